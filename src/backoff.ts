@@ -1,0 +1,47 @@
+import { QueueError } from "./errors.ts";
+
+/** How long to wait before the next attempt of a failed job: exponential, with full jitter, capped. */
+export interface Backoff {
+  /** Milliseconds before the second attempt, at most. @default 1000 */
+  readonly baseMs: number;
+  /** Growth per attempt. @default 2 */
+  readonly factor: number;
+  /** The longest wait, in milliseconds. @default 300000 */
+  readonly capMs: number;
+  /** Whether the wait is drawn evenly from 0 to the ceiling. Without it, the ceiling itself. @default true */
+  readonly jitter: boolean;
+}
+
+/** Parts of a {@link Backoff}; what is missing is taken from the next wider setting. */
+export type BackoffOptions = Partial<Backoff>;
+
+export const defaultBackoff: Backoff = { baseMs: 1_000, factor: 2, capMs: 300_000, jitter: true };
+
+/**
+ * The delay in milliseconds after failed attempt `attempt` (1-based).
+ * Full jitter: evenly drawn from 0 to min(cap, base · factor^(attempt−1)).
+ */
+export function backoffDelayMs(backoff: Backoff, attempt: number, random: () => number): number {
+  const ceiling = Math.min(backoff.capMs, backoff.baseMs * backoff.factor ** Math.max(0, attempt - 1));
+  return backoff.jitter ? Math.floor(random() * (ceiling + 1)) : ceiling;
+}
+
+/** Lays settings over each other, the narrowest last: queue, then job definition, then message. */
+export function mergeBackoff(base: Backoff, ...narrower: (BackoffOptions | undefined)[]): Backoff {
+  let merged = base;
+  for (const options of narrower) {
+    if (options !== undefined) merged = { ...merged, ...options };
+  }
+  return merged;
+}
+
+/** Refuses a backoff that could not be computed. `where` names it in the error. */
+export function checkBackoff(backoff: BackoffOptions, where: string): void {
+  const refuse = (field: string, expected: string, got: unknown): never => {
+    throw new QueueError("invalid_options", `${where}: backoff.${field} must be ${expected}; got ${String(got)}.`);
+  };
+  const { baseMs, factor, capMs } = backoff;
+  if (baseMs !== undefined && !(Number.isFinite(baseMs) && baseMs >= 0)) refuse("baseMs", "0 or more milliseconds", baseMs);
+  if (factor !== undefined && !(Number.isFinite(factor) && factor >= 1)) refuse("factor", "1 or more", factor);
+  if (capMs !== undefined && !(Number.isFinite(capMs) && capMs >= 0)) refuse("capMs", "0 or more milliseconds", capMs);
+}

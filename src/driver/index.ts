@@ -1,0 +1,25 @@
+/**
+ * The door for adapters: what a driver implements, and the few things that it may use.
+ * @module
+ */
+export type {
+  Admin,
+  Attributes,
+  Body,
+  Delivery,
+  Driver,
+  DriverStats,
+  OpenOptions,
+  Operation,
+  Outgoing,
+  QueueSpec,
+  SendResult,
+  SettleResult,
+  Source,
+} from "./contract.ts";
+export { DriverError, type ErrorKind } from "./error.ts";
+export type { Limits, QueueTraits } from "./limits.ts";
+export { siblingQueue } from "./names.ts";
+export { messageBytes } from "./size.ts";
+export { type Clock, systemClock, type Timer } from "../clock.ts";
+export { QueueError, type ErrorCode, type QueueErrorDetails } from "../errors.ts";

@@ -1,0 +1,176 @@
+import { createHash } from "node:crypto";
+import type { Attributes, Body, Delivery } from "./driver/contract.ts";
+import { QueueError } from "./errors.ts";
+import { defaults } from "./defaults.ts";
+import { Malformed } from "./malformed.ts";
+import { type Meta, readMeta } from "./meta.ts";
+import type { Headers, Message, TraceContext } from "./message.ts";
+import { show } from "./text.ts";
+import { assertFaithful } from "./payload.ts";
+
+/** A message in the form in which it travels. */
+export interface Encoded {
+  readonly body: string;
+  readonly attributes: Attributes;
+}
+
+/** What came out of a delivery: the message and what we noted beside it, or why it cannot be read. */
+export type Decoded =
+  | { readonly ok: true; readonly message: Message; readonly meta: Meta }
+  | { readonly ok: false; readonly problem: string };
+
+let isoAt = Number.NaN;
+let isoText = "";
+
+/** RFC 3339 with milliseconds. Many messages share a millisecond: the last one is kept. */
+function iso(date: Date): string {
+  const at = date.getTime();
+  if (at !== isoAt) {
+    isoText = date.toISOString();
+    isoAt = at;
+  }
+  return isoText;
+}
+
+/**
+ * The wire format: JSON that any language can read, and the attributes that consoles filter by.
+ * @throws QueueError `invalid_payload` where the payload is not JSON, or would not come back as it was.
+ */
+export function encode(message: Message): Encoded {
+  const payload = encodePayload(message);
+  let body = `{"id":${JSON.stringify(message.id)},"type":${JSON.stringify(message.type)},"payload":${payload},"max_attempts":${message.maxAttempts},"created_at":"${iso(message.createdAt)}"`;
+  for (const _ in message.headers) {
+    body += `,"headers":${JSON.stringify(message.headers)}`;
+    break;
+  }
+  if (message.scheduledAt !== undefined) body += `,"scheduled_at":"${message.scheduledAt.toISOString()}"`;
+  if (message.backoff !== undefined) {
+    const { baseMs, factor, capMs, jitter } = message.backoff;
+    body += `,"backoff":${JSON.stringify({ base_ms: baseMs, factor, cap_ms: capMs, jitter })}`;
+  }
+  const attributes: Record<string, string> = { type: message.type };
+  if (message.trace !== undefined) {
+    attributes["traceparent"] = message.trace.traceparent;
+    if (message.trace.tracestate !== undefined) attributes["tracestate"] = message.trace.tracestate;
+  }
+  return { body: `${body}}`, attributes };
+}
+
+function encodePayload(message: Message): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(message.payload) as string | undefined;
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message.split("\n", 1)[0] : String(cause);
+    throw new QueueError("invalid_payload", `The payload of ${show(message.type)} is not JSON: ${problem}. Send plain values; a BigInt as a string.`, { cause });
+  }
+  if (text === undefined) {
+    throw new QueueError("invalid_payload", `The payload of ${show(message.type)} is ${typeof message.payload}, which JSON cannot hold. Send null for "nothing".`);
+  }
+  // What JSON changes in silence (NaN, a Map) always leaves one of these behind; without them there is nothing to look for.
+  if (text.includes("null") || text.includes("{}")) assertFaithful(message.payload, message.type);
+  return text;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Reads a delivery. Any bytes at all yield a message or a problem; it never throws. */
+export function decode(delivery: Delivery, now: number): Decoded {
+  try {
+    const meta = readMeta(delivery.attributes);
+    const json = parse(delivery.body);
+    return { ok: true, message: read(json, delivery, now), meta };
+  } catch (error) {
+    if (error instanceof Malformed) return { ok: false, problem: error.message };
+    throw error;
+  }
+}
+
+function parse(body: Body): unknown {
+  try {
+    return JSON.parse(typeof body === "string" ? body : utf8.decode(body));
+  } catch (error) {
+    throw new Malformed(`the body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function read(json: unknown, delivery: Delivery, now: number): Message {
+  const { attributes } = delivery;
+  const attributeType = attributes["type"] ?? attributes["Type"];
+  const fields = isFields(json) ? json : undefined;
+  const ours = fields !== undefined && (typeof fields["type"] === "string" || Object.hasOwn(fields, "payload"));
+  const type = ours && fields["type"] !== undefined ? fields["type"] : attributeType;
+  if (typeof type !== "string" || type === "") throw new Malformed("it has no type: neither in the body nor in a type attribute");
+  // A body of another make, told apart by its attribute alone, is the payload as a whole.
+  const envelope: Fields = ours ? fields : { payload: json };
+  return {
+    id: readId(envelope["id"], delivery),
+    type,
+    payload: envelope["payload"] ?? null,
+    headers: readHeaders(envelope["headers"]),
+    maxAttempts: readMaxAttempts(envelope["max_attempts"]),
+    createdAt: readDate(envelope["created_at"], "created_at") ?? new Date(delivery.enqueuedAt ?? now),
+    scheduledAt: readDate(envelope["scheduled_at"], "scheduled_at"),
+    backoff: envelope["backoff"] === undefined ? undefined : readBackoff(envelope["backoff"]),
+    trace: readTrace(attributes),
+    orderingKey: delivery.orderingKey,
+  };
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A message without an id gets one that is the same on every delivery: the broker's, or a digest of the body. */
+function readId(id: unknown, delivery: Delivery): string {
+  if (typeof id === "string" && id !== "") return id;
+  if (id !== undefined && id !== null) throw new Malformed(`id must be a non-empty string; got ${show(id)}`);
+  return delivery.brokerId ?? createHash("sha256").update(delivery.body).digest("hex").slice(0, 32);
+}
+
+const NO_HEADERS: Headers = Object.freeze({});
+
+function readHeaders(headers: unknown): Headers {
+  if (headers === undefined || headers === null) return NO_HEADERS;
+  if (!isFields(headers)) throw new Malformed("headers must be an object of strings");
+  for (const name in headers) {
+    if (typeof headers[name] !== "string") throw new Malformed(`the header ${show(name)} is not a string`);
+  }
+  return headers as Headers;
+}
+
+function readMaxAttempts(value: unknown): number {
+  if (value === undefined || value === null) return defaults.maxAttempts;
+  if (!Number.isSafeInteger(value) || (value as number) < 1) throw new Malformed(`max_attempts must be a whole number, 1 or more; got ${show(value)}`);
+  return value as number;
+}
+
+function readDate(value: unknown, field: string): Date | undefined {
+  if (value === undefined || value === null) return undefined;
+  const date = typeof value === "string" ? new Date(value) : undefined;
+  if (date === undefined || Number.isNaN(date.getTime())) throw new Malformed(`${field} must be an RFC 3339 time; got ${show(value)}`);
+  return date;
+}
+
+function readBackoff(value: unknown): Message["backoff"] {
+  if (!isFields(value)) throw new Malformed("backoff must be an object");
+  const number = (field: string, least: number): number | undefined => {
+    const part = value[field];
+    if (part === undefined || part === null) return undefined;
+    if (typeof part !== "number" || part < least) throw new Malformed(`backoff.${field} must be a number, ${least} or more; got ${show(part)}`);
+    return part;
+  };
+  const backoff: Record<string, number | boolean> = {};
+  for (const [name, part] of [["baseMs", number("base_ms", 0)], ["factor", number("factor", 1)], ["capMs", number("cap_ms", 0)]] as const) {
+    if (part !== undefined) backoff[name] = part;
+  }
+  if (typeof value["jitter"] === "boolean") backoff["jitter"] = value["jitter"];
+  return backoff;
+}
+
+function readTrace(attributes: Attributes): TraceContext | undefined {
+  const traceparent = attributes["traceparent"];
+  return traceparent === undefined ? undefined : { traceparent, tracestate: attributes["tracestate"] };
+}

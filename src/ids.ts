@@ -1,0 +1,17 @@
+import { randomFillSync } from "node:crypto";
+import { v7 } from "uuid";
+
+/** Random bytes are drawn from the system in blocks: one system call serves 256 ids. */
+const pool = new Uint8Array(4_096);
+let used = pool.length;
+
+/** A UUIDv7 (RFC 9562): sorts by the time it was made, unique without coordination. */
+export function newId(): string {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  const random = pool.subarray(used, used + 16);
+  used += 16;
+  return v7({ random });
+}

@@ -1,0 +1,126 @@
+import type { BackoffOptions } from "./backoff.ts";
+import type { JobEvent, ReceiveEvent } from "./diagnostics.ts";
+import type { Delay } from "./delay/delay.ts";
+import type { QueueError } from "./errors.ts";
+import type { Message, NewMessage } from "./message.ts";
+import type { Disposition } from "./receive/disposition.ts";
+import type { DeadLetters } from "./dead-letter/dead-letters.ts";
+
+/** How a send is bounded. */
+export interface SendOptions {
+  /** Settled after this long, one way or the other; in milliseconds. @default 30000 */
+  readonly deadlineMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Deliver no earlier than after this delay. @default 0 */
+  readonly delay?: Delay | undefined;
+  /** Ask for a handle for {@link Queue.cancel}. `not_supported` where the provider cannot cancel. @default false */
+  readonly cancellable?: boolean | undefined;
+}
+
+/** What a send has to say when it succeeded. */
+export interface SendReceipt {
+  readonly id: string;
+  /** For {@link Queue.cancel}, where it was asked for. */
+  readonly handle?: string | undefined;
+}
+
+/** One message's outcome of a batch. */
+export type SendOutcome =
+  | ({ readonly ok: true } & SendReceipt)
+  | { readonly ok: false; readonly id: string | undefined; readonly error: QueueError };
+
+/** Counts of one logical queue. What a provider cannot tell is undefined, never a made-up 0. */
+export interface QueueStats {
+  /** Ready to be received. */
+  readonly messages: number | undefined;
+  /** Leased by a receiver. */
+  readonly inFlight: number | undefined;
+  /** Not yet due. */
+  readonly delayed: number | undefined;
+  /** In the dead-letter queue. */
+  readonly failed: number | undefined;
+  readonly approximate: boolean;
+  readonly asOf: Date;
+}
+
+/** What a handler is told beside its message. */
+export interface ReceiveContext {
+  readonly queue: string;
+  /** 1 on the first run; never below the runs that really happened. */
+  readonly attempt: number;
+  /** When the message's type was first found unknown by a worker, in epoch milliseconds. */
+  readonly unknownSince: number | undefined;
+  /** Aborts at the drain deadline and when the lease is lost, with the reason. Made when it is first read. */
+  readonly signal: AbortSignal;
+  /** Aborts the signal of this message alone. */
+  abort(reason: Error): void;
+  /** Extends the lease now. It is extended by itself too, for as long as the handler runs. */
+  extend(): Promise<void>;
+}
+
+/**
+ * Handles one message. To return nothing is to acknowledge; to throw is to retry with the queue's backoff; a
+ * {@link Disposition} says it outright.
+ */
+// oxlint-disable-next-line typescript/no-invalid-void-type -- a handler that returns nothing is the usual one
+export type Handler = (message: Message, context: ReceiveContext) => Promise<Disposition | void>;
+
+/** How a queue is received. Times in milliseconds. */
+export interface ReceiveOptions {
+  /** Stops intake and drains; `receive` then settles. Without it, {@link Queue.close} does. */
+  readonly signal?: AbortSignal | undefined;
+  /** Handlers running at once. @default 10 */
+  readonly concurrency?: number | undefined;
+  /** Handlers of one type running at once; undefined is no limit of its own. */
+  readonly concurrencyOf?: ((type: string) => number | undefined) | undefined;
+  /** @default 30000 */
+  readonly leaseMs?: number | undefined;
+  /** A lease is extended when it is this old. @default 10000 */
+  readonly extendEveryMs?: number | undefined;
+  readonly backoff?: BackoffOptions | undefined;
+  /** Running handlers get this long after the abort of `signal`, before theirs is aborted. @default 25000 */
+  readonly drainMs?: number | undefined;
+  /** After that, they get this long before their messages are released. @default 5000 */
+  readonly graceMs?: number | undefined;
+  /** While true, nothing new is taken. */
+  readonly paused?: (() => boolean) | undefined;
+  /** Where a provider cannot count deliveries: give up attempts and the crash-loop guard knowingly. @default false */
+  readonly allowUncounted?: boolean | undefined;
+  /** Sees every event of this receiver. It must not throw. */
+  readonly onEvent?: ((event: JobEvent | ReceiveEvent) => void) | undefined;
+}
+
+/** The same queue on every cloud. */
+export interface Queue extends AsyncDisposable {
+  /** The provider's name. */
+  readonly provider: string;
+  /** Sends one job. Resolves when the provider has accepted it. */
+  send<P>(queue: string, message: NewMessage<P>, options?: SendOptions): Promise<SendReceipt>;
+  /** Sends many. Resolves with one outcome a message, in their order; one that fails, fails alone. */
+  sendBatch(queue: string, messages: readonly NewMessage[], options?: SendOptions): Promise<SendOutcome[]>;
+  /** Sends one job that is delivered no earlier than after `delay`, of any length. */
+  sendDelayed<P>(queue: string, message: NewMessage<P>, delay: Delay, options?: Omit<SendOptions, "delay">): Promise<SendReceipt>;
+  /** Receives until `options.signal` aborts and what ran has been drained. Rejects `drain_incomplete` where a handler would not end. */
+  receive(queue: string, handler: Handler, options?: ReceiveOptions): Promise<void>;
+  stats(queue: string): Promise<QueueStats>;
+  /** Lists, redrives and discards what was dead-lettered. */
+  deadLetters(queue: string): DeadLetters;
+  /** Cancels a delayed send by its handle. False where it had been delivered or cancelled before. */
+  cancel(handle: string): Promise<boolean>;
+  /** Creates the queue with its dead-letter and parking queues where they are missing; agrees policies with ours. */
+  ensure(queue: string, options?: EnsureOptions): Promise<void>;
+  /** Removes the queue with its dead-letter and parking queues, and all that is in them. */
+  drop(queue: string): Promise<void>;
+  /** Sends what was accepted, drains receivers, frees the connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What a queue is created with. */
+export interface EnsureOptions {
+  /** Whether messages with one ordering key are kept in order. @default "none" */
+  readonly ordering?: "none" | "by_key" | undefined;
+  /** The largest `maxAttempts` that will be used on it: the broker's own limit is set above. @default 5 */
+  readonly maxAttempts?: number | undefined;
+  /** @default 30000 */
+  readonly leaseMs?: number | undefined;
+}
