@@ -38,10 +38,16 @@ export function mergeBackoff(base: Backoff, ...narrower: (BackoffOptions | undef
 /** Refuses a backoff that could not be computed. `where` names it in the error. */
 export function checkBackoff(backoff: BackoffOptions, where: string): void {
   const refuse = (field: string, expected: string, got: unknown): never => {
-    throw new QueueError("invalid_options", `${where}: backoff.${field} must be ${expected}; got ${String(got)}.`);
+    throw new QueueError(
+      "invalid_options",
+      `${where}: backoff.${field} must be ${expected}; got ${String(got)}.`,
+    );
   };
   const { baseMs, factor, capMs } = backoff;
-  if (baseMs !== undefined && !(Number.isFinite(baseMs) && baseMs >= 0)) refuse("baseMs", "0 or more milliseconds", baseMs);
-  if (factor !== undefined && !(Number.isFinite(factor) && factor >= 1)) refuse("factor", "1 or more", factor);
-  if (capMs !== undefined && !(Number.isFinite(capMs) && capMs >= 0)) refuse("capMs", "0 or more milliseconds", capMs);
+  if (baseMs !== undefined && !(Number.isFinite(baseMs) && baseMs >= 0))
+    refuse("baseMs", "0 or more milliseconds", baseMs);
+  if (factor !== undefined && !(Number.isFinite(factor) && factor >= 1))
+    refuse("factor", "1 or more", factor);
+  if (capMs !== undefined && !(Number.isFinite(capMs) && capMs >= 0))
+    refuse("capMs", "0 or more milliseconds", capMs);
 }

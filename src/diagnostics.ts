@@ -49,7 +49,12 @@ export interface JobInfo {
 /** The life of a job, as worker and metrics see it. Durations in milliseconds. */
 export type JobEvent =
   | { readonly event: "started"; readonly job: JobInfo; readonly waitMs: number }
-  | { readonly event: "progress"; readonly job: JobInfo; readonly percent: number; readonly note: string | undefined }
+  | {
+      readonly event: "progress";
+      readonly job: JobInfo;
+      readonly percent: number;
+      readonly note: string | undefined;
+    }
   | { readonly event: "completed"; readonly job: JobInfo; readonly durationMs: number }
   /** A run failed; `retrying` or `dead_lettered` follows. */
   | { readonly event: "failed"; readonly job: JobInfo; readonly durationMs: number; readonly error: unknown }
@@ -61,7 +66,12 @@ export type JobEvent =
       readonly error: unknown;
     }
   /** Given back without a verdict: a drain, or an unknown type that another worker may know. */
-  | { readonly event: "released"; readonly job: JobInfo; readonly why: "drain" | "unknown_type"; readonly delayMs: number }
+  | {
+      readonly event: "released";
+      readonly job: JobInfo;
+      readonly why: "drain" | "unknown_type";
+      readonly delayMs: number;
+    }
   /** The handler goes on after its signal was aborted and the grace has passed. */
   | { readonly event: "stalled"; readonly job: JobInfo; readonly runningMs: number }
   /** The handler returned after its lease had been given up; its result was discarded. */
@@ -70,8 +80,21 @@ export type JobEvent =
 /** What a receiver reports beside its jobs. */
 export type ReceiveEvent =
   | { readonly event: "polled"; readonly queue: string; readonly at: number; readonly messages: number }
-  | { readonly event: "poll_failed"; readonly queue: string; readonly error: unknown; readonly kind: ErrorKind; readonly retryInMs: number }
-  | { readonly event: "settle_failed"; readonly queue: string; readonly id: string; readonly operation: string; readonly error: unknown; readonly kind: ErrorKind }
+  | {
+      readonly event: "poll_failed";
+      readonly queue: string;
+      readonly error: unknown;
+      readonly kind: ErrorKind;
+      readonly retryInMs: number;
+    }
+  | {
+      readonly event: "settle_failed";
+      readonly queue: string;
+      readonly id: string;
+      readonly operation: string;
+      readonly error: unknown;
+      readonly kind: ErrorKind;
+    }
   | { readonly event: "lease_lost"; readonly queue: string; readonly id: string }
   | { readonly event: "warning"; readonly queue: string; readonly code: string; readonly message: string };
 

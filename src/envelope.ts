@@ -62,10 +62,17 @@ function encodePayload(message: Message): string {
     text = JSON.stringify(message.payload) as string | undefined;
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message.split("\n", 1)[0] : String(cause);
-    throw new QueueError("invalid_payload", `The payload of ${show(message.type)} is not JSON: ${problem}. Send plain values; a BigInt as a string.`, { cause });
+    throw new QueueError(
+      "invalid_payload",
+      `The payload of ${show(message.type)} is not JSON: ${problem}. Send plain values; a BigInt as a string.`,
+      { cause },
+    );
   }
   if (text === undefined) {
-    throw new QueueError("invalid_payload", `The payload of ${show(message.type)} is ${typeof message.payload}, which JSON cannot hold. Send null for "nothing".`);
+    throw new QueueError(
+      "invalid_payload",
+      `The payload of ${show(message.type)} is ${typeof message.payload}, which JSON cannot hold. Send null for "nothing".`,
+    );
   }
   // What JSON changes in silence (NaN, a Map) always leaves one of these behind; without them there is nothing to look for.
   if (text.includes("null") || text.includes("{}")) assertFaithful(message.payload, message.type);
@@ -100,9 +107,11 @@ function read(json: unknown, delivery: Delivery, now: number): Message {
   const { attributes } = delivery;
   const attributeType = attributes["type"] ?? attributes["Type"];
   const fields = isFields(json) ? json : undefined;
-  const ours = fields !== undefined && (typeof fields["type"] === "string" || Object.hasOwn(fields, "payload"));
+  const ours =
+    fields !== undefined && (typeof fields["type"] === "string" || Object.hasOwn(fields, "payload"));
   const type = ours && fields["type"] !== undefined ? fields["type"] : attributeType;
-  if (typeof type !== "string" || type === "") throw new Malformed("it has no type: neither in the body nor in a type attribute");
+  if (typeof type !== "string" || type === "")
+    throw new Malformed("it has no type: neither in the body nor in a type attribute");
   // A body of another make, told apart by its attribute alone, is the payload as a whole.
   const envelope: Fields = ours ? fields : { payload: json };
   return {
@@ -143,14 +152,16 @@ function readHeaders(headers: unknown): Headers {
 
 function readMaxAttempts(value: unknown): number {
   if (value === undefined || value === null) return defaults.maxAttempts;
-  if (!Number.isSafeInteger(value) || (value as number) < 1) throw new Malformed(`max_attempts must be a whole number, 1 or more; got ${show(value)}`);
+  if (!Number.isSafeInteger(value) || (value as number) < 1)
+    throw new Malformed(`max_attempts must be a whole number, 1 or more; got ${show(value)}`);
   return value as number;
 }
 
 function readDate(value: unknown, field: string): Date | undefined {
   if (value === undefined || value === null) return undefined;
   const date = typeof value === "string" ? new Date(value) : undefined;
-  if (date === undefined || Number.isNaN(date.getTime())) throw new Malformed(`${field} must be an RFC 3339 time; got ${show(value)}`);
+  if (date === undefined || Number.isNaN(date.getTime()))
+    throw new Malformed(`${field} must be an RFC 3339 time; got ${show(value)}`);
   return date;
 }
 
@@ -159,11 +170,16 @@ function readBackoff(value: unknown): Message["backoff"] {
   const number = (field: string, least: number): number | undefined => {
     const part = value[field];
     if (part === undefined || part === null) return undefined;
-    if (typeof part !== "number" || part < least) throw new Malformed(`backoff.${field} must be a number, ${least} or more; got ${show(part)}`);
+    if (typeof part !== "number" || part < least)
+      throw new Malformed(`backoff.${field} must be a number, ${least} or more; got ${show(part)}`);
     return part;
   };
   const backoff: Record<string, number | boolean> = {};
-  for (const [name, part] of [["baseMs", number("base_ms", 0)], ["factor", number("factor", 1)], ["capMs", number("cap_ms", 0)]] as const) {
+  for (const [name, part] of [
+    ["baseMs", number("base_ms", 0)],
+    ["factor", number("factor", 1)],
+    ["capMs", number("cap_ms", 0)],
+  ] as const) {
     if (part !== undefined) backoff[name] = part;
   }
   if (typeof value["jitter"] === "boolean") backoff["jitter"] = value["jitter"];

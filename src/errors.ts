@@ -103,7 +103,10 @@ export class RetryAfterError extends Error {
   constructor(delayMs: number, message: string = `retry after ${delayMs} ms`, options?: ErrorOptions) {
     super(message, options);
     if (!Number.isFinite(delayMs) || delayMs < 0) {
-      throw new QueueError("invalid_delay", `RetryAfterError takes a finite number of milliseconds, 0 or more; got ${delayMs}.`);
+      throw new QueueError(
+        "invalid_delay",
+        `RetryAfterError takes a finite number of milliseconds, 0 or more; got ${delayMs}.`,
+      );
     }
     this.delayMs = delayMs;
   }

@@ -65,9 +65,12 @@ function refuse(code: "invalid_message" | "invalid_headers", sentence: string): 
 }
 
 function checkText(value: unknown, field: string, max: number): asserts value is string {
-  if (typeof value !== "string" || value === "") refuse("invalid_message", `A message needs a ${field}: a non-empty string; got ${show(value)}.`);
-  if (value.length > max || Buffer.byteLength(value) > max) refuse("invalid_message", `The ${field} of a message has at most ${max} bytes; shorten ${show(value)}.`);
-  if (CONTROL.test(value)) refuse("invalid_message", `The ${field} of a message has no control characters; got ${show(value)}.`);
+  if (typeof value !== "string" || value === "")
+    refuse("invalid_message", `A message needs a ${field}: a non-empty string; got ${show(value)}.`);
+  if (value.length > max || Buffer.byteLength(value) > max)
+    refuse("invalid_message", `The ${field} of a message has at most ${max} bytes; shorten ${show(value)}.`);
+  if (CONTROL.test(value))
+    refuse("invalid_message", `The ${field} of a message has no control characters; got ${show(value)}.`);
 }
 
 function checkHeaders(headers: unknown): asserts headers is Headers {
@@ -77,7 +80,10 @@ function checkHeaders(headers: unknown): asserts headers is Headers {
   for (const [name, value] of Object.entries(headers)) {
     if (name === "") refuse("invalid_headers", "A header needs a non-empty name.");
     if (typeof value !== "string") {
-      refuse("invalid_headers", `The header ${show(name)} must be a string; got ${typeof value}. Convert it before sending.`);
+      refuse(
+        "invalid_headers",
+        `The header ${show(name)} must be a string; got ${typeof value}. Convert it before sending.`,
+      );
     }
   }
 }
@@ -89,8 +95,18 @@ const NO_HEADERS: Headers = Object.freeze({});
  * The payload's own checks are {@link encode}'s, which has to walk it anyway.
  */
 export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledAt?: number): Message<P> {
-  if (typeof input !== "object" || input === null) refuse("invalid_message", `A message is an object with type and payload; got ${show(input)}.`);
-  const { type, id, headers, maxAttempts = defaults.maxAttempts, backoff, orderingKey, dedupId, trace } = input;
+  if (typeof input !== "object" || input === null)
+    refuse("invalid_message", `A message is an object with type and payload; got ${show(input)}.`);
+  const {
+    type,
+    id,
+    headers,
+    maxAttempts = defaults.maxAttempts,
+    backoff,
+    orderingKey,
+    dedupId,
+    trace,
+  } = input;
   checkText(type, "type", MAX_TYPE_BYTES);
   if (id !== undefined) checkText(id, "id", MAX_ID_LENGTH);
   if (headers !== undefined) checkHeaders(headers);

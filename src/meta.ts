@@ -48,12 +48,18 @@ function whole(attributes: Attributes, name: string): number | undefined {
   const text = attributes[name];
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value)) throw new Malformed(`the attribute ${name} must be a whole number; got ${JSON.stringify(text.slice(0, 60))}`);
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value))
+    throw new Malformed(
+      `the attribute ${name} must be a whole number; got ${JSON.stringify(text.slice(0, 60))}`,
+    );
   return value;
 }
 
 /** The attributes with some of ours changed; `undefined` takes one away. The rest stays as it came. */
-export function withMeta(attributes: Attributes, changes: Readonly<Record<string, string | number | undefined>>): Attributes {
+export function withMeta(
+  attributes: Attributes,
+  changes: Readonly<Record<string, string | number | undefined>>,
+): Attributes {
   const changed: Record<string, string> = { ...attributes };
   for (const [name, value] of Object.entries(changes)) {
     if (value === undefined) delete changed[name];

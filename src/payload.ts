@@ -36,5 +36,8 @@ function walk(value: unknown, path: string, type: string): void {
 }
 
 function refuse(path: string, type: string, what: string): never {
-  throw new QueueError("invalid_payload", `In the payload of ${show(type)}, ${path} ${what}. Send a plain JSON value instead.`);
+  throw new QueueError(
+    "invalid_payload",
+    `In the payload of ${show(type)}, ${path} ${what}. Send a plain JSON value instead.`,
+  );
 }

@@ -62,7 +62,6 @@ export interface ReceiveContext {
  * Handles one message. To return nothing is to acknowledge; to throw is to retry with the queue's backoff; a
  * {@link Disposition} says it outright.
  */
-// oxlint-disable-next-line typescript/no-invalid-void-type -- a handler that returns nothing is the usual one
 export type Handler = (message: Message, context: ReceiveContext) => Promise<Disposition | void>;
 
 /** How a queue is received. Times in milliseconds. */
@@ -99,7 +98,12 @@ export interface Queue extends AsyncDisposable {
   /** Sends many. Resolves with one outcome a message, in their order; one that fails, fails alone. */
   sendBatch(queue: string, messages: readonly NewMessage[], options?: SendOptions): Promise<SendOutcome[]>;
   /** Sends one job that is delivered no earlier than after `delay`, of any length. */
-  sendDelayed<P>(queue: string, message: NewMessage<P>, delay: Delay, options?: Omit<SendOptions, "delay">): Promise<SendReceipt>;
+  sendDelayed<P>(
+    queue: string,
+    message: NewMessage<P>,
+    delay: Delay,
+    options?: Omit<SendOptions, "delay">,
+  ): Promise<SendReceipt>;
   /** Receives until `options.signal` aborts and what ran has been drained. Rejects `drain_incomplete` where a handler would not end. */
   receive(queue: string, handler: Handler, options?: ReceiveOptions): Promise<void>;
   stats(queue: string): Promise<QueueStats>;

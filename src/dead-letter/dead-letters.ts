@@ -36,7 +36,9 @@ export interface DeadLetterFilter {
 /** What a redrive does with what it finds. */
 export interface RedriveOptions extends DeadLetterFilter {
   /** Changes each message on its way; undefined leaves it where it is. */
-  readonly transform?: ((message: Message, info: DeadLetterInfo) => NewMessage | undefined | Promise<NewMessage | undefined>) | undefined;
+  readonly transform?:
+    | ((message: Message, info: DeadLetterInfo) => NewMessage | undefined | Promise<NewMessage | undefined>)
+    | undefined;
   /** @default unlimited */
   readonly ratePerSecond?: number | undefined;
   /** Only counts. @default false */
@@ -58,7 +60,9 @@ export interface RedriveResult {
 /** The dead letters of one queue. */
 export interface DeadLetters {
   /** Reads up to `limit` (100) dead letters, and leaves them where they are. */
-  list(options?: Omit<DeadLetterFilter, "ids"> & { readonly limit?: number | undefined }): Promise<DeadLetter[]>;
+  list(
+    options?: Omit<DeadLetterFilter, "ids"> & { readonly limit?: number | undefined },
+  ): Promise<DeadLetter[]>;
   /** Sends them back to the queue they came from; their attempts start over. */
   redrive(options?: RedriveOptions): Promise<RedriveResult>;
   /** Removes them for good; returns how many. */

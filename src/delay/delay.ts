@@ -13,7 +13,13 @@ export type Delay =
     }
   | { readonly at: Date };
 
-const UNITS = { days: 86_400_000, hours: 3_600_000, minutes: 60_000, seconds: 1_000, milliseconds: 1 } as const;
+const UNITS = {
+  days: 86_400_000,
+  hours: 3_600_000,
+  minutes: 60_000,
+  seconds: 1_000,
+  milliseconds: 1,
+} as const;
 /** The latest moment that a Date can hold. */
 const LATEST = 8_640_000_000_000_000;
 
@@ -31,7 +37,9 @@ export function delayMs(delay: Delay, now: number): number {
 function read(delay: Delay, now: number): number {
   if (typeof delay === "number") return check(delay, "a delay");
   if (typeof delay !== "object" || delay === null) {
-    return refuse(`A delay is milliseconds, { days, hours, minutes, seconds, milliseconds } or { at: Date }; got ${show(delay)}.`);
+    return refuse(
+      `A delay is milliseconds, { days, hours, minutes, seconds, milliseconds } or { at: Date }; got ${show(delay)}.`,
+    );
   }
   if ("at" in delay) {
     const at = delay.at instanceof Date ? delay.at.getTime() : Number.NaN;
@@ -40,7 +48,8 @@ function read(delay: Delay, now: number): number {
   }
   let total = 0;
   for (const [unit, amount] of Object.entries(delay)) {
-    if (!Object.hasOwn(UNITS, unit)) refuse(`A delay knows days, hours, minutes, seconds and milliseconds; got ${show(unit)}.`);
+    if (!Object.hasOwn(UNITS, unit))
+      refuse(`A delay knows days, hours, minutes, seconds and milliseconds; got ${show(unit)}.`);
     if (amount !== undefined) total += check(amount, unit) * UNITS[unit as keyof typeof UNITS];
   }
   return total;

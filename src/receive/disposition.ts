@@ -5,7 +5,12 @@ export type Disposition =
   /** Done: remove it. */
   | { readonly kind: "ack" }
   /** This run failed: again after `delayMs`, as attempt n + 1. */
-  | { readonly kind: "retry"; readonly delayMs: number; readonly error: unknown; readonly slot?: Promise<unknown> }
+  | {
+      readonly kind: "retry";
+      readonly delayMs: number;
+      readonly error: unknown;
+      readonly slot?: Promise<unknown>;
+    }
   /** Never again: to the dead-letter queue. */
   | {
       readonly kind: "dead_letter";

@@ -1,0 +1,168 @@
+import type { Clock } from "./clock.ts";
+import { channels, type RequestEvent } from "./diagnostics.ts";
+import type {
+  Delivery,
+  Driver,
+  DriverStats,
+  OpenOptions,
+  Operation,
+  Outgoing,
+  SendResult,
+  SettleResult,
+  Source,
+} from "./driver/contract.ts";
+import { DriverError, type ErrorKind } from "./driver/error.ts";
+import type { Limits, QueueTraits } from "./driver/limits.ts";
+import { type ErrorCode, describeError, QueueError } from "./errors.ts";
+
+/**
+ * The driver as the core sees it: traits cached, requests published, and a call that threw as one
+ * {@link DriverError} with its kind.
+ */
+export class Connection {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Whose events these are. */
+  readonly source: object;
+  readonly #traits = new Map<string, Promise<QueueTraits>>();
+
+  constructor(driver: Driver, clock: Clock, random: () => number, source: object) {
+    this.driver = driver;
+    this.clock = clock;
+    this.random = random;
+    this.source = source;
+  }
+
+  get limits(): Limits {
+    return this.driver.limits;
+  }
+
+  /** What is peculiar to this queue; asked for once. A failure is not kept. */
+  traits(queue: string): Promise<QueueTraits> {
+    let traits = this.#traits.get(queue);
+    if (traits === undefined) {
+      traits = this.#call(queue, "describe", 0, () => this.driver.describe(queue));
+      this.#traits.set(queue, traits);
+      traits.catch(() => this.#traits.delete(queue));
+    }
+    return traits;
+  }
+
+  /** Forgets what is known of every queue, after queues were created or removed. */
+  forget(): void {
+    this.#traits.clear();
+  }
+
+  send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
+    return this.#call(queue, "send", messages.length, () => this.driver.send(queue, messages, signal));
+  }
+
+  stats(queue: string): Promise<DriverStats> {
+    return this.#call(queue, "stats", 0, () => this.driver.stats(queue));
+  }
+
+  open(queue: string, options: OpenOptions): Source {
+    const source = this.driver.open(queue, options);
+    return {
+      next: async (max: number, signal: AbortSignal): Promise<Delivery[]> => {
+        try {
+          const deliveries = await source.next(max, signal);
+          this.#publish(queue, "receive", "ok", deliveries.length);
+          return deliveries;
+        } catch (error) {
+          throw this.#failed(queue, "receive", 0, error);
+        }
+      },
+      settle: (operations: readonly Operation[]): Promise<SettleResult[]> =>
+        this.#call(queue, "settle", operations.length, () => source.settle(operations)),
+      stop: () => source.stop(),
+      close: () => source.close(),
+    };
+  }
+
+  async #call<T>(
+    queue: string,
+    operation: RequestEvent["operation"],
+    messages: number,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      const result = await call();
+      this.#publish(queue, operation, "ok", messages);
+      return result;
+    } catch (error) {
+      throw this.#failed(queue, operation, messages, error);
+    }
+  }
+
+  #failed(
+    queue: string,
+    operation: RequestEvent["operation"],
+    messages: number,
+    error: unknown,
+  ): DriverError {
+    const kind = error instanceof DriverError ? error.kind : this.driver.classify(error);
+    this.#publish(queue, operation, kind, messages);
+    return error instanceof DriverError
+      ? error
+      : new DriverError(kind, describeError(error), { cause: error });
+  }
+
+  #publish(
+    queue: string,
+    operation: RequestEvent["operation"],
+    outcome: "ok" | ErrorKind,
+    messages: number,
+  ): void {
+    if (!channels.request.hasSubscribers) return;
+    channels.request.publish({
+      provider: this.driver.provider,
+      queue,
+      source: this.source,
+      operation,
+      outcome,
+      messages,
+    });
+  }
+}
+
+const CODES: Readonly<Record<ErrorKind, ErrorCode>> = {
+  throttled: "unavailable",
+  transient: "unavailable",
+  ambiguous: "unavailable",
+  lease_lost: "lease_lost",
+  too_large: "too_large",
+  full: "queue_full",
+  not_found: "not_found",
+  auth: "auth",
+  permanent: "provider",
+};
+
+const ADVICE: Readonly<Record<ErrorKind, string>> = {
+  throttled: "Try again later, or ask the provider for a higher quota.",
+  transient: "Try again later; check that the provider can be reached.",
+  ambiguous: "It may have taken effect; check before doing it again.",
+  lease_lost: "Another receiver has the message now.",
+  too_large: "Send less, or a reference to data that is stored elsewhere.",
+  full: "Send fewer, or receive faster; the message was not sent.",
+  not_found: "Create the queue, or correct its name.",
+  auth: "Check the credentials and their permissions.",
+  permanent: "The same again would fail again.",
+};
+
+/** A driver's error as its user sees it. `attempted` completes "Could not …". */
+export function queueError(error: unknown, queue: string, attempted: string, provider: string): QueueError {
+  if (error instanceof QueueError) return error;
+  const kind = error instanceof DriverError ? error.kind : "permanent";
+  const text = error instanceof Error ? error.message : String(error);
+  return new QueueError(
+    CODES[kind],
+    `Could not ${attempted} queue "${queue}" (${provider}): ${text.replace(/\.$/, "")}. ${ADVICE[kind]}`,
+    {
+      queue,
+      cause: error,
+      retryable: kind === "throttled" || kind === "transient" || kind === "ambiguous" || kind === "full",
+    },
+  );
+}
