@@ -67,7 +67,7 @@ export function defineJob<Schema extends StandardSchemaV1>(
       ...options,
       type,
       payload,
-      schema: schema as StandardSchemaV1<Input>,
+      schema,
     }),
   };
 }

@@ -1,0 +1,20 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    coverage: { provider: "v8", include: ["src/**", "adapters/**"] },
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      { test: { name: "conformance", include: ["test/conformance/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { name: "cmd", include: ["test/cmd/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        test: {
+          name: "types",
+          include: [],
+          typecheck: { enabled: true, only: true, include: ["test/types/**/*.test-d.ts"] },
+        },
+      },
+    ],
+  },
+});
