@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Attributes, Body, Delivery } from "./driver/contract.ts";
 import { QueueError } from "./errors.ts";
 import { defaults } from "./defaults.ts";
@@ -132,11 +131,11 @@ function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A message without an id gets one that is the same on every delivery: the broker's, or a digest of the body. */
+/** A message without an id gets one that is the same on every delivery: the broker's. */
 function readId(id: unknown, delivery: Delivery): string {
   if (typeof id === "string" && id !== "") return id;
   if (id !== undefined && id !== null) throw new Malformed(`id must be a non-empty string; got ${show(id)}`);
-  return delivery.brokerId ?? createHash("sha256").update(delivery.body).digest("hex").slice(0, 32);
+  return delivery.brokerId;
 }
 
 const NO_HEADERS: Headers = Object.freeze({});

@@ -14,6 +14,7 @@
  * - `closed`: the queue or worker was closed before.
  * - `duplicate_handler`, `no_handlers`, `already_running`: a worker was set up wrongly.
  * - `drain_incomplete`: jobs were still running when the drain deadline and its grace had passed.
+ * - `draining`: the reason with which a handler's signal aborts at the drain deadline.
  * - `lease_lost`: another receiver owns the message now; its settlement was discarded.
  * - `timeout`: a job ran longer than its time limit.
  * - `config`: a configuration is invalid. `missing_dependency`: an optional package is not installed.
@@ -39,6 +40,7 @@ export type ErrorCode =
   | "no_handlers"
   | "already_running"
   | "drain_incomplete"
+  | "draining"
   | "lease_lost"
   | "timeout"
   | "config"

@@ -1,9 +1,11 @@
 import type { BackoffOptions } from "./backoff.ts";
+import type { Clock } from "./clock.ts";
 import type { JobEvent, ReceiveEvent } from "./diagnostics.ts";
 import type { Delay } from "./delay/delay.ts";
 import type { QueueError } from "./errors.ts";
 import type { Message, NewMessage } from "./message.ts";
-import type { Disposition } from "./receive/disposition.ts";
+import type { Disposition } from "./disposition.ts";
+import type { Gate } from "./receive/gate.ts";
 import type { DeadLetters } from "./dead-letter/dead-letters.ts";
 
 /** How a send is bounded. */
@@ -52,6 +54,11 @@ export interface ReceiveContext {
   readonly unknownSince: number | undefined;
   /** Aborts at the drain deadline and when the lease is lost, with the reason. Made when it is first read. */
   readonly signal: AbortSignal;
+  /**
+   * What becomes of the message when this run fails with `error`: tried again, or dead-lettered where attempts are
+   * used up. `backoff` lies over the queue's, and under the message's own.
+   */
+  failure(error: unknown, backoff?: BackoffOptions): Disposition;
   /** Aborts the signal of this message alone. */
   abort(reason: Error): void;
   /** Extends the lease now. It is extended by itself too, for as long as the handler runs. */
@@ -81,8 +88,8 @@ export interface ReceiveOptions {
   readonly drainMs?: number | undefined;
   /** After that, they get this long before their messages are released. @default 5000 */
   readonly graceMs?: number | undefined;
-  /** While true, nothing new is taken. */
-  readonly paused?: (() => boolean) | undefined;
+  /** Closed, it keeps intake from taking anything new. */
+  readonly gate?: Gate | undefined;
   /** Where a provider cannot count deliveries: give up attempts and the crash-loop guard knowingly. @default false */
   readonly allowUncounted?: boolean | undefined;
   /** Sees every event of this receiver. It must not throw. */
@@ -93,6 +100,8 @@ export interface ReceiveOptions {
 export interface Queue extends AsyncDisposable {
   /** The provider's name. */
   readonly provider: string;
+  /** The clock that it waits by; a worker on this queue does too. */
+  readonly clock: Clock;
   /** Sends one job. Resolves when the provider has accepted it. */
   send<P>(queue: string, message: NewMessage<P>, options?: SendOptions): Promise<SendReceipt>;
   /** Sends many. Resolves with one outcome a message, in their order; one that fails, fails alone. */

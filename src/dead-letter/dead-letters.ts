@@ -10,7 +10,10 @@ export interface DeadLetterInfo {
   /** The queue that it came from. */
   readonly source: string;
   readonly at: Date;
+  /** When it was created. */
   readonly firstSeenAt?: Date | undefined;
+  /** The key that it had, where the dead-letter queue is ordered: there, each message has a key of its own. */
+  readonly orderingKey?: string | undefined;
 }
 
 /** One dead letter. */
@@ -53,7 +56,7 @@ export interface RedriveResult {
   readonly matched: number;
   /** Sent to the source queue and removed here; in a dry run, would be. */
   readonly redriven: number;
-  /** Left where they are: not matched by the transform, or the send failed. */
+  /** Matched, and left where they are: the transform said so, or could not read them. */
   readonly skipped: number;
 }
 
@@ -63,7 +66,11 @@ export interface DeadLetters {
   list(
     options?: Omit<DeadLetterFilter, "ids"> & { readonly limit?: number | undefined },
   ): Promise<DeadLetter[]>;
-  /** Sends them back to the queue they came from; their attempts start over. */
+  /**
+   * Sends them back to the queue they came from; their attempts start over. Each is removed only after it was sent:
+   * to be killed half way leaves one twice at most. A failing send or transform ends it; what was done by then was
+   * reported to `onProgress`.
+   */
   redrive(options?: RedriveOptions): Promise<RedriveResult>;
   /** Removes them for good; returns how many. */
   discard(options: DeadLetterFilter & { readonly signal?: AbortSignal | undefined }): Promise<number>;

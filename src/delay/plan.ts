@@ -15,12 +15,12 @@ const NOW: DelayPlan = { via: "native", delayMs: 0 };
 export function planDelay(
   delayMs: number,
   queue: string,
-  orderingKey: string | undefined,
+  keepsOrder: boolean,
   traits: QueueTraits,
   limits: Limits,
 ): DelayPlan {
   if (delayMs === 0) return NOW;
-  if (traits.ordering === "by_key" && orderingKey !== undefined) {
+  if (keepsOrder) {
     throw new QueueError(
       "not_supported",
       `A message with an ordering key cannot be delayed on the ordered queue "${queue}": it would block its key, or lose its place. Send it without a key, or to another queue.`,

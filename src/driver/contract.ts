@@ -35,8 +35,11 @@ export interface Delivery {
   readonly leaseUntil: number;
   /** When the broker took the message, in epoch milliseconds, where it says so. */
   readonly enqueuedAt?: number | undefined;
-  /** The broker's id of this copy; the same on every delivery of it. */
-  readonly brokerId?: string | undefined;
+  /**
+   * The broker's id of this copy: the same on every delivery of it, and no other copy's. Clones are named after it,
+   * so that a broker that deduplicates absorbs the second clone of one copy, and never the clone of another.
+   */
+  readonly brokerId: string;
   readonly orderingKey?: string | undefined;
   /** Set where a broker dead-lettered the message by itself. */
   readonly deadLetter?: { readonly reason: string; readonly description?: string | undefined } | undefined;

@@ -25,6 +25,8 @@ export interface Limits {
   readonly maxReceive: number;
   /** `next` calls of one source that may usefully be outstanding at once. */
   readonly maxPolls: number;
+  /** How long a `next` without a message may wait before it resolves empty. One that is silent for much longer is replaced. */
+  readonly longPollMs: number;
   /** Operations in one `settle` call. */
   readonly maxSettleBatch: number;
   /** How long an acknowledgement may wait for others to share its request; 0 where a request costs nothing. @default 0 */

@@ -17,6 +17,9 @@ export interface JobOptions {
   readonly concurrency?: number | undefined;
 }
 
+/** What a registration may set; `maxAttempts` is the message's, since it travels with it. */
+export type RegisterOptions = Omit<JobOptions, "maxAttempts">;
+
 /** What may be said of one message beside its type and payload. */
 export type MessageOptions = Omit<NewMessage, "type" | "payload" | "schema">;
 

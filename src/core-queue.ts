@@ -1,0 +1,259 @@
+import type { Backoff } from "./backoff.ts";
+import type { Clock } from "./clock.ts";
+import { Connection, queueError } from "./connection.ts";
+import { DeadLetterQueue } from "./dead-letter/dead-letter-queue.ts";
+import type { DeadLetters } from "./dead-letter/dead-letters.ts";
+import { defaults } from "./defaults.ts";
+import type { Delay } from "./delay/delay.ts";
+import { channels, type SendEvent } from "./diagnostics.ts";
+import type { Driver } from "./driver/contract.ts";
+import { isQueueError, QueueError } from "./errors.ts";
+import type { NewMessage } from "./message.ts";
+import type {
+  EnsureOptions,
+  Handler,
+  Queue,
+  QueueStats,
+  ReceiveOptions,
+  SendOptions,
+  SendOutcome,
+  SendReceipt,
+} from "./queue.ts";
+import { brokerMaxDeliveries } from "./receive/crash-loop.ts";
+import { receiveQueue } from "./receive/receive-queue.ts";
+import { type Prepared, prepare, validatePayload } from "./send/prepare.ts";
+import { Sender } from "./send/sender.ts";
+import { queueStats } from "./stats.ts";
+import { show } from "./text.ts";
+
+export interface CoreQueueOptions {
+  readonly backoff: Backoff;
+  readonly sendDeadlineMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** The portable queue on one driver. */
+export class CoreQueue implements Queue {
+  readonly provider: string;
+  readonly clock: Clock;
+  readonly #driver: Driver;
+  readonly #options: CoreQueueOptions;
+  readonly #connection: Connection;
+  readonly #sender: Sender;
+  readonly #receiving = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
+
+  constructor(driver: Driver, options: CoreQueueOptions) {
+    this.provider = driver.provider;
+    this.clock = options.clock;
+    this.#driver = driver;
+    this.#options = options;
+    this.#connection = new Connection(driver, options.clock, options.random, this);
+    this.#sender = new Sender(this.#connection);
+  }
+
+  async send<P>(queue: string, message: NewMessage<P>, options: SendOptions = {}): Promise<SendReceipt> {
+    this.#assertOpen(queue);
+    options.signal?.throwIfAborted();
+    const deadlineMs = this.#deadlineMs(options);
+    const prepared = await this.#prepare(queue, message, options);
+    const { delayMs, keepsOrder } = prepared;
+    try {
+      const accepted = await this.#sender.dispatch(queue, prepared.outgoing, {
+        delayMs,
+        keepsOrder,
+        deadlineMs,
+        signal: options.signal,
+      });
+      this.#publish(queue, prepared, "sent");
+      return accepted.handle === undefined
+        ? { id: prepared.message.id }
+        : { id: prepared.message.id, handle: accepted.handle };
+    } catch (error) {
+      this.#publish(queue, prepared, isQueueError(error, "send_unknown") ? "unknown" : "failed");
+      throw error;
+    }
+  }
+
+  async sendBatch(
+    queue: string,
+    messages: readonly NewMessage[],
+    options: SendOptions = {},
+  ): Promise<SendOutcome[]> {
+    this.#assertOpen(queue);
+    options.signal?.throwIfAborted();
+    this.#deadlineMs(options);
+    return Promise.all(
+      messages.map(async (message): Promise<SendOutcome> => {
+        try {
+          return { ok: true, ...(await this.send(queue, message, options)) };
+        } catch (error) {
+          const wrapped =
+            error instanceof QueueError
+              ? error
+              : new QueueError(
+                  "send_failed",
+                  `The message was not sent to queue "${queue}": ${String(error)}.`,
+                  { queue, cause: error },
+                );
+          return { ok: false, id: message?.id, error: wrapped };
+        }
+      }),
+    );
+  }
+
+  async sendDelayed<P>(
+    queue: string,
+    message: NewMessage<P>,
+    delay: Delay,
+    options: Omit<SendOptions, "delay"> = {},
+  ): Promise<SendReceipt> {
+    return this.send(queue, message, { ...options, delay });
+  }
+
+  async receive(queue: string, handler: Handler, options: ReceiveOptions = {}): Promise<void> {
+    this.#assertOpen(queue);
+    options.signal?.throwIfAborted();
+    const receiving = receiveQueue({
+      connection: this.#connection,
+      sender: this.#sender,
+      queue,
+      handler,
+      options,
+      backoff: this.#options.backoff,
+      closing: this.#closing.signal,
+    });
+    this.#receiving.add(receiving);
+    try {
+      await receiving;
+    } finally {
+      this.#receiving.delete(receiving);
+    }
+  }
+
+  async stats(queue: string): Promise<QueueStats> {
+    this.#assertOpen(queue);
+    return this.#attempt(queue, "read the counts of", () => queueStats(this.#connection, queue));
+  }
+
+  deadLetters(queue: string): DeadLetters {
+    this.#assertOpen(queue);
+    return new DeadLetterQueue(this.#connection, this.#sender, queue);
+  }
+
+  async cancel(handle: string): Promise<boolean> {
+    this.#assertOpen();
+    const driver = this.#driver;
+    if (driver.cancel === undefined || !driver.limits.cancel) {
+      throw new QueueError(
+        "not_supported",
+        `${this.provider} cannot cancel delayed messages. Let the handler check whether the job is still wanted.`,
+      );
+    }
+    return this.#attempt("", "cancel a message of", async () => (await driver.cancel?.(handle)) ?? false);
+  }
+
+  async ensure(queue: string, options: EnsureOptions = {}): Promise<void> {
+    this.#assertOpen(queue);
+    const { ordering = "none", maxAttempts = defaults.maxAttempts, leaseMs = defaults.leaseMs } = options;
+    const admin = this.#admin("create queues");
+    const spec = {
+      ordering,
+      brokerMaxDeliveries: brokerMaxDeliveries(maxAttempts, ordering === "by_key"),
+      leaseMs,
+    };
+    await this.#attempt(queue, "create", () => admin.ensure(queue, spec));
+    this.#connection.forget();
+  }
+
+  async drop(queue: string): Promise<void> {
+    this.#assertOpen(queue);
+    const admin = this.#admin("remove queues");
+    await this.#attempt(queue, "remove", () => admin.drop(queue));
+    this.#connection.forget();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(new QueueError("closed", "The queue is closing."));
+    // What a receiver has to say of its drain goes to who called receive.
+    await Promise.allSettled(this.#receiving);
+    await this.#sender.flush();
+    await this.#driver.close();
+  }
+
+  async #prepare(queue: string, input: NewMessage, options: SendOptions): Promise<Prepared> {
+    let message = input;
+    if (message?.schema !== undefined) {
+      // What travels is what was given: the receiver's own schema transforms it.
+      await validatePayload(message.schema, message.type, message.payload);
+      message = { ...message, schema: undefined };
+    }
+    const traits = await this.#attempt(queue, "send to", () => this.#connection.traits(queue));
+    const { limits } = this.#driver;
+    return prepare(
+      { queue, provider: this.provider, traits, limits },
+      message,
+      options,
+      this.#options.clock.now(),
+    );
+  }
+
+  #deadlineMs({ deadlineMs = this.#options.sendDeadlineMs }: SendOptions): number {
+    if (Number.isFinite(deadlineMs) && deadlineMs > 0) return deadlineMs;
+    throw new QueueError(
+      "invalid_options",
+      `deadlineMs must be a finite number of milliseconds, more than 0; got ${show(deadlineMs)}.`,
+    );
+  }
+
+  #admin(attempted: string): NonNullable<Driver["admin"]> {
+    const { admin } = this.#driver;
+    if (admin !== undefined) return admin;
+    throw new QueueError(
+      "not_supported",
+      `The ${this.provider} adapter cannot ${attempted}. Do it with the provider's own tools.`,
+    );
+  }
+
+  async #attempt<T>(queue: string, attempted: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw queueError(error, queue, attempted, this.provider);
+    }
+  }
+
+  #assertOpen(queue?: string): void {
+    if (queue !== undefined && (typeof queue !== "string" || queue === "")) {
+      throw new QueueError(
+        "invalid_options",
+        `A queue is called by its name, a non-empty string; got ${show(queue)}.`,
+      );
+    }
+    if (this.#closed === undefined) return;
+    throw new QueueError("closed", "This queue was closed before. Open another one.", { queue });
+  }
+
+  #publish(queue: string, { message }: Prepared, outcome: SendEvent["outcome"]): void {
+    if (!channels.send.hasSubscribers) return;
+    channels.send.publish({
+      provider: this.provider,
+      queue,
+      source: this,
+      type: message.type,
+      id: message.id,
+      outcome,
+    });
+  }
+}

@@ -1,0 +1,48 @@
+import { type BackoffOptions, checkBackoff, defaultBackoff, mergeBackoff } from "./backoff.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { CoreQueue } from "./core-queue.ts";
+import { defaults } from "./defaults.ts";
+import type { Driver } from "./driver/contract.ts";
+import { QueueError } from "./errors.ts";
+import type { Queue } from "./queue.ts";
+
+/** What holds for everything that one queue connection sends and receives. */
+export interface QueueOptions {
+  /** @default the defaults' backoff: full jitter, base 1 s, factor 2, cap 5 min */
+  readonly backoff?: BackoffOptions | undefined;
+  /** How long a send may take, in milliseconds, unless it says otherwise. @default 30000 */
+  readonly sendDeadlineMs?: number | undefined;
+  /** @default the machine's clock */
+  readonly clock?: Clock | undefined;
+  /** Evenly distributed in [0, 1). @default Math.random */
+  readonly random?: (() => number) | undefined;
+}
+
+/**
+ * Puts the portable core on a driver.
+ *
+ * @example
+ * const queue = createQueue(memory());
+ * await queue.send("emails", { type: "send_welcome_email", payload: { userId: "u1" } });
+ */
+export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
+  const {
+    backoff,
+    sendDeadlineMs = defaults.sendDeadlineMs,
+    clock = systemClock,
+    random = Math.random,
+  } = options;
+  if (backoff !== undefined) checkBackoff(backoff, "createQueue");
+  if (!(Number.isFinite(sendDeadlineMs) && sendDeadlineMs > 0)) {
+    throw new QueueError(
+      "invalid_options",
+      `createQueue: sendDeadlineMs must be a finite number of milliseconds, more than 0; got ${sendDeadlineMs}.`,
+    );
+  }
+  return new CoreQueue(driver, {
+    backoff: mergeBackoff(defaultBackoff, backoff),
+    sendDeadlineMs,
+    clock,
+    random,
+  });
+}

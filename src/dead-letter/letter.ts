@@ -1,0 +1,95 @@
+import type { Attributes } from "../driver/contract.ts";
+import type { Limits } from "../driver/limits.ts";
+import { describeError } from "../errors.ts";
+import { DEAD_LETTER, FOLDED, withMeta } from "../meta.ts";
+import type { DeadLetterInfo } from "./dead-letters.ts";
+
+const MAX_BYTES = 1_000;
+
+/** What is noted on a dead letter, as one attribute of at most 1,000 bytes: the error is cut until it fits. */
+export function encodeInfo(info: DeadLetterInfo): string {
+  const render = (error: string): string =>
+    JSON.stringify({
+      reason: info.reason,
+      error,
+      attempts: info.attempts,
+      source: info.source,
+      at: info.at.toISOString(),
+      first_seen_at: info.firstSeenAt?.toISOString(),
+      ordering_key: info.orderingKey,
+    });
+  let error = info.error.slice(0, MAX_BYTES).toWellFormed();
+  let text = render(error);
+  while (Buffer.byteLength(text) > MAX_BYTES && error !== "") {
+    const excess = Buffer.byteLength(text) - MAX_BYTES;
+    const keep = Math.max(0, error.length - Math.max(1, Math.ceil(excess / 6)));
+    error = error.slice(0, keep).toWellFormed();
+    text = render(error);
+  }
+  return text;
+}
+
+/** Undefined where the attribute is missing or not ours. */
+export function decodeInfo(attributes: Attributes): DeadLetterInfo | undefined {
+  const text = attributes[DEAD_LETTER];
+  if (text === undefined) return undefined;
+  try {
+    const fields = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const { reason, error, attempts, source, at, first_seen_at: firstSeen, ordering_key: key } = fields;
+    if (typeof reason !== "string" || typeof source !== "string" || typeof at !== "string") return undefined;
+    return {
+      reason,
+      error: typeof error === "string" ? error : "",
+      attempts: typeof attempts === "number" ? attempts : 0,
+      source,
+      at: new Date(at),
+      firstSeenAt: typeof firstSeen === "string" ? new Date(firstSeen) : undefined,
+      orderingKey: typeof key === "string" ? key : undefined,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The reason and its error as one line. */
+export function errorLine(error: unknown): string {
+  return error === undefined ? "" : describeError(error);
+}
+
+/** Attributes that are ours, or that consoles filter by; they stay as they are. */
+function isOurs(name: string): boolean {
+  return name.startsWith("qp_") || name === "type" || name === "traceparent" || name === "tracestate";
+}
+
+/**
+ * The attributes of a dead letter: all that the message had, and `qp_dlq`. Where that is one too many, those of
+ * other makers are folded into one.
+ */
+export function deadLetterAttributes(
+  attributes: Attributes,
+  info: DeadLetterInfo,
+  limits: Limits,
+): Attributes {
+  const marked = withMeta(attributes, { [DEAD_LETTER]: encodeInfo(info) });
+  if (Object.keys(marked).length <= limits.maxAttributes) return marked;
+  const kept: Record<string, string> = {};
+  const foreign: Record<string, string> = {};
+  for (const [name, value] of Object.entries(marked)) (isOurs(name) ? kept : foreign)[name] = value;
+  return { ...kept, [FOLDED]: JSON.stringify(foreign) };
+}
+
+/** Undoes {@link deadLetterAttributes}. */
+export function originalAttributes(attributes: Attributes): Attributes {
+  const original = withMeta(attributes, { [DEAD_LETTER]: undefined, [FOLDED]: undefined });
+  const folded = attributes[FOLDED];
+  if (folded === undefined) return original;
+  try {
+    const foreign = JSON.parse(folded) as Record<string, unknown>;
+    const strings = Object.entries(foreign).filter(
+      (entry): entry is [string, string] => typeof entry[1] === "string",
+    );
+    return { ...original, ...Object.fromEntries(strings) };
+  } catch {
+    return { ...original, [FOLDED]: folded };
+  }
+}

@@ -1,0 +1,127 @@
+import type { Connection } from "../connection.ts";
+import type { Delivery, Source } from "../driver/contract.ts";
+import { LeaseKeeper } from "../receive/lease-keeper.ts";
+import type { Leased } from "../receive/leased.ts";
+import { Settler } from "../receive/settler.ts";
+
+/** How long a scan holds what it has read; it is extended while the scan goes on. */
+const LEASE_MS = 300_000;
+/** A dead-letter queue from which nothing has come for this long has been read to its end. */
+const SILENCE_MS = 3_000;
+
+/** What is to become of a dead letter that was read. */
+export type Verdict = "keep" | "remove";
+
+/**
+ * Reads a queue from end to end, once: all that it keeps stays leased until the scan ends, and is then released.
+ * What is removed is settled on the way, so that however long the queue, only what is kept is held; and of that,
+ * no body.
+ */
+export class Scan {
+  readonly #connection: Connection;
+  readonly #queue: string;
+  readonly #source: Source;
+  readonly #leases: LeaseKeeper;
+  readonly #settler: Settler;
+  readonly #kept: Leased[] = [];
+
+  constructor(connection: Connection, queue: string) {
+    const leaseMs = Math.min(LEASE_MS, connection.limits.maxLeaseMs);
+    this.#connection = connection;
+    this.#queue = queue;
+    this.#source = connection.open(queue, { prefetch: Number.MAX_SAFE_INTEGER, leaseMs });
+    this.#leases = new LeaseKeeper(this.#source, {
+      clock: connection.clock,
+      limits: connection.limits,
+      leaseMs,
+      extendEveryMs: leaseMs / 3,
+    });
+    // What goes wrong with a settlement here shows in the result: the message is still there.
+    this.#settler = new Settler(connection, this.#source, queue, () => {});
+  }
+
+  /** Gives each message to `judge`, a batch at a time, until the end of the queue, `enough`, or the signal. */
+  async run(
+    judge: (delivery: Delivery) => Promise<Verdict>,
+    enough: () => boolean,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    try {
+      while (!enough() && signal?.aborted !== true) {
+        const deliveries = await this.#next();
+        if (deliveries.length === 0) break;
+        // All of them to their end, whichever fails: a message that was sent on is removed here.
+        const judged = await Promise.allSettled(deliveries.map((delivery) => this.#judge(delivery, judge)));
+        const failed = judged.find((one) => one.status === "rejected");
+        if (failed !== undefined) throw failed.reason;
+      }
+    } finally {
+      await this.#end();
+    }
+  }
+
+  async #judge(delivery: Delivery, judge: (delivery: Delivery) => Promise<Verdict>): Promise<void> {
+    const leased = leasedOf(delivery, this.#connection.clock.now());
+    this.#leases.add(leased);
+    let verdict: Verdict = "keep";
+    try {
+      verdict = await judge(delivery);
+    } finally {
+      if (verdict === "remove") {
+        this.#leases.remove(leased);
+        await this.#settler.settle({ kind: "ack", delivery }, leased);
+      } else {
+        this.#kept.push(leased);
+      }
+    }
+  }
+
+  async #next(): Promise<Delivery[]> {
+    const { clock, limits } = this.#connection;
+    if (await this.#isEmpty()) return [];
+    const silence = new AbortController();
+    const timer = clock.timer(SILENCE_MS, () => silence.abort(SILENT), true);
+    try {
+      return await this.#source.next(limits.maxReceive, silence.signal);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Where the provider's counts are exact, there is no need to wait for silence. */
+  async #isEmpty(): Promise<boolean> {
+    try {
+      const stats = await this.#connection.stats(this.#queue);
+      return !stats.approximate && stats.ready === 0;
+    } catch {
+      return false;
+    }
+  }
+
+  async #end(): Promise<void> {
+    const late = await this.#source.stop();
+    const now = this.#connection.clock.now();
+    const all = [...this.#kept, ...late.map((delivery) => leasedOf(delivery, now))];
+    for (const leased of all) await leased.extending;
+    this.#leases.stop();
+    await Promise.all(
+      all.map((leased) =>
+        this.#settler.settle({ kind: "release", delivery: leased.delivery, delayMs: 0 }, leased),
+      ),
+    );
+    await this.#source.close();
+  }
+}
+
+const SILENT = new Error("no more messages");
+
+function leasedOf(delivery: Delivery, now: number): Leased {
+  return {
+    delivery: { ...delivery, body: "", attributes: {} },
+    id: delivery.brokerId,
+    receivedAt: now,
+    leaseUntil: delivery.leaseUntil,
+    extending: undefined,
+    onLeaseLost() {},
+  };
+}

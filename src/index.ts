@@ -1,0 +1,63 @@
+/**
+ * Background jobs that are portable across clouds.
+ * @module
+ */
+export type { Backoff, BackoffOptions } from "./backoff.ts";
+export type { Clock, Timer } from "./clock.ts";
+export { createQueue, type QueueOptions } from "./create-queue.ts";
+export type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetterInfo,
+  DeadLetters,
+  RedriveOptions,
+  RedriveResult,
+} from "./dead-letter/dead-letters.ts";
+export { defaults, type Defaults } from "./defaults.ts";
+export type { Delay } from "./delay/delay.ts";
+export {
+  channels,
+  type DeadLetterReason,
+  type JobEvent,
+  type JobInfo,
+  type Origin,
+  type ReceiveEvent,
+  type RequestEvent,
+  type SendEvent,
+} from "./diagnostics.ts";
+export type { Disposition } from "./disposition.ts";
+export type { Driver } from "./driver/contract.ts";
+export type { ErrorKind } from "./driver/error.ts";
+export { type ErrorCode, isQueueError, PermanentError, QueueError, RetryAfterError } from "./errors.ts";
+export type { Logger } from "./logger.ts";
+export type { Headers, Message, NewMessage, TraceContext } from "./message.ts";
+export type {
+  EnsureOptions,
+  Handler,
+  Queue,
+  QueueStats,
+  ReceiveContext,
+  ReceiveOptions,
+  SendOptions,
+  SendOutcome,
+  SendReceipt,
+} from "./queue.ts";
+export { Gate } from "./receive/gate.ts";
+export {
+  defineJob,
+  type JobDefinition,
+  type JobOptions,
+  type MessageOptions,
+  type RegisterOptions,
+} from "./worker/job.ts";
+export type { Registration } from "./worker/registry.ts";
+export type {
+  JobContext,
+  JobHandler,
+  Middleware,
+  QueueHealth,
+  WorkerEvents,
+  WorkerHealth,
+  WorkerOptions,
+} from "./worker/types.ts";
+export { Worker } from "./worker/worker.ts";

@@ -1,0 +1,3 @@
+export { createMetrics } from "./metrics.ts";
+export type { Metrics, MetricsOptions } from "./metrics.ts";
+export type { StatsOptions } from "./queue-stats.ts";

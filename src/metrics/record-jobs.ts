@@ -1,0 +1,100 @@
+import type { JobEvent, Origin } from "../diagnostics.ts";
+import type { Families } from "./families.ts";
+import { QueueRows, type TypeRows, typeRows } from "./job-rows.ts";
+import { OTHER, type TypeLabels } from "./type-labels.ts";
+
+/** The reasons that are labels of their own; a handler may make up others. */
+const REASONS: ReadonlySet<string> = new Set([
+  "max_attempts",
+  "permanent_error",
+  "invalid_payload",
+  "malformed",
+  "unknown_type",
+  "crash_loop",
+]);
+
+/** Dead-lettered without a handler: the type proves nothing but that somebody sent it. */
+const UNHANDLED: ReadonlySet<string> = new Set(["malformed", "unknown_type", "crash_loop"]);
+
+/**
+ * Counts the life of jobs. `started` and `released` grant no type label: a receiver starts whatever arrives, and
+ * only what follows shows that somebody here handles it.
+ */
+export function recordJobs(families: Families, labels: TypeLabels): (event: JobEvent & Origin) => void {
+  const queues = new Map<string, QueueRows>();
+
+  const queueRows = (name: string): QueueRows => {
+    let rows = queues.get(name);
+    if (rows === undefined) {
+      rows = new QueueRows(families, name);
+      queues.set(name, rows);
+    }
+    return rows;
+  };
+
+  const handled = (queue: QueueRows, type: string): TypeRows => {
+    const known = queue.types.get(type);
+    if (known !== undefined) return known;
+    const label = labels.grant(type);
+    let rows = queue.types.get(label);
+    if (rows === undefined) {
+      rows = typeRows(families, queue.name, label);
+      queue.types.set(label, rows);
+    }
+    return rows;
+  };
+
+  const ended = (type: string, status: "released" | "refused" | "discarded"): void => {
+    families.processed.cell({ type, status }).value += 1;
+  };
+
+  return (event) => {
+    const { job } = event;
+    const queue = queueRows(event.queue);
+    switch (event.event) {
+      case "started":
+        queue.begin(job);
+        queue.wait.observe(event.waitMs);
+        break;
+      case "completed": {
+        queue.end(job);
+        const rows = handled(queue, job.type);
+        rows.completed.value += 1;
+        rows.duration.observe(event.durationMs);
+        break;
+      }
+      case "failed": {
+        queue.end(job);
+        const rows = handled(queue, job.type);
+        rows.failed.value += 1;
+        rows.duration.observe(event.durationMs);
+        break;
+      }
+      case "retrying":
+        handled(queue, job.type).retried.value += 1;
+        break;
+      case "dead_lettered": {
+        const type = UNHANDLED.has(event.reason) ? labels.lookUp(job.type) : labels.grant(job.type);
+        const reason = REASONS.has(event.reason) ? event.reason : OTHER;
+        if (queue.end(job)) ended(type, "refused");
+        families.deadLettered.cell({ type, queue: queue.name, reason }).value += 1;
+        break;
+      }
+      case "released":
+        if (queue.end(job)) ended(labels.lookUp(job.type), "released");
+        families.released.cell({ queue: queue.name, why: event.why }).value += 1;
+        break;
+      case "stalled":
+        families.stalled.cell({ type: labels.grant(job.type), queue: queue.name }).value += 1;
+        break;
+      case "late": {
+        const type = labels.grant(job.type);
+        if (queue.end(job)) ended(type, "discarded");
+        families.late.cell({ type, queue: queue.name }).value += 1;
+        break;
+      }
+      case "progress":
+        break;
+    }
+  };
+}

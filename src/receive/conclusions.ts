@@ -1,0 +1,101 @@
+import { type BackoffOptions, mergeBackoff } from "../backoff.ts";
+import { inOrder } from "../clone.ts";
+import type { Connection } from "../connection.ts";
+import { type Disposition, dispositionOfFailure } from "../disposition.ts";
+import type { QueueTraits } from "../driver/limits.ts";
+import type { ReceiveSettings } from "./options.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Run } from "./run.ts";
+import type { Verdicts } from "./verdicts.ts";
+
+export interface ConclusionsOptions {
+  readonly connection: Connection;
+  readonly traits: QueueTraits;
+  readonly settings: ReceiveSettings;
+  readonly verdicts: Verdicts;
+  readonly reporter: Reporter;
+  /** Called whenever one has ended. */
+  readonly ended: () => void;
+}
+
+/** What goes on after a handler: the last word on what was decided, its report, and the work of carrying it out. */
+export class Conclusions {
+  readonly #options: ConclusionsOptions;
+  #pending = 0;
+
+  constructor(options: ConclusionsOptions) {
+    this.#options = options;
+  }
+
+  /** Conclusions under way: clones, copies, backoffs that are waited out, settlements. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** The verdict over a run that threw. */
+  failed(run: Run, error: unknown, backoff?: BackoffOptions): Disposition {
+    const { connection, settings } = this.#options;
+    return dispositionOfFailure({
+      error,
+      attempt: run.attempt,
+      maxAttempts: run.message.maxAttempts,
+      backoff: mergeBackoff(settings.backoff, backoff, run.message.backoff),
+      random: connection.random,
+    });
+  }
+
+  conclude(run: Run, decided: Disposition): void {
+    const disposition = this.#settled(run, decided);
+    this.#options.reporter.verdict(run, disposition);
+    this.track(this.#carryOut(run, disposition));
+  }
+
+  /** Counts `work` among the conclusions until it ends. */
+  track(work: Promise<unknown>): void {
+    this.#pending += 1;
+    const end = (): void => {
+      this.#pending -= 1;
+      this.#options.ended();
+    };
+    work.then(end, (error: unknown) => {
+      // Nothing in here is expected to throw. If it does, the lease ends by itself, and the message comes again.
+      this.#options.reporter.warn("internal", `A verdict could not be carried out: ${String(error)}`);
+      end();
+    });
+  }
+
+  /** What was decided, in the light of what only the receiver knows. */
+  #settled(run: Run, disposition: Disposition): Disposition {
+    if (disposition.kind === "unknown_type" && inOrder(run.delivery, run.id, this.#options.traits)) {
+      // It cannot step aside without losing its place: to be unknown is to fail.
+      const failed = this.failed(run, new Error(`no handler for type "${run.message.type}"`));
+      return failed.kind === "dead_letter" ? { ...failed, reason: "unknown_type" } : failed;
+    }
+    // A run that fails after it was told to stop has not failed: it is given back.
+    const failed =
+      disposition.kind === "retry" ||
+      (disposition.kind === "dead_letter" && disposition.reason === "max_attempts");
+    return run.drained && failed ? { kind: "release" } : disposition;
+  }
+
+  async #carryOut(run: Run, disposition: Disposition): Promise<void> {
+    const { verdicts, reporter, connection } = this.#options;
+    switch (disposition.kind) {
+      case "ack":
+        await verdicts.ack(run);
+        return;
+      case "retry":
+        return verdicts.retry(run, disposition.delayMs);
+      case "release":
+        return verdicts.handBack(run);
+      case "unknown_type":
+        return verdicts.defer(run, disposition.delayMs, run.unknownSince ?? connection.clock.now());
+      case "dead_letter": {
+        const attempts = disposition.ran === false ? run.attempt - 1 : run.attempt;
+        const { reason, error } = disposition;
+        const dead = await verdicts.deadLetter(run, reason, error, attempts);
+        if (dead) reporter.report({ event: "dead_lettered", job: run.info, reason, error });
+      }
+    }
+  }
+}

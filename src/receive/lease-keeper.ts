@@ -1,0 +1,121 @@
+import type { Clock, Timer } from "../clock.ts";
+import type { Source } from "../driver/contract.ts";
+import { DriverError } from "../driver/error.ts";
+import type { Limits } from "../driver/limits.ts";
+import type { Leased } from "./leased.ts";
+
+export interface LeaseKeeperOptions {
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly leaseMs: number;
+  /** A lease is extended when it is this old. */
+  readonly extendEveryMs: number;
+}
+
+/**
+ * Keeps the leases of all that is held: one sweep for all of them, not a timer each. Extensions have a way of their
+ * own, so that they never wait behind acknowledgements. A lease that ends without a confirmed extension counts as
+ * lost: another receiver may have the message.
+ */
+export class LeaseKeeper {
+  readonly #source: Source;
+  readonly #options: LeaseKeeperOptions;
+  readonly #held = new Set<Leased>();
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(source: Source, options: LeaseKeeperOptions) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  add(leased: Leased): void {
+    this.#held.add(leased);
+    if (this.#timer === undefined && !this.#stopped) this.#arm(this.#options.extendEveryMs / 2);
+  }
+
+  remove(leased: Leased): void {
+    this.#held.delete(leased);
+  }
+
+  /** Extends one lease now. @throws DriverError */
+  async extend(leased: Leased): Promise<void> {
+    const [error] = await this.#extend([leased]);
+    if (error !== undefined) throw error;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#held.clear();
+  }
+
+  #arm(ms: number): void {
+    this.#timer = this.#options.clock.timer(ms, () => {
+      this.#timer = undefined;
+      this.#sweep();
+    });
+  }
+
+  #sweep(): void {
+    if (this.#held.size === 0) return;
+    const { clock, limits, leaseMs, extendEveryMs } = this.#options;
+    const now = clock.now();
+    const due: Leased[] = [];
+    let nextMs = extendEveryMs / 2;
+    for (const leased of this.#held) {
+      const leftMs = leased.leaseUntil - now;
+      const extendable = leased.extending === undefined && now < leased.receivedAt + limits.maxTotalLeaseMs;
+      if (extendable && leftMs <= leaseMs - extendEveryMs) due.push(leased);
+      // One that is not extended in time is noticed when it ends, rather than a sweep later.
+      if (leftMs > 0 && leftMs < nextMs) nextMs = leftMs;
+      if (leftMs <= 0 && !extendable) this.#lose(leased);
+    }
+    for (let from = 0; from < due.length; from += limits.maxSettleBatch) {
+      void this.#extend(due.slice(from, from + limits.maxSettleBatch));
+    }
+    if (!this.#stopped) this.#arm(Math.max(1, nextMs));
+  }
+
+  /** Never rejects; returns each one's error. */
+  #extend(batch: readonly Leased[]): Promise<(DriverError | undefined)[]> {
+    const { clock, limits, leaseMs } = this.#options;
+    const now = clock.now();
+    const requests = batch.map((leased) => {
+      const mostMs = leased.receivedAt + limits.maxTotalLeaseMs - now;
+      return { kind: "extend" as const, delivery: leased.delivery, leaseMs: Math.min(leaseMs, mostMs) };
+    });
+    const extending = (async (): Promise<(DriverError | undefined)[]> => {
+      try {
+        const results = await this.#source.settle(requests);
+        return batch.map((leased, index) => {
+          const result = results[index];
+          if (result?.ok !== true)
+            return (
+              result?.error ??
+              new DriverError("ambiguous", "the provider's answer did not mention this message")
+            );
+          leased.leaseUntil = result.leaseUntil ?? now + (requests[index]?.leaseMs ?? leaseMs);
+          return undefined;
+        });
+      } catch (error) {
+        return batch.map(() => error as DriverError);
+      }
+    })();
+    const ended = extending.then((errors) => {
+      for (const [index, leased] of batch.entries()) {
+        leased.extending = undefined;
+        const error = errors[index];
+        if (error !== undefined && (error.kind === "lease_lost" || leased.leaseUntil <= clock.now()))
+          this.#lose(leased);
+      }
+    });
+    for (const leased of batch) leased.extending = ended;
+    return extending;
+  }
+
+  #lose(leased: Leased): void {
+    if (this.#held.delete(leased)) leased.onLeaseLost();
+  }
+}

@@ -1,0 +1,77 @@
+import { type Backoff, checkBackoff, defaultBackoff, mergeBackoff } from "../backoff.ts";
+import { defaults } from "../defaults.ts";
+import type { Limits, QueueTraits } from "../driver/limits.ts";
+import { QueueError } from "../errors.ts";
+import type { ReceiveOptions } from "../queue.ts";
+import { show } from "../text.ts";
+
+/** Receive options with every default filled in and agreed with what the queue prescribes. */
+export interface ReceiveSettings {
+  readonly concurrency: number;
+  readonly leaseMs: number;
+  readonly extendEveryMs: number;
+  readonly backoff: Backoff;
+  readonly drainMs: number;
+  readonly graceMs: number;
+}
+
+/** @throws QueueError `invalid_options` */
+export function receiveSettings(
+  queue: string,
+  options: ReceiveOptions,
+  base: Backoff = defaultBackoff,
+): ReceiveSettings {
+  const {
+    concurrency = defaults.concurrency,
+    leaseMs = defaults.leaseMs,
+    drainMs = defaults.drainMs,
+    graceMs = defaults.graceMs,
+  } = options;
+  const { extendEveryMs = Math.min(defaults.extendEveryMs, leaseMs / 3) } = options;
+  const refuse = (field: string, expected: string, got: unknown): never => {
+    throw new QueueError(
+      "invalid_options",
+      `receive("${queue}"): ${field} must be ${expected}; got ${show(got)}.`,
+      { queue },
+    );
+  };
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
+    refuse("concurrency", "a whole number, 1 or more", concurrency);
+  if (!(Number.isFinite(leaseMs) && leaseMs > 0))
+    refuse("leaseMs", "a finite number of milliseconds, more than 0", leaseMs);
+  if (!(extendEveryMs > 0 && extendEveryMs < leaseMs))
+    refuse("extendEveryMs", `more than 0 and less than leaseMs (${leaseMs})`, extendEveryMs);
+  if (!(drainMs >= 0)) refuse("drainMs", "0 or more milliseconds", drainMs);
+  if (!(graceMs >= 0)) refuse("graceMs", "0 or more milliseconds", graceMs);
+  if (options.backoff !== undefined) checkBackoff(options.backoff, `receive("${queue}")`);
+  return {
+    concurrency,
+    leaseMs,
+    extendEveryMs,
+    backoff: mergeBackoff(base, options.backoff),
+    drainMs,
+    graceMs,
+  };
+}
+
+/** A lease that the queue prescribes wins; it is then extended after a third of it at the latest. */
+export function agreeLease(
+  queue: string,
+  settings: ReceiveSettings,
+  traits: QueueTraits,
+  limits: Limits,
+): ReceiveSettings {
+  const leaseMs = traits.fixedLeaseMs ?? settings.leaseMs;
+  if (leaseMs > limits.maxLeaseMs) {
+    throw new QueueError(
+      "invalid_options",
+      `receive("${queue}"): a lease lasts at most ${limits.maxLeaseMs} ms here; got ${leaseMs}.`,
+      { queue },
+    );
+  }
+  const extendEveryMs =
+    traits.fixedLeaseMs === undefined
+      ? settings.extendEveryMs
+      : Math.min(settings.extendEveryMs, leaseMs / 3);
+  return { ...settings, leaseMs, extendEveryMs };
+}

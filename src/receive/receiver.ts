@@ -1,0 +1,296 @@
+import type { BackoffOptions } from "../backoff.ts";
+import { sleep } from "../clock.ts";
+import { inOrder } from "../clone.ts";
+import { type Connection, queueError } from "../connection.ts";
+import { ACK, type Disposition } from "../disposition.ts";
+import type { Delivery, Source } from "../driver/contract.ts";
+import type { DriverError } from "../driver/error.ts";
+import type { QueueTraits } from "../driver/limits.ts";
+import { decode } from "../envelope.ts";
+import { QueueError } from "../errors.ts";
+import type { Message } from "../message.ts";
+import type { Handler, ReceiveOptions } from "../queue.ts";
+import type { Sender } from "../send/sender.ts";
+import { Conclusions } from "./conclusions.ts";
+import { crashLoopAt } from "./crash-loop.ts";
+import { Intake } from "./intake.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import type { ReceiveSettings } from "./options.ts";
+import { Reporter } from "./reporter.ts";
+import { Run, type RunHost } from "./run.ts";
+import { Settler } from "./settler.ts";
+import { Slots } from "./slots.ts";
+import { Verdicts } from "./verdicts.ts";
+
+export interface ReceiverOptions {
+  readonly connection: Connection;
+  readonly sender: Sender;
+  readonly queue: string;
+  readonly traits: QueueTraits;
+  readonly handler: Handler;
+  readonly settings: ReceiveSettings;
+  readonly options: Pick<ReceiveOptions, "concurrencyOf" | "gate" | "onEvent">;
+}
+
+/** Between two looks at a type that is at its limit, where its waiting room is full as well. */
+const OVERFLOW_MS = 15_000;
+/** A message counts as due this much early: clocks differ, and the pump has looked before. */
+const DUE_TOLERANCE_MS = 1_000;
+
+/** Receives one queue: takes what there is room for, runs the handler, and sees to the verdict. */
+export class Receiver implements RunHost {
+  readonly queue: string;
+  readonly #options: ReceiverOptions;
+  readonly #reporter: Reporter;
+  readonly #source: Source;
+  readonly #slots: Slots;
+  readonly #leases: LeaseKeeper;
+  readonly #verdicts: Verdicts;
+  readonly #conclusions: Conclusions;
+  readonly #intake: Intake;
+  readonly #maxConcluding: number;
+  readonly #running = new Set<Run>();
+  readonly #draining = new AbortController();
+  #failure: DriverError | undefined;
+  #stop: () => void = () => {};
+  #progress: () => void = () => {};
+
+  constructor(options: ReceiverOptions) {
+    const { connection, sender, queue, traits, settings } = options;
+    const { clock, limits } = connection;
+    const { concurrency, leaseMs, extendEveryMs } = settings;
+    this.queue = queue;
+    this.#options = options;
+    this.#reporter = new Reporter(connection, queue, options.options.onEvent);
+    const report = this.#reporter.report.bind(this.#reporter);
+    this.#slots = new Slots(concurrency, options.options.concurrencyOf);
+    this.#maxConcluding = Math.max(concurrency, 2 * limits.maxSettleBatch);
+    this.#source = connection.open(queue, { prefetch: concurrency * 2 + this.#maxConcluding, leaseMs });
+    this.#leases = new LeaseKeeper(this.#source, { clock, limits, leaseMs, extendEveryMs });
+    this.#verdicts = new Verdicts({
+      connection,
+      sender,
+      settler: new Settler(connection, this.#source, queue, report),
+      leases: this.#leases,
+      queue,
+      traits,
+      report,
+      draining: this.#draining.signal,
+    });
+    this.#conclusions = new Conclusions({
+      connection,
+      traits,
+      settings,
+      verdicts: this.#verdicts,
+      reporter: this.#reporter,
+      ended: () => this.#concluded(),
+    });
+    this.#intake = new Intake(connection, this.#source, {
+      queue,
+      free: () => this.#free(),
+      deliver: (deliveries) => this.#deliver(deliveries),
+      report,
+      failed: (error) => {
+        this.#failure = error;
+        this.#stop();
+      },
+    });
+  }
+
+  /**
+   * Receives until `stop` aborts, then drains.
+   * @throws QueueError `drain_incomplete`; or that of the first poll, where trying again would not mend it.
+   */
+  async run(stop: AbortSignal): Promise<void> {
+    const unsubscribe = this.#options.options.gate?.onOpen(() => this.#intake.pull());
+    const stopped = new Promise<void>((resolve) => {
+      this.#stop = resolve;
+    });
+    stop.addEventListener("abort", this.#stop, { once: true });
+    if (stop.aborted) this.#stop();
+    else this.#intake.pull();
+    await stopped;
+    stop.removeEventListener("abort", this.#stop);
+    unsubscribe?.();
+    const left = await this.#drain();
+    const { provider } = this.#options.connection.driver;
+    if (this.#failure !== undefined) throw queueError(this.#failure, this.queue, "receive", provider);
+    if (left.length > 0) throw drainIncomplete(this.queue, left);
+  }
+
+  extend(run: Run): Promise<void> {
+    return this.#leases.extend(run);
+  }
+
+  failure(run: Run, error: unknown, backoff: BackoffOptions | undefined): Disposition {
+    return this.#conclusions.failed(run, error, backoff);
+  }
+
+  leaseLost(run: Run): void {
+    run.fenced = true;
+    this.#slots.remove(run);
+    run.abort(leaseLost(this.queue, run.id));
+    this.#reporter.report({ event: "lease_lost", queue: this.queue, id: run.id });
+  }
+
+  #free(): number {
+    if (this.#options.options.gate?.closed === true) return 0;
+    return Math.min(this.#slots.free, this.#maxConcluding - this.#conclusions.pending);
+  }
+
+  #deliver(deliveries: readonly Delivery[]): void {
+    const now = this.#options.connection.clock.now();
+    for (const delivery of deliveries) {
+      const decoded = decode(delivery, now);
+      const message = decoded.ok ? decoded.message : unreadable(delivery, now);
+      const run = new Run(
+        this,
+        delivery,
+        message,
+        decoded.ok ? decoded.meta : { attempt: 0, redrive: 0 },
+        now,
+      );
+      this.#leases.add(run);
+      if (decoded.ok) this.#admit(run, now);
+      else this.#refuse(run, "malformed", decoded.problem);
+    }
+  }
+
+  /** Decides what happens to a message before its handler: run it, let it wait, or not at all. */
+  #admit(run: Run, now: number): void {
+    const { traits, connection, options } = this.#options;
+    const { deliveryCount } = run.delivery;
+    const crashLoop = crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits));
+    if (this.#draining.signal.aborted || options.gate?.closed === true) {
+      this.#conclusions.track(this.#verdicts.handBack(run));
+    } else if (traits.countsDeliveries && deliveryCount >= crashLoop) {
+      this.#refuse(
+        run,
+        "crash_loop",
+        `delivered ${deliveryCount} times without a verdict: it may be what kills its worker`,
+      );
+    } else if (run.meta.notBefore !== undefined && run.meta.notBefore > now + DUE_TOLERANCE_MS) {
+      this.#conclusions.track(this.#verdicts.defer(run, run.meta.notBefore - now));
+    } else if (this.#slots.take(run.message.type)) {
+      void this.#execute(run);
+    } else if (!this.#slots.waitingIsFull) {
+      this.#slots.wait(run);
+    } else {
+      this.#conclusions.track(this.#verdicts.defer(run, OVERFLOW_MS * (0.5 + connection.random())));
+    }
+  }
+
+  #refuse(run: Run, reason: "malformed" | "crash_loop", why: string): void {
+    this.#conclusions.conclude(run, { kind: "dead_letter", reason, error: new Error(why), ran: false });
+  }
+
+  async #execute(run: Run): Promise<void> {
+    this.#running.add(run);
+    run.startedAt = this.#options.connection.clock.now();
+    this.#reporter.started(run);
+    let disposition: Disposition;
+    try {
+      disposition = (await this.#options.handler(run.message, run)) ?? ACK;
+    } catch (error) {
+      disposition = this.#conclusions.failed(run, error);
+    }
+    if (run.fenced) this.#reporter.late(run);
+    else this.#conclusions.conclude(run, disposition);
+    const slot = "slot" in disposition ? disposition.slot : undefined;
+    if (slot !== undefined) await this.#outlive(run, slot);
+    this.#running.delete(run);
+    this.#slots.release(run.message.type);
+    this.#slotFreed();
+  }
+
+  /** The verdict is out and the function still runs: it keeps its slot, and what it returns counts for nothing. */
+  async #outlive(run: Run, slot: Promise<unknown>): Promise<void> {
+    run.fenced = true;
+    await slot.catch(() => undefined);
+    this.#reporter.late(run);
+  }
+
+  #slotFreed(): void {
+    if (!this.#draining.signal.aborted) {
+      for (let run = this.#slots.next(); run !== undefined; run = this.#slots.next()) void this.#execute(run);
+      this.#intake.pull();
+    }
+    this.#progress();
+  }
+
+  #concluded(): void {
+    if (this.#conclusions.pending === this.#maxConcluding - 1) this.#intake.pull();
+    this.#progress();
+  }
+
+  /** Returns the runs that would not end. */
+  async #drain(): Promise<Run[]> {
+    const { connection, settings } = this.#options;
+    this.#draining.abort(DRAINING);
+    for (const run of this.#slots.clear()) this.#conclusions.track(this.#verdicts.handBack(run));
+    this.#conclusions.track(this.#intake.stop().then((late) => this.#deliver(late)));
+    await this.#until(() => this.#running.size === 0, settings.drainMs);
+    for (const run of this.#running) {
+      run.drained = true;
+      run.abort(drainDeadline(this.queue, settings.drainMs));
+    }
+    await this.#until(() => this.#running.size === 0, settings.graceMs);
+    const left = [...this.#running];
+    for (const run of left) {
+      // One whose lease is lost, or was given up, has had its verdict.
+      if (run.fenced) continue;
+      run.fenced = true;
+      this.#reporter.verdict(run, { kind: "release" });
+      this.#conclusions.track(this.#verdicts.handBack(run));
+    }
+    // The last poll has to come back as well, or what it brings would stay leased; but not for ever.
+    const patienceMs = Math.max(settings.leaseMs, connection.limits.longPollMs);
+    await this.#until(() => this.#conclusions.pending === 0, patienceMs);
+    this.#leases.stop();
+    await this.#source.close();
+    return left;
+  }
+
+  /** Waits until `done` holds, looked at whenever a run or a conclusion ends, but no longer than `ms`. */
+  async #until(done: () => boolean, ms: number): Promise<void> {
+    if (done()) return;
+    const enough = new AbortController();
+    this.#progress = () => {
+      if (done()) enough.abort(DRAINING);
+    };
+    await sleep(this.#options.connection.clock, ms, enough.signal);
+    this.#progress = () => {};
+  }
+}
+
+const DRAINING = new Error("draining");
+
+/** Stands for a message whose body cannot be read, on its way to the dead letters. */
+function unreadable({ brokerId, attributes, enqueuedAt }: Delivery, now: number): Message {
+  const type = attributes["type"] ?? "malformed";
+  return {
+    id: brokerId,
+    type,
+    payload: null,
+    headers: {},
+    maxAttempts: 1,
+    createdAt: new Date(enqueuedAt ?? now),
+  };
+}
+
+function leaseLost(queue: string, id: string): QueueError {
+  const sentence = `The lease on message ${id} of queue "${queue}" is lost: another receiver may run it now. Stop; what this run returns is discarded.`;
+  return new QueueError("lease_lost", sentence, { queue });
+}
+
+function drainDeadline(queue: string, drainMs: number): QueueError {
+  const sentence = `The receiver of queue "${queue}" is shutting down, and its drain deadline of ${drainMs} ms has passed. Stop; the message is given back.`;
+  return new QueueError("draining", sentence, { queue });
+}
+
+function drainIncomplete(queue: string, left: readonly Run[]): QueueError {
+  const names = left.slice(0, 5).map((run) => `${run.message.type} ${run.id}`);
+  if (left.length > names.length) names.push(`${left.length - names.length} more`);
+  const sentence = `${left.length} job(s) of queue "${queue}" ignored their signal and still run: ${names.join(", ")}. Their messages were given back and will run again. Let handlers heed context.signal.`;
+  return new QueueError("drain_incomplete", sentence, { queue });
+}

@@ -1,0 +1,90 @@
+import type { BackoffOptions } from "../backoff.ts";
+import type { JobInfo } from "../diagnostics.ts";
+import type { Disposition } from "../disposition.ts";
+import type { Delivery } from "../driver/contract.ts";
+import type { Message } from "../message.ts";
+import type { Meta } from "../meta.ts";
+import type { ReceiveContext } from "../queue.ts";
+import type { Leased } from "./leased.ts";
+
+/** What a run needs from its receiver. */
+export interface RunHost {
+  readonly queue: string;
+  extend(run: Run): Promise<void>;
+  failure(run: Run, error: unknown, backoff: BackoffOptions | undefined): Disposition;
+  leaseLost(run: Run): void;
+}
+
+/** One message in this process, from its receipt to its verdict; and the context that its handler sees. */
+export class Run implements ReceiveContext, Leased {
+  readonly delivery: Delivery;
+  readonly message: Message;
+  readonly meta: Meta;
+  readonly receivedAt: number;
+  readonly attempt: number;
+  leaseUntil: number;
+  extending: Promise<void> | undefined;
+  startedAt = 0;
+  /** Its result counts for nothing any more: the lease is lost, or was given up. */
+  fenced = false;
+  /** Whether its signal was aborted at the drain deadline. */
+  drained = false;
+  readonly #host: RunHost;
+  #abort: AbortController | undefined;
+  #info: JobInfo | undefined;
+
+  constructor(host: RunHost, delivery: Delivery, message: Message, meta: Meta, receivedAt: number) {
+    this.#host = host;
+    this.delivery = delivery;
+    this.message = message;
+    this.meta = meta;
+    this.receivedAt = receivedAt;
+    this.leaseUntil = delivery.leaseUntil;
+    this.attempt = meta.attempt + delivery.deliveryCount;
+  }
+
+  get id(): string {
+    return this.message.id;
+  }
+
+  get queue(): string {
+    return this.#host.queue;
+  }
+
+  get unknownSince(): number | undefined {
+    return this.meta.unknownSince;
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
+  }
+
+  get info(): JobInfo {
+    this.#info ??= {
+      id: this.message.id,
+      type: this.message.type,
+      queue: this.#host.queue,
+      attempt: this.attempt,
+      maxAttempts: this.message.maxAttempts,
+    };
+    return this.#info;
+  }
+
+  abort(reason: Error): void {
+    this.#abort ??= new AbortController();
+    if (!this.#abort.signal.aborted) this.#abort.abort(reason);
+  }
+
+  extend(): Promise<void> {
+    return this.#host.extend(this);
+  }
+
+  failure(error: unknown, backoff?: BackoffOptions): Disposition {
+    return this.#host.failure(this, error, backoff);
+  }
+
+  onLeaseLost(): void {
+    this.#host.leaseLost(this);
+  }
+}

@@ -1,0 +1,116 @@
+import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import type { Connection } from "../connection.ts";
+import type { ReceiveEvent } from "../diagnostics.ts";
+import type { Operation, SettleResult, Source } from "../driver/contract.ts";
+import { DriverError, isRetryable } from "../driver/error.ts";
+import { Batcher } from "../send/batcher.ts";
+import type { Leased } from "./leased.ts";
+
+const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 5_000, jitter: true };
+const MAX_CALLS = 8;
+
+interface Settlement {
+  readonly operation: Operation;
+  readonly leased: Leased;
+  readonly resolve: (confirmed: boolean) => void;
+  failures: number;
+}
+
+/**
+ * Carries verdicts to the provider, several in a request, each with its own confirmation. What fails for a while is
+ * tried again until the lease ends; after that the message is somebody else's, and comes again: nothing is lost.
+ */
+export class Settler {
+  readonly #connection: Connection;
+  readonly #source: Source;
+  readonly #queue: string;
+  readonly #report: (event: ReceiveEvent) => void;
+  readonly #batcher: Batcher<Settlement>;
+  #pending = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(connection: Connection, source: Source, queue: string, report: (event: ReceiveEvent) => void) {
+    this.#connection = connection;
+    this.#source = source;
+    this.#queue = queue;
+    this.#report = report;
+    this.#batcher = new Batcher({
+      maxItems: connection.limits.maxSettleBatch,
+      maxBytes: Number.POSITIVE_INFINITY,
+      bytesOf: () => 0,
+      maxCalls: MAX_CALLS,
+      run: (settlements) => this.#run(settlements),
+    });
+  }
+
+  /** Verdicts that have not been confirmed yet. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Resolves true when the provider has confirmed, false when it never will; which was then reported. */
+  settle(operation: Operation, leased: Leased): Promise<boolean> {
+    this.#pending += 1;
+    return new Promise((resolve) => {
+      this.#batcher.add({ operation, leased, resolve, failures: 0 });
+    });
+  }
+
+  /** Resolves when every verdict has been confirmed or given up. */
+  flush(): Promise<void> {
+    if (this.#pending === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  async #run(settlements: readonly Settlement[]): Promise<void> {
+    let results: SettleResult[];
+    try {
+      results = await this.#source.settle(settlements.map(({ operation }) => operation));
+    } catch (error) {
+      const failure: SettleResult = { ok: false, error: error as DriverError };
+      results = settlements.map(() => failure);
+    }
+    for (const [index, settlement] of settlements.entries()) {
+      const result = results[index];
+      if (result?.ok === true) this.#end(settlement, true);
+      else
+        this.#failed(
+          settlement,
+          result?.error ?? new DriverError("ambiguous", "the provider's answer did not mention this message"),
+        );
+    }
+  }
+
+  #failed(settlement: Settlement, error: DriverError): void {
+    const { operation, leased } = settlement;
+    if (error.kind === "lease_lost") {
+      this.#report({ event: "lease_lost", queue: this.#queue, id: leased.id });
+      this.#end(settlement, false);
+      return;
+    }
+    settlement.failures += 1;
+    const waitMs = backoffDelayMs(RETRY, settlement.failures, this.#connection.random);
+    if (isRetryable(error.kind) && this.#connection.clock.now() + waitMs < leased.leaseUntil) {
+      this.#connection.clock.timer(waitMs, () => this.#batcher.add(settlement), true);
+      return;
+    }
+    this.#report({
+      event: "settle_failed",
+      queue: this.#queue,
+      id: leased.id,
+      operation: operation.kind,
+      error,
+      kind: error.kind,
+    });
+    this.#end(settlement, false);
+  }
+
+  #end(settlement: Settlement, confirmed: boolean): void {
+    settlement.resolve(confirmed);
+    this.#pending -= 1;
+    if (this.#pending > 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+}

@@ -1,0 +1,149 @@
+import { sleep } from "../clock.ts";
+import { cloneOf, inOrder } from "../clone.ts";
+import type { Connection } from "../connection.ts";
+import { deadLetterAttributes, encodeInfo, errorLine } from "../dead-letter/letter.ts";
+import type { DeadLetterInfo } from "../dead-letter/dead-letters.ts";
+import { defaults } from "../defaults.ts";
+import type { DeadLetterReason, JobEvent, ReceiveEvent } from "../diagnostics.ts";
+import type { Outgoing } from "../driver/contract.ts";
+import { DriverError, type ErrorKind } from "../driver/error.ts";
+import type { QueueTraits } from "../driver/limits.ts";
+import { ATTEMPT, DEAD_LETTER, UNKNOWN_SINCE, withMeta } from "../meta.ts";
+import type { Sender } from "../send/sender.ts";
+import { crashLoopAt } from "./crash-loop.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { Run } from "./run.ts";
+import type { Settler } from "./settler.ts";
+
+export interface VerdictsOptions {
+  readonly connection: Connection;
+  readonly sender: Sender;
+  readonly settler: Settler;
+  readonly leases: LeaseKeeper;
+  readonly queue: string;
+  readonly traits: QueueTraits;
+  readonly report: (event: JobEvent | ReceiveEvent) => void;
+  /** Aborts when the receiver drains; what waits for its backoff here is then given back. */
+  readonly draining: AbortSignal;
+}
+
+/** A message whose clone or copy could not be made is looked at again after this long. */
+const COPY_FAILED_MS = 30_000;
+
+/**
+ * Carries out what was decided over one message. The rule of all of it: what replaces a message is accepted by the
+ * broker before the message is acknowledged. To die in between leaves two; to fail leaves the one.
+ */
+export class Verdicts {
+  readonly #options: VerdictsOptions;
+
+  constructor(options: VerdictsOptions) {
+    this.#options = options;
+  }
+
+  ack(run: Run): Promise<boolean> {
+    const { settler, leases } = this.#options;
+    leases.remove(run);
+    return settler.settle({ kind: "ack", delivery: run.delivery }, run);
+  }
+
+  /** Again after `delayMs`, as the next attempt: in place where the provider can, else by a clone. */
+  async retry(run: Run, delayMs: number): Promise<void> {
+    const { connection, traits, draining } = this.#options;
+    const { maxReleaseDelayMs } = connection.limits;
+    if (delayMs <= maxReleaseDelayMs) return this.#release(run, delayMs);
+    if (inOrder(run.delivery, run.id, traits)) {
+      // Its key stays blocked only while it is held: what the provider cannot delay is waited for here.
+      await sleep(connection.clock, delayMs - maxReleaseDelayMs, draining);
+      return this.#release(run, draining.aborted ? 0 : maxReleaseDelayMs);
+    }
+    const attributes = withMeta(run.delivery.attributes, { [ATTEMPT]: run.attempt });
+    await this.#replace(run, cloneOf(run.delivery, run.id, "retry", attributes), delayMs);
+  }
+
+  /** Again after `delayMs`, as if this delivery had never been: the attempt is unchanged. */
+  async defer(run: Run, delayMs: number, unknownSince: number | undefined = run.unknownSince): Promise<void> {
+    if (inOrder(run.delivery, run.id, this.#options.traits)) return this.retry(run, delayMs);
+    const attributes = withMeta(run.delivery.attributes, {
+      [ATTEMPT]: run.attempt - 1 || undefined,
+      [UNKNOWN_SINCE]: unknownSince,
+    });
+    await this.#replace(run, cloneOf(run.delivery, run.id, "defer", attributes), delayMs);
+  }
+
+  /**
+   * Back to the queue at once, unstarted or undecided. Each of these costs one delivery, and many of them must not
+   * look like a crash loop: in time, a fresh copy takes the message's place.
+   */
+  async handBack(run: Run): Promise<void> {
+    const { traits } = this.#options;
+    const worn = run.delivery.deliveryCount >= crashLoopAt(run.message.maxAttempts, false) - 2;
+    if (worn && traits.countsDeliveries && !inOrder(run.delivery, run.id, traits)) return this.defer(run, 0);
+    return this.#release(run, 0);
+  }
+
+  /** True where it is a dead letter now; false where it is not, and was released. */
+  async deadLetter(run: Run, reason: DeadLetterReason, error: unknown, attempts: number): Promise<boolean> {
+    const { connection, queue, traits, settler, leases } = this.#options;
+    const info: DeadLetterInfo = {
+      reason,
+      error: errorLine(error),
+      attempts,
+      source: queue,
+      at: new Date(connection.clock.now()),
+      firstSeenAt: run.message.createdAt,
+      orderingKey: inOrder(run.delivery, run.id, traits) ? run.delivery.orderingKey : undefined,
+    };
+    if (traits.deadLetter === "native") {
+      await run.extending;
+      leases.remove(run);
+      const attributes = { [DEAD_LETTER]: encodeInfo(info) };
+      return settler.settle(
+        { kind: "dead_letter", delivery: run.delivery, reason, description: info.error, attributes },
+        run,
+      );
+    }
+    const attributes = deadLetterAttributes(run.delivery.attributes, info, connection.limits);
+    // Dead letters have no order among them: a key each, so that none hides behind another.
+    const orderingKey = run.delivery.orderingKey === undefined ? undefined : run.id;
+    const copy = { ...cloneOf(run.delivery, run.id, "dead_letter", attributes), orderingKey };
+    try {
+      await this.#options.sender.send(traits.deadLetterQueue, copy, defaults.sendDeadlineMs);
+    } catch (cause) {
+      await this.#keep(run, "dead_letter", cause);
+      return false;
+    }
+    await this.ack(run);
+    return true;
+  }
+
+  async #replace(run: Run, clone: Outgoing, delayMs: number): Promise<void> {
+    try {
+      await this.#options.sender.dispatch(this.#options.queue, clone, {
+        delayMs,
+        deadlineMs: defaults.sendDeadlineMs,
+      });
+    } catch (cause) {
+      await this.#keep(run, "clone", cause);
+      return;
+    }
+    await this.ack(run);
+  }
+
+  /** Its replacement could not be sent: the original stays, and comes again later. */
+  #keep(run: Run, operation: string, cause: unknown): Promise<void> {
+    const { report, queue, connection } = this.#options;
+    const inner = cause instanceof Error && cause.cause instanceof DriverError ? cause.cause : undefined;
+    const kind: ErrorKind = inner?.kind ?? "permanent";
+    report({ event: "settle_failed", queue, id: run.id, operation, error: cause, kind });
+    return this.#release(run, Math.min(COPY_FAILED_MS, connection.limits.maxReleaseDelayMs));
+  }
+
+  async #release(run: Run, delayMs: number): Promise<void> {
+    const { settler, leases } = this.#options;
+    // An extension that overtakes the release would hide the message for a lease instead of the delay.
+    await run.extending;
+    leases.remove(run);
+    await settler.settle({ kind: "release", delivery: run.delivery, delayMs }, run);
+  }
+}

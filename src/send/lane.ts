@@ -1,0 +1,121 @@
+import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import { sleep } from "../clock.ts";
+import { type Connection, queueError } from "../connection.ts";
+import type { SendResult } from "../driver/contract.ts";
+import { DriverError, isRetryable } from "../driver/error.ts";
+import { QueueError } from "../errors.ts";
+import { Batcher } from "./batcher.ts";
+import type { Pending } from "./pending.ts";
+
+/** Between the tries of a send: short, since somebody waits for it. */
+const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
+/** Calls of one queue in flight at once. More would share their items out, not make them faster. */
+const MAX_CALLS = 16;
+const NOBODY_WAITS = new Error("every caller has been answered");
+
+/**
+ * The way of messages to one queue. An ordered lane has one call in flight and tries again in place, so that what
+ * was added later never overtakes; any other lane sets what failed aside, and goes on.
+ */
+export class Lane {
+  readonly #connection: Connection;
+  readonly #queue: string;
+  readonly #ordered: boolean;
+  readonly #batcher: Batcher<Pending>;
+
+  constructor(connection: Connection, queue: string, ordered: boolean) {
+    this.#connection = connection;
+    this.#queue = queue;
+    this.#ordered = ordered;
+    const { maxBatch, maxBatchBytes } = connection.limits;
+    this.#batcher = new Batcher({
+      maxItems: maxBatch,
+      maxBytes: maxBatchBytes,
+      maxCalls: ordered ? 1 : MAX_CALLS,
+      bytesOf: (item) => item.bytes,
+      run: (items) => this.#run(items),
+    });
+  }
+
+  add(item: Pending): void {
+    this.#batcher.add(item);
+  }
+
+  async #run(items: Pending[]): Promise<void> {
+    let failed = await this.#call(items);
+    if (!this.#ordered) {
+      for (const item of failed) this.#addLater(item);
+      return;
+    }
+    while (failed.length > 0) {
+      await sleep(this.#connection.clock, Math.max(...failed.map((item) => this.#waitMs(item))));
+      failed = await this.#call(failed);
+    }
+  }
+
+  #addLater(item: Pending): void {
+    const timer = this.#connection.clock.timer(this.#waitMs(item), () => this.#batcher.add(item), true);
+    item.onSettled = () => timer.cancel();
+  }
+
+  #waitMs(item: Pending): number {
+    return backoffDelayMs(RETRY, item.failures, this.#connection.random);
+  }
+
+  /** Makes one call for those that still wait for an answer; returns those that are worth another. */
+  async #call(items: readonly Pending[]): Promise<Pending[]> {
+    const live = items.filter((item) => !item.settled);
+    if (live.length === 0) return [];
+    // Once the last caller has been answered, by its deadline, nobody waits for this call.
+    const call = new AbortController();
+    let waiting = live.length;
+    let returned = false;
+    for (const item of live) {
+      item.inFlight = true;
+      item.onSettled = () => {
+        waiting -= 1;
+        if (waiting === 0 && !returned) call.abort(NOBODY_WAITS);
+      };
+    }
+    const messages = live.map((item) => item.outgoing);
+    let results: SendResult[];
+    try {
+      results = await this.#connection.send(this.#queue, messages, call.signal);
+    } catch (error) {
+      const failure: SendResult = { ok: false, error: error as DriverError };
+      results = live.map(() => failure);
+    }
+    returned = true;
+    return live.filter((item, index) => this.#unanswered(item, results[index]));
+  }
+
+  /** Answers the caller where the result is final. */
+  #unanswered(item: Pending, result: SendResult | undefined): boolean {
+    item.inFlight = false;
+    if (item.settled) return false;
+    if (result?.ok === true) {
+      item.accept(result);
+      return false;
+    }
+    // An entry that the provider's answer does not mention may be stored or not.
+    const error =
+      result?.error ?? new DriverError("ambiguous", "the provider's answer did not mention this message");
+    item.failures += 1;
+    item.lastError = error;
+    if (error.kind === "ambiguous") item.ambiguous = true;
+    if (isRetryable(error.kind)) return true;
+    const final = queueError(error, this.#queue, "send to", this.#connection.driver.provider);
+    item.refuse(item.ambiguous ? unknownOutcome(this.#queue, final) : final);
+    return false;
+  }
+}
+
+/** The error of a message that may or may not have been sent. */
+export function unknownOutcome(queue: string, cause: unknown): QueueError {
+  const text = cause instanceof Error ? ` (${cause.message})` : "";
+  return new QueueError(
+    "send_unknown",
+    `It is not known whether the message reached queue "${queue}"${text}. Sending it again may run the job twice; handlers that are idempotent do not mind.`,
+    { queue, retryable: true, cause },
+  );
+}

@@ -1,0 +1,109 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Clock } from "../clock.ts";
+import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
+import { describeError } from "../errors.ts";
+import type { Execution } from "./execution.ts";
+import type { QueueHealth, WorkerHealth } from "./types.ts";
+
+/** A queue whose last poll is older than this is not ready, unless all of its slots are taken. */
+const POLLED_LATELY_MS = 90_000;
+
+/** What is known of one queue of a worker. */
+class QueueState {
+  lastPollAt: number | undefined;
+  error: string | undefined;
+  failed = false;
+  readonly running = new Set<Execution>();
+}
+
+/** Keeps what `worker.health()` tells. */
+export class HealthRecord {
+  readonly #clock: Clock;
+  readonly #concurrency: number;
+  readonly #queues = new Map<string, QueueState>();
+  #lag: ReturnType<typeof monitorEventLoopDelay> | undefined;
+
+  constructor(clock: Clock, concurrency: number) {
+    this.#clock = clock;
+    this.#concurrency = concurrency;
+  }
+
+  start(queues: readonly string[]): void {
+    this.#queues.clear();
+    for (const queue of queues) this.#queues.set(queue, new QueueState());
+    this.#lag = monitorEventLoopDelay({ resolution: 20 });
+    this.#lag.enable();
+  }
+
+  stop(): void {
+    this.#lag?.disable();
+    this.#lag = undefined;
+  }
+
+  began(execution: Execution): void {
+    this.#queues.get(execution.queue)?.running.add(execution);
+  }
+
+  ended(execution: Execution): void {
+    this.#queues.get(execution.queue)?.running.delete(execution);
+  }
+
+  /** A receiver ended by an error: this queue is not worked on any more. */
+  failed(queue: string, error: unknown): void {
+    const state = this.#queues.get(queue);
+    if (state === undefined) return;
+    state.failed = true;
+    state.error = describeError(error);
+  }
+
+  saw(event: JobEvent | ReceiveEvent): void {
+    if (event.event !== "polled" && event.event !== "poll_failed") return;
+    const state = this.#queues.get(event.queue);
+    if (state === undefined) return;
+    if (event.event === "polled") {
+      state.lastPollAt = event.at;
+      state.error = undefined;
+    } else {
+      state.error = describeError(event.error);
+    }
+  }
+
+  report(state: WorkerHealth["state"]): WorkerHealth {
+    const now = this.#clock.now();
+    const states = [...this.#queues];
+    const working = state === "running" || state === "paused";
+    const executions = states.flatMap(([, queue]) => [...queue.running]);
+    const eventLoopLagMs = (this.#lag?.percentile(99) ?? 0) / 1e6;
+    this.#lag?.reset();
+    return {
+      live: !states.some(([, queue]) => queue.failed || this.#isStuck(queue)),
+      ready: working && states.every(([, queue]) => this.#isReady(queue, now, state === "paused")),
+      state,
+      running: executions.length,
+      stalled: executions
+        .filter((execution) => execution.stalled)
+        .map(({ message, queue, startedAt }) => ({
+          id: message.id,
+          type: message.type,
+          queue,
+          runningMs: now - startedAt,
+        })),
+      eventLoopLagMs,
+      queues: states.map(([queue, { lastPollAt, error, running }]): QueueHealth => ({
+        queue,
+        lastPollAt: lastPollAt === undefined ? undefined : new Date(lastPollAt),
+        error,
+        running: running.size,
+      })),
+    };
+  }
+
+  #isStuck({ running }: QueueState): boolean {
+    return running.size >= this.#concurrency && [...running].every((execution) => execution.stalled);
+  }
+
+  #isReady({ lastPollAt, error, running }: QueueState, now: number, paused: boolean): boolean {
+    if (lastPollAt === undefined || error !== undefined) return false;
+    return paused || running.size >= this.#concurrency || now - lastPollAt <= POLLED_LATELY_MS;
+  }
+}

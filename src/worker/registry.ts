@@ -1,0 +1,60 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { QueueError } from "../errors.ts";
+import { show } from "../text.ts";
+import { checkJobOptions, type JobDefinition, type JobOptions, type RegisterOptions } from "./job.ts";
+import type { JobHandler } from "./types.ts";
+
+/** What a worker knows of one type. */
+export interface Registration extends JobOptions {
+  readonly type: string;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly handler: JobHandler;
+}
+
+/** Which handler does which type. */
+export class Registry {
+  readonly #byType = new Map<string, Registration>();
+
+  add(job: string | JobDefinition<any, any>, handler: JobHandler<any>, options: RegisterOptions = {}): void {
+    const definition = typeof job === "string" ? { type: job, schema: undefined } : job;
+    const { type, schema } = definition as { type: string; schema: StandardSchemaV1 | undefined };
+    if (typeof type !== "string" || type === "") {
+      throw new QueueError(
+        "invalid_options",
+        `register needs a type, a non-empty string, or a job definition; got ${show(type)}.`,
+      );
+    }
+    if (typeof handler !== "function") {
+      throw new QueueError(
+        "invalid_options",
+        `register(${show(type)}) needs a handler function; got ${show(handler)}.`,
+      );
+    }
+    if (this.#byType.has(type)) {
+      throw new QueueError(
+        "duplicate_handler",
+        `A handler for ${show(type)} is registered already. Remove one of the two, or give the job another type.`,
+      );
+    }
+    const merged = { ...definition, ...options };
+    checkJobOptions(merged, `register(${show(type)})`);
+    const { maxAttempts, backoff, timeoutMs, concurrency } = merged as JobOptions;
+    this.#byType.set(type, {
+      type,
+      schema,
+      handler,
+      maxAttempts,
+      backoff,
+      timeoutMs,
+      concurrency,
+    });
+  }
+
+  get(type: string): Registration | undefined {
+    return this.#byType.get(type);
+  }
+
+  get all(): readonly Registration[] {
+    return [...this.#byType.values()];
+  }
+}

@@ -1,0 +1,300 @@
+import { EventEmitter } from "node:events";
+import { Deadlines } from "../deadlines.ts";
+import { defaults } from "../defaults.ts";
+import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
+import { ACK, type Disposition } from "../disposition.ts";
+import { QueueError } from "../errors.ts";
+import { type Logger, silentLogger } from "../logger.ts";
+import type { Message } from "../message.ts";
+import type { Queue, ReceiveContext } from "../queue.ts";
+import { Gate } from "../receive/gate.ts";
+import { validatePayload } from "../send/prepare.ts";
+import { show } from "../text.ts";
+import { Execution, type ExecutionObserver, type TimeLimits } from "./execution.ts";
+import { HealthRecord } from "./health.ts";
+import type { JobDefinition, RegisterOptions } from "./job.ts";
+import { Registry, type Registration } from "./registry.ts";
+import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
+import { unknownType } from "./unknown-type.ts";
+
+/**
+ * Does the jobs of one or more queues: finds the handler of each type, and sees that it keeps to its time.
+ *
+ * @example
+ * const worker = new Worker(queue, { concurrency: 20 });
+ * worker.register("send_welcome_email", async ({ payload }, { signal }) => mail(payload, signal));
+ * await worker.start("emails", { signal: shutdown.signal });
+ */
+export class Worker {
+  readonly #queue: Queue;
+  readonly #options: WorkerOptions;
+  readonly #limits: TimeLimits;
+  readonly #unknownTypeMaxAgeMs: number;
+  readonly #logger: Logger;
+  readonly #registry = new Registry();
+  readonly #middleware: Middleware[] = [];
+  readonly #events = new EventEmitter<WorkerEvents>();
+  readonly #gate = new Gate();
+  readonly #health: HealthRecord;
+  readonly #deadlines: Deadlines;
+  readonly #observer: ExecutionObserver;
+  #state: "idle" | "running" | "draining" | "stopped" = "idle";
+  #stop: AbortController | undefined;
+  #started: Promise<void> | undefined;
+
+  constructor(queue: Queue, options: WorkerOptions = {}) {
+    const { concurrency = defaults.concurrency, timeoutMs = defaults.timeoutMs } = options;
+    const { graceMs = defaults.graceMs, hardLimitMs = defaults.hardLimitMs } = options;
+    const { unknownTypeMaxAgeMs = defaults.unknownTypeMaxAgeMs } = options;
+    for (const [name, value] of Object.entries({ timeoutMs, graceMs, hardLimitMs, unknownTypeMaxAgeMs })) {
+      if (!(value >= 0))
+        throw new QueueError(
+          "invalid_options",
+          `Worker: ${name} must be 0 or more milliseconds; got ${show(value)}.`,
+        );
+    }
+    this.#queue = queue;
+    this.#options = options;
+    this.#limits = { timeoutMs, graceMs, hardLimitMs };
+    this.#unknownTypeMaxAgeMs = unknownTypeMaxAgeMs;
+    this.#logger = options.logger ?? silentLogger;
+    this.#health = new HealthRecord(queue.clock, concurrency);
+    this.#deadlines = new Deadlines(queue.clock);
+    this.#observer = {
+      progress: (execution, percent, note) =>
+        this.#emit({ event: "progress", job: jobOf(execution), percent, note }),
+      stalled: (execution) =>
+        this.#emit({
+          event: "stalled",
+          job: jobOf(execution),
+          runningMs: queue.clock.now() - execution.startedAt,
+        }),
+    };
+  }
+
+  /** What is registered, in the order of registration. */
+  get registered(): readonly Registration[] {
+    return this.#registry.all;
+  }
+
+  /**
+   * Registers the handler of a type, or of a job definition, whose schema then validates and types the payload.
+   * @throws QueueError `duplicate_handler`, `invalid_options`
+   */
+  register<Input, Output>(
+    job: JobDefinition<Input, Output>,
+    handler: JobHandler<Output>,
+    options?: RegisterOptions,
+  ): this;
+  /** A type without a schema says nothing of its payload. */
+  register<Payload = any>(type: string, handler: JobHandler<Payload>, options?: RegisterOptions): this;
+  register(job: string | JobDefinition<any, any>, handler: JobHandler<any>, options?: RegisterOptions): this {
+    this.#registry.add(job, handler, options);
+    return this;
+  }
+
+  /** Wraps every handler; the first one used is the outermost. It may look at the job, and at what `next` throws. */
+  use(middleware: Middleware): this {
+    this.#middleware.push(middleware);
+    return this;
+  }
+
+  on<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this {
+    this.#events.on(event, listener as never);
+    return this;
+  }
+
+  off<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this {
+    this.#events.off(event, listener as never);
+    return this;
+  }
+
+  once<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this {
+    this.#events.once(event, listener as never);
+    return this;
+  }
+
+  /**
+   * Works until `signal` aborts or {@link stop} is called, and what runs has been drained.
+   * @throws QueueError `no_handlers`, `already_running`, `invalid_options`; `drain_incomplete` where a handler would
+   * not end; that of a queue that cannot be received (`not_found`, `auth` …): the others are then drained as well.
+   */
+  start(
+    queues: string | readonly string[],
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
+    const names = typeof queues === "string" ? [queues] : [...queues];
+    const refusal = this.#refusal(names);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#started = this.#work(names, stop, options.signal);
+    return this.#started;
+  }
+
+  /** Drains, and resolves when `start` has settled; what it threw is thrown there. */
+  async stop(): Promise<void> {
+    this.#drain(this.#stop, new QueueError("closed", "The worker was stopped."));
+    await this.#started?.catch(() => undefined);
+  }
+
+  /** Takes nothing new until {@link resume}; what runs goes on. */
+  pause(): void {
+    this.#gate.close();
+  }
+
+  resume(): void {
+    this.#gate.open();
+  }
+
+  /** How the worker is, for liveness and readiness checks. */
+  health(): WorkerHealth {
+    return this.#health.report(this.#state === "running" && this.#gate.closed ? "paused" : this.#state);
+  }
+
+  #refusal(queues: readonly string[]): QueueError | undefined {
+    if (this.#state === "running" || this.#state === "draining") {
+      return new QueueError(
+        "already_running",
+        "This worker is running already. Give start all of its queues at once, or make another worker.",
+      );
+    }
+    if (this.#registry.all.length === 0) {
+      return new QueueError(
+        "no_handlers",
+        "This worker has no handlers: every message would be of an unknown type. Call register first.",
+      );
+    }
+    if (queues.length === 0) return new QueueError("invalid_options", "start needs at least one queue name.");
+    if (new Set(queues).size < queues.length) {
+      return new QueueError("invalid_options", `start was given one queue twice: ${queues.join(", ")}.`);
+    }
+    return undefined;
+  }
+
+  async #work(
+    queues: readonly string[],
+    stop: AbortController,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const onAbort = (): void => this.#drain(stop, signal?.reason);
+    this.#state = "running";
+    this.#health.start(queues);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      signal?.throwIfAborted();
+      const ends = await Promise.allSettled(queues.map((queue) => this.#receive(queue, stop)));
+      const errors = ends.filter((end) => end.status === "rejected").map((end) => end.reason as Error);
+      if (errors.length > 0) throw combined(errors);
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      this.#deadlines.clear();
+      this.#health.stop();
+      this.#state = "stopped";
+    }
+  }
+
+  async #receive(queue: string, stop: AbortController): Promise<void> {
+    const { concurrency, leaseMs, extendEveryMs, drainMs, graceMs, backoff, allowUncounted } = this.#options;
+    try {
+      await this.#queue.receive(queue, (message, context) => this.#handle(message, context), {
+        signal: stop.signal,
+        concurrency,
+        concurrencyOf: (type) => this.#registry.get(type)?.concurrency,
+        leaseMs,
+        extendEveryMs,
+        drainMs,
+        graceMs,
+        backoff,
+        allowUncounted,
+        gate: this.#gate,
+        onEvent: (event) => {
+          this.#health.saw(event);
+          this.#emit(event);
+        },
+      });
+    } catch (error) {
+      this.#health.failed(queue, error);
+      // The others are drained and start rejects: a process that does half of its work is found by nobody.
+      this.#drain(stop, error);
+      throw error;
+    }
+  }
+
+  #drain(stop: AbortController | undefined, reason: unknown): void {
+    if (this.#state === "running") this.#state = "draining";
+    stop?.abort(reason);
+  }
+
+  #handle(message: Message, context: ReceiveContext): Promise<Disposition> {
+    const registration = this.#registry.get(message.type);
+    const now = this.#queue.clock.now();
+    if (registration === undefined) {
+      return Promise.resolve(unknownType(message.type, context.unknownSince, now, this.#unknownTypeMaxAgeMs));
+    }
+    const limits =
+      registration.timeoutMs === undefined
+        ? this.#limits
+        : { ...this.#limits, timeoutMs: registration.timeoutMs };
+    const execution = new Execution(
+      message,
+      context,
+      now,
+      this.#deadlines,
+      limits,
+      this.#logger,
+      this.#observer,
+    );
+    this.#health.began(execution);
+    return execution.run(
+      async () => {
+        try {
+          return await this.#perform(registration, execution);
+        } finally {
+          this.#health.ended(execution);
+        }
+      },
+      (error) => context.failure(error, registration.backoff),
+    );
+  }
+
+  async #perform({ schema, handler }: Registration, execution: Execution): Promise<Disposition> {
+    let { message } = execution;
+    if (schema !== undefined) {
+      try {
+        message = { ...message, payload: await validatePayload(schema, message.type, message.payload) };
+      } catch (error) {
+        return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
+      }
+    }
+    if (this.#middleware.length === 0) await handler(message, execution);
+    else await this.#through(0, message, execution, handler);
+    return ACK;
+  }
+
+  async #through(index: number, message: Message, execution: Execution, handler: JobHandler): Promise<void> {
+    const middleware = this.#middleware[index];
+    if (middleware === undefined) await handler(message, execution);
+    else
+      await middleware({ message, context: execution }, () =>
+        this.#through(index + 1, message, execution, handler),
+      );
+  }
+
+  #emit(event: JobEvent | ReceiveEvent): void {
+    this.#events.emit(event.event, ...([event] as never));
+  }
+}
+
+function jobOf({ message, queue, attempt }: Execution): JobEvent["job"] {
+  return { id: message.id, type: message.type, queue, attempt, maxAttempts: message.maxAttempts };
+}
+
+function combined(errors: readonly Error[]): Error {
+  const [first] = errors;
+  if (errors.length === 1 || !(first instanceof QueueError)) return first as Error;
+  return new QueueError(first.code, errors.map((error) => error.message).join(" "), {
+    queue: first.queue,
+    cause: new AggregateError(errors),
+  });
+}
