@@ -21,7 +21,8 @@ import type {
 } from "./queue.ts";
 import { brokerMaxDeliveries } from "./receive/crash-loop.ts";
 import { receiveQueue } from "./receive/receive-queue.ts";
-import { type Prepared, prepare, validatePayload } from "./send/prepare.ts";
+import { validatePayload } from "./schema.ts";
+import { type Prepared, prepare } from "./send/prepare.ts";
 import { Sender } from "./send/sender.ts";
 import { queueStats } from "./stats.ts";
 import { show } from "./text.ts";
@@ -245,15 +246,18 @@ export class CoreQueue implements Queue {
     throw new QueueError("closed", "This queue was closed before. Open another one.", { queue });
   }
 
-  #publish(queue: string, { message }: Prepared, outcome: SendEvent["outcome"]): void {
+  #publish(queue: string, { message, delayMs }: Prepared, outcome: SendEvent["outcome"]): void {
     if (!channels.send.hasSubscribers) return;
+    const { id, type } = message;
     channels.send.publish({
       provider: this.provider,
       queue,
       source: this,
-      type: message.type,
-      id: message.id,
+      type,
+      id,
       outcome,
+      message,
+      delayMs,
     });
   }
 }

@@ -1,5 +1,6 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import type { ErrorKind } from "./driver/error.ts";
+import type { Message } from "./message.ts";
 
 /** Where an event comes from. */
 export interface Origin {
@@ -15,6 +16,9 @@ export interface SendEvent extends Origin {
   readonly type: string;
   readonly id: string;
   readonly outcome: "sent" | "failed" | "unknown";
+  readonly message: Message;
+  /** How long its delivery was to be delayed, in milliseconds. */
+  readonly delayMs: number;
 }
 
 /** One request to the provider: what users pay for. */

@@ -42,7 +42,7 @@ export type {
   SendOutcome,
   SendReceipt,
 } from "./queue.ts";
-export { Gate } from "./receive/gate.ts";
+export { Gate } from "./gate.ts";
 export {
   defineJob,
   type JobDefinition,

@@ -5,7 +5,7 @@ import type { Delay } from "./delay/delay.ts";
 import type { QueueError } from "./errors.ts";
 import type { Message, NewMessage } from "./message.ts";
 import type { Disposition } from "./disposition.ts";
-import type { Gate } from "./receive/gate.ts";
+import type { Gate } from "./gate.ts";
 import type { DeadLetters } from "./dead-letter/dead-letters.ts";
 
 /** How a send is bounded. */

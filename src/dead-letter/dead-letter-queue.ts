@@ -7,7 +7,8 @@ import { decode } from "../envelope.ts";
 import { QueueError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { ATTEMPT, DEAD_LETTER, FOLDED, NOT_BEFORE, REDRIVE, UNKNOWN_SINCE, withMeta } from "../meta.ts";
-import { prepare, validatePayload } from "../send/prepare.ts";
+import { validatePayload } from "../schema.ts";
+import { prepare } from "../send/prepare.ts";
 import type { Sender } from "../send/sender.ts";
 import { show } from "../text.ts";
 import type {

@@ -1,4 +1,3 @@
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { delayMs as readDelay } from "../delay/delay.ts";
 import type { Outgoing } from "../driver/contract.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
@@ -6,7 +5,6 @@ import { encode } from "../envelope.ts";
 import { QueueError } from "../errors.ts";
 import { completeMessage, type Message, type NewMessage } from "../message.ts";
 import type { SendOptions } from "../queue.ts";
-import { show } from "../text.ts";
 import { checkFirstSend } from "./fit.ts";
 
 /** A message that has passed every check, ready to be sent. */
@@ -59,25 +57,6 @@ export function prepare(to: Destination, input: NewMessage, options: SendOptions
     delayMs,
     keepsOrder: traits.ordering === "by_key" && input.orderingKey !== undefined,
   };
-}
-
-/** @throws QueueError `invalid_payload`, naming each issue with its path. */
-export async function validatePayload(
-  schema: StandardSchemaV1,
-  type: string,
-  payload: unknown,
-): Promise<unknown> {
-  const validated = schema["~standard"].validate(payload);
-  const result = validated instanceof Promise ? await validated : validated;
-  if (result.issues === undefined) return result.value;
-  const issues = result.issues.slice(0, 5).map(({ path, message }) => {
-    const at = path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
-    return at === undefined || at === "" ? message : `${at}: ${message}`;
-  });
-  throw new QueueError(
-    "invalid_payload",
-    `The payload of ${show(type)} does not fit its schema: ${issues.join("; ")}.`,
-  );
 }
 
 function unsupported({ queue, provider }: Destination, what: string): QueueError {

@@ -7,8 +7,8 @@ import { QueueError } from "../errors.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import type { Message } from "../message.ts";
 import type { Queue, ReceiveContext } from "../queue.ts";
-import { Gate } from "../receive/gate.ts";
-import { validatePayload } from "../send/prepare.ts";
+import { Gate } from "../gate.ts";
+import { validatePayload } from "../schema.ts";
 import { show } from "../text.ts";
 import { Execution, type ExecutionObserver, type TimeLimits } from "./execution.ts";
 import { HealthRecord } from "./health.ts";
@@ -26,7 +26,8 @@ import { unknownType } from "./unknown-type.ts";
  * await worker.start("emails", { signal: shutdown.signal });
  */
 export class Worker {
-  readonly #queue: Queue;
+  /** What it works on. */
+  readonly queue: Queue;
   readonly #options: WorkerOptions;
   readonly #limits: TimeLimits;
   readonly #unknownTypeMaxAgeMs: number;
@@ -53,7 +54,7 @@ export class Worker {
           `Worker: ${name} must be 0 or more milliseconds; got ${show(value)}.`,
         );
     }
-    this.#queue = queue;
+    this.queue = queue;
     this.#options = options;
     this.#limits = { timeoutMs, graceMs, hardLimitMs };
     this.#unknownTypeMaxAgeMs = unknownTypeMaxAgeMs;
@@ -197,7 +198,7 @@ export class Worker {
   async #receive(queue: string, stop: AbortController): Promise<void> {
     const { concurrency, leaseMs, extendEveryMs, drainMs, graceMs, backoff, allowUncounted } = this.#options;
     try {
-      await this.#queue.receive(queue, (message, context) => this.#handle(message, context), {
+      await this.queue.receive(queue, (message, context) => this.#handle(message, context), {
         signal: stop.signal,
         concurrency,
         concurrencyOf: (type) => this.#registry.get(type)?.concurrency,
@@ -228,7 +229,7 @@ export class Worker {
 
   #handle(message: Message, context: ReceiveContext): Promise<Disposition> {
     const registration = this.#registry.get(message.type);
-    const now = this.#queue.clock.now();
+    const now = this.queue.clock.now();
     if (registration === undefined) {
       return Promise.resolve(unknownType(message.type, context.unknownSince, now, this.#unknownTypeMaxAgeMs));
     }

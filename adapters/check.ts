@@ -1,0 +1,91 @@
+import { closestMatch } from "leven";
+import { z } from "zod";
+import { QueueError } from "../src/errors.ts";
+import { show } from "../src/text.ts";
+
+/**
+ * Checks outside data against a schema. Every fault is named by its path and by what was expected there, in one
+ * {@link QueueError} `config`. `where` is what the data is, at the start of the sentence.
+ */
+export function check<T>(
+  schema: z.ZodType<T>,
+  input: unknown,
+  where: string,
+  alsoKnown: readonly string[] = [],
+): T {
+  const result = schema.safeParse(input, { error: (issue) => expectation(issue, alsoKnown) });
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) => {
+    const at = pathText(path);
+    return at === "" ? message : `${at}: ${message}`;
+  });
+  throw new QueueError("config", `${where}: ${faults.join("; ")}.`);
+}
+
+/** `did you mean "capacity"?`, or all that is known where nothing is near. */
+export function suggestion(given: string, known: readonly string[]): string {
+  const near =
+    closestMatch(given, known, { maxDistance: Math.max(2, Math.floor(given.length / 3)) }) ??
+    known.find((name) => given.length > 2 && name.startsWith(given));
+  return near === undefined ? `known: ${listed(known)}` : `did you mean ${JSON.stringify(near)}?`;
+}
+
+/** `"a", "b", "c"`. */
+export function listed(values: readonly unknown[]): string {
+  return values.map((value) => JSON.stringify(value)).join(", ");
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`))
+    .join("")
+    .replace(/^\./, "");
+}
+
+/** What was expected, by the kind of the issue; undefined leaves it to zod's own sentence. */
+function expectation(issue: z.core.$ZodRawIssue, alsoKnown: readonly string[]): string | undefined {
+  switch (issue.code) {
+    case "invalid_type":
+      return `expected ${article(issue.expected)}; got ${got(issue.input)}`;
+    case "invalid_value":
+      return `expected ${issue.values.length === 1 ? "" : "one of "}${listed(issue.values)}; got ${got(issue.input)}`;
+    case "too_small":
+      return `expected ${issue.inclusive === false ? "more than " : "at least "}${size(issue.origin, issue.minimum)}; got ${got(issue.input)}`;
+    case "too_big":
+      return `expected ${issue.inclusive === false ? "less than " : "at most "}${size(issue.origin, issue.maximum)}; got ${got(issue.input)}`;
+    case "unrecognized_keys": {
+      const top = (issue.path ?? []).length === 0;
+      const known = issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [];
+      return issue.keys
+        .map(
+          (key) =>
+            `unknown key ${JSON.stringify(key)}, ${suggestion(key, top ? [...known, ...alsoKnown] : known)}`,
+        )
+        .join("; ");
+    }
+    default:
+      return undefined;
+  }
+}
+
+function article(expected: string): string {
+  if (expected === "int") return "a whole number";
+  if (expected === "record") return "an object";
+  return /^[aeiou]/.test(expected) ? `an ${expected}` : `a ${expected}`;
+}
+
+function size(origin: string, limit: number | bigint): string {
+  if (origin === "string") return `${limit} characters`;
+  if (origin === "array" || origin === "set") return `${limit} entries`;
+  return String(limit);
+}
+
+/** What stands there instead. A value of the wrong shape is named by its shape: it may be long, or a secret. */
+function got(input: unknown): string {
+  if (input === undefined) return "nothing";
+  if (input === null) return "null";
+  if (Array.isArray(input)) return input.length === 0 ? "an empty list" : "a list";
+  if (typeof input === "object") return "an object";
+  if (typeof input === "function") return "a function";
+  return show(input);
+}

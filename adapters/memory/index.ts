@@ -1,0 +1,7 @@
+/**
+ * Queues in this process: for tests, demonstrations and services of one process.
+ * @module
+ */
+export { memory, type MemoryOptions } from "./driver.ts";
+export type { Fault, FaultPoint, Faults } from "./faults.ts";
+export type { Personality } from "./personalities.ts";

@@ -1,0 +1,112 @@
+import type { Clock, Delivery, DriverError, Timer } from "../../src/driver/index.ts";
+import type { Holder } from "./message.ts";
+
+/** A `next` that waits for messages. */
+export interface Poll {
+  readonly holder: Holder;
+  readonly leaseMs: number;
+  readonly max: number;
+}
+
+interface Waiting extends Poll {
+  readonly until: number;
+  end(deliveries: Delivery[]): void;
+  fail(error: DriverError): void;
+}
+
+/**
+ * The waiting polls of one queue, first come first served, and its one timer. The timer runs only while somebody
+ * waits, and keeps the process alive then, as the socket of a poll does.
+ */
+export class Polls {
+  readonly #clock: Clock;
+  readonly #longPollMs: number;
+  readonly #onTime: () => void;
+  readonly #waiting = new Set<Waiting>();
+  #timer: Timer | undefined;
+  #armedFor = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock, longPollMs: number, onTime: () => void) {
+    this.#clock = clock;
+    this.#longPollMs = longPollMs;
+    this.#onTime = onTime;
+  }
+
+  get any(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  wait(poll: Poll, signal: AbortSignal): Promise<Delivery[]> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        signal.removeEventListener("abort", onAbort);
+        this.#waiting.delete(waiting);
+        if (this.#waiting.size === 0) this.#disarm();
+      };
+      const waiting: Waiting = {
+        ...poll,
+        until: this.#clock.now() + this.#longPollMs,
+        end: (deliveries) => {
+          leave();
+          resolve(deliveries);
+        },
+        fail: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      const onAbort = (): void => waiting.end([]);
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#waiting.add(waiting);
+    });
+  }
+
+  /** Gives each poll, in turn, what `take` finds for it, until it finds nothing. */
+  serve(take: (poll: Poll) => Delivery[]): void {
+    for (const waiting of this.#waiting) {
+      const deliveries = take(waiting);
+      if (deliveries.length === 0) return;
+      waiting.end(deliveries);
+    }
+  }
+
+  /** Ends the polls whose time is up. All wait equally long, so the first is the first to end. */
+  expire(now: number): void {
+    for (const waiting of this.#waiting) {
+      if (waiting.until > now) return;
+      waiting.end([]);
+    }
+  }
+
+  /** Ends the polls of one holder, or all. */
+  end(holder?: Holder): void {
+    for (const waiting of this.#waiting) {
+      if (holder === undefined || waiting.holder === holder) waiting.end([]);
+    }
+  }
+
+  fail(error: DriverError): void {
+    for (const waiting of this.#waiting) waiting.fail(error);
+  }
+
+  /** Calls back at `at`, or when the first poll ends. One that was set for earlier is kept: it then sets the next. */
+  arm(at: number): void {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    const earliest = Math.min(at, first.until);
+    if (earliest >= this.#armedFor) return;
+    this.#disarm();
+    this.#armedFor = earliest;
+    const fire = (): void => {
+      this.#armedFor = Number.POSITIVE_INFINITY;
+      this.#onTime();
+    };
+    this.#timer = this.#clock.timer(Math.max(0, earliest - this.#clock.now()), fire, true);
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#armedFor = Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,113 @@
+import { DriverError, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
+import { MemoryQueue } from "./queue.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { checkSpec, type Creation, deadLetterName, impliedOrdering, isSubQueue, traitsOf } from "./traits.ts";
+
+/** How the queues of a driver come into being. */
+export interface RegistryOptions {
+  /** Whether a queue comes into being on its first use. */
+  readonly createsQueues: boolean;
+  /** Queues whose deliveries are not counted. */
+  readonly uncounted: ReadonlySet<string>;
+}
+
+/** The queues of one driver, by their physical names. */
+export class Registry {
+  readonly #queues = new Map<string, MemoryQueue>();
+  readonly #surroundings: Surroundings;
+  readonly #options: RegistryOptions;
+  #closed: DriverError | undefined;
+
+  constructor(surroundings: Omit<Surroundings, "deadLettersOf">, options: RegistryOptions) {
+    this.#surroundings = {
+      ...surroundings,
+      deadLettersOf: (queue) => this.#deadLettersOf(queue),
+    };
+    this.#options = options;
+  }
+
+  /** The queue of this name, which must exist or come into being. */
+  use(name: string): MemoryQueue {
+    if (this.#closed !== undefined) throw this.#closed;
+    const queue = this.#queues.get(name) ?? (this.#options.createsQueues ? this.#create(name) : undefined);
+    if (queue === undefined) throw new DriverError("not_found", `Queue "${name}" does not exist.`);
+    return queue;
+  }
+
+  /** The queue of this name where it exists. */
+  find(name: string): MemoryQueue | undefined {
+    if (this.#closed !== undefined) throw this.#closed;
+    return this.#queues.get(name);
+  }
+
+  ensure(name: string, spec: QueueSpec): void {
+    const { profile } = this.#surroundings;
+    const existing = this.find(name)?.traits;
+    checkSpec(name, spec, existing, profile);
+    const ordering = impliedOrdering(name, profile) ?? spec.ordering ?? existing?.ordering ?? "none";
+    const fixedLeaseMs = profile.fixedLeaseMs === undefined ? undefined : spec.leaseMs;
+    this.#agree(name, { ordering, fixedLeaseMs, brokerMaxDeliveries: spec.brokerMaxDeliveries });
+    this.#agreeSiblings(name, fixedLeaseMs);
+  }
+
+  /** Creates a queue that is to exist from the start, with its siblings. */
+  create(name: string): void {
+    const { profile } = this.#surroundings;
+    this.#agree(name, {
+      ordering: impliedOrdering(name, profile) ?? "none",
+      brokerMaxDeliveries: profile.brokerDeliveries.initially,
+    });
+    this.#agreeSiblings(name);
+  }
+
+  drop(name: string): void {
+    if (this.#closed !== undefined) throw this.#closed;
+    for (const each of [name, ...this.#siblings(name)]) {
+      this.#queues.get(each)?.drop(new DriverError("not_found", `Queue "${each}" was dropped.`));
+      this.#queues.delete(each);
+    }
+  }
+
+  close(): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = new DriverError("permanent", "This memory driver was closed; open another.");
+    for (const queue of this.#queues.values()) queue.close(this.#closed);
+    this.#queues.clear();
+  }
+
+  #siblings(name: string): string[] {
+    const { profile } = this.#surroundings;
+    const siblings = [deadLetterName(name, profile)];
+    if (profile.limits.maxParkMs > 0) siblings.push(siblingQueue(name, "-delay"));
+    return siblings;
+  }
+
+  /** The siblings of an ordered queue are not ordered, unless their names say so; they have no delivery limit. */
+  #agreeSiblings(name: string, fixedLeaseMs?: number): void {
+    for (const sibling of this.#siblings(name)) {
+      const ordering = impliedOrdering(sibling, this.#surroundings.profile) ?? "none";
+      this.#agree(sibling, { ordering, fixedLeaseMs });
+    }
+  }
+
+  #agree(name: string, asked: Omit<Creation, "counted">): MemoryQueue {
+    const creation = { ...asked, counted: !this.#options.uncounted.has(name) };
+    const traits = traitsOf(name, creation, this.#surroundings.profile);
+    let queue = this.#queues.get(name);
+    if (queue === undefined) {
+      queue = new MemoryQueue(name, traits, this.#surroundings);
+      this.#queues.set(name, queue);
+    } else queue.configure(traits);
+    return queue;
+  }
+
+  #create(name: string): MemoryQueue {
+    return this.#agree(name, { ordering: impliedOrdering(name, this.#surroundings.profile) ?? "none" });
+  }
+
+  #deadLettersOf(name: string): MemoryQueue | undefined {
+    if (isSubQueue(name) && this.#surroundings.profile.deadLetter === "native") return undefined;
+    const letters = deadLetterName(name, this.#surroundings.profile);
+    return this.#queues.get(letters) ?? (this.#options.createsQueues ? this.#create(letters) : undefined);
+  }
+}

@@ -1,0 +1,91 @@
+import type { z } from "zod";
+import type { Clock } from "../src/clock.ts";
+import { createQueue, type QueueOptions } from "../src/create-queue.ts";
+import type { Driver } from "../src/driver/contract.ts";
+import { QueueError } from "../src/errors.ts";
+import type { Queue } from "../src/queue.ts";
+import { show } from "../src/text.ts";
+import { check, listed, suggestion } from "./check.ts";
+import { memorySchema, type QueueConfig } from "./config.ts";
+import { load } from "./load.ts";
+
+export type { MemoryConfig, QueueConfig } from "./config.ts";
+
+type Provider = QueueConfig["provider"];
+type ConfigOf<P extends Provider> = Extract<QueueConfig, { provider: P }>;
+
+/** How one provider's configuration becomes its driver. */
+interface Entry<P extends Provider> {
+  readonly schema: z.ZodType<ConfigOf<P>>;
+  /** Loads the adapter on first use: an application loads, and installs, the SDK that it uses and no other. */
+  readonly open: (config: ConfigOf<P>, clock: Clock | undefined) => Promise<Driver>;
+}
+
+const providers: { readonly [P in Provider]: Entry<P> } = {
+  memory: {
+    schema: memorySchema,
+    open: async ({ capacity, strict, emulate, queues }, clock) => {
+      const { memory } = await load("memory", [], () => import("./memory/index.ts"));
+      return memory({ capacity, strict, emulate, queues, clock });
+    },
+  },
+};
+
+/**
+ * Opens the queue that a configuration describes. Only the adapter of its provider is loaded. Nothing is sent before
+ * the first use. Rejects `config` where the configuration is wrong, `missing_dependency` where the provider's SDK is
+ * not installed. `options` are what is given as code: a clock, and whatever is to lie over the configuration.
+ *
+ * @example
+ * import { openQueue } from "queueport/open";
+ *
+ * const queue = await openQueue({ provider: "memory" });
+ * await queue.send("emails", { type: "send_welcome_email", payload: { userId: "u1" } });
+ */
+export async function openQueue(config: QueueConfig, options: QueueOptions = {}): Promise<Queue> {
+  const checked = parseConfig(config);
+  const driver = await openDriver(checked.provider, checked, options.clock);
+  return createQueue(driver, {
+    ...options,
+    backoff: { ...checked.backoff, ...options.backoff },
+    sendDeadlineMs: options.sendDeadlineMs ?? checked.sendDeadlineMs,
+  });
+}
+
+/**
+ * Checks a configuration without opening it. Throws `config` with the path of every fault and what was expected there.
+ * `where` names the configuration in that error, and `alsoKnown` keys beside it that somebody else has read.
+ */
+export function parseConfig(
+  input: unknown,
+  where: string = "queue configuration",
+  alsoKnown: readonly string[] = [],
+): QueueConfig {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw new QueueError(
+      "config",
+      `${where}: expected an object with a provider, such as { "provider": "memory" }.`,
+    );
+  }
+  const provider: unknown = "provider" in input ? input.provider : undefined;
+  const known = Object.keys(providers);
+  if (provider === undefined) {
+    throw new QueueError("config", `${where}: provider is missing; expected one of ${listed(known)}.`);
+  }
+  if (typeof provider !== "string" || !Object.hasOwn(providers, provider)) {
+    const hint = typeof provider === "string" ? suggestion(provider, known) : `known: ${listed(known)}`;
+    const all = hint.startsWith("known") ? "" : ` Known: ${listed(known)}.`;
+    throw new QueueError("config", `${where}: provider: unknown provider ${show(provider)}, ${hint}${all}`);
+  }
+  const schema: z.ZodType<QueueConfig> = providers[provider as Provider].schema;
+  return check(schema, input, where, alsoKnown);
+}
+
+/** Generic, so that the compiler sees that a provider's entry gets that provider's configuration. */
+function openDriver<P extends Provider>(
+  provider: P,
+  config: ConfigOf<P>,
+  clock: Clock | undefined,
+): Promise<Driver> {
+  return providers[provider].open(config, clock);
+}
