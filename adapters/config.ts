@@ -22,8 +22,24 @@ export interface MemoryConfig extends CommonConfig {
   readonly queues?: readonly string[] | undefined;
 }
 
+/** Amazon SQS. What is left out is found as the AWS SDK finds it: region, credentials, endpoint. */
+export interface SqsConfig extends CommonConfig {
+  readonly provider: "sqs";
+  readonly region?: string | undefined;
+  /** For local servers and VPC endpoints. */
+  readonly endpoint?: string | undefined;
+  /** @default the SDK's chain: environment, profile, container, instance */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string | undefined } | undefined;
+  /** Before the name of every queue that `queues` does not map. */
+  readonly prefix?: string | undefined;
+  /** Physical names or URLs by logical name. */
+  readonly queues?: Readonly<Record<string, string>> | undefined;
+  /** How long a poll waits for messages, 1 to 20 seconds. @default 20 */
+  readonly waitSeconds?: number | undefined;
+}
+
 /** Everything that `openQueue` takes, told apart by `provider`. It is data: it may stand in a JSON file. */
-export type QueueConfig = MemoryConfig;
+export type QueueConfig = MemoryConfig | SqsConfig;
 
 /** Fields of a schema of `T`: none forgotten, none invented, each of the field's type. */
 type Fields<T> = { readonly [K in keyof Required<T>]: z.ZodType<T[K]> };
@@ -50,3 +66,21 @@ export const memorySchema: z.ZodType<MemoryConfig> = z.strictObject({
   emulate: z.enum(["sqs", "pubsub", "service-bus"]).optional(),
   queues: z.array(z.string().min(1)).optional(),
 } satisfies Fields<MemoryConfig>);
+
+/** @internal */
+export const sqsSchema: z.ZodType<SqsConfig> = z.strictObject({
+  ...common,
+  provider: z.literal("sqs"),
+  region: z.string().min(1).optional(),
+  endpoint: z.url().optional(),
+  credentials: z
+    .strictObject({
+      accessKeyId: z.string().min(1),
+      secretAccessKey: z.string().min(1),
+      sessionToken: z.string().min(1).optional(),
+    })
+    .optional(),
+  prefix: z.string().optional(),
+  queues: z.record(z.string().min(1), z.string().min(1)).optional(),
+  waitSeconds: z.number().min(1).max(20).optional(),
+} satisfies Fields<SqsConfig>);

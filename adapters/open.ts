@@ -6,10 +6,10 @@ import { QueueError } from "../src/errors.ts";
 import type { Queue } from "../src/queue.ts";
 import { show } from "../src/text.ts";
 import { check, listed, suggestion } from "./check.ts";
-import { memorySchema, type QueueConfig } from "./config.ts";
+import { memorySchema, type QueueConfig, sqsSchema } from "./config.ts";
 import { load } from "./load.ts";
 
-export type { MemoryConfig, QueueConfig } from "./config.ts";
+export type { MemoryConfig, QueueConfig, SqsConfig } from "./config.ts";
 
 type Provider = QueueConfig["provider"];
 type ConfigOf<P extends Provider> = Extract<QueueConfig, { provider: P }>;
@@ -27,6 +27,13 @@ const providers: { readonly [P in Provider]: Entry<P> } = {
     open: async ({ capacity, strict, emulate, queues }, clock) => {
       const { memory } = await load("memory", [], () => import("./memory/index.ts"));
       return memory({ capacity, strict, emulate, queues, clock });
+    },
+  },
+  sqs: {
+    schema: sqsSchema,
+    open: async ({ region, endpoint, credentials, prefix, queues, waitSeconds }, clock) => {
+      const { sqs } = await load("sqs", ["@aws-sdk/client-sqs"], () => import("./sqs/index.ts"));
+      return sqs({ region, endpoint, credentials: credentials as never, prefix, queues, waitSeconds, clock });
     },
   },
 };

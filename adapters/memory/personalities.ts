@@ -101,7 +101,7 @@ const sqs: Profile = {
     maxSettleBatch: 10,
     settleLingerMs: 5,
     maxReleaseDelayMs: 900 * SECOND,
-    maxParkMs: 12 * HOUR,
+    maxParkMs: 12 * HOUR - 2 * MINUTE,
     maxLeaseMs: 12 * HOUR,
     maxTotalLeaseMs: 12 * HOUR,
     maxInFlight: 120_000,

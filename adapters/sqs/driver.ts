@@ -1,0 +1,109 @@
+import {
+  type Admin,
+  type Clock,
+  type Driver,
+  DriverError,
+  type DriverStats,
+  type ErrorKind,
+  type Limits,
+  type OpenOptions,
+  type Outgoing,
+  type QueueTraits,
+  type SendResult,
+  type Source,
+  systemClock,
+} from "../../src/driver/index.ts";
+import { SqsAdmin } from "./admin.ts";
+import { type Clients, type ConnectionOptions, openClients } from "./clients.ts";
+import { classify } from "./errors.ts";
+import { sqsLimits } from "./limits.ts";
+import { isFifo, type NamingOptions, QueueUrls } from "./names.ts";
+import { sendBatch } from "./send.ts";
+import { SqsSource } from "./source.ts";
+import { describeQueue, readStats } from "./traits.ts";
+
+/** How to reach SQS, and which queues are meant. */
+export interface SqsOptions extends ConnectionOptions, NamingOptions {
+  /** How long a poll waits for messages, in seconds: 1 to 20. @default 20 */
+  readonly waitSeconds?: number | undefined;
+  /** Tighter than those of the service, for tests and for servers that take less. */
+  readonly limits?: Partial<Limits> | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Amazon SQS. A queue whose name ends in `.fifo` is a FIFO queue and keeps order by key.
+ *
+ * @example
+ * import { createQueue } from "queueport";
+ * import { sqs } from "queueport/sqs";
+ *
+ * const queue = createQueue(sqs({ region: "eu-west-1", prefix: "prod-" }));
+ */
+export function sqs(options: SqsOptions = {}): Driver {
+  return new SqsDriver(options);
+}
+
+class SqsDriver implements Driver {
+  readonly provider = "sqs";
+  readonly limits: Limits;
+  readonly admin: Admin;
+  readonly #clients: Clients;
+  readonly #urls: QueueUrls;
+  readonly #clock: Clock;
+  readonly #waitSeconds: number;
+
+  constructor(options: SqsOptions) {
+    const { waitSeconds = 20, clock = systemClock } = options;
+    this.#clients = openClients(options);
+    this.#urls = new QueueUrls(this.#clients, options);
+    this.#clock = clock;
+    this.#waitSeconds = waitSeconds;
+    this.limits = { ...sqsLimits, longPollMs: waitSeconds * 1_000, ...options.limits };
+    this.admin = new SqsAdmin(this.#clients, this.#urls);
+  }
+
+  async describe(queue: string): Promise<QueueTraits> {
+    const traits = await this.#at(queue, (url) => describeQueue(this.#clients, queue, url));
+    return { ...traits, nativeDelayMs: Math.min(traits.nativeDelayMs, this.limits.nativeDelayMs) };
+  }
+
+  classify(error: unknown): ErrorKind {
+    return classify(error);
+  }
+
+  send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
+    const fifo = isFifo(this.#urls.physical(queue));
+    return this.#at(queue, (url) => sendBatch(this.#clients, url, fifo, messages, signal));
+  }
+
+  open(queue: string, options: OpenOptions): Source {
+    return new SqsSource({
+      ...options,
+      clients: this.#clients,
+      url: () => this.#urls.url(queue),
+      fifo: isFifo(this.#urls.physical(queue)),
+      waitSeconds: this.#waitSeconds,
+      clock: this.#clock,
+    });
+  }
+
+  stats(queue: string): Promise<DriverStats> {
+    return this.#at(queue, (url) => readStats(this.#clients, url, this.#clock));
+  }
+
+  close(): Promise<void> {
+    this.#clients.close();
+    return Promise.resolve();
+  }
+
+  /** A queue that is gone may come back under another URL. */
+  async #at<T>(queue: string, call: (url: string) => Promise<T>): Promise<T> {
+    try {
+      return await call(await this.#urls.url(queue));
+    } catch (error) {
+      if (error instanceof DriverError && error.kind === "not_found") this.#urls.forget(queue);
+      throw error;
+    }
+  }
+}

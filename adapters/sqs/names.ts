@@ -1,0 +1,93 @@
+import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
+import { QueueError, siblingQueue } from "../../src/driver/index.ts";
+import type { Clients } from "./clients.ts";
+import { driverError } from "./errors.ts";
+
+/** How logical names become physical ones. */
+export interface NamingOptions {
+  /** Before every name that is not mapped by `queues`. */
+  readonly prefix?: string | undefined;
+  /** By logical name: a physical name, or a queue URL. */
+  readonly queues?: Readonly<Record<string, string>> | undefined;
+}
+
+const SUFFIXES = ["-dlq", "-delay"] as const;
+
+/** Finds the URL of each logical queue, once. */
+export class QueueUrls {
+  readonly #clients: Clients;
+  readonly #prefix: string;
+  readonly #queues: Readonly<Record<string, string>>;
+  readonly #urls = new Map<string, Promise<string>>();
+
+  /** @throws QueueError `config` where two logical names mean one queue */
+  constructor(clients: Clients, { prefix = "", queues = {} }: NamingOptions) {
+    this.#clients = clients;
+    this.#prefix = prefix;
+    this.#queues = queues;
+    const byPhysical = new Map<string, string>();
+    for (const [logical, physical] of Object.entries(queues)) {
+      const other = byPhysical.get(physical);
+      if (other !== undefined) {
+        throw new QueueError(
+          "config",
+          `queues: "${other}" and "${logical}" both mean ${physical}. Give each logical queue a queue of its own.`,
+        );
+      }
+      byPhysical.set(physical, logical);
+    }
+  }
+
+  /** The physical name, or the URL where one was configured. */
+  physical(queue: string): string {
+    const mapped = this.#queues[queue];
+    if (mapped !== undefined) return mapped;
+    for (const suffix of SUFFIXES) {
+      const owner = ownerOf(queue, suffix);
+      const mappedOwner = owner === undefined ? undefined : this.#queues[owner];
+      if (mappedOwner !== undefined) return siblingQueue(mappedOwner, suffix);
+    }
+    return isUrl(queue) ? queue : `${this.#prefix}${queue}`;
+  }
+
+  /** @throws DriverError `not_found`, `auth` … */
+  url(queue: string): Promise<string> {
+    let url = this.#urls.get(queue);
+    if (url === undefined) {
+      url = this.#find(this.physical(queue));
+      this.#urls.set(queue, url);
+      url.catch(() => this.#urls.delete(queue));
+    }
+    return url;
+  }
+
+  /** Asks again next time: the queue was created or removed. */
+  forget(queue: string): void {
+    this.#urls.delete(queue);
+  }
+
+  async #find(physical: string): Promise<string> {
+    if (isUrl(physical)) return physical;
+    try {
+      const { QueueUrl } = await this.#clients.work.send(new GetQueueUrlCommand({ QueueName: physical }));
+      return QueueUrl as string;
+    } catch (error) {
+      throw driverError(error, "GetQueueUrl");
+    }
+  }
+}
+
+/** `emails-dlq` → `emails`. */
+function ownerOf(queue: string, suffix: string): string | undefined {
+  const ending = queue.endsWith(".fifo") ? ".fifo" : "";
+  const stem = queue.slice(0, queue.length - ending.length);
+  return stem.endsWith(suffix) ? `${stem.slice(0, -suffix.length)}${ending}` : undefined;
+}
+
+export function isUrl(name: string): boolean {
+  return name.startsWith("https://") || name.startsWith("http://");
+}
+
+export function isFifo(physical: string): boolean {
+  return physical.endsWith(".fifo");
+}

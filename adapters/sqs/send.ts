@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import {
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  type SendMessageBatchResult,
+} from "@aws-sdk/client-sqs";
+import { type Attributes, DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
+import type { Clients } from "./clients.ts";
+import { driverError, entryError } from "./errors.ts";
+
+/** What SQS takes for a deduplication or group id. */
+const SQS_ID = /^[A-Za-z0-9!-/:-@[-`{-~]{1,128}$/;
+/** Characters outside of XML 1.0, which SQS refuses. */
+// oxlint-disable-next-line no-control-regex -- they are what it looks for
+const NOT_XML = /[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
+
+/** One `SendMessageBatch`; entries that SQS would refuse are refused here, alone. */
+export async function sendBatch(
+  clients: Clients,
+  url: string,
+  fifo: boolean,
+  messages: readonly Outgoing[],
+  signal: AbortSignal,
+): Promise<SendResult[]> {
+  const problems = messages.map(problemOf);
+  const entries = messages.flatMap((message, index) =>
+    problems[index] === undefined ? [entryOf(message, index, fifo)] : [],
+  );
+  let answer: Pick<SendMessageBatchResult, "Successful" | "Failed"> = { Successful: [], Failed: [] };
+  if (entries.length > 0) {
+    try {
+      answer = await clients.work.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: entries }), {
+        abortSignal: signal,
+      });
+    } catch (error) {
+      throw driverError(error, "SendMessage");
+    }
+  }
+  const sent = new Map(answer.Successful?.map((entry) => [entry.Id, entry]));
+  const failed = new Map(answer.Failed?.map((entry) => [entry.Id, entry]));
+  return messages.map((_, index): SendResult => {
+    const problem = problems[index];
+    if (problem !== undefined) return { ok: false, error: problem };
+    const id = sent.get(String(index))?.MessageId;
+    if (id !== undefined) return { ok: true, brokerId: id };
+    return { ok: false, error: entryError(failed.get(String(index)), "SendMessage") };
+  });
+}
+
+function problemOf({ body, attributes }: Outgoing): DriverError | undefined {
+  if (typeof body !== "string") {
+    return new DriverError(
+      "permanent",
+      "SQS carries text: a body of bytes cannot be sent. Encode it, as base64 for instance.",
+    );
+  }
+  if (body === "") return new DriverError("permanent", "SQS refuses an empty body.");
+  for (const text of [body, ...Object.values(attributes)]) {
+    const found = NOT_XML.exec(text);
+    if (found !== null) {
+      const code = (found[0].codePointAt(0) ?? 0).toString(16).padStart(4, "0");
+      return new DriverError(
+        "permanent",
+        `SQS refuses the character U+${code.toUpperCase()}. Leave it out, or encode the text.`,
+      );
+    }
+  }
+  return undefined;
+}
+
+function entryOf(
+  { body, attributes, delayMs, orderingKey, dedupId }: Outgoing,
+  index: number,
+  fifo: boolean,
+): SendMessageBatchRequestEntry {
+  const entry: SendMessageBatchRequestEntry = {
+    Id: String(index),
+    MessageBody: body as string,
+    MessageAttributes: attributesOf(attributes),
+  };
+  if (!fifo) return delayMs === 0 ? entry : { ...entry, DelaySeconds: Math.ceil(delayMs / 1_000) };
+  return { ...entry, MessageGroupId: idOf(orderingKey ?? ""), MessageDeduplicationId: idOf(dedupId ?? "") };
+}
+
+function attributesOf(
+  attributes: Attributes,
+): NonNullable<SendMessageBatchRequestEntry["MessageAttributes"]> {
+  const result: NonNullable<SendMessageBatchRequestEntry["MessageAttributes"]> = {};
+  for (const name in attributes) {
+    const value = attributes[name] as string;
+    // An empty value is refused by SQS, and says as little as none.
+    if (value !== "") result[name] = { DataType: "String", StringValue: value };
+  }
+  return result;
+}
+
+/** As it is where SQS takes it; else a digest, which keeps apart what is different. */
+function idOf(id: string): string {
+  return SQS_ID.test(id) ? id : createHash("sha256").update(id).digest("hex");
+}

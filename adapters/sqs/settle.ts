@@ -1,0 +1,97 @@
+import {
+  type BatchResultErrorEntry,
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+} from "@aws-sdk/client-sqs";
+import { DriverError, type Operation, type SettleResult } from "../../src/driver/index.ts";
+import type { Clients } from "./clients.ts";
+import { driverError, entryError } from "./errors.ts";
+
+interface Answer {
+  readonly Successful?: readonly { readonly Id?: string | undefined }[] | undefined;
+  readonly Failed?: readonly BatchResultErrorEntry[] | undefined;
+}
+
+/** Acknowledges by one request, extends and releases by another, side by side. One that fails, fails alone. */
+export async function settleBatch(
+  clients: Clients,
+  url: string,
+  operations: readonly Operation[],
+): Promise<SettleResult[]> {
+  const results: SettleResult[] = [];
+  const acks: number[] = [];
+  const changes: number[] = [];
+  for (const [index, operation] of operations.entries()) {
+    if (operation.kind === "ack") acks.push(index);
+    else if (operation.kind === "dead_letter")
+      results[index] = {
+        ok: false,
+        error: new DriverError("permanent", "SQS has no dead-lettering of its own on request."),
+      };
+    else changes.push(index);
+  }
+  await Promise.all([
+    gather(results, acks, "DeleteMessage", () => deleteMessages(clients, url, operations, acks)),
+    gather(results, changes, "ChangeMessageVisibility", () =>
+      changeVisibility(clients, url, operations, changes),
+    ),
+  ]);
+  return results;
+}
+
+function deleteMessages(
+  { work }: Clients,
+  url: string,
+  operations: readonly Operation[],
+  indexes: readonly number[],
+): Promise<Answer> {
+  const entries = indexes.map((index) => ({ Id: String(index), ReceiptHandle: handleOf(operations[index]) }));
+  return work.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries: entries }));
+}
+
+function changeVisibility(
+  { work }: Clients,
+  url: string,
+  operations: readonly Operation[],
+  indexes: readonly number[],
+): Promise<Answer> {
+  const entries = indexes.map((index) => {
+    const operation = operations[index] as Operation;
+    const ms =
+      operation.kind === "extend" ? operation.leaseMs : operation.kind === "release" ? operation.delayMs : 0;
+    return {
+      Id: String(index),
+      ReceiptHandle: handleOf(operation),
+      VisibilityTimeout: Math.ceil(ms / 1_000),
+    };
+  });
+  return work.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries: entries }));
+}
+
+/** Puts one request's outcomes where they belong; a request that failed as a whole fails its own entries only. */
+async function gather(
+  results: SettleResult[],
+  indexes: readonly number[],
+  action: string,
+  call: () => Promise<Answer>,
+): Promise<void> {
+  if (indexes.length === 0) return;
+  let answer: Answer;
+  try {
+    answer = await call();
+  } catch (error) {
+    const failure: SettleResult = { ok: false, error: driverError(error, action) };
+    for (const index of indexes) results[index] = failure;
+    return;
+  }
+  const done = new Set(answer.Successful?.map((entry) => entry.Id));
+  const failed = new Map(answer.Failed?.map((entry) => [entry.Id, entry]));
+  for (const index of indexes) {
+    const id = String(index);
+    results[index] = done.has(id) ? { ok: true } : { ok: false, error: entryError(failed.get(id), action) };
+  }
+}
+
+function handleOf(operation: Operation | undefined): string {
+  return operation?.delivery.receipt as string;
+}

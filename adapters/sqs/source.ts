@@ -1,0 +1,127 @@
+import { randomUUID } from "node:crypto";
+import { type Message, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import {
+  type Attributes,
+  type Clock,
+  type Delivery,
+  DriverError,
+  type OpenOptions,
+  type Operation,
+  type SettleResult,
+  type Source,
+} from "../../src/driver/index.ts";
+import type { Clients } from "./clients.ts";
+import { driverError } from "./errors.ts";
+import { settleBatch } from "./settle.ts";
+
+export interface SqsSourceOptions extends OpenOptions {
+  readonly clients: Clients;
+  readonly url: () => Promise<string>;
+  readonly fifo: boolean;
+  readonly waitSeconds: number;
+  readonly clock: Clock;
+}
+
+/** Long polls of one queue, and the settlement of what they bring. */
+export class SqsSource implements Source {
+  readonly #options: SqsSourceOptions;
+  readonly #polls = new Set<Promise<unknown>>();
+  /** Came after nobody waited for it any more. */
+  #late: Delivery[] = [];
+  /** Attempt ids of receives whose answer was lost: with the same id, FIFO queues give the same messages again. */
+  readonly #lostAttempts: string[] = [];
+  #stopped = false;
+
+  constructor(options: SqsSourceOptions) {
+    this.#options = options;
+  }
+
+  async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    if (this.#late.length > 0) return this.#late.splice(0, max);
+    if (this.#stopped || signal.aborted) return [];
+    const poll = this.#poll(max);
+    const waiting = { over: false };
+    // Not the request is given up but the waiting: what SQS hands to an aborted request is hidden for a whole lease.
+    const kept = poll.then(
+      (deliveries) => {
+        if (waiting.over) this.#late.push(...deliveries);
+      },
+      () => {},
+    );
+    this.#polls.add(kept);
+    void kept.then(() => this.#polls.delete(kept));
+    const aborted = new Promise<Delivery[]>((resolve) => {
+      signal.addEventListener(
+        "abort",
+        () => {
+          waiting.over = true;
+          resolve([]);
+        },
+        { once: true },
+      );
+    });
+    return Promise.race([poll, aborted]);
+  }
+
+  async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
+    return settleBatch(this.#options.clients, await this.#options.url(), operations);
+  }
+
+  async stop(): Promise<Delivery[]> {
+    this.#stopped = true;
+    await Promise.all(this.#polls);
+    return this.#late.splice(0);
+  }
+
+  close(): Promise<void> {
+    this.#stopped = true;
+    return Promise.resolve();
+  }
+
+  async #poll(max: number): Promise<Delivery[]> {
+    const { clients, url, fifo, leaseMs, waitSeconds, clock } = this.#options;
+    const attemptId = fifo ? (this.#lostAttempts.pop() ?? randomUUID()) : undefined;
+    const leaseSeconds = Math.ceil(leaseMs / 1_000);
+    try {
+      const { Messages = [] } = await clients.polls.send(
+        new ReceiveMessageCommand({
+          QueueUrl: await url(),
+          MaxNumberOfMessages: max,
+          WaitTimeSeconds: waitSeconds,
+          VisibilityTimeout: leaseSeconds,
+          MessageSystemAttributeNames: ["All"],
+          MessageAttributeNames: ["All"],
+          ReceiveRequestAttemptId: attemptId,
+        }),
+      );
+      const leaseUntil = clock.now() + leaseSeconds * 1_000;
+      return Messages.map((message) => deliveryOf(message, leaseUntil, fifo));
+    } catch (error) {
+      const failure = error instanceof DriverError ? error : driverError(error, "ReceiveMessage");
+      if (attemptId !== undefined && failure.kind === "ambiguous") this.#lostAttempts.push(attemptId);
+      throw failure;
+    }
+  }
+}
+
+function deliveryOf(
+  { Body = "", MessageId = "", ReceiptHandle, Attributes: system = {}, MessageAttributes = {} }: Message,
+  leaseUntil: number,
+  fifo: boolean,
+): Delivery {
+  const attributes: Record<string, string> = {};
+  for (const name in MessageAttributes) {
+    const { StringValue, BinaryValue } = MessageAttributes[name] ?? {};
+    attributes[name] = StringValue ?? Buffer.from(BinaryValue ?? []).toString("base64");
+  }
+  return {
+    body: Body,
+    attributes: attributes satisfies Attributes,
+    deliveryCount: Number(system.ApproximateReceiveCount ?? 1),
+    leaseUntil,
+    enqueuedAt: system.SentTimestamp === undefined ? undefined : Number(system.SentTimestamp),
+    brokerId: MessageId,
+    orderingKey: fifo ? system.MessageGroupId : undefined,
+    receipt: ReceiptHandle,
+  };
+}

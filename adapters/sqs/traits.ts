@@ -1,0 +1,79 @@
+import { GetQueueAttributesCommand, type QueueAttributeName } from "@aws-sdk/client-sqs";
+import {
+  type Clock,
+  DriverError,
+  type DriverStats,
+  type QueueTraits,
+  siblingQueue,
+} from "../../src/driver/index.ts";
+import type { Clients } from "./clients.ts";
+import { driverError } from "./errors.ts";
+import { sqsLimits } from "./limits.ts";
+
+type QueueAttributes = Readonly<Partial<Record<QueueAttributeName, string>>>;
+
+const DEDUP_WINDOW_MS = 300_000;
+
+/** What SQS says of one queue. */
+export async function describeQueue(clients: Clients, queue: string, url: string): Promise<QueueTraits> {
+  const { FifoQueue, RedrivePolicy } = await queueAttributes(clients, url, ["All"]);
+  const fifo = FifoQueue === "true";
+  return {
+    ordering: fifo ? "by_key" : "none",
+    orderingKeyRequired: fifo,
+    dedupWindowMs: fifo ? DEDUP_WINDOW_MS : 0,
+    deadLetter: "copy",
+    deadLetterQueue: siblingQueue(queue, "-dlq"),
+    parkingQueue: siblingQueue(queue, "-delay"),
+    // A FIFO queue takes no delay for one message.
+    nativeDelayMs: fifo ? 0 : sqsLimits.nativeDelayMs,
+    brokerMaxDeliveries: maxReceiveCount(RedrivePolicy),
+    countsDeliveries: true,
+  };
+}
+
+/** The counts of one queue; SQS is consistent about them a minute after the last change. */
+export async function readStats(clients: Clients, url: string, clock: Clock): Promise<DriverStats> {
+  const counts = await queueAttributes(clients, url, [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+  ]);
+  return {
+    ready: count(counts.ApproximateNumberOfMessages),
+    inFlight: count(counts.ApproximateNumberOfMessagesNotVisible),
+    delayed: count(counts.ApproximateNumberOfMessagesDelayed),
+    approximate: true,
+    asOf: clock.now(),
+  };
+}
+
+export async function queueAttributes(
+  clients: Clients,
+  url: string,
+  names: QueueAttributeName[],
+): Promise<QueueAttributes> {
+  try {
+    const { Attributes = {} } = await clients.work.send(
+      new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: names }),
+    );
+    return Attributes;
+  } catch (error) {
+    throw driverError(error, "GetQueueAttributes");
+  }
+}
+
+function count(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
+
+/** Deliveries after which SQS moves a message by itself; undefined without a policy. */
+function maxReceiveCount(policy: string | undefined): number | undefined {
+  if (policy === undefined || policy === "") return undefined;
+  try {
+    const { maxReceiveCount: most } = JSON.parse(policy) as { maxReceiveCount?: number | string };
+    return most === undefined ? undefined : Number(most);
+  } catch (cause) {
+    throw new DriverError("permanent", `The RedrivePolicy of the queue cannot be read: ${policy}`, { cause });
+  }
+}

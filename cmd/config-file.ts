@@ -1,0 +1,142 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, extname, resolve } from "node:path";
+import { z } from "zod";
+import { check } from "../adapters/check.ts";
+import { backoffSchema, type QueueConfig } from "../adapters/config.ts";
+import { parseConfig } from "../adapters/open.ts";
+import type { BackoffOptions } from "../src/backoff.ts";
+import { describeError, QueueError } from "../src/errors.ts";
+import { importFile, mustExist } from "./import-file.ts";
+import { type LogLevel, logLevels, type SourceFlags } from "./options.ts";
+
+/** The `worker` part of a configuration file: what `queueport worker` does. Times in milliseconds. */
+export interface WorkerConfig {
+  readonly queues?: readonly string[] | undefined;
+  /** The handlers module; relative to the configuration file. */
+  readonly handlers?: string | undefined;
+  readonly concurrency?: number | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly graceMs?: number | undefined;
+  readonly hardLimitMs?: number | undefined;
+  readonly leaseMs?: number | undefined;
+  readonly extendEveryMs?: number | undefined;
+  readonly drainMs?: number | undefined;
+  readonly backoff?: BackoffOptions | undefined;
+  readonly unknownTypeMaxAgeMs?: number | undefined;
+  readonly allowUncounted?: boolean | undefined;
+  /** No server without it; 0 takes a free port and logs it. */
+  readonly metricsPort?: number | undefined;
+  readonly host?: string | undefined;
+  readonly logLevel?: LogLevel | undefined;
+  readonly pretty?: boolean | undefined;
+}
+
+/** What a configuration file, or its absence, amounts to. */
+export interface Loaded {
+  readonly queue: QueueConfig;
+  readonly worker: WorkerConfig;
+}
+
+const durationMs = z.number().positive().optional();
+
+const workerSchema: z.ZodType<WorkerConfig> = z.strictObject({
+  queues: z.array(z.string().min(1)).min(1).optional(),
+  handlers: z.string().min(1).optional(),
+  concurrency: z.int().min(1).optional(),
+  timeoutMs: durationMs,
+  graceMs: z.number().min(0).optional(),
+  hardLimitMs: durationMs,
+  leaseMs: durationMs,
+  extendEveryMs: durationMs,
+  drainMs: z.number().min(0).optional(),
+  backoff: backoffSchema.optional(),
+  unknownTypeMaxAgeMs: z.number().min(0).optional(),
+  allowUncounted: z.boolean().optional(),
+  metricsPort: z.int().min(0).max(65_535).optional(),
+  host: z.string().min(1).optional(),
+  logLevel: z.enum(logLevels).optional(),
+  pretty: z.boolean().optional(),
+} satisfies { readonly [K in keyof Required<WorkerConfig>]: z.ZodType<WorkerConfig[K]> });
+
+const endings = ["ts", "js", "mjs", "json", "yaml", "yml"];
+
+/** The configuration of a command: from its file, or a default one in this directory; `--provider` lies over it. */
+export async function loadConfig({ config, provider }: SourceFlags): Promise<Loaded> {
+  const found =
+    config ?? endings.map((ending) => `queueport.config.${ending}`).find((name) => existsSync(name));
+  if (found === undefined) {
+    if (provider !== undefined) return { queue: parseConfig({ provider }, "configuration"), worker: {} };
+    throw new QueueError(
+      "config",
+      `No configuration: give --config <file> or --provider <name>, or put queueport.config.{${endings.join(",")}} into this directory.`,
+    );
+  }
+  return splitConfig(await readConfig(found), found, provider);
+}
+
+/** Checks both parts of a configuration. Paths in the `worker` part become absolute. */
+export function splitConfig(content: unknown, file: string, provider?: string): Loaded {
+  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+    throw new QueueError(
+      "config",
+      `${file}: expected an object such as { "provider": "memory", "worker": { … } }.`,
+    );
+  }
+  const { worker: workerPart = {}, ...queuePart } = content as Record<string, unknown>;
+  const queue = parseConfig(provider === undefined ? queuePart : { ...queuePart, provider }, file, [
+    "worker",
+  ]);
+  const { worker } = check(z.strictObject({ worker: workerSchema }), { worker: workerPart }, file);
+  if (worker.handlers === undefined) return { queue, worker };
+  return { queue, worker: { ...worker, handlers: resolve(dirname(file), worker.handlers) } };
+}
+
+async function readConfig(file: string): Promise<unknown> {
+  mustExist(file, "configuration file");
+  switch (extname(file)) {
+    case ".json":
+      return parseText(file, "JSON", JSON.parse);
+    case ".yaml":
+    case ".yml": {
+      const { parse } = await import("yaml");
+      return parseText(file, "YAML", (text) => parse(text));
+    }
+    case ".ts":
+    case ".js":
+    case ".mjs":
+      return readModule(file);
+    default:
+      throw new QueueError(
+        "config",
+        `${file}: a configuration file ends in ${endings.map((ending) => `.${ending}`).join(", ")}.`,
+      );
+  }
+}
+
+/** The default export, or what it returns: a function may fetch a secret, or look at the environment. */
+async function readModule(file: string): Promise<unknown> {
+  const { default: exported } = await importFile(file, "configuration file");
+  if (exported === undefined) {
+    throw new QueueError(
+      "config",
+      `${file}: expected a default export, the configuration or a function that returns it.`,
+    );
+  }
+  if (typeof exported !== "function") return exported;
+  try {
+    return await (exported as () => unknown)();
+  } catch (error) {
+    throw new QueueError("config", `${file}: its function failed: ${describeError(error)}`, { cause: error });
+  }
+}
+
+async function parseText(file: string, format: string, parse: (text: string) => unknown): Promise<unknown> {
+  try {
+    return parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new QueueError("config", `${file} could not be read as ${format}: ${describeError(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+import { createRequire } from "node:module";
+import { Command, CommanderError } from "commander";
+import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
+import { errorLine, exitOnClosedPipe, printError } from "./output.ts";
+import { sendCommand } from "./send.ts";
+import { statsCommand } from "./stats.ts";
+import { workerCommand } from "./worker.ts";
+
+const { version } = createRequire(import.meta.url)("queueport/package.json") as { version: string };
+
+const program = new Command("queueport")
+  .description("Background jobs that are portable across clouds.")
+  .version(version)
+  .option("--verbose", "show the stack of an error; so does DEBUG=1")
+  .configureHelp({ showGlobalOptions: true })
+  .configureOutput({ outputError: (text, write) => write(`queueport: ${errorLine(usage(text))}\n`) })
+  .exitOverride()
+  .addHelpText(
+    "after",
+    `
+Example:
+  $ queueport worker --provider memory --handlers ./handlers.ts --queue emails
+  $ queueport <command> --help
+
+${exitCodesHelp}`,
+  );
+for (const command of [workerCommand(), sendCommand(), statsCommand()]) {
+  program.addCommand(command.copyInheritedSettings(program));
+}
+
+/** Without commander's own `error:`, as every line of ours starts alike. */
+function usage(text: string): string {
+  return text.replace(/^error: /, "");
+}
+
+exitOnClosedPipe();
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  } else {
+    printError(
+      error,
+      program.opts<{ verbose?: boolean }>().verbose === true || Boolean(process.env["DEBUG"]),
+    );
+    /** At once: a job that would not end must not keep a failed command alive. */
+    process.exit(exitCodeOf(error));
+  }
+}

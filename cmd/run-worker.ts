@@ -1,0 +1,119 @@
+import type { Logger } from "pino";
+import { openQueue } from "../adapters/open.ts";
+import { defaults } from "../src/defaults.ts";
+import type { Queue } from "../src/queue.ts";
+import { Worker } from "../src/worker/worker.ts";
+import { loadConfig } from "./config-file.ts";
+import { type HandlersModule, registerHandlers } from "./handlers-file.ts";
+import { createLogger, logEvents } from "./logging.ts";
+import { errorLine } from "./output.ts";
+import { exitAfter, exitEvenIfHeld, exitOnCrash, within } from "./shutdown.ts";
+import { onSignals } from "./signals.ts";
+import { type WorkerFlags, type WorkerSettings, workerSettings } from "./worker-settings.ts";
+
+/** For the last things after the drain: hooks of the user's, the connection, the server. */
+const CLOSE_MS = 500;
+
+/** What a running worker consists of. */
+interface Running {
+  readonly settings: WorkerSettings;
+  readonly logger: Logger;
+  readonly queue: Queue;
+  readonly worker: Worker;
+  readonly hooks: HandlersModule;
+}
+
+/**
+ * The standalone worker. Resolves when it was told to stop and has drained; rejects `drain_incomplete` where a job
+ * would not end. Whatever is wrong with its configuration, its handlers or its port shows before it takes a message.
+ */
+export async function runWorker(flags: WorkerFlags): Promise<void> {
+  const config = await loadConfig(flags);
+  const settings = workerSettings(config.worker, flags);
+  const logger = await createLogger(settings.logging);
+  const queue = await openQueue(config.queue);
+  const closing: (() => Promise<void>)[] = [() => queue.close()];
+  try {
+    const worker = new Worker(queue, { ...settings.options, logger });
+    logEvents(worker, logger);
+    const hooks = await registerHandlers(settings.handlers, worker);
+    closing.push(await serveHealth({ settings, logger, queue, worker }));
+    await work({ settings, logger, queue, worker, hooks });
+  } finally {
+    await within(CLOSE_MS, Promise.allSettled(closing.map((close) => close())));
+  }
+  logger.info("stopped");
+  exitEvenIfHeld(logger);
+}
+
+/** Starts the endpoints where a port is given. Returns what closes them. */
+async function serveHealth(parts: Omit<Running, "hooks">): Promise<() => Promise<void>> {
+  const { settings, logger, queue, worker } = parts;
+  const { metricsPort, host, queues } = settings;
+  if (metricsPort === undefined) return async () => {};
+  const [{ healthApp, listen }, { createMetrics }, { collectDefaultMetrics }] = await Promise.all([
+    import("./serve.ts"),
+    import("../src/metrics/index.ts"),
+    import("prom-client"),
+  ]);
+  const metrics = createMetrics({ only: queue, stats: { queue, names: queues } });
+  collectDefaultMetrics({ register: metrics.registry });
+  const app = healthApp({ worker, queue, queues, registry: metrics.registry });
+  const server = await listen(app, host, metricsPort);
+  logger.info({ host, port: server.port, paths: app.routes.map(({ path }) => path) }, "listening");
+  return async () => {
+    metrics.close();
+    await server.close();
+  };
+}
+
+async function work({ settings, logger, queue, worker, hooks }: Running): Promise<void> {
+  const { queues, options } = settings;
+  const { drainMs = defaults.drainMs, graceMs = defaults.graceMs, leaseMs = defaults.leaseMs } = options;
+  const patience = { jobsMs: drainMs + graceMs + CLOSE_MS, restMs: leaseMs };
+  exitOnCrash(logger);
+  /** An idle provider may hold nothing that keeps Node alive: the worker is there until it is told to stop. */
+  const alive = setInterval(() => {}, 2 ** 30);
+  using interrupt = onSignals((signal) => {
+    logger.info({ signal, running: worker.health().running }, "draining; a second signal exits at once");
+  });
+  const { signal, stop } = interrupt;
+  let callOff = (): void => {};
+  const onAbort = (): void => {
+    callOff = exitAfter(patience, worker, logger);
+  };
+  signal.addEventListener("abort", onAbort);
+  try {
+    const working = worker.start(queues, { signal });
+    const types = worker.registered.map(({ type }) => type);
+    logger.info({ provider: queue.provider, queues, types }, "worker started");
+    const starting = callOnStart(hooks, queue, signal).catch(stop);
+    await working;
+    await within(CLOSE_MS, starting);
+    if (signal.reason instanceof HookError) throw signal.reason;
+    await hooks.onStop?.(queue);
+  } catch (error) {
+    stop(error);
+    logger.error({ err: error }, "worker failed");
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    callOff();
+    clearInterval(alive);
+  }
+}
+
+/** `onStart` failed: the worker would wait for jobs that were never sent. */
+class HookError extends Error {
+  override readonly name: string = "HookError";
+}
+
+async function callOnStart({ onStart }: HandlersModule, queue: Queue, signal: AbortSignal): Promise<void> {
+  try {
+    await onStart?.(queue, { signal });
+  } catch (error) {
+    /** What it was doing was ended by the stop that it was told of. */
+    if (signal.aborted) return;
+    throw new HookError(`onStart failed: ${errorLine(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,65 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it } from "vitest";
+import { fixture, queueport } from "./run.ts";
+
+const base = ["worker", "--provider", "memory", "--queue", "emails", "--log-level", "warn"];
+const steady = ["--handlers", fixture("steady.ts")];
+const send = ["send", "emails", "--provider", "memory", "--type", "welcome"];
+
+const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
+  [
+    "a typo in the configuration",
+    ["worker", "-c", "typo.yaml", "-q", "emails", ...steady],
+    /typo\.yaml: unknown key "capactiy", did you mean "capacity"\?/,
+  ],
+  [
+    "a wrong value in its worker part",
+    ["worker", "-c", "worker-typo.json"],
+    /worker-typo\.json: worker\.concurrency: expected a (whole )?number; got "many"/,
+  ],
+  ["a missing configuration", ["worker", "-c", "absent.yaml"], /absent\.yaml: there is no such file/],
+  ["no configuration", ["worker", "-q", "emails", ...steady], /No configuration: give --config/],
+  ["an unknown provider", ["stats", "emails", "--provider", "kafka"], /unknown provider "kafka".*"memory"/],
+  ["no queue", ["worker", "--provider", "memory", ...steady], /No queue to work on: give --queue/],
+  ["no handlers", base, /No handlers: give --handlers/],
+  ["a missing handlers file", [...base, "-H", "absent.ts"], /absent\.ts: there is no such file/],
+  ["a handlers file without handlers", [...base, "-H", "none.ts"], /none\.ts registers no handlers/],
+  ["a handlers file that throws", [...base, "-H", "throws.ts"], /throws\.ts: .*no database/],
+  ["a handler registered twice", [...base, "-H", "twice.ts"], /twice\.ts: .*welcome/],
+  ["an unknown option", [...base, ...steady, "--metric-port", "1"], /--metric-port.*--metrics-port/],
+  ["an unknown command", ["wroker"], /wroker.*worker/],
+  ["no whole number", [...base, ...steady, "--concurrency", "0"], /--concurrency.*whole number, 1 or more/],
+  ["a duration without unit", [...base, ...steady, "--timeout", "5"], /--timeout.*duration with a unit/],
+  ["a payload that is not JSON", [...send, "{user}"], /The payload is not JSON/],
+  ["no payload", send, /needs a payload/],
+  ["no type", ["send", "emails", "{}", "--provider", "memory"], /needs a type/],
+  ["an empty type", ["send", "emails", "{}", "--provider", "memory", "--type", ""], /type/],
+  ["a negative delay", [...send, "{}", "--delay", "-3d"], /--delay.*cannot be negative/],
+  ["no attempt at all", [...send, "{}", "--max-attempts", "0"], /--max-attempts.*whole number/],
+];
+
+describe.concurrent("bad input", () => {
+  it.each(cases)("%s is one clear line, and exit code 2", async (_what, args, sentence) => {
+    const { code, stdout, stderr } = await queueport(args).result;
+    expect(stderr).toMatch(/^queueport: [^\n]+\n$/);
+    expect(stderr).toMatch(sentence);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  it("a port in use starts nothing", async () => {
+    const server = createServer();
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    const { port } = server.address() as AddressInfo;
+    const args = [...base, ...steady, "--host", "127.0.0.1", "--metrics-port", String(port)];
+    const { code, stdout, stderr } = await queueport(args).result;
+    server.close();
+    expect(stderr).toMatch(/^queueport: .*127\.0\.0\.1:\d+: the port is in use\..*\n$/);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  it("shows the stack to somebody who debugs", async () => {
+    const { stderr } = await queueport(["stats", "emails", "--provider", "kafka", "--verbose"]).result;
+    expect(stderr).toMatch(/\n {4}at /);
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it, vi } from "vitest";
+import { fixture, queueport } from "./run.ts";
+
+const base = ["worker", "--provider", "memory", "--queue", "emails"];
+
+describe("queueport worker", () => {
+  it("drains on SIGTERM: running jobs finish, it exits 0 and nothing keeps the process", async () => {
+    const worker = queueport([...base, "--handlers", fixture("steady.ts"), "--concurrency", "3"]);
+    await worker.logged("working", 3);
+    worker.kill("SIGTERM");
+    const { code, log, stderr } = await worker.result;
+    const messages = log.map(({ msg }) => msg);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(messages.filter((message) => message === "finished")).toHaveLength(3);
+    expect(messages.indexOf("onStop was called")).toBeGreaterThan(messages.lastIndexOf("finished"));
+    expect(messages.at(-1)).toBe("stopped");
+  });
+
+  it("exits 3 within drain and grace where a job ignores its signal, and names the job", async () => {
+    const args = [...base, "--handlers", fixture("stuck.ts"), "--drain", "300ms", "--grace", "200ms"];
+    const worker = queueport(args);
+    await worker.logged("working");
+    const asked = performance.now();
+    worker.kill("SIGTERM");
+    const { code, stderr } = await worker.result;
+    expect(code).toBe(3);
+    expect(performance.now() - asked).toBeLessThan(2_500);
+    expect(stderr).toMatch(/^queueport: .*the-stuck-one.*\n$/);
+  });
+
+  it.each([
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+  ] as const)("exits at once on a second signal, %s", async (signal, expected) => {
+    const worker = queueport([...base, "--handlers", fixture("stuck.ts"), "--drain", "5m"]);
+    await worker.logged("working");
+    worker.kill("SIGINT");
+    await worker.logged("draining; a second signal exits at once");
+    worker.kill(signal);
+    expect((await worker.result).code).toBe(expected);
+  });
+
+  it("serves metrics and health, all of it from a configuration file", async () => {
+    const worker = queueport(["worker", "--config", fixture("full.config.ts")]);
+    const { port } = await worker.logged("listening");
+    const get = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${String(port)}${path}`);
+    await worker.logged("finished", 3);
+    await vi.waitFor(async () => {
+      expect(await (await get("/metrics")).text()).toMatch(
+        /jobs_processed_total\{[^}]*type="steady"[^}]*\} 3\n/,
+      );
+    }, 10_000);
+    const ready = await get("/health/ready");
+    expect(ready.status).toBe(200);
+    expect(await ready.json()).toMatchObject({ ready: true, state: "running" });
+    expect((await get("/health/live")).status).toBe(200);
+    expect(await (await get("/health/queues")).json()).toMatchObject({
+      queues: [{ queue: "emails", messages: 0, inFlight: 0, delayed: 0, failed: 0 }],
+    });
+    expect(await (await get("/health/workers")).json()).toMatchObject({ state: "running", running: 0 });
+    expect((await get("/nothing")).status).toBe(404);
+    worker.kill("SIGTERM");
+    expect((await worker.result).code).toBe(0);
+  });
+
+  it("reads its environment, and flags win over it", async () => {
+    const env = {
+      QUEUEPORT_PROVIDER: "memory",
+      QUEUEPORT_QUEUES: "reports, letters",
+      QUEUEPORT_HANDLERS: fixture("steady.ts"),
+      QUEUEPORT_LOG_LEVEL: "debug",
+    };
+    const worker = queueport(["worker", "--queue", "emails"], { env });
+    expect(await worker.logged("worker started")).toMatchObject({ queues: ["emails"], types: ["steady"] });
+    await worker.logged("job completed", 3);
+    worker.kill("SIGTERM");
+    expect((await worker.result).code).toBe(0);
+  });
+
+  it("logs a failed job as a warning, and a dead letter as an error", async () => {
+    const worker = queueport([...base, "--handlers", fixture("failing.ts")]);
+    const job = { id: "lost", type: "broken", queue: "emails", attempt: 1, err: { message: "no such user" } };
+    expect(await worker.logged("job failed")).toMatchObject({ ...job, level: 40 });
+    expect(await worker.logged("job dead-lettered")).toMatchObject({
+      ...job,
+      level: 50,
+      reason: "max_attempts",
+    });
+    worker.kill("SIGTERM");
+    expect((await worker.result).code).toBe(0);
+  });
+
+  it("ends where onStart fails", async () => {
+    const worker = queueport([...base, "--handlers", fixture("bad-start.ts")]);
+    const { code, stderr } = await worker.result;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^queueport: .*onStart failed: .*no first jobs.*\n$/);
+  });
+});

@@ -1,0 +1,79 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadConfig, splitConfig } from "../../../cmd/config-file.ts";
+
+describe("splitConfig", () => {
+  it("parts the queue from the worker, whose handlers lie beside the file", () => {
+    const content = { provider: "memory", capacity: 5, worker: { handlers: "./jobs.ts", concurrency: 3 } };
+    expect(splitConfig(content, "/app/queueport.config.json")).toEqual({
+      queue: { provider: "memory", capacity: 5 },
+      worker: { handlers: "/app/jobs.ts", concurrency: 3 },
+    });
+  });
+
+  it("lies the provider of the command line over the file's", () => {
+    expect(splitConfig({ capacity: 5 }, "file", "memory").queue).toEqual({ provider: "memory", capacity: 5 });
+  });
+
+  it.each([
+    [[], "file: expected an object"],
+    [{ provider: "memory", wroker: {} }, 'file: unknown key "wroker", did you mean "worker"?'],
+    [{ provider: "memory", worker: 5 }, "file: worker: expected an object; got 5"],
+    [{ provider: "memory", worker: { queues: [] } }, "file: worker.queues: expected at least 1 entries"],
+    [{ provider: "memory", worker: { queues: "a" } }, 'file: worker.queues: expected an array; got "a"'],
+    [
+      { provider: "memory", worker: { timeout: 5 } },
+      'file: worker: unknown key "timeout", did you mean "timeoutMs"?',
+    ],
+    [{ provider: "memory", worker: { metricsPort: 70_000 } }, "worker.metricsPort: expected at most 65535"],
+    [{ provider: "memory", worker: { logLevel: "loud" } }, 'worker.logLevel: expected one of "trace", '],
+  ])("refuses %j", (content, sentence) => {
+    expect(() => splitConfig(content, "file")).toThrow(sentence);
+  });
+});
+
+describe("loadConfig", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "queueport-config-"));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it.each([
+    ["a.json", '{ "provider": "memory", "capacity": 7 }'],
+    ["b.yaml", "provider: memory\ncapacity: 7\n"],
+    ["c.yml", "{ provider: memory, capacity: 7 }"],
+    ["d.mjs", "export default { provider: 'memory', capacity: 7 };"],
+    ["e.mjs", "export default async () => ({ provider: 'memory', capacity: 7 });"],
+  ])("reads %s", async (name, content) => {
+    const file = join(folder, name);
+    await writeFile(file, content);
+    expect(await loadConfig({ config: file })).toEqual({
+      queue: { provider: "memory", capacity: 7 },
+      worker: {},
+    });
+  });
+
+  it.each([
+    ["f.json", "{", "f.json could not be read as JSON"],
+    ["g.yaml", "a: [", "g.yaml could not be read as YAML"],
+    ["h.mjs", "export const a = 1;", "h.mjs: expected a default export"],
+    ["i.mjs", "export default () => { throw new Error('no vault'); };", "i.mjs: its function failed"],
+    ["j.mjs", "throw new Error('no vault');", "no vault"],
+    ["k.toml", "", "k.toml: a configuration file ends in .ts"],
+  ])("refuses %s", async (name, content, sentence) => {
+    const file = join(folder, name);
+    await writeFile(file, content);
+    await expect(loadConfig({ config: file })).rejects.toThrow(sentence);
+  });
+
+  it("takes a provider without a file", async () => {
+    expect(await loadConfig({ provider: "memory" })).toEqual({ queue: { provider: "memory" }, worker: {} });
+  });
+
+  it("assumes no provider", async () => {
+    await expect(loadConfig({})).rejects.toMatchObject({ code: "config" });
+  });
+});

@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import type { QueueConfig } from "../../adapters/config.ts";
+import { load } from "../../adapters/load.ts";
+import { openQueue, parseConfig } from "../../adapters/open.ts";
+import type { QueueError } from "../../src/errors.ts";
+
+/** The error with which a configuration is refused; undefined where it is not. */
+function refusal(config: unknown): QueueError | undefined {
+  try {
+    parseConfig(config);
+    return undefined;
+  } catch (error) {
+    return error as QueueError;
+  }
+}
+
+function notFound(what: string): Error {
+  const error = new Error(`Cannot find ${what} imported from /app/adapter.js`);
+  return Object.assign(error, { code: "ERR_MODULE_NOT_FOUND" });
+}
+
+describe("parseConfig", () => {
+  it("returns what is right", () => {
+    const config = {
+      provider: "memory",
+      capacity: 10,
+      emulate: "sqs",
+      queues: ["emails"],
+      backoff: { baseMs: 10, factor: 3 },
+      sendDeadlineMs: 500,
+    };
+    expect(parseConfig(config)).toEqual(config);
+  });
+
+  it.each([
+    [{}, 'queue configuration: provider is missing; expected one of "memory"'],
+    [null, "queue configuration: expected an object with a provider"],
+    [["memory"], "queue configuration: expected an object with a provider"],
+    [{ provider: "memroy" }, 'provider: unknown provider "memroy", did you mean "memory"? Known: "memory"'],
+    [{ provider: "kafka" }, 'provider: unknown provider "kafka", known: "memory"'],
+    [{ provider: "constructor" }, 'unknown provider "constructor"'],
+    [{ provider: 7 }, "provider: unknown provider 7"],
+    [{ provider: "memory", capcity: 1 }, 'unknown key "capcity", did you mean "capacity"?'],
+    [{ provider: "memory", zzzzzzzz: 1 }, 'unknown key "zzzzzzzz", known: '],
+    [{ provider: "memory", capacity: "10" }, 'capacity: expected a number; got "10"'],
+    [{ provider: "memory", capacity: 1.5 }, "capacity: expected a whole number; got 1.5"],
+    [{ provider: "memory", capacity: 0 }, "capacity: expected at least 1; got 0"],
+    [
+      { provider: "memory", emulate: "kafka" },
+      'emulate: expected one of "sqs", "pubsub", "service-bus"; got "kafka"',
+    ],
+    [{ provider: "memory", queues: "emails" }, 'queues: expected an array; got "emails"'],
+    [{ provider: "memory", queues: ["a", 5] }, "queues[1]: expected a string; got 5"],
+    [{ provider: "memory", backoff: { factor: 0.5 } }, "backoff.factor: expected at least 1; got 0.5"],
+    [{ provider: "memory", backoff: { bas: 1 } }, 'backoff: unknown key "bas", did you mean "baseMs"?'],
+    [{ provider: "memory", sendDeadlineMs: 0 }, "sendDeadlineMs: expected more than 0; got 0"],
+    [{ provider: "memory", sendDeadlineMs: Number.NaN }, "sendDeadlineMs: expected a number; got NaN"],
+  ])("refuses %j, with path and expectation", (config, sentence) => {
+    expect(refusal(config)).toMatchObject({ code: "config", message: expect.stringContaining(sentence) });
+  });
+
+  it("names every fault at once", () => {
+    expect(refusal({ provider: "memory", capacity: 0, strict: "yes" })?.message).toMatch(
+      /capacity: .*; strict: /,
+    );
+  });
+});
+
+describe("openQueue", () => {
+  it("opens a queue that sends and receives", async () => {
+    await using queue = await openQueue({ provider: "memory" });
+    const { id } = await queue.send("emails", { type: "welcome", payload: { user: "u1" } });
+    const stop = new AbortController();
+    const seen: string[] = [];
+    await queue.receive(
+      "emails",
+      async (message) => {
+        seen.push(message.id);
+        stop.abort();
+      },
+      { signal: stop.signal },
+    );
+    expect(seen).toEqual([id]);
+    expect(queue.provider).toBe("memory");
+  });
+
+  it("gives the provider its own options", async () => {
+    await using queue = await openQueue({ provider: "memory", capacity: 1 });
+    await queue.send("emails", { type: "welcome", payload: 1 });
+    await expect(queue.send("emails", { type: "welcome", payload: 2 })).rejects.toMatchObject({
+      code: "queue_full",
+    });
+  });
+
+  it("refuses a wrong configuration", async () => {
+    const config = { provider: "memory", capacity: -1 } as QueueConfig;
+    await expect(openQueue(config)).rejects.toMatchObject({ code: "config" });
+  });
+});
+
+describe("load", () => {
+  const packages = ["@scope/sdk@^3", "other"];
+
+  it("names a missing package and the command that installs it", async () => {
+    const cause = notFound("package '@scope/sdk'");
+    const loading = load("cloud", packages, () => Promise.reject(cause));
+    await expect(loading).rejects.toMatchObject({
+      code: "missing_dependency",
+      message:
+        'The provider "cloud" needs the package @scope/sdk, which is not installed. Install it: npm install @scope/sdk@^3 other',
+      cause,
+    });
+  });
+
+  it("passes on what is no missing package of the provider's", async () => {
+    for (const error of [
+      notFound("package 'someone-else'"),
+      notFound("module '/app/x.js'"),
+      new Error("no"),
+    ]) {
+      await expect(load("cloud", packages, () => Promise.reject(error))).rejects.toBe(error);
+    }
+  });
+});
