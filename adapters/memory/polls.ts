@@ -6,6 +6,8 @@ export interface Poll {
   readonly holder: Holder;
   readonly leaseMs: number;
   readonly max: number;
+  /** How long it waits; the long poll where left out. */
+  readonly waitMs?: number | undefined;
 }
 
 interface Waiting extends Poll {
@@ -45,7 +47,7 @@ export class Polls {
       };
       const waiting: Waiting = {
         ...poll,
-        until: this.#clock.now() + this.#longPollMs,
+        until: this.#clock.now() + Math.min(poll.waitMs ?? this.#longPollMs, this.#longPollMs),
         end: (deliveries) => {
           leave();
           resolve(deliveries);
@@ -70,11 +72,10 @@ export class Polls {
     }
   }
 
-  /** Ends the polls whose time is up. All wait equally long, so the first is the first to end. */
+  /** Ends the polls whose time is up. */
   expire(now: number): void {
     for (const waiting of this.#waiting) {
-      if (waiting.until > now) return;
-      waiting.end([]);
+      if (waiting.until <= now) waiting.end([]);
     }
   }
 
@@ -91,9 +92,9 @@ export class Polls {
 
   /** Calls back at `at`, or when the first poll ends. One that was set for earlier is kept: it then sets the next. */
   arm(at: number): void {
-    const [first] = this.#waiting;
-    if (first === undefined) return;
-    const earliest = Math.min(at, first.until);
+    if (!this.any) return;
+    let earliest = at;
+    for (const { until } of this.#waiting) earliest = Math.min(earliest, until);
     if (earliest >= this.#armedFor) return;
     this.#disarm();
     this.#armedFor = earliest;

@@ -54,7 +54,7 @@ export class MemorySource implements Source, Holder {
     this.#calls += 1;
     this.#asked += max;
     try {
-      const poll: Poll = { holder: this, leaseMs: this.#options.leaseMs, max };
+      const poll: Poll = { holder: this, leaseMs: this.#options.leaseMs, max, waitMs: this.#options.waitMs };
       if (this.#context.faults === undefined) return await this.#use().next(poll, signal);
       return await this.#nextUnderFault(this.#context.faults, poll, signal);
     } finally {

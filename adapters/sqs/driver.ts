@@ -51,14 +51,12 @@ class SqsDriver implements Driver {
   readonly #clients: Clients;
   readonly #urls: QueueUrls;
   readonly #clock: Clock;
-  readonly #waitSeconds: number;
 
   constructor(options: SqsOptions) {
     const { waitSeconds = 20, clock = systemClock } = options;
     this.#clients = openClients(options);
     this.#urls = new QueueUrls(this.#clients, options);
     this.#clock = clock;
-    this.#waitSeconds = waitSeconds;
     this.limits = { ...sqsLimits, longPollMs: waitSeconds * 1_000, ...options.limits };
     this.admin = new SqsAdmin(this.#clients, this.#urls);
   }
@@ -83,7 +81,7 @@ class SqsDriver implements Driver {
       clients: this.#clients,
       url: () => this.#urls.url(queue),
       fifo: isFifo(this.#urls.physical(queue)),
-      waitSeconds: this.#waitSeconds,
+      waitMs: options.waitMs ?? this.limits.longPollMs,
       clock: this.#clock,
     });
   }

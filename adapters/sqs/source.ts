@@ -18,7 +18,7 @@ export interface SqsSourceOptions extends OpenOptions {
   readonly clients: Clients;
   readonly url: () => Promise<string>;
   readonly fifo: boolean;
-  readonly waitSeconds: number;
+  readonly waitMs: number;
   readonly clock: Clock;
 }
 
@@ -79,7 +79,7 @@ export class SqsSource implements Source {
   }
 
   async #poll(max: number): Promise<Delivery[]> {
-    const { clients, url, fifo, leaseMs, waitSeconds, clock } = this.#options;
+    const { clients, url, fifo, leaseMs, waitMs, clock } = this.#options;
     const attemptId = fifo ? (this.#lostAttempts.pop() ?? randomUUID()) : undefined;
     const leaseSeconds = Math.ceil(leaseMs / 1_000);
     try {
@@ -87,7 +87,7 @@ export class SqsSource implements Source {
         new ReceiveMessageCommand({
           QueueUrl: await url(),
           MaxNumberOfMessages: max,
-          WaitTimeSeconds: waitSeconds,
+          WaitTimeSeconds: Math.ceil(waitMs / 1_000),
           VisibilityTimeout: leaseSeconds,
           MessageSystemAttributeNames: ["All"],
           MessageAttributeNames: ["All"],

@@ -6,8 +6,10 @@ import { Settler } from "../receive/settler.ts";
 
 /** How long a scan holds what it has read; it is extended while the scan goes on. */
 const LEASE_MS = 300_000;
-/** A dead-letter queue from which nothing has come for this long has been read to its end. */
-const SILENCE_MS = 3_000;
+/** How long a poll waits here. */
+const WAIT_MS = 1_000;
+/** After this many empty polls in a row, the queue has been read to its end: a provider of many parts may miss once. */
+const EMPTY_POLLS = 2;
 
 /** What is to become of a dead letter that was read. */
 export type Verdict = "keep" | "remove";
@@ -24,12 +26,13 @@ export class Scan {
   readonly #leases: LeaseKeeper;
   readonly #settler: Settler;
   readonly #kept: Leased[] = [];
+  readonly #never = new AbortController();
 
   constructor(connection: Connection, queue: string) {
     const leaseMs = Math.min(LEASE_MS, connection.limits.maxLeaseMs);
     this.#connection = connection;
     this.#queue = queue;
-    this.#source = connection.open(queue, { prefetch: Number.MAX_SAFE_INTEGER, leaseMs });
+    this.#source = connection.open(queue, { prefetch: Number.MAX_SAFE_INTEGER, leaseMs, waitMs: WAIT_MS });
     this.#leases = new LeaseKeeper(this.#source, {
       clock: connection.clock,
       limits: connection.limits,
@@ -77,15 +80,12 @@ export class Scan {
   }
 
   async #next(): Promise<Delivery[]> {
-    const { clock, limits } = this.#connection;
-    if (await this.#isEmpty()) return [];
-    const silence = new AbortController();
-    const timer = clock.timer(SILENCE_MS, () => silence.abort(SILENT), true);
-    try {
-      return await this.#source.next(limits.maxReceive, silence.signal);
-    } finally {
-      timer.cancel();
+    for (let empty = 0; empty < EMPTY_POLLS; empty += 1) {
+      if (await this.#isEmpty()) break;
+      const deliveries = await this.#source.next(this.#connection.limits.maxReceive, this.#never.signal);
+      if (deliveries.length > 0) return deliveries;
     }
+    return [];
   }
 
   /** Where the provider's counts are exact, there is no need to wait for silence. */
@@ -112,8 +112,6 @@ export class Scan {
     await this.#source.close();
   }
 }
-
-const SILENT = new Error("no more messages");
 
 function leasedOf(delivery: Delivery, now: number): Leased {
   return {

@@ -101,6 +101,8 @@ export interface OpenOptions {
   /** The most messages that will be held unsettled at once. */
   readonly prefetch: number;
   readonly leaseMs: number;
+  /** How long a `next` without a message waits; shorter than `limits.longPollMs`. @default limits.longPollMs */
+  readonly waitMs?: number | undefined;
 }
 
 /**
