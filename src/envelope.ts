@@ -18,6 +18,8 @@ export type Decoded =
   | { readonly ok: true; readonly message: Message; readonly meta: Meta }
   | { readonly ok: false; readonly problem: string };
 
+const NON_CHARACTERS = /[\ufffe\uffff]/;
+
 let isoAt = Number.NaN;
 let isoText = "";
 
@@ -52,7 +54,13 @@ export function encode(message: Message): Encoded {
     attributes["traceparent"] = message.trace.traceparent;
     if (message.trace.tracestate !== undefined) attributes["tracestate"] = message.trace.tracestate;
   }
-  return { body: `${body}}`, attributes };
+  return { body: escapeNonCharacters(`${body}}`), attributes };
+}
+
+/** JSON may hold them as they are; not every provider carries them (SQS takes XML's characters only). */
+function escapeNonCharacters(json: string): string {
+  if (!NON_CHARACTERS.test(json)) return json;
+  return json.replaceAll("\ufffe", String.raw`\ufffe`).replaceAll("\uffff", String.raw`\uffff`);
 }
 
 function encodePayload(message: Message): string {

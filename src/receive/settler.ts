@@ -39,6 +39,8 @@ export class Settler {
       maxBytes: Number.POSITIVE_INFINITY,
       bytesOf: () => 0,
       maxCalls: MAX_CALLS,
+      lingerMs: connection.limits.settleLingerMs ?? 0,
+      clock: connection.clock,
       run: (settlements) => this.#run(settlements),
     });
   }

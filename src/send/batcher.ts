@@ -1,3 +1,5 @@
+import type { Clock, Timer } from "../clock.ts";
+
 /** How items are gathered. */
 export interface BatcherOptions<Item> {
   /** Items in one call. */
@@ -7,6 +9,10 @@ export interface BatcherOptions<Item> {
   readonly bytesOf: (item: Item) => number;
   /** Calls that may be in flight at once. */
   readonly maxCalls: number;
+  /** How long a first item waits for others where nothing is in flight; a call's worth never waits. @default 0 */
+  readonly lingerMs?: number;
+  /** Needed to linger. */
+  readonly clock?: Clock;
   /** Carries out one call. It settles its items itself and never rejects. */
   readonly run: (items: Item[]) => Promise<void>;
 }
@@ -19,9 +25,13 @@ export interface BatcherOptions<Item> {
 export class Batcher<Item> {
   readonly #options: BatcherOptions<Item>;
   #queued: Item[] = [];
+  /** Where in `#queued` those begin that have not been taken. */
+  #head = 0;
   #bytes = 0;
   #inFlight = 0;
   #scheduled = false;
+  #lingering: Timer | undefined;
+  #flushing = false;
   #idle: (() => void)[] = [];
 
   constructor(options: BatcherOptions<Item>) {
@@ -32,7 +42,32 @@ export class Batcher<Item> {
     this.#queued.push(item);
     this.#bytes += this.#options.bytesOf(item);
     if (this.#scheduled) return;
-    if (this.#inFlight > 0 && !this.#full()) return;
+    if (this.#full()) this.#schedule();
+    else if (this.#inFlight === 0) this.#scheduleOrLinger();
+  }
+
+  /** Whether nothing is queued and nothing is in flight. */
+  get idle(): boolean {
+    return this.#inFlight === 0 && this.#waiting === 0;
+  }
+
+  /** Resolves when everything that was added has been carried out. */
+  flush(): Promise<void> {
+    if (this.idle) return Promise.resolve();
+    this.#flushing = true;
+    if (!this.#scheduled) this.#schedule();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #scheduleOrLinger(): void {
+    const { clock, lingerMs = 0 } = this.#options;
+    if (clock === undefined || lingerMs === 0 || this.#flushing) this.#schedule();
+    else this.#lingering ??= clock.timer(lingerMs, () => this.#schedule(), true);
+  }
+
+  #schedule(): void {
+    this.#lingering?.cancel();
+    this.#lingering = undefined;
     this.#scheduled = true;
     // After the promise callbacks of this tick, so that what they add travels along.
     setImmediate(() => {
@@ -41,24 +76,13 @@ export class Batcher<Item> {
     });
   }
 
-  /** Whether nothing is queued and nothing is in flight. */
-  get idle(): boolean {
-    return this.#inFlight === 0 && this.#queued.length === 0;
-  }
-
-  /** Resolves when everything that was added has been carried out. */
-  flush(): Promise<void> {
-    if (this.idle) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
-  }
-
   #full(): boolean {
     const { maxItems, maxBytes, maxCalls } = this.#options;
-    return this.#inFlight < maxCalls && (this.#queued.length >= maxItems || this.#bytes >= maxBytes);
+    return this.#inFlight < maxCalls && (this.#waiting >= maxItems || this.#bytes >= maxBytes);
   }
 
   #dispatch(): void {
-    while (this.#queued.length > 0 && (this.#inFlight === 0 || this.#full())) {
+    while (this.#waiting > 0 && (this.#inFlight === 0 || this.#full())) {
       this.#inFlight += 1;
       void this.#options.run(this.#take()).then(() => {
         this.#inFlight -= 1;
@@ -66,29 +90,41 @@ export class Batcher<Item> {
       });
     }
     if (this.idle && this.#idle.length > 0) {
+      this.#flushing = false;
       const waiting = this.#idle;
       this.#idle = [];
       for (const resolve of waiting) resolve();
     }
   }
 
+  get #waiting(): number {
+    return this.#queued.length - this.#head;
+  }
+
   /** The longest prefix that fits one call. */
   #take(): Item[] {
     const { maxItems, maxBytes, bytesOf } = this.#options;
-    const queued = this.#queued;
-    if (queued.length <= maxItems && this.#bytes <= maxBytes) {
+    if (this.#waiting <= maxItems && this.#bytes <= maxBytes) {
+      const all = this.#head === 0 ? this.#queued : this.#queued.slice(this.#head);
       this.#queued = [];
+      this.#head = 0;
       this.#bytes = 0;
-      return queued;
+      return all;
     }
-    let count = 0;
+    const from = this.#head;
     let bytes = 0;
-    for (; count < queued.length && count < maxItems; count += 1) {
-      const next = bytesOf(queued[count] as Item);
-      if (count > 0 && bytes + next > maxBytes) break;
+    for (; this.#head < this.#queued.length && this.#head - from < maxItems; this.#head += 1) {
+      const next = bytesOf(this.#queued[this.#head] as Item);
+      if (this.#head > from && bytes + next > maxBytes) break;
       bytes += next;
     }
     this.#bytes -= bytes;
-    return queued.splice(0, count);
+    const taken = this.#queued.slice(from, this.#head);
+    // Now and then, rather than at each call: what has been taken is let go.
+    if (this.#head > 1_024 && this.#head * 2 > this.#queued.length) {
+      this.#queued = this.#queued.slice(this.#head);
+      this.#head = 0;
+    }
+    return taken;
   }
 }
