@@ -7,7 +7,14 @@ export default defineConfig({
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       { test: { name: "conformance", include: ["test/conformance/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { name: "cmd", include: ["test/cmd/**/*.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        test: {
+          name: "package",
+          include: ["test/package/**/*.test.ts"],
+          globalSetup: ["test/package/build.ts"],
+          testTimeout: 120_000,
+        },
+      },
       {
         test: {
           name: "types",

@@ -18,19 +18,29 @@ export type BackoffOptions = Partial<Backoff>;
 export const defaultBackoff: Backoff = { baseMs: 1_000, factor: 2, capMs: 300_000, jitter: true };
 
 /**
- * The delay in milliseconds after failed attempt `attempt` (1-based).
+ * The delay in whole milliseconds after failed attempt `attempt` (1-based).
  * Full jitter: evenly drawn from 0 to min(cap, base · factor^(attempt−1)).
  */
 export function backoffDelayMs(backoff: Backoff, attempt: number, random: () => number): number {
-  const ceiling = Math.min(backoff.capMs, backoff.baseMs * backoff.factor ** Math.max(0, attempt - 1));
-  return backoff.jitter ? Math.floor(random() * (ceiling + 1)) : ceiling;
+  const { baseMs, factor, capMs, jitter } = backoff;
+  // A growth that has left the range of numbers is infinite, and nothing times infinity is not a number.
+  const grown = baseMs === 0 ? 0 : baseMs * factor ** Math.max(0, attempt - 1);
+  const ceiling = Math.floor(Math.min(capMs, grown));
+  return jitter ? Math.min(ceiling, Math.floor(random() * (ceiling + 1))) : ceiling;
 }
 
 /** Lays settings over each other, the narrowest last: queue, then job definition, then message. */
 export function mergeBackoff(base: Backoff, ...narrower: (BackoffOptions | undefined)[]): Backoff {
   let merged = base;
   for (const options of narrower) {
-    if (options !== undefined) merged = { ...merged, ...options };
+    if (options === undefined) continue;
+    // A part that is given as undefined is a part that is missing.
+    merged = {
+      baseMs: options.baseMs ?? merged.baseMs,
+      factor: options.factor ?? merged.factor,
+      capMs: options.capMs ?? merged.capMs,
+      jitter: options.jitter ?? merged.jitter,
+    };
   }
   return merged;
 }

@@ -14,10 +14,16 @@ import type {
 import { DriverError, type ErrorKind } from "./driver/error.ts";
 import type { Limits, QueueTraits } from "./driver/limits.ts";
 import { type ErrorCode, describeError, QueueError } from "./errors.ts";
+import { within } from "./wait.ts";
+
+/** A request without a signal of its own that has no answer after this long is given up. */
+const ANSWER_MS = 10_000;
+/** Beyond the provider's own long poll; then the last poll is not waited for any more. */
+const LAST_POLL_MS = 15_000;
 
 /**
- * The driver as the core sees it: traits cached, requests published, and a call that threw as one
- * {@link DriverError} with its kind.
+ * The driver as the core sees it: every call answered in time, traits cached, requests published, and a call that
+ * threw as one {@link DriverError} with its kind.
  */
 export class Connection {
   readonly driver: Driver;
@@ -26,6 +32,7 @@ export class Connection {
   /** Whose events these are. */
   readonly source: object;
   readonly #traits = new Map<string, Promise<QueueTraits>>();
+  readonly #known = new Map<string, QueueTraits>();
 
   constructor(driver: Driver, clock: Clock, random: () => number, source: object) {
     this.driver = driver;
@@ -42,16 +49,34 @@ export class Connection {
   traits(queue: string): Promise<QueueTraits> {
     let traits = this.#traits.get(queue);
     if (traits === undefined) {
-      traits = this.#call(queue, "describe", 0, () => this.driver.describe(queue));
+      traits = this.#call(queue, "describe", 0, () =>
+        this.#answer("transient", queue, "describe", this.driver.describe(queue)),
+      );
+      traits.then(
+        (known) => {
+          // Not before those who wait for it have gone on: what is sent after them must not overtake them.
+          setImmediate(() => {
+            if (this.#traits.get(queue) === traits) this.#known.set(queue, known);
+          });
+        },
+        () => {
+          if (this.#traits.get(queue) === traits) this.#traits.delete(queue);
+        },
+      );
       this.#traits.set(queue, traits);
-      traits.catch(() => this.#traits.delete(queue));
     }
     return traits;
+  }
+
+  /** The same where it has been answered before. */
+  knownTraits(queue: string): QueueTraits | undefined {
+    return this.#known.get(queue);
   }
 
   /** Forgets what is known of every queue, after queues were created or removed. */
   forget(): void {
     this.#traits.clear();
+    this.#known.clear();
   }
 
   send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
@@ -59,7 +84,9 @@ export class Connection {
   }
 
   stats(queue: string): Promise<DriverStats> {
-    return this.#call(queue, "stats", 0, () => this.driver.stats(queue));
+    return this.#call(queue, "stats", 0, () =>
+      this.#answer("transient", queue, "stats", this.driver.stats(queue)),
+    );
   }
 
   open(queue: string, options: OpenOptions): Source {
@@ -75,10 +102,21 @@ export class Connection {
         }
       },
       settle: (operations: readonly Operation[]): Promise<SettleResult[]> =>
-        this.#call(queue, "settle", operations.length, () => source.settle(operations)),
-      stop: () => source.stop(),
-      close: () => source.close(),
+        // A settlement that is not answered must not hold up the others, nor the lease that it would extend.
+        this.#call(queue, "settle", operations.length, () =>
+          this.#answer("ambiguous", queue, "settle", source.settle(operations)),
+        ),
+      // What the last poll brings after that stays leased until its lease ends.
+      stop: () => within(this.clock, this.limits.longPollMs + LAST_POLL_MS, source.stop(), () => []),
+      close: () => within(this.clock, ANSWER_MS, source.close(), () => undefined),
     };
+  }
+
+  /** @throws DriverError of this kind where there is no answer in time */
+  #answer<T>(kind: ErrorKind, queue: string, operation: string, work: Promise<T>): Promise<T> {
+    return within(this.clock, ANSWER_MS, work, () => {
+      throw new DriverError(kind, `No answer to a ${operation} on queue "${queue}" within ${ANSWER_MS} ms.`);
+    });
   }
 
   async #call<T>(

@@ -7,7 +7,7 @@ import { defaults } from "./defaults.ts";
 import type { Delay } from "./delay/delay.ts";
 import { channels, type SendEvent } from "./diagnostics.ts";
 import type { Driver } from "./driver/contract.ts";
-import { isQueueError, QueueError } from "./errors.ts";
+import { describeError, isQueueError, QueueError } from "./errors.ts";
 import type { NewMessage } from "./message.ts";
 import type {
   EnsureOptions,
@@ -23,7 +23,8 @@ import { brokerMaxDeliveries } from "./receive/crash-loop.ts";
 import { receiveQueue } from "./receive/receive-queue.ts";
 import { validatePayload } from "./schema.ts";
 import { type Prepared, prepare } from "./send/prepare.ts";
-import { Sender } from "./send/sender.ts";
+import { type Dispatch, Sender } from "./send/sender.ts";
+import { traitsInTime } from "./send/traits.ts";
 import { queueStats } from "./stats.ts";
 import { show } from "./text.ts";
 
@@ -33,6 +34,9 @@ export interface CoreQueueOptions {
   readonly clock: Clock;
   readonly random: () => number;
 }
+
+/** A message that has passed every check, and how long it has left. */
+type Ready = Prepared & Pick<Dispatch, "deadlineMs" | "signal">;
 
 /** The portable queue on one driver. */
 export class CoreQueue implements Queue {
@@ -45,6 +49,9 @@ export class CoreQueue implements Queue {
   readonly #receiving = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
+  /** Messages that a caller has given and that have no outcome yet. */
+  #sending = 0;
+  #allSent: () => void = () => {};
 
   constructor(driver: Driver, options: CoreQueueOptions) {
     this.provider = driver.provider;
@@ -59,22 +66,11 @@ export class CoreQueue implements Queue {
     this.#assertOpen(queue);
     options.signal?.throwIfAborted();
     const deadlineMs = this.#deadlineMs(options);
-    const prepared = await this.#prepare(queue, message, options);
-    const { delayMs, keepsOrder } = prepared;
+    this.#sending += 1;
     try {
-      const accepted = await this.#sender.dispatch(queue, prepared.outgoing, {
-        delayMs,
-        keepsOrder,
-        deadlineMs,
-        signal: options.signal,
-      });
-      this.#publish(queue, prepared, "sent");
-      return accepted.handle === undefined
-        ? { id: prepared.message.id }
-        : { id: prepared.message.id, handle: accepted.handle };
-    } catch (error) {
-      this.#publish(queue, prepared, isQueueError(error, "send_unknown") ? "unknown" : "failed");
-      throw error;
+      return await this.#dispatch(queue, await this.#prepare(queue, message, options, deadlineMs));
+    } finally {
+      this.#sent(1);
     }
   }
 
@@ -85,24 +81,26 @@ export class CoreQueue implements Queue {
   ): Promise<SendOutcome[]> {
     this.#assertOpen(queue);
     options.signal?.throwIfAborted();
-    this.#deadlineMs(options);
-    return Promise.all(
-      messages.map(async (message): Promise<SendOutcome> => {
-        try {
-          return { ok: true, ...(await this.send(queue, message, options)) };
-        } catch (error) {
-          const wrapped =
-            error instanceof QueueError
-              ? error
-              : new QueueError(
-                  "send_failed",
-                  `The message was not sent to queue "${queue}": ${String(error)}.`,
-                  { queue, cause: error },
-                );
-          return { ok: false, id: message?.id, error: wrapped };
-        }
-      }),
+    const deadlineMs = this.#deadlineMs(options);
+    const refused =
+      (index: number) =>
+      (error: unknown): SendOutcome => ({
+        ok: false,
+        id: messages[index]?.id,
+        error: sendError(queue, error),
+      });
+    this.#sending += messages.length;
+    // All of them are ready before the first goes: one whose schema takes its time keeps its place among the others.
+    const ready = await Promise.all(
+      messages.map((message, index) =>
+        this.#prepare(queue, message, options, deadlineMs).catch(refused(index)),
+      ),
     );
+    const outcomes = ready.map(async (one, index): Promise<SendOutcome> => {
+      if ("ok" in one) return one;
+      return this.#dispatch(queue, one).then((receipt) => ({ ok: true, ...receipt }), refused(index));
+    });
+    return Promise.all(outcomes).finally(() => this.#sent(messages.length));
   }
 
   async sendDelayed<P>(
@@ -189,25 +187,45 @@ export class CoreQueue implements Queue {
     this.#closing.abort(new QueueError("closed", "The queue is closing."));
     // What a receiver has to say of its drain goes to who called receive.
     await Promise.allSettled(this.#receiving);
+    if (this.#sending > 0) await new Promise<void>((resolve) => (this.#allSent = resolve));
     await this.#sender.flush();
     await this.#driver.close();
   }
 
-  async #prepare(queue: string, input: NewMessage, options: SendOptions): Promise<Prepared> {
+  #sent(count: number): void {
+    this.#sending -= count;
+    if (this.#sending === 0) this.#allSent();
+  }
+
+  async #dispatch(queue: string, ready: Ready): Promise<SendReceipt> {
+    const { id } = ready.message;
+    try {
+      const { handle } = await this.#sender.dispatch(queue, ready.outgoing, ready);
+      this.#publish(queue, ready, "sent");
+      return handle === undefined ? { id } : { id, handle };
+    } catch (error) {
+      this.#publish(queue, ready, isQueueError(error, "send_unknown") ? "unknown" : "failed");
+      throw error;
+    }
+  }
+
+  async #prepare(queue: string, input: NewMessage, options: SendOptions, deadlineMs: number): Promise<Ready> {
+    const { signal } = options;
+    const { clock } = this.#options;
+    const deadlineAt = clock.now() + deadlineMs;
     let message = input;
     if (message?.schema !== undefined) {
       // What travels is what was given: the receiver's own schema transforms it.
       await validatePayload(message.schema, message.type, message.payload);
       message = { ...message, schema: undefined };
     }
-    const traits = await this.#attempt(queue, "send to", () => this.#connection.traits(queue));
+    const traits =
+      this.#connection.knownTraits(queue) ??
+      (await traitsInTime(this.#connection, queue, deadlineMs, signal));
     const { limits } = this.#driver;
-    return prepare(
-      { queue, provider: this.provider, traits, limits },
-      message,
-      options,
-      this.#options.clock.now(),
-    );
+    const to = { queue, provider: this.provider, traits, limits };
+    const prepared = prepare(to, message, options, clock.now());
+    return { ...prepared, deadlineMs: Math.max(1, deadlineAt - clock.now()), signal };
   }
 
   #deadlineMs({ deadlineMs = this.#options.sendDeadlineMs }: SendOptions): number {
@@ -260,4 +278,10 @@ export class CoreQueue implements Queue {
       delayMs,
     });
   }
+}
+
+function sendError(queue: string, error: unknown): QueueError {
+  if (error instanceof QueueError) return error;
+  const sentence = `The message was not sent to queue "${queue}": ${describeError(error)}.`;
+  return new QueueError("send_failed", sentence, { queue, cause: error });
 }

@@ -1,5 +1,5 @@
 import type { Attributes, Body, Delivery } from "./driver/contract.ts";
-import { QueueError } from "./errors.ts";
+import { describeError, QueueError } from "./errors.ts";
 import { defaults } from "./defaults.ts";
 import { Malformed } from "./malformed.ts";
 import { type Meta, readMeta } from "./meta.ts";
@@ -95,8 +95,8 @@ export function decode(delivery: Delivery, now: number): Decoded {
     const json = parse(delivery.body);
     return { ok: true, message: read(json, delivery, now), meta };
   } catch (error) {
-    if (error instanceof Malformed) return { ok: false, problem: error.message };
-    throw error;
+    // What is not ours to throw is a body that breaks the reader: that message is malformed too.
+    return { ok: false, problem: error instanceof Malformed ? error.message : describeError(error) };
   }
 }
 
@@ -177,8 +177,9 @@ function readBackoff(value: unknown): Message["backoff"] {
   const number = (field: string, least: number): number | undefined => {
     const part = value[field];
     if (part === undefined || part === null) return undefined;
-    if (typeof part !== "number" || part < least)
-      throw new Malformed(`backoff.${field} must be a number, ${least} or more; got ${show(part)}`);
+    // JSON has no Infinity, but 1e999 is read as one.
+    if (typeof part !== "number" || !Number.isFinite(part) || part < least)
+      throw new Malformed(`backoff.${field} must be a finite number, ${least} or more; got ${show(part)}`);
     return part;
   };
   const backoff: Record<string, number | boolean> = {};

@@ -1,3 +1,5 @@
+import { asText } from "./text.ts";
+
 /**
  * Every way in which queueport refuses or fails, as a stable code.
  *
@@ -116,6 +118,7 @@ export class RetryAfterError extends Error {
 
 /** The one-line description of anything that was thrown. */
 export function describeError(error: unknown): string {
-  if (error instanceof Error) return error.message === "" ? error.name : `${error.name}: ${error.message}`;
-  return String(error);
+  if (!(error instanceof Error)) return asText(error);
+  const message = asText(error.message);
+  return message === "" ? asText(error.name) : `${asText(error.name)}: ${message}`;
 }

@@ -1,9 +1,12 @@
 import { QueueError } from "./errors.ts";
 import { show } from "./text.ts";
 
+/** All of these have nothing that JSON sees. A Promise is most often an await that was forgotten. */
+const EMPTIED = [Map, Set, RegExp, Error, Promise];
+
 /**
  * Refuses what JSON would change in silence: NaN and the infinities, a function or a symbol in an array
- * (all become null), a Map, a Set, a RegExp, an Error (all become {}). A property that is undefined is left out,
+ * (all become null), a Map, a Set, a RegExp, an Error, a Promise (all become {}). A property that is undefined is left out,
  * as everywhere in JavaScript.
  */
 export function assertFaithful(payload: unknown, type: string): void {
@@ -29,7 +32,7 @@ function walk(value: unknown, path: string, type: string): void {
     }
     return;
   }
-  if (value instanceof Map || value instanceof Set || value instanceof RegExp || value instanceof Error) {
+  if (EMPTIED.some((kind) => value instanceof kind)) {
     refuse(path, type, `is a ${show(value.constructor.name)}, which JSON turns into {}`);
   }
   for (const [key, item] of Object.entries(value)) walk(item, `${path}.${key}`, type);

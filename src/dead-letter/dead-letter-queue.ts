@@ -61,9 +61,12 @@ export class DeadLetterQueue implements DeadLetters {
       options.onProgress?.(result);
     };
     const pace = pacer(this.#connection, ratePerSecond);
+    // A worker may fail what was redriven while this goes on: it is not sent round and round.
+    const sent = new Set<string>();
     const judge = async (delivery: Delivery): Promise<Verdict> => {
       const letter = this.#read(delivery);
-      if (!matches(letter, options) || isAborted(signal)) return "keep";
+      const isBack = sent.has(`${letter.id} ${delivery.attributes[REDRIVE]}`);
+      if (isBack || !matches(letter, options) || isAborted(signal)) return "keep";
       count({ matched: result.matched + 1 });
       const outgoing = await this.#again(delivery, letter, options.transform);
       if (outgoing === undefined) {
@@ -73,6 +76,8 @@ export class DeadLetterQueue implements DeadLetters {
       if (!dryRun) {
         await pace(signal);
         if (isAborted(signal)) return "keep";
+        // Before the send, since it may be back before that is confirmed.
+        sent.add(`${letter.id} ${outgoing.attributes[REDRIVE]}`);
         await this.#sender.send(this.#queue, outgoing, defaults.sendDeadlineMs, signal);
       }
       count({ redriven: result.redriven + 1 });

@@ -5,28 +5,46 @@ import { DEAD_LETTER, FOLDED, withMeta } from "../meta.ts";
 import type { DeadLetterInfo } from "./dead-letters.ts";
 
 const MAX_BYTES = 1_000;
+/** What is cut where it does not fit, in this order, and what is kept of it at least. */
+const CUT = [
+  ["error", 0],
+  ["reason", 60],
+  ["source", 20],
+] as const;
+/** Not characters, and not escaped by JSON; a provider that carries XML text refuses them. */
+const NONCHARACTERS = /[\uFFFE\uFFFF]/g;
 
 /** What is noted on a dead letter, as one attribute of at most 1,000 bytes: the error is cut until it fits. */
 export function encodeInfo(info: DeadLetterInfo): string {
-  const render = (error: string): string =>
-    JSON.stringify({
-      reason: info.reason,
-      error,
-      attempts: info.attempts,
-      source: info.source,
-      at: info.at.toISOString(),
-      first_seen_at: info.firstSeenAt?.toISOString(),
-      ordering_key: info.orderingKey,
-    });
-  let error = info.error.slice(0, MAX_BYTES).toWellFormed();
-  let text = render(error);
-  while (Buffer.byteLength(text) > MAX_BYTES && error !== "") {
-    const excess = Buffer.byteLength(text) - MAX_BYTES;
-    const keep = Math.max(0, error.length - Math.max(1, Math.ceil(excess / 6)));
-    error = error.slice(0, keep).toWellFormed();
-    text = render(error);
+  const fields = {
+    reason: fit(info.reason),
+    error: fit(info.error),
+    attempts: info.attempts,
+    source: fit(info.source),
+    at: info.at.toISOString(),
+    first_seen_at: info.firstSeenAt?.toISOString(),
+    // A key that is too long to be noted is lost; one that is cut would be another one.
+    ordering_key: keyOf(info),
+  };
+  let text = JSON.stringify(fields);
+  for (const [name, least] of CUT) {
+    while (Buffer.byteLength(text) > MAX_BYTES && fields[name].length > least) {
+      const excess = Buffer.byteLength(text) - MAX_BYTES;
+      const keep = Math.max(least, fields[name].length - Math.max(1, Math.ceil(excess / 6)));
+      fields[name] = fields[name].slice(0, keep).toWellFormed();
+      text = JSON.stringify(fields);
+    }
   }
   return text;
+}
+
+function fit(text: string): string {
+  return text.slice(0, MAX_BYTES).toWellFormed().replace(NONCHARACTERS, "\uFFFD");
+}
+
+function keyOf({ orderingKey }: DeadLetterInfo): string | undefined {
+  if (orderingKey === undefined || orderingKey.search(NONCHARACTERS) !== -1) return undefined;
+  return Buffer.byteLength(JSON.stringify(orderingKey)) <= MAX_BYTES / 4 ? orderingKey : undefined;
 }
 
 /** Undefined where the attribute is missing or not ours. */
@@ -51,9 +69,9 @@ export function decodeInfo(attributes: Attributes): DeadLetterInfo | undefined {
   }
 }
 
-/** The reason and its error as one line. */
+/** The error as one line, no longer than can be noted. */
 export function errorLine(error: unknown): string {
-  return error === undefined ? "" : describeError(error);
+  return error === undefined ? "" : describeError(error).slice(0, MAX_BYTES).toWellFormed();
 }
 
 /** Attributes that are ours, or that consoles filter by; they stay as they are. */

@@ -8,6 +8,8 @@ import { Settler } from "../receive/settler.ts";
 const LEASE_MS = 300_000;
 /** How long a poll waits here. */
 const WAIT_MS = 1_000;
+/** Beyond that; then the poll is taken for lost. */
+const STALLED_AFTER_MS = 15_000;
 /** After this many empty polls in a row, the queue has been read to its end: a provider of many parts may miss once. */
 const EMPTY_POLLS = 2;
 
@@ -26,7 +28,6 @@ export class Scan {
   readonly #leases: LeaseKeeper;
   readonly #settler: Settler;
   readonly #kept: Leased[] = [];
-  readonly #never = new AbortController();
 
   constructor(connection: Connection, queue: string) {
     const leaseMs = Math.min(LEASE_MS, connection.limits.maxLeaseMs);
@@ -82,10 +83,22 @@ export class Scan {
   async #next(): Promise<Delivery[]> {
     for (let empty = 0; empty < EMPTY_POLLS; empty += 1) {
       if (await this.#isEmpty()) break;
-      const deliveries = await this.#source.next(this.#connection.limits.maxReceive, this.#never.signal);
+      const deliveries = await this.#poll();
       if (deliveries.length > 0) return deliveries;
     }
     return [];
+  }
+
+  /** A poll that does not answer is taken for an empty one; what it brings later is released at the end. */
+  async #poll(): Promise<Delivery[]> {
+    const { clock, limits } = this.#connection;
+    const stalled = new AbortController();
+    const watch = clock.timer(WAIT_MS + STALLED_AFTER_MS, () => stalled.abort(STALLED));
+    try {
+      return await this.#source.next(limits.maxReceive, stalled.signal);
+    } finally {
+      watch.cancel();
+    }
   }
 
   /** Where the provider's counts are exact, there is no need to wait for silence. */
@@ -112,6 +125,8 @@ export class Scan {
     await this.#source.close();
   }
 }
+
+const STALLED = new Error("the poll did not answer");
 
 function leasedOf(delivery: Delivery, now: number): Leased {
   return {

@@ -35,7 +35,8 @@ export function planDelay(
       { queue },
     );
   }
-  return { via: "parking", delayMs: Math.min(delayMs, limits.nativeDelayMs) };
+  // What this queue cannot hold itself, its parking queue, being of its kind, cannot either.
+  return { via: "parking", delayMs: Math.min(delayMs, traits.nativeDelayMs) };
 }
 
 /**

@@ -52,7 +52,7 @@ export class ParkingPump {
   /** Pumps until `stop` aborts. Never rejects: what goes wrong is reported, and tried again. */
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
-      const failure = await this.#session(stop);
+      const failure = await this.#session(stop).catch((error: unknown) => error);
       if (failure === undefined) return;
       const { connection, queue, parkingQueue, report } = this.#options;
       const error = queueError(failure, parkingQueue, "receive", connection.driver.provider);
@@ -74,21 +74,22 @@ export class ParkingPump {
       leaseMs: Math.min(LEASE_MS, connection.limits.maxLeaseMs),
     });
     const settler = new Settler(connection, source, parkingQueue, report);
-    let inHand = 0;
+    const inHand = new Set<Promise<void>>();
     let end: (failure: DriverError | undefined) => void = () => {};
     const ended = new Promise<DriverError | undefined>((resolve) => {
       end = resolve;
     });
-    const take = async (delivery: Delivery): Promise<void> => {
-      inHand += 1;
-      await this.#moveOn(delivery, settler);
-      inHand -= 1;
-      intake.pull();
+    const take = (delivery: Delivery): void => {
+      const moving = this.#moveOn(delivery, settler).finally(() => {
+        inHand.delete(moving);
+        intake.pull();
+      });
+      inHand.add(moving);
     };
     const intake = new Intake(connection, source, {
       queue: parkingQueue,
-      free: () => MAX_IN_HAND - inHand,
-      deliver: (deliveries) => deliveries.forEach((delivery) => void take(delivery)),
+      free: () => MAX_IN_HAND - inHand.size,
+      deliver: (deliveries) => deliveries.forEach(take),
       report: (event) => {
         // That the main queue is polled is what health asks; this one's polls would blur it.
         if (event.event !== "polled") report(event);
@@ -100,8 +101,9 @@ export class ParkingPump {
     intake.pull();
     const failure = await ended;
     stop.removeEventListener("abort", onStop);
-    const late = await intake.stop();
-    await Promise.all(late.map(take));
+    (await intake.stop()).forEach(take);
+    // What has been moved has to be acknowledged while the source is open, or it would be moved again.
+    while (inHand.size > 0) await Promise.all(inHand);
     await settler.flush();
     await source.close();
     return failure;
@@ -113,13 +115,16 @@ export class ParkingPump {
     const now = clock.now();
     const leased = held(delivery, now);
     const remainingMs = dueAt(delivery) - now;
-    const hop = hopMs(Math.max(0, remainingMs), limits.maxParkMs, random());
+    // Where a message is hidden for so long from its receipt at most, a hop leaves time for what comes before it.
+    const maxHopMs = Math.min(limits.maxParkMs, Math.max(limits.maxTotalLeaseMs - LEASE_MS, LEASE_MS));
+    const hop = hopMs(Math.max(0, remainingMs), maxHopMs, random());
     try {
       if (remainingMs <= 0) {
         const attributes = withMeta(delivery.attributes, { [NOT_BEFORE]: undefined });
         await sender.send(queue, cloneOf(delivery, leased.id, "due", attributes), defaults.sendDeadlineMs);
       } else if (this.#aged(delivery, now + hop) || (await this.#isCrowded(now))) {
-        const delayMs = Math.min(remainingMs, limits.nativeDelayMs);
+        const { nativeDelayMs } = await connection.traits(queue);
+        const delayMs = Math.min(remainingMs, nativeDelayMs);
         const clone = { ...cloneOf(delivery, leased.id, "park", delivery.attributes), delayMs };
         await sender.send(parkingQueue, clone, defaults.sendDeadlineMs);
       } else {
@@ -149,8 +154,9 @@ export class ParkingPump {
   }
 
   async #isCrowded(now: number): Promise<boolean> {
-    const { connection, parkingQueue } = this.#options;
-    const { maxInFlight, nativeDelayMs } = connection.limits;
+    const { connection, queue, parkingQueue } = this.#options;
+    const { maxInFlight } = connection.limits;
+    const { nativeDelayMs } = await connection.traits(queue);
     if (maxInFlight === Number.POSITIVE_INFINITY || nativeDelayMs === 0) return false;
     if (now >= this.#nextLookAt) {
       this.#nextLookAt = now + CROWDED_LOOK_MS;

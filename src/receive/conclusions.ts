@@ -3,6 +3,7 @@ import { inOrder } from "../clone.ts";
 import type { Connection } from "../connection.ts";
 import { type Disposition, dispositionOfFailure } from "../disposition.ts";
 import type { QueueTraits } from "../driver/limits.ts";
+import { describeError } from "../errors.ts";
 import type { ReceiveSettings } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Run } from "./run.ts";
@@ -47,19 +48,20 @@ export class Conclusions {
   conclude(run: Run, decided: Disposition): void {
     const disposition = this.#settled(run, decided);
     this.#options.reporter.verdict(run, disposition);
-    this.track(this.#carryOut(run, disposition));
+    this.track(this.#carryOut(run, disposition), run);
   }
 
-  /** Counts `work` among the conclusions until it ends. */
-  track(work: Promise<unknown>): void {
+  /** Counts `work`, the work on `run` where it is for one, among the conclusions until it ends. */
+  track(work: Promise<unknown>, run?: Run): void {
     this.#pending += 1;
     const end = (): void => {
       this.#pending -= 1;
       this.#options.ended();
     };
     work.then(end, (error: unknown) => {
-      // Nothing in here is expected to throw. If it does, the lease ends by itself, and the message comes again.
-      this.#options.reporter.warn("internal", `A verdict could not be carried out: ${String(error)}`);
+      // Nothing in here is expected to throw. If it does, the lease is left to end, and the message comes again.
+      if (run !== undefined) this.#options.verdicts.abandon(run);
+      this.#options.reporter.warn("internal", `A verdict could not be carried out: ${describeError(error)}`);
       end();
     });
   }

@@ -22,6 +22,8 @@ export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #held = new Set<Leased>();
   #timer: Timer | undefined;
+  /** When the next sweep is, in epoch milliseconds. */
+  #sweepAt = Number.POSITIVE_INFINITY;
   #stopped = false;
 
   constructor(source: Source, options: LeaseKeeperOptions) {
@@ -31,7 +33,10 @@ export class LeaseKeeper {
 
   add(leased: Leased): void {
     this.#held.add(leased);
-    if (this.#timer === undefined && !this.#stopped) this.#arm(this.#options.extendEveryMs / 2);
+    if (this.#stopped) return;
+    if (this.#timer === undefined) this.#arm(this.#options.extendEveryMs / 2);
+    // One that came late, with little of its lease left, does not wait for the next sweep.
+    if (leased.leaseUntil <= this.#sweepAt) this.#arm(0);
   }
 
   remove(leased: Leased): void {
@@ -40,6 +45,11 @@ export class LeaseKeeper {
 
   /** Extends one lease now. @throws DriverError */
   async extend(leased: Leased): Promise<void> {
+    // One at a time: who waits for the extension under way has to wait for the last one.
+    while (leased.extending !== undefined) await leased.extending;
+    if (!this.#held.has(leased)) {
+      throw new DriverError("lease_lost", "the lease was lost, or the message has had its verdict");
+    }
     const [error] = await this.#extend([leased]);
     if (error !== undefined) throw error;
   }
@@ -52,7 +62,10 @@ export class LeaseKeeper {
   }
 
   #arm(ms: number): void {
-    this.#timer = this.#options.clock.timer(ms, () => {
+    const { clock } = this.#options;
+    this.#timer?.cancel();
+    this.#sweepAt = clock.now() + ms;
+    this.#timer = clock.timer(ms, () => {
       this.#timer = undefined;
       this.#sweep();
     });

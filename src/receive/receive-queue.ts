@@ -9,6 +9,7 @@ import type { QueueTraits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
 import type { Handler, ReceiveOptions } from "../queue.ts";
 import type { Sender } from "../send/sender.ts";
+import { unlessAborted } from "../wait.ts";
 import { crashLoopAt } from "./crash-loop.ts";
 import { agreeLease, receiveSettings } from "./options.ts";
 import { Receiver } from "./receiver.ts";
@@ -74,7 +75,7 @@ async function describe(
 ): Promise<QueueTraits | undefined> {
   for (let failures = 1; !stop.aborted; failures += 1) {
     try {
-      return await connection.traits(queue);
+      return await unlessAborted(connection.traits(queue), stop);
     } catch (cause) {
       const error = cause as DriverError;
       if (!isRetryable(error.kind)) throw queueError(error, queue, "receive", connection.driver.provider);

@@ -102,7 +102,7 @@ export class Receiver implements RunHost {
    * @throws QueueError `drain_incomplete`; or that of the first poll, where trying again would not mend it.
    */
   async run(stop: AbortSignal): Promise<void> {
-    const unsubscribe = this.#options.options.gate?.onOpen(() => this.#intake.pull());
+    const unsubscribe = this.#options.options.gate?.onOpen(() => this.#slotFreed());
     const stopped = new Promise<void>((resolve) => {
       this.#stop = resolve;
     });
@@ -118,8 +118,13 @@ export class Receiver implements RunHost {
     if (left.length > 0) throw drainIncomplete(this.queue, left);
   }
 
-  extend(run: Run): Promise<void> {
-    return this.#leases.extend(run);
+  async extend(run: Run): Promise<void> {
+    const { provider } = this.#options.connection.driver;
+    try {
+      await this.#leases.extend(run);
+    } catch (error) {
+      throw queueError(error, this.queue, `extend the lease of message ${run.id} of`, provider);
+    }
   }
 
   failure(run: Run, error: unknown, backoff: BackoffOptions | undefined): Disposition {
@@ -150,9 +155,19 @@ export class Receiver implements RunHost {
         decoded.ok ? decoded.meta : { attempt: 0, redrive: 0 },
         now,
       );
+      if (delivery.leaseUntil <= now) {
+        // It took so long to come that it may be somebody else's: to run it would be to run it twice.
+        this.#reporter.report({ event: "lease_lost", queue: this.queue, id: run.id });
+        continue;
+      }
       this.#leases.add(run);
-      if (decoded.ok) this.#admit(run, now);
-      else this.#refuse(run, "malformed", decoded.problem);
+      try {
+        if (decoded.ok) this.#admit(run, now);
+        else this.#refuse(run, "malformed", decoded.problem);
+      } catch (error) {
+        // A callback of the user's threw: that message is left to come again, the others are not to suffer.
+        this.#conclusions.track(Promise.reject(error), run);
+      }
     }
   }
 
@@ -162,7 +177,7 @@ export class Receiver implements RunHost {
     const { deliveryCount } = run.delivery;
     const crashLoop = crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits));
     if (this.#draining.signal.aborted || options.gate?.closed === true) {
-      this.#conclusions.track(this.#verdicts.handBack(run));
+      this.#conclusions.track(this.#verdicts.handBack(run), run);
     } else if (traits.countsDeliveries && deliveryCount >= crashLoop) {
       this.#refuse(
         run,
@@ -170,13 +185,13 @@ export class Receiver implements RunHost {
         `delivered ${deliveryCount} times without a verdict: it may be what kills its worker`,
       );
     } else if (run.meta.notBefore !== undefined && run.meta.notBefore > now + DUE_TOLERANCE_MS) {
-      this.#conclusions.track(this.#verdicts.defer(run, run.meta.notBefore - now));
+      this.#conclusions.track(this.#verdicts.defer(run, run.meta.notBefore - now), run);
     } else if (this.#slots.take(run.message.type)) {
       void this.#execute(run);
     } else if (!this.#slots.waitingIsFull) {
       this.#slots.wait(run);
     } else {
-      this.#conclusions.track(this.#verdicts.defer(run, OVERFLOW_MS * (0.5 + connection.random())));
+      this.#conclusions.track(this.#verdicts.defer(run, OVERFLOW_MS * (0.5 + connection.random())), run);
     }
   }
 
@@ -194,9 +209,9 @@ export class Receiver implements RunHost {
     } catch (error) {
       disposition = this.#conclusions.failed(run, error);
     }
-    if (run.fenced) this.#reporter.late(run);
-    else this.#conclusions.conclude(run, disposition);
     const slot = "slot" in disposition ? disposition.slot : undefined;
+    if (!run.fenced) this.#conclusions.conclude(run, disposition);
+    else if (slot === undefined) this.#reporter.late(run);
     if (slot !== undefined) await this.#outlive(run, slot);
     this.#running.delete(run);
     this.#slots.release(run.message.type);
@@ -211,11 +226,22 @@ export class Receiver implements RunHost {
   }
 
   #slotFreed(): void {
-    if (!this.#draining.signal.aborted) {
-      for (let run = this.#slots.next(); run !== undefined; run = this.#slots.next()) void this.#execute(run);
+    if (!this.#draining.signal.aborted && this.#options.options.gate?.closed !== true) {
+      for (let run = this.#slots.next(); run !== undefined; run = this.#slots.next()) this.#takeUp(run);
       this.#intake.pull();
     }
     this.#progress();
+  }
+
+  /** One that has waited runs now, unless its lease ended unnoticed: the event loop may have stood still. */
+  #takeUp(run: Run): void {
+    if (run.leaseUntil > this.#options.connection.clock.now()) {
+      void this.#execute(run);
+      return;
+    }
+    this.#slots.release(run.message.type);
+    this.#verdicts.abandon(run);
+    this.leaseLost(run);
   }
 
   #concluded(): void {
@@ -227,7 +253,7 @@ export class Receiver implements RunHost {
   async #drain(): Promise<Run[]> {
     const { connection, settings } = this.#options;
     this.#draining.abort(DRAINING);
-    for (const run of this.#slots.clear()) this.#conclusions.track(this.#verdicts.handBack(run));
+    for (const run of this.#slots.clear()) this.#conclusions.track(this.#verdicts.handBack(run), run);
     this.#conclusions.track(this.#intake.stop().then((late) => this.#deliver(late)));
     await this.#until(() => this.#running.size === 0, settings.drainMs);
     for (const run of this.#running) {
@@ -241,7 +267,7 @@ export class Receiver implements RunHost {
       if (run.fenced) continue;
       run.fenced = true;
       this.#reporter.verdict(run, { kind: "release" });
-      this.#conclusions.track(this.#verdicts.handBack(run));
+      this.#conclusions.track(this.#verdicts.handBack(run), run);
     }
     // The last poll has to come back as well, or what it brings would stay leased; but not for ever.
     const patienceMs = Math.max(settings.leaseMs, connection.limits.longPollMs);

@@ -92,7 +92,9 @@ export class Settler {
     }
     settlement.failures += 1;
     const waitMs = backoffDelayMs(RETRY, settlement.failures, this.#connection.random);
-    if (isRetryable(error.kind) && this.#connection.clock.now() + waitMs < leased.leaseUntil) {
+    // Released at once, perhaps: by now it may be somebody else's, from whom another release would take it.
+    const released = operation.kind === "release" && operation.delayMs === 0 && error.kind === "ambiguous";
+    if (isRetryable(error.kind) && !released && this.#connection.clock.now() + waitMs < leased.leaseUntil) {
       this.#connection.clock.timer(waitMs, () => this.#batcher.add(settlement), true);
       return;
     }

@@ -8,7 +8,7 @@ import type { DeadLetterReason, JobEvent, ReceiveEvent } from "../diagnostics.ts
 import type { Outgoing } from "../driver/contract.ts";
 import { DriverError, type ErrorKind } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import { ATTEMPT, DEAD_LETTER, UNKNOWN_SINCE, withMeta } from "../meta.ts";
+import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, UNKNOWN_SINCE, withMeta } from "../meta.ts";
 import type { Sender } from "../send/sender.ts";
 import { crashLoopAt } from "./crash-loop.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
@@ -41,15 +41,21 @@ export class Verdicts {
     this.#options = options;
   }
 
+  /** Nothing is to become of it any more: its lease ends by itself, and the message comes again. */
+  abandon(run: Run): void {
+    this.#options.leases.remove(run);
+  }
+
   ack(run: Run): Promise<boolean> {
     const { settler, leases } = this.#options;
     leases.remove(run);
     return settler.settle({ kind: "ack", delivery: run.delivery }, run);
   }
 
-  /** Again after `delayMs`, as the next attempt: in place where the provider can, else by a clone. */
-  async retry(run: Run, delayMs: number): Promise<void> {
+  /** Again after `askedMs`, as the next attempt: in place where the provider can, else by a clone. */
+  async retry(run: Run, askedMs: number): Promise<void> {
     const { connection, traits, draining } = this.#options;
+    const delayMs = Math.ceil(askedMs);
     const { maxReleaseDelayMs } = connection.limits;
     if (delayMs <= maxReleaseDelayMs) return this.#release(run, delayMs);
     if (inOrder(run.delivery, run.id, traits)) {
@@ -57,7 +63,9 @@ export class Verdicts {
       await sleep(connection.clock, delayMs - maxReleaseDelayMs, draining);
       return this.#release(run, draining.aborted ? 0 : maxReleaseDelayMs);
     }
-    const attributes = withMeta(run.delivery.attributes, { [ATTEMPT]: run.attempt });
+    // It ran: that it was early once, or of a type that nobody knew, is over.
+    const over = { [NOT_BEFORE]: undefined, [UNKNOWN_SINCE]: undefined };
+    const attributes = withMeta(run.delivery.attributes, { ...over, [ATTEMPT]: run.attempt });
     await this.#replace(run, cloneOf(run.delivery, run.id, "retry", attributes), delayMs);
   }
 

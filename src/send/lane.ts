@@ -119,3 +119,12 @@ export function unknownOutcome(queue: string, cause: unknown): QueueError {
     { queue, retryable: true, cause },
   );
 }
+
+/** The error of a message that was certainly not sent, because the provider could not take it in time. */
+export function notSent(queue: string, deadlineMs: number, cause: DriverError): QueueError {
+  return new QueueError(
+    "send_failed",
+    `The message was not sent to queue "${queue}" within ${deadlineMs} ms: ${cause.message.replace(/\.$/, "")}. Send it again when the provider can be reached.`,
+    { queue, retryable: true, cause },
+  );
+}

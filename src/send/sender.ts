@@ -5,7 +5,7 @@ import type { Outgoing } from "../driver/contract.ts";
 import { QueueError } from "../errors.ts";
 import { NOT_BEFORE, withMeta } from "../meta.ts";
 import { checkFits, outgoingBytes } from "./fit.ts";
-import { Lane, unknownOutcome } from "./lane.ts";
+import { Lane, notSent, unknownOutcome } from "./lane.ts";
 import { type Accepted, Pending } from "./pending.ts";
 
 /** How one message is to be sent. */
@@ -41,8 +41,10 @@ export class Sender {
   async dispatch(
     queue: string,
     outgoing: Outgoing,
-    { delayMs, deadlineMs, keepsOrder = false, signal }: Dispatch,
+    { delayMs: asked, deadlineMs, keepsOrder = false, signal }: Dispatch,
   ): Promise<Accepted> {
+    // The moment at which a parked message is due is noted in whole milliseconds.
+    const delayMs = Math.ceil(asked);
     if (delayMs === 0) return this.send(queue, outgoing, deadlineMs, signal);
     const traits = await this.#connection.traits(queue);
     const plan = planDelay(delayMs, queue, keepsOrder, traits, this.#connection.limits);
@@ -137,14 +139,7 @@ export class Sender {
     const { outcome, lastError } = item;
     if (outcome === "unknown")
       return unknownOutcome(queue, lastError ?? new Error(`no answer within ${deadlineMs} ms`));
-    if (outcome === "not_sent") {
-      const text = lastError?.message.replace(/\.$/, "") ?? "";
-      return new QueueError(
-        "send_failed",
-        `The message was not sent to queue "${queue}" within ${deadlineMs} ms: ${text}. Send it again when the provider can be reached.`,
-        { queue, retryable: true, cause: lastError },
-      );
-    }
+    if (lastError !== undefined) return notSent(queue, deadlineMs, lastError);
     return new QueueError(
       "send_timeout",
       `The message did not leave for queue "${queue}" within ${deadlineMs} ms, and was not sent. Send fewer at once, or give a longer deadline.`,

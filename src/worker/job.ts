@@ -65,9 +65,9 @@ export function defineJob<Schema extends StandardSchemaV1>(
     ...definition,
     schema,
     message: (payload, options) => ({
-      maxAttempts,
-      backoff,
       ...options,
+      maxAttempts: options?.maxAttempts ?? maxAttempts,
+      backoff: options?.backoff ?? backoff,
       type,
       payload,
       schema,

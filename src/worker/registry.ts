@@ -16,8 +16,9 @@ export class Registry {
   readonly #byType = new Map<string, Registration>();
 
   add(job: string | JobDefinition<any, any>, handler: JobHandler<any>, options: RegisterOptions = {}): void {
-    const definition = typeof job === "string" ? { type: job, schema: undefined } : job;
-    const { type, schema } = definition as { type: string; schema: StandardSchemaV1 | undefined };
+    const definition: JobOptions & { readonly type: string; readonly schema?: StandardSchemaV1 } =
+      typeof job === "string" ? { type: job } : job;
+    const { type, schema } = definition;
     if (typeof type !== "string" || type === "") {
       throw new QueueError(
         "invalid_options",
@@ -36,18 +37,14 @@ export class Registry {
         `A handler for ${show(type)} is registered already. Remove one of the two, or give the job another type.`,
       );
     }
-    const merged = { ...definition, ...options };
+    const merged: JobOptions = {
+      maxAttempts: definition.maxAttempts,
+      backoff: options.backoff ?? definition.backoff,
+      timeoutMs: options.timeoutMs ?? definition.timeoutMs,
+      concurrency: options.concurrency ?? definition.concurrency,
+    };
     checkJobOptions(merged, `register(${show(type)})`);
-    const { maxAttempts, backoff, timeoutMs, concurrency } = merged as JobOptions;
-    this.#byType.set(type, {
-      type,
-      schema,
-      handler,
-      maxAttempts,
-      backoff,
-      timeoutMs,
-      concurrency,
-    });
+    this.#byType.set(type, { type, schema, handler, ...merged });
   }
 
   get(type: string): Registration | undefined {

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { Deadlines } from "../deadlines.ts";
 import { defaults } from "../defaults.ts";
-import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
+import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
 import { ACK, type Disposition } from "../disposition.ts";
 import { QueueError } from "../errors.ts";
 import { type Logger, silentLogger } from "../logger.ts";
@@ -63,9 +63,9 @@ export class Worker {
     this.#deadlines = new Deadlines(queue.clock);
     this.#observer = {
       progress: (execution, percent, note) =>
-        this.#emit({ event: "progress", job: jobOf(execution), percent, note }),
+        this.#report({ event: "progress", job: jobOf(execution), percent, note }),
       stalled: (execution) =>
-        this.#emit({
+        this.#report({
           event: "stalled",
           job: jobOf(execution),
           runningMs: queue.clock.now() - execution.startedAt,
@@ -282,8 +282,27 @@ export class Worker {
       );
   }
 
+  /** What happens inside of a run, which its receiver does not see. */
+  #report(event: JobEvent): void {
+    this.#emit(event);
+    if (!channels.job.hasSubscribers) return;
+    channels.job.publish({
+      ...event,
+      provider: this.queue.provider,
+      queue: event.job.queue,
+      source: this.queue,
+    });
+  }
+
   #emit(event: JobEvent | ReceiveEvent): void {
-    this.#events.emit(event.event, ...([event] as never));
+    try {
+      this.#events.emit(event.event, ...([event] as never));
+    } catch (error) {
+      // A listener's mistake is shown as any event listener's is, but must not fail a job, or stop a time limit.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }
 

@@ -94,8 +94,7 @@ export class Line {
   #source(queue: string, inner: Source): Source {
     return {
       next: (max, signal) => {
-        const pass = (): Promise<Delivery[]> =>
-          inner.next(max, AbortSignal.any([signal, this.#cut.signal]));
+        const pass = (): Promise<Delivery[]> => inner.next(max, AbortSignal.any([signal, this.#cut.signal]));
         return this.#alive(() => this.taps.receive?.(queue, pass) ?? pass());
       },
       settle: (operations) => {

@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { defineJob } from "../../src/index.ts";
+
+/** Short waits, so that a retry can be watched. In earnest, leave it out: the default backs off from 1 s to 5 min. */
+const backoff = { baseMs: 600, factor: 2 };
+
+/** The jobs of the demo. Service and worker share these definitions: what one may send is what the other gets. */
+export const sendWelcomeEmail = defineJob({
+  type: "send_welcome_email",
+  schema: z.object({ userId: z.string(), name: z.string(), email: z.email() }),
+  maxAttempts: 3,
+  backoff,
+});
+
+export const sendOnboardingTips = defineJob({
+  type: "send_onboarding_tips",
+  schema: z.object({ userId: z.string(), email: z.email() }),
+  backoff,
+});
+
+export const generateReport = defineJob({
+  type: "generate_report",
+  schema: z.object({ userId: z.string(), name: z.string(), pages: z.int().min(1) }),
+  timeoutMs: 60_000,
+  backoff,
+});
+
+/** Reports are slow: in a queue of their own they never keep a mail waiting. */
+export const queues = { emails: "emails", reports: "reports" } as const;

@@ -1,0 +1,72 @@
+import type { Message, Worker } from "../../src/index.ts";
+
+/** What the demo comes to. */
+export interface Sums {
+  readonly sent: number;
+  readonly completed: number;
+  readonly retried: number;
+  readonly deadLettered: number;
+}
+
+/**
+ * Keeps the books, by id: delivery is at least once, so a job may run twice, and counts once. A queue may hold jobs of
+ * an earlier run as well; only those that were sent here are counted.
+ */
+export class Tally {
+  readonly #sent = new Set<string>();
+  readonly #completed = new Set<string>();
+  readonly #retried = new Set<string>();
+  readonly #deadLettered = new Map<string, string>();
+  readonly #about = new Map<string, string>();
+
+  /** Records what the handlers of a worker do. */
+  watch(worker: Worker): void {
+    worker.use(async ({ message, context }, next) => {
+      this.#about.set(message.id, subject(message));
+      if (context.attempt > 1) this.#retried.add(message.id);
+      await next();
+      this.#completed.add(message.id);
+    });
+    worker.on("dead_lettered", ({ job, reason, error }) => {
+      const why = error instanceof Error ? `${error.message} (${reason})` : reason;
+      this.#deadLettered.set(job.id, `${job.type} ${this.about(job.id)}: ${why}`);
+    });
+  }
+
+  sent(id: string): void {
+    this.#sent.add(id);
+  }
+
+  /** Whom or what a job concerns. */
+  about(id: string): string {
+    return this.#about.get(id) ?? id;
+  }
+
+  /** What was dead-lettered, and why, a line each. */
+  get deadLetters(): readonly string[] {
+    return [...this.#deadLettered].filter(([id]) => this.#sent.has(id)).map(([, line]) => line);
+  }
+
+  /** Whether every job that was sent has come to its end. */
+  get balanced(): boolean {
+    const { sent, completed, deadLettered } = this.sums();
+    return sent === completed + deadLettered;
+  }
+
+  sums(): Sums {
+    const completed = this.#sent.intersection(this.#completed);
+    const deadLettered = this.#sent.intersection(new Set(this.#deadLettered.keys())).difference(completed);
+    const retried = this.#sent.intersection(this.#retried);
+    return {
+      sent: this.#sent.size,
+      completed: completed.size,
+      retried: retried.size,
+      deadLettered: deadLettered.size,
+    };
+  }
+}
+
+function subject({ payload }: Message): string {
+  const { email, name } = payload as { readonly email?: string; readonly name?: string };
+  return email ?? `for ${name}`;
+}

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { PermanentError, type Queue, RetryAfterError, Worker } from "../../src/index.ts";
+import { generateReport, sendOnboardingTips, sendWelcomeEmail } from "./jobs.ts";
+
+/**
+ * The worker. To sleep stands for the real work; `speed` shortens it where there is much to do. A handler that throws
+ * is run again after a backoff; one that throws `PermanentError` is not.
+ */
+export function createWorker(queue: Queue, speed: number): Worker {
+  const worker = new Worker(queue, { concurrency: 6 });
+  const work = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms / speed, undefined, { signal });
+
+  worker.register(sendWelcomeEmail, async ({ payload }, { attempt, signal }) => {
+    await work(150, signal);
+    if (attempt === 1 && isUnlucky(payload.userId)) throw new Error("421 the mail server is busy");
+  });
+
+  worker.register(sendOnboardingTips, async ({ payload }, { attempt, signal }) => {
+    if (attempt === 1 && isUnlucky(payload.userId))
+      throw new RetryAfterError(500, "450 come back in a moment");
+    await work(150, signal);
+  });
+
+  worker.register(
+    generateReport,
+    async ({ payload: { userId, pages } }, job) => {
+      for (let page = 1; page <= pages; page += 1) {
+        await work(200, job.signal);
+        if (page === 4 && userId === "user-2") throw new PermanentError("the account was closed");
+        if (page === 7 && userId === "user-4" && job.attempt === 1) throw new Error("the database went away");
+        job.progress((100 * page) / pages, `page ${page} of ${pages}`);
+      }
+    },
+    { concurrency: 3 },
+  );
+
+  return worker;
+}
+
+/** Whose mails fail at the first attempt. */
+function isUnlucky(userId: string): boolean {
+  return Number(userId.replace("user-", "")) % 5 === 1;
+}

@@ -1,0 +1,44 @@
+import type { ConformanceCase } from "./case.ts";
+import { acknowledgementCases } from "./cases/acknowledgement.ts";
+import { attemptCases } from "./cases/attempts.ts";
+import { batchCases } from "./cases/batch.ts";
+import { contentCases } from "./cases/content.ts";
+import { deadLetterCases } from "./cases/dead-letters.ts";
+import { delayCases } from "./cases/delay.ts";
+import { deliveryCases } from "./cases/delivery.ts";
+import { drainCases } from "./cases/drain.ts";
+import { failureCases } from "./cases/failure.ts";
+import { lifecycleCases } from "./cases/lifecycle.ts";
+import { orderingCases } from "./cases/ordering.ts";
+import { sizeCases } from "./cases/sizes.ts";
+import { unreadableCases } from "./cases/unreadable.ts";
+import { type Line, lines } from "./manifest.ts";
+
+const all: readonly ConformanceCase[] = [
+  ...contentCases,
+  ...deliveryCases,
+  ...acknowledgementCases,
+  ...attemptCases,
+  ...failureCases,
+  ...unreadableCases,
+  ...deadLetterCases,
+  ...sizeCases,
+  ...batchCases,
+  ...delayCases,
+  ...orderingCases,
+  ...drainCases,
+  ...lifecycleCases,
+];
+
+/** Every case, in the order in which they are run. */
+export function conformanceCases(): readonly ConformanceCase[] {
+  return all;
+}
+
+/** Every line of what is required, with the names of the cases that prove it. */
+export function manifest(): readonly (Line & { readonly cases: readonly string[] })[] {
+  return lines.map((line) => ({
+    ...line,
+    cases: all.filter((one) => one.line === line.id).map(({ name }) => name),
+  }));
+}

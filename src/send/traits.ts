@@ -1,0 +1,42 @@
+import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import { sleep } from "../clock.ts";
+import { type Connection, queueError } from "../connection.ts";
+import { DriverError, isRetryable } from "../driver/error.ts";
+import type { QueueTraits } from "../driver/limits.ts";
+import { unlessAborted, within } from "../wait.ts";
+import { notSent } from "./lane.ts";
+
+const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
+const NEVER: AbortSignal = new AbortController().signal;
+
+/**
+ * What the queue can do that a message is to go to. Asked with tries again until the send's deadline, since to the
+ * caller this is a part of sending.
+ * @throws QueueError `send_failed` when the deadline passes; `not_found`, `auth`, `provider` at once; or the reason
+ * of the signal
+ */
+export async function traitsInTime(
+  connection: Connection,
+  queue: string,
+  deadlineMs: number,
+  signal: AbortSignal = NEVER,
+): Promise<QueueTraits> {
+  const { clock, driver, random } = connection;
+  const deadlineAt = clock.now() + deadlineMs;
+  for (let failures = 1; ; failures += 1) {
+    try {
+      const asked = unlessAborted(connection.traits(queue), signal);
+      const traits = await within(clock, deadlineAt - clock.now(), asked, () => {
+        throw new DriverError("transient", "the provider has not answered");
+      });
+      if (traits !== undefined) return traits;
+    } catch (error) {
+      if (!(error instanceof DriverError) || !isRetryable(error.kind))
+        throw queueError(error, queue, "send to", driver.provider);
+      const waitMs = backoffDelayMs(RETRY, failures, random);
+      if (clock.now() + waitMs >= deadlineAt) throw notSent(queue, deadlineMs, error);
+      await sleep(clock, waitMs, signal);
+    }
+    signal.throwIfAborted();
+  }
+}

@@ -1,0 +1,25 @@
+import { readFile, writeFile } from "node:fs/promises";
+import type { Capabilities } from "../../src/conformance/index.ts";
+
+const FILE = new URL("../../docs/capabilities.json", import.meta.url);
+
+type Table = Record<string, Capabilities>;
+
+/** What was committed: each adapter's part of the table. */
+export async function readCapabilities(): Promise<Table> {
+  try {
+    return JSON.parse(await readFile(FILE, "utf8")) as Table;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw error;
+  }
+}
+
+/** Replaces one adapter's part. */
+export async function writeCapabilities(adapter: string, part: Capabilities): Promise<void> {
+  const table = { ...(await readCapabilities()), [adapter]: part };
+  const sorted = Object.fromEntries(
+    Object.entries(table).toSorted(([one], [other]) => (one < other ? -1 : 1)),
+  );
+  await writeFile(FILE, `${JSON.stringify(sorted, undefined, 2)}\n`);
+}

@@ -1,0 +1,147 @@
+import { randomUUID } from "node:crypto";
+import { memory, type Personality } from "../../../adapters/memory/index.ts";
+import type { Harness } from "../../../src/conformance/index.ts";
+import { createQueue } from "../../../src/create-queue.ts";
+import {
+  type Admin,
+  type Delivery,
+  type Driver,
+  DriverError,
+  type Operation,
+  type Outgoing,
+  type SendResult,
+  type SettleResult,
+  type Source,
+} from "../../../src/driver/index.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+
+/** What goes wrong with one entry of the next request to one queue. */
+type Entry = "send" | "settle";
+
+/**
+ * The memory driver as if it were a server: queues outlive the connections to them, and connections can be cut.
+ * Its clock is a virtual one, so that no case waits.
+ */
+export function memoryHarness(emulate?: Personality): Harness {
+  const clock = new FakeClock();
+  const backend = memory({ clock, emulate });
+  const network = new Network(backend);
+  const ending = emulate === "sqs" ? ".fifo" : "";
+  const admin = createQueue(backend, { clock });
+  let made = 0;
+  return {
+    name: emulate === undefined ? "memory" : `memory-${emulate}`,
+    clock,
+    open: async () => network.connect(),
+    async makeQueue({ ordering, leaseMs, maxAttempts }) {
+      made += 1;
+      const queue = `queue-${made}${ordering === "by_key" ? ending : ""}`;
+      await admin.ensure(queue, { ordering, leaseMs, maxAttempts });
+      return queue;
+    },
+    dropQueue: (queue) => admin.drop(queue),
+    missingQueue: () => `missing-${randomUUID()}`,
+    faults: {
+      cutConnections: async () => network.cut(),
+      failSendEntry: async (queue) => network.failEntry("send", queue),
+      failSettleEntry: async (queue) => network.failEntry("settle", queue),
+    },
+  };
+}
+
+/** All connections to one memory driver, and what goes wrong on them. */
+class Network {
+  readonly #backend: Driver & { readonly admin: Admin };
+  readonly #failing = new Map<string, { count: number }>();
+  #cut = new AbortController();
+
+  constructor(backend: Driver & { readonly admin: Admin }) {
+    this.#backend = backend;
+  }
+
+  /** Every request that is on its way fails, and the very next one of each connection with it. */
+  cut(): void {
+    this.#cut.abort(new DriverError("transient", "the connection was cut"));
+    this.#cut = new AbortController();
+  }
+
+  failEntry(entry: Entry, queue: string): () => number {
+    const failed = { count: 0 };
+    this.#failing.set(`${entry} ${queue}`, failed);
+    return () => failed.count;
+  }
+
+  connect(): Driver {
+    const backend = this.#backend;
+    const sources = new Set<Source>();
+    let cut = this.#cut.signal;
+    let isClosed = false;
+    const assertUp = (): void => {
+      if (isClosed) throw new DriverError("permanent", "this connection was closed");
+      if (!cut.aborted) return;
+      const { reason } = cut;
+      cut = this.#cut.signal;
+      throw reason;
+    };
+    return {
+      provider: backend.provider,
+      limits: backend.limits,
+      admin: backend.admin,
+      ...(backend.cancel === undefined ? {} : { cancel: (handle) => backend.cancel!(handle) }),
+      classify: (error) => backend.classify(error),
+      async describe(queue) {
+        assertUp();
+        return backend.describe(queue);
+      },
+      async stats(queue) {
+        assertUp();
+        return backend.stats(queue);
+      },
+      send: async (queue, messages, signal) => {
+        assertUp();
+        return this.#failOne<Outgoing, SendResult>("send", queue, messages, (some) =>
+          backend.send(queue, some, signal),
+        );
+      },
+      open: (queue, options) => {
+        const source = backend.open(queue, options);
+        sources.add(source);
+        return {
+          next: async (max, signal): Promise<Delivery[]> => {
+            assertUp();
+            const during = cut;
+            const deliveries = await source.next(max, AbortSignal.any([signal, during]));
+            if (deliveries.length === 0 && during.aborted) assertUp();
+            return deliveries;
+          },
+          settle: async (operations): Promise<SettleResult[]> => {
+            assertUp();
+            return this.#failOne<Operation, SettleResult>("settle", queue, operations, (some) =>
+              source.settle(some),
+            );
+          },
+          stop: () => source.stop(),
+          close: () => source.close(),
+        };
+      },
+      async close() {
+        isClosed = true;
+        await Promise.all([...sources].map((source) => source.close()));
+      },
+    };
+  }
+
+  async #failOne<Item, Result>(
+    entry: Entry,
+    queue: string,
+    items: readonly Item[],
+    pass: (items: readonly Item[]) => Promise<Result[]>,
+  ): Promise<(Result | { readonly ok: false; readonly error: DriverError })[]> {
+    const failed = this.#failing.get(`${entry} ${queue}`);
+    if (failed === undefined) return pass(items);
+    this.#failing.delete(`${entry} ${queue}`);
+    failed.count += 1;
+    const error = new DriverError("permanent", `one ${entry} is refused`);
+    return [{ ok: false, error }, ...(items.length > 1 ? await pass(items.slice(1)) : [])];
+  }
+}

@@ -1,0 +1,67 @@
+import { parseArgs } from "node:util";
+import { capabilitiesOf, type CaseResult, runConformance } from "../../src/conformance/index.ts";
+import { writeCapabilities } from "./capabilities-file.ts";
+import { harnesses } from "./harness/index.ts";
+
+const USAGE = `npm run test:conformance -- <adapter> [--json] [--write] [--only <text>] [--stack]
+
+Runs the conformance suite against one adapter and prints each case with its result.
+
+  --json   end with one line of JSON: {"adapter","passed","failed","skipped"}
+  --write  write the adapter's part of docs/capabilities.json
+  --only   run the cases alone whose group and name have this text in them
+  --stack  print where a failed case failed
+
+Adapters: ${Object.keys(harnesses).join(", ")}`;
+
+const MARKS = { passed: "✓", failed: "✗", skipped: "–" } as const;
+
+function show(
+  { status, group, name, reason, notes, durationMs, error }: CaseResult,
+  withStack: boolean,
+): void {
+  const time = status === "skipped" ? "" : ` (${Math.round(durationMs)} ms)`;
+  console.log(`${MARKS[status]} ${group}: ${name}${time}`);
+  if (status === "skipped") console.log(`    skipped: ${reason}`);
+  if (status === "failed") {
+    const text = withStack && error instanceof Error ? (error.stack ?? reason) : reason;
+    console.log(`    failed: ${String(text).replaceAll("\n", "\n    ")}`);
+  }
+  for (const note of notes) console.log(`    ${note}`);
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
+      stack: { type: "boolean", default: false },
+      only: { type: "string", default: "" },
+    },
+  });
+  const [adapter = "", ...more] = positionals;
+  const open = Object.hasOwn(harnesses, adapter) ? harnesses[adapter] : undefined;
+  if (open === undefined || more.length > 0) {
+    console.error(USAGE);
+    return 2;
+  }
+  const running = await open();
+  const { harness } = running;
+  try {
+    const summary = await runConformance(harness, {
+      only: ({ group, name }) => `${group}: ${name}`.includes(values.only),
+      onResult: (result) => show(result, values.stack),
+    });
+    const { passed, failed, skipped } = summary;
+    if (values.write && values.only === "" && failed === 0)
+      await writeCapabilities(adapter, capabilitiesOf(summary));
+    console.log(`\n${adapter}: ${passed} passed, ${failed} failed, ${skipped} skipped`);
+    if (values.json) console.log(JSON.stringify({ adapter, passed, failed, skipped }));
+    return failed === 0 ? 0 : 1;
+  } finally {
+    await running.close();
+  }
+}
+
+process.exitCode = await main();

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  capabilitiesOf,
+  type CaseResult,
+  conformanceCases,
+  declare,
+  type Declared,
+  runCase,
+  summarize,
+} from "../../src/conformance/index.ts";
+import { readCapabilities } from "./capabilities-file.ts";
+import { harnesses, type Running } from "./harness/index.ts";
+
+/** One test a case; what does not apply to the adapter is shown as skipped, with its reason. */
+export function testConformance(adapter: string): void {
+  describe(`adapter ${adapter}`, () => {
+    let running: Running;
+    let declared: Declared;
+    const results: CaseResult[] = [];
+
+    beforeAll(async () => {
+      const open = harnesses[adapter];
+      if (open === undefined) throw new Error(`There is no harness for "${adapter}".`);
+      running = await open();
+      declared = await declare(running.harness);
+    });
+    afterAll(() => running.close());
+
+    for (const one of conformanceCases()) {
+      test(`${one.group}: ${one.name}`, async (context) => {
+        const result = await runCase(one, running.harness, declared);
+        results.push(result);
+        if (result.status === "skipped") context.skip(result.reason);
+        if (result.status === "failed") throw result.error;
+        expect(result.status).toBe("passed");
+      });
+    }
+
+    test("docs/capabilities.json says what this run has shown", async (context) => {
+      if (results.length < conformanceCases().length) context.skip("not all cases were run");
+      const shown = capabilitiesOf(summarize(running.harness, declared, results));
+      const written = (await readCapabilities())[adapter];
+      expect(written, `Run: npm run test:conformance -- ${adapter} --write`).toEqual(
+        JSON.parse(JSON.stringify(shown)),
+      );
+    });
+  });
+}

@@ -1,0 +1,54 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { application, root, runNode } from "./support.ts";
+
+const demo = join(root, "examples/demo/main.ts");
+
+test("the examples compile", async () => {
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const { code, stdout } = await runNode([tsc, "-p", join(root, "examples")]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+});
+
+describe("the demo", () => {
+  test("ends by itself, with sums that agree", async () => {
+    const { code, stdout, stderr } = await runNode([demo, "--day-seconds", "0.5", "--json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toEqual({
+      sent: 40,
+      completed: 39,
+      retried: 7,
+      deadLettered: 1,
+    });
+    expect(stderr).toContain("the account was closed; dead-lettered: permanent_error");
+  });
+
+  test("logs in plain text where there is no terminal, and says what it came to", async () => {
+    const { code, stdout, stderr } = await runNode([demo, "--day-seconds", "0.1", "--messages", "10"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).not.toContain("\u001b");
+    expect(stdout).toContain("10 sent = 9 completed + 1 dead-lettered");
+  });
+
+  test("runs on what a configuration says", async () => {
+    using app = application();
+    const file = join(app.path, "queue.json");
+    writeFileSync(file, `{ "provider": "memory", "emulate": "service-bus" }`);
+    const args = [demo, "--config", file, "--day-seconds", "0.1", "--messages", "10", "--json"];
+    const { code, stdout } = await runNode(args);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ sent: 10, completed: 9, deadLettered: 1 });
+  });
+
+  test.each([
+    [["--messages", "none"], "Expected a number, 1 or more"],
+    [["--day-seconds", "-1"], "Expected a number, 0 or more"],
+    [["--config", "nowhere.json"], "there is no such file"],
+  ])("refuses %j with one line, and exit code 2", async (args, says) => {
+    const { code, stdout, stderr } = await runNode([demo, ...args]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(stderr).toContain(says);
+  });
+});

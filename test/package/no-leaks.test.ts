@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { application, runNode } from "./support.ts";
+
+/** A process that works, closes, and is then left alone: a timer or a socket of ours would keep it alive. */
+const works = `
+  import { Worker } from "queueport";
+  import { createMetrics } from "queueport/metrics";
+  import { openQueue } from "queueport/open";
+
+  const queue = await openQueue({ provider: "memory" });
+  const metrics = createMetrics({ stats: { queue, names: ["emails"] } });
+  const worker = new Worker(queue);
+  const done = Promise.withResolvers();
+  worker.register("fails_once", (message, { attempt }) => {
+    if (attempt === 1) throw new Error("once");
+    done.resolve();
+  }, { backoff: { capMs: 1 } });
+  const working = worker.start("emails");
+  await queue.send("emails", { type: "fails_once", payload: {} });
+  await queue.sendDelayed("emails", { type: "fails_once", payload: {} }, { days: 3 });
+  await queue.send("emails", { type: "unknown", payload: {} });
+  await done.promise;
+  await metrics.registry.metrics();
+`;
+
+test.each([
+  ["a worker that was stopped", "await worker.stop(); await queue.close();"],
+  ["a queue that was closed under its worker", "await queue.close(); await working;"],
+])("%s leaves nothing that keeps the process alive", async (_, ending) => {
+  using app = application();
+  const program = `${works}${ending} metrics.close(); console.log("closed");`;
+  const startedAt = performance.now();
+  const { code, stdout, stderr } = await runNode(["--input-type=module", "-e", program], { cwd: app.path });
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "closed\n", stderr: "" });
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+});
+
+test("a queue that was opened and never used keeps no process alive", async () => {
+  using app = application();
+  const program = `import { openQueue } from "queueport/open"; await openQueue({ provider: "memory" });`;
+  expect((await runNode(["--input-type=module", "-e", program], { cwd: app.path })).code).toBe(0);
+});

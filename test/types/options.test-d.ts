@@ -1,0 +1,53 @@
+// oxlint-disable vitest/expect-expect -- an expected error is an assertion as well
+import { describe, expectTypeOf, test } from "vitest";
+import { openQueue, type QueueConfig } from "../../adapters/open.ts";
+import type { Queue, QueueStats, SendOutcome, SendReceipt, Worker } from "../../src/index.ts";
+
+declare const queue: Queue;
+declare const worker: Worker;
+
+describe("a configuration", () => {
+  test("is told apart by its provider", () => {
+    void openQueue({ provider: "memory", capacity: 10 });
+    // @ts-expect-error -- there is no such provider
+    void openQueue({ provider: "carrier-pigeon" });
+    // @ts-expect-error -- capacity is misspelt
+    void openQueue({ provider: "memory", capasity: 10 });
+    expectTypeOf<QueueConfig["provider"]>().extract<"memory">().toEqualTypeOf<"memory">();
+  });
+});
+
+describe("a queue", () => {
+  test("takes no wrong delay", () => {
+    const message = { type: "send_tips", payload: null };
+    void queue.sendDelayed("emails", message, 1_000);
+    void queue.sendDelayed("emails", message, { hours: 1, minutes: 30 });
+    void queue.sendDelayed("emails", message, { at: new Date() });
+    // @ts-expect-error -- a delay is no text
+    void queue.sendDelayed("emails", message, "3d");
+    // @ts-expect-error -- there are no weeks
+    void queue.sendDelayed("emails", message, { weeks: 1 });
+  });
+
+  test("answers a batch message by message", () => {
+    expectTypeOf(queue.sendBatch("emails", [])).resolves.toEqualTypeOf<SendOutcome[]>();
+    const read = (outcome: SendOutcome): void => {
+      if (outcome.ok) expectTypeOf(outcome).toExtend<SendReceipt>();
+      else expectTypeOf(outcome.error.code).toExtend<string>();
+    };
+    expectTypeOf(read).toBeFunction();
+  });
+
+  test("owns up to what a provider cannot tell", () => {
+    expectTypeOf<QueueStats["messages"]>().toEqualTypeOf<number | undefined>();
+  });
+});
+
+describe("a worker", () => {
+  test("types its events", () => {
+    worker.on("retrying", ({ delayMs }) => expectTypeOf(delayMs).toEqualTypeOf<number>());
+    worker.on("dead_lettered", ({ reason }) => expectTypeOf(reason).toExtend<string>());
+    // @ts-expect-error -- there is no such event
+    worker.on("finished", () => {});
+  });
+});
