@@ -29,7 +29,13 @@ export interface SqsConfig extends CommonConfig {
   /** For local servers and VPC endpoints. */
   readonly endpoint?: string | undefined;
   /** @default the SDK's chain: environment, profile, container, instance */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string | undefined } | undefined;
+  readonly credentials?:
+    | {
+        readonly accessKeyId: string;
+        readonly secretAccessKey: string;
+        readonly sessionToken?: string | undefined;
+      }
+    | undefined;
   /** Before the name of every queue that `queues` does not map. */
   readonly prefix?: string | undefined;
   /** Physical names or URLs by logical name. */

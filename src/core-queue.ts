@@ -188,7 +188,7 @@ export class CoreQueue implements Queue {
     // What a receiver has to say of its drain goes to who called receive.
     await Promise.allSettled(this.#receiving);
     if (this.#sending > 0) await new Promise<void>((resolve) => (this.#allSent = resolve));
-    await this.#sender.flush();
+    await this.#sender.close();
     await this.#driver.close();
   }
 

@@ -62,7 +62,7 @@ export interface ReceiveContext {
   /** Aborts the signal of this message alone. */
   abort(reason: Error): void;
   /** Extends the lease now. It is extended by itself too, for as long as the handler runs. */
-  extend(): Promise<void>;
+  readonly extend: () => Promise<void>;
 }
 
 /**

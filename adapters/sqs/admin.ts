@@ -73,8 +73,7 @@ export class SqsAdmin implements Admin {
         );
       } catch (error) {
         // Somebody else was faster, with attributes of their own: they are set below.
-        if (!(error as Error).name.includes("QueueNameExists"))
-          throw driverError(error, "CreateQueue");
+        if (!(error as Error).name.includes("QueueNameExists")) throw driverError(error, "CreateQueue");
       }
       this.#urls.forget(queue);
     }

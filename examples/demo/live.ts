@@ -5,7 +5,7 @@ import { colorsFor, tellNews } from "./news.ts";
 import type { Scene, View } from "./view.ts";
 
 const FRAME_MS = 100;
-const NEWS_LINES = 8;
+const NEWS_LINES = 6;
 /** As many reports as may run at once: the frame keeps its height. */
 const REPORT_LINES = 3;
 const BAR_CELLS = 36;

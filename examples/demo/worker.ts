@@ -12,12 +12,11 @@ export function createWorker(queue: Queue, speed: number): Worker {
 
   worker.register(sendWelcomeEmail, async ({ payload }, { attempt, signal }) => {
     await work(150, signal);
-    if (attempt === 1 && isUnlucky(payload.userId)) throw new Error("421 the mail server is busy");
+    if (attempt === 1 && isUnlucky(payload.userId)) throw new Error("421 server busy");
   });
 
   worker.register(sendOnboardingTips, async ({ payload }, { attempt, signal }) => {
-    if (attempt === 1 && isUnlucky(payload.userId))
-      throw new RetryAfterError(500, "450 come back in a moment");
+    if (attempt === 1 && isUnlucky(payload.userId)) throw new RetryAfterError(500, "450 greylisted");
     await work(150, signal);
   });
 
@@ -26,8 +25,8 @@ export function createWorker(queue: Queue, speed: number): Worker {
     async ({ payload: { userId, pages } }, job) => {
       for (let page = 1; page <= pages; page += 1) {
         await work(200, job.signal);
-        if (page === 4 && userId === "user-2") throw new PermanentError("the account was closed");
-        if (page === 7 && userId === "user-4" && job.attempt === 1) throw new Error("the database went away");
+        if (page === 4 && userId === "user-2") throw new PermanentError("account closed");
+        if (page === 7 && userId === "user-4" && job.attempt === 1) throw new Error("database gone");
         job.progress((100 * page) / pages, `page ${page} of ${pages}`);
       }
     },

@@ -79,11 +79,15 @@ export class LeaseKeeper {
     let nextMs = extendEveryMs / 2;
     for (const leased of this.#held) {
       const leftMs = leased.leaseUntil - now;
+      // Another may have it from this moment on: to ask for more now would leave it with two owners until the answer.
+      if (leftMs <= 0) {
+        this.#lose(leased);
+        continue;
+      }
       const extendable = leased.extending === undefined && now < leased.receivedAt + limits.maxTotalLeaseMs;
       if (extendable && leftMs <= leaseMs - extendEveryMs) due.push(leased);
       // One that is not extended in time is noticed when it ends, rather than a sweep later.
-      if (leftMs > 0 && leftMs < nextMs) nextMs = leftMs;
-      if (leftMs <= 0 && !extendable) this.#lose(leased);
+      if (leftMs < nextMs) nextMs = leftMs;
     }
     for (let from = 0; from < due.length; from += limits.maxSettleBatch) {
       void this.#extend(due.slice(from, from + limits.maxSettleBatch));

@@ -76,8 +76,9 @@ export class Run implements ReceiveContext, Leased {
     if (!this.#abort.signal.aborted) this.#abort.abort(reason);
   }
 
-  extend(): Promise<void> {
-    return this.#host.extend(this);
+  /** Made when it is read, so that it may be taken out of the context. */
+  get extend(): () => Promise<void> {
+    return () => this.#host.extend(this);
   }
 
   failure(error: unknown, backoff?: BackoffOptions): Disposition {

@@ -106,6 +106,12 @@ export class Sender {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
+  /** Flushes, and leaves no timer behind. */
+  async close(): Promise<void> {
+    await this.flush();
+    this.#deadlines.clear();
+  }
+
   #done(item: Pending): void {
     if (item.deadline !== undefined) this.#deadlines.cancel(item.deadline);
     this.#outstanding -= 1;

@@ -46,7 +46,7 @@ export class FakeClock implements Clock {
   }
 
   timer(ms: number, run: () => void, _keepAlive: boolean = false): Timer {
-    const entry: Entry = { at: this.#now + Math.max(0, ms), order: this.#order, run };
+    const entry: Entry = { at: this.#now + Math.max(0, Math.ceil(ms)), order: this.#order, run };
     this.#order += 1;
     this.#pending += 1;
     push(this.#heap, entry);

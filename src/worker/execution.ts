@@ -72,18 +72,21 @@ export class Execution implements JobContext {
     return this.#boundLogger;
   }
 
-  progress(percent: number, note?: string): void {
-    if (!(percent >= 0 && percent <= 100)) {
-      throw new QueueError(
-        "invalid_options",
-        `progress takes a percentage from 0 to 100; got ${show(percent)}.`,
-      );
-    }
-    this.#observer.progress(this, percent, note);
+  /** Made when it is read, so that it may be taken out of the context. */
+  get progress(): JobContext["progress"] {
+    return (percent, note) => {
+      if (!(percent >= 0 && percent <= 100)) {
+        throw new QueueError(
+          "invalid_options",
+          `progress takes a percentage from 0 to 100; got ${show(percent)}.`,
+        );
+      }
+      this.#observer.progress(this, percent, note);
+    };
   }
 
-  extend(): Promise<void> {
-    return this.#context.extend();
+  get extend(): JobContext["extend"] {
+    return () => this.#context.extend();
   }
 
   /**

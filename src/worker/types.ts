@@ -13,9 +13,9 @@ export interface JobContext {
   /** Bound to the job's id, type and attempt. */
   readonly logger: Logger;
   /** Reports how far the job is, from 0 to 100. */
-  progress(percent: number, note?: string): void;
+  readonly progress: (percent: number, note?: string) => void;
   /** Extends the lease now; it is extended by itself too, for as long as the handler runs. */
-  extend(): Promise<void>;
+  readonly extend: () => Promise<void>;
 }
 
 /**

@@ -21,7 +21,7 @@ describe("the demo", () => {
       retried: 7,
       deadLettered: 1,
     });
-    expect(stderr).toContain("the account was closed; dead-lettered: permanent_error");
+    expect(stderr).toContain("account closed; dead-lettered: permanent_error");
   });
 
   test("logs in plain text where there is no terminal, and says what it came to", async () => {

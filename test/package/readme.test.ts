@@ -149,8 +149,8 @@ describe("the commands", () => {
     const args = (commands[2] as string).split(" ").slice(2);
     // Any free port, since the one in the text may be taken.
     const onFreePort = args.map((arg, index) => (args[index - 1] === "--metrics-port" ? "0" : arg));
-    const { code, output } = await runUntil("Welcome!", [join(root, bin.queueport), ...onFreePort]);
-    expect(output).toContain("ada@example.com: Welcome!");
+    const { code, output } = await runUntil("Welcome, Ada!", [join(root, bin.queueport), ...onFreePort]);
+    expect(output).toContain("ada@example.com: Welcome, Ada!");
     expect(output).toContain("/health/ready");
     expect(code).toBe(0);
   });
