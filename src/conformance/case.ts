@@ -12,8 +12,15 @@ export interface ConformanceCase {
   readonly line: string;
   /** Why it does not apply, by what is declared or by what the harness cannot do; undefined where it applies. */
   readonly skip?: ((declared: Declared, harness: Harness) => string | undefined) | undefined;
+  /** Whether it disturbs what runs beside it: it breaks connections, or keeps the machine busy. @default false */
+  readonly alone?: boolean | undefined;
   /** Resolves where the adapter conforms, and rejects with what it did otherwise. */
   run(stage: Stage): Promise<void>;
+}
+
+/** A case that has to be run alone. */
+export function alone(one: ConformanceCase): ConformanceCase {
+  return { ...one, alone: true };
 }
 
 /** Makes the cases of one group. */

@@ -3,6 +3,7 @@ import { acknowledgementCases } from "./cases/acknowledgement.ts";
 import { attemptCases } from "./cases/attempts.ts";
 import { batchCases } from "./cases/batch.ts";
 import { contentCases } from "./cases/content.ts";
+import { copyCases } from "./cases/copies.ts";
 import { deadLetterCases } from "./cases/dead-letters.ts";
 import { delayCases } from "./cases/delay.ts";
 import { deliveryCases } from "./cases/delivery.ts";
@@ -19,6 +20,7 @@ const all: readonly ConformanceCase[] = [
   ...deliveryCases,
   ...acknowledgementCases,
   ...attemptCases,
+  ...copyCases,
   ...failureCases,
   ...unreadableCases,
   ...deadLetterCases,

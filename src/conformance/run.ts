@@ -32,25 +32,39 @@ export interface RunOptions {
   /** Runs only the cases for which this holds. */
   readonly only?: ((one: ConformanceCase) => boolean) | undefined;
   readonly onResult?: ((result: CaseResult) => void) | undefined;
+  /** Cases at once, where they wait in real time. On a virtual clock it is always one. @default 8 */
+  readonly concurrency?: number | undefined;
 }
 
 /**
- * Runs the suite against one adapter, case after case. It rejects only where the adapter cannot be asked what it
+ * Runs the suite against one adapter. It rejects only where the adapter cannot be asked what it
  * declares; that a case fails is a result.
  *
  * @example
  * const { failed } = await runConformance(harness, { onResult: ({ status, name }) => console.log(status, name) });
  */
 export async function runConformance(harness: Harness, options: RunOptions = {}): Promise<Summary> {
+  const { only = () => true, onResult, concurrency = 8 } = options;
   const declared = await declare(harness);
-  const results: CaseResult[] = [];
-  for (const one of conformanceCases()) {
-    if (options.only?.(one) === false) continue;
-    const result = await runCase(one, harness, declared);
-    results.push(result);
-    options.onResult?.(result);
-  }
-  return summarize(harness, declared, results);
+  const chosen = conformanceCases().filter(only);
+  const results = new Map<ConformanceCase, CaseResult>();
+  const runAll = async (cases: ConformanceCase[]): Promise<void> => {
+    for (let one = cases.shift(); one !== undefined; one = cases.shift()) {
+      const result = await runCase(one, harness, declared);
+      results.set(one, result);
+      onResult?.(result);
+    }
+  };
+  // One turns a virtual clock for all: what runs beside it would see time pass that it has not let pass.
+  const isTogether = (one: ConformanceCase): boolean => harness.clock === undefined && one.alone !== true;
+  const together = chosen.filter(isTogether);
+  await Promise.all(Array.from({ length: concurrency }, () => runAll(together)));
+  await runAll(chosen.filter((one) => !isTogether(one)));
+  return summarize(
+    harness,
+    declared,
+    chosen.flatMap((one) => results.get(one) ?? []),
+  );
 }
 
 export function summarize(harness: Harness, declared: Declared, results: readonly CaseResult[]): Summary {

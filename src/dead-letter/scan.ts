@@ -1,3 +1,4 @@
+import { sleep } from "../clock.ts";
 import type { Connection } from "../connection.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
 import { LeaseKeeper } from "../receive/lease-keeper.ts";
@@ -10,8 +11,10 @@ const LEASE_MS = 300_000;
 const WAIT_MS = 1_000;
 /** Beyond that; then the poll is taken for lost. */
 const STALLED_AFTER_MS = 15_000;
-/** After this many empty polls in a row, the queue has been read to its end: a provider of many parts may miss once. */
-const EMPTY_POLLS = 2;
+/** A queue from which nothing has come for this long has been read to its end: a provider of many parts may miss once. */
+const SILENCE_MS = 2 * WAIT_MS;
+/** Between polls that do not wait, as some servers answer them. */
+const PAUSE_MS = 50;
 
 /** What is to become of a dead letter that was read. */
 export type Verdict = "keep" | "remove";
@@ -81,11 +84,15 @@ export class Scan {
   }
 
   async #next(): Promise<Delivery[]> {
-    for (let empty = 0; empty < EMPTY_POLLS; empty += 1) {
+    const { clock } = this.#connection;
+    const until = clock.now() + SILENCE_MS;
+    do {
       if (await this.#isEmpty()) break;
+      const polledAt = clock.now();
       const deliveries = await this.#poll();
       if (deliveries.length > 0) return deliveries;
-    }
+      if (clock.now() - polledAt < PAUSE_MS) await sleep(clock, PAUSE_MS);
+    } while (clock.now() < until);
     return [];
   }
 

@@ -115,9 +115,7 @@ export class ParkingPump {
     const now = clock.now();
     const leased = held(delivery, now);
     const remainingMs = dueAt(delivery) - now;
-    // Where a message is hidden for so long from its receipt at most, a hop leaves time for what comes before it.
-    const maxHopMs = Math.min(limits.maxParkMs, Math.max(limits.maxTotalLeaseMs - LEASE_MS, LEASE_MS));
-    const hop = hopMs(Math.max(0, remainingMs), maxHopMs, random());
+    const hop = hopMs(Math.max(0, remainingMs), limits.maxParkMs, random());
     try {
       if (remainingMs <= 0) {
         const attributes = withMeta(delivery.attributes, { [NOT_BEFORE]: undefined });

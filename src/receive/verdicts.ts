@@ -69,11 +69,16 @@ export class Verdicts {
     await this.#replace(run, cloneOf(run.delivery, run.id, "retry", attributes), delayMs);
   }
 
-  /** Again after `delayMs`, as if this delivery had never been: the attempt is unchanged. */
-  async defer(run: Run, delayMs: number, unknownSince: number | undefined = run.unknownSince): Promise<void> {
+  /** Again after `delayMs`, as if this delivery had never been: the attempt is unchanged, unless `attempts` says how many were. */
+  async defer(
+    run: Run,
+    delayMs: number,
+    unknownSince: number | undefined = run.unknownSince,
+    attempts: number = run.attempt - 1,
+  ): Promise<void> {
     if (inOrder(run.delivery, run.id, this.#options.traits)) return this.retry(run, delayMs);
     const attributes = withMeta(run.delivery.attributes, {
-      [ATTEMPT]: run.attempt - 1 || undefined,
+      [ATTEMPT]: attempts || undefined,
       [UNKNOWN_SINCE]: unknownSince,
     });
     await this.#replace(run, cloneOf(run.delivery, run.id, "defer", attributes), delayMs);
@@ -86,7 +91,11 @@ export class Verdicts {
   async handBack(run: Run): Promise<void> {
     const { traits } = this.#options;
     const worn = run.delivery.deliveryCount >= crashLoopAt(run.message.maxAttempts, false) - 2;
-    if (worn && traits.countsDeliveries && !inOrder(run.delivery, run.id, traits)) return this.defer(run, 0);
+    if (worn && traits.countsDeliveries && !inOrder(run.delivery, run.id, traits)) {
+      // One that was handed to its handler has run, whatever became of it: attempts are never below the runs.
+      const attempts = run.startedAt > 0 ? run.attempt : run.attempt - 1;
+      return this.defer(run, 0, run.unknownSince, attempts);
+    }
     return this.#release(run, 0);
   }
 

@@ -11,11 +11,14 @@ export interface BatcherOptions<Item> {
   readonly maxCalls: number;
   /** How long a first item waits for others where nothing is in flight; a call's worth never waits. @default 0 */
   readonly lingerMs?: number;
-  /** Needed to linger. */
+  /** Needed to linger, and to go round a call that is stuck. */
   readonly clock?: Clock;
   /** Carries out one call. It settles its items itself and never rejects. */
   readonly run: (items: Item[]) => Promise<void>;
 }
+
+/** Calls in flight that have not come back for this long are not waited for where another one may be made. */
+const STUCK_MS = 250;
 
 /**
  * Coalesces single items into calls. What is added while nothing is in flight goes out at the end of the running
@@ -31,6 +34,7 @@ export class Batcher<Item> {
   #inFlight = 0;
   #scheduled = false;
   #lingering: Timer | undefined;
+  #stuck: Timer | undefined;
   #flushing = false;
   #idle: (() => void)[] = [];
 
@@ -44,6 +48,7 @@ export class Batcher<Item> {
     if (this.#scheduled) return;
     if (this.#full()) this.#schedule();
     else if (this.#inFlight === 0) this.#scheduleOrLinger();
+    else this.#waitNoLonger();
   }
 
   /** Whether nothing is queued and nothing is in flight. */
@@ -76,19 +81,35 @@ export class Batcher<Item> {
     });
   }
 
+  /** Nothing waits long for what is in flight: a call that is stuck would hold up everybody. */
+  #waitNoLonger(): void {
+    const { clock, maxCalls } = this.#options;
+    if (clock === undefined || this.#inFlight >= maxCalls || this.#stuck !== undefined) return;
+    this.#stuck = clock.timer(STUCK_MS, () => {
+      this.#stuck = undefined;
+      if (this.#waiting > 0 && this.#inFlight < maxCalls) this.#call();
+      this.#dispatch();
+    });
+  }
+
+  #call(): void {
+    this.#stuck?.cancel();
+    this.#stuck = undefined;
+    this.#inFlight += 1;
+    void this.#options.run(this.#take()).then(() => {
+      this.#inFlight -= 1;
+      this.#dispatch();
+    });
+  }
+
   #full(): boolean {
     const { maxItems, maxBytes, maxCalls } = this.#options;
     return this.#inFlight < maxCalls && (this.#waiting >= maxItems || this.#bytes >= maxBytes);
   }
 
   #dispatch(): void {
-    while (this.#waiting > 0 && (this.#inFlight === 0 || this.#full())) {
-      this.#inFlight += 1;
-      void this.#options.run(this.#take()).then(() => {
-        this.#inFlight -= 1;
-        this.#dispatch();
-      });
-    }
+    while (this.#waiting > 0 && (this.#inFlight === 0 || this.#full())) this.#call();
+    if (this.#waiting > 0) this.#waitNoLonger();
     if (this.idle && this.#idle.length > 0) {
       this.#flushing = false;
       const waiting = this.#idle;

@@ -32,6 +32,7 @@ export class Lane {
       maxItems: maxBatch,
       maxBytes: maxBatchBytes,
       maxCalls: ordered ? 1 : MAX_CALLS,
+      clock: connection.clock,
       bytesOf: (item) => item.bytes,
       run: (items) => this.#run(items),
     });

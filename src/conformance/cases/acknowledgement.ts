@@ -5,6 +5,7 @@ import { caseMaker, type ConformanceCase } from "../case.ts";
 import { timingOf } from "../harness.ts";
 import { job } from "../kit/jobs.ts";
 import { failSome } from "../kit/line.ts";
+import { unlessClones } from "../kit/skips.ts";
 import type { Stage } from "../kit/stage.ts";
 
 const check = caseMaker("acknowledgement");
@@ -137,8 +138,7 @@ const nackDelayedElsewhere = check(
   "acknowledgement.nack",
   "a nack with a delay that no release can hold is on time all the same",
   (stage) => nackWithDelay(stage, 3 * stage.timing.unitMs, { maxReleaseDelayMs: stage.timing.unitMs }),
-  ({ limits }) =>
-    limits.nativeDelayMs === 0 && limits.maxParkMs === 0 ? "nothing can be delayed by a clone" : undefined,
+  unlessClones,
 );
 
 const leaseExpires = check(
@@ -219,7 +219,10 @@ const partial = check(
         one.kind === "ack" && one.delivery.brokerId === failing && one.delivery.deliveryCount === 1;
       return failSome(operations, fails, new DriverError("permanent", "this one fails"), pass);
     };
-    peer.receive(queue, inbox.handler());
+    const reported: string[] = [];
+    peer.receive(queue, inbox.handler(), {
+      onEvent: (event) => event.event === "settle_failed" && reported.push(event.id),
+    });
     await stage.until("all arrive", () => inbox.size >= 10);
     await stage.until(
       "the one comes again",
@@ -227,6 +230,7 @@ const partial = check(
       stage.leaseMs + stage.timing.patienceMs,
     );
     await stage.pass(stage.leaseMs + stage.lateMs);
+    assert.deepEqual(reported, [inbox.arrivals.at(-1)?.message.id], "that one alone is reported");
     const attempts = ids.map((id) => inbox.attempts(id).join());
     assert.equal(attempts.filter((one) => one === "1").length, 9, `nine are done: ${attempts.join(" | ")}`);
     assert.equal(attempts.filter((one) => one === "1,2").length, 1, `one is not: ${attempts.join(" | ")}`);

@@ -3,18 +3,13 @@ import { RetryAfterError } from "../../errors.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
 import type { Declared } from "../harness.ts";
 import { job } from "../kit/jobs.ts";
+import { unlessClones, unlessCounts } from "../kit/skips.ts";
 import type { Stage } from "../kit/stage.ts";
 
 const check = caseMaker("acknowledgement");
 
-function counts({ traits }: Declared): string | undefined {
-  return traits.countsDeliveries ? undefined : "deliveries are not counted";
-}
-
 function clones(declared: Declared): string | undefined {
-  const { limits } = declared;
-  if (limits.nativeDelayMs === 0 && limits.maxParkMs === 0) return "nothing can be delayed by a clone";
-  return counts(declared);
+  return unlessClones(declared) ?? unlessCounts(declared);
 }
 
 /** Fails five runs with a delay and passes the sixth; and looks at the attempt that each was told. */
@@ -40,14 +35,14 @@ const nacks = check(
   "acknowledgement.attempts",
   "attempts are 1, 2, 3 … across nacks",
   (stage) => acrossNacks(stage, 0),
-  counts,
+  unlessCounts,
 );
 
 const delayedNacks = check(
   "acknowledgement.attempts",
   "attempts are 1, 2, 3 … across nacks with a delay",
   (stage) => acrossNacks(stage, stage.timing.unitMs / 2),
-  counts,
+  unlessCounts,
 );
 
 const clonedNacks = check(
@@ -78,7 +73,7 @@ const expiries = check(
     await stage.until("run 4", () => inbox.count(id) >= 4, 2 * stage.timing.patienceMs);
     assert.deepEqual(inbox.attempts(id), [1, 2, 3, 4]);
   },
-  counts,
+  unlessCounts,
 );
 
 /** A message that meets, in turn, a nack in place, a clone, a death and an orderly restart of its process. */

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { PermanentError } from "../../errors.ts";
+import { PermanentError, RetryAfterError } from "../../errors.ts";
+import { Worker } from "../../worker/worker.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
 import { lettersOf } from "../kit/letters.ts";
 import type { Peer } from "../kit/peer.ts";
+import { unlessClones, unlessCounts } from "../kit/skips.ts";
 import type { Stage } from "../kit/stage.ts";
 
 const check = caseMaker("failure");
@@ -20,9 +22,10 @@ async function withDeadLetters(stage: Stage, count: number): Promise<Dead> {
   const ids = await stage.sendMany(peer, queue, count, (index) => ({
     type: index % 2 === 0 ? "even" : "odd",
   }));
-  const receiving = peer.receive(queue, async () => {
+  const never = async (): Promise<void> => {
     throw new PermanentError("never");
-  });
+  };
+  const receiving = peer.receive(queue, never, { concurrency: 2 });
   await lettersOf(stage, peer, queue, count);
   await stage.done("the receiver stops", receiving.stop());
   return { queue, peer, ids };
@@ -109,6 +112,47 @@ const redrivenAgain = check(
     await stage.done("the receiver stops", receiving.stop());
     assert.deepEqual(inbox.attempts(ids[0]!), [1, 1, 1]);
   },
+);
+
+const startsOver = check(
+  "failure.dead_letters",
+  "what a message had been through before, its redrive forgets: recorded attempts, and a type that nobody knew",
+  async (stage) => {
+    const { unitMs } = stage.timing;
+    const queue = await stage.makeQueue();
+    const peer = await stage.connect({ limits: { maxReleaseDelayMs: 0 } });
+    const [id = ""] = await stage.sendMany(peer, queue, 1, () => ({ type: "new", maxAttempts: 3 }));
+    const old = new Worker(peer.queue, { leaseMs: stage.leaseMs, unknownTypeMaxAgeMs: unitMs });
+    const first = peer.work(
+      queue,
+      old.register("old", () => {}),
+    );
+    assert.equal((await lettersOf(stage, peer, queue, 1))[0]?.info.reason, "unknown_type");
+    await stage.done("the old worker stops", first.stop());
+    const redrive = async (): Promise<void> => {
+      const { redriven: count } = await stage.done("the redrive", peer.queue.deadLetters(queue).redrive());
+      assert.equal(count, 1);
+    };
+    await redrive();
+    const since: (number | undefined)[] = [];
+    const inbox = stage.inbox();
+    const second = peer.receive(
+      queue,
+      inbox.handler((_arrival, { unknownSince }) => {
+        since.push(unknownSince);
+        throw new RetryAfterError(unitMs / 10);
+      }),
+    );
+    await stage.until("three runs", () => inbox.count(id) >= 3, unitMs + stage.timing.patienceMs);
+    assert.equal((await lettersOf(stage, peer, queue, 1))[0]?.info.attempts, 3);
+    await redrive();
+    await stage.until("three more runs", () => inbox.count(id) >= 6, unitMs + stage.timing.patienceMs);
+    await lettersOf(stage, peer, queue, 1);
+    await stage.done("the receiver stops", second.stop());
+    assert.deepEqual(inbox.attempts(id), [1, 2, 3, 1, 2, 3]);
+    assert.deepEqual(new Set(since), new Set([undefined]), "it is not taken for one that nobody has known");
+  },
+  (declared) => unlessClones(declared) ?? unlessCounts(declared),
 );
 
 const changed = check(
@@ -200,6 +244,7 @@ export const deadLetterCases: readonly ConformanceCase[] = [
   listed,
   redriven,
   redrivenAgain,
+  startsOver,
   changed,
   discarded,
   killedHalfWay,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { caseMaker, type ConformanceCase } from "../case.ts";
+import { alone, caseMaker, type ConformanceCase } from "../case.ts";
 import { countDuplicates, job, missingQueue, refusal } from "../kit/jobs.ts";
 
 const check = caseMaker("delivery");
@@ -268,8 +268,8 @@ const closedWhileSending = check("delivery.closed", "close first sends what was 
 
 export const deliveryCases: readonly ConformanceCase[] = [
   apart,
-  crowd,
-  manyQueues,
+  alone(crowd),
+  alone(manyQueues),
   beforeReceiver,
   replaced,
   startAndClose,

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import type { BackoffOptions } from "../../backoff.ts";
 import type { JobEvent, ReceiveEvent } from "../../diagnostics.ts";
-import { DriverError } from "../../driver/error.ts";
 import { PermanentError, RetryAfterError } from "../../errors.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
 import { job } from "../kit/jobs.ts";
 import { letterOf } from "../kit/letters.ts";
-import { failSome } from "../kit/line.ts";
+import { unlessClones, unlessCounts } from "../kit/skips.ts";
 import type { Stage } from "../kit/stage.ts";
 
 const check = caseMaker("failure");
@@ -37,7 +36,7 @@ async function failsOver(
   await stage.until("all runs", () => inbox.count(id) >= maxAttempts, totalMs + stage.timing.patienceMs);
   const letter = await letterOf(stage, peer, queue);
   assert.equal(letter.info.reason, "max_attempts");
-  await stage.pass(2 * Math.max(...expectedMs));
+  await stage.pass(stage.leaseMs + stage.lateMs);
   assert.deepEqual(announced, expectedMs);
   assert.deepEqual(
     inbox.attempts(id),
@@ -83,8 +82,7 @@ const beyondRelease = check(
       { limits },
     );
   },
-  ({ limits }) =>
-    limits.nativeDelayMs === 0 && limits.maxParkMs === 0 ? "nothing can be delayed by a clone" : undefined,
+  unlessClones,
 );
 
 const deadLetter = check(
@@ -122,32 +120,25 @@ const deadLetter = check(
   },
 );
 
-const copyFirst = check(
+const freesItsSlot = check(
   "failure.backoff",
-  "a job whose dead letter cannot be written is kept",
+  "a failed run frees its slot: two slots are enough for twenty jobs that fail twice",
   async (stage) => {
     const queue = await stage.makeQueue();
-    const peer = await stage.connect();
-    let fails = true;
-    const error = new DriverError("permanent", "no dead letters now");
-    peer.taps.send = (to, messages, pass) => failSome(messages, () => fails && to !== queue, error, pass);
-    peer.taps.settle = (_queue, operations, pass) =>
-      failSome(operations, ({ kind }) => fails && kind === "dead_letter", error, pass);
-    const { id } = await peer.queue.send(queue, job());
+    const peer = await stage.connect({ backoff: { baseMs: 10, factor: 1, jitter: false } });
+    const ids = await stage.sendMany(peer, queue, 20);
     const inbox = stage.inbox();
-    peer.receive(
-      queue,
-      inbox.handler(() => {
-        throw new PermanentError("never");
-      }),
-    );
-    // A copy that failed is tried again half a minute later, or when the lease has ended.
-    await stage.until("it comes again", () => inbox.count(id) > 1, 30_000 + stage.timing.patienceMs);
-    fails = false;
-    const letter = await letterOf(stage, peer, queue);
-    assert.equal(letter.id, id);
-    assert.equal(letter.info.reason, "permanent_error");
+    const behave = inbox.handler(({ attempt }) => {
+      if (attempt < 3) throw new Error("not yet");
+    });
+    const receiving = peer.receive(queue, behave, { concurrency: 2 });
+    await stage.until("sixty runs", () => inbox.arrivals.length >= 60);
+    await stage.done("the receiver stops", receiving.stop());
+    assert.ok(inbox.mostRunning <= 2, "no more than two at once");
+    assert.ok(ids.every((id) => inbox.attempts(id).join() === "1,2,3"));
+    await stage.assertEmpty(queue);
   },
+  unlessCounts,
 );
 
 const permanent = check("failure.outright", "a permanent error is dead-lettered at once", async (stage) => {
@@ -225,7 +216,7 @@ const crashLoop = check(
     const { info, message } = await letterOf(stage, watcher, queue);
     assert.deepEqual([info.reason, info.source, message?.payload], ["crash_loop", queue, "boom"]);
   },
-  ({ traits }) => (traits.countsDeliveries ? undefined : "deliveries are not counted"),
+  unlessCounts,
 );
 
 export const failureCases: readonly ConformanceCase[] = [
@@ -233,7 +224,7 @@ export const failureCases: readonly ConformanceCase[] = [
   jittered,
   beyondRelease,
   deadLetter,
-  copyFirst,
+  freesItsSlot,
   permanent,
   retryAfter,
   crashLoop,

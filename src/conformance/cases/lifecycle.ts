@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { DriverError } from "../../driver/error.ts";
 import { PermanentError, RetryAfterError } from "../../errors.ts";
 import type { QueueStats } from "../../queue.ts";
-import { caseMaker, type ConformanceCase } from "../case.ts";
+import { alone, caseMaker, type ConformanceCase } from "../case.ts";
 import type { HarnessFaults } from "../harness.ts";
 import { countDuplicates, job } from "../kit/jobs.ts";
 import { lettersOf } from "../kit/letters.ts";
 import type { Peer } from "../kit/peer.ts";
+import { unlessParks } from "../kit/skips.ts";
 import type { Stage } from "../kit/stage.ts";
 
 const check = caseMaker("lifecycle");
@@ -242,6 +243,27 @@ const stats = check(
   },
 );
 
+const parkedStats = check(
+  "lifecycle.stats",
+  "a parked message counts as delayed, until it is moved",
+  async (stage) => {
+    const { unitMs } = stage.timing;
+    const queue = await stage.makeQueue();
+    const peer = await stage.connect({ limits: { nativeDelayMs: 0, maxParkMs: unitMs } });
+    const told = new Map<string, boolean>();
+    await peer.queue.sendDelayed(queue, job(), 3 * unitMs);
+    await countsBecome(stage, peer, queue, told, { messages: 0, inFlight: 0, delayed: 1, failed: 0 });
+    const inbox = stage.inbox();
+    const receiving = peer.receive(queue, inbox.handler());
+    await stage.pass(1.5 * unitMs);
+    await countsBecome(stage, peer, queue, told, { messages: 0, inFlight: 0, delayed: 1, failed: 0 });
+    await stage.until("it arrives", () => inbox.size > 0);
+    await stage.done("the receiver stops", receiving.stop());
+    await countsBecome(stage, peer, queue, told, { messages: 0, inFlight: 0, delayed: 0, failed: 0 });
+  },
+  unlessParks,
+);
+
 const trace = check(
   "lifecycle.trace",
   "trace context reaches the handler, through retries, delays and redrives",
@@ -280,11 +302,12 @@ const trace = check(
 );
 
 export const lifecycleCases: readonly ConformanceCase[] = [
-  restarts,
-  sendThroughCut,
+  alone(restarts),
+  alone(sendThroughCut),
   cutMidReceive,
   cutMidAck,
-  cutForReal,
+  alone(cutForReal),
   stats,
+  parkedStats,
   trace,
 ];

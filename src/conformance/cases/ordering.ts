@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PermanentError, RetryAfterError } from "../../errors.ts";
-import { caseMaker, type ConformanceCase } from "../case.ts";
+import { alone, caseMaker, type ConformanceCase } from "../case.ts";
 import type { Declared } from "../harness.ts";
 import { job, refusal } from "../kit/jobs.ts";
 import { letterOf } from "../kit/letters.ts";
@@ -215,7 +215,7 @@ const keylessDelay = check(
 );
 
 export const orderingCases: readonly ConformanceCase[] = [
-  byKey,
+  alone(byKey),
   blocked,
   unblocked,
   dedup,

@@ -8,6 +8,7 @@ import { caseMaker, type ConformanceCase } from "../case.ts";
 import { job, refusal } from "../kit/jobs.ts";
 import { letterOf } from "../kit/letters.ts";
 import type { Peer } from "../kit/peer.ts";
+import { unlessCounts, unlessParks } from "../kit/skips.ts";
 import type { Stage } from "../kit/stage.ts";
 
 const check = caseMaker("failure");
@@ -146,10 +147,7 @@ const fullRetry = check(
       stage.onTime(`run ${index + 2}`, at, (inbox.arrivals[index]?.at ?? 0) + stage.timing.unitMs);
     }
   },
-  ({ limits, traits }) => {
-    if (limits.maxParkMs === 0) return "nothing can be parked";
-    return traits.countsDeliveries ? undefined : "deliveries are not counted";
-  },
+  (declared) => unlessParks(declared) ?? unlessCounts(declared),
 );
 
 async function receiveRaw(

@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import { classify, driverError, failuresById } from "../../../adapters/pubsub/errors.ts";
+import { DriverError } from "../../../src/driver/index.ts";
+
+function grpc(code: number, message: string = "", more: object = {}): Error {
+  return Object.assign(new Error(message), { code, ...more });
+}
+
+test.each([
+  ["cancelled", 1, "ambiguous"],
+  ["unknown", 2, "ambiguous"],
+  ["invalid argument", 3, "permanent"],
+  ["deadline exceeded", 4, "ambiguous"],
+  ["not found", 5, "not_found"],
+  ["permission denied", 7, "auth"],
+  ["resource exhausted", 8, "throttled"],
+  ["failed precondition", 9, "permanent"],
+  ["aborted", 10, "transient"],
+  ["internal", 13, "ambiguous"],
+  ["unavailable", 14, "ambiguous"],
+  ["unauthenticated", 16, "auth"],
+  ["a code of the future", 99, "ambiguous"],
+])("status %s", (_, code, kind) => {
+  expect(classify(grpc(code))).toBe(kind);
+});
+
+test.each([
+  "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ",
+  "Name resolution failed for target dns:nowhere.invalid:443",
+])("no connection, nothing sent: %s", (message) => {
+  expect(classify(grpc(14, message))).toBe("transient");
+});
+
+test("a connection that was cut may have carried the request", () => {
+  expect(classify(grpc(14, "Connection dropped"))).toBe("ambiguous");
+  expect(classify(grpc(14, "read ECONNRESET"))).toBe("ambiguous");
+});
+
+test("what is too large is told from what is wrong, and from a quota", () => {
+  expect(classify(grpc(3, "The value for message_size is too large. Limit: 10000000"))).toBe("too_large");
+  expect(classify(grpc(8, "Received message larger than max (20 vs. 10)"))).toBe("too_large");
+  expect(classify(grpc(8, "Quota exceeded for quota metric"))).toBe("throttled");
+});
+
+test("missing credentials are a matter of authorization, wherever they are noticed", () => {
+  expect(classify(new Error("Could not load the default credentials. Browse to …"))).toBe("auth");
+  expect(classify(grpc(14, "Getting metadata from plugin failed with error: invalid_grant"))).toBe("auth");
+});
+
+test("a closed client, which the library reports as a bare string, is no use trying again", () => {
+  expect(classify("The client has already been closed.")).toBe("permanent");
+});
+
+test("a driver's own error keeps its kind; what cannot be placed may have taken effect", () => {
+  expect(classify(new DriverError("full", ""))).toBe("full");
+  expect(classify(undefined)).toBe("ambiguous");
+  expect(classify(new TypeError("?"))).toBe("ambiguous");
+});
+
+test("a denial names the permission", () => {
+  expect(driverError(grpc(7, "7 PERMISSION_DENIED"), "pubsub.topics.publish").message).toContain(
+    "pubsub.topics.publish was denied; grant it",
+  );
+});
+
+test("an exactly-once subscription names the ids that failed, and why", () => {
+  const error = grpc(3, "", {
+    reason: "EXACTLY_ONCE_ACKID_FAILURE",
+    errorInfoMetadata: {
+      a: "PERMANENT_FAILURE_INVALID_ACK_ID",
+      b: "TRANSIENT_FAILURE_UNORDERED_ACK_ID",
+      c: "PERMANENT_FAILURE_OTHER",
+      service: "pubsub.googleapis.com",
+    },
+  });
+  const failures = failuresById(error, "pubsub.subscriptions.consume");
+  expect(Array.from(failures, ([id, { kind }]) => [id, kind])).toEqual([
+    ["a", "lease_lost"],
+    ["b", "transient"],
+    ["c", "permanent"],
+  ]);
+  expect(failuresById(grpc(14), "").size).toBe(0);
+});

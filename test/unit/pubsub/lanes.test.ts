@@ -1,0 +1,83 @@
+import { beforeEach, expect, test } from "vitest";
+import { deliveryOf, receiptOf } from "../../../adapters/pubsub/delivery.ts";
+import { Lanes } from "../../../adapters/pubsub/lanes.ts";
+import type { Delivery } from "../../../src/driver/index.ts";
+
+let lanes: Lanes;
+let received = 0;
+beforeEach(() => {
+  lanes = new Lanes();
+});
+
+/** `a1` is the message 1 of key a; without a letter, it has none. */
+function deliver(name: string, leaseUntil: number = 10): Delivery {
+  received += 1;
+  const orderingKey = name.replace(/\d/, "");
+  return deliveryOf(
+    { ackId: `${name}:${received}`, message: { messageId: name, orderingKey } },
+    leaseUntil,
+    true,
+  );
+}
+
+function admit(...names: string[]): Delivery[] {
+  return lanes.admit(names.map((name) => deliver(name)));
+}
+
+function ids(deliveries: readonly (Delivery | undefined)[]): (string | undefined)[] {
+  return deliveries.map((delivery) => delivery?.brokerId);
+}
+
+test("one message of each key is let out, and all without a key", () => {
+  expect(ids(admit("a1", "b1", "a2", "1", "2", "b2"))).toEqual(["a1", "b1", "1", "2"]);
+  expect(lanes.holding).toBe(2);
+});
+
+test("an acknowledged head lets the next one out", () => {
+  const [a1] = admit("a1", "a2", "a3");
+  const a2 = lanes.advance(a1 as Delivery);
+  expect(ids([a2])).toEqual(["a2"]);
+  expect(ids([lanes.advance(a2 as Delivery)])).toEqual(["a3"]);
+  expect(lanes.holding).toBe(0);
+});
+
+test("a key is free again when its last message is acknowledged", () => {
+  const [a1] = admit("a1");
+  expect(ids(admit("a2"))).toEqual([]);
+  const a2 = lanes.advance(a1 as Delivery);
+  expect(lanes.advance(a2 as Delivery)).toBeUndefined();
+  expect(ids(admit("a3"))).toEqual(["a3"]);
+});
+
+test("those behind a head that is given back follow it", () => {
+  const [a1, b1] = admit("a1", "a2", "b1", "b2", "a3");
+  expect(ids(lanes.scatter(a1 as Delivery))).toEqual(["a2", "a3"]);
+  expect(ids(lanes.scatter(a1 as Delivery))).toEqual([]);
+  expect(ids([lanes.advance(b1 as Delivery)])).toEqual(["b2"]);
+});
+
+test("a verdict over a delivery that was replaced by a later one moves nothing", () => {
+  const [first] = admit("a1", "a2");
+  const [second] = admit("a1", "a2");
+  expect(ids([second])).toEqual(["a1"]);
+  expect(lanes.advance(first as Delivery)).toBeUndefined();
+  expect(lanes.holding).toBe(1);
+  expect(ids([lanes.advance(second as Delivery)])).toEqual(["a2"]);
+});
+
+test("a lease that was renewed on the way is still that of the head", () => {
+  const [a1] = admit("a1", "a2");
+  expect(ids([lanes.advance({ ...(a1 as Delivery), leaseUntil: 99 })])).toEqual(["a2"]);
+});
+
+test("those behind a head whose lease ended without a verdict are let go", () => {
+  lanes.admit([deliver("a1", 10), deliver("a2", 99), deliver("b1", 30), deliver("b2", 20)]);
+  expect(ids(lanes.scatterLapsed(10))).toEqual(["a2"]);
+  expect(lanes.dueBy(25).map(({ leaseUntil }) => leaseUntil)).toEqual([20]);
+  expect(lanes.dueBy(19)).toEqual([]);
+});
+
+test("receipts are a delivery's own", () => {
+  const delivery = deliver("a1", 7);
+  expect(receiptOf(delivery)).toMatchObject({ leaseUntil: 7, acked: false });
+});

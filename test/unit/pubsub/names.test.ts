@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import { Names } from "../../../adapters/pubsub/names.ts";
+
+test("topic and subscription are called as the queue, behind the prefix", () => {
+  const names = new Names({ prefix: "prod-" });
+  expect(names.topic("p", "emails")).toBe("projects/p/topics/prod-emails");
+  expect(names.subscription("p", "emails")).toBe("projects/p/subscriptions/prod-emails");
+  expect(names.subscription("p", "emails-dlq")).toBe("projects/p/subscriptions/prod-emails-dlq");
+  expect(names.sharesTopic("emails")).toBe(false);
+});
+
+test("a mapped queue takes its siblings with it, and no prefix", () => {
+  const names = new Names({ prefix: "prod-", queues: { emails: "mail" } });
+  expect(names.pair("emails")).toEqual({ topic: "mail", subscription: "mail" });
+  expect(names.pair("emails-delay")).toEqual({ topic: "mail-delay", subscription: "mail-delay" });
+  expect(names.pair("other-delay")).toEqual({ topic: "prod-other-delay", subscription: "prod-other-delay" });
+});
+
+test("several subscriptions on one topic have dead letters and delays of their own", () => {
+  const names = new Names({
+    queues: {
+      billing: { topic: "orders", subscription: "orders-billing" },
+      stock: { topic: "orders", subscription: "orders-stock" },
+    },
+  });
+  expect(names.topic("p", "billing")).toBe(names.topic("p", "stock"));
+  expect(names.topic("p", "billing-dlq")).toBe("projects/p/topics/orders-billing-dlq");
+  expect(names.subscription("p", "stock-delay")).toBe("projects/p/subscriptions/orders-stock-delay");
+  expect(names.sharesTopic("billing")).toBe(true);
+  expect(names.sharesTopic("billing-dlq")).toBe(false);
+});
+
+test("full names reach into other projects", () => {
+  const names = new Names({
+    queues: {
+      events: { topic: "projects/theirs/topics/events", subscription: "events-ours" },
+      jobs: "projects/theirs/subscriptions/jobs",
+    },
+  });
+  expect(names.topic("p", "events")).toBe("projects/theirs/topics/events");
+  expect(names.subscription("p", "events")).toBe("projects/p/subscriptions/events-ours");
+  expect(names.topic("p", "jobs")).toBe("projects/theirs/topics/jobs");
+  expect(names.subscription("p", "jobs-dlq")).toBe("projects/theirs/subscriptions/jobs-dlq");
+});
+
+test("two logical names for one subscription are refused", () => {
+  const queues = { a: "jobs", b: { topic: "other", subscription: "jobs" } };
+  expect(() => new Names({ queues })).toThrow(
+    expect.objectContaining({ code: "config", message: expect.stringContaining('"a" and "b" both mean') }),
+  );
+});
+
+test.each(["ab", "1abc", "google-jobs", "jobs/emails", "jöbs", "x".repeat(256)])(
+  "a name that Pub/Sub does not take is refused before the call: %s",
+  (name) => {
+    expect(() => new Names({}).topic("p", name)).toThrow(
+      expect.objectContaining({ kind: "permanent", message: expect.stringContaining("3 to 255") }),
+    );
+  },
+);

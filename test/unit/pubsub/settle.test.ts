@@ -1,0 +1,113 @@
+import { beforeEach, expect, test } from "vitest";
+import { deliveryOf } from "../../../adapters/pubsub/delivery.ts";
+import { settleBatch } from "../../../adapters/pubsub/settle.ts";
+import type { Delivery, Operation, SettleResult } from "../../../src/driver/index.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { FakeClients, grpcError } from "./support.ts";
+
+let fake: FakeClients;
+let clock: FakeClock;
+beforeEach(() => {
+  fake = new FakeClients();
+  clock = new FakeClock();
+});
+
+function delivery(ackId: string): Delivery {
+  return deliveryOf({ ackId, message: { messageId: ackId } }, clock.now() + 30_000, false);
+}
+
+function settle(...operations: Operation[]): Promise<SettleResult[]> {
+  return settleBatch({ clients: fake.clients, subscription: "s", clock }, operations);
+}
+
+function kinds(results: readonly SettleResult[]): string[] {
+  return results.map((result) => (result.ok ? "ok" : result.error.kind));
+}
+
+const ack = (ackId: string): Operation => ({ kind: "ack", delivery: delivery(ackId) });
+const release = (ackId: string, delayMs: number): Operation => ({
+  kind: "release",
+  delivery: delivery(ackId),
+  delayMs,
+});
+
+test("acknowledgements share a request, and changes of one length another", async () => {
+  const extend: Operation = { kind: "extend", delivery: delivery("e"), leaseMs: 30_000 };
+  const results = await settle(
+    ack("a"),
+    release("r", 0),
+    ack("b"),
+    release("s", 2_001),
+    extend,
+    release("t", 3_000),
+  );
+  expect(kinds(results)).toEqual(Array.from({ length: 6 }, () => "ok"));
+  expect(results[4]).toEqual({ ok: true, leaseUntil: clock.now() + 30_000 });
+  expect(fake.fields("acknowledge", "ackIds")).toEqual([["a", "b"]]);
+  expect(fake.fields("modifyAckDeadline", "ackIds")).toEqual([["r"], ["s", "t"], ["e"]]);
+  expect(fake.fields("modifyAckDeadline", "ackDeadlineSeconds")).toEqual([0, 3, 30]);
+  expect(fake.requests.every(({ options }) => options.retry === null)).toBe(true);
+});
+
+test("a lease is of whole seconds, ten at least and six hundred at most", async () => {
+  for (const leaseMs of [1, 10_001, 900_000])
+    await settle({ kind: "extend", delivery: delivery("e"), leaseMs });
+  expect(fake.fields("modifyAckDeadline", "ackDeadlineSeconds")).toEqual([10, 11, 600]);
+});
+
+test("a release of more than 600 seconds, which the emulator takes, is refused", async () => {
+  expect(kinds(await settle(release("a", 600_000), release("b", 600_001)))).toEqual(["ok", "permanent"]);
+  expect(fake.fields("modifyAckDeadline", "ackIds")).toEqual([["a"]]);
+});
+
+test("there is no dead-lettering on request", async () => {
+  const operation: Operation = {
+    kind: "dead_letter",
+    delivery: delivery("a"),
+    reason: "",
+    description: "",
+    attributes: {},
+  };
+  expect(kinds(await settle(operation))).toEqual(["permanent"]);
+});
+
+test("on an exactly-once subscription, the ids that it names have failed, and no others", async () => {
+  fake.answers["acknowledge"] = () =>
+    grpcError(3, {
+      errorInfoMetadata: { b: "PERMANENT_FAILURE_INVALID_ACK_ID", c: "TRANSIENT_FAILURE_UNORDERED_ACK_ID" },
+    });
+  expect(kinds(await settle(ack("a"), ack("b"), ack("c"), ack("d")))).toEqual([
+    "ok",
+    "lease_lost",
+    "transient",
+    "ok",
+  ]);
+});
+
+test("what was acknowledged is not acknowledged again", async () => {
+  const operation = ack("a");
+  await settle(operation);
+  fake.answers["acknowledge"] = () =>
+    grpcError(3, { errorInfoMetadata: { a: "PERMANENT_FAILURE_INVALID_ACK_ID" } });
+  expect(kinds(await settle(operation))).toEqual(["ok"]);
+  expect(fake.requests).toHaveLength(1);
+});
+
+test("an id that cannot be read, for which a whole request is refused, is found and fails alone", async () => {
+  fake.answers["acknowledge"] = ({ request }) =>
+    (request["ackIds"] as string[]).includes("d") ? grpcError(3) : {};
+  const results = await settle(...Array.from("abcdefgh", (id) => ack(id)));
+  expect(kinds(results)).toEqual(["ok", "ok", "ok", "lease_lost", "ok", "ok", "ok", "ok"]);
+});
+
+test("a request that failed as a whole fails its own operations", async () => {
+  fake.answers["modifyAckDeadline"] = () => grpcError(14);
+  expect(kinds(await settle(ack("a"), release("b", 0)))).toEqual(["ok", "ambiguous"]);
+});
+
+test("a lease that has ended is not renewed, and is not given back: somebody else may have the message", async () => {
+  const [late, later] = [release("a", 5_000), ack("b")];
+  await clock.advance(30_000);
+  expect(kinds(await settle(late, later))).toEqual(["lease_lost", "ok"]);
+  expect(fake.fields("modifyAckDeadline", "ackIds")).toEqual([]);
+});

@@ -1,0 +1,188 @@
+import { describe, expect, test } from "vitest";
+import { DriverError } from "../../src/driver/error.ts";
+import { channels, type SendEvent } from "../../src/diagnostics.ts";
+import type { Message, NewMessage } from "../../src/message.ts";
+import { Door, never, SECOND, Stage, watch } from "./support.ts";
+
+const mail = (fields: Partial<NewMessage> = {}): NewMessage => ({ type: "mail", payload: {}, ...fields });
+/** A schema that takes its time. */
+const slowly = (door: Door): NonNullable<NewMessage["schema"]> => ({
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) => door.opened.then(() => ({ value })),
+  },
+});
+
+describe("a provider that is away when the first message is sent", () => {
+  const away = (): Promise<never> => Promise.reject(new DriverError("transient", "it is away"));
+
+  test("is asked again, and the message is sent when it is back", async () => {
+    const stage = new Stage({ queues: ["jobs"] });
+    const describeQueue = stage.driver.describe.bind(stage.driver);
+    stage.driver.describe = away;
+    const sent = watch(stage.queue.send("jobs", mail()));
+    await stage.clock.advance(2 * SECOND);
+    expect(sent.state).toBe("pending");
+    stage.driver.describe = describeQueue;
+    await stage.clock.advance(5 * SECOND);
+    expect(sent.state).toBe("resolved");
+    expect(await stage.peek("jobs")).toHaveLength(1);
+  });
+
+  test("by the deadline the message was not sent, whether it refuses or does not answer", async () => {
+    for (const describeQueue of [away, () => new Promise<never>(() => {})]) {
+      const stage = new Stage();
+      stage.driver.describe = describeQueue;
+      const sent = watch(stage.queue.send("jobs", mail(), { deadlineMs: 12_000 }));
+      await stage.clock.advance(12_000);
+      expect(sent.error).toMatchObject({ code: "send_failed", retryable: true, queue: "jobs" });
+    }
+  });
+
+  test("the user's signal ends the wait", async () => {
+    const stage = new Stage();
+    stage.driver.describe = () => new Promise<never>(() => {});
+    const stop = new AbortController();
+    const sent = watch(stage.queue.send("jobs", mail(), { signal: stop.signal }));
+    await stage.clock.settle();
+    const reason = new Error("enough");
+    stop.abort(reason);
+    await stage.clock.settle();
+    expect(sent.error).toBe(reason);
+  });
+
+  test("a queue that does not exist is refused at once", async () => {
+    const stage = new Stage({ emulate: "sqs" });
+    const sent = watch(stage.queue.send("jobs", mail()));
+    await stage.clock.settle();
+    expect(sent.error).toMatchObject({ code: "not_found", queue: "jobs" });
+  });
+});
+
+describe("a batch", () => {
+  test("has one outcome a message, in their order; what is wrong with one concerns that one alone", async () => {
+    const stage = new Stage();
+    const outcomes = await stage.queue.sendBatch("jobs", [
+      mail({ id: "1" }),
+      mail({ id: "2", maxAttempts: 0 }),
+      undefined as unknown as NewMessage,
+      mail({ id: "4" }),
+    ]);
+    expect(outcomes).toMatchObject([
+      { ok: true, id: "1" },
+      { ok: false, id: "2", error: { code: "invalid_message" } },
+      { ok: false, id: undefined, error: { code: "invalid_message" } },
+      { ok: true, id: "4" },
+    ]);
+    expect(await stage.peek("jobs")).toHaveLength(2);
+  });
+
+  test("keeps its order, also where one message takes its time to be validated", async () => {
+    const stage = new Stage({ emulate: "sqs", queues: ["jobs.fifo"] });
+    const door = new Door();
+    const key = { orderingKey: "k" };
+    const sent = watch(
+      stage.queue.sendBatch("jobs.fifo", [
+        mail({ id: "1", ...key, schema: slowly(door) }),
+        mail({ id: "2", ...key }),
+      ]),
+    );
+    await stage.clock.settle();
+    door.open();
+    await stage.clock.settle();
+    expect(sent.state).toBe("resolved");
+    const ids = stage.requests.flatMap((point) => (point.operation === "send" ? point.messages : []));
+    expect(ids.map(({ body }) => (JSON.parse(String(body)) as Message).id)).toEqual(["1", "2"]);
+  });
+
+  test("one that the provider refuses fails alone, and so says the channel", async () => {
+    const stage = new Stage();
+    stage.fault = ({ operation }) =>
+      operation === "send"
+        ? { kind: "fail_entries", indexes: [1], error: new DriverError("permanent", "no") }
+        : undefined;
+    const events: SendEvent[] = [];
+    const onSend = (event: unknown): void => void events.push(event as SendEvent);
+    channels.send.subscribe(onSend);
+    const outcomes = await stage.queue.sendBatch("jobs", [mail({ id: "1" }), mail({ id: "2" })]);
+    channels.send.unsubscribe(onSend);
+    expect(outcomes).toMatchObject([{ ok: true }, { ok: false, error: { code: "provider" } }]);
+    expect(events.map(({ id, outcome }) => [id, outcome])).toEqual([
+      ["1", "sent"],
+      ["2", "failed"],
+    ]);
+  });
+});
+
+describe("a delay on an ordered queue", () => {
+  test("without a key goes by the parking queue, which holds no delay of its own", async () => {
+    const stage = new Stage({ emulate: "sqs", queues: ["jobs.fifo"] });
+    const sent = watch(stage.queue.sendDelayed("jobs.fifo", mail(), { minutes: 5 }));
+    await stage.clock.settle();
+    expect(sent.error).toBeUndefined();
+    expect(await stage.peek("jobs-delay.fifo")).toHaveLength(1);
+    const times: number[] = [];
+    void stage.queue.receive("jobs.fifo", () => Promise.resolve(void times.push(stage.clock.now())));
+    const due = stage.clock.now() + 300_000;
+    await stage.clock.advance(310_000);
+    expect(times).toHaveLength(1);
+    expect(times[0]).toBeGreaterThanOrEqual(due);
+    expect(times[0]).toBeLessThanOrEqual(due + 2 * SECOND);
+  });
+
+  test("with one is refused", async () => {
+    const stage = new Stage({ emulate: "sqs", queues: ["jobs.fifo"] });
+    const sent = stage.queue.sendDelayed("jobs.fifo", mail({ orderingKey: "k" }), { minutes: 5 });
+    await expect(sent).rejects.toMatchObject({ code: "not_supported" });
+  });
+});
+
+describe("close", () => {
+  test("sends what was given before, and refuses what comes after", async () => {
+    const stage = new Stage({ queues: ["jobs"] });
+    const door = new Door();
+    const other = stage.driver.describe.bind(stage.driver);
+    stage.driver.describe = (queue) => door.opened.then(() => other(queue));
+    const outcomes: boolean[] = [];
+    const close = stage.driver.close.bind(stage.driver);
+    stage.driver.close = () => {
+      outcomes.push(sent.state === "resolved");
+      return close();
+    };
+    const sent = watch(stage.queue.send("jobs", mail()));
+    const closed = watch(stage.queue.close());
+    await expect(stage.queue.send("jobs", mail())).rejects.toMatchObject({ code: "closed" });
+    await stage.clock.settle();
+    expect(closed.state).toBe("pending");
+    door.open();
+    await stage.clock.settle();
+    expect([sent.state, closed.state, outcomes]).toEqual(["resolved", "resolved", [true]]);
+  });
+
+  test("drains receivers, and is the same the second time", async () => {
+    const stage = new Stage();
+    await stage.queue.send("jobs", mail());
+    const door = new Door();
+    const received = watch(stage.queue.receive("jobs", () => door.opened));
+    await stage.clock.settle();
+    const closed = watch(stage.queue.close());
+    await stage.clock.settle();
+    expect([received.state, closed.state]).toEqual(["pending", "pending"]);
+    door.open();
+    await stage.clock.settle();
+    expect([received.state, closed.state]).toEqual(["resolved", "resolved"]);
+    await stage.queue.close();
+    expect(stage.clock.pending).toBe(0);
+  });
+});
+
+test("a signal that has aborted: nothing is done", async () => {
+  const stage = new Stage();
+  const signal = AbortSignal.abort(new Error("enough"));
+  await expect(stage.queue.send("jobs", mail(), { signal })).rejects.toThrow("enough");
+  await expect(stage.queue.sendBatch("jobs", [mail()], { signal })).rejects.toThrow("enough");
+  await expect(stage.queue.receive("jobs", () => Promise.resolve(), { signal })).rejects.toThrow("enough");
+  expect(stage.requests).toEqual([]);
+  expect(never.aborted).toBe(false);
+});

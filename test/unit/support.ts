@@ -1,0 +1,211 @@
+import { memory, type Fault, type FaultPoint, type Personality } from "../../adapters/memory/index.ts";
+import { Connection } from "../../src/connection.ts";
+import { createQueue } from "../../src/create-queue.ts";
+import type { JobEvent, ReceiveEvent } from "../../src/diagnostics.ts";
+import type { Delivery, Driver, Outgoing, Source } from "../../src/driver/contract.ts";
+import type { Limits, QueueTraits } from "../../src/driver/limits.ts";
+import type { Queue } from "../../src/queue.ts";
+import { FakeClock } from "../../src/testing/fake-clock.ts";
+
+export const SECOND = 1_000;
+export const MINUTE = 60_000;
+export const HOUR = 3_600_000;
+
+/** A signal that never aborts. */
+export const never: AbortSignal = new AbortController().signal;
+
+/** Something that is settled from outside. */
+export class Door {
+  readonly opened: Promise<void>;
+  open: () => void = () => {};
+
+  constructor() {
+    this.opened = new Promise((resolve) => {
+      this.open = resolve;
+    });
+  }
+}
+
+/** Decides, request by request, what goes wrong. It may be changed in the middle of a test. */
+export type FaultRule = (point: FaultPoint) => Fault | undefined;
+
+export interface StageOptions {
+  readonly emulate?: Personality;
+  readonly queues?: readonly string[];
+  readonly random?: () => number;
+  readonly clock?: FakeClock;
+  readonly driver?: Driver;
+  readonly capacity?: number;
+}
+
+/** One queue on one memory driver on a clock of its own, with faults at will. */
+export class Stage {
+  readonly clock: FakeClock;
+  readonly driver: Driver;
+  readonly queue: Queue;
+  readonly requests: FaultPoint[] = [];
+  fault: FaultRule = () => undefined;
+
+  constructor({ emulate, queues, random = () => 0.5, clock, driver, capacity }: StageOptions = {}) {
+    this.clock = clock ?? new FakeClock();
+    const before = (point: FaultPoint): Fault | undefined => {
+      this.requests.push(point);
+      return this.fault(point);
+    };
+    this.driver = driver ?? memory({ clock: this.clock, emulate, queues, capacity, faults: { before } });
+    this.queue = createQueue(this.driver, { clock: this.clock, random });
+  }
+
+  /** What is in a queue, with attributes and bodies as they are; given back at once. */
+  async peek(queue: string): Promise<Delivery[]> {
+    const source = this.driver.open(queue, { prefetch: 1_000, leaseMs: 1 });
+    const stop = new AbortController();
+    const polled = source.next(this.driver.limits.maxReceive, stop.signal);
+    await this.clock.settle();
+    stop.abort();
+    const found = await polled;
+    await source.settle(found.map((one) => ({ kind: "release", delivery: one, delayMs: 0 })));
+    await source.close();
+    return found;
+  }
+
+  /** Sends something that no `send` of ours would make. */
+  async plant(queue: string, outgoing: Partial<Outgoing>): Promise<void> {
+    const [result] = await this.driver.send(
+      queue,
+      [{ body: "{}", attributes: {}, delayMs: 0, ...outgoing }],
+      never,
+    );
+    if (result?.ok !== true) throw new Error("it was not taken");
+  }
+}
+
+/** How a promise ended, or that it has not. */
+export class Outcome<T> {
+  value: T | undefined;
+  error: unknown;
+  state: "pending" | "resolved" | "rejected" = "pending";
+
+  constructor(promise: Promise<T>) {
+    promise.then(
+      (value) => {
+        this.state = "resolved";
+        this.value = value;
+      },
+      (error: unknown) => {
+        this.state = "rejected";
+        this.error = error;
+      },
+    );
+  }
+}
+
+export function watch<T>(promise: Promise<T>): Outcome<T> {
+  return new Outcome(promise);
+}
+
+/** A connection on its own, for parts below the queue. */
+export function connect(driver: Driver, clock: FakeClock, random: () => number = () => 0.5): Connection {
+  return new Connection(driver, clock, random, {});
+}
+
+/** The events of a receiver or worker, and a short form of them. */
+export class Events {
+  readonly all: (JobEvent | ReceiveEvent)[] = [];
+  readonly add = (event: JobEvent | ReceiveEvent): void => {
+    this.all.push(event);
+  };
+
+  /** Names in their order, polls left out. */
+  get names(): string[] {
+    return this.all.map(({ event }) => event).filter((event) => event !== "polled");
+  }
+
+  of<E extends (JobEvent | ReceiveEvent)["event"]>(
+    name: E,
+  ): Extract<JobEvent | ReceiveEvent, { event: E }>[] {
+    return this.all.filter(
+      (event): event is Extract<JobEvent | ReceiveEvent, { event: E }> => event.event === name,
+    );
+  }
+}
+
+const NO_LIMIT: number = Number.POSITIVE_INFINITY;
+
+export const limits: Limits = {
+  maxBatch: 10,
+  maxBatchBytes: 1_000_000,
+  maxMessageBytes: 1_000_000,
+  maxAttributes: 10,
+  maxAttributeBytes: 100_000,
+  nativeDelayMs: 900_000,
+  maxReceive: 10,
+  maxPolls: 4,
+  longPollMs: 20_000,
+  maxSettleBatch: 10,
+  maxReleaseDelayMs: 900_000,
+  maxParkMs: 12 * HOUR,
+  maxLeaseMs: 12 * HOUR,
+  maxTotalLeaseMs: 12 * HOUR,
+  maxInFlight: NO_LIMIT,
+  retentionMs: NO_LIMIT,
+  cancel: false,
+  createsQueues: false,
+};
+
+export const traits: QueueTraits = {
+  ordering: "none",
+  orderingKeyRequired: false,
+  dedupWindowMs: 0,
+  deadLetter: "copy",
+  deadLetterQueue: "jobs-dlq",
+  parkingQueue: "jobs-delay",
+  nativeDelayMs: 900_000,
+  countsDeliveries: true,
+};
+
+export function delivery(fields: Partial<Delivery> = {}): Delivery {
+  return {
+    body: "{}",
+    attributes: {},
+    deliveryCount: 1,
+    leaseUntil: 30_000,
+    brokerId: "b1",
+    receipt: undefined,
+    ...fields,
+  };
+}
+
+const unused = (): never => {
+  throw new Error("not expected");
+};
+
+/** A driver that does what the test says, and fails it where it does something else. */
+export function driverOf(fields: Partial<Driver>): Driver {
+  return {
+    provider: "test",
+    limits,
+    describe: () => Promise.resolve(traits),
+    classify: () => "permanent",
+    send: unused,
+    open: unused,
+    stats: unused,
+    close: () => Promise.resolve(),
+    ...fields,
+  };
+}
+
+export function sourceOf(fields: Partial<Source>): Source {
+  return {
+    next: unused,
+    settle: unused,
+    stop: () => Promise.resolve([]),
+    close: () => Promise.resolve(),
+    ...fields,
+  };
+}
+
+/** So many times the same. */
+export function times<T>(count: number, make: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}

@@ -1,0 +1,183 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { TcpProxy } from "../../support/proxy/tcp-proxy.ts";
+
+let clock: FakeClock;
+let proxy: TcpProxy;
+let cleanUp: AsyncDisposableStack;
+
+/** Answers with what it gets. */
+beforeEach(async () => {
+  cleanUp = new AsyncDisposableStack();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    socket.pipe(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanUp.defer(() => void server.close());
+  clock = new FakeClock();
+  proxy = cleanUp.use(await TcpProxy.start({ port: (server.address() as AddressInfo).port }, { clock }));
+});
+
+afterEach(() => cleanUp.disposeAsync());
+
+async function client(): Promise<Socket> {
+  const socket = connect({ port: proxy.port, host: proxy.host, allowHalfOpen: true });
+  socket.on("error", () => {});
+  cleanUp.defer(() => void socket.destroy());
+  await once(socket, "connect");
+  return socket;
+}
+
+async function read(socket: Socket, bytes: number): Promise<string> {
+  let text = "";
+  while (text.length < bytes) {
+    const chunk = (socket.read() ?? "") as Buffer | string;
+    if (chunk.length === 0) await once(socket, "readable");
+    else text += chunk.toString();
+  }
+  return text;
+}
+
+/** Resolves with the code of the error that closed it; undefined where none did. */
+function closed(socket: Socket): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let code: string | undefined;
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      code = error.code;
+    });
+    socket.on("close", () => resolve(code));
+  });
+}
+
+async function ask(socket: Socket, text: string): Promise<string> {
+  socket.write(text);
+  return read(socket, text.length);
+}
+
+it("passes on what both sides say, and their ends", async () => {
+  const socket = await client();
+  expect(await ask(socket, "one")).toBe("one");
+  const large = "x".repeat(3_000_000);
+  expect(await ask(socket, large)).toBe(large);
+  const ended = once(socket, "end");
+  socket.end("bye");
+  expect(await read(socket, 3)).toBe("bye");
+  socket.resume();
+  await ended;
+});
+
+it("cuts every connection, or one; new ones succeed", async () => {
+  const [first, second, third] = [await client(), await client(), await client()];
+  await Promise.all([first, second, third].map((socket) => ask(socket, "hello")));
+  expect(proxy.connections).toBe(3);
+  const cut = closed(second);
+  expect(proxy.cutOne(1)).toBe(true);
+  expect(await cut).toBe("ECONNRESET");
+  expect(await ask(third, "still")).toBe("still");
+  const rest = [first, third].map(closed);
+  expect(proxy.cutAll()).toBe(2);
+  expect(await Promise.all(rest)).toEqual(["ECONNRESET", "ECONNRESET"]);
+  expect(proxy.cutOne()).toBe(false);
+  expect(await ask(await client(), "again")).toBe("again");
+  expect(proxy.accepted).toBe(4);
+});
+
+it("swallows what is sent while it stalls, and delivers it afterwards", async () => {
+  const socket = await client();
+  await ask(socket, "hello");
+  const release = proxy.stall();
+  const chunks: string[] = [];
+  socket.on("data", (chunk) => chunks.push(chunk.toString()));
+  socket.write("late");
+  const other = await client();
+  other.write("also late");
+  const barrier = await barrierOf();
+  expect(chunks).toEqual([]);
+  release();
+  await once(socket, "data");
+  expect(chunks.join("")).toBe("late");
+  expect(await read(other, 9)).toBe("also late");
+  barrier.destroy();
+});
+
+/** Time enough for the kernel and this process to carry bytes through a chain of sockets that nothing holds up. */
+async function barrierOf(): Promise<Socket> {
+  const server = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanUp.defer(() => void server.close());
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  for (let round = 0; round < 5; round += 1) await ask(socket, "round");
+  return socket;
+}
+
+it("stalls for as long as it is told", async () => {
+  const socket = await client();
+  await ask(socket, "hello");
+  proxy.stall(5_000);
+  socket.write("late");
+  await barrierOf();
+  await clock.advance(4_999);
+  await barrierOf();
+  expect(socket.readableLength).toBe(0);
+  await clock.advance(1);
+  expect(await read(socket, 4)).toBe("late");
+});
+
+it("can be cut while it stalls", async () => {
+  const socket = await client();
+  await ask(socket, "hello");
+  proxy.stall();
+  socket.write("never");
+  const cut = closed(socket);
+  proxy.cutAll();
+  expect(await cut).toBe("ECONNRESET");
+});
+
+it("lets only so many bytes a second through", async () => {
+  const socket = await client();
+  await ask(socket, "hello");
+  proxy.throttle(1_000);
+  const startedAt = clock.now();
+  let got = 0;
+  socket.on("data", (chunk) => {
+    got += chunk.length;
+  });
+  socket.write("x".repeat(1_000));
+  while (got < 1_000) {
+    await barrierOf();
+    if (got >= 1_000) break;
+    await clock.advanceToNext();
+    expect(got).toBeLessThanOrEqual(clock.now() - startedAt + 100);
+  }
+  expect(clock.now() - startedAt).toBeGreaterThanOrEqual(900);
+  expect(clock.now() - startedAt).toBeLessThanOrEqual(1_300);
+});
+
+it("refuses connections and keeps those that are open", async () => {
+  const open = await client();
+  await ask(open, "hello");
+  const { port } = proxy;
+  proxy.refuse();
+  const refused = connect(port, proxy.host);
+  const [error] = (await once(refused, "error")) as [NodeJS.ErrnoException];
+  expect(error.code).toBe("ECONNREFUSED");
+  expect(await ask(open, "still")).toBe("still");
+  await proxy.accept();
+  expect(proxy.port).toBe(port);
+  expect(await ask(await client(), "again")).toBe("again");
+});
+
+it("resets a client whose server cannot be reached", async () => {
+  const idle = createServer().listen(0, "127.0.0.1");
+  await once(idle, "listening");
+  const { port } = idle.address() as AddressInfo;
+  idle.close();
+  await once(idle, "close");
+  await using nowhere = await TcpProxy.start({ port });
+  const socket = connect(nowhere.port, nowhere.host);
+  expect(await closed(socket)).toBe("ECONNRESET");
+});

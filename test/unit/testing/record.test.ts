@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { recordJobs } from "../../../src/testing/record.ts";
+import { PermanentError } from "../../../src/errors.ts";
+import { Bench } from "../worker/bench.ts";
+
+describe("a record", () => {
+  test("holds what this queue sent and what became of it, and nothing of another", async () => {
+    const bench = new Bench();
+    const other = new Bench();
+    using jobs = recordJobs(bench.queue);
+    bench.worker.register("mail", () => {});
+    bench.worker.register("bad", () => {
+      throw new PermanentError("gone");
+    });
+    await other.send("mail", { to: "elsewhere" });
+    await bench.send("mail", { to: "a", cc: [{ name: "b" }] });
+    await bench.send("bad");
+    await bench.start();
+    expect(jobs.sent.map(({ message }) => message.type)).toEqual(["mail", "bad"]);
+    expect(jobs.assertSent("mail", { cc: [{ name: "b" }] }).delayMs).toBe(0);
+    jobs.assertCompleted("mail");
+    jobs.assertCompleted("mail", 1);
+    expect(jobs.assertDeadLettered("bad", "permanent_error").attempt).toBe(1);
+    expect(jobs.failed).toMatchObject([{ type: "bad", queue: "jobs" }]);
+  });
+
+  test("says what it saw instead", async () => {
+    const bench = new Bench();
+    using jobs = recordJobs(bench.queue);
+    expect(() => jobs.assertSent("mail")).toThrow("Sent were: none");
+    await bench.send("mail", { to: "a" });
+    expect(() => jobs.assertSent("mail", { to: "b" })).toThrow('Sent were: {"to":"a"}');
+    expect(() => jobs.assertSent("other")).toThrow("Sent were: mail");
+    expect(() => jobs.assertCompleted("mail")).toThrow("none were");
+    expect(() => jobs.assertCompleted("mail", 2)).toThrow("0 jobs mail were completed; expected 2");
+    expect(() => jobs.assertDeadLettered("mail")).toThrow("Dead-lettered were: none");
+  });
+
+  test("that is closed records no more, and a send that failed is none", async () => {
+    const bench = new Bench();
+    const jobs = recordJobs(bench.queue);
+    await expect(bench.queue.send("jobs", { type: "", payload: 1 })).rejects.toThrow("needs a type");
+    jobs.close();
+    await bench.send("mail");
+    expect(jobs.sent).toEqual([]);
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { runUntilIdle } from "../../../src/testing/run-until-idle.ts";
+import { HOUR, SECOND } from "../support.ts";
+import { Bench } from "../worker/bench.ts";
+
+describe("a worker runs until nothing is left", () => {
+  test("through backoffs and delays of days, at once", async () => {
+    const bench = new Bench();
+    const runs: [string, number][] = [];
+    const start = bench.clock.now();
+    bench.worker.register("mail", ({ type }, { attempt }) => {
+      runs.push([type, attempt]);
+      if (attempt < 3) throw new Error("no");
+    });
+    bench.worker.register("tips", ({ type }, { attempt }) => void runs.push([type, attempt]));
+    await bench.queue.sendDelayed("jobs", { type: "tips", payload: {} }, { days: 3 });
+    await bench.send("mail");
+    await runUntilIdle(bench.worker, "jobs", { clock: bench.clock });
+    expect(runs).toEqual([
+      ["mail", 1],
+      ["mail", 2],
+      ["mail", 3],
+      ["tips", 1],
+    ]);
+    expect(bench.clock.now()).toBeGreaterThanOrEqual(start + 72 * HOUR);
+    expect(bench.worker.health().state).toBe("stopped");
+    expect(bench.clock.pending).toBe(0);
+  });
+
+  test("what handlers send on the way runs too, in every queue that was named", async () => {
+    const bench = new Bench();
+    const seen: unknown[] = [];
+    bench.worker.register("count", async ({ payload }, { queue }) => {
+      const left = Number(payload);
+      seen.push([queue, left]);
+      await new Promise<void>((resolve) => bench.clock.timer(SECOND, resolve));
+      if (left > 0) await bench.queue.send(queue === "a" ? "b" : "a", { type: "count", payload: left - 1 });
+    });
+    await bench.send("count", 3, "a");
+    await runUntilIdle(bench.worker, ["a", "b"], { clock: bench.clock });
+    expect(seen).toEqual([
+      ["a", 3],
+      ["b", 2],
+      ["a", 1],
+      ["b", 0],
+    ]);
+  });
+
+  test("the same worker may do it again", async () => {
+    const bench = new Bench();
+    let runs = 0;
+    bench.worker.register("mail", () => void (runs += 1));
+    for (let round = 1; round <= 2; round += 1) {
+      await bench.send("mail");
+      await runUntilIdle(bench.worker, "jobs", { clock: bench.clock });
+      expect(runs).toBe(round);
+    }
+  });
+});
+
+describe("it gives up", () => {
+  test("where messages are left when the time is over, and stops the worker all the same", async () => {
+    const bench = new Bench();
+    bench.worker.register("mail", () => {});
+    await bench.queue.sendDelayed("jobs", { type: "mail", payload: {} }, 2 * HOUR);
+    const run = runUntilIdle(bench.worker, "jobs", { clock: bench.clock, maxMs: HOUR });
+    await expect(run).rejects.toMatchObject({
+      code: "timeout",
+      message: expect.stringContaining("jobs: 1") as string,
+    });
+    expect(bench.worker.health().state).toBe("stopped");
+  });
+
+  test("with what start throws", async () => {
+    const bench = new Bench();
+    await expect(runUntilIdle(bench.worker, "jobs", { clock: bench.clock })).rejects.toMatchObject({
+      code: "no_handlers",
+    });
+  });
+
+  test("where the queue does not say what it holds, rather than call it idle", async () => {
+    const bench = new Bench({}, { emulate: "pubsub", queues: ["jobs"] });
+    bench.worker.register("mail", () => {});
+    await bench.send("mail");
+    await expect(runUntilIdle(bench.worker, "jobs", { clock: bench.clock })).rejects.toMatchObject({
+      code: "not_supported",
+    });
+    expect(bench.worker.health().state).toBe("stopped");
+  });
+});

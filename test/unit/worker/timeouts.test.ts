@@ -1,0 +1,177 @@
+import { describe, expect, test } from "vitest";
+import { channels, type JobEvent, type Origin } from "../../../src/diagnostics.ts";
+import { PermanentError } from "../../../src/errors.ts";
+import type { JobContext } from "../../../src/worker/types.ts";
+import { Door, MINUTE, SECOND } from "../support.ts";
+import { Bench } from "./bench.ts";
+
+const LIMITS = { timeoutMs: 60_000, graceMs: 5_000, hardLimitMs: 30_000 };
+
+/** A worker whose one handler goes on until the door opens, whatever its signal says. */
+function stuck(door: Door, contexts: JobContext[] = []): Bench {
+  const bench = new Bench({ concurrency: 1, ...LIMITS });
+  bench.worker.register("mail", async (_, context) => {
+    contexts.push(context);
+    if (contexts.length === 1) await door.opened;
+  });
+  return bench;
+}
+
+describe("at its timeout a job", () => {
+  test("has its signal aborted, with the reason; what it then throws is the timeout", async () => {
+    const bench = new Bench(LIMITS);
+    bench.worker.register(
+      "mail",
+      (_, { signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(new Error("I was told to stop")));
+        }),
+    );
+    await bench.send("mail");
+    await bench.start();
+    await bench.clock.advance(59_999);
+    expect(bench.events.names).toEqual(["started"]);
+    await bench.clock.advance(1);
+    expect(bench.events.names).toEqual(["started", "failed", "retrying"]);
+    expect(bench.events.of("failed")[0]?.error).toMatchObject({ code: "timeout" });
+  });
+
+  test("may still say outright what is to become of it, or finish", async () => {
+    const bench = new Bench(LIMITS);
+    const until = (signal: AbortSignal): Promise<void> =>
+      new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+    bench.worker.register("gone", async (_, { signal }) => {
+      await until(signal);
+      throw new PermanentError("gone");
+    });
+    bench.worker.register("done", (_, { signal }) => until(signal));
+    await bench.send("gone");
+    await bench.send("done");
+    await bench.start();
+    await bench.clock.advance(MINUTE);
+    expect(bench.events.of("dead_lettered")).toMatchObject([
+      { job: { type: "gone" }, reason: "permanent_error" },
+    ]);
+    expect(bench.events.of("completed")).toMatchObject([{ job: { type: "done" } }]);
+  });
+
+  test("of its type's own, where it has one", async () => {
+    const bench = new Bench(LIMITS);
+    const aborted: number[] = [];
+    const start = bench.clock.now();
+    bench.worker.register(
+      "mail",
+      (_, { signal }) =>
+        new Promise<void>((resolve) => {
+          signal.addEventListener("abort", () => {
+            aborted.push(bench.clock.now() - start);
+            resolve();
+          });
+        }),
+      { timeoutMs: 1_000 },
+    );
+    await bench.send("mail");
+    await bench.start();
+    await bench.clock.advance(2 * SECOND);
+    expect(aborted).toEqual([1_000]);
+  });
+});
+
+describe("a job that goes on", () => {
+  test("is stalled after the grace; nothing is settled, and its lease is kept", async () => {
+    const door = new Door();
+    const bench = stuck(door);
+    await bench.send("mail");
+    await bench.start();
+    await bench.clock.advance(64_999);
+    expect(bench.events.names).toEqual(["started"]);
+    await bench.clock.advance(1);
+    expect(bench.events.of("stalled")).toMatchObject([{ runningMs: 65_000 }]);
+    expect(bench.worker.health()).toMatchObject({
+      live: false,
+      stalled: [{ type: "mail", runningMs: 65_000 }],
+    });
+    await bench.clock.advance(20 * SECOND);
+    expect(await bench.counts()).toEqual([0, 1, 0, 0]);
+    door.open();
+    await bench.clock.settle();
+    expect(bench.events.names).toEqual(["started", "stalled", "completed"]);
+    expect(bench.worker.health()).toMatchObject({ live: true, stalled: [] });
+  });
+
+  test("is given up at the hard limit, with backoff; its slot stays taken until it returns", async () => {
+    const door = new Door();
+    const contexts: JobContext[] = [];
+    const bench = stuck(door, contexts);
+    await bench.send("mail");
+    await bench.start();
+    await bench.clock.advance(90 * SECOND);
+    expect(bench.events.names).toEqual(["started", "stalled", "failed", "retrying"]);
+    await bench.clock.advance(2 * MINUTE);
+    expect(contexts).toHaveLength(1);
+    expect(await bench.counts()).toEqual([1, 0, 0, 0]);
+    expect(bench.worker.health()).toMatchObject({ live: false, running: 1 });
+    await expect(contexts[0]?.extend()).rejects.toMatchObject({ code: "lease_lost" });
+    door.open();
+    await bench.clock.settle();
+    expect(bench.events.names.slice(4)).toEqual(["late", "started", "completed"]);
+    expect(contexts.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(await bench.counts()).toEqual([0, 0, 0, 0]);
+  });
+
+  test("and has lost its lease before is late once", async () => {
+    const door = new Door();
+    const bench = stuck(door);
+    await bench.send("mail");
+    await bench.start();
+    const never = new Door();
+    bench.fault = ({ operation }) =>
+      operation === "settle" ? { kind: "stall", until: never.opened } : undefined;
+    await bench.clock.advance(60 * SECOND);
+    expect(bench.events.of("lease_lost")).toHaveLength(1);
+    bench.fault = () => undefined;
+    await bench.clock.advance(60 * SECOND);
+    door.open();
+    await bench.clock.settle();
+    expect(bench.events.of("late")).toHaveLength(1);
+  });
+
+  test("is named when a drain cannot end it", async () => {
+    const door = new Door();
+    const bench = stuck(door);
+    const id = await bench.send("mail");
+    const working = await bench.start();
+    const stopped = bench.worker.stop();
+    await bench.clock.advance(30 * SECOND);
+    await stopped;
+    expect(working.error).toMatchObject({
+      code: "drain_incomplete",
+      message: expect.stringContaining(`mail ${id}`) as string,
+    });
+    expect(await bench.counts()).toEqual([1, 0, 0, 0]);
+    expect(bench.worker.health().state).toBe("stopped");
+  });
+});
+
+test("progress and stalls reach the diagnostics channel too, as this queue's", async () => {
+  const door = new Door();
+  const bench = new Bench(LIMITS);
+  bench.worker.register("mail", async (_, context) => {
+    context.progress(50, "half");
+    await door.opened;
+  });
+  const seen: (JobEvent & Origin)[] = [];
+  const onJob = (event: unknown): void => void seen.push(event as JobEvent & Origin);
+  channels.job.subscribe(onJob);
+  await bench.send("mail");
+  await bench.start();
+  await bench.clock.advance(70 * SECOND);
+  channels.job.unsubscribe(onJob);
+  expect(seen.map(({ event }) => event)).toEqual(["started", "progress", "stalled"]);
+  expect(
+    seen.every(
+      ({ source, queue, provider }) => source === bench.queue && queue === "jobs" && provider === "memory",
+    ),
+  ).toBe(true);
+  expect(bench.events.of("progress")).toMatchObject([{ percent: 50, note: "half" }]);
+});

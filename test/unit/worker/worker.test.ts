@@ -1,0 +1,223 @@
+import { describe, expect, test } from "vitest";
+import type { JobDefinition } from "../../../src/worker/job.ts";
+import { defineJob } from "../../../src/worker/job.ts";
+import { PermanentError } from "../../../src/errors.ts";
+import { Door, HOUR, MINUTE, SECOND, times } from "../support.ts";
+import { Bench } from "./bench.ts";
+
+const refused = (code: string): Error => expect.objectContaining({ code }) as Error;
+
+describe("a worker that is set up wrongly says so", () => {
+  test("two handlers of one type, or none that can be called", () => {
+    const { worker } = new Bench();
+    worker.register("mail", () => {});
+    expect(() => worker.register("mail", () => {})).toThrow(refused("duplicate_handler"));
+    expect(() => worker.register("", () => {})).toThrow(refused("invalid_options"));
+    expect(() => worker.register("x", undefined as never)).toThrow(refused("invalid_options"));
+    expect(() => worker.register("x", () => {}, { concurrency: 0 })).toThrow(refused("invalid_options"));
+    expect(worker.registered.map(({ type }) => type)).toEqual(["mail"]);
+  });
+
+  test("no handlers, no queue, one queue twice", async () => {
+    const { worker } = new Bench();
+    await expect(worker.start("jobs")).rejects.toMatchObject({ code: "no_handlers" });
+    worker.register("mail", () => {});
+    await expect(worker.start([])).rejects.toMatchObject({ code: "invalid_options" });
+    await expect(worker.start(["a", "a"])).rejects.toMatchObject({ code: "invalid_options" });
+    expect(worker.health().state).toBe("idle");
+  });
+
+  test("a second start while it runs; after it has stopped, it may start again", async () => {
+    const bench = new Bench();
+    const seen: unknown[] = [];
+    bench.worker.register("mail", ({ payload }) => void seen.push(payload));
+    await bench.start();
+    await expect(bench.worker.start("other")).rejects.toMatchObject({ code: "already_running" });
+    await bench.worker.stop();
+    await bench.start();
+    await bench.send("mail", 7);
+    expect(seen).toEqual([7]);
+  });
+
+  test("a queue that does not exist ends start, and the others are drained", async () => {
+    const bench = new Bench({}, { emulate: "sqs", queues: ["jobs"] });
+    bench.worker.register("mail", () => {});
+    const working = await bench.start(["jobs", "missing"]);
+    await bench.clock.advance(SECOND);
+    expect(working.error).toMatchObject({ code: "not_found", queue: "missing" });
+    expect(bench.worker.health()).toMatchObject({ state: "stopped", live: false });
+  });
+
+  test("a signal that has aborted: nothing starts", async () => {
+    const bench = new Bench();
+    bench.worker.register("mail", () => {});
+    await expect(bench.worker.start("jobs", { signal: AbortSignal.abort(new Error("no")) })).rejects.toThrow(
+      "no",
+    );
+    expect(bench.requests).toEqual([]);
+  });
+});
+
+describe("a job definition", () => {
+  const order: JobDefinition<{ n: number }, { n: bigint }> = defineJob({
+    type: "order",
+    maxAttempts: 2,
+    schema: {
+      "~standard": {
+        version: 1 as const,
+        vendor: "test",
+        types: undefined as unknown as { input: { n: number }; output: { n: bigint } },
+        validate: (value: unknown) =>
+          typeof (value as { n?: unknown } | null)?.n === "number"
+            ? { value: { n: BigInt((value as { n: number }).n) } }
+            : { issues: [{ message: "no number", path: ["n"] }] },
+      },
+    },
+  });
+
+  test("validates what is sent, and gives the handler what its schema makes of it", async () => {
+    const bench = new Bench();
+    const seen: unknown[] = [];
+    bench.worker.register(order, ({ payload, maxAttempts }) => void seen.push(payload.n, maxAttempts));
+    const bad = bench.queue.send("jobs", order.message({ n: "x" } as never));
+    await expect(bad).rejects.toMatchObject({
+      code: "invalid_payload",
+      message: expect.stringContaining("n: no number") as string,
+    });
+    await bench.queue.send("jobs", order.message({ n: 1 }, { maxAttempts: undefined }));
+    await bench.start();
+    expect(seen).toEqual([1n, 2]);
+  });
+
+  test("a payload that does not fit on receipt is dead-lettered, without a run", async () => {
+    const bench = new Bench();
+    let runs = 0;
+    bench.worker.register(order, () => void (runs += 1));
+    await bench.send("order", { n: "x" });
+    await bench.start();
+    expect(runs).toBe(0);
+    expect(bench.events.of("dead_lettered")).toMatchObject([{ reason: "invalid_payload" }]);
+  });
+});
+
+describe("a type that nobody knows", () => {
+  test("waits for a worker that does, its attempt unchanged", async () => {
+    const bench = new Bench();
+    bench.worker.register("mail", () => {});
+    await bench.send("new");
+    await bench.start();
+    await bench.clock.advance(10 * MINUTE);
+    expect(bench.events.of("released").every(({ why }) => why === "unknown_type")).toBe(true);
+    await bench.worker.stop();
+    const attempts: number[] = [];
+    const next = bench.make();
+    next.register("new", (_, { attempt }) => void attempts.push(attempt));
+    void next.start("jobs");
+    await bench.clock.advance(10 * MINUTE);
+    expect(attempts).toEqual([1]);
+  });
+
+  test("is dead-lettered after an hour, and was not looked at too often", async () => {
+    const bench = new Bench();
+    bench.worker.register("mail", () => {});
+    await bench.send("new");
+    await bench.start();
+    await bench.clock.advance(HOUR - SECOND);
+    expect(bench.events.of("dead_lettered")).toEqual([]);
+    await bench.clock.advance(2 * SECOND);
+    expect(bench.events.of("dead_lettered")).toMatchObject([{ reason: "unknown_type" }]);
+    expect(bench.events.of("released").length).toBeLessThan(30);
+  });
+});
+
+describe("a slow type at its limit", () => {
+  test("does not starve the others, and all of it runs, one at a time", async () => {
+    const bench = new Bench({ concurrency: 3 });
+    let slow = 0;
+    let most = 0;
+    let quick = 0;
+    bench.worker.register(
+      "slow",
+      async () => {
+        slow += 1;
+        most = Math.max(most, slow);
+        await new Promise<void>((resolve) => bench.clock.timer(10_000, resolve));
+        slow -= 1;
+      },
+      { concurrency: 1 },
+    );
+    bench.worker.register("quick", () => void (quick += 1));
+    for (const _ of times(12, () => 0)) await bench.send("slow");
+    for (const _ of times(20, () => 0)) await bench.send("quick");
+    await bench.start();
+    await bench.clock.advance(SECOND);
+    expect(quick).toBe(20);
+    await bench.clock.advance(10 * MINUTE);
+    expect(most).toBe(1);
+    expect(bench.events.of("completed")).toHaveLength(32);
+    expect(bench.events.of("completed").every(({ job }) => job.attempt === 1)).toBe(true);
+    expect(await bench.counts()).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe("middleware", () => {
+  test("wraps handlers, the first one outermost, and sees what they throw", async () => {
+    const bench = new Bench();
+    const trail: string[] = [];
+    for (const name of ["outer", "inner"]) {
+      bench.worker.use(async ({ message }, next) => {
+        trail.push(`${name} ${message.type}`);
+        await next().catch((error: Error) => {
+          trail.push(`${name} saw ${error.message}`);
+          throw error;
+        });
+      });
+    }
+    bench.worker.register("mail", () => {
+      trail.push("handler");
+      throw new PermanentError("gone");
+    });
+    await bench.send("mail");
+    await bench.start();
+    expect(trail).toEqual(["outer mail", "inner mail", "handler", "inner saw gone", "outer saw gone"]);
+    expect(bench.events.of("dead_lettered")).toMatchObject([{ reason: "permanent_error" }]);
+  });
+
+  test("that throws fails the job", async () => {
+    const bench = new Bench();
+    bench.worker.use(() => Promise.reject(new Error("no")));
+    bench.worker.register("mail", () => {});
+    await bench.send("mail");
+    await bench.start();
+    expect(bench.events.names).toEqual(["started", "failed", "retrying"]);
+  });
+});
+
+test("several queues share handlers and not slots; stop drains them all", async () => {
+  const bench = new Bench({ concurrency: 1 });
+  const door = new Door();
+  const seen: string[] = [];
+  bench.worker.register("mail", async (_, { queue }) => {
+    seen.push(queue);
+    await door.opened;
+  });
+  const working = await bench.start(["a", "b"]);
+  for (const queue of ["a", "b", "a"]) await bench.send("mail", {}, queue);
+  expect(seen).toEqual(["a", "b"]);
+  expect(bench.worker.health()).toMatchObject({
+    running: 2,
+    queues: [
+      { queue: "a", running: 1 },
+      { queue: "b", running: 1 },
+    ],
+  });
+  const stopped = bench.worker.stop();
+  await bench.clock.settle();
+  expect(bench.worker.health()).toMatchObject({ state: "draining", ready: false });
+  door.open();
+  await bench.clock.settle();
+  await stopped;
+  expect(working.state).toBe("resolved");
+  expect(seen).toEqual(["a", "b"]);
+  expect(await bench.counts("a")).toEqual([1, 0, 0, 0]);
+});
