@@ -117,9 +117,12 @@ export class DeadLetterQueue implements DeadLetters {
 
   #read(delivery: Delivery): DeadLetter {
     const attributes = originalAttributes(delivery.attributes);
-    const decoded = decode({ ...delivery, attributes }, this.#connection.clock.now());
+    const noted = decodeInfo(delivery.attributes);
+    // Among dead letters a message has a key of its own; what is read is the one that it came with.
+    const orderingKey = noted === undefined ? delivery.orderingKey : noted.orderingKey;
+    const decoded = decode({ ...delivery, attributes, orderingKey }, this.#connection.clock.now());
     const message = decoded.ok ? decoded.message : undefined;
-    const info = decodeInfo(delivery.attributes) ?? this.#brokersInfo(delivery, message);
+    const info = noted ?? this.#brokersInfo(delivery, message);
     return { id: message?.id ?? delivery.brokerId, info, message, body: delivery.body };
   }
 

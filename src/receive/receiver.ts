@@ -65,7 +65,7 @@ export class Receiver implements RunHost {
     const report = this.#reporter.report.bind(this.#reporter);
     this.#slots = new Slots(concurrency, options.options.concurrencyOf);
     this.#maxConcluding = Math.max(concurrency, 2 * limits.maxSettleBatch);
-    this.#source = connection.open(queue, { prefetch: concurrency * 2 + this.#maxConcluding, leaseMs });
+    this.#source = connection.open(queue, { prefetch: concurrency * 3 + this.#maxConcluding, leaseMs });
     this.#leases = new LeaseKeeper(this.#source, { clock, limits, leaseMs, extendEveryMs });
     this.#verdicts = new Verdicts({
       connection,
@@ -76,6 +76,7 @@ export class Receiver implements RunHost {
       traits,
       report,
       draining: this.#draining.signal,
+      onHold: () => this.#intake.pull(),
     });
     this.#conclusions = new Conclusions({
       connection,
@@ -139,8 +140,12 @@ export class Receiver implements RunHost {
   }
 
   #free(): number {
-    if (this.#options.options.gate?.closed === true) return 0;
-    return Math.min(this.#slots.free, this.#maxConcluding - this.#conclusions.pending);
+    const { options, settings, traits } = this.#options;
+    if (options.gate?.closed === true) return 0;
+    if (traits.ordering === "by_key" && this.#slots.waitingIsFull) return 0;
+    // A key that is held through its backoff must not keep others from being served; as many may be as there are slots.
+    const held = Math.min(this.#verdicts.held, settings.concurrency);
+    return Math.min(this.#slots.free, this.#maxConcluding + held - this.#conclusions.pending);
   }
 
   #deliver(deliveries: readonly Delivery[]): void {
@@ -188,7 +193,8 @@ export class Receiver implements RunHost {
       this.#conclusions.track(this.#verdicts.defer(run, run.meta.notBefore - now), run);
     } else if (this.#slots.take(run.message.type)) {
       void this.#execute(run);
-    } else if (!this.#slots.waitingIsFull) {
+    } else if (!this.#slots.waitingIsFull || inOrder(run.delivery, run.id, traits)) {
+      // What keeps its place cannot step aside for a while; where too much of it waits, nothing is fetched.
       this.#slots.wait(run);
     } else {
       this.#conclusions.track(this.#verdicts.defer(run, OVERFLOW_MS * (0.5 + connection.random())), run);
@@ -245,7 +251,7 @@ export class Receiver implements RunHost {
   }
 
   #concluded(): void {
-    if (this.#conclusions.pending === this.#maxConcluding - 1) this.#intake.pull();
+    if (this.#conclusions.pending >= this.#maxConcluding - 1) this.#intake.pull();
     this.#progress();
   }
 

@@ -25,6 +25,8 @@ export interface VerdictsOptions {
   readonly report: (event: JobEvent | ReceiveEvent) => void;
   /** Aborts when the receiver drains; what waits for its backoff here is then given back. */
   readonly draining: AbortSignal;
+  /** Called when a message begins to be held: there may be room for others. */
+  readonly onHold: () => void;
 }
 
 /** A message whose clone or copy could not be made is looked at again after this long. */
@@ -36,9 +38,15 @@ const COPY_FAILED_MS = 30_000;
  */
 export class Verdicts {
   readonly #options: VerdictsOptions;
+  #held = 0;
 
   constructor(options: VerdictsOptions) {
     this.#options = options;
+  }
+
+  /** Messages that are held, leased, until their backoff is over. */
+  get held(): number {
+    return this.#held;
   }
 
   /** Nothing is to become of it any more: its lease ends by itself, and the message comes again. */
@@ -60,7 +68,10 @@ export class Verdicts {
     if (delayMs <= maxReleaseDelayMs) return this.#release(run, delayMs);
     if (inOrder(run.delivery, run.id, traits)) {
       // Its key stays blocked only while it is held: what the provider cannot delay is waited for here.
+      this.#held += 1;
+      this.#options.onHold();
       await sleep(connection.clock, delayMs - maxReleaseDelayMs, draining);
+      this.#held -= 1;
       return this.#release(run, draining.aborted ? 0 : maxReleaseDelayMs);
     }
     // It ran: that it was early once, or of a type that nobody knew, is over.
