@@ -6,7 +6,7 @@ import type { Delivery, Outgoing } from "../driver/contract.ts";
 import { decode } from "../envelope.ts";
 import { QueueError } from "../errors.ts";
 import type { Message } from "../message.ts";
-import { ATTEMPT, DEAD_LETTER, FOLDED, NOT_BEFORE, REDRIVE, UNKNOWN_SINCE, withMeta } from "../meta.ts";
+import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, REDRIVE, UNKNOWN_SINCE, withMeta } from "../meta.ts";
 import { validatePayload } from "../schema.ts";
 import { prepare } from "../send/prepare.ts";
 import type { Sender } from "../send/sender.ts";
@@ -190,7 +190,6 @@ const forgotten = {
   [NOT_BEFORE]: undefined,
   [UNKNOWN_SINCE]: undefined,
   [DEAD_LETTER]: undefined,
-  [FOLDED]: undefined,
 };
 
 function matches({ id, info, message }: DeadLetter, { ids, type, reason, since }: DeadLetterFilter): boolean {

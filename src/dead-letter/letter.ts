@@ -1,7 +1,8 @@
 import type { Attributes } from "../driver/contract.ts";
 import type { Limits } from "../driver/limits.ts";
 import { describeError } from "../errors.ts";
-import { DEAD_LETTER, FOLDED, withMeta } from "../meta.ts";
+import { foldAttributes, unfoldAttributes } from "../fold.ts";
+import { DEAD_LETTER, withMeta } from "../meta.ts";
 import type { DeadLetterInfo } from "./dead-letters.ts";
 
 const MAX_BYTES = 1_000;
@@ -74,40 +75,16 @@ export function errorLine(error: unknown): string {
   return error === undefined ? "" : describeError(error).slice(0, MAX_BYTES).toWellFormed();
 }
 
-/** Attributes that are ours, or that consoles filter by; they stay as they are. */
-function isOurs(name: string): boolean {
-  return name.startsWith("qp_") || name === "type" || name === "traceparent" || name === "tracestate";
-}
-
-/**
- * The attributes of a dead letter: all that the message had, and `qp_dlq`. Where that is one too many, those of
- * other makers are folded into one.
- */
+/** The attributes of a dead letter: all that the message had, and `qp_dlq`. */
 export function deadLetterAttributes(
   attributes: Attributes,
   info: DeadLetterInfo,
   limits: Limits,
 ): Attributes {
-  const marked = withMeta(attributes, { [DEAD_LETTER]: encodeInfo(info) });
-  if (Object.keys(marked).length <= limits.maxAttributes) return marked;
-  const kept: Record<string, string> = {};
-  const foreign: Record<string, string> = {};
-  for (const [name, value] of Object.entries(marked)) (isOurs(name) ? kept : foreign)[name] = value;
-  return { ...kept, [FOLDED]: JSON.stringify(foreign) };
+  return foldAttributes(withMeta(attributes, { [DEAD_LETTER]: encodeInfo(info) }), limits);
 }
 
 /** Undoes {@link deadLetterAttributes}. */
 export function originalAttributes(attributes: Attributes): Attributes {
-  const original = withMeta(attributes, { [DEAD_LETTER]: undefined, [FOLDED]: undefined });
-  const folded = attributes[FOLDED];
-  if (folded === undefined) return original;
-  try {
-    const foreign = JSON.parse(folded) as Record<string, unknown>;
-    const strings = Object.entries(foreign).filter(
-      (entry): entry is [string, string] => typeof entry[1] === "string",
-    );
-    return { ...original, ...Object.fromEntries(strings) };
-  } catch {
-    return { ...original, [FOLDED]: folded };
-  }
+  return withMeta(unfoldAttributes(attributes), { [DEAD_LETTER]: undefined });
 }

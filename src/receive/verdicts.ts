@@ -62,18 +62,10 @@ export class Verdicts {
 
   /** Again after `askedMs`, as the next attempt: in place where the provider can, else by a clone. */
   async retry(run: Run, askedMs: number): Promise<void> {
-    const { connection, traits, draining } = this.#options;
+    const { connection, traits } = this.#options;
     const delayMs = Math.ceil(askedMs);
-    const { maxReleaseDelayMs } = connection.limits;
-    if (delayMs <= maxReleaseDelayMs) return this.#release(run, delayMs);
-    if (inOrder(run.delivery, run.id, traits)) {
-      // Its key stays blocked only while it is held: what the provider cannot delay is waited for here.
-      this.#held += 1;
-      this.#options.onHold();
-      await sleep(connection.clock, delayMs - maxReleaseDelayMs, draining);
-      this.#held -= 1;
-      return this.#release(run, draining.aborted ? 0 : maxReleaseDelayMs);
-    }
+    const inPlace = delayMs <= connection.limits.maxReleaseDelayMs || inOrder(run.delivery, run.id, traits);
+    if (inPlace) return this.#releaseIn(run, delayMs);
     // It ran: that it was early once, or of a type that nobody knew, is over.
     const over = { [NOT_BEFORE]: undefined, [UNKNOWN_SINCE]: undefined };
     const attributes = withMeta(run.delivery.attributes, { ...over, [ATTEMPT]: run.attempt });
@@ -160,11 +152,23 @@ export class Verdicts {
 
   /** Its replacement could not be sent: the original stays, and comes again later. */
   #keep(run: Run, operation: string, cause: unknown): Promise<void> {
-    const { report, queue, connection } = this.#options;
+    const { report, queue } = this.#options;
     const inner = cause instanceof Error && cause.cause instanceof DriverError ? cause.cause : undefined;
     const kind: ErrorKind = inner?.kind ?? "permanent";
     report({ event: "settle_failed", queue, id: run.id, operation, error: cause, kind });
-    return this.#release(run, Math.min(COPY_FAILED_MS, connection.limits.maxReleaseDelayMs));
+    return this.#releaseIn(run, COPY_FAILED_MS);
+  }
+
+  /** Back to the queue, in place. What the provider cannot delay is waited for here, with the lease held and its key blocked. */
+  async #releaseIn(run: Run, delayMs: number): Promise<void> {
+    const { connection, draining } = this.#options;
+    const { maxReleaseDelayMs } = connection.limits;
+    if (delayMs <= maxReleaseDelayMs) return this.#release(run, delayMs);
+    this.#held += 1;
+    this.#options.onHold();
+    await sleep(connection.clock, delayMs - maxReleaseDelayMs, draining);
+    this.#held -= 1;
+    return this.#release(run, draining.aborted ? 0 : maxReleaseDelayMs);
   }
 
   async #release(run: Run, delayMs: number): Promise<void> {

@@ -3,6 +3,7 @@ import { Deadlines } from "../deadlines.ts";
 import { planDelay } from "../delay/plan.ts";
 import type { Outgoing } from "../driver/contract.ts";
 import { QueueError } from "../errors.ts";
+import { foldAttributes } from "../fold.ts";
 import { NOT_BEFORE, withMeta } from "../meta.ts";
 import { checkFits, outgoingBytes } from "./fit.ts";
 import { Lane, notSent, unknownOutcome } from "./lane.ts";
@@ -73,8 +74,10 @@ export class Sender {
    * @throws QueueError `send_timeout`, `send_failed`, `send_unknown`: what is known when the deadline passes;
    * `too_large`, `queue_full`, `not_found`, `auth`, `provider` at once.
    */
-  send(queue: string, outgoing: Outgoing, deadlineMs: number, signal?: AbortSignal): Promise<Accepted> {
+  send(queue: string, given: Outgoing, deadlineMs: number, signal?: AbortSignal): Promise<Accepted> {
     const { limits, clock } = this.#connection;
+    const attributes = foldAttributes(given.attributes, limits);
+    const outgoing = attributes === given.attributes ? given : { ...given, attributes };
     const bytes = outgoingBytes(outgoing, limits);
     checkFits(queue, outgoing, bytes, limits);
     return new Promise<Accepted>((resolve, reject) => {

@@ -3,7 +3,7 @@ import { capabilitiesOf, type CaseResult, runConformance } from "../../src/confo
 import { writeCapabilities } from "./capabilities-file.ts";
 import { harnesses } from "./harness/index.ts";
 
-const USAGE = `npm run test:conformance -- <adapter> [--json] [--write] [--only <text>] [--stack]
+const USAGE = `npm run test:conformance -- <adapter> [--json] [--write] [--only <text>] [--stack] [--at-once <n>]
 
 Runs the conformance suite against one adapter and prints each case with its result.
 
@@ -11,6 +11,7 @@ Runs the conformance suite against one adapter and prints each case with its res
   --write  write the adapter's part of docs/capabilities.json
   --only   run the cases alone whose group and name have this text in them
   --stack  print where a failed case failed
+  --at-once <n>  cases at once, where they wait in real time; 8 unless told
 
 Adapters: ${Object.keys(harnesses).join(", ")}`;
 
@@ -38,6 +39,7 @@ async function main(): Promise<number> {
       write: { type: "boolean", default: false },
       stack: { type: "boolean", default: false },
       only: { type: "string", default: "" },
+      "at-once": { type: "string", default: "8" },
     },
   });
   const [adapter = "", ...more] = positionals;
@@ -50,6 +52,7 @@ async function main(): Promise<number> {
   const { harness } = running;
   try {
     const summary = await runConformance(harness, {
+      concurrency: Number(values["at-once"]),
       only: ({ group, name }) => `${group}: ${name}`.includes(values.only),
       onResult: (result) => show(result, values.stack),
     });

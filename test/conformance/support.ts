@@ -11,8 +11,15 @@ import {
 import { readCapabilities } from "./capabilities-file.ts";
 import { harnesses, type Running } from "./harness/index.ts";
 
-/** One test a case; what does not apply to the adapter is shown as skipped, with its reason. */
-export function testConformance(adapter: string): void {
+/** Cases have a deadline of their own, with their name in it; the runner's comes after it. */
+const TIMEOUT_MS = 700_000;
+const START_MS = 120_000;
+
+/**
+ * One test a case; what does not apply to the adapter is shown as skipped, with its reason.
+ * Against a real server most cases wait for time to pass: `concurrent` lets them wait together.
+ */
+export function testConformance(adapter: string, options: { readonly concurrent?: boolean } = {}): void {
   describe(`adapter ${adapter}`, () => {
     let running: Running;
     let declared: Declared;
@@ -23,11 +30,12 @@ export function testConformance(adapter: string): void {
       if (open === undefined) throw new Error(`There is no harness for "${adapter}".`);
       running = await open();
       declared = await declare(running.harness);
-    });
+    }, START_MS);
     afterAll(() => running.close());
 
     for (const one of conformanceCases()) {
-      test(`${one.group}: ${one.name}`, async (context) => {
+      const run = options.concurrent === true && one.alone !== true ? test.concurrent : test;
+      run(`${one.group}: ${one.name}`, { timeout: TIMEOUT_MS }, async (context) => {
         const result = await runCase(one, running.harness, declared);
         results.push(result);
         if (result.status === "skipped") context.skip(result.reason);

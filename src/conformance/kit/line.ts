@@ -69,7 +69,7 @@ export class Line {
       classify: (error) => inner.classify(error),
       send: (queue, messages, signal) => {
         const pass = (some: readonly Outgoing[]): Promise<SendResult[]> =>
-          some.length === 0 ? Promise.resolve([]) : inner.send(queue, some, signal);
+          some.length === 0 ? Promise.resolve([]) : this.#alive(() => inner.send(queue, some, signal));
         return this.#alive(() => this.taps.send?.(queue, messages, pass) ?? pass(messages));
       },
       open: (queue, options) => this.#source(queue, inner.open(queue, options)),
@@ -94,12 +94,13 @@ export class Line {
   #source(queue: string, inner: Source): Source {
     return {
       next: (max, signal) => {
-        const pass = (): Promise<Delivery[]> => inner.next(max, AbortSignal.any([signal, this.#cut.signal]));
+        const pass = (): Promise<Delivery[]> =>
+          this.#alive(() => inner.next(max, AbortSignal.any([signal, this.#cut.signal])));
         return this.#alive(() => this.taps.receive?.(queue, pass) ?? pass());
       },
       settle: (operations) => {
         const pass = (some: readonly Operation[]): Promise<SettleResult[]> =>
-          some.length === 0 ? Promise.resolve([]) : inner.settle(some);
+          some.length === 0 ? Promise.resolve([]) : this.#alive(() => inner.settle(some));
         return this.#alive(() => this.taps.settle?.(queue, operations, pass) ?? pass(operations));
       },
       stop: () => (this.isCut ? Promise.resolve([]) : inner.stop()),

@@ -12,6 +12,10 @@ export const harnesses: Readonly<Record<string, () => Promise<Running>>> = {
   "memory-sqs": () => inMemory("sqs"),
   "memory-pubsub": () => inMemory("pubsub"),
   "memory-service-bus": () => inMemory("service-bus"),
+  directory: async () => (await import("./directory.ts")).directoryHarness(),
+  sqs: async () => (await import("./sqs.ts")).sqsHarness(),
+  pubsub: async () => (await import("./pubsub.ts")).pubsubHarness(),
+  "service-bus": async () => (await import("./service-bus.ts")).serviceBusHarness(),
 };
 
 async function inMemory(emulate?: "sqs" | "pubsub" | "service-bus"): Promise<Running> {

@@ -1,0 +1,30 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { directory } from "../../../examples/directory-adapter/index.ts";
+import { createQueue } from "../../../src/create-queue.ts";
+import type { Running } from "./index.ts";
+
+/** The example adapter, in a directory of its own. Each client is what another process would be. */
+export async function directoryHarness(): Promise<Running> {
+  const path = await mkdtemp(join(tmpdir(), "queueport-"));
+  const admin = createQueue(directory({ path }));
+  return {
+    harness: {
+      name: "directory",
+      ordered: false,
+      open: async () => directory({ path }),
+      async makeQueue({ leaseMs, maxAttempts }) {
+        const queue = `queue-${randomUUID()}`;
+        await admin.ensure(queue, { leaseMs, maxAttempts });
+        return queue;
+      },
+      dropQueue: (queue) => admin.drop(queue),
+    },
+    async close() {
+      await admin.close();
+      await rm(path, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { serviceBus } from "../../../adapters/service-bus/index.ts";
+import { createQueue } from "../../../src/create-queue.ts";
+import { ServiceBusProcess } from "../../support/service-bus.ts";
+import type { Running } from "./index.ts";
+
+const DEDUP_WINDOW_MS = 600_000;
+
+/**
+ * The adapter against our own server, which keeps its messages; or, without faults, against the emulator that
+ * QUEUEPORT_TEST_SERVICE_BUS names.
+ */
+export function serviceBusHarness(): Promise<Running> {
+  const connectionString = process.env["QUEUEPORT_TEST_SERVICE_BUS"];
+  return connectionString === undefined ? ownServer() : emulator(connectionString);
+}
+
+async function ownServer(): Promise<Running> {
+  const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
+  const server = await ServiceBusProcess.start({ dataDir });
+  return {
+    harness: {
+      name: "service-bus",
+      server: "queueport/service-bus-server",
+      open: async () => serviceBus({ connectionString: server.connectionString }),
+      async makeQueue({ ordering, leaseMs, maxAttempts }) {
+        const name = `queue-${randomUUID()}`;
+        // By the back door: the service itself has no lock shorter than 5 s.
+        await server.createQueue({
+          name,
+          lockDurationMs: leaseMs,
+          maxDeliveryCount: maxAttempts + 50,
+          duplicateDetectionWindowMs: DEDUP_WINDOW_MS,
+          requiresSession: ordering === "by_key",
+        });
+        return name;
+      },
+      async dropQueue(queue) {
+        await server.deleteQueue(queue);
+      },
+      faults: {
+        cutConnections: () => server.cutConnections(),
+        restart: () => server.restart(),
+        async failSettleEntry(queue) {
+          const before = await server.failedSettlements();
+          let failed = before;
+          const watch = setInterval(() => void look(), 20);
+          const look = async (): Promise<void> => {
+            failed = await server.failedSettlements();
+            if (failed > before) clearInterval(watch);
+          };
+          await server.failSettlements(queue, 1);
+          return () => failed - before;
+        },
+      },
+    },
+    async close() {
+      await server.kill();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+async function emulator(connectionString: string): Promise<Running> {
+  const adminConnectionString = process.env["QUEUEPORT_TEST_SERVICE_BUS_ADMIN"];
+  const open = (): ReturnType<typeof serviceBus> => serviceBus({ connectionString, adminConnectionString });
+  const admin = createQueue(open());
+  return {
+    harness: {
+      name: "service-bus",
+      server: "Service Bus emulator",
+      open: async () => open(),
+      async makeQueue({ ordering, leaseMs, maxAttempts }) {
+        const queue = `queue-${randomUUID()}`;
+        await admin.ensure(queue, { ordering, leaseMs, maxAttempts });
+        return queue;
+      },
+      dropQueue: (queue) => admin.drop(queue),
+      timing: { leaseMs: 5_000 },
+    },
+    close: () => admin.close(),
+  };
+}
