@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   SendMessageBatchCommand,
   type SendMessageBatchRequestEntry,
@@ -7,9 +6,8 @@ import {
 import { type Attributes, DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { driverError, entryError } from "./errors.ts";
+import { dedupIdOf, groupIdOf } from "./ids.ts";
 
-/** What SQS takes for a deduplication or group id. */
-const SQS_ID = /^[A-Za-z0-9!-/:-@[-`{-~]{1,128}$/;
 /** Characters outside of XML 1.0, which SQS refuses. */
 // oxlint-disable-next-line no-control-regex -- they are what it looks for
 const NOT_XML = /[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
@@ -79,7 +77,11 @@ function entryOf(
     MessageAttributes: attributesOf(attributes),
   };
   if (!fifo) return delayMs === 0 ? entry : { ...entry, DelaySeconds: Math.ceil(delayMs / 1_000) };
-  return { ...entry, MessageGroupId: idOf(orderingKey ?? ""), MessageDeduplicationId: idOf(dedupId ?? "") };
+  return {
+    ...entry,
+    MessageGroupId: groupIdOf(orderingKey ?? ""),
+    MessageDeduplicationId: dedupIdOf(dedupId ?? ""),
+  };
 }
 
 function attributesOf(
@@ -92,9 +94,4 @@ function attributesOf(
     if (value !== "") result[name] = { DataType: "String", StringValue: value };
   }
   return result;
-}
-
-/** As it is where SQS takes it; else a digest, which keeps apart what is different. */
-function idOf(id: string): string {
-  return SQS_ID.test(id) ? id : createHash("sha256").update(id).digest("hex");
 }

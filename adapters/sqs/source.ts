@@ -12,6 +12,7 @@ import {
 } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { driverError } from "./errors.ts";
+import { orderingKeyOf } from "./ids.ts";
 import { settleBatch } from "./settle.ts";
 
 export interface SqsSourceOptions extends OpenOptions {
@@ -37,30 +38,22 @@ export class SqsSource implements Source {
   }
 
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    if (this.#late.length > 0) return this.#late.splice(0, max);
-    if (this.#stopped || signal.aborted) return [];
-    const poll = this.#poll(max);
-    const waiting = { over: false };
+    const now = this.#options.clock.now();
+    const late = this.#late.splice(0, max).filter(({ leaseUntil }) => leaseUntil > now);
+    if (late.length > 0 || this.#stopped || signal.aborted) return late;
+    const answer = Promise.withResolvers<Delivery[]>();
+    const stopWaiting = (): void => answer.resolve([]);
+    signal.addEventListener("abort", stopWaiting, { once: true });
     // Not the request is given up but the waiting: what SQS hands to an aborted request is hidden for a whole lease.
-    const kept = poll.then(
-      (deliveries) => {
-        if (waiting.over) this.#late.push(...deliveries);
-      },
-      () => {},
-    );
-    this.#polls.add(kept);
-    void kept.then(() => this.#polls.delete(kept));
-    const aborted = new Promise<Delivery[]>((resolve) => {
-      signal.addEventListener(
-        "abort",
-        () => {
-          waiting.over = true;
-          resolve([]);
-        },
-        { once: true },
-      );
-    });
-    return Promise.race([poll, aborted]);
+    const poll = this.#poll(max).then((deliveries) => {
+      signal.removeEventListener("abort", stopWaiting);
+      // Said once, here: a delivery is either handed out or kept.
+      if (signal.aborted) this.#late.push(...deliveries);
+      else answer.resolve(deliveries);
+    }, answer.reject);
+    this.#polls.add(poll);
+    void poll.then(() => this.#polls.delete(poll));
+    return answer.promise;
   }
 
   async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
@@ -121,7 +114,7 @@ function deliveryOf(
     leaseUntil,
     enqueuedAt: system.SentTimestamp === undefined ? undefined : Number(system.SentTimestamp),
     brokerId: MessageId,
-    orderingKey: fifo ? system.MessageGroupId : undefined,
+    orderingKey: fifo ? orderingKeyOf(system.MessageGroupId ?? "") : undefined,
     receipt: ReceiptHandle,
   };
 }

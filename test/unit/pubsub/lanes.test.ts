@@ -10,11 +10,11 @@ beforeEach(() => {
 });
 
 /** `a1` is the message 1 of key a; without a letter, it has none. */
-function deliver(name: string, leaseUntil: number = 10): Delivery {
+function deliver(name: string, leaseUntil: number = 10, deliveryAttempt: number = 1): Delivery {
   received += 1;
   const orderingKey = name.replace(/\d/, "");
   return deliveryOf(
-    { ackId: `${name}:${received}`, message: { messageId: name, orderingKey } },
+    { ackId: `${name}:${received}`, message: { messageId: name, orderingKey }, deliveryAttempt },
     leaseUntil,
     true,
   );
@@ -80,4 +80,18 @@ test("those behind a head whose lease ended without a verdict are let go", () =>
 test("receipts are a delivery's own", () => {
   const delivery = deliver("a1", 7);
   expect(receiptOf(delivery)).toMatchObject({ leaseUntil: 7, acked: false });
+});
+
+test("to have waited in vain is no attempt", () => {
+  const [a1] = admit("a1", "a2");
+  lanes.scatter(a1 as Delivery);
+  const [again] = lanes.admit([deliver("a1", 10, 2), deliver("a2", 10, 2)]);
+  expect(again?.deliveryCount).toBe(2);
+  lanes.scatter(again as Delivery);
+  const [last] = lanes.admit([deliver("a1", 10, 3), deliver("a2", 10, 3)]);
+  expect(last?.deliveryCount).toBe(3);
+  const a2 = lanes.advance(last as Delivery);
+  expect(a2).toMatchObject({ brokerId: "a2", deliveryCount: 1 });
+  lanes.scatter(a2 as Delivery);
+  expect(lanes.admit([deliver("a2", 10, 4)])[0]?.deliveryCount).toBe(2);
 });

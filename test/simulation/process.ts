@@ -1,0 +1,254 @@
+import { sleep } from "../../src/clock.ts";
+import { createQueue } from "../../src/create-queue.ts";
+import { isQueueError, PermanentError, RetryAfterError } from "../../src/errors.ts";
+import type { JobInfo } from "../../src/diagnostics.ts";
+import type { Message } from "../../src/message.ts";
+import type { Queue } from "../../src/queue.ts";
+import type { JobContext } from "../../src/worker/types.ts";
+import { Worker } from "../../src/worker/worker.ts";
+import type { FaultPoint } from "./faults.ts";
+import { type PlannedFault, type PlannedMessage, type PlannedRun, times } from "./plan.ts";
+import { Prng } from "./prng.ts";
+import { ProcessClock } from "./process-clock.ts";
+import type { Held } from "./tracked.ts";
+import type { ViewHost } from "./view-host.ts";
+import { View } from "./view.ts";
+import type { World } from "./world.ts";
+
+/** A run takes a thousand at most. */
+const MOST_STEPS = 20_000;
+
+/** One process that sends and works, from its start to its drain or its death. */
+export class Process implements ViewHost {
+  readonly name: string;
+  readonly index: number;
+  readonly world: World;
+  readonly skewMs: number;
+  mutedUntil = 0;
+  state: "working" | "draining" | "stopped" | "dead" = "working";
+  readonly #clock: ProcessClock;
+  /** What handlers wait by: the process ends where one does not heed its signal. */
+  readonly #handlers: ProcessClock;
+  readonly #queue: Queue;
+  readonly #worker: Worker;
+  readonly #ended: Promise<void>;
+  readonly #death = new AbortController();
+  readonly #grave = Promise.withResolvers<never>();
+  readonly #held = new Map<string, Held[]>();
+  readonly #sending = new Set<PlannedMessage>();
+  readonly #onDeath: (process: Process) => void;
+
+  constructor(world: World, index: number, life: number, onDeath: (process: Process) => void) {
+    const { skewMs, types } = world.plan.processes[index] ?? { skewMs: 0, types: [] };
+    this.name = `p${index}.${life}`;
+    this.index = index;
+    this.world = world;
+    this.skewMs = skewMs;
+    this.#onDeath = onDeath;
+    this.#clock = new ProcessClock(world.clock, skewMs);
+    this.#handlers = new ProcessClock(world.clock, skewMs);
+    this.#grave.promise.catch(() => undefined);
+    const random = new Prng(world.plan.seed + index * 7_919 + life * 104_729);
+    this.#queue = createQueue(new View(this), {
+      clock: this.#clock,
+      random: random.next,
+      backoff: times.backoff,
+    });
+    this.#worker = this.#makeWorker(types);
+    world.note(this.name, `starts, its clock off by ${skewMs} ms`);
+    this.#ended = this.#worker.start(world.names.main).catch((error: unknown) => {
+      if (this.isDead || isQueueError(error, "drain_incomplete")) return;
+      world.ledger.violate("worker", `the worker of ${this.name} ended by itself: ${String(error)}`);
+    });
+  }
+
+  get dead(): AbortSignal {
+    return this.#death.signal;
+  }
+
+  get isDead(): boolean {
+    return this.#death.signal.aborted;
+  }
+
+  /** Handlers that the worker counts as running; undefined where it is not asked any more. */
+  get running(): number {
+    return this.state === "working" ? this.#worker.health().running : 0;
+  }
+
+  async send(planned: PlannedMessage): Promise<void> {
+    const { ledger, names } = this.world;
+    const tracked = ledger.of(planned.id);
+    const { id, type, delayMs, maxAttempts } = planned;
+    tracked.sent = "pending";
+    tracked.dueAt = this.world.now() + delayMs;
+    this.#sending.add(planned);
+    try {
+      await this.#queue.send(names.main, { id, type, payload: null, maxAttempts }, { delay: delayMs });
+      tracked.sent = "accepted";
+    } catch (error) {
+      if (!this.isDead) tracked.sent = isQueueError(error, "send_unknown") ? "unknown" : "refused";
+    }
+    this.#sending.delete(planned);
+    if (!this.isDead) this.world.note(this.name, `send ${id} (delay ${delayMs}): ${tracked.sent}`);
+  }
+
+  meet(point: Omit<FaultPoint, "draining">, detail: string): PlannedFault | undefined {
+    const { world } = this;
+    world.steps += 1;
+    if (world.steps === MOST_STEPS)
+      world.ledger.violate("busy", `${MOST_STEPS} requests, and no end: something goes round in circles`);
+    const fault = world.faults.take({ ...point, draining: this.state === "draining" }, world.elapsed);
+    if (world.trace !== undefined && (point.side === "after" || fault !== undefined))
+      world.note(this.name, `${point.step} ${detail}${fault === undefined ? "" : ` !! ${fault.kind}`}`);
+    if (fault?.kind === "crash") this.#die(`${point.step}, ${point.side}, ${this.state}`);
+    if (fault?.kind === "mute") this.mutedUntil = world.now() + 2 * world.plan.leaseMs;
+    return fault;
+  }
+
+  grave<T>(): Promise<T> {
+    return this.#grave.promise;
+  }
+
+  held(id: string): readonly Held[] {
+    return this.#held.get(id) ?? [];
+  }
+
+  hold(held: Held): void {
+    const { id } = held.copy.message.planned;
+    this.#held.set(id, [...this.held(id), held]);
+  }
+
+  drop(held: Held): void {
+    const { id } = held.copy.message.planned;
+    const rest = this.held(id).filter((one) => one !== held);
+    if (rest.length === 0) this.#held.delete(id);
+    else this.#held.set(id, rest);
+  }
+
+  /** Drains and closes, as a process does that is told to end. */
+  async stop(): Promise<void> {
+    if (this.state !== "working") return;
+    this.state = "draining";
+    this.world.note(this.name, "drains");
+    await this.#worker.stop();
+    await this.#ended;
+    await this.#queue.close();
+    // An extension may be on its way that nobody waits for; its answer still comes.
+    await sleep(this.world.clock, 2 * this.world.plan.latencyMs);
+    if (this.isDead) return;
+    this.state = "stopped";
+    this.world.note(this.name, "has drained");
+    if (this.#clock.pending > 0)
+      this.world.ledger.violate(
+        "timers",
+        `${this.name} has closed, and ${this.#clock.pending} of its timers run`,
+      );
+  }
+
+  /** Plays out what is left of a dead process, so that nothing of it stays behind; it concerns nobody any more. */
+  async bury(): Promise<void> {
+    const clock = this.#clock.thaw();
+    const handlers = this.#handlers.thaw();
+    this.#grave.reject(new Error("this process is dead"));
+    let done = false;
+    const ending = this.#worker
+      .stop()
+      .then(() => this.#queue.close())
+      .catch(() => undefined)
+      .then(() => {
+        done = true;
+      });
+    for (;;) {
+      await clock.settle();
+      if (done || !((await handlers.advanceToNext()) || (await clock.advanceToNext()))) break;
+    }
+    await ending;
+  }
+
+  #die(point: string): void {
+    const { world } = this;
+    world.note(this.name, `DIES at ${point}`);
+    world.crashedAt.set(point, (world.crashedAt.get(point) ?? 0) + 1);
+    this.state = "dead";
+    for (const { id } of this.#sending) world.ledger.of(id).sent = "unknown";
+    this.#death.abort(new Error("this process is dead"));
+    this.#clock.freeze();
+    this.#handlers.freeze();
+    for (const held of [...this.#held.values()].flat())
+      world.ledger.excuse(held.copy, held.started || held.dealtWith ? 1 : 0);
+    for (const running of world.ledger.running)
+      if (running.process === this.name) world.ledger.running.delete(running);
+    this.#onDeath(this);
+  }
+
+  #makeWorker(types: readonly string[]): Worker {
+    const { plan, ledger } = this.world;
+    const worker = new Worker(this.#queue, {
+      concurrency: plan.concurrency,
+      leaseMs: plan.leaseMs,
+      timeoutMs: times.timeoutMs,
+      graceMs: times.graceMs,
+      hardLimitMs: times.hardLimitMs,
+      drainMs: times.drainMs,
+      unknownTypeMaxAgeMs: plan.unknownTypeMaxAgeMs,
+    });
+    for (const type of types) worker.register(type, (message, context) => this.#handle(message, context));
+    const heldBy = ({ id, attempt }: JobInfo): Held | undefined => {
+      const started = this.held(id).filter((held) => held.started && held.attempt === attempt);
+      // Of two copies at one attempt, the event does not tell which is meant.
+      if (started.length > 1) for (const { copy } of started) copy.confused = true;
+      return this.isDead ? undefined : started.at(-1);
+    };
+    worker.on("completed", ({ job }) => {
+      if (!this.isDead) ledger.of(job.id).completed += 1;
+    });
+    worker.on("retrying", ({ job, delayMs }) => {
+      const held = heldBy(job);
+      if (held !== undefined) ledger.again(held, delayMs);
+    });
+    worker.on("released", ({ job }) => {
+      const held = heldBy(job);
+      if (held !== undefined) ledger.again(held, 0);
+    });
+    worker.on("warning", ({ code, message }) => {
+      if (!this.isDead && code === "internal") ledger.violate("internal", message);
+    });
+    return worker;
+  }
+
+  async #handle({ id, trace }: Message, { attempt, signal }: JobContext): Promise<void> {
+    const { world } = this;
+    const { ledger } = world;
+    this.meet({ step: "handler", side: "before", entries: 1 }, id);
+    if (this.isDead) return this.grave();
+    const tracked = ledger.of(id);
+    const held = this.held(id).find(({ tag }) => tag === trace?.traceparent);
+    if (held === undefined)
+      return ledger.violate("owners", `${id} runs on ${this.name}, which has no delivery of it`);
+    const planned = plannedRun(tracked.planned, tracked.starts);
+    world.note(this.name, `run ${id}, attempt ${attempt}: ${planned.outcome} in ${planned.ms} ms`);
+    const running = ledger.started(this.name, held, signal);
+    await sleep(this.#handlers, planned.ms, planned.outcome === "stubborn" ? undefined : signal);
+    if (this.isDead) return this.grave();
+    this.meet({ step: "handler", side: "after", entries: 1 }, id);
+    if (this.isDead) return this.grave();
+    ledger.running.delete(running);
+    const failure = failureOf(planned, signal);
+    if (failure !== undefined) held.copy.failedAt = Math.max(held.copy.failedAt, attempt);
+    held.dealtWith ||= failure === undefined;
+    if (failure !== undefined) throw failure;
+  }
+}
+
+function plannedRun({ runs }: PlannedMessage, index: number): PlannedRun {
+  return runs[Math.min(index, runs.length - 1)] as PlannedRun;
+}
+
+function failureOf({ outcome, retryAfterMs }: PlannedRun, signal: AbortSignal): Error | undefined {
+  if (outcome === "stubborn") return undefined;
+  if (signal.aborted) return signal.reason as Error;
+  if (outcome === "throw") return new Error("it did not work");
+  if (outcome === "permanent") return new PermanentError("it never will");
+  if (outcome === "retry_after") return new RetryAfterError(retryAfterMs);
+  return undefined;
+}

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { makePlan } from "./make-plan.ts";
+import { runPlan } from "./run-plan.ts";
+import { runSeeds } from "./tally.ts";
+
+const SEED = 42;
+const RUNS = 300;
+
+test(`${RUNS} runs with faults break no rule`, async () => {
+  const { failures, leastFaults, leastMessages, faults } = await runSeeds(SEED, RUNS);
+  expect(failures).toEqual([]);
+  expect(leastFaults).toBeGreaterThanOrEqual(5);
+  expect(leastMessages).toBeGreaterThanOrEqual(20);
+  expect(Object.keys(faults).toSorted()).toEqual([
+    "crash",
+    "duplicate",
+    "expire",
+    "lost",
+    "mute",
+    "partial",
+    "reorder",
+    "skew",
+  ]);
+});
+
+test("a seed replays exactly", async () => {
+  for (const seed of [3, 17, 25]) {
+    const one = await runPlan(makePlan(seed), true);
+    const other = await runPlan(makePlan(seed), true);
+    expect(other.trace).toEqual(one.trace);
+    expect(other.virtualMs).toBe(one.virtualMs);
+  }
+});

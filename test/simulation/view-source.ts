@@ -1,0 +1,198 @@
+import {
+  type Delivery,
+  DriverError,
+  type Operation,
+  type SettleResult,
+  type Source,
+} from "../../src/driver/index.ts";
+import type { PlannedFault } from "./plan.ts";
+import { receiveStep, settleStep } from "./steps.ts";
+import type { Held } from "./tracked.ts";
+import { translated, underFault } from "./under-fault.ts";
+import type { ViewHost } from "./view-host.ts";
+
+/** One process's source, on whose polls and settlements faults happen. */
+export class ViewSource implements Source {
+  readonly queue: string;
+  readonly #host: ViewHost;
+  readonly #inner: Source;
+  readonly #held = new Map<Delivery, Held>();
+  /** Kept back by a fault, brought by one, or come when nobody waited: for the next poll, or the stop. */
+  #late: Delivery[] = [];
+  #poll: AbortController | undefined;
+  /** Polls on their way, those included whose caller has stopped waiting. */
+  readonly #outstanding = new Set<Promise<unknown>>();
+  #stopped = false;
+
+  constructor(host: ViewHost, queue: string, inner: Source) {
+    this.queue = queue;
+    this.#host = host;
+    this.#inner = inner;
+    if (queue === host.world.names.main) host.world.sources.add(this);
+  }
+
+  /** Whether a poll waits, into which a duplicate can be put. */
+  get waits(): boolean {
+    return this.#poll !== undefined && !this.#stopped && !this.#host.dead.aborted;
+  }
+
+  /** Another receiver's delivery comes here as well. */
+  push(delivery: Delivery): void {
+    this.#late.push(translated(delivery, this.#host.skewMs));
+    this.#poll?.abort();
+  }
+
+  async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    const host = this.#host;
+    const { world } = host;
+    const step = receiveStep(this.queue, world.names);
+    if (host.dead.aborted) return host.grave();
+    if (this.#stopped || signal.aborted) return [];
+    if (this.#late.length > 0) return this.#takeLate(max);
+    host.meet({ step, side: "before", entries: 0 }, this.queue);
+    if (host.dead.aborted) return host.grave();
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => resolve([]);
+      signal.addEventListener("abort", onAbort, { once: true });
+      const polling = this.#ask(max, signal)
+        .then(resolve, reject)
+        .finally(() => {
+          signal.removeEventListener("abort", onAbort);
+          this.#outstanding.delete(polling);
+        });
+      this.#outstanding.add(polling);
+    });
+  }
+
+  async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
+    const host = this.#host;
+    const { world } = host;
+    const step = settleStep(this.queue, operations, world.names);
+    const of = ({ delivery }: Operation): Held | undefined => this.#held.get(delivery);
+    const blame = (): void => {
+      for (const held of operations.map(of)) if (held !== undefined) world.ledger.excuse(held.copy, 1);
+    };
+    const detail = `${this.queue} ${operations.map(({ kind, delivery }) => `${kind} #${delivery.brokerId}`).join(" ")}`;
+    return underFault(host, { step, entries: operations.length }, detail, blame, operations, async (some) => {
+      const answers: SettleResult[] = [];
+      const passing = some.filter((operation) => !this.#isMuted(operation, of(operation)));
+      const results = passing.length === 0 ? [] : await this.#inner.settle(passing);
+      for (const operation of some) {
+        const index = passing.indexOf(operation);
+        const result = results[index];
+        if (result === undefined) answers.push({ ok: false, error: MUTED });
+        else answers.push(this.#settled(operation, result));
+      }
+      return answers;
+    });
+  }
+
+  async stop(): Promise<Delivery[]> {
+    if (this.#host.dead.aborted) return [];
+    this.#stopped = true;
+    const late = await this.#inner.stop();
+    while (this.#outstanding.size > 0 && !this.#host.dead.aborted) await Promise.all(this.#outstanding);
+    return this.#handOut([...this.#takeLate(this.#late.length), ...late]);
+  }
+
+  async close(): Promise<void> {
+    this.#host.world.sources.delete(this);
+    if (!this.#host.dead.aborted) await this.#inner.close();
+  }
+
+  /** One poll, to its end, whoever waits for it. */
+  async #ask(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    const host = this.#host;
+    const { world } = host;
+    const step = receiveStep(this.queue, world.names);
+    await world.latency();
+    const poll = new AbortController();
+    const end = (): void => poll.abort();
+    this.#poll = poll;
+    signal.addEventListener("abort", end, { once: true });
+    host.dead.addEventListener("abort", end, { once: true });
+    if (signal.aborted || host.dead.aborted) end();
+    const arrived = await this.#inner.next(max, poll.signal);
+    signal.removeEventListener("abort", end);
+    host.dead.removeEventListener("abort", end);
+    if (this.#poll === poll) this.#poll = undefined;
+    if (host.dead.aborted) return host.grave();
+    const detail = `${this.queue} ${arrived.map(({ brokerId }) => `#${brokerId}`).join(" ")}`;
+    const fault = host.meet({ step, side: "after", entries: arrived.length }, detail);
+    if (host.dead.aborted) return host.grave();
+    await world.latency();
+    if (host.dead.aborted) return host.grave();
+    if (fault?.kind === "lost") throw new DriverError("ambiguous", "the answer was lost");
+    const deliveries = this.#tamper(arrived, fault);
+    const late = this.#late.length > 0 ? this.#takeLate(max - deliveries.length) : [];
+    for (const delivery of late) deliveries.push(delivery);
+    if (!this.#stopped && !signal.aborted) return this.#handOut(deliveries);
+    this.#late.push(...deliveries);
+    return [];
+  }
+
+  #isMuted({ kind }: Operation, held: Held | undefined): boolean {
+    const { world, mutedUntil } = this.#host;
+    if (kind !== "extend" || world.now() >= mutedUntil) return false;
+    if (held !== undefined && !held.muted) world.ledger.excuse(held.copy, 1);
+    if (held !== undefined) held.muted = true;
+    return true;
+  }
+
+  #settled(operation: Operation, result: SettleResult): SettleResult {
+    const { world, skewMs } = this.#host;
+    const held = this.#held.get(operation.delivery);
+    if (operation.kind !== "extend" && held !== undefined && result.ok) {
+      world.ledger.settled(operation, held);
+      this.#held.delete(operation.delivery);
+      this.#host.drop(held);
+    }
+    return result.ok && result.leaseUntil !== undefined
+      ? { ok: true, leaseUntil: result.leaseUntil + skewMs }
+      : result;
+  }
+
+  #tamper(arrived: Delivery[], fault: PlannedFault | undefined): Delivery[] {
+    const { world } = this.#host;
+    const deliveries = arrived.map((delivery) => translated(delivery, this.#host.skewMs));
+    const chosen = arrived[Math.floor((fault?.chance ?? 0) * arrived.length)];
+    const copy = chosen === undefined ? undefined : world.ledger.copy(chosen.brokerId);
+    if (chosen === undefined || copy === undefined) return deliveries;
+    if (fault?.kind === "reorder") {
+      this.#late.push(...deliveries.splice(arrived.indexOf(chosen), 1));
+      return deliveries.toReversed();
+    }
+    if (fault?.kind === "duplicate") {
+      copy.split = true;
+      world.ledger.excuse(copy, 1);
+      world.offer(chosen, this);
+    } else if (fault?.kind === "expire") {
+      copy.split = true;
+      world.ledger.excuse(copy, 1);
+      world.later(Math.floor(fault.chance * world.plan.leaseMs), () => {
+        void this.#inner.settle([{ kind: "release", delivery: chosen, delayMs: 0 }]).catch(() => undefined);
+      });
+    }
+    return deliveries;
+  }
+
+  #takeLate(max: number): Delivery[] {
+    const now = this.#host.world.now() + this.#host.skewMs;
+    const late = this.#late.splice(0, max).filter(({ leaseUntil }) => leaseUntil > now);
+    return this.#handOut(late);
+  }
+
+  /** A handler sees nothing of its delivery but what the message carries: the tag travels as its trace. */
+  #handOut(deliveries: Delivery[]): Delivery[] {
+    return deliveries.map((delivery) => {
+      const held = this.#held.has(delivery) ? undefined : this.#host.world.ledger.delivered(delivery);
+      if (held === undefined) return delivery;
+      const tagged = { ...delivery, attributes: { ...delivery.attributes, traceparent: held.tag } };
+      this.#held.set(tagged, held);
+      this.#host.hold(held);
+      return tagged;
+    });
+  }
+}
+
+const MUTED: DriverError = new DriverError("transient", "extensions do not get through");

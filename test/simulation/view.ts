@@ -1,0 +1,94 @@
+import {
+  type Driver,
+  DriverError,
+  type ErrorKind,
+  type Limits,
+  type Outgoing,
+  type QueueTraits,
+  type SendResult,
+  type Source,
+} from "../../src/driver/index.ts";
+import { idOf } from "./ledger.ts";
+import { sendStep } from "./steps.ts";
+import { underFault } from "./under-fault.ts";
+import type { ViewHost } from "./view-host.ts";
+import { ViewSource } from "./view-source.ts";
+
+/** One process's way to the broker, on which faults happen. */
+export class View implements Driver {
+  readonly provider: string;
+  readonly limits: Limits;
+  readonly #host: ViewHost;
+  readonly #inner: Driver;
+
+  constructor(host: ViewHost) {
+    const { driver, plan } = host.world;
+    this.provider = driver.provider;
+    this.limits = { ...driver.limits, ...plan.limits };
+    this.#host = host;
+    this.#inner = driver;
+  }
+
+  async describe(queue: string): Promise<QueueTraits> {
+    if (this.#host.dead.aborted) return this.#host.grave();
+    const traits = await this.#inner.describe(queue);
+    return { ...traits, nativeDelayMs: Math.min(traits.nativeDelayMs, this.limits.nativeDelayMs) };
+  }
+
+  classify(error: unknown): ErrorKind {
+    return this.#inner.classify(error);
+  }
+
+  send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
+    const request = this.#send(queue, [...messages]);
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(new DriverError("ambiguous", "nobody waits for this send"));
+      signal.addEventListener("abort", onAbort, { once: true });
+      request.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    });
+  }
+
+  open(queue: string, options: Parameters<Driver["open"]>[1]): Source {
+    // Leases whose delivery was lost on its way count as held until they end, which no receiver can know of.
+    const inner = this.#inner.open(queue, { ...options, prefetch: Number.MAX_SAFE_INTEGER });
+    return new ViewSource(this.#host, queue, inner);
+  }
+
+  stats(queue: string): ReturnType<Driver["stats"]> {
+    return this.#host.dead.aborted ? this.#host.grave() : this.#inner.stats(queue);
+  }
+
+  async close(): Promise<void> {
+    // The broker is everybody's.
+  }
+
+  async #send(queue: string, messages: readonly Outgoing[]): Promise<SendResult[]> {
+    const host = this.#host;
+    const { world } = host;
+    const ids = messages.map(({ body }) => idOf(body));
+    const step = sendStep(queue, messages, world.names, host.held(ids[0] ?? "").length > 0);
+    const blame = (): void => {
+      for (const id of ids) {
+        for (const { copy } of host.held(id)) world.ledger.excuse(copy, 0);
+        world.ledger.of(id).excused += 1;
+      }
+    };
+    return underFault(
+      host,
+      { step, entries: messages.length },
+      `${queue} ${ids.join(" ")}`,
+      blame,
+      messages,
+      async (some) => {
+        const results = await this.#inner.send(queue, some, new AbortController().signal);
+        for (const [index, result] of results.entries()) {
+          const outgoing = some[index] as Outgoing;
+          if (!result.ok) continue;
+          const held = host.held(idOf(outgoing.body));
+          world.ledger.stored(queue, outgoing, result.brokerId ?? "", held, host.dead.aborted);
+        }
+        return results;
+      },
+    );
+  }
+}
