@@ -9,6 +9,7 @@ import { delayCases } from "./cases/delay.ts";
 import { deliveryCases } from "./cases/delivery.ts";
 import { drainCases } from "./cases/drain.ts";
 import { failureCases } from "./cases/failure.ts";
+import { leaseCases } from "./cases/leases.ts";
 import { lifecycleCases } from "./cases/lifecycle.ts";
 import { orderingCases } from "./cases/ordering.ts";
 import { sizeCases } from "./cases/sizes.ts";
@@ -20,6 +21,7 @@ const all: readonly ConformanceCase[] = [
   ...deliveryCases,
   ...acknowledgementCases,
   ...attemptCases,
+  ...leaseCases,
   ...copyCases,
   ...failureCases,
   ...unreadableCases,

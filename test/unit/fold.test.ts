@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, dictionary, property, string } from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Limits } from "../../src/driver/limits.ts";
 import { foldAttributes, unfoldAttributes } from "../../src/fold.ts";
@@ -33,15 +33,15 @@ describe("attributes of other makers", () => {
   });
 
   test("come back exactly, whatever they are", () => {
-    const values = fc.dictionary(
+    const values = dictionary(
       fc
         .string({ minLength: 1, maxLength: 10 })
         .filter((name) => !name.startsWith("qp_") && name !== "__proto__"),
-      fc.string({ unit: "binary", maxLength: 40 }),
+      string({ unit: "binary", maxLength: 40 }),
       { maxKeys: 14 },
     );
-    fc.assert(
-      fc.property(values, (given) => {
+    assert(
+      property(values, (given) => {
         const all = { ...given, qp_attempt: "2" };
         expect(unfoldAttributes(foldAttributes(all, limits(10, 256)))).toEqual(all);
       }),

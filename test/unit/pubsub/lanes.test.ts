@@ -95,3 +95,10 @@ test("to have waited in vain is no attempt", () => {
   lanes.scatter(a2 as Delivery);
   expect(lanes.admit([deliver("a2", 10, 4)])[0]?.deliveryCount).toBe(2);
 });
+
+test("nor is to be delivered again while waiting", () => {
+  const [a1] = admit("a1", "a2");
+  lanes.scatter(a1 as Delivery);
+  const [again] = lanes.admit([deliver("a1", 10, 2), deliver("a2", 10, 3), deliver("a2", 10, 4)]);
+  expect(lanes.advance(again as Delivery)?.deliveryCount).toBe(2);
+});
