@@ -34,9 +34,9 @@ describe("attributes of other makers", () => {
 
   test("come back exactly, whatever they are", () => {
     const values = dictionary(
-      fc
-        .string({ minLength: 1, maxLength: 10 })
-        .filter((name) => !name.startsWith("qp_") && name !== "__proto__"),
+      string({ minLength: 1, maxLength: 10 }).filter(
+        (name) => !name.startsWith("qp_") && name !== "__proto__",
+      ),
       string({ unit: "binary", maxLength: 40 }),
       { maxKeys: 14 },
     );
