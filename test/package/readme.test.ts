@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { memory } from "../../adapters/memory/index.ts";
+import { withTable } from "../../scripts/capabilities-table.ts";
 import { defaults } from "../../src/index.ts";
 import { application, root, runNode } from "./support.ts";
 
@@ -183,12 +183,6 @@ function duration(ms: number): string {
   return ms === 0 ? "none" : `${ms / size} ${unit}`;
 }
 
-function bytes(count: number): string {
-  if (count === Number.POSITIVE_INFINITY) return "any";
-  if (count % 1_048_576 === 0) return `${count / 1_048_576} MiB`;
-  return count % 1_024 === 0 && count < 1_048_576 ? `${count / 1_024} KiB` : `${count / 1e6} MB`;
-}
-
 describe("the tables", () => {
   test("name every default", () => {
     const { backoff, ...others } = defaults;
@@ -204,21 +198,10 @@ describe("the tables", () => {
     expect(new Set(given)).toEqual(new Set(expected));
   });
 
-  test("name every provider with what it can do", () => {
-    const emulations = [undefined, "sqs", "pubsub", "service-bus"] as const;
-    const expected = emulations.map((emulate) => {
-      const { limits } = memory({ emulate });
-      return [
-        `\`{ provider: "memory"${emulate === undefined ? "" : `, emulate: "${emulate}"`} }\``,
-        bytes(limits.maxMessageBytes),
-        String(limits.maxBatch),
-        duration(limits.nativeDelayMs),
-        duration(limits.maxLeaseMs),
-        limits.cancel ? "yes" : "no",
-        limits.createsQueues ? "is created" : "is refused",
-      ];
-    });
-    expect(table("<!-- capabilities -->")).toEqual(expected);
+  test("show of each provider what the conformance suite has shown", () => {
+    const file = readFileSync(join(root, "docs/capabilities.json"), "utf8");
+    const capabilities = JSON.parse(file) as Parameters<typeof withTable>[1];
+    expect(readme, "Run: npm run capabilities").toBe(withTable(readme, capabilities));
   });
 });
 
