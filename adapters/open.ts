@@ -6,10 +6,10 @@ import { QueueError } from "../src/errors.ts";
 import type { Queue } from "../src/queue.ts";
 import { show } from "../src/text.ts";
 import { check, listed, suggestion } from "./check.ts";
-import { memorySchema, type QueueConfig, sqsSchema } from "./config.ts";
+import { memorySchema, pubsubSchema, type QueueConfig, serviceBusSchema, sqsSchema } from "./config.ts";
 import { load } from "./load.ts";
 
-export type { MemoryConfig, QueueConfig, SqsConfig } from "./config.ts";
+export type { MemoryConfig, PubsubConfig, QueueConfig, ServiceBusConfig, SqsConfig } from "./config.ts";
 
 type Provider = QueueConfig["provider"];
 type ConfigOf<P extends Provider> = Extract<QueueConfig, { provider: P }>;
@@ -34,6 +34,34 @@ const providers: { readonly [P in Provider]: Entry<P> } = {
     open: async ({ region, endpoint, credentials, prefix, queues, waitSeconds }, clock) => {
       const { sqs } = await load("sqs", ["@aws-sdk/client-sqs"], () => import("./sqs/index.ts"));
       return sqs({ region, endpoint, credentials: credentials as never, prefix, queues, waitSeconds, clock });
+    },
+  },
+  pubsub: {
+    schema: pubsubSchema,
+    open: async (config, clock) => {
+      // 6.3.2 depends on a version of its own API package that was never published.
+      const { pubsub } = await load(
+        "pubsub",
+        ["@google-cloud/pubsub@6.3.0"],
+        () => import("./pubsub/index.ts"),
+      );
+      return pubsub({ ...config, clock });
+    },
+  },
+  "service-bus": {
+    schema: serviceBusSchema,
+    open: async ({ maxMessageBytes, ...config }, clock) => {
+      const packages = ["@azure/service-bus"];
+      const { serviceBus } = await load("service-bus", packages, () => import("./service-bus/index.ts"));
+      const limits = maxMessageBytes === undefined ? {} : { maxMessageBytes, maxBatchBytes: maxMessageBytes };
+      if (config.connectionString !== undefined || config.namespace === undefined)
+        return serviceBus({ ...config, limits, clock });
+      const { azureCredential } = await load(
+        "service-bus",
+        [...packages, "@azure/identity"],
+        () => import("./service-bus/credential.ts"),
+      );
+      return serviceBus({ ...config, limits, clock, credential: azureCredential() });
     },
   },
 };

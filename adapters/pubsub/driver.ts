@@ -1,0 +1,120 @@
+import {
+  type Admin,
+  type Clock,
+  type Driver,
+  type DriverStats,
+  type ErrorKind,
+  type Limits,
+  type OpenOptions,
+  type Outgoing,
+  type QueueTraits,
+  type SendResult,
+  type Source,
+  systemClock,
+} from "../../src/driver/index.ts";
+import { PubsubAdmin } from "./admin.ts";
+import { type ConnectionOptions, Connections } from "./clients.ts";
+import { classify } from "./errors.ts";
+import { pubsubLimits } from "./limits.ts";
+import { Monitoring } from "./monitoring.ts";
+import { Names, type NamingOptions } from "./names.ts";
+import { publish } from "./send.ts";
+import { PubsubSource } from "./source.ts";
+import { Subscriptions, traitsOf } from "./traits.ts";
+
+/** How to reach Pub/Sub, and which topics and subscriptions are meant. */
+export interface PubsubOptions extends ConnectionOptions, NamingOptions {
+  /** How long a pull waits for messages, in seconds: 1 to 60. @default 20 */
+  readonly waitSeconds?: number | undefined;
+  /** Whether `ensure` creates subscriptions with exactly-once delivery. @default false */
+  readonly exactlyOnce?: boolean | undefined;
+  /** Whether counts are read from Cloud Monitoring, minutes late. Needs `@google-cloud/monitoring`. @default false */
+  readonly monitoring?: boolean | undefined;
+  /** Tighter than those of the service, for tests. */
+  readonly limits?: Partial<Limits> | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Google Cloud Pub/Sub. A queue is a topic and a subscription on it, of the same name unless `queues` says otherwise.
+ *
+ * @example
+ * import { createQueue } from "queueport";
+ * import { pubsub } from "queueport/pubsub";
+ *
+ * const queue = createQueue(pubsub({ projectId: "my-project", prefix: "prod-" }));
+ */
+export function pubsub(options: PubsubOptions = {}): Driver {
+  return new PubsubDriver(options);
+}
+
+class PubsubDriver implements Driver {
+  readonly provider = "pubsub";
+  readonly limits: Limits;
+  readonly admin: Admin;
+  readonly #connections: Connections;
+  readonly #names: Names;
+  readonly #subscriptions: Subscriptions;
+  readonly #monitoring: Monitoring | undefined;
+  readonly #sources = new Set<PubsubSource>();
+  readonly #clock: Clock;
+
+  constructor(options: PubsubOptions) {
+    const { waitSeconds, clock = systemClock, exactlyOnce = false } = options;
+    const connections = new Connections(options);
+    const names = new Names(options);
+    const subscriptions = new Subscriptions(connections, names);
+    this.#connections = connections;
+    this.#names = names;
+    this.#subscriptions = subscriptions;
+    this.#monitoring = options.monitoring === true ? new Monitoring(options) : undefined;
+    this.#clock = clock;
+    const longPollMs = waitSeconds === undefined ? pubsubLimits.longPollMs : waitSeconds * 1_000;
+    this.limits = { ...pubsubLimits, longPollMs, ...options.limits };
+    this.admin = new PubsubAdmin({ connections, names, subscriptions, exactlyOnce });
+  }
+
+  async describe(queue: string): Promise<QueueTraits> {
+    return traitsOf(queue, await this.#subscriptions.refresh(queue));
+  }
+
+  classify(error: unknown): ErrorKind {
+    return classify(error);
+  }
+
+  async send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
+    const clients = await this.#connections.clients();
+    const topic = this.#names.topic(clients.project, queue);
+    // A key where nobody keeps order would only make requests smaller.
+    const keyed = messages.some(({ orderingKey }) => orderingKey !== undefined);
+    const ordered = keyed && (await this.#subscriptions.get(queue)).enableMessageOrdering === true;
+    return publish(clients, topic, ordered, messages, signal);
+  }
+
+  open(queue: string, options: OpenOptions): Source {
+    const source = new PubsubSource({
+      ...options,
+      queue,
+      connections: this.#connections,
+      subscriptions: this.#subscriptions,
+      waitMs: options.waitMs ?? this.limits.longPollMs,
+      clock: this.#clock,
+      closed: (one) => this.#sources.delete(one),
+    });
+    this.#sources.add(source);
+    return source;
+  }
+
+  async stats(queue: string): Promise<DriverStats> {
+    const now = this.#clock.now();
+    const { name } = await this.#subscriptions.refresh(queue);
+    const backlog = await this.#monitoring?.backlog(name as string, now);
+    if (backlog === undefined) return { approximate: true, asOf: now };
+    return { ready: backlog.undelivered, approximate: true, asOf: backlog.asOf };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#sources, (source) => source.close()));
+    await Promise.all([this.#connections.close(), this.#monitoring?.close()]);
+  }
+}

@@ -1,0 +1,100 @@
+import { DriverError, type ErrorKind } from "../../src/driver/index.ts";
+
+/** Status codes of gRPC, by number. */
+export const CODE = {
+  cancelled: 1,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+} as const;
+
+/** What each status code means here. The last word on an outcome is `ambiguous`, wherever there can be a doubt. */
+const KINDS: Readonly<Record<number, ErrorKind>> = {
+  [CODE.cancelled]: "ambiguous",
+  2: "ambiguous", // UNKNOWN
+  [CODE.invalidArgument]: "permanent",
+  [CODE.deadlineExceeded]: "ambiguous",
+  [CODE.notFound]: "not_found",
+  [CODE.alreadyExists]: "permanent",
+  7: "auth", // PERMISSION_DENIED
+  8: "throttled", // RESOURCE_EXHAUSTED
+  9: "permanent", // FAILED_PRECONDITION
+  10: "transient", // ABORTED
+  11: "permanent", // OUT_OF_RANGE
+  12: "permanent", // UNIMPLEMENTED
+  13: "ambiguous", // INTERNAL
+  14: "ambiguous", // UNAVAILABLE
+  15: "ambiguous", // DATA_LOSS
+  16: "auth", // UNAUTHENTICATED
+};
+
+/** Under UNAVAILABLE, what the client says where no connection stood: nothing can have been done. */
+const NEVER_SENT =
+  /no connection established|name resolution failed|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/i;
+/** Before the request: the client library could not find, or could not renew, its credentials. */
+const NO_CREDENTIALS =
+  /default credentials|invalid_grant|unable to detect a project|getting metadata from plugin failed.*(invalid|unauthorized|denied)/is;
+const TOO_LARGE = /(larger than max|exceeds the limit|too large|exceeds the maximum)/i;
+
+interface GrpcError {
+  readonly code?: number | string;
+  readonly message?: string;
+  readonly details?: string;
+  readonly errorInfoMetadata?: Readonly<Record<string, string>>;
+}
+
+/** Sorts anything that the client library throws. What it cannot place may have taken effect. */
+export function classify(error: unknown): ErrorKind {
+  if (error instanceof DriverError) return error.kind;
+  // The library rejects with a bare string where a client was closed.
+  if (typeof error === "string") return "permanent";
+  const { code, message = "", details = "" } = asGrpc(error);
+  const text = `${message} ${details}`;
+  if (NO_CREDENTIALS.test(text)) return "auth";
+  if (typeof code !== "number") return NEVER_SENT.test(`${code} ${text}`) ? "transient" : "ambiguous";
+  if (code === 14 && NEVER_SENT.test(text)) return "transient";
+  if ((code === CODE.invalidArgument || code === 8) && TOO_LARGE.test(text)) return "too_large";
+  return KINDS[code] ?? "ambiguous";
+}
+
+export function codeOf(error: unknown): number | undefined {
+  const { code } = asGrpc(error);
+  return typeof code === "number" ? code : undefined;
+}
+
+/** A failed call as a driver error. Where it was denied, the message names the permission that is missing. */
+export function driverError(error: unknown, permission: string): DriverError {
+  if (error instanceof DriverError) return error;
+  const kind = classify(error);
+  const text = error instanceof Error ? error.message : String(error);
+  const what =
+    kind === "auth"
+      ? `${permission} was denied; grant it, or correct the credentials (${text})`
+      : `${permission}: ${text}`;
+  return new DriverError(kind, what, { cause: error });
+}
+
+/**
+ * What an exactly-once subscription says of single ids of an `acknowledge` or `modifyAckDeadline` that failed: in the
+ * ErrorInfo of the status, each failed id with its reason. The ids that it does not name have succeeded.
+ */
+export function failuresById(error: unknown, permission: string): Map<string, DriverError> {
+  const { errorInfoMetadata = {} } = asGrpc(error);
+  const failures = new Map<string, DriverError>();
+  for (const [ackId, reason] of Object.entries(errorInfoMetadata)) {
+    const kind = kindOfReason(reason);
+    if (kind !== undefined) failures.set(ackId, new DriverError(kind, `${permission}: ${reason}`));
+  }
+  return failures;
+}
+
+function kindOfReason(reason: string): ErrorKind | undefined {
+  if (reason.startsWith("TRANSIENT_FAILURE")) return "transient";
+  if (reason === "PERMANENT_FAILURE_INVALID_ACK_ID") return "lease_lost";
+  return reason.startsWith("PERMANENT_FAILURE") ? "permanent" : undefined;
+}
+
+function asGrpc(error: unknown): GrpcError {
+  return typeof error === "object" && error !== null ? error : {};
+}

@@ -1,0 +1,5 @@
+/**
+ * Google Cloud Pub/Sub.
+ * @module
+ */
+export { pubsub, type PubsubOptions } from "./driver.ts";

@@ -1,0 +1,89 @@
+import type { protos } from "@google-cloud/pubsub";
+import { DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
+import { type Clients, once } from "./clients.ts";
+import { driverError } from "./errors.ts";
+import { MAX_ATTRIBUTE_NAME_BYTES, MAX_ORDERING_KEY_BYTES } from "./limits.ts";
+
+type PubsubMessage = protos.google.pubsub.v1.IPubsubMessage;
+
+/**
+ * One `Publish` for all messages without an ordering key and one for each key, side by side: a request may hold one
+ * key only. A request that fails, fails for its own messages; one that the service would refuse is refused here.
+ */
+export async function publish(
+  clients: Clients,
+  topic: string,
+  ordered: boolean,
+  messages: readonly Outgoing[],
+  signal: AbortSignal,
+): Promise<SendResult[]> {
+  const results: SendResult[] = [];
+  const requests = new Map<string, number[]>();
+  for (const [index, message] of messages.entries()) {
+    const key = ordered ? (message.orderingKey ?? "") : "";
+    const problem = problemOf(message, key);
+    if (problem !== undefined) {
+      results[index] = { ok: false, error: new DriverError("permanent", problem) };
+      continue;
+    }
+    const indexes = requests.get(key);
+    if (indexes === undefined) requests.set(key, [index]);
+    else indexes.push(index);
+  }
+  await Promise.all(
+    Array.from(requests, async ([key, indexes]) => {
+      const batch = indexes.map((index) => messageOf(messages[index] as Outgoing, key));
+      const outcomes = await request(clients, topic, batch, signal);
+      for (const [at, index] of indexes.entries()) results[index] = outcomes[at] as SendResult;
+    }),
+  );
+  return results;
+}
+
+async function request(
+  clients: Clients,
+  topic: string,
+  messages: PubsubMessage[],
+  signal: AbortSignal,
+): Promise<SendResult[]> {
+  try {
+    const [{ messageIds }] = await clients.answer(
+      clients.publisher.publish({ topic, messages }, once(undefined, signal)),
+    );
+    return messages.map((_, index): SendResult => {
+      const brokerId = messageIds?.[index];
+      if (brokerId !== undefined) return { ok: true, brokerId };
+      const error = new DriverError(
+        "ambiguous",
+        "pubsub.topics.publish: the answer did not mention this message",
+      );
+      return { ok: false, error };
+    });
+  } catch (cause) {
+    const error = driverError(cause, "pubsub.topics.publish");
+    return messages.map((): SendResult => ({ ok: false, error }));
+  }
+}
+
+function messageOf({ body, attributes }: Outgoing, orderingKey: string): PubsubMessage {
+  const data = typeof body === "string" ? Buffer.from(body) : body;
+  return orderingKey === "" ? { data, attributes } : { data, attributes, orderingKey };
+}
+
+/** What the service would refuse a message for, and with it the whole request. The emulator takes most of it. */
+function problemOf({ body, attributes, delayMs }: Outgoing, key: string): string | undefined {
+  if (delayMs > 0) return "Pub/Sub has no delayed sends of its own.";
+  const names = Object.keys(attributes);
+  if (body.length === 0 && names.length === 0)
+    return "Pub/Sub refuses a message without body and attributes.";
+  for (const name of names) {
+    if (name === "") return "Pub/Sub refuses an attribute without a name.";
+    if (Buffer.byteLength(name) > MAX_ATTRIBUTE_NAME_BYTES)
+      return `The name of an attribute has at most ${MAX_ATTRIBUTE_NAME_BYTES} bytes; got "${name.slice(0, 60)}…".`;
+    if (name.startsWith("goog"))
+      return `Names of attributes that start with "goog" are Google's; got "${name}".`;
+  }
+  if (Buffer.byteLength(key) > MAX_ORDERING_KEY_BYTES)
+    return `An ordering key has at most ${MAX_ORDERING_KEY_BYTES} bytes.`;
+  return undefined;
+}

@@ -1,0 +1,120 @@
+import { type Clock, DriverError, type Operation, type SettleResult } from "../../src/driver/index.ts";
+import { type Clients, once } from "./clients.ts";
+import { type Receipt, receiptOf } from "./delivery.ts";
+import { CODE, codeOf, driverError, failuresById } from "./errors.ts";
+import { leaseSeconds, MAX_LEASE_SECONDS } from "./limits.ts";
+
+const PERMISSION = "pubsub.subscriptions.consume";
+
+/** Where settlements go to. */
+export interface SettleTarget {
+  readonly clients: Clients;
+  readonly subscription: string;
+  readonly clock: Clock;
+}
+
+/**
+ * Acknowledges by one request; extends and releases by one for each length of time, side by side. One that fails,
+ * fails alone.
+ */
+export async function settleBatch(
+  target: SettleTarget,
+  operations: readonly Operation[],
+): Promise<SettleResult[]> {
+  const now = target.clock.now();
+  const results: SettleResult[] = [];
+  const acks: number[] = [];
+  const changes = new Map<number, number[]>();
+  for (const [index, operation] of operations.entries()) {
+    const receipt = receiptOf(operation.delivery);
+    const seconds = secondsOf(operation);
+    if (operation.kind === "dead_letter" || seconds > MAX_LEASE_SECONDS) {
+      results[index] = { ok: false, error: refused(operation) };
+    } else if (operation.kind === "ack") {
+      if (receipt.acked) results[index] = { ok: true };
+      else acks.push(index);
+    } else if (receipt.leaseUntil <= now) {
+      // Pub/Sub would take it without a word, and hide the message from whoever has it now.
+      results[index] = { ok: false, error: new DriverError("lease_lost", "the ack deadline has passed") };
+    } else {
+      const same = changes.get(seconds);
+      if (same === undefined) changes.set(seconds, [index]);
+      else same.push(index);
+    }
+  }
+  const gather = async (indexes: readonly number[], seconds: number | undefined): Promise<void> => {
+    const receipts = indexes.map((index) => receiptOf((operations[index] as Operation).delivery));
+    const failures = await request(target, receipts, seconds);
+    for (const [at, index] of indexes.entries()) {
+      const receipt = receipts[at] as Receipt;
+      const error = failures.get(receipt.ackId);
+      if (error !== undefined) results[index] = { ok: false, error };
+      else results[index] = done(operations[index] as Operation, receipt, now + (seconds ?? 0) * 1_000);
+    }
+  };
+  const requests = Array.from(changes, ([seconds, indexes]) => gather(indexes, seconds));
+  if (acks.length > 0) requests.push(gather(acks, undefined));
+  await Promise.all(requests);
+  return results;
+}
+
+/** Sets the time that is left to these leases. Returns what failed, by id. */
+export function modifyDeadlines(
+  target: SettleTarget,
+  receipts: readonly Receipt[],
+  seconds: number,
+): Promise<Map<string, DriverError>> {
+  return request(target, receipts, seconds);
+}
+
+function done(operation: Operation, receipt: Receipt, until: number): SettleResult {
+  if (operation.kind === "ack") receipt.acked = true;
+  receipt.leaseUntil = operation.kind === "extend" ? until : 0;
+  return operation.kind === "extend" ? { ok: true, leaseUntil: until } : { ok: true };
+}
+
+function secondsOf(operation: Operation): number {
+  if (operation.kind === "extend") return leaseSeconds(operation.leaseMs);
+  return operation.kind === "release" ? Math.ceil(operation.delayMs / 1_000) : 0;
+}
+
+function refused({ kind }: Operation): DriverError {
+  const sentence =
+    kind === "dead_letter"
+      ? "Pub/Sub has no dead-lettering of its own on request."
+      : `An ack deadline lasts at most ${MAX_LEASE_SECONDS} seconds.`;
+  return new DriverError("permanent", sentence);
+}
+
+/** One `Acknowledge`, or one `ModifyAckDeadline` where `seconds` are given. Never rejects; returns what failed, by id. */
+async function request(
+  target: SettleTarget,
+  receipts: readonly Receipt[],
+  seconds: number | undefined,
+): Promise<Map<string, DriverError>> {
+  const { clients, subscription } = target;
+  const ackIds = receipts.map(({ ackId }) => ackId);
+  try {
+    await clients.answer(
+      seconds === undefined
+        ? clients.subscriber.acknowledge({ subscription, ackIds }, once())
+        : clients.subscriber.modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds: seconds }, once()),
+    );
+    return new Map();
+  } catch (cause) {
+    const failures = failuresById(cause, PERMISSION);
+    if (failures.size > 0) return failures;
+    if (codeOf(cause) === CODE.invalidArgument && receipts.length > 1) {
+      // One id that it cannot read makes it refuse them all: halves find it.
+      const half = Math.ceil(receipts.length / 2);
+      const parts = [receipts.slice(0, half), receipts.slice(half)];
+      const found = await Promise.all(parts.map((part) => request(target, part, seconds)));
+      return new Map(found.flatMap((part) => [...part]));
+    }
+    const error =
+      codeOf(cause) === CODE.invalidArgument
+        ? new DriverError("lease_lost", `${PERMISSION}: the ack id is not valid any more`, { cause })
+        : driverError(cause, PERMISSION);
+    return new Map(ackIds.map((ackId) => [ackId, error]));
+  }
+}

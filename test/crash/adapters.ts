@@ -1,0 +1,16 @@
+import { type DirectoryOptions, directory } from "../../examples/directory-adapter/index.ts";
+import { sqs, type SqsOptions } from "../../adapters/sqs/index.ts";
+import type { Driver } from "../../src/driver/index.ts";
+import type { AdapterConfig } from "./config.ts";
+
+/** Adapters whose messages outlive a worker: opened by name, since a worker is another process. */
+const adapters: Readonly<Record<string, (options: unknown) => Driver>> = {
+  directory: (options) => directory(options as DirectoryOptions),
+  sqs: (options) => sqs(options as SqsOptions),
+};
+
+export function openAdapter({ name, options }: AdapterConfig): Driver {
+  const open = adapters[name];
+  if (open === undefined) throw new TypeError(`There is no adapter "${name}" to crash on.`);
+  return open(options);
+}

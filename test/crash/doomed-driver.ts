@@ -1,0 +1,106 @@
+import {
+  type Delivery,
+  type Driver,
+  type Operation,
+  type Outgoing,
+  siblingQueue,
+  type Source,
+} from "../../src/driver/index.ts";
+import { cloneId, type ClonePurpose } from "../../src/clone.ts";
+import { seeded } from "../support/seeded.ts";
+import type { WorkerConfig } from "./config.ts";
+import { type CrashPoint, SHARES } from "./points.ts";
+import type { RunLog } from "./run-log.ts";
+
+/** What a worker copies messages for. */
+const PURPOSES: readonly ClonePurpose[] = ["retry", "defer", "dead_letter"];
+
+/** Kills this process when it passes its point, by the seed; and knows until then what the death would duplicate. */
+export class Doom {
+  readonly #dies: WorkerConfig["dies"];
+  readonly #log: RunLog;
+  readonly #random: () => number;
+  /** Messages that were copied and are not acknowledged yet, by the id of the copy. */
+  readonly #replacing = new Map<string, string>();
+
+  constructor(dies: WorkerConfig["dies"], log: RunLog) {
+    this.#dies = dies;
+    this.#log = log;
+    this.#random = seeded(dies?.seed ?? 0);
+  }
+
+  pass(point: CrashPoint): void {
+    if (this.#dies?.at !== point || this.#random() >= SHARES[point]) return;
+    this.#log.write({ kind: "killed", point, replacing: [...this.#replacing.values()] });
+    process.kill(process.pid, "SIGKILL");
+    // The signal is on its way: not another step.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  }
+
+  /** These copies are about to be sent; their originals are still there. */
+  replacing(copies: readonly Outgoing[]): void {
+    for (const copy of copies) this.#replacing.set(copy.dedupId ?? "", idOf(copy));
+  }
+
+  acknowledged({ delivery }: Operation): void {
+    for (const purpose of PURPOSES) this.#replacing.delete(cloneId(idOf(delivery), purpose, delivery));
+  }
+}
+
+/** A driver in a worker, which sends nothing but copies; its process dies between one request and the next. */
+export function doomedDriver(inner: Driver, doom: Doom, { queue: main, concurrency }: WorkerConfig): Driver {
+  return {
+    provider: inner.provider,
+    limits: {
+      ...inner.limits,
+      // Every retry goes by a clone, so that there is something between clone and acknowledgement.
+      maxReleaseDelayMs: 0,
+      // So that no more acknowledgements are pending than handlers can run: what a death can duplicate is bounded.
+      maxSettleBatch: Math.min(inner.limits.maxSettleBatch, Math.max(1, Math.floor(concurrency / 2))),
+    },
+    describe: (queue) => inner.describe(queue),
+    classify: (error) => inner.classify(error),
+    async send(queue, messages, signal) {
+      doom.replacing(messages);
+      const results = await inner.send(queue, messages, signal);
+      doom.pass(
+        queue === siblingQueue(main, "-dlq") ? "between_dead_letter_and_ack" : "between_clone_and_ack",
+      );
+      return results;
+    },
+    open: (queue, options) => doomedSource(inner.open(queue, options), doom),
+    stats: (queue) => inner.stats(queue),
+    close: () => inner.close(),
+  };
+}
+
+function doomedSource(inner: Source, doom: Doom): Source {
+  let draining = false;
+  const passDrain = (): void => {
+    if (draining) doom.pass("while_draining");
+  };
+  return {
+    next: (max, signal) => inner.next(max, signal),
+    async settle(operations) {
+      passDrain();
+      const results = await inner.settle(operations);
+      for (const [index, operation] of operations.entries()) {
+        if (operation.kind === "ack" && results[index]?.ok === true) doom.acknowledged(operation);
+      }
+      passDrain();
+      return results;
+    },
+    async stop() {
+      draining = true;
+      passDrain();
+      const late = await inner.stop();
+      passDrain();
+      return late;
+    },
+    close: () => inner.close(),
+  };
+}
+
+function idOf({ body }: Outgoing | Delivery): string {
+  return (JSON.parse(body.toString()) as { readonly id: string }).id;
+}

@@ -1,0 +1,21 @@
+/** Where a worker process is killed. */
+export const crashPoints = [
+  /** While handlers run. */
+  "mid_handler",
+  /** A clone that retries a job was accepted, and the job that it replaces is not acknowledged. */
+  "between_clone_and_ack",
+  /** A dead letter was written, and its original is not acknowledged. */
+  "between_dead_letter_and_ack",
+  /** It was told to stop, and hands back or finishes what it has. */
+  "while_draining",
+] as const;
+
+export type CrashPoint = (typeof crashPoints)[number];
+
+/** Of all passings of a point, the share at which the process dies there: that of points rarely passed is larger. */
+export const SHARES: Readonly<Record<CrashPoint, number>> = {
+  mid_handler: 1 / 25,
+  between_clone_and_ack: 1 / 5,
+  between_dead_letter_and_ack: 1 / 3,
+  while_draining: 1 / 3,
+};

@@ -1,0 +1,158 @@
+import { once } from "node:events";
+import {
+  type ClientHttp2Session,
+  connect,
+  constants,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { AddressInfo, Socket } from "node:net";
+import { forwardCall, withholdAnswer } from "./h2-stream.ts";
+import { type Rule, type RuleMatch, Rules } from "./rules.ts";
+import type { Target } from "./tcp-proxy.ts";
+
+export interface H2ProxyOptions {
+  /** Of every share that is drawn. @default 1 */
+  readonly seed?: number | undefined;
+}
+
+/** One call, as a rule sees it. */
+export interface H2Call {
+  /** `/google.pubsub.v1.Publisher/Publish` */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** Which calls a rule applies to. */
+export interface H2Match extends RuleMatch<H2Call> {
+  /** The whole path, or how it ends: `Publisher/Publish`. @default every call */
+  readonly path?: string | undefined;
+}
+
+/** What becomes of a call that a rule applies to. */
+export type H2Action =
+  /** The server acts, and its answer is lost: the stream is reset, or the whole connection cut. */
+  | { readonly kind: "drop_response"; readonly by: "reset" | "cut" }
+  /** Ended with this gRPC status, without the server. */
+  | { readonly kind: "answer"; readonly grpcStatus: number }
+  /** Held until then, and forwarded after that. */
+  | { readonly kind: "stall"; readonly until: Promise<void> }
+  /** Neither forwarded nor answered. */
+  | { readonly kind: "black_hole" };
+
+interface Link {
+  /** A session does not let its own be reset. */
+  readonly socket: Socket;
+  readonly upstream: ClientHttp2Session;
+}
+
+/**
+ * Stands between a gRPC client and its server and understands their HTTP/2, in clear text: counts calls by path,
+ * those included that stream for hours, and lets single ones fail.
+ */
+export class H2Proxy implements AsyncDisposable {
+  /** Calls that came in, by path. */
+  readonly counts: Map<string, number> = new Map();
+  readonly #authority: string;
+  readonly #rules: Rules<H2Call, H2Action>;
+  readonly #server: Http2Server;
+  readonly #links = new Map<ServerHttp2Session, Link>();
+
+  private constructor({ host = "127.0.0.1", port }: Target, seed: number) {
+    this.#authority = `http://${host}:${port}`;
+    this.#rules = new Rules(seed);
+    this.#server = createServer();
+    // Before the listener that makes a session of it, which does so at once.
+    let latest: Socket | undefined;
+    this.#server.prependListener("connection", (socket: Socket) => {
+      latest = socket;
+    });
+    this.#server.on("session", (session) => this.#begin(session, latest as Socket));
+    this.#server.on("stream", (stream, headers) => {
+      this.#serve(stream, headers).catch(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
+    });
+  }
+
+  static async start(target: Target, { seed = 1 }: H2ProxyOptions = {}): Promise<H2Proxy> {
+    const proxy = new H2Proxy(target, seed);
+    proxy.#server.listen(0, "127.0.0.1");
+    await once(proxy.#server, "listening");
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Calls whose path is this, or ends so. */
+  count(path: string): number {
+    let count = 0;
+    for (const [known, calls] of this.counts) if (known.endsWith(path)) count += calls;
+    return count;
+  }
+
+  /** Lets `action` happen to the calls that match. */
+  on({ path = "", where, ...match }: H2Match, action: H2Action): Rule {
+    const both = (call: H2Call): boolean => call.path.endsWith(path) && where?.(call) !== false;
+    return this.#rules.add({ ...match, where: both }, action);
+  }
+
+  /** Cuts every connection that clients have now. Returns how many. */
+  cutAll(): number {
+    const links = [...this.#links.values()];
+    for (const { socket } of links) socket.resetAndDestroy();
+    return links.length;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.cutAll();
+    await once(this.#server, "close");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** One connection to the server for each of a client's: what ends one ends the other. */
+  #begin(session: ServerHttp2Session, socket: Socket): void {
+    const upstream = connect(this.#authority);
+    this.#links.set(session, { socket, upstream });
+    session.on("close", () => {
+      this.#links.delete(session);
+      upstream.destroy();
+    });
+    upstream.on("goaway", () => session.close());
+    upstream.on("close", () => session.destroy());
+    // Told to the other side by the close that follows.
+    session.on("error", () => {});
+    upstream.on("error", () => {});
+  }
+
+  async #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const path = headers[":path"] ?? "";
+    const link = this.#links.get(stream.session as ServerHttp2Session);
+    this.counts.set(path, (this.counts.get(path) ?? 0) + 1);
+    stream.on("error", () => {});
+    const action = this.#rules.pick({ path, headers });
+    if (action?.kind === "black_hole") return;
+    if (action?.kind === "answer") return answer(stream, action.grpcStatus);
+    if (action?.kind === "stall") await action.until;
+    if (link === undefined || stream.destroyed) return;
+    const call = link.upstream.request(headers);
+    if (action?.kind !== "drop_response") return forwardCall(stream, call);
+    await withholdAnswer(stream, call);
+    if (action.by === "reset") stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else link.socket.resetAndDestroy();
+  }
+}
+
+/** gRPC's shortest answer: a status, in headers that are trailers at once. */
+function answer(stream: ServerHttp2Stream, grpcStatus: number): void {
+  const headers = { ":status": 200, "content-type": "application/grpc", "grpc-status": String(grpcStatus) };
+  stream.respond({ ...headers, "grpc-message": "by the proxy" }, { endStream: true });
+}

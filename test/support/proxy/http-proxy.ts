@@ -1,0 +1,196 @@
+import { once } from "node:events";
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import {
+  callOf,
+  errorAnswer,
+  type HttpAction,
+  type HttpCall,
+  type HttpPacket,
+  parse,
+  readBody,
+} from "./http-call.ts";
+import { type Rule, type RuleMatch, Rules } from "./rules.ts";
+import { tearBatch } from "./sqs-batch.ts";
+import type { Target } from "./tcp-proxy.ts";
+
+export interface HttpProxyOptions {
+  /** Of every share that is drawn. @default 1 */
+  readonly seed?: number | undefined;
+}
+
+/** Which requests a rule applies to. */
+export interface HttpMatch extends RuleMatch<HttpCall> {
+  /** @default every operation */
+  readonly operation?: string | undefined;
+}
+
+/** Said of one hop, or of a body as it was before it was changed. */
+const OF_ONE_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "content-length",
+  "x-amz-crc32",
+]);
+
+/**
+ * Stands between an SQS client and its server, and understands their HTTP/1.1: counts requests by operation, and
+ * lets single ones fail as they do in the field.
+ *
+ * @example
+ * await using proxy = await HttpProxy.start({ port: server.port });
+ * proxy.on({ operation: "DeleteMessageBatch" }, { kind: "drop_response" });
+ * const driver = sqs({ endpoint: proxy.endpoint });
+ */
+export class HttpProxy implements AsyncDisposable {
+  /** Requests that came in, by operation. */
+  readonly counts: Map<string, number> = new Map();
+  readonly #target: Target;
+  readonly #rules: Rules<HttpCall, HttpAction>;
+  readonly #server: Server;
+  readonly #agent = new Agent({ keepAlive: true });
+
+  private constructor(target: Target, seed: number) {
+    this.#target = target;
+    this.#rules = new Rules(seed);
+    this.#server = createServer((incoming, outgoing) => {
+      // Whatever the server does wrong, or a client that is gone, looks to the other like a connection that was cut.
+      this.#serve(incoming, outgoing).catch(() => outgoing.destroy());
+    });
+  }
+
+  static async start(target: Target, { seed = 1 }: HttpProxyOptions = {}): Promise<HttpProxy> {
+    const proxy = new HttpProxy(target, seed);
+    proxy.#server.listen(0, "127.0.0.1");
+    await once(proxy.#server, "listening");
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  count(operation: string): number {
+    return this.counts.get(operation) ?? 0;
+  }
+
+  /** Lets `action` happen to the requests that match. */
+  on({ operation, where, ...match }: HttpMatch, action: HttpAction): Rule {
+    const both = (call: HttpCall): boolean =>
+      (operation === undefined || call.operation === operation) && where?.(call) !== false;
+    return this.#rules.add({ ...match, where: both }, action);
+  }
+
+  /** Cuts every connection that clients have now; what the server was told, it does. */
+  cutAll(): void {
+    this.#server.closeAllConnections();
+  }
+
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.cutAll();
+    this.#agent.destroy();
+    await once(this.#server, "close");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const body = await readBody(incoming);
+    const call = callOf(incoming, body);
+    this.counts.set(call.operation, this.count(call.operation) + 1);
+    const action = this.#rules.pick(call);
+    switch (action?.kind) {
+      case "black_hole":
+        return;
+      case "answer":
+        return reply(outgoing, action.status, errorAnswer(action.code, action.status));
+      case "drop_response":
+        await this.#forward(incoming, body);
+        outgoing.destroy();
+        return;
+      case "fail_entry":
+        return this.#serveTorn(incoming, outgoing, call, action);
+      case "stall":
+        await action.until;
+        break;
+      default:
+    }
+    const { status, packet } = await this.#forward(incoming, body, outgoing);
+    reply(outgoing, status, packet);
+  }
+
+  async #serveTorn(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    call: HttpCall,
+    action: HttpAction & { readonly kind: "fail_entry" },
+  ): Promise<void> {
+    const torn = tearBatch(call, action);
+    if (torn === undefined) throw new TypeError(`${call.operation} has no entry ${action.index}`);
+    if (torn.request === undefined) return reply(outgoing, 200, jsonPacket(torn.answer({})));
+    const { status, packet } = await this.#forward(
+      incoming,
+      Buffer.from(JSON.stringify(torn.request)),
+      outgoing,
+    );
+    const served = status === 200 ? parse(packet.body) : undefined;
+    reply(outgoing, status, served === undefined ? packet : jsonPacket(torn.answer(served), packet.headers));
+  }
+
+  /** Asks the server. Where `client` leaves before there is an answer, the server is left as well. */
+  async #forward(
+    { method, url, headers }: IncomingMessage,
+    body: Buffer,
+    client?: ServerResponse,
+  ): Promise<{ readonly status: number; readonly packet: HttpPacket }> {
+    const { host = "127.0.0.1", port } = this.#target;
+    const ours = { ...ofAllHops(headers), "content-length": String(body.length) };
+    const asked = request({ host, port, method, path: url, headers: ours, agent: this.#agent });
+    const leave = (): void => void asked.destroy();
+    client?.once("close", leave);
+    // One that comes after the first is of no more interest: the answer breaks off, and says so.
+    asked.on("error", () => {});
+    asked.end(body);
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    const packet = { headers: answer.headers, body: await readBody(answer) };
+    client?.off("close", leave);
+    return { status: answer.statusCode ?? 502, packet };
+  }
+}
+
+function jsonPacket(value: object, headers: HttpPacket["headers"] = {}): HttpPacket {
+  const type = { "content-type": "application/x-amz-json-1.0" };
+  return { headers: { ...type, ...headers }, body: Buffer.from(JSON.stringify(value)) };
+}
+
+function reply(outgoing: ServerResponse, status: number, { headers, body }: HttpPacket): void {
+  if (outgoing.destroyed) return;
+  const length = { "content-length": String(body.length) };
+  outgoing
+    .writeHead(status, { ...ofAllHops(headers), ...length } as Record<string, string | string[]>)
+    .end(body);
+}
+
+function ofAllHops(headers: HttpPacket["headers"]): Record<string, string | readonly string[]> {
+  const kept = Object.entries(headers).filter(
+    (entry): entry is [string, string | readonly string[]] =>
+      entry[1] !== undefined && !OF_ONE_HOP.has(entry[0]),
+  );
+  return Object.fromEntries(kept);
+}

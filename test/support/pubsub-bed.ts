@@ -1,0 +1,59 @@
+import { randomUUID } from "node:crypto";
+import { pubsub, type PubsubOptions } from "../../adapters/pubsub/index.ts";
+import { createQueue } from "../../src/create-queue.ts";
+import type { Handler, Queue, ReceiveOptions } from "../../src/queue.ts";
+import { H2Proxy } from "./proxy/h2-proxy.ts";
+import { pubsubEmulator } from "./pubsub-emulator.ts";
+
+/** A queue on the emulator, with a proxy in between that counts calls and lets them fail. */
+export class PubsubBed implements AsyncDisposable {
+  readonly proxy: H2Proxy;
+  readonly queue: Queue;
+  readonly #host: string;
+  readonly #stop: () => Promise<void>;
+
+  private constructor(host: string, proxy: H2Proxy, stop: () => Promise<void>) {
+    this.#host = host;
+    this.proxy = proxy;
+    this.#stop = stop;
+    this.queue = this.connect();
+  }
+
+  static async start(): Promise<PubsubBed> {
+    const emulator = await pubsubEmulator();
+    const [host, port] = emulator.host.split(":");
+    const proxy = await H2Proxy.start({ host, port: Number(port) });
+    return new PubsubBed(emulator.host, proxy, () => emulator.stop());
+  }
+
+  /** Another client, through the proxy unless it is told not to. */
+  connect(options: PubsubOptions = {}): Queue {
+    const emulatorHost = `127.0.0.1:${this.proxy.port}`;
+    return createQueue(pubsub({ projectId: "bed", emulatorHost, waitSeconds: 1, ...options }));
+  }
+
+  /** A fresh queue, made without the proxy. */
+  async makeQueue(ordering: "none" | "by_key" = "none", leaseMs: number = 10_000): Promise<string> {
+    const name = `q-${randomUUID()}`;
+    const direct = this.connect({ emulatorHost: this.#host });
+    await direct.ensure(name, { ordering, leaseMs });
+    await direct.close();
+    return name;
+  }
+
+  /** Receives until the returned function is called, which resolves when it has drained. */
+  receive(name: string, handler: Handler, options: ReceiveOptions = {}): () => Promise<void> {
+    const stop = new AbortController();
+    const receiving = this.queue.receive(name, handler, { leaseMs: 10_000, ...options, signal: stop.signal });
+    return () => {
+      stop.abort();
+      return receiving;
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.queue.close();
+    await this.proxy.close();
+    await this.#stop();
+  }
+}

@@ -1,0 +1,151 @@
+import { execFile, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** A Pub/Sub emulator for one test run. */
+export interface PubsubEmulator {
+  /** `host:port`. */
+  readonly host: string;
+  /** What it is, for reports. */
+  readonly version: string;
+  /** Ends it, where it was started here. */
+  stop(): Promise<void>;
+}
+
+const run: typeof execFile.__promisify__ = promisify(execFile);
+const SDK_ROOTS = ["/usr/lib/google-cloud-sdk", "/usr/share/google-cloud-sdk", "/opt/google-cloud-sdk"];
+const READY_MS = 60_000;
+const { JAVA_HOME } = process.env;
+const JAVA: string = JAVA_HOME === undefined ? "java" : join(JAVA_HOME, "bin", "java");
+
+/**
+ * The emulator that QUEUEPORT_TEST_PUBSUB_EMULATOR_HOST or PUBSUB_EMULATOR_HOST names; else one that is started for
+ * this run, from QUEUEPORT_PUBSUB_EMULATOR_JAR or from the Google Cloud SDK.
+ */
+export async function pubsubEmulator(): Promise<PubsubEmulator> {
+  const host = runningHost();
+  if (host !== undefined) return { host, version: "(already running)", stop: async () => {} };
+  const missing = await pubsubEmulatorMissing();
+  if (missing !== undefined) throw new Error(missing);
+  return start((await findJar()) as string);
+}
+
+/** Why there is no emulator here; undefined where there is one. */
+export async function pubsubEmulatorMissing(): Promise<string | undefined> {
+  if (runningHost() !== undefined) return undefined;
+  if ((await findJar()) === undefined)
+    return "There is no Pub/Sub emulator: install google-cloud-cli-pubsub-emulator, or set QUEUEPORT_PUBSUB_EMULATOR_JAR.";
+  return (await hasJava()) ? undefined : "There is no Java, which the Pub/Sub emulator needs.";
+}
+
+function runningHost(): string | undefined {
+  const { env } = process;
+  return env["QUEUEPORT_TEST_PUBSUB_EMULATOR_HOST"] || env["PUBSUB_EMULATOR_HOST"] || undefined;
+}
+
+async function findJar(): Promise<string | undefined> {
+  const given = process.env["QUEUEPORT_PUBSUB_EMULATOR_JAR"];
+  if (given !== undefined && given !== "") return given;
+  for (const root of SDK_ROOTS) {
+    const jar = await jarUnder(root);
+    if (jar !== undefined) return jar;
+  }
+  // To ask takes a second.
+  const root = await sdkRoot();
+  return root === undefined ? undefined : jarUnder(root);
+}
+
+async function jarUnder(root: string): Promise<string | undefined> {
+  const lib = join(root, "platform", "pubsub-emulator", "lib");
+  if (!existsSync(lib)) return undefined;
+  const newest = (await readdir(lib))
+    .filter((file) => file.startsWith("cloud-pubsub-emulator") && file.endsWith(".jar"))
+    .toSorted()
+    .at(-1);
+  return newest === undefined ? undefined : join(lib, newest);
+}
+
+async function sdkRoot(): Promise<string | undefined> {
+  try {
+    const { stdout } = await run("gcloud", ["info", "--format=value(installation.sdk_root)"], {
+      timeout: 20_000,
+    });
+    return stdout.trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function hasJava(): Promise<boolean> {
+  try {
+    await run(JAVA, ["-version"], { timeout: 20_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function start(jar: string): Promise<PubsubEmulator> {
+  const port = await freePort();
+  const dir = await mkdtemp(join(tmpdir(), "pubsub-emulator-"));
+  const child = spawn(JAVA, ["-Xmx1g", "-jar", jar, "--host=127.0.0.1", `--port=${port}`], {
+    cwd: dir,
+    stdio: "ignore",
+  });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const kill = (): void => {
+    child.kill("SIGKILL");
+  };
+  // A run that is cut short must not leave it behind.
+  process.once("exit", kill);
+  await listening(port, ended);
+  return {
+    host: `127.0.0.1:${port}`,
+    version: /emulator-([\d.]+\d)/.exec(jar)?.[1] ?? "unknown",
+    async stop() {
+      process.removeListener("exit", kill);
+      kill();
+      await ended;
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function listening(port: number, ended: Promise<void>): Promise<void> {
+  let over = false;
+  void ended.then(() => {
+    over = true;
+  });
+  const until = Date.now() + READY_MS;
+  while (Date.now() < until && !over) {
+    if (await accepts(port)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`The Pub/Sub emulator did not come up on port ${port}.`);
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

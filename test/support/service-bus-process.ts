@@ -1,0 +1,56 @@
+import { startServiceBusServer } from "../../servers/service-bus/index.ts";
+
+/**
+ * The Service Bus server in a process of its own. It starts on the first message, which has its options, and answers
+ * each later one: a call by name.
+ */
+export interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+export interface Answer {
+  readonly id: number;
+  readonly result?: unknown;
+  readonly error?: string;
+}
+
+type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+let methods: Methods = {
+  start: async (options: Parameters<typeof startServiceBusServer>[0]) => {
+    const server = await startServiceBusServer(options);
+    const { faults } = server;
+    methods = {
+      createQueue: server.createQueue,
+      deleteQueue: server.deleteQueue,
+      resetStats: server.resetStats,
+      stats: () => server.stats,
+      cutConnections: () => faults.cutConnections(),
+      detachLinks: (queue?: string) => faults.detachLinks(queue),
+      stall: (stalled: boolean) => faults.stall(stalled),
+      failSends: (queue: string, count: number) => faults.failSends(queue, count),
+      failSettlements: (queue: string, count: number) => faults.failSettlements(queue, count),
+      failedSettlements: () => faults.failedSettlements,
+      dropSettlementAnswers: (queue: string, count: number) => faults.dropSettlementAnswers(queue, count),
+      delaySettlements: (ms: number) => {
+        faults.settlementDelayMs = ms;
+      },
+      clear: () => faults.clear(),
+    };
+    return { port: server.port, connectionString: server.connectionString };
+  },
+};
+
+async function answer({ id, method, args }: Call): Promise<void> {
+  const reply = (answered: Omit<Answer, "id">): void => void process.send?.({ id, ...answered });
+  try {
+    reply({ result: await methods[method]?.(...(args as never[])) });
+  } catch (error) {
+    reply({ error: String(error) });
+  }
+}
+
+process.on("message", (call: Call) => void answer(call));
+process.on("disconnect", () => process.exit(0));

@@ -1,0 +1,126 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type {
+  QueueDefinition,
+  ServiceBusServerOptions,
+  ServiceBusServerStats,
+} from "../../servers/service-bus/index.ts";
+import type { Answer, Call } from "./service-bus-process.ts";
+
+const PROCESS = fileURLToPath(new URL("service-bus-process.ts", import.meta.url));
+
+/** Our Service Bus server in a process of its own, as what a test does to it. */
+export class ServiceBusProcess {
+  readonly #options: ServiceBusServerOptions;
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  #child: ChildProcess | undefined;
+  #calls = 0;
+  #port = 0;
+  #connectionString = "";
+
+  private constructor(options: ServiceBusServerOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: ServiceBusServerOptions = {}): Promise<ServiceBusProcess> {
+    const server = new ServiceBusProcess(options);
+    await server.start();
+    return server;
+  }
+
+  get connectionString(): string {
+    return this.#connectionString;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Starts it, again on the port that it had before. */
+  async start(): Promise<void> {
+    const child = fork(PROCESS, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    child.on("message", (answer: Answer) => this.#answered(answer));
+    this.#child = child;
+    const options = { ...this.#options, port: this.#port === 0 ? this.#options.port : this.#port };
+    const started = (await this.#call("start", options)) as { port: number; connectionString: string };
+    this.#port = started.port;
+    this.#connectionString = started.connectionString;
+  }
+
+  /** Kills it on the spot. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined) return;
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.start();
+  }
+
+  createQueue(queue: string | QueueDefinition): Promise<unknown> {
+    return this.#call("createQueue", queue);
+  }
+
+  deleteQueue(name: string): Promise<unknown> {
+    return this.#call("deleteQueue", name);
+  }
+
+  async stats(): Promise<ServiceBusServerStats> {
+    return (await this.#call("stats")) as ServiceBusServerStats;
+  }
+
+  resetStats(): Promise<unknown> {
+    return this.#call("resetStats");
+  }
+
+  async cutConnections(): Promise<void> {
+    await this.#call("cutConnections");
+  }
+
+  async detachLinks(queue?: string): Promise<number> {
+    return (await this.#call("detachLinks", queue)) as number;
+  }
+
+  stall(stalled: boolean): Promise<unknown> {
+    return this.#call("stall", stalled);
+  }
+
+  failSends(queue: string, count: number): Promise<unknown> {
+    return this.#call("failSends", queue, count);
+  }
+
+  failSettlements(queue: string, count: number): Promise<unknown> {
+    return this.#call("failSettlements", queue, count);
+  }
+
+  async failedSettlements(): Promise<number> {
+    return (await this.#call("failedSettlements")) as number;
+  }
+
+  dropSettlementAnswers(queue: string, count: number): Promise<unknown> {
+    return this.#call("dropSettlementAnswers", queue, count);
+  }
+
+  #call(method: string, ...args: unknown[]): Promise<unknown> {
+    const id = (this.#calls += 1);
+    const waiting = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, waiting);
+    const call: Call = { id, method, args };
+    if (this.#child === undefined) waiting.reject(new Error("The server is not running."));
+    else this.#child.send(call);
+    return waiting.promise;
+  }
+
+  #answered({ id, result, error }: Answer): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) waiting?.resolve(result);
+    else waiting?.reject(new Error(error));
+  }
+}
