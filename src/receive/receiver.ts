@@ -7,13 +7,14 @@ import type { Delivery, Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { decode } from "../envelope.ts";
-import { QueueError } from "../errors.ts";
-import type { Message } from "../message.ts";
 import type { Handler, ReceiveOptions } from "../queue.ts";
 import type { Sender } from "../send/sender.ts";
 import { Conclusions } from "./conclusions.ts";
 import { crashLoopAt } from "./crash-loop.ts";
+import { unreadable } from "./unreadable.ts";
+import { drainDeadline, drainIncomplete, leaseLost } from "./errors.ts";
 import { Intake } from "./intake.ts";
+import { KeyLanes } from "./key-lanes.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { ReceiveSettings } from "./options.ts";
 import { Reporter } from "./reporter.ts";
@@ -44,6 +45,7 @@ export class Receiver implements RunHost {
   readonly #reporter: Reporter;
   readonly #source: Source;
   readonly #slots: Slots;
+  readonly #lanes: KeyLanes;
   readonly #leases: LeaseKeeper;
   readonly #verdicts: Verdicts;
   readonly #conclusions: Conclusions;
@@ -66,6 +68,10 @@ export class Receiver implements RunHost {
     this.#slots = new Slots(concurrency, options.options.concurrencyOf);
     this.#maxConcluding = Math.max(concurrency, 2 * limits.maxSettleBatch);
     this.#source = connection.open(queue, { prefetch: concurrency * 3 + this.#maxConcluding, leaseMs });
+    this.#lanes = new KeyLanes({
+      takeUp: (run) => this.#takeUp(run, () => this.#admit(run, clock.now())),
+      handBack: (run) => this.#handBack(run),
+    });
     this.#leases = new LeaseKeeper(this.#source, { clock, limits, leaseMs, extendEveryMs });
     this.#verdicts = new Verdicts({
       connection,
@@ -135,14 +141,25 @@ export class Receiver implements RunHost {
   leaseLost(run: Run): void {
     run.fenced = true;
     this.#slots.remove(run);
+    this.#lanes.remove(run.delivery.orderingKey ?? "", run);
+    run.left(false);
     run.abort(leaseLost(this.queue, run.id));
     this.#reporter.report({ event: "lease_lost", queue: this.queue, id: run.id });
+  }
+
+  /** Whether what arrives is given back at once. */
+  get #refusing(): boolean {
+    return this.#draining.signal.aborted || this.#options.options.gate?.closed === true;
   }
 
   #free(): number {
     const { options, settings, traits } = this.#options;
     if (options.gate?.closed === true) return 0;
-    if (traits.ordering === "by_key" && this.#slots.waitingIsFull) return 0;
+    if (
+      traits.ordering === "by_key" &&
+      (this.#slots.waitingIsFull || this.#lanes.waiting >= settings.concurrency)
+    )
+      return 0;
     // A key that is held through its backoff must not keep others from being served; as many may be as there are slots.
     const held = Math.min(this.#verdicts.held, settings.concurrency);
     return Math.min(this.#slots.free, this.#maxConcluding + held - this.#conclusions.pending);
@@ -167,7 +184,7 @@ export class Receiver implements RunHost {
       }
       this.#leases.add(run);
       try {
-        if (decoded.ok) this.#admit(run, now);
+        if (decoded.ok) this.#enter(run, now);
         else this.#refuse(run, "malformed", decoded.problem);
       } catch (error) {
         // A callback of the user's threw: that message is left to come again, the others are not to suffer.
@@ -176,13 +193,20 @@ export class Receiver implements RunHost {
     }
   }
 
+  /** Where its queue keeps order, a message waits for the one of its key that is in hand. */
+  #enter(run: Run, now: number): void {
+    const ordered = !this.#refusing && inOrder(run.delivery, run.id, this.#options.traits);
+    if (ordered) this.#lanes.enter(run.delivery.orderingKey ?? "", run);
+    else this.#admit(run, now);
+  }
+
   /** Decides what happens to a message before its handler: run it, let it wait, or not at all. */
   #admit(run: Run, now: number): void {
-    const { traits, connection, options } = this.#options;
+    const { traits, connection } = this.#options;
     const { deliveryCount } = run.delivery;
     const crashLoop = crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits));
-    if (this.#draining.signal.aborted || options.gate?.closed === true) {
-      this.#conclusions.track(this.#verdicts.handBack(run), run);
+    if (this.#refusing) {
+      this.#handBack(run);
     } else if (traits.countsDeliveries && deliveryCount >= crashLoop) {
       this.#refuse(
         run,
@@ -232,22 +256,35 @@ export class Receiver implements RunHost {
   }
 
   #slotFreed(): void {
-    if (!this.#draining.signal.aborted && this.#options.options.gate?.closed !== true) {
-      for (let run = this.#slots.next(); run !== undefined; run = this.#slots.next()) this.#takeUp(run);
+    if (!this.#refusing) {
+      for (let run = this.#slots.next(); run !== undefined; run = this.#slots.next()) this.#start(run);
       this.#intake.pull();
     }
     this.#progress();
   }
 
-  /** One that has waited runs now, unless its lease ended unnoticed: the event loop may have stood still. */
-  #takeUp(run: Run): void {
-    if (run.leaseUntil > this.#options.connection.clock.now()) {
+  /** Its slot is taken. */
+  #start(run: Run): void {
+    let started = false;
+    this.#takeUp(run, () => {
+      started = true;
       void this.#execute(run);
+    });
+    if (!started) this.#slots.release(run.message.type);
+  }
+
+  /** One that has waited goes on, unless its lease ended unnoticed: the event loop may have stood still. */
+  #takeUp(run: Run, goOn: () => void): void {
+    if (run.leaseUntil > this.#options.connection.clock.now()) {
+      goOn();
       return;
     }
-    this.#slots.release(run.message.type);
     this.#verdicts.abandon(run);
     this.leaseLost(run);
+  }
+
+  #handBack(run: Run): void {
+    this.#conclusions.track(this.#verdicts.handBack(run), run);
   }
 
   #concluded(): void {
@@ -259,7 +296,7 @@ export class Receiver implements RunHost {
   async #drain(): Promise<Run[]> {
     const { connection, settings } = this.#options;
     this.#draining.abort(DRAINING);
-    for (const run of this.#slots.clear()) this.#conclusions.track(this.#verdicts.handBack(run), run);
+    for (const run of [...this.#lanes.clear(), ...this.#slots.clear()]) this.#handBack(run);
     this.#conclusions.track(this.#intake.stop().then((late) => this.#deliver(late)));
     await this.#until(() => this.#running.size === 0, settings.drainMs);
     for (const run of this.#running) {
@@ -273,7 +310,7 @@ export class Receiver implements RunHost {
       if (run.fenced) continue;
       run.fenced = true;
       this.#reporter.verdict(run, { kind: "release" });
-      this.#conclusions.track(this.#verdicts.handBack(run), run);
+      this.#handBack(run);
     }
     // The last poll has to come back as well, or what it brings would stay leased; but not for ever.
     const patienceMs = Math.max(settings.leaseMs, connection.limits.longPollMs);
@@ -296,33 +333,3 @@ export class Receiver implements RunHost {
 }
 
 const DRAINING = new Error("draining");
-
-/** Stands for a message whose body cannot be read, on its way to the dead letters. */
-function unreadable({ brokerId, attributes, enqueuedAt }: Delivery, now: number): Message {
-  const type = attributes["type"] ?? "malformed";
-  return {
-    id: brokerId,
-    type,
-    payload: null,
-    headers: {},
-    maxAttempts: 1,
-    createdAt: new Date(enqueuedAt ?? now),
-  };
-}
-
-function leaseLost(queue: string, id: string): QueueError {
-  const sentence = `The lease on message ${id} of queue "${queue}" is lost: another receiver may run it now. Stop; what this run returns is discarded.`;
-  return new QueueError("lease_lost", sentence, { queue });
-}
-
-function drainDeadline(queue: string, drainMs: number): QueueError {
-  const sentence = `The receiver of queue "${queue}" is shutting down, and its drain deadline of ${drainMs} ms has passed. Stop; the message is given back.`;
-  return new QueueError("draining", sentence, { queue });
-}
-
-function drainIncomplete(queue: string, left: readonly Run[]): QueueError {
-  const names = left.slice(0, 5).map((run) => `${run.message.type} ${run.id}`);
-  if (left.length > names.length) names.push(`${left.length - names.length} more`);
-  const sentence = `${left.length} job(s) of queue "${queue}" ignored their signal and still run: ${names.join(", ")}. Their messages were given back and will run again. Let handlers heed context.signal.`;
-  return new QueueError("drain_incomplete", sentence, { queue });
-}

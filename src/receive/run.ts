@@ -27,6 +27,8 @@ export class Run implements ReceiveContext, Leased {
   startedAt = 0;
   /** Its result counts for nothing any more: the lease is lost, or was given up. */
   fenced = false;
+  /** Called once when it is out of our hands: true where it has left the queue, false where it comes again. */
+  onLeft: ((gone: boolean) => void) | undefined;
   /** Whether its signal was aborted at the drain deadline. */
   drained = false;
   readonly #host: RunHost;
@@ -69,6 +71,12 @@ export class Run implements ReceiveContext, Leased {
       maxAttempts: this.message.maxAttempts,
     };
     return this.#info;
+  }
+
+  left(gone: boolean): void {
+    const { onLeft } = this;
+    this.onLeft = undefined;
+    onLeft?.(gone);
   }
 
   abort(reason: Error): void {

@@ -52,12 +52,15 @@ export class Verdicts {
   /** Nothing is to become of it any more: its lease ends by itself, and the message comes again. */
   abandon(run: Run): void {
     this.#options.leases.remove(run);
+    run.left(false);
   }
 
-  ack(run: Run): Promise<boolean> {
+  async ack(run: Run): Promise<boolean> {
     const { settler, leases } = this.#options;
     leases.remove(run);
-    return settler.settle({ kind: "ack", delivery: run.delivery }, run);
+    const gone = await settler.settle({ kind: "ack", delivery: run.delivery }, run);
+    run.left(gone);
+    return gone;
   }
 
   /** Again after `askedMs`, as the next attempt: in place where the provider can, else by a clone. */
@@ -118,10 +121,16 @@ export class Verdicts {
       await run.extending;
       leases.remove(run);
       const attributes = { [DEAD_LETTER]: encodeInfo(info) };
-      return settler.settle(
-        { kind: "dead_letter", delivery: run.delivery, reason, description: info.error, attributes },
-        run,
-      );
+      const operation = {
+        kind: "dead_letter",
+        delivery: run.delivery,
+        reason,
+        description: info.error,
+        attributes,
+      } as const;
+      const gone = await settler.settle(operation, run);
+      run.left(gone);
+      return gone;
     }
     const attributes = deadLetterAttributes(run.delivery.attributes, info, connection.limits);
     // Dead letters have no order among them: a key each, so that none hides behind another.
@@ -176,6 +185,8 @@ export class Verdicts {
     // An extension that overtakes the release would hide the message for a lease instead of the delay.
     await run.extending;
     leases.remove(run);
+    // Before the release, since the message may be back before that is confirmed.
+    run.left(false);
     await settler.settle({ kind: "release", delivery: run.delivery, delayMs }, run);
   }
 }

@@ -9,5 +9,5 @@ const missing = await pubsubEmulatorMissing();
 if (missing !== undefined) console.warn(`SKIPPED: the conformance of the pubsub adapter. ${missing}`);
 
 describe.skipIf(missing !== undefined)("on the emulator", () => {
-  testConformance("pubsub");
+  testConformance("pubsub", { concurrent: true });
 });

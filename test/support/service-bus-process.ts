@@ -1,4 +1,4 @@
-import { startServiceBusServer } from "../../servers/service-bus/index.ts";
+import { type QueueDefinition, startServiceBusServer } from "../../servers/service-bus/index.ts";
 
 /**
  * The Service Bus server in a process of its own. It starts on the first message, which has its options, and answers
@@ -23,9 +23,9 @@ let methods: Methods = {
     const server = await startServiceBusServer(options);
     const { faults } = server;
     methods = {
-      createQueue: server.createQueue,
-      deleteQueue: server.deleteQueue,
-      resetStats: server.resetStats,
+      createQueue: (queue: QueueDefinition) => server.createQueue(queue),
+      deleteQueue: (name: string) => server.deleteQueue(name),
+      resetStats: () => server.resetStats(),
       stats: () => server.stats,
       cutConnections: () => faults.cutConnections(),
       detachLinks: (queue?: string) => faults.detachLinks(queue),

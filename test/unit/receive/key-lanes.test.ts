@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import { memory } from "../../../adapters/memory/index.ts";
+import { createQueue } from "../../../src/create-queue.ts";
+import type { Driver } from "../../../src/driver/contract.ts";
+import { RetryAfterError } from "../../../src/errors.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+
+/** A broker that says that it keeps order, and hands out several messages of a key at once, as SQS does. */
+function careless(clock: FakeClock): Driver {
+  const driver = memory({ clock });
+  const describe: Driver["describe"] = async (queue) => ({
+    ...(await driver.describe(queue)),
+    ordering: "by_key",
+  });
+  return {
+    provider: driver.provider,
+    limits: driver.limits,
+    describe,
+    classify: (error) => driver.classify(error),
+    send: (queue, messages, signal) => driver.send(queue, messages, signal),
+    open: (queue, options) => driver.open(queue, options),
+    stats: (queue) => driver.stats(queue),
+    close: () => driver.close(),
+  };
+}
+
+test("messages of a key that arrive together are handled one after the other, and keys side by side", async () => {
+  const clock = new FakeClock();
+  const queue = createQueue(careless(clock), { clock });
+  for (const orderingKey of ["a", "b"]) {
+    for (let index = 0; index < 5; index += 1) {
+      await queue.send("q", { type: "t", payload: `${orderingKey}${index}`, orderingKey });
+    }
+  }
+  const log: string[] = [];
+  const running = new Set<string>();
+  let most = 0;
+  const stop = new AbortController();
+  const receiving = queue.receive(
+    "q",
+    async ({ payload, orderingKey = "" }) => {
+      expect(running.has(orderingKey)).toBe(false);
+      running.add(orderingKey);
+      most = Math.max(most, running.size);
+      log.push(String(payload));
+      await new Promise<void>((resolve) => clock.timer(10, resolve));
+      running.delete(orderingKey);
+    },
+    { signal: stop.signal, concurrency: 10 },
+  );
+  await clock.advance(1_000);
+  expect(log.filter((one) => one.startsWith("a"))).toEqual(["a0", "a1", "a2", "a3", "a4"]);
+  expect(log.filter((one) => one.startsWith("b"))).toEqual(["b0", "b1", "b2", "b3", "b4"]);
+  expect(most).toBe(2);
+  stop.abort();
+  await clock.advance(60_000);
+  await receiving;
+  await queue.close();
+});
+
+test("those behind a head that fails are given back, and not run in its place", async () => {
+  const clock = new FakeClock();
+  const queue = createQueue(careless(clock), { clock });
+  for (const payload of ["head", "second"]) await queue.send("q", { type: "t", payload, orderingKey: "a" });
+  const log: string[] = [];
+  const stop = new AbortController();
+  const receiving = queue.receive(
+    "q",
+    async ({ payload }, { attempt }) => {
+      log.push(`${String(payload)}#${attempt}`);
+      if (payload === "head" && attempt === 1) throw new RetryAfterError(5_000);
+    },
+    { signal: stop.signal },
+  );
+  await clock.settle();
+  await clock.advance(10_000);
+  // This broker lets the second overtake; what counts is that it went back to it rather than being run at once.
+  expect(log[0]).toBe("head#1");
+  expect(log).toContain("second#2");
+  expect(log).toContain("head#2");
+  stop.abort();
+  await clock.advance(60_000);
+  await receiving;
+  await queue.close();
+});

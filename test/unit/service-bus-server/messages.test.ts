@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { startBed, take, takeOne, textOf } from "./bed.ts";
+
+const { client, receiver, server } = await startBed({
+  queues: [
+    "plain",
+    "settled",
+    "scheduled",
+    "peeked",
+    "expiring",
+    { name: "locks", lockDurationMs: 500, maxDeliveryCount: 3 },
+    { name: "once", duplicateDetectionWindowMs: 60_000 },
+    { name: "mortal", timeToLiveMs: 200, deadLetterOnExpiration: true },
+  ],
+});
+
+test("carries bodies and properties as they were sent, singly and in batches", async () => {
+  const sender = client.createSender("plain");
+  const from = receiver("plain");
+  await sender.sendMessages({
+    body: Buffer.from("one"),
+    messageId: "1",
+    applicationProperties: { text: "ä", count: 7 },
+  });
+  await sender.sendMessages([
+    { body: Buffer.from("two") },
+    { body: Buffer.alloc(100_000, "x"), subject: "large" },
+  ]);
+  const messages = await take(from, 3);
+  expect(messages.map((message) => textOf(message).slice(0, 3))).toEqual(["one", "two", "xxx"]);
+  expect(messages[0]).toMatchObject({
+    messageId: "1",
+    deliveryCount: 0,
+    state: "active",
+    applicationProperties: { text: "ä", count: 7 },
+  });
+  expect(messages[1]?.messageId).toMatch(/^[0-9a-f]{32}$/);
+  expect(messages[2]?.subject).toBe("large");
+  for (const message of messages) await from.completeMessage(message);
+  expect(await take(from, 1, 100)).toEqual([]);
+});
+
+test("refuses what the service refuses", async () => {
+  const sender = client.createSender("plain");
+  await expect(sender.sendMessages({ body: Buffer.alloc(262_144) })).rejects.toMatchObject({
+    code: "MessageSizeExceeded",
+  });
+  const properties = { large: "x".repeat(66_000) };
+  await expect(sender.sendMessages({ body: "a", applicationProperties: properties })).rejects.toMatchObject({
+    code: "MessageSizeExceeded",
+  });
+  await expect(client.createSender("missing").sendMessages({ body: "a" })).rejects.toMatchObject({
+    code: "MessagingEntityNotFound",
+  });
+  await expect(client.createSender("plain/$DeadLetterQueue").sendMessages({ body: "a" })).rejects.toThrow(
+    /cannot be sent/,
+  );
+});
+
+test("abandons, defers and dead-letters, each with properties to set", async () => {
+  await client
+    .createSender("settled")
+    .sendMessages({ body: Buffer.from("a"), applicationProperties: { count: 7 } });
+  const from = receiver("settled");
+  await from.abandonMessage(await takeOne(from), { note: "first" });
+  const second = await takeOne(from);
+  expect(second).toMatchObject({ deliveryCount: 1, applicationProperties: { count: 7, note: "first" } });
+  await from.deferMessage(second);
+  expect(await take(from, 1, 100)).toEqual([]);
+  const [deferred] = await from.receiveDeferredMessages(second.sequenceNumber!);
+  expect(deferred?.state).toBe("deferred");
+  await from.deadLetterMessage(deferred!, {
+    deadLetterReason: "why",
+    deadLetterErrorDescription: "because",
+    more: "x",
+  });
+  const letters = receiver("settled", { subQueueType: "deadLetter" });
+  const letter = await takeOne(letters);
+  expect(letter).toMatchObject({
+    deadLetterReason: "why",
+    deadLetterErrorDescription: "because",
+    applicationProperties: { count: 7, more: "x" },
+  });
+  expect(letter.sequenceNumber?.toString()).toBe(second.sequenceNumber?.toString());
+  await letters.completeMessage(letter);
+});
+
+test("locks run out, are renewed, and count as failed deliveries; the last of them is a dead letter", async () => {
+  await client.createSender("locks").sendMessages({ body: Buffer.from("a") });
+  const from = receiver("locks");
+  const first = await takeOne(from);
+  await sleep(300);
+  const until = await from.renewMessageLock(first);
+  expect(until.getTime()).toBeGreaterThan(Date.now() + 300);
+  await sleep(300);
+  await from.renewMessageLock(first);
+  await sleep(700);
+  await expect(from.completeMessage(first)).rejects.toMatchObject({ code: "MessageLockLost" });
+  await expect(from.renewMessageLock(first)).rejects.toMatchObject({ code: "MessageLockLost" });
+  const second = await takeOne(from);
+  expect(second.deliveryCount).toBe(1);
+  await from.abandonMessage(second);
+  await from.abandonMessage(await takeOne(from));
+  const letter = await takeOne(receiver("locks", { subQueueType: "deadLetter" }));
+  expect(letter).toMatchObject({
+    deadLetterReason: "MaxDeliveryCountExceeded",
+    deadLetterErrorDescription: "Message could not be consumed after 3 delivery attempts.",
+    deliveryCount: 3,
+  });
+});
+
+test("settles through the management node what came on a link that is closed", async () => {
+  await client.createSender("plain").sendMessages({ body: Buffer.from("a") });
+  const [gone, other] = [receiver("plain"), receiver("plain")];
+  const message = await takeOne(gone);
+  await gone.close();
+  await other.completeMessage(message);
+  expect(await take(other, 1, 100)).toEqual([]);
+});
+
+test("schedules, by a send and by a request, and cancels", async () => {
+  const sender = client.createSender("scheduled");
+  const from = receiver("scheduled");
+  const dueAt = new Date(Date.now() + 600);
+  await sender.sendMessages({ body: Buffer.from("sent"), scheduledEnqueueTimeUtc: dueAt });
+  const [kept, cancelled] = await sender.scheduleMessages(
+    [{ body: Buffer.from("asked") }, { body: Buffer.from("no") }],
+    dueAt,
+  );
+  await sender.cancelScheduledMessages(cancelled!);
+  await expect(sender.cancelScheduledMessages(cancelled!)).rejects.toMatchObject({ code: "MessageNotFound" });
+  expect((await from.peekMessages(5)).map(({ state }) => state)).toEqual(["scheduled", "scheduled"]);
+  const messages = await take(from, 2, 3_000);
+  expect(new Set(messages.map(textOf))).toEqual(new Set(["sent", "asked"]));
+  for (const { enqueuedTimeUtc, sequenceNumber } of messages) {
+    // It is enqueued when it is due, and numbered anew.
+    expect(enqueuedTimeUtc!.getTime()).toBeGreaterThanOrEqual(dueAt.getTime());
+    expect(sequenceNumber!.toNumber()).toBeGreaterThan(kept!.toNumber());
+  }
+});
+
+test("peeks at all that is there, locked or not, a page at a time", async () => {
+  const sender = client.createSender("peeked");
+  await sender.sendMessages([1, 2, 3].map((index) => ({ body: Buffer.from(`${index}`) })));
+  const from = receiver("peeked");
+  await takeOne(from);
+  expect((await from.peekMessages(2)).map(textOf)).toEqual(["1", "2"]);
+  expect((await from.peekMessages(2)).map(textOf)).toEqual(["3"]);
+  expect(await from.peekMessages(2)).toEqual([]);
+});
+
+test("drops a repeated message id in silence, also inside one batch", async () => {
+  const sender = client.createSender("once");
+  await sender.sendMessages({ body: Buffer.from("a"), messageId: "x" });
+  await sender.sendMessages([
+    { body: Buffer.from("b"), messageId: "x" },
+    { body: Buffer.from("c"), messageId: "y" },
+    { body: Buffer.from("d"), messageId: "y" },
+  ]);
+  const messages = await take(receiver("once"), 4, 300);
+  expect(messages.map(textOf)).toEqual(["a", "c"]);
+});
+
+test("messages expire, by their own time to live or the queue's", async () => {
+  await client.createSender("mortal").sendMessages({ body: Buffer.from("a") });
+  await client.createSender("expiring").sendMessages({ body: Buffer.from("a"), timeToLive: 200 });
+  await sleep(300);
+  const letter = await takeOne(receiver("mortal", { subQueueType: "deadLetter" }));
+  expect(letter.deadLetterReason).toBe("TTLExpiredException");
+  expect(await take(receiver("expiring"), 1, 100)).toEqual([]);
+});
+
+test("takes for good where the receiver deletes", async () => {
+  await client.createSender("plain").sendMessages({ body: Buffer.from("a") });
+  const from = receiver("plain", { receiveMode: "receiveAndDelete" });
+  expect(textOf(await takeOne(from))).toBe("a");
+  await from.close();
+  expect(await take(receiver("plain"), 1, 100)).toEqual([]);
+});
+
+test("counts what goes over the wire", async () => {
+  server.resetStats();
+  await client.createSender("plain").sendMessages([{ body: Buffer.from("a") }, { body: Buffer.from("b") }]);
+  const from = receiver("plain");
+  for (const message of await take(from, 2)) await from.completeMessage(message);
+  expect(server.stats).toMatchObject({ transfersIn: 1, messagesIn: 2, transfersOut: 2, settlements: 2 });
+});

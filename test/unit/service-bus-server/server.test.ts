@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
+import { clientOf, startBed, take, takeOne, textOf } from "./bed.ts";
+
+const bed = await startBed({ queues: ["faulty", "counted"] });
+
+test("administers queues: create, read, change, list, remove", async () => {
+  const { admin } = bed;
+  const created = await admin.createQueue("new", {
+    lockDuration: "PT10S",
+    maxDeliveryCount: 7,
+    requiresSession: true,
+    requiresDuplicateDetection: true,
+    duplicateDetectionHistoryTimeWindow: "PT1M",
+  });
+  expect(created).toMatchObject({
+    name: "new",
+    lockDuration: "PT10S",
+    maxDeliveryCount: 7,
+    requiresSession: true,
+  });
+  await expect(admin.createQueue("NEW")).rejects.toMatchObject({ statusCode: 409 });
+  const updated = await admin.updateQueue(
+    Object.assign(await admin.getQueue("new"), { maxDeliveryCount: 9 }),
+  );
+  expect(updated.maxDeliveryCount).toBe(9);
+  const changed = Object.assign(updated, { requiresSession: false });
+  await expect(admin.updateQueue(changed)).rejects.toMatchObject({ statusCode: 400 });
+  await expect(admin.createQueue("bad", { lockDuration: "PT1S" })).rejects.toMatchObject({ statusCode: 400 });
+  const names: string[] = [];
+  for await (const { name } of admin.listQueues()) names.push(name);
+  expect(names).toEqual(["faulty", "counted", "new"]);
+  await admin.deleteQueue("new");
+  await expect(admin.getQueue("new")).rejects.toMatchObject({ statusCode: 404 });
+});
+
+test("counts active, scheduled and dead messages", async () => {
+  const { client, admin, receiver } = bed;
+  const sender = client.createSender("counted");
+  await sender.sendMessages([{ body: "a" }, { body: "b" }, { body: "c" }]);
+  await sender.scheduleMessages({ body: "d" }, new Date(Date.now() + 60_000));
+  const from = receiver("counted");
+  await from.deadLetterMessage(await takeOne(from));
+  await takeOne(from);
+  expect(await admin.getQueueRuntimeProperties("counted")).toMatchObject({
+    activeMessageCount: 2,
+    scheduledMessageCount: 1,
+    deadLetterMessageCount: 1,
+    totalMessageCount: 4,
+  });
+});
+
+test("goes wrong at will", { timeout: 20_000 }, async () => {
+  const { client, receiver, server } = bed;
+  const { faults } = server;
+  const sender = client.createSender("faulty");
+  faults.failSends("faulty", 1);
+  await expect(sender.sendMessages({ body: "a" })).rejects.toMatchObject({ code: "ServiceBusy" });
+  await sender.sendMessages({ body: Buffer.from("a") });
+  const from = receiver("faulty");
+  const message = await takeOne(from);
+  faults.failSettlements("faulty", 1);
+  await expect(from.completeMessage(message)).rejects.toMatchObject({ code: "ServiceBusy" });
+  expect([faults.failedSends, faults.failedSettlements]).toEqual([1, 1]);
+  expect(faults.detachLinks("faulty")).toBeGreaterThan(0);
+  expect(faults.cutConnections()).toBeGreaterThan(0);
+  const send = (): Promise<string> =>
+    sender.sendMessages({ body: Buffer.from("b") }).then(
+      () => "sent",
+      () => "not yet",
+    );
+  await expect.poll(send, { timeout: 10_000 }).toBe("sent");
+  faults.clear();
+});
+
+test("keeps queues, messages, locks and numbers in its directory", async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
+  const options = { dataDir, queues: [{ name: "kept", duplicateDetectionWindowMs: 60_000 }] };
+  try {
+    const first = await startServiceBusServer(options);
+    const client = clientOf(first);
+    const sender = client.createSender("kept");
+    await sender.sendMessages(["a", "b", "c"].map((body) => ({ body: Buffer.from(body), messageId: body })));
+    const receiver = client.createReceiver("kept", { maxAutoLockRenewalDurationInMs: 0 });
+    const [done, failed, held] = await take(receiver, 3);
+    await receiver.completeMessage(done!);
+    await receiver.abandonMessage(failed!, { note: "x" });
+    await client.close();
+    await first.stop();
+
+    const second = await startServiceBusServer(options);
+    const later = clientOf(second);
+    await later.createSender("kept").sendMessages({ body: Buffer.from("again"), messageId: "a" });
+    await later.createSender("kept").sendMessages({ body: Buffer.from("d"), messageId: "d" });
+    const from = later.createReceiver("kept", {
+      maxAutoLockRenewalDurationInMs: 0,
+      skipParsingBodyAsJson: true,
+    });
+    const messages = await take(from, 3);
+    expect(
+      messages.map((message) => [textOf(message), message.deliveryCount, message.sequenceNumber?.toNumber()]),
+    ).toEqual([
+      ["b", 1, 2],
+      ["d", 0, 4],
+    ]);
+    expect(messages[0]?.applicationProperties).toEqual({ note: "x" });
+    // Its lock has outlived the server.
+    await from.completeMessage(held!);
+    await later.close();
+    await second.stop();
+  } finally {
+    await rm(dataDir, { recursive: true });
+  }
+});

@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { startBed } from "./bed.ts";
+
+const { client } = await startBed({
+  queues: [
+    { name: "ordered", requiresSession: true },
+    { name: "short", requiresSession: true, lockDurationMs: 500 },
+    { name: "waited", requiresSession: true },
+    "plain",
+  ],
+});
+
+const options = { maxAutoLockRenewalDurationInMs: 0 };
+
+test("hands each session to one receiver, in order", async () => {
+  const sender = client.createSender("ordered");
+  await sender.sendMessages(["a1", "b1", "a2"].map((body) => ({ body, sessionId: body[0]! })));
+  const first = await client.acceptNextSession("ordered", options);
+  const second = await client.acceptNextSession("ordered", options);
+  expect([first.sessionId, second.sessionId]).toEqual(["a", "b"]);
+  await expect(client.acceptSession("ordered", "a", options)).rejects.toMatchObject({
+    code: "SessionCannotBeLocked",
+  });
+  const messages = await first.receiveMessages(2, { maxWaitTimeInMs: 1_000 });
+  expect(messages.map(({ body }) => body as string)).toEqual(["a1", "a2"]);
+  await first.completeMessage(messages[0]!);
+  await first.close();
+  const again = await client.acceptSession("ordered", "a", options);
+  const [left] = await again.receiveMessages(1, { maxWaitTimeInMs: 1_000 });
+  expect([left?.body, left?.deliveryCount]).toEqual(["a2", 1]);
+  await again.close();
+  await second.close();
+});
+
+test("refuses messages and receivers that do not suit the queue", async () => {
+  await expect(client.createSender("ordered").sendMessages({ body: "a" })).rejects.toThrow(
+    /SessionId was not set/,
+  );
+  await expect(client.acceptSession("plain", "a", options)).rejects.toMatchObject({
+    code: "SessionCannotBeLocked",
+  });
+  const failure = Promise.withResolvers<Error>();
+  const receiver = client.createReceiver("ordered");
+  receiver.subscribe({
+    processMessage: async () => {},
+    processError: async ({ error }) => failure.resolve(error),
+  });
+  expect((await failure.promise).message).toMatch(/requires sessions/);
+  await receiver.close();
+});
+
+test("a session's lock is renewed, and is lost with its messages when it runs out", async () => {
+  await client.createSender("short").sendMessages({ body: "a", sessionId: "a" });
+  const receiver = await client.acceptNextSession("short", options);
+  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 1_000 });
+  await sleep(300);
+  expect((await receiver.renewSessionLock()).getTime()).toBeGreaterThan(Date.now() + 300);
+  await sleep(800);
+  await expect(receiver.completeMessage(message!)).rejects.toMatchObject({ code: "SessionLockLost" });
+  const next = await client.acceptNextSession("short", options);
+  const [again] = await next.receiveMessages(1, { maxWaitTimeInMs: 1_000 });
+  expect(again?.deliveryCount).toBe(1);
+  await next.completeMessage(again!);
+  await next.close();
+});
+
+test("waits for a session that has messages, and not for ever", async () => {
+  await expect(client.acceptNextSession("waited", options)).rejects.toMatchObject({ code: "ServiceTimeout" });
+  const accepting = client.acceptNextSession("waited", options);
+  await sleep(100);
+  await client.createSender("waited").sendMessages({ body: "a", sessionId: "late" });
+  const receiver = await accepting;
+  expect(receiver.sessionId).toBe("late");
+  await receiver.setSessionState({ at: 7 });
+  expect(await receiver.getSessionState()).toEqual({ at: 7 });
+  await receiver.close();
+});

@@ -1,0 +1,214 @@
+import { afterAll, expect, test } from "vitest";
+import { serviceBus, type ServiceBusOptions } from "../../../adapters/service-bus/index.ts";
+import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
+import type { Delivery, Driver, Outgoing } from "../../../src/driver/index.ts";
+
+const server = await startServiceBusServer({
+  queues: [
+    "plain",
+    "large",
+    "dead",
+    "retried",
+    "cancelled",
+    { name: "ordered", requiresSession: true },
+    { name: "described", requiresSession: true, lockDurationMs: 20_000, duplicateDetectionWindowMs: 60_000 },
+  ],
+});
+const opened: Driver[] = [];
+afterAll(async () => {
+  await Promise.all(opened.map((driver) => driver.close()));
+  await server.stop();
+});
+
+const never: AbortSignal = new AbortController().signal;
+
+function connect(options: Partial<ServiceBusOptions> = {}): ReturnType<typeof serviceBus> {
+  const driver = serviceBus({ connectionString: server.connectionString, ...options });
+  opened.push(driver);
+  return driver;
+}
+
+function message(body: string, more: Partial<Outgoing> = {}): Outgoing {
+  return { body, attributes: { type: "job" }, delayMs: 0, ...more };
+}
+
+async function receive(driver: Driver, queue: string, count: number): Promise<Delivery[]> {
+  const source = driver.open(queue, { prefetch: count, leaseMs: 30_000, waitMs: 1_000 });
+  const got: Delivery[] = [];
+  for (let empty = 0; got.length < count && empty < 2;) {
+    const some = await source.next(count - got.length, never);
+    if (some.length === 0) empty += 1;
+    got.push(...some);
+  }
+  await source.settle(got.map((delivery) => ({ kind: "ack", delivery })));
+  await source.stop();
+  await source.close();
+  return got;
+}
+
+test("what does not fit one batch goes in the next, and what fits none is refused alone", async () => {
+  const driver = connect();
+  server.resetStats();
+  const sizes = [100_000, 100_000, 100_000, 300_000, 10];
+  const results = await driver.send(
+    "large",
+    sizes.map((size) => message("x".repeat(size))),
+    never,
+  );
+  expect(results.map((result) => (result.ok ? "ok" : result.error.kind))).toEqual([
+    "ok",
+    "ok",
+    "ok",
+    "too_large",
+    "ok",
+  ]);
+  expect(server.stats.messagesIn).toBe(4);
+  expect((await receive(driver, "large", 4)).map(({ body }) => body.length)).toEqual([
+    100_000, 100_000, 100_000, 10,
+  ]);
+});
+
+test("each session has a batch of its own, and results stay with their messages", async () => {
+  const driver = connect();
+  server.resetStats();
+  const keys = ["a", "b", "a", "x".repeat(200), "b"];
+  const results = await driver.send(
+    "ordered",
+    keys.map((orderingKey, index) => message(`${index}`, { orderingKey })),
+    never,
+  );
+  expect(results.map((result) => (result.ok ? "ok" : result.error.kind))).toEqual([
+    "ok",
+    "ok",
+    "ok",
+    "permanent",
+    "ok",
+  ]);
+  expect(server.stats).toMatchObject({ transfersIn: 2, messagesIn: 4 });
+});
+
+test("attributes beyond what properties may have together are refused", async () => {
+  const attributes = Object.fromEntries(
+    Array.from({ length: 3 }, (_, index) => [`a${index}`, "x".repeat(30_000)]),
+  );
+  const [result] = await connect().send("plain", [message("a", { attributes })], never);
+  expect(result).toMatchObject({ ok: false, error: { kind: "too_large" } });
+});
+
+test("a queue is described by the administration client, or by what is configured", async () => {
+  const asked = await connect().describe("described");
+  expect(asked).toMatchObject({
+    ordering: "by_key",
+    orderingKeyRequired: true,
+    dedupWindowMs: 60_000,
+    fixedLeaseMs: 20_000,
+    brokerMaxDeliveries: 10,
+    deadLetter: "native",
+    deadLetterQueue: "described/$DeadLetterQueue",
+  });
+  const told = connect({ adminClient: false, queues: { described: { sessions: true, lockMs: 15_000 } } });
+  expect(await told.describe("described")).toMatchObject({
+    ordering: "by_key",
+    dedupWindowMs: 0,
+    fixedLeaseMs: 15_000,
+  });
+  expect(await connect({ adminClient: false }).describe("plain")).toMatchObject({
+    ordering: "none",
+    fixedLeaseMs: 30_000,
+  });
+  expect(await connect().describe("described/$DeadLetterQueue")).toMatchObject({ ordering: "none" });
+});
+
+test("a missing queue is not found, with an administration client and without", async () => {
+  for (const adminClient of [undefined, false] as const)
+    await expect(connect({ adminClient }).describe("missing")).rejects.toMatchObject({ kind: "not_found" });
+});
+
+test("without an administration client nothing is counted", async () => {
+  const stats = await connect({ adminClient: false }).stats("plain");
+  expect(stats).toEqual({ approximate: true, asOf: stats.asOf });
+});
+
+test("a delay that can be cancelled is scheduled by itself, the others in one batch", async () => {
+  const driver = connect();
+  server.resetStats();
+  const cancellable = { delayMs: 60_000, cancellable: true };
+  const results = await driver.send(
+    "cancelled",
+    [message("a", cancellable), message("b", { delayMs: 60_000 }), message("c", { delayMs: 60_000 })],
+    never,
+  );
+  const [first] = results;
+  const handle = first?.ok === true ? (first.handle ?? "") : "";
+  expect(handle).toMatch(/^cancelled:\d+$/);
+  expect(results.slice(1)).toEqual([{ ok: true }, { ok: true }]);
+  expect(server.stats.transfersIn).toBe(1);
+  expect((await driver.stats("cancelled")).delayed).toBe(3);
+  expect(await connect().cancel!(handle)).toBe(true);
+  expect(await driver.cancel!(handle)).toBe(false);
+  expect((await driver.stats("cancelled")).delayed).toBe(2);
+});
+
+test("a dead letter keeps body and attributes, and has its reason", async () => {
+  const driver = connect();
+  await driver.send("dead", [message("a", { attributes: { type: "job", qp_attempt: "2" } })], never);
+  const source = driver.open("dead", { prefetch: 1, leaseMs: 30_000, waitMs: 1_000 });
+  const [delivery] = await source.next(1, never);
+  const letter = {
+    kind: "dead_letter",
+    delivery: delivery!,
+    reason: "r",
+    description: "d".repeat(5_000),
+    attributes: { qp_dlq: "{}" },
+  } as const;
+  expect(await source.settle([letter])).toEqual([{ ok: true }]);
+  expect(await source.settle([letter])).toEqual([{ ok: true }]);
+  expect(await source.settle([{ kind: "ack", delivery: delivery! }])).toMatchObject([
+    { ok: false, error: { kind: "lease_lost" } },
+  ]);
+  await source.close();
+  const [dead] = await receive(driver, "dead/$DeadLetterQueue", 1);
+  expect(dead).toMatchObject({
+    attributes: { type: "job", qp_attempt: "2", qp_dlq: "{}" },
+    deadLetter: { reason: "r", description: "d".repeat(4_096) },
+    deliveryCount: 1,
+  });
+});
+
+test("a settlement that was refused for a while can be made again", async () => {
+  const driver = connect();
+  await driver.send("retried", [message("a")], never);
+  const source = driver.open("retried", { prefetch: 1, leaseMs: 30_000, waitMs: 1_000 });
+  const [delivery] = await source.next(1, never);
+  server.faults.failSettlements("retried", 1);
+  const ack = { kind: "ack", delivery: delivery! } as const;
+  expect(await source.settle([ack])).toMatchObject([{ ok: false, error: { kind: "throttled" } }]);
+  expect(await source.settle([ack])).toEqual([{ ok: true }]);
+  await source.close();
+  expect(await receive(driver, "retried", 1)).toEqual([]);
+});
+
+test("creates queues with sessions, and changes what can be changed", async () => {
+  const { admin } = connect();
+  const spec = { ordering: "by_key", brokerMaxDeliveries: 5_000, leaseMs: 1_000 } as const;
+  await admin.ensure("made", spec);
+  expect(await connect().describe("made")).toMatchObject({
+    ordering: "by_key",
+    brokerMaxDeliveries: 2_000,
+    fixedLeaseMs: 5_000,
+    dedupWindowMs: 600_000,
+  });
+  await admin.ensure("made", { ...spec, brokerMaxDeliveries: 40, leaseMs: 60_000 });
+  expect(await connect().describe("made")).toMatchObject({ brokerMaxDeliveries: 40, fixedLeaseMs: 60_000 });
+  await expect(admin.ensure("made", { ...spec, ordering: "none" })).rejects.toMatchObject({
+    kind: "permanent",
+  });
+  await admin.drop("made");
+  await admin.drop("made");
+  await expect(connect().describe("made")).rejects.toMatchObject({ kind: "not_found" });
+});
+
+test("says what is missing where it is told too little", () => {
+  expect(() => serviceBus({})).toThrow(/connectionString, or a namespace and a credential/);
+  expect(() => serviceBus({ connectionString: "nonsense" })).toThrow(/connectionString/);
+});

@@ -1,0 +1,36 @@
+import { ServiceBusError } from "@azure/service-bus";
+import { expect, test } from "vitest";
+import { classify, driverError } from "../../../adapters/service-bus/errors.ts";
+import { DriverError } from "../../../src/driver/index.ts";
+
+test.each([
+  [new ServiceBusError("gone", "MessagingEntityNotFound"), "not_found"],
+  [new ServiceBusError("lost", "MessageLockLost"), "lease_lost"],
+  [new ServiceBusError("lost", "SessionLockLost"), "lease_lost"],
+  [new ServiceBusError("large", "MessageSizeExceeded"), "too_large"],
+  [new ServiceBusError("full", "QuotaExceeded"), "full"],
+  [new ServiceBusError("busy", "ServiceBusy"), "throttled"],
+  [new ServiceBusError("late", "ServiceTimeout"), "ambiguous"],
+  [new ServiceBusError("denied", "UnauthorizedAccess"), "auth"],
+  [new ServiceBusError("InvalidOperationError: no", "GeneralError"), "permanent"],
+  [new ServiceBusError("ECONNREFUSED: connect ECONNREFUSED", "GeneralError"), "transient"],
+  [new ServiceBusError("DetachForcedError: closed", "GeneralError"), "ambiguous"],
+  [Object.assign(new Error("no such queue"), { statusCode: 404 }), "not_found"],
+  [Object.assign(new Error("not you"), { statusCode: 401 }), "auth"],
+  [Object.assign(new Error("slow down"), { statusCode: 429 }), "throttled"],
+  [Object.assign(new Error("broken"), { statusCode: 500 }), "ambiguous"],
+  [new AggregateError([new ServiceBusError("busy", "ServiceBusy")]), "throttled"],
+  [new TypeError("not a date"), "permanent"],
+  [Object.assign(new Error("stopped"), { name: "AbortError" }), "ambiguous"],
+  ["a string", "ambiguous"],
+  [new DriverError("full", "already sorted"), "full"],
+])("%s is %s", (error, kind) => {
+  expect(classify(error)).toBe(kind);
+});
+
+test("a denial names the claim and the role that are missing", () => {
+  const error = driverError(new ServiceBusError("401", "UnauthorizedAccess"), "Sending", "Send");
+  expect(error.message).toBe(
+    "Sending was denied; it needs the claim Send (Azure Service Bus Data Sender) on this queue (401)",
+  );
+});
