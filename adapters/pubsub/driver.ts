@@ -75,7 +75,7 @@ class PubsubDriver implements Driver {
   }
 
   async describe(queue: string): Promise<QueueTraits> {
-    return traitsOf(queue, await this.#subscriptions.refresh(queue));
+    return traitsOf(queue, await this.#subscriptions.refresh(queue), this.#names.sharesTopic(queue));
   }
 
   classify(error: unknown): ErrorKind {

@@ -56,7 +56,7 @@ export class Subscriptions {
 }
 
 /** What a subscription says of its queue. */
-export function traitsOf(queue: string, subscription: Subscription): QueueTraits {
+export function traitsOf(queue: string, subscription: Subscription, shared: boolean = false): QueueTraits {
   const { enableMessageOrdering, deadLetterPolicy } = subscription;
   // Deliveries are counted for the sake of a dead-letter policy, and only where there is one.
   const maxDeliveries =
@@ -71,6 +71,7 @@ export function traitsOf(queue: string, subscription: Subscription): QueueTraits
     deadLetterQueue: siblingQueue(queue, "-dlq"),
     parkingQueue: siblingQueue(queue, "-delay"),
     nativeDelayMs: 0,
+    target: shared ? (subscription.name ?? undefined) : undefined,
     brokerMaxDeliveries: maxDeliveries,
     countsDeliveries: maxDeliveries !== undefined,
   };

@@ -6,7 +6,7 @@ import type { Delivery, Outgoing } from "../driver/contract.ts";
 import { decode } from "../envelope.ts";
 import { QueueError } from "../errors.ts";
 import type { Message } from "../message.ts";
-import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, REDRIVE, UNKNOWN_SINCE, withMeta } from "../meta.ts";
+import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE, withMeta } from "../meta.ts";
 import { validatePayload } from "../schema.ts";
 import { prepare } from "../send/prepare.ts";
 import type { Sender } from "../send/sender.ts";
@@ -108,7 +108,11 @@ export class DeadLetterQueue implements DeadLetters {
   ): Promise<void> {
     try {
       const traits = await this.#connection.traits(this.#queue);
-      await new Scan(this.#connection, traits.deadLetterQueue).run(judge, enough, signal);
+      await new Scan(this.#connection, traits.deadLetterQueue, traits.fixedLeaseMs).run(
+        judge,
+        enough,
+        signal,
+      );
     } catch (error) {
       if (signal?.aborted === true) return;
       throw queueError(error, this.#queue, "read the dead letters of", this.#connection.driver.provider);
@@ -151,7 +155,7 @@ export class DeadLetterQueue implements DeadLetters {
     const traits = await this.#connection.traits(this.#queue);
     const dedupId = cloneId(message?.id ?? delivery.brokerId, "redrive", delivery);
     const generation = Number(delivery.attributes[REDRIVE] ?? 0) + 1;
-    const marks = { [REDRIVE]: Number.isSafeInteger(generation) ? generation : 1 };
+    const marks = { [REDRIVE]: Number.isSafeInteger(generation) ? generation : 1, [TARGET]: traits.target };
     const orderingKey =
       info.orderingKey ?? (delivery.orderingKey !== message?.id ? delivery.orderingKey : undefined);
     const key =

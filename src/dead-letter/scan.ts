@@ -32,8 +32,9 @@ export class Scan {
   readonly #settler: Settler;
   readonly #kept: Leased[] = [];
 
-  constructor(connection: Connection, queue: string) {
-    const leaseMs = Math.min(LEASE_MS, connection.limits.maxLeaseMs);
+  /** @param fixedLeaseMs the lease that the queue prescribes, where it does */
+  constructor(connection: Connection, queue: string, fixedLeaseMs?: number) {
+    const leaseMs = fixedLeaseMs ?? Math.min(LEASE_MS, connection.limits.maxLeaseMs);
     this.#connection = connection;
     this.#queue = queue;
     this.#source = connection.open(queue, { prefetch: Number.MAX_SAFE_INTEGER, leaseMs, waitMs: WAIT_MS });

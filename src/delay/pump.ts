@@ -115,9 +115,12 @@ export class ParkingPump {
     const now = clock.now();
     const leased = held(delivery, now);
     const remainingMs = dueAt(delivery) - now;
-    const hop = hopMs(Math.max(0, remainingMs), limits.maxParkMs, random());
+    // A release is rounded up: it is asked for in whole steps, and the rest of the last one is waited for in hand.
+    const stepMs = limits.delayGranularityMs ?? 1;
+    const hop = Math.floor(hopMs(Math.max(0, remainingMs), limits.maxParkMs, random()) / stepMs) * stepMs;
     try {
-      if (remainingMs <= 0) {
+      if (remainingMs < stepMs) {
+        if (remainingMs > 0) await sleep(clock, remainingMs);
         const attributes = withMeta(delivery.attributes, { [NOT_BEFORE]: undefined });
         await sender.send(queue, cloneOf(delivery, leased.id, "due", attributes), defaults.sendDeadlineMs);
       } else if (this.#aged(delivery, now + hop) || (await this.#isCrowded(now))) {

@@ -65,6 +65,8 @@ export interface QueueTraits {
   readonly parkingQueue: string;
   /** The longest delay of a send on this queue; at most `limits.nativeDelayMs`. */
   readonly nativeDelayMs: number;
+  /** Where others receive what is sent to this queue as well: the name by which a copy is meant for this one alone. */
+  readonly target?: string | undefined;
   /** Deliveries after which the broker itself dead-letters; undefined where it never does. */
   readonly brokerMaxDeliveries?: number | undefined;
   /** A lease that the queue prescribes; undefined where the receiver chooses. */

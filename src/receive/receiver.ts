@@ -207,6 +207,9 @@ export class Receiver implements RunHost {
     const crashLoop = crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits));
     if (this.#refusing) {
       this.#handBack(run);
+    } else if (run.meta.target !== undefined && run.meta.target !== (traits.target ?? run.meta.target)) {
+      // Parked, retried or redriven for somebody else, who receives what is sent here as well.
+      this.#conclusions.track(this.#verdicts.ack(run), run);
     } else if (traits.countsDeliveries && deliveryCount >= crashLoop) {
       this.#refuse(
         run,

@@ -8,7 +8,7 @@ import type { DeadLetterReason, JobEvent, ReceiveEvent } from "../diagnostics.ts
 import type { Outgoing } from "../driver/contract.ts";
 import { DriverError, type ErrorKind } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, UNKNOWN_SINCE, withMeta } from "../meta.ts";
+import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, TARGET, UNKNOWN_SINCE, withMeta } from "../meta.ts";
 import type { Sender } from "../send/sender.ts";
 import { crashLoopAt } from "./crash-loop.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
@@ -71,7 +71,8 @@ export class Verdicts {
     if (inPlace) return this.#releaseIn(run, delayMs);
     // It ran: that it was early once, or of a type that nobody knew, is over.
     const over = { [NOT_BEFORE]: undefined, [UNKNOWN_SINCE]: undefined };
-    const attributes = withMeta(run.delivery.attributes, { ...over, [ATTEMPT]: run.attempt });
+    const marks = { ...over, [ATTEMPT]: run.attempt, [TARGET]: traits.target };
+    const attributes = withMeta(run.delivery.attributes, marks);
     await this.#replace(run, cloneOf(run.delivery, run.id, "retry", attributes), delayMs);
   }
 
@@ -84,6 +85,7 @@ export class Verdicts {
   ): Promise<void> {
     if (inOrder(run.delivery, run.id, this.#options.traits)) return this.retry(run, delayMs);
     const attributes = withMeta(run.delivery.attributes, {
+      [TARGET]: this.#options.traits.target,
       [ATTEMPT]: attempts || undefined,
       [UNKNOWN_SINCE]: unknownSince,
     });

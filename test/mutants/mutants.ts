@@ -32,8 +32,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "forgets the attempt when it clones",
     file: "src/receive/verdicts.ts",
-    search: "{ ...over, [ATTEMPT]: run.attempt }",
-    replace: "{ ...over }",
+    search: "{ ...over, [ATTEMPT]: run.attempt, [TARGET]: traits.target }",
+    replace: "{ ...over, [TARGET]: traits.target }",
     adapters: CLONES,
   },
   {
@@ -47,7 +47,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "moves a parked message before it is due",
     file: "src/delay/pump.ts",
-    search: "if (remainingMs <= 0) {",
+    search: "if (remainingMs < stepMs) {\n        if (remainingMs > 0) await sleep(clock, remainingMs);",
     replace: "if (remainingMs <= 5_000) {",
     adapters: PARKING,
   },

@@ -1,0 +1,7 @@
+/**
+ * Azure Service Bus, with and without sessions.
+ * @module
+ */
+export type { ConnectionOptions } from "./clients.ts";
+export { serviceBus, type ServiceBusOptions } from "./driver.ts";
+export type { NamingOptions, QueueFacts } from "./names.ts";

@@ -1,0 +1,72 @@
+import type { ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
+import { deliveryOf, type Receipt } from "./delivery.ts";
+import { type Feed, type FeedOptions, inTime } from "./feed.ts";
+import { QueueLink } from "./queue-link.ts";
+import { lockedUntil } from "./time.ts";
+
+/** Messages of a queue without sessions, or of dead letters: one link as a rule, a further one where that is full. */
+export class QueueFeed implements Feed {
+  readonly #options: FeedOptions;
+  /** Has no link of its own, and outlives those that have: it settles what came on any of them. */
+  readonly #settler: ServiceBusReceiver;
+  #links: QueueLink[] = [];
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#settler = this.#receiver();
+  }
+
+  want(count: number): void {
+    let missing = count - this.#links.reduce((sum, { credit }) => sum + credit, 0);
+    for (const link of this.#links) missing -= link.grant(Math.max(0, missing));
+    while (missing > 0) missing -= this.#open(missing);
+  }
+
+  async stop(): Promise<void> {
+    await inTime(Promise.all(this.#links.map((link) => link.stop())));
+  }
+
+  async close(): Promise<void> {
+    await inTime(Promise.all([...this.#links, this.#settler].map((one) => one.close())));
+    this.#links = [];
+  }
+
+  #open(credit: number): number {
+    const link: QueueLink = new QueueLink(this.#receiver(), credit, {
+      message: (message, done) => this.#received(link, message, done),
+      ended: (error) => {
+        this.#links = this.#links.filter((one) => one !== link);
+        this.#options.mailbox.fail(error);
+      },
+    });
+    this.#links.push(link);
+    return link.credit;
+  }
+
+  #received(link: QueueLink, message: ServiceBusReceivedMessage, done: () => void): void {
+    const { mailbox, clock, lock, entity } = this.#options;
+    const receipt: Receipt = {
+      message,
+      settler: this.#settler,
+      done,
+      linkGone: link.gone,
+      extend: async () => {
+        const askedAt = clock.now();
+        return lockedUntil(askedAt, lock, await this.#settler.renewMessageLock(message));
+      },
+    };
+    const leaseUntil = lockedUntil(clock.now(), lock, message.lockedUntilUtc);
+    mailbox.put(deliveryOf(receipt, leaseUntil, entity.isDeadLetters));
+  }
+
+  #receiver(): ServiceBusReceiver {
+    const { client, entity } = this.#options;
+    return client.createReceiver(entity.name, {
+      receiveMode: "peekLock",
+      // The SDK's own renewals go by message id, which two messages may share; the core extends what it holds.
+      maxAutoLockRenewalDurationInMs: 0,
+      skipParsingBodyAsJson: true,
+      ...(entity.isDeadLetters ? { subQueueType: "deadLetter" } : {}),
+    });
+  }
+}

@@ -1,0 +1,118 @@
+import type { MessageHandlers, ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
+import { DriverError } from "../../src/driver/index.ts";
+import { driverError } from "./errors.ts";
+import { inTime } from "./feed.ts";
+
+/** What a link tells its feed. */
+export interface LinkEvents {
+  /** `done` is to be called once, when it is settled or lost. */
+  message(message: ServiceBusReceivedMessage, done: () => void): void;
+  /** The link is gone, and nothing will come on it any more. */
+  ended(error: DriverError): void;
+}
+
+/** Not in the SDK's types: it calls this before each time that it opens the link, the first included. */
+type Handlers = MessageHandlers & { preInitialize(): Promise<void> };
+
+/**
+ * A link holds deliveries in a ring of 2,048 whose places are free again only in turn: behind one message that is held
+ * for long, no more than these are taken.
+ */
+const MAX_SPAN = 1_900;
+
+/**
+ * One receiving link, whose credit is exactly what was asked for. The SDK gives a link new credit whenever a callback
+ * returns: each callback is held until another message is wanted, settled or not.
+ */
+export class QueueLink {
+  readonly #receiver: ServiceBusReceiver;
+  readonly #events: LinkEvents;
+  readonly #ending = new AbortController();
+  readonly #gone = new AbortController();
+  readonly #subscription: { close(): Promise<void> };
+  /** Callbacks, each worth a credit. */
+  readonly #held: (() => void)[] = [];
+  /** The numbers, on this link, of those that are not settled. */
+  readonly #unsettled = new Set<number>();
+  #last = 0;
+  #opened = 0;
+  #credit: number;
+  #isOver = false;
+
+  constructor(receiver: ServiceBusReceiver, credit: number, events: LinkEvents) {
+    this.#receiver = receiver;
+    this.#events = events;
+    this.#credit = Math.min(credit, MAX_SPAN);
+    const handlers: Handlers = {
+      processMessage: (message) => this.#received(message),
+      processError: async ({ error, errorSource }) => {
+        if (errorSource === "receive") this.#end(driverError(error, "Receiving", "Listen"));
+      },
+      preInitialize: async () => {
+        this.#opened += 1;
+        // It would open again with all of its credit, whatever is still being worked on: a new one is opened instead.
+        if (this.#opened > 1) this.#end(new DriverError("transient", "The link was closed by the service."));
+      },
+    };
+    this.#subscription = receiver.subscribe(handlers, {
+      autoCompleteMessages: false,
+      maxConcurrentCalls: this.#credit,
+      abortSignal: this.#ending.signal,
+    });
+  }
+
+  /** Aborts when the link is gone. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** Messages that may still come without being asked for again. */
+  get credit(): number {
+    return this.#credit;
+  }
+
+  /** Asks for up to `count` more; returns for how many. */
+  grant(count: number): number {
+    const [oldest = this.#last + 1] = this.#unsettled;
+    const room = MAX_SPAN - (this.#last + 1 - oldest) - this.#credit;
+    const granted = Math.max(0, Math.min(count, this.#held.length, room));
+    this.#credit += granted;
+    for (const release of this.#held.splice(0, granted)) release();
+    return granted;
+  }
+
+  /** Asks for no more; resolves when nothing comes any more. What is unsettled can be settled still. */
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    this.#ending.abort();
+    await this.#subscription.close();
+    this.#releaseAll();
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.#receiver.close();
+  }
+
+  #received(message: ServiceBusReceivedMessage): Promise<void> {
+    const number = (this.#last += 1);
+    this.#credit = Math.max(0, this.#credit - 1);
+    this.#unsettled.add(number);
+    this.#events.message(message, () => this.#unsettled.delete(number));
+    return new Promise((release) => this.#held.push(release));
+  }
+
+  #end(error: DriverError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#credit = 0;
+    this.#gone.abort();
+    this.#ending.abort();
+    void inTime(this.close());
+    this.#events.ended(error);
+  }
+
+  #releaseAll(): void {
+    for (const release of this.#held.splice(0)) release();
+  }
+}

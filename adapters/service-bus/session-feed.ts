@@ -1,0 +1,111 @@
+import { driverError } from "./errors.ts";
+import { type Feed, type FeedOptions, inTime } from "./feed.ts";
+import { Session } from "./session.ts";
+
+/** While sessions are found, so many are looked for at once; else one. */
+const MAX_LOOKING = 8;
+/** Codes by which the service says that no session has messages. */
+const NONE = new Set(["ServiceTimeout", "SessionCannotBeLocked"]);
+/** A search that ends sooner than this did not wait. */
+const AT_ONCE_MS = 1_000;
+
+/** Messages of a queue that requires sessions: several of them at a time, in turn. */
+export class SessionFeed implements Feed {
+  readonly #options: FeedOptions;
+  readonly #sessions = new Set<Session>();
+  readonly #stopping = new AbortController();
+  /** Messages that are waited for, those included that were asked for and have not come. */
+  #wanted = 0;
+  #looking = 0;
+  #lookedFor: Promise<unknown>[] = [];
+  #mayLookFor = 1;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  want(count: number): void {
+    this.#wanted = count;
+    this.#ask();
+  }
+
+  async stop(): Promise<void> {
+    this.#wanted = 0;
+    this.#stopping.abort();
+    const stops = [...this.#sessions].map((session) => session.stop());
+    await inTime(Promise.all([...stops, ...this.#lookedFor]));
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([...this.#sessions].map((session) => session.close()));
+  }
+
+  /** Messages that were asked for and have not come. */
+  get #asked(): number {
+    let asked = 0;
+    for (const session of this.#sessions) if (session.isAsked) asked += 1;
+    return asked;
+  }
+
+  #ask(): void {
+    let missing = this.#wanted - this.#asked;
+    for (const session of this.#sessions) {
+      if (missing <= 0) return;
+      if (!session.isFree) continue;
+      session.ask();
+      missing -= 1;
+    }
+    while (this.#looking < Math.min(missing, this.#mayLookFor) && !this.#stopping.signal.aborted) {
+      const looked = this.#look();
+      this.#lookedFor.push(looked);
+      void looked.finally(() => {
+        this.#lookedFor = this.#lookedFor.filter((one) => one !== looked);
+      });
+    }
+  }
+
+  /** Accepts the next session that has messages. */
+  async #look(): Promise<void> {
+    const { client, entity, mailbox, clock } = this.#options;
+    const startedAt = clock.now();
+    this.#looking += 1;
+    try {
+      const receiver = await client.acceptNextSession(entity.name, {
+        maxAutoLockRenewalDurationInMs: 0,
+        skipParsingBodyAsJson: true,
+        abortSignal: this.#stopping.signal,
+      });
+      this.#looking -= 1;
+      const session: Session = new Session({
+        ...this.#options,
+        receiver,
+        events: {
+          arrived: () => {
+            this.#wanted -= 1;
+          },
+          free: () => this.#ask(),
+          ended: (one) => {
+            this.#sessions.delete(one);
+            this.#ask();
+          },
+        },
+      });
+      this.#sessions.add(session);
+      this.#mayLookFor = MAX_LOOKING;
+      if (this.#stopping.signal.aborted) await session.close();
+      else if (this.#asked < this.#wanted) {
+        session.ask();
+        this.#ask();
+      } else await session.giveBack();
+    } catch (error) {
+      this.#looking -= 1;
+      this.#mayLookFor = 1;
+      if (this.#stopping.signal.aborted) return;
+      const { code } = error as { readonly code?: string };
+      const isNone = code !== undefined && NONE.has(code) && clock.now() - startedAt >= AT_ONCE_MS;
+      if (isNone) this.#ask();
+      else mailbox.fail(driverError(error, "Accepting a session", "Listen"));
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** What the service does not do, with the AMQP condition by which it says so. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly condition: string;
+
+  constructor(condition: string, description: string) {
+    super(description);
+    this.condition = condition;
+  }
+}
+
+export const refusals = {
+  /** The SDK takes a missing entity for one only where the description reads so. */
+  notFound: (path: string): Refusal =>
+    new Refusal("amqp:not-found", `The messaging entity '${path}' could not be found.`),
+  notAllowed: (description: string): Refusal => new Refusal("amqp:not-allowed", description),
+  tooLarge: (bytes: number, most: number): Refusal =>
+    new Refusal(
+      "amqp:link:message-size-exceeded",
+      `The received message (size: ${bytes} bytes) exceeds the limit (${most} bytes) currently allowed on the link.`,
+    ),
+  lockLost: (): Refusal =>
+    new Refusal(
+      "com.microsoft:message-lock-lost",
+      "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue.",
+    ),
+  messageNotFound: (sequence: number): Refusal =>
+    new Refusal(
+      "com.microsoft:message-not-found",
+      `Failed to lock one or more specified messages. The message with sequence number ${sequence} does not exist.`,
+    ),
+  sessionLockLost: (session: string): Refusal =>
+    new Refusal(
+      "com.microsoft:session-lock-lost",
+      `The session lock has expired on the MessageSession '${session}'. Accept a new MessageSession.`,
+    ),
+  sessionTaken: (session: string): Refusal =>
+    new Refusal(
+      "com.microsoft:session-cannot-be-locked",
+      `The requested session '${session}' cannot be accepted. It may be locked by another receiver.`,
+    ),
+  timeout: (): Refusal =>
+    new Refusal("com.microsoft:timeout", "The operation did not complete within the allotted time."),
+};

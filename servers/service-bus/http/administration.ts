@@ -1,0 +1,92 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Namespace } from "../broker/namespace.ts";
+import { Refusal } from "../broker/refusal.ts";
+import { entryOf, errorOf, feedOf, readQueue } from "./atom.ts";
+
+const FEED = "/$resources/queues";
+
+interface Answer {
+  readonly status: number;
+  readonly xml: string;
+}
+
+/**
+ * What `ServiceBusAdministrationClient` asks for, as far as it concerns queues. That client insists on https: it has
+ * to be told otherwise by a policy in its pipeline.
+ */
+export class AdministrationServer {
+  readonly #namespace: Namespace;
+  readonly #server: Server;
+
+  constructor(namespace: Namespace) {
+    this.#namespace = namespace;
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+  }
+
+  accept(socket: Socket): void {
+    this.#server.emit("connection", socket);
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let answer: Answer;
+    try {
+      const url = new URL(request.url ?? "/", `http://${request.headers.host ?? "localhost"}`);
+      answer = this.#answer(request, url, await bodyOf(request));
+    } catch (error) {
+      const status = statusOf(error);
+      answer = { status, xml: errorOf(status, error instanceof Error ? error.message : String(error)) };
+    }
+    const type = answer.xml.startsWith("<feed") ? "feed" : "entry";
+    response.writeHead(answer.status, { "content-type": `application/atom+xml;type=${type};charset=utf-8` });
+    response.end(answer.xml);
+  }
+
+  #answer(request: IncomingMessage, url: URL, body: string): Answer {
+    const { method = "GET" } = request;
+    const name = decodeURIComponent(url.pathname).replace(/^\/|\/$/g, "");
+    if (method === "GET" && url.pathname.toLowerCase() === FEED) return this.#list(url);
+    if (method === "GET") return { status: 200, xml: entryOf(this.#namespace.queue(name), url.origin) };
+    if (method === "DELETE") {
+      this.#namespace.drop(name);
+      return { status: 200, xml: "" };
+    }
+    if (method !== "PUT") throw new Refusal("http:405", `${method} is not supported.`);
+    const settings = readQueue(name, body);
+    const isUpdate = request.headers["if-match"] !== undefined;
+    if (!isUpdate && this.#namespace.has(name))
+      throw new Refusal("http:409", `SubCode=40900. Conflict. The queue '${name}' already exists.`);
+    const queue = isUpdate ? this.#namespace.update(settings) : this.#namespace.create(settings);
+    return { status: isUpdate ? 200 : 201, xml: entryOf(queue, url.origin) };
+  }
+
+  #list(url: URL): Answer {
+    const skip = Number(url.searchParams.get("$skip") ?? 0);
+    const top = Number(url.searchParams.get("$top") ?? 100);
+    const queues = this.#namespace.queues().slice(skip, skip + top);
+    return {
+      status: 200,
+      xml: feedOf(
+        queues.map((queue) => entryOf(queue, url.origin)),
+        url.origin,
+      ),
+    };
+  }
+}
+
+function statusOf(error: unknown): number {
+  if (!(error instanceof Refusal)) return 500;
+  if (error.condition === "amqp:not-found") return 404;
+  const named = /^http:(\d+)$/.exec(error.condition)?.[1];
+  return named === undefined ? 400 : Number(named);
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
