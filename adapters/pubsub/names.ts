@@ -1,4 +1,4 @@
-import { DriverError, QueueError, siblingQueue } from "../../src/driver/index.ts";
+import { DriverError, QueueError, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
 
 /** A topic and the subscription on it that is received, by id or by full name (`projects/…`). */
 export interface Pair {
@@ -49,7 +49,7 @@ export class Names {
     const mapped = this.#queues[queue];
     if (mapped !== undefined) return pairOf(mapped);
     for (const suffix of SUFFIXES) {
-      const owner = ownerOf(queue, suffix);
+      const owner = ownerQueue(queue, suffix);
       const mappedOwner = owner === undefined ? undefined : this.#queues[owner];
       // Dead letters and delays are a subscription's own, whoever else is on its topic.
       if (mappedOwner !== undefined) return pairOf(siblingQueue(pairOf(mappedOwner).subscription, suffix));
@@ -89,11 +89,4 @@ function fullName(project: string, kind: "topics" | "subscriptions", name: strin
     );
   }
   return name === id ? `projects/${project}/${kind}/${id}` : name;
-}
-
-/** `emails-dlq` → `emails`. */
-function ownerOf(queue: string, suffix: string): string | undefined {
-  const ending = queue.endsWith(".fifo") ? ".fifo" : "";
-  const stem = queue.slice(0, queue.length - ending.length);
-  return stem.endsWith(suffix) ? `${stem.slice(0, -suffix.length)}${ending}` : undefined;
 }

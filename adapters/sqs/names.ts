@@ -1,5 +1,5 @@
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
-import { QueueError, siblingQueue } from "../../src/driver/index.ts";
+import { QueueError, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { driverError } from "./errors.ts";
 
@@ -43,7 +43,7 @@ export class QueueUrls {
     const mapped = this.#queues[queue];
     if (mapped !== undefined) return mapped;
     for (const suffix of SUFFIXES) {
-      const owner = ownerOf(queue, suffix);
+      const owner = ownerQueue(queue, suffix);
       const mappedOwner = owner === undefined ? undefined : this.#queues[owner];
       if (mappedOwner !== undefined) return siblingQueue(mappedOwner, suffix);
     }
@@ -75,13 +75,6 @@ export class QueueUrls {
       throw driverError(error, "GetQueueUrl");
     }
   }
-}
-
-/** `emails-dlq` → `emails`. */
-function ownerOf(queue: string, suffix: string): string | undefined {
-  const ending = queue.endsWith(".fifo") ? ".fifo" : "";
-  const stem = queue.slice(0, queue.length - ending.length);
-  return stem.endsWith(suffix) ? `${stem.slice(0, -suffix.length)}${ending}` : undefined;
 }
 
 export function isUrl(name: string): boolean {

@@ -19,7 +19,7 @@ export type {
 } from "./contract.ts";
 export { DriverError, type ErrorKind } from "./error.ts";
 export type { Limits, QueueTraits } from "./limits.ts";
-export { siblingQueue } from "./names.ts";
+export { ownerQueue, siblingQueue } from "./names.ts";
 export { messageBytes } from "./size.ts";
 export { type Clock, systemClock, type Timer } from "../clock.ts";
 export { QueueError, type ErrorCode, type QueueErrorDetails } from "../errors.ts";

@@ -29,10 +29,14 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "isQueueError",
   ],
   "./open": ["openQueue", "parseConfig"],
-  "./driver": ["DriverError", "QueueError", "messageBytes", "siblingQueue", "systemClock"],
+  "./driver": ["DriverError", "QueueError", "messageBytes", "ownerQueue", "siblingQueue", "systemClock"],
   "./testing": ["FakeClock", "JobRecord", "recordJobs", "runUntilIdle"],
   "./metrics": ["createMetrics"],
   "./memory": ["memory"],
+  "./sqs": ["sqs"],
+  "./pubsub": ["pubsub"],
+  "./service-bus": ["serviceBus"],
+  "./service-bus-server": ["startServiceBusServer"],
 };
 
 /** Reports what is exported, and every package that was loaded for it. */
