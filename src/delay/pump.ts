@@ -117,7 +117,10 @@ export class ParkingPump {
     const remainingMs = dueAt(delivery) - now;
     // A release is rounded up: it is asked for in whole steps, and the rest of the last one is waited for in hand.
     const stepMs = limits.delayGranularityMs ?? 1;
-    const hop = Math.floor(hopMs(Math.max(0, remainingMs), limits.maxParkMs, random()) / stepMs) * stepMs;
+    const hop = Math.max(
+      stepMs,
+      Math.floor(hopMs(Math.max(0, remainingMs), limits.maxParkMs, random()) / stepMs) * stepMs,
+    );
     try {
       if (remainingMs < stepMs) {
         if (remainingMs > 0) await sleep(clock, remainingMs);

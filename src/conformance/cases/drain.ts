@@ -123,7 +123,10 @@ const stubborn = check(
     finish.resolve();
     await stage.until("the late one ends", () => isOver);
     await stage.pass(stage.leaseMs + stage.lateMs);
-    assert.deepEqual(second.attempts(id), [2], "the other's run is the one that counts");
+    const attempts = second.attempts(id);
+    assert.equal(attempts.length, 1, "the other's run is the one that counts");
+    // A poll of the first that was still out may have brought it once more, unstarted, which counts as a delivery.
+    assert.ok((attempts[0] ?? 0) >= 2, `it is the second run at least; it was told ${attempts[0]}`);
   },
 );
 
