@@ -23,7 +23,7 @@ export interface PumpOptions {
   readonly report: (event: ReceiveEvent) => void;
 }
 
-const LEASE_MS = 60_000;
+const LEASE_MS = 30_000;
 /** Parked messages in hand at once. */
 const MAX_IN_HAND = 200;
 /** A parking queue that is missing is looked for again after this long. */

@@ -66,10 +66,13 @@ async function arrivesOnTime(
   const { id } = await first.queue.sendDelayed(queue, { ...job(), maxAttempts: 1 }, delayMs);
   const acceptedAt = stage.now();
   await stage.done("the sender closes", first.queue.close());
+  const dueAt = sentAt + delayMs;
   const inbox = stage.inbox();
   let moves = 0;
   let renewed = 0;
   let startedAt = 0;
+  // A drain that outlasts the delay may have the message in its last poll, and gives it back unstarted.
+  let wasOnTheWay = true;
   const start = async (): Promise<readonly [Peer, Receiving]> => {
     const peer = await stage.connect({ limits });
     peer.taps.send = (to, messages, pass) => {
@@ -87,18 +90,19 @@ async function arrivesOnTime(
       await stage.pass(delayMs * 0.3);
       await stage.done("a receiver on the way stops", receiving.stop());
       await stage.done("its process ends", passing.queue.close());
+      wasOnTheWay &&= stage.now() < dueAt;
     }
   } else await stage.pass(nobodyMs);
   if (inbox.size === 0) await start();
   await stage.until("it arrives", () => inbox.size > 0, delayMs + stage.timing.patienceMs);
   const arrivedAt = inbox.arrivals[0]?.at ?? 0;
-  const dueAt = sentAt + delayMs;
   const excusedMs = acceptedAt - sentAt + Math.max(0, startedAt - dueAt);
   stage.onTime("it", arrivedAt, dueAt, stage.lateMs + excusedMs);
   await stage.pass(stage.leaseMs + stage.lateMs);
-  assert.deepEqual(inbox.attempts(id), [1], "hops cost no attempts, and it comes once");
+  assert.equal(inbox.count(id), 1, "it comes once");
+  if (wasOnTheWay) assert.deepEqual(inbox.attempts(id), [1], "hops cost no attempts");
   assert.ok(moves <= 1, `it is moved to its queue once; it was moved ${moves} times`);
-  assert.ok(renewed >= renewals, `it is renewed ${renewals} times; it was ${renewed} times`);
+  if (wasOnTheWay) assert.ok(renewed >= renewals, `it is renewed ${renewals} times; it was ${renewed} times`);
 }
 
 const shortHops = (unitMs: number): Partial<Limits> => ({
