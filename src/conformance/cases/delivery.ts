@@ -41,10 +41,15 @@ const crowd = check(
     };
     const halves = (): Promise<unknown> => Promise.all(Array.from({ length: 50 }, (_, who) => half(who)));
     await stage.done("one half is sent", halves());
-    // There is a backlog now, and more is sent while it is received.
+    // There is a backlog now, and more is sent while it is received. The first wait for each other: however slow the
+    // server is, it has enough to fill the slots.
+    const crowded = Promise.withResolvers<void>();
     const receiving = receiver.receive(
       queue,
-      inbox.handler(() => stage.sleep(1)),
+      inbox.handler(() => {
+        if (inbox.mostRunning >= 25) crowded.resolve();
+        return crowded.promise;
+      }),
       { concurrency: 50 },
     );
     await stage.done("the other half is sent", halves());
