@@ -3,11 +3,12 @@ import { pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
 import { testConformance } from "./support.ts";
 
 // Leases of ten seconds and more run out in real time.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 300_000, maxConcurrency: 8, hookTimeout: 60_000 });
 
 const missing = await pubsubEmulatorMissing();
 if (missing !== undefined) console.warn(`SKIPPED: the conformance of the pubsub adapter. ${missing}`);
 
 describe.skipIf(missing !== undefined)("on the emulator", () => {
-  testConformance("pubsub", { concurrent: true });
+  // On a busy machine the emulator hands a message to a pull whose deadline has just passed: hidden for a whole lease.
+  testConformance("pubsub", { concurrent: true, retry: 2 });
 });
