@@ -2,11 +2,14 @@ import { inspect } from "node:util";
 import pc from "picocolors";
 import { describeError, QueueError } from "../src/errors.ts";
 
-type Colors = ReturnType<typeof pc.createColors>;
+export type Colors = ReturnType<typeof pc.createColors>;
 
-/** Colours for a stream: on a terminal only, and not against `NO_COLOR`. */
-export function colorsFor(stream: NodeJS.WriteStream): Colors {
-  return pc.createColors(stream.isTTY && !process.env["NO_COLOR"]);
+/**
+ * Colours for a stream: on a terminal only, and not against `NO_COLOR`. `isTTY` is undefined on a pipe, and
+ * picocolors, given undefined, decides by itself: with colours wherever `CI` is set.
+ */
+export function colorsFor(stream: { readonly isTTY?: boolean }): Colors {
+  return pc.createColors(stream.isTTY === true && !process.env["NO_COLOR"]);
 }
 
 /** One line of result. */

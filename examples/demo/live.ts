@@ -1,7 +1,8 @@
 import Table from "cli-table3";
 import { createLogUpdate } from "log-update";
 import type { QueueStats } from "../../src/index.ts";
-import { colorsFor, tellNews } from "./news.ts";
+import { colorsFor } from "../../cmd/output.ts";
+import { tellNews } from "./news.ts";
 import type { Scene, View } from "./view.ts";
 
 const FRAME_MS = 100;

@@ -1,13 +1,6 @@
-import pc from "picocolors";
+import type { Colors } from "../../cmd/output.ts";
 import type { JobInfo, Worker } from "../../src/index.ts";
 import type { Tally } from "./tally.ts";
-
-type Colors = ReturnType<typeof pc.createColors>;
-
-/** Colours for a stream: on a terminal only, and not against `NO_COLOR`. */
-export function colorsFor(stream: NodeJS.WriteStream): Colors {
-  return pc.createColors(stream.isTTY && !process.env["NO_COLOR"]);
-}
 
 /** Tells, a line each, what became of the jobs of a worker. */
 export function tellNews(worker: Worker, tally: Tally, colors: Colors, tell: (line: string) => void): void {

@@ -1,6 +1,7 @@
 import type { Queue, Worker } from "../../src/index.ts";
 import { drawLive } from "./live.ts";
-import { colorsFor, tellNews } from "./news.ts";
+import { colorsFor } from "../../cmd/output.ts";
+import { tellNews } from "./news.ts";
 import type { Tally } from "./tally.ts";
 
 /** What there is to see. */

@@ -41,7 +41,8 @@ export function queueport(args: readonly string[], { input = "", env = {}, cwd }
   );
   const child = spawn(process.execPath, [main, ...args], {
     cwd: cwd ?? fixture("."),
-    env: { ...Object.fromEntries(inherited), ...env },
+    // As CI does it: where `CI` is set, libraries tend to colour what goes into a pipe.
+    env: { ...Object.fromEntries(inherited), CI: "true", ...env },
   });
   let stdout = "";
   let stderr = "";
