@@ -114,6 +114,13 @@ export class CoreQueue implements Queue {
 
   async receive(queue: string, handler: Handler, options: ReceiveOptions = {}): Promise<void> {
     this.#assertOpen(queue);
+    if (typeof handler !== "function") {
+      throw new QueueError(
+        "invalid_options",
+        `receive("${queue}") needs a handler function; got ${show(handler)}.`,
+        { queue },
+      );
+    }
     options.signal?.throwIfAborted();
     const receiving = receiveQueue({
       connection: this.#connection,

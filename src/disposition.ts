@@ -1,6 +1,7 @@
 import { type Backoff, backoffDelayMs } from "./backoff.ts";
 import type { DeadLetterReason } from "./diagnostics.ts";
-import { PermanentError, RetryAfterError } from "./errors.ts";
+import { PermanentError, QueueError, RetryAfterError } from "./errors.ts";
+import { show } from "./text.ts";
 
 /** What is to become of a message that was handled. */
 export type Disposition =
@@ -29,6 +30,27 @@ export type Disposition =
 
 /** The disposition of everything that went well; one for all. */
 export const ACK: Disposition = { kind: "ack" };
+
+const KINDS: readonly unknown[] = [
+  "ack",
+  "retry",
+  "dead_letter",
+  "release",
+  "unknown_type",
+] satisfies Disposition["kind"][];
+
+/**
+ * What a handler returned, as a disposition. A value of another make says nothing against the message: it was handled.
+ * @throws QueueError `invalid_options` for a kind that there is not: to acknowledge might lose what was to be kept
+ */
+export function dispositionOf(returned: unknown): Disposition {
+  if (typeof returned !== "object" || returned === null || !("kind" in returned)) return ACK;
+  if (KINDS.includes(returned.kind)) return returned as Disposition;
+  throw new QueueError(
+    "invalid_options",
+    `A handler returned a disposition of the kind ${show(returned.kind)}; there are ${KINDS.join(", ")}. Return nothing to acknowledge.`,
+  );
+}
 
 /** What decides over a failed run. */
 export interface FailedRun {

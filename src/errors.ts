@@ -116,9 +116,13 @@ export class RetryAfterError extends Error {
   }
 }
 
-/** The one-line description of anything that was thrown. */
+/** The one-line description of anything that was thrown. It never throws: an error may have getters that do. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return asText(error);
-  const message = asText(error.message);
-  return message === "" ? asText(error.name) : `${asText(error.name)}: ${message}`;
+  try {
+    if (!(error instanceof Error)) return asText(error);
+    const message = asText(error.message);
+    return message === "" ? asText(error.name) : `${asText(error.name)}: ${message}`;
+  } catch {
+    return "an error that cannot be read";
+  }
 }

@@ -2,7 +2,7 @@ import type { BackoffOptions } from "../backoff.ts";
 import { sleep } from "../clock.ts";
 import { inOrder } from "../clone.ts";
 import { type Connection, queueError } from "../connection.ts";
-import { ACK, type Disposition } from "../disposition.ts";
+import { type Disposition, dispositionOf } from "../disposition.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
@@ -238,7 +238,7 @@ export class Receiver implements RunHost {
     this.#reporter.started(run);
     let disposition: Disposition;
     try {
-      disposition = (await this.#options.handler(run.message, run)) ?? ACK;
+      disposition = dispositionOf(await this.#options.handler(run.message, run));
     } catch (error) {
       disposition = this.#conclusions.failed(run, error);
     }

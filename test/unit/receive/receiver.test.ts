@@ -3,7 +3,7 @@ import type { Disposition } from "../../../src/disposition.ts";
 import { PermanentError, RetryAfterError } from "../../../src/errors.ts";
 import { Gate } from "../../../src/gate.ts";
 import type { Message } from "../../../src/message.ts";
-import type { ReceiveContext } from "../../../src/queue.ts";
+import type { Handler, ReceiveContext } from "../../../src/queue.ts";
 import { DriverError } from "../../../src/driver/error.ts";
 import { Door, SECOND, times } from "../support.ts";
 import { Bench } from "./bench.ts";
@@ -73,13 +73,57 @@ describe("verdicts", () => {
     expect(runs).toBe(2);
   });
 
-  test("whatever is thrown gets its verdict: what cannot be printed too", async () => {
+  test.each<[string, () => unknown]>([
+    ["what cannot be printed", () => Object.create(null)],
+    [
+      "an error whose message cannot be read",
+      () =>
+        Object.defineProperty(new Error("x"), "message", {
+          get() {
+            throw new Error("no message");
+          },
+        }),
+    ],
+  ])("whatever is thrown gets its verdict: %s too", async (_, thrown) => {
     const bench = new Bench();
     await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 1 });
-    bench.receive(() => Promise.reject(Object.create(null) as Error));
+    bench.receive(() => Promise.reject(thrown()));
     await bench.clock.settle();
     expect(await bench.counts()).toEqual([0, 0, 0, 1]);
     expect(bench.events.of("warning")).toEqual([]);
+  });
+
+  test.each([["ok"], [42], [false], [{ messageId: "m1" }]])(
+    "%j is no disposition, and says nothing against the message: it was handled",
+    async (returned) => {
+      const bench = new Bench();
+      await bench.send("mail");
+      bench.receive(() => Promise.resolve(returned as unknown as Disposition));
+      await bench.clock.settle();
+      expect(bench.events.names).toEqual(["started", "completed"]);
+      expect(await bench.counts()).toEqual(EMPTY);
+    },
+  );
+
+  test("a disposition that there is not fails the run, and says which there are", async () => {
+    const bench = new Bench();
+    await bench.send("mail");
+    bench.receive(() => Promise.resolve({ kind: "dead_leter" } as unknown as Disposition));
+    await bench.clock.settle();
+    expect(bench.events.names).toEqual(["started", "failed", "retrying"]);
+    expect(bench.events.of("failed")[0]?.error).toMatchObject({
+      code: "invalid_options",
+      message: expect.stringMatching(/"dead_leter".*dead_letter/) as string,
+    });
+  });
+
+  test("what cannot be called handles nothing: it is refused, not tried on every message", async () => {
+    const bench = new Bench();
+    await bench.send("mail");
+    const receiving = bench.receive(undefined as unknown as Handler);
+    await bench.clock.settle();
+    expect(receiving.error).toMatchObject({ code: "invalid_options", queue: "jobs" });
+    expect(await bench.counts()).toEqual([1, 0, 0, 0]);
   });
 });
 
