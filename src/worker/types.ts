@@ -24,7 +24,10 @@ export interface JobContext {
  */
 export type JobHandler<Payload = unknown> = (message: Message<Payload>, context: JobContext) => unknown;
 
-/** Wraps every handler of a worker, the first one used outermost. */
+/**
+ * Wraps every handler of a worker, the first one used outermost. `next` runs what is inside, once. A middleware that
+ * returns without calling it leaves the handler out: the job is done.
+ */
 export type Middleware = (
   job: { readonly message: Message; readonly context: JobContext },
   next: () => Promise<void>,

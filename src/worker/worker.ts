@@ -13,6 +13,7 @@ import { show } from "../text.ts";
 import { Execution, type ExecutionObserver, type TimeLimits } from "./execution.ts";
 import { HealthRecord } from "./health.ts";
 import type { JobDefinition, RegisterOptions } from "./job.ts";
+import { through } from "./middleware.ts";
 import { Registry, type Registration } from "./registry.ts";
 import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
 import { unknownType } from "./unknown-type.ts";
@@ -269,17 +270,8 @@ export class Worker {
       }
     }
     if (this.#middleware.length === 0) await handler(message, execution);
-    else await this.#through(0, message, execution, handler);
+    else await through(this.#middleware, { message, context: execution }, () => handler(message, execution));
     return ACK;
-  }
-
-  async #through(index: number, message: Message, execution: Execution, handler: JobHandler): Promise<void> {
-    const middleware = this.#middleware[index];
-    if (middleware === undefined) await handler(message, execution);
-    else
-      await middleware({ message, context: execution }, () =>
-        this.#through(index + 1, message, execution, handler),
-      );
   }
 
   /** What happens inside of a run, which its receiver does not see. */
