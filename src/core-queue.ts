@@ -21,8 +21,8 @@ import type {
 } from "./queue.ts";
 import { brokerMaxDeliveries } from "./receive/crash-loop.ts";
 import { receiveQueue } from "./receive/receive-queue.ts";
-import { validatePayload } from "./schema.ts";
-import { type Prepared, prepare } from "./send/prepare.ts";
+import { validateInTime } from "./schema.ts";
+import { compose, type Prepared, prepare } from "./send/prepare.ts";
 import { type Dispatch, Sender } from "./send/sender.ts";
 import { traitsInTime } from "./send/traits.ts";
 import { queueStats } from "./stats.ts";
@@ -220,18 +220,14 @@ export class CoreQueue implements Queue {
     const { signal } = options;
     const { clock } = this.#options;
     const deadlineAt = clock.now() + deadlineMs;
-    let message = input;
-    if (message?.schema !== undefined) {
-      // What travels is what was given: the receiver's own schema transforms it.
-      await validatePayload(message.schema, message.type, message.payload);
-      message = { ...message, schema: undefined };
-    }
+    // What travels is what was given: the receiver's own schema transforms it.
+    const composed = compose(input, options, clock.now());
+    if (input.schema !== undefined) await validateInTime(input.schema, input, clock, deadlineMs);
     const traits =
       this.#connection.knownTraits(queue) ??
       (await traitsInTime(this.#connection, queue, deadlineMs, signal));
     const { limits } = this.#driver;
-    const to = { queue, provider: this.provider, traits, limits };
-    const prepared = prepare(to, message, options, clock.now());
+    const prepared = prepare({ queue, provider: this.provider, traits, limits }, composed);
     return { ...prepared, deadlineMs: Math.max(1, deadlineAt - clock.now()), signal };
   }
 

@@ -8,7 +8,7 @@ import { QueueError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE, withMeta } from "../meta.ts";
 import { validatePayload } from "../schema.ts";
-import { prepare } from "../send/prepare.ts";
+import { compose, prepare } from "../send/prepare.ts";
 import type { Sender } from "../send/sender.ts";
 import { show } from "../text.ts";
 import type {
@@ -171,12 +171,8 @@ export class DeadLetterQueue implements DeadLetters {
     if (changed === undefined) return undefined;
     if (changed.schema !== undefined) await validatePayload(changed.schema, changed.type, changed.payload);
     const to = { queue: this.#queue, provider: driver.provider, traits, limits };
-    const { outgoing } = prepare(
-      to,
-      { id: message.id, orderingKey: key, ...changed, schema: undefined },
-      {},
-      clock.now(),
-    );
+    const again = compose({ id: message.id, orderingKey: key, ...changed }, {}, clock.now());
+    const { outgoing } = prepare(to, again);
     return { ...outgoing, attributes: withMeta(outgoing.attributes, marks), dedupId };
   }
 

@@ -1,7 +1,7 @@
 import { delayMs as readDelay } from "../delay/delay.ts";
 import type { Outgoing } from "../driver/contract.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
-import { encode } from "../envelope.ts";
+import { type Encoded, encode } from "../envelope.ts";
 import { QueueError } from "../errors.ts";
 import { completeMessage, type Message, type NewMessage } from "../message.ts";
 import type { SendOptions } from "../queue.ts";
@@ -23,39 +23,59 @@ export interface Destination {
   readonly limits: Limits;
 }
 
-/** Checks all of a first send before anything leaves: the message, its payload, its size, what the queue can do. */
-export function prepare(to: Destination, input: NewMessage, options: SendOptions, now: number): Prepared {
+/** A message as it was given, with the body that travels. */
+export interface Composed {
+  readonly message: Message;
+  readonly encoded: Encoded;
+  readonly delayMs: number;
+  readonly dedupId: string | undefined;
+  readonly cancellable: boolean;
+}
+
+/**
+ * Checks the message and its payload, and writes its body: before anything is waited for, since its caller may use
+ * the object again as soon as the call has returned.
+ */
+export function compose(input: NewMessage, options: SendOptions, now: number): Composed {
   const delayMs = options.delay === undefined ? 0 : readDelay(options.delay, now);
   const message = completeMessage(input, now, delayMs === 0 ? undefined : now + delayMs);
+  const { dedupId } = input;
+  return { message, encoded: encode(message), delayMs, dedupId, cancellable: options.cancellable === true };
+}
+
+/** Checks the rest of a first send before anything leaves: its size, what the queue can do. */
+export function prepare(to: Destination, composed: Composed): Prepared {
+  const { message, encoded, delayMs, dedupId, cancellable } = composed;
+  const { orderingKey } = message;
   const { traits } = to;
-  if (input.orderingKey !== undefined && traits.ordering === "none") {
+  if (orderingKey !== undefined && traits.ordering === "none") {
     throw unsupported(
       to,
       "does not keep order: leave orderingKey out, or create the queue with ordering by key",
     );
   }
-  if (input.dedupId !== undefined && traits.dedupWindowMs === 0) {
+  if (dedupId !== undefined && traits.dedupWindowMs === 0) {
     throw unsupported(to, "does not deduplicate: leave dedupId out, and let the handler tell repeated ids");
   }
-  if (options.cancellable === true && !to.limits.cancel) {
+  if (cancellable && !to.limits.cancel) {
     throw unsupported(
       to,
       "cannot cancel delayed messages: leave cancellable out, and let the handler check whether the job is still wanted",
     );
   }
   const outgoing: Outgoing = {
-    ...encode(message),
+    ...encoded,
     delayMs: 0,
-    orderingKey: input.orderingKey ?? (traits.orderingKeyRequired ? message.id : undefined),
-    dedupId: input.dedupId ?? message.id,
-    cancellable: options.cancellable === true,
+    orderingKey: orderingKey ?? (traits.orderingKeyRequired ? message.id : undefined),
+    dedupId: dedupId ?? message.id,
+    cancellable,
   };
   checkFirstSend(to.queue, outgoing, to.limits);
   return {
     message,
     outgoing,
     delayMs,
-    keepsOrder: traits.ordering === "by_key" && input.orderingKey !== undefined,
+    keepsOrder: traits.ordering === "by_key" && orderingKey !== undefined,
   };
 }
 

@@ -3,7 +3,7 @@ import { Deadlines } from "../deadlines.ts";
 import { defaults } from "../defaults.ts";
 import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
 import { ACK, type Disposition } from "../disposition.ts";
-import { QueueError } from "../errors.ts";
+import { isQueueError, QueueError } from "../errors.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import type { Message } from "../message.ts";
 import type { Queue, ReceiveContext } from "../queue.ts";
@@ -266,6 +266,8 @@ export class Worker {
       try {
         message = { ...message, payload: await validatePayload(schema, message.type, message.payload) };
       } catch (error) {
+        // A schema that throws has not judged the payload: that is a run that failed.
+        if (!isQueueError(error, "invalid_payload")) throw error;
         return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
       }
     }

@@ -60,6 +60,46 @@ describe("a provider that is away when the first message is sent", () => {
   });
 });
 
+describe("what is sent is what was given", () => {
+  const bodies = (stage: Stage): unknown[] =>
+    stage.requests
+      .flatMap((point) => (point.operation === "send" ? point.messages : []))
+      .map(({ body }) => (JSON.parse(String(body)) as Message).payload);
+
+  test("although its object is used again, while the queue is asked what it can do", async () => {
+    const stage = new Stage();
+    const message = { type: "mail", payload: { n: 0 } };
+    const sends = [1, 2, 3].map((n) => {
+      message.payload.n = n;
+      return stage.queue.send("jobs", message);
+    });
+    await Promise.all(sends);
+    expect(bodies(stage)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+  });
+
+  test("also while its schema takes its time", async () => {
+    const stage = new Stage();
+    const door = new Door();
+    const payload = { n: 1 };
+    const sent = watch(stage.queue.send("jobs", mail({ payload, schema: slowly(door) })));
+    payload.n = 2;
+    door.open();
+    await stage.clock.settle();
+    expect(sent.state).toBe("resolved");
+    expect(bodies(stage)).toEqual([{ n: 1 }]);
+  });
+});
+
+test("a schema that does not answer ends at the deadline, and does not hold up close", async () => {
+  const stage = new Stage();
+  const schema = slowly(new Door());
+  const sent = watch(stage.queue.send("jobs", mail({ schema }), { deadlineMs: 5 * SECOND }));
+  const closed = watch(stage.queue.close());
+  await stage.clock.advance(5 * SECOND);
+  expect(sent.error).toMatchObject({ code: "send_timeout" });
+  expect(closed.state).toBe("resolved");
+});
+
 describe("a batch", () => {
   test("has one outcome a message, in their order; what is wrong with one concerns that one alone", async () => {
     const stage = new Stage();

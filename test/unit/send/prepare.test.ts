@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Limits, QueueTraits } from "../../../src/driver/limits.ts";
 import type { NewMessage } from "../../../src/message.ts";
 import type { SendOptions } from "../../../src/queue.ts";
-import { type Prepared, prepare } from "../../../src/send/prepare.ts";
+import { compose, type Prepared, prepare } from "../../../src/send/prepare.ts";
 import { limits, traits } from "../support.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -19,7 +19,7 @@ function prepared(
   to: { traits?: QueueTraits; limits?: Limits } = {},
 ): Prepared {
   const destination = { queue: "jobs", provider: "test", traits, limits, ...to };
-  return prepare(destination, { type: "mail", payload: {}, ...input }, options, NOW);
+  return prepare(destination, compose({ type: "mail", payload: {}, ...input }, options, NOW));
 }
 
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error;

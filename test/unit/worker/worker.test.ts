@@ -100,6 +100,41 @@ describe("a job definition", () => {
   });
 });
 
+describe("a schema", () => {
+  const validator = (validate: (value: unknown) => unknown): JobDefinition =>
+    defineJob({
+      type: "order",
+      schema: { "~standard": { version: 1, vendor: "test", validate: validate as never } },
+    });
+
+  test("that throws has not judged the payload: it is tried again", async () => {
+    const bench = new Bench();
+    let validations = 0;
+    const job = validator((value) => {
+      validations += 1;
+      return validations === 1 ? Promise.reject(new Error("the database is away")) : { value };
+    });
+    const seen: unknown[] = [];
+    bench.worker.register(job, ({ payload }) => void seen.push(payload));
+    await bench.send("order", 1);
+    await bench.start();
+    await bench.clock.advance(SECOND);
+    expect(bench.events.names).toEqual(["started", "failed", "retrying", "started", "completed"]);
+    expect(seen).toEqual([1]);
+  });
+
+  test("that answers with a promise of another make is waited for", async () => {
+    const bench = new Bench();
+    // oxlint-disable-next-line unicorn/no-thenable -- that it is one is the point
+    const job = validator((value) => ({ then: (resolve: (result: unknown) => void) => resolve({ value }) }));
+    const seen: unknown[] = [];
+    bench.worker.register(job, ({ payload }) => void seen.push(payload));
+    await bench.send("order", 1);
+    await bench.start();
+    expect(seen).toEqual([1]);
+  });
+});
+
 describe("a type that nobody knows", () => {
   test("waits for a worker that does, its attempt unchanged", async () => {
     const bench = new Bench();
