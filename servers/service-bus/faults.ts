@@ -6,6 +6,19 @@ export interface FaultError {
   readonly description?: string | undefined;
 }
 
+/** Requests to a management node, as the protocol names them. */
+export type ManagementOperation =
+  | "renew-lock"
+  | "peek-message"
+  | "schedule-message"
+  | "cancel-scheduled-message"
+  | "receive-by-sequence-number"
+  | "update-disposition"
+  | "renew-session-lock"
+  | "get-session-state"
+  | "set-session-state"
+  | "get-message-sessions";
+
 /** How long the next answers take, and which are not given at all. */
 interface Plan {
   count: number;
@@ -68,6 +81,21 @@ export class Faults {
     this.#plans.set(`answer ${queue.toLowerCase()}`, { count });
   }
 
+  /** Stores what is sent next to a queue, and does not answer. */
+  dropSendAnswers(queue: string, count: number): void {
+    this.#plans.set(`sent ${queue.toLowerCase()}`, { count });
+  }
+
+  /** Refuses the next requests to a queue's management node, of one operation. */
+  failRequests(queue: string, operation: ManagementOperation, count: number, error: FaultError = BUSY): void {
+    this.#plans.set(`${operation} ${queue.toLowerCase()}`, { count, error });
+  }
+
+  /** Carries out the next requests to a queue's management node, of one operation, and does not answer them. */
+  dropRequestAnswers(queue: string, operation: ManagementOperation, count: number): void {
+    this.#plans.set(`answer ${operation} ${queue.toLowerCase()}`, { count });
+  }
+
   get failedSends(): number {
     return this.#failedSends;
   }
@@ -98,9 +126,25 @@ export class Faults {
     throw refusalOf(error);
   }
 
-  /** @internal Whether this answer is given. */
-  answers(path: string): boolean {
+  /** @internal @throws Refusal */
+  beforeRequest(operation: string, path: string): void {
+    const error = this.#next(operation, path)?.error;
+    if (error !== undefined) throw refusalOf(error);
+  }
+
+  /** @internal Whether this settlement is answered. */
+  answersSettlement(path: string): boolean {
     return this.#next("answer", path) === undefined;
+  }
+
+  /** @internal Whether this send is answered. */
+  answersSend(path: string): boolean {
+    return this.#next("sent", path) === undefined;
+  }
+
+  /** @internal Whether this request is answered. */
+  answersRequest(operation: string, path: string): boolean {
+    return this.#next(`answer ${operation}`, path) === undefined;
   }
 
   #next(what: string, path: string): Plan | undefined {

@@ -112,7 +112,7 @@ export class Journal implements Store {
       if (line === undefined) continue;
       if (line.do === "put") {
         of(line.path).set(line.message.sequence, read(line.message));
-        this.#namespace.entity(line.path).resumeAfter(line.message.sequence);
+        this.#namespace.entity(line.path).contents.resumeAfter(line.message.sequence);
       } else if (line.do === "remove") of(line.path).delete(line.sequence);
       else if (line.do === "update") {
         const message = of(line.path).get(line.message.sequence ?? 0);
@@ -138,7 +138,7 @@ export class Journal implements Store {
       if (this.#namespace.has(settings.name)) this.#namespace.update(settings);
       else this.#namespace.create(settings);
     } else if (line.do === "sequence") {
-      this.#namespace.entity(line.path).resumeAfter(line.last);
+      this.#namespace.entity(line.path).contents.resumeAfter(line.last);
     } else if (line.do === "seen") {
       this.#namespace.entity(line.path).duplicates.remember(line.id, line.at);
     } else {
@@ -152,9 +152,10 @@ export class Journal implements Store {
     const lines: Line[] = [];
     for (const { entity } of this.#namespace.queues()) {
       lines.push({ do: "define", settings: entity.settings });
-      lines.push({ do: "sequence", path: entity.path, last: entity.lastSequence });
+      lines.push({ do: "sequence", path: entity.path, last: entity.contents.lastSequence });
       for (const one of [entity, entity.deadLetters])
-        if (one !== undefined) for (const message of one.all()) lines.push(this.#putOf(one, message));
+        if (one !== undefined)
+          for (const message of one.contents.all()) lines.push(this.#putOf(one, message));
       for (const [id, at] of entity.duplicates.entries())
         lines.push({ do: "seen", path: entity.path, id, at });
       for (const id of entity.sessions?.ids() ?? []) {

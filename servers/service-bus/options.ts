@@ -13,6 +13,8 @@ export interface QueueDefinition {
   readonly timeToLiveMs?: number | undefined;
   /** Whether messages that expire become dead letters. @default false */
   readonly deadLetterOnExpiration?: boolean | undefined;
+  /** What its messages may have together; beyond it, sends are refused. @default 1024 */
+  readonly maxSizeMegabytes?: number | undefined;
 }
 
 /** A queue's definition with nothing left open. */
@@ -25,12 +27,35 @@ const queueDefaults: Omit<QueueSettings, "name"> = {
   duplicateDetectionWindowMs: 0,
   timeToLiveMs: Number.POSITIVE_INFINITY,
   deadLetterOnExpiration: false,
+  maxSizeMegabytes: 1_024,
 };
 
+/** The service's own bounds. Locks may be shorter here than its 5 s, so that tests need not wait for them. */
+const bounds: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  lockDurationMs: [1, 300_000],
+  maxDeliveryCount: [1, 2_000],
+  duplicateDetectionWindowMs: [0, 604_800_000],
+  timeToLiveMs: [1, Number.POSITIVE_INFINITY],
+  maxSizeMegabytes: [1, 81_920],
+};
+const NAME = /^[A-Za-z0-9]$|^[A-Za-z0-9][\w\-./~]{0,258}[A-Za-z0-9_]$/;
+
+/** @throws RangeError where the service would not have such a queue */
 export function settingsOf(queue: string | QueueDefinition): QueueSettings {
   const given = typeof queue === "string" ? { name: queue } : queue;
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { ...queueDefaults, ...said } as QueueSettings;
+  const settings = { ...queueDefaults, ...said } as QueueSettings;
+  const { name } = settings;
+  if (!NAME.test(name))
+    throw new RangeError(
+      `"${name}" is no name for a queue: up to 260 letters, digits and ._-/~, with a letter or digit first and last.`,
+    );
+  for (const [what, [least, most]] of Object.entries(bounds)) {
+    const value = settings[what as keyof QueueSettings] as number;
+    if (!(value >= least && value <= most))
+      throw new RangeError(`${name}: ${what} is ${value}; Service Bus takes ${least} to ${most}.`);
+  }
+  return settings;
 }
 
 /** How the server is to be started. */
@@ -45,4 +70,6 @@ export interface ServiceBusServerOptions {
   readonly dataDir?: string | undefined;
   /** The largest message, or batch: 256 KiB in the Standard tier, up to 100 MiB in Premium. @default 262144 */
   readonly maxMessageBytes?: number | undefined;
+  /** Shared access keys by their names; tokens that are signed by none of these are refused. @default any token of the right form is taken */
+  readonly keys?: Readonly<Record<string, string>> | undefined;
 }

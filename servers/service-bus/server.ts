@@ -43,6 +43,8 @@ export async function startServiceBusServer(
   options: ServiceBusServerOptions = {},
 ): Promise<ServiceBusServer> {
   const { port = 0, host = "127.0.0.1", queues = [], dataDir, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
+  const { keys } = options;
+  const [[keyName, key] = ["local", "local"]] = Object.entries(keys ?? {});
   const namespace = new Namespace();
   const journal = dataDir === undefined ? undefined : new Journal(dataDir, namespace);
   for (const queue of queues) {
@@ -50,10 +52,12 @@ export async function startServiceBusServer(
     if (!namespace.has(name)) namespace.create(queue);
   }
   const sockets = new Set<Socket>();
+  let isStalled = false;
   const faults = new Faults(
     () => cut(sockets),
     (queue, refusal) => listener.detach(queue, refusal),
     (stalled) => {
+      isStalled = stalled;
       for (const socket of sockets)
         if (stalled) socket.pause();
         else socket.resume();
@@ -64,24 +68,26 @@ export async function startServiceBusServer(
     namespace,
     faults,
     maxMessageBytes,
+    keys,
     get counts() {
       return counts;
     },
   };
   const listener = new Listener(context);
-  const administration = new AdministrationServer(namespace);
+  const administration = new AdministrationServer(namespace, keys);
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
     welcome(socket, listener, administration);
+    if (isStalled) socket.pause();
   });
   await listen(server, port, host);
   const address = server.address() as AddressInfo;
   return {
     host,
     port: address.port,
-    connectionString: `Endpoint=sb://${host}:${address.port};SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true;`,
+    connectionString: `Endpoint=sb://${host}:${address.port};SharedAccessKeyName=${keyName};SharedAccessKey=${key};UseDevelopmentEmulator=true;`,
     faults,
     get stats() {
       return { ...counts };

@@ -1,4 +1,8 @@
-import { type QueueDefinition, startServiceBusServer } from "../../servers/service-bus/index.ts";
+import {
+  type ManagementOperation,
+  type QueueDefinition,
+  startServiceBusServer,
+} from "../../servers/service-bus/index.ts";
 
 /**
  * The Service Bus server in a process of its own. It starts on the first message, which has its options, and answers
@@ -33,6 +37,11 @@ let methods: Methods = {
       failSends: (queue: string, count: number) => faults.failSends(queue, count),
       failSettlements: (queue: string, count: number) => faults.failSettlements(queue, count),
       failedSettlements: () => faults.failedSettlements,
+      dropSendAnswers: (queue: string, count: number) => faults.dropSendAnswers(queue, count),
+      failRequests: (queue: string, operation: ManagementOperation, count: number) =>
+        faults.failRequests(queue, operation, count),
+      dropRequestAnswers: (queue: string, operation: ManagementOperation, count: number) =>
+        faults.dropRequestAnswers(queue, operation, count),
       dropSettlementAnswers: (queue: string, count: number) => faults.dropSettlementAnswers(queue, count),
       delaySettlements: (ms: number) => {
         faults.settlementDelayMs = ms;

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type {
+  ManagementOperation,
   QueueDefinition,
   ServiceBusServerOptions,
   ServiceBusServerStats,
@@ -101,6 +102,18 @@ export class ServiceBusProcess {
 
   async failedSettlements(): Promise<number> {
     return (await this.#call("failedSettlements")) as number;
+  }
+
+  dropSendAnswers(queue: string, count: number): Promise<unknown> {
+    return this.#call("dropSendAnswers", queue, count);
+  }
+
+  failRequests(queue: string, operation: ManagementOperation, count: number): Promise<unknown> {
+    return this.#call("failRequests", queue, operation, count);
+  }
+
+  dropRequestAnswers(queue: string, operation: ManagementOperation, count: number): Promise<unknown> {
+    return this.#call("dropRequestAnswers", queue, operation, count);
   }
 
   dropSettlementAnswers(queue: string, count: number): Promise<unknown> {

@@ -3,6 +3,7 @@ import type { Namespace } from "../broker/namespace.ts";
 import type { Refusal } from "../broker/refusal.ts";
 import type { Faults } from "../faults.ts";
 import type { Counts } from "../stats.ts";
+import type { Grant, Keys } from "../tokens.ts";
 
 /** What every link of the server works with. */
 export interface Context {
@@ -10,6 +11,7 @@ export interface Context {
   readonly faults: Faults;
   readonly counts: Counts;
   readonly maxMessageBytes: number;
+  readonly keys: Keys;
 }
 
 /** A link that serves one entity. */
@@ -17,12 +19,13 @@ export interface ServedLink {
   readonly path: string;
   /** Closes it, with the reason. */
   detach(refusal: Refusal): void;
-  /** It is closed, by whichever side, or its connection is gone. */
-  closed(): void;
+  /** It was closed by its client, or else is lost: by a detach of ours, or with its connection. */
+  closed(how: "closed" | "lost"): void;
 }
 
-/** One connection: its links, and where requests to $cbs and $management are answered. */
+/** One connection: its links, what its tokens are good for, and where requests to $cbs and $management are answered. */
 export interface Peer {
+  readonly grants: Map<string, Grant>;
   readonly links: Set<ServedLink>;
   readonly replies: Map<string, Sender>;
 }

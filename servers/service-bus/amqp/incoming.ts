@@ -50,7 +50,7 @@ export class IncomingLink implements ServedLink {
       const messages = parts.map((part) => readMessage(part, requiresSession));
       this.#entity.enqueue(messages);
       counts.messagesIn += messages.length;
-      settle(delivery, accepted());
+      if (faults.answersSend(this.path)) settle(delivery, accepted());
     } catch (error) {
       const { condition, message } = asRefusal(error);
       settle(delivery, rejected(condition, message));

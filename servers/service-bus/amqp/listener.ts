@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import rhea, { type Connection, type EventContext, type Receiver, type Sender } from "rhea";
 import { type Refusal, refusals } from "../broker/refusal.ts";
-import { answerToken } from "./cbs.ts";
+import { answerToken, assertGranted } from "./cbs.ts";
 import type { Context, Peer, ServedLink } from "./context.ts";
 import { asRefusal, IncomingLink } from "./incoming.ts";
 import { answerManagement } from "./management.ts";
@@ -43,7 +43,7 @@ export class Listener {
 
   accept(socket: Socket): void {
     const connection = serveSocket(this.#container, socket, CONNECTION);
-    this.#peers.set(connection, { links: new Set(), replies: new Map() });
+    this.#peers.set(connection, { grants: new Map(), links: new Set(), replies: new Map() });
     this.#context.counts.connections += 1;
     socket.on("close", () => this.#gone(connection));
   }
@@ -65,7 +65,7 @@ export class Listener {
   #gone(connection: Connection): void {
     const peer = this.#peers.get(connection);
     this.#peers.delete(connection);
-    for (const link of peer?.links ?? []) link.closed();
+    for (const link of peer?.links ?? []) link.closed("lost");
   }
 
   #opened({ connection, session }: EventContext, link: Sender | Receiver | undefined): void {
@@ -96,8 +96,11 @@ export class Listener {
     const to = addressOf(receiver.target);
     const { namespace } = this.#context;
     if (to === TOKENS) {
-      serveRequests(receiver, peer, () => answerToken(this.#context));
-    } else if (to.toLowerCase().endsWith(MANAGEMENT)) {
+      serveRequests(receiver, peer, (request) => answerToken(request, peer, this.#context));
+      return;
+    }
+    assertGranted(peer, to);
+    if (to.toLowerCase().endsWith(MANAGEMENT)) {
       const path = to.slice(0, -MANAGEMENT.length);
       const entity = namespace.entity(path);
       serveRequests(receiver, peer, (request) => answerManagement(entity, request, this.#context));
@@ -112,6 +115,7 @@ export class Listener {
   /** A client that receives: messages of a queue, or answers. */
   #serveReceiver(sender: Sender, peer: Peer): void {
     const from = addressOf(sender.source);
+    if (from !== TOKENS) assertGranted(peer, from);
     if (from === TOKENS || from.toLowerCase().endsWith(MANAGEMENT)) {
       if (from !== TOKENS) this.#context.namespace.entity(from.slice(0, -MANAGEMENT.length));
       for (const name of [sender.name, addressOf(sender.target)])
@@ -126,7 +130,7 @@ export class Listener {
           "A sessionful message receiver cannot be created on an entity that does not require sessions.",
         );
       const link = new OutgoingLink(sender, entity, this.#context);
-      entity.attach(link);
+      entity.line.attach(link);
       this.#serve(link, sender, peer, "sender_close");
       return;
     }
@@ -142,7 +146,7 @@ export class Listener {
     peer.links.add(served);
     link.on(closes, () => {
       peer.links.delete(served);
-      served.closed();
+      served.closed("closed");
     });
     link.on(closes.replace("close", "error"), () => {});
   }

@@ -31,7 +31,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
 
   "peek-message": (entity, fields) => {
     const from = longOf(fields["from-sequence-number"]);
-    const found = entity.peek(from, Number(fields["message-count"]), text(fields["session-id"]));
+    const found = entity.contents.range(from, Number(fields["message-count"]), text(fields["session-id"]));
     return found.length === 0
       ? NO_CONTENT
       : { messages: found.map((message) => ({ message: unlocked(message) })) };
@@ -40,10 +40,9 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   "schedule-message": (entity, fields, { faults, counts, maxMessageBytes }) => {
     faults.beforeSend(entity.path);
     const entries = fields["messages"] as readonly { readonly message: Buffer }[];
-    const messages = entries.map(({ message }) => {
-      if (message.length > maxMessageBytes) throw refusals.tooLarge(message.length, maxMessageBytes);
-      return readMessage(message, entity.settings.requiresSession);
-    });
+    const bytes = entries.reduce((sum, { message }) => sum + message.length, 0);
+    if (bytes > maxMessageBytes) throw refusals.tooLarge(bytes, maxMessageBytes);
+    const messages = entries.map(({ message }) => readMessage(message, entity.settings.requiresSession));
     counts.messagesIn += messages.length;
     const stored = entity.enqueue(messages);
     return {
@@ -107,14 +106,20 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
 };
 
-/** Carries out one request to an entity. */
-export function answerManagement(entity: Entity, request: Decoded, context: Context): Reply {
+/** Carries out one request to an entity. Undefined where a fault keeps back the answer. */
+export function answerManagement(entity: Entity, request: Decoded, context: Context): Reply | undefined {
   context.counts.managementRequests += 1;
-  const name = String(request.application_properties?.["operation"]);
+  const name = String(request.application_properties?.["operation"]).replace("com.microsoft:", "");
+  const reply = carryOut(name, entity, request, context);
+  return context.faults.answersRequest(name, entity.path) ? reply : undefined;
+}
+
+function carryOut(name: string, entity: Entity, request: Decoded, context: Context): Reply {
   try {
-    const operation = OPERATIONS[name.replace("com.microsoft:", "")];
+    const operation = OPERATIONS[name];
     if (operation === undefined)
       throw new Refusal("amqp:not-implemented", `The operation ${name} is not supported.`);
+    context.faults.beforeRequest(name, entity.path);
     const result = operation(entity, (request.body ?? {}) as Fields, context);
     const status = result === NO_CONTENT ? 204 : 200;
     return {

@@ -1,5 +1,6 @@
 import type { Delivery, Sender } from "rhea";
-import type { Consumer, Entity } from "../broker/entity.ts";
+import type { Entity } from "../broker/entity.ts";
+import type { Consumer } from "../broker/line.ts";
 import type { Settlement, StoredMessage } from "../broker/message.ts";
 import type { Refusal } from "../broker/refusal.ts";
 import type { Context, ServedLink } from "./context.ts";
@@ -62,13 +63,13 @@ export class OutgoingLink implements ServedLink, Consumer {
     this.detach(refusal);
   }
 
-  closed(): void {
-    this.#entity.detach(this);
+  closed(_how: "closed" | "lost"): void {
+    this.#entity.line.detach(this);
   }
 
   /** Called whenever there is credit. */
   protected pump(): void {
-    this.#entity.pump();
+    this.#entity.line.pump();
   }
 
   #listen(): void {
@@ -116,7 +117,7 @@ export class OutgoingLink implements ServedLink, Consumer {
       const { condition, message } = asRefusal(error);
       state = rejected(condition, message);
     }
-    if (!faults.answers(this.path)) return;
+    if (!faults.answersSettlement(this.path)) return;
     if (faults.settlementDelayMs === 0) settle(delivery, state);
     else setTimeout(() => settle(delivery, state), faults.settlementDelayMs).unref();
   }

@@ -10,14 +10,20 @@ export interface Reply {
 
 const CREDIT = 100;
 
-/** Serves a link on which requests come, each answered on the link that its reply-to names. */
-export function serveRequests(receiver: Receiver, peer: Peer, answer: (request: Decoded) => Reply): void {
+/** Serves a link on which requests come, each answered on the link that its reply-to names, or not at all. */
+export function serveRequests(
+  receiver: Receiver,
+  peer: Peer,
+  answer: (request: Decoded) => Reply | undefined,
+): void {
   receiver.add_credit(CREDIT);
   receiver.on("message", ({ message, delivery }) => {
     receiver.add_credit(1);
     settle(delivery, accepted());
     const request = decodeMessage(message as Buffer);
-    const { properties, body } = answer(request);
+    const answered = answer(request);
+    if (answered === undefined) return;
+    const { properties, body } = answered;
     const reply = encodeMessage({
       correlation_id: request.message_id,
       application_properties: properties,

@@ -7,6 +7,9 @@ const PROPERTIES = 0x73;
 const APPLICATION_PROPERTIES = 0x74;
 const DATA = 0x75;
 
+/** Of one application property. */
+export const MAX_PROPERTY_BYTES = 32_768;
+
 interface Section {
   readonly code: number;
   readonly bytes: Buffer;
@@ -20,6 +23,8 @@ export interface Parts {
   readonly bare: Buffer;
   /** Bytes of everything but the body. */
   readonly headBytes: number;
+  /** Bytes of the largest application property, as its encoding has them. */
+  readonly largestProperty: number;
 }
 
 export function splitMessage(raw: Buffer): Parts {
@@ -31,6 +36,7 @@ export function splitMessage(raw: Buffer): Parts {
     decoded: decodeMessage(pick(HEADER, MESSAGE_ANNOTATIONS, PROPERTIES)),
     bare: Buffer.concat(sections.filter(({ code }) => code > MESSAGE_ANNOTATIONS).map(({ bytes }) => bytes)),
     headBytes: head.length,
+    largestProperty: largestOf(pick(APPLICATION_PROPERTIES)),
   };
 }
 
@@ -81,6 +87,16 @@ export function joinMessage({ deliveryCount, ttlMs, annotations }: Envelope, bar
     encodeSection(MESSAGE_ANNOTATIONS, types.wrap_symbolic_map(annotations)),
     bare,
   ]);
+}
+
+function largestOf(section: Buffer): number {
+  // Where all of it is small, so is each.
+  if (section.length <= MAX_PROPERTY_BYTES) return section.length;
+  const entries = new types.Reader(section).read().value as Typed[];
+  let largest = 0;
+  for (const { value } of entries)
+    if (typeof value === "string") largest = Math.max(largest, Buffer.byteLength(value));
+  return largest;
 }
 
 function sectionsOf(raw: Buffer): Section[] {

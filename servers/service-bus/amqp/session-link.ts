@@ -19,6 +19,7 @@ export class SessionLink extends OutgoingLink implements SessionHolder {
   #session: string | undefined;
   #stopWaiting: () => void = () => {};
   #isAnswered = true;
+  #isDetached = false;
 
   constructor(sender: Sender, entity: Entity, sessions: Sessions, context: Context) {
     super(sender, entity, context);
@@ -53,17 +54,21 @@ export class SessionLink extends OutgoingLink implements SessionHolder {
   }
 
   override detach(refusal: Refusal): void {
+    this.#isDetached = true;
     this.#stopWaiting();
     this.#answer();
     super.detach(refusal);
   }
 
-  override closed(): void {
+  override closed(how: "closed" | "lost"): void {
     this.#stopWaiting();
     // A link is closed only after it was opened.
     this.#answer();
-    super.closed();
-    if (this.#session !== undefined) this.#sessions.release(this.#session, this);
+    super.closed(how);
+    // By the service's documentation, to close a session is no failed delivery of what it held. Of one that breaks
+    // nothing is said; that its messages count then is the worse case for a receiver.
+    const counts = how === "lost" || this.#isDetached;
+    if (this.#session !== undefined) this.#sessions.release(this.#session, this, counts);
     this.#session = undefined;
   }
 

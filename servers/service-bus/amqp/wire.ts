@@ -2,16 +2,19 @@ import { randomUUID } from "node:crypto";
 import type { NewMessage, StoredMessage } from "../broker/message.ts";
 import { refusals } from "../broker/refusal.ts";
 import { type Typed, types } from "./rhea.ts";
-import { joinMessage, splitMessage } from "./sections.ts";
+import { joinMessage, MAX_PROPERTY_BYTES, splitMessage } from "./sections.ts";
 
 /** Of all properties of a message together, by the service's quotas. */
 const MAX_HEAD_BYTES = 65_536;
+/** Of a message id, a session id, a partition key. */
+const MAX_ID = 128;
 const STATES = { active: 0, deferred: 1, scheduled: 2 } as const;
 
 /** A message as its sender encoded it. @throws Refusal where the service would not take it */
 export function readMessage(raw: Buffer, requiresSession: boolean): NewMessage {
-  const { decoded, bare, headBytes } = splitMessage(raw);
+  const { decoded, bare, headBytes, largestProperty } = splitMessage(raw);
   if (headBytes > MAX_HEAD_BYTES) throw refusals.tooLarge(headBytes, MAX_HEAD_BYTES);
+  if (largestProperty > MAX_PROPERTY_BYTES) throw refusals.tooLarge(largestProperty, MAX_PROPERTY_BYTES);
   if (requiresSession && decoded.group_id === undefined)
     throw refusals.notAllowed("The SessionId was not set on a message, and it cannot be sent to the entity.");
   const annotations = decoded.message_annotations ?? {};
@@ -21,6 +24,9 @@ export function readMessage(raw: Buffer, requiresSession: boolean): NewMessage {
   const given = id === undefined ? withId(bare, messageId) : bare;
   const scheduled = annotations["x-opt-scheduled-enqueue-time"];
   const partitionKey = annotations["x-opt-partition-key"];
+  assertShort("MessageId", messageId);
+  assertShort("SessionId", decoded.group_id);
+  assertShort("PartitionKey", partitionKey);
   return {
     bare: given,
     messageId,
@@ -29,6 +35,11 @@ export function readMessage(raw: Buffer, requiresSession: boolean): NewMessage {
     ttlMs: decoded.ttl,
     scheduledAt: scheduled === undefined ? undefined : Number(scheduled),
   };
+}
+
+function assertShort(what: string, id: unknown): void {
+  if (typeof id === "string" && id.length > MAX_ID)
+    throw refusals.badArgument(`${what} has ${id.length} characters; at most ${MAX_ID} are allowed.`);
 }
 
 /** A message as its receiver gets it. */

@@ -1,24 +1,15 @@
-import { randomUUID } from "node:crypto";
 import { withProperties } from "../amqp/sections.ts";
 import type { QueueSettings } from "../options.ts";
+import { Alarms } from "./alarms.ts";
+import { Contents } from "./contents.ts";
 import { Duplicates } from "./duplicates.ts";
-import { Heap } from "./heap.ts";
+import { type Consumer, Line } from "./line.ts";
+import { Locks } from "./locks.ts";
 import { deathNote, type NewMessage, type Settlement, type StoredMessage } from "./message.ts";
-import { type Refusal, refusals } from "./refusal.ts";
+import { refusals } from "./refusal.ts";
 import { Sessions } from "./sessions.ts";
 import type { Store } from "./store.ts";
 import type { Timers } from "./timers.ts";
-
-/** A receiving link, as its entity sees it. */
-export interface Consumer {
-  /** How many messages it can take now. */
-  readonly credit: number;
-  /** Whether it takes messages for good, without settling them. */
-  readonly deletes: boolean;
-  deliver(message: StoredMessage): void;
-  /** The entity is gone. */
-  end(refusal: Refusal): void;
-}
 
 /** What entities share. */
 export interface Surroundings {
@@ -26,46 +17,54 @@ export interface Surroundings {
   readonly store: Store;
 }
 
-/** A queue, or the dead-letter sub-queue of one: what can be received from. */
+const NEVER: number = Number.POSITIVE_INFINITY;
+
+/** A queue, or the dead-letter sub-queue of one: what becomes of each message in it. */
 export class Entity {
   readonly path: string;
   /** Undefined for one that is itself such a sub-queue. */
   readonly deadLetters: Entity | undefined;
+  /** Where messages are handed out, in one of two ways. */
   readonly sessions: Sessions | undefined;
+  readonly line: Line;
   readonly duplicates: Duplicates;
+  readonly contents: Contents;
   settings: QueueSettings;
   readonly #surroundings: Surroundings;
-  readonly #messages = new Map<number, StoredMessage>();
-  readonly #ready = new Heap<StoredMessage>();
-  readonly #locked = new Map<string, StoredMessage>();
-  readonly #timers = new Map<number, () => void>();
-  #consumers: Consumer[] = [];
-  #lastSequence = 0;
+  readonly #locks = new Locks();
+  readonly #alarms: Alarms;
 
   constructor(path: string, settings: QueueSettings, surroundings: Surroundings, deadLetters?: Entity) {
     this.path = path;
     this.settings = settings;
     this.deadLetters = deadLetters;
     this.#surroundings = surroundings;
+    this.contents = new Contents(path, surroundings);
+    this.#alarms = new Alarms(surroundings.timers);
     const isQueue = deadLetters !== undefined;
     this.duplicates = new Duplicates(isQueue ? settings.duplicateDetectionWindowMs : 0);
-    this.sessions =
-      isQueue && settings.requiresSession
-        ? new Sessions(this, surroundings, (message, consumer) => this.#hand(message, consumer))
-        : undefined;
+    const host = {
+      isReady: (message: StoredMessage) => this.isReady(message),
+      hand: (message: StoredMessage, consumer: Consumer) => this.#hand(message, consumer),
+    };
+    this.line = new Line(host);
+    this.sessions = isQueue && settings.requiresSession ? new Sessions(this, host, surroundings) : undefined;
   }
 
-  /** Takes messages in; repeated ones are dropped in silence, as the service does it. */
+  /** Takes messages in, all or none; repeated ones are dropped in silence, as the service does it. @throws Refusal */
   enqueue(messages: readonly NewMessage[]): StoredMessage[] {
     const now = Date.now();
+    if (this.contents.bytes > this.settings.maxSizeMegabytes * 1_048_576)
+      throw refusals.full(this.path, this.settings.maxSizeMegabytes);
     const stored: StoredMessage[] = [];
     for (const message of messages) {
       if (this.duplicates.isRepeated(message.messageId, now)) continue;
+      stored.push(this.#admit(message, now));
+      // Not before the message: of a server that is killed in between, it would be dropped when it is sent again.
       if (this.settings.duplicateDetectionWindowMs > 0)
         this.#surroundings.store.seen(this.path, message.messageId, now);
-      stored.push(this.#admit(message, now));
     }
-    this.pump();
+    this.line.pump();
     return stored;
   }
 
@@ -73,115 +72,58 @@ export class Entity {
   cancel(sequences: readonly number[]): void {
     let missing: number | undefined;
     for (const sequence of sequences) {
-      const message = this.#messages.get(sequence);
+      const message = this.contents.get(sequence);
       if (message?.state === "scheduled") this.#remove(message);
       else missing = sequence;
     }
     if (missing !== undefined) throw refusals.messageNotFound(missing);
   }
 
-  attach(consumer: Consumer): void {
-    this.#consumers.push(consumer);
-  }
-
-  /** What it holds stays locked. */
-  detach(consumer: Consumer): void {
-    this.#consumers = this.#consumers.filter((one) => one !== consumer);
-  }
-
-  get consumers(): readonly Consumer[] {
-    return this.#consumers;
-  }
-
-  /** Hands out what can be handed out. */
-  pump(): void {
-    for (;;) {
-      const message = this.#nextReady();
-      const consumer = message === undefined ? undefined : this.#nextConsumer();
-      if (message === undefined || consumer === undefined) return;
-      this.#ready.pop();
-      this.#hand(message, consumer);
-    }
-  }
-
   /** @throws Refusal where the lock is lost */
   settle(token: string, settlement: Settlement): void {
-    const message = this.#heldBy(token);
+    const message = this.#locks.heldBy(token);
     if (settlement.kind === "complete") return this.#remove(message);
-    message.bare = withProperties(message.bare, settlement.properties);
-    if (settlement.kind === "dead_letter") {
-      if (this.deadLetters === undefined)
-        throw refusals.notAllowed("A message of a dead-letter queue cannot be dead-lettered.");
+    if (settlement.kind === "dead_letter" && this.deadLetters === undefined)
+      throw refusals.notAllowed("A message of a dead-letter queue cannot be dead-lettered.");
+    this.contents.setProperties(message, settlement.properties);
+    if (settlement.kind === "dead_letter")
       return this.#bury(message, deathNote(settlement.reason, settlement.description));
-    }
     if (settlement.kind === "defer") message.state = "deferred";
     this.fail(message, settlement.kind === "abandon");
-    this.pump();
+    this.line.pump();
   }
 
   /** Extends the lock; returns until when. @throws Refusal */
   renew(token: string): number {
-    const message = this.#heldBy(token);
+    const message = this.#locks.heldBy(token);
     const until = Date.now() + this.settings.lockDurationMs;
     if (message.lock !== undefined) message.lock.until = until;
-    this.#surroundings.store.update(this.path, message);
+    this.contents.changed(message);
     if (this.sessions === undefined) this.#arm(message);
     return until;
-  }
-
-  peek(from: number, count: number, session: string | undefined): StoredMessage[] {
-    return [...this.#messages.values()]
-      .filter(
-        ({ sequence, sessionId }) => sequence >= from && (session === undefined || session === sessionId),
-      )
-      .toSorted((a, b) => a.sequence - b.sequence)
-      .slice(0, count);
   }
 
   /** Locks deferred messages, or takes them for good. @throws Refusal where one of them is not there */
   takeDeferred(sequences: readonly number[], deletes: boolean): StoredMessage[] {
     const messages = sequences.map((sequence) => {
-      const message = this.#messages.get(sequence);
+      const message = this.contents.get(sequence);
       if (message?.state !== "deferred" || message.lock !== undefined)
         throw refusals.messageNotFound(sequence);
       return message;
     });
     for (const message of messages) {
       if (deletes) this.#remove(message);
-      else this.#lock(message, Date.now() + this.settings.lockDurationMs);
+      else this.#lock(message);
     }
     return messages;
   }
 
-  get counts(): { readonly active: number; readonly scheduled: number; readonly bytes: number } {
-    let [active, scheduled, bytes] = [0, 0, 0];
-    for (const { state, bare } of this.#messages.values()) {
-      if (state === "scheduled") scheduled += 1;
-      else if (state === "active") active += 1;
-      bytes += bare.length;
-    }
-    return { active, scheduled, bytes };
-  }
-
-  all(): Iterable<StoredMessage> {
-    return this.#messages.values();
-  }
-
-  get lastSequence(): number {
-    return this.#lastSequence;
-  }
-
-  /** Numbers that were given are never given again. */
-  resumeAfter(sequence: number): void {
-    this.#lastSequence = Math.max(this.#lastSequence, sequence);
-  }
-
   /** Puts back what a store has kept. A lock on a single message goes on; a session's has ended with its link. */
   restore(message: StoredMessage): void {
-    this.#messages.set(message.sequence, message);
+    this.contents.restore(message);
     if (message.lock === undefined) this.#settleIn(message);
     else if (this.sessions === undefined) {
-      this.#locked.set(message.lock.token, message);
+      this.#locks.resume(message);
       this.#arm(message);
     } else {
       this.fail(message, true);
@@ -197,19 +139,27 @@ export class Entity {
       const text = `Message could not be consumed after ${maxDeliveryCount} delivery attempts.`;
       return this.#bury(message, deathNote("MaxDeliveryCountExceeded", text));
     }
-    this.#surroundings.store.update(this.path, message);
+    this.contents.changed(message);
     this.#settleIn(message);
   }
 
+  /** Whether it can be delivered now. One that has expired is put away. */
+  isReady(message: StoredMessage): boolean {
+    if (!this.contents.has(message) || message.state !== "active" || message.lock !== undefined) return false;
+    if (this.#expiresAt(message) > Date.now()) return true;
+    this.#expire(message);
+    return false;
+  }
+
   end(): void {
-    for (const cancel of this.#timers.values()) cancel();
+    this.#alarms.end();
     this.sessions?.end();
-    for (const consumer of this.#consumers) consumer.end(refusals.notFound(this.path));
-    this.#messages.clear();
+    this.line.end(refusals.notFound(this.path));
+    this.contents.clear();
   }
 
   #admit(message: NewMessage, now: number): StoredMessage {
-    const sequence = (this.#lastSequence += 1);
+    const sequence = this.contents.nextSequence();
     const isScheduled = message.scheduledAt !== undefined && message.scheduledAt > now;
     const stored: StoredMessage = {
       ...message,
@@ -225,111 +175,74 @@ export class Entity {
   }
 
   #keep(message: StoredMessage): void {
-    this.#messages.set(message.sequence, message);
-    this.#surroundings.store.put(this.path, message);
+    this.contents.put(message);
     this.#settleIn(message);
+  }
+
+  #remove(message: StoredMessage): void {
+    this.#unlock(message);
+    this.contents.remove(message);
   }
 
   /** Finds its place for a message that nobody holds. */
   #settleIn(message: StoredMessage): void {
     if (message.state === "deferred") return;
     if (message.state === "scheduled")
-      return this.#at(message, message.scheduledAt ?? 0, () => this.#activate(message));
+      return this.#alarms.set(message, message.scheduledAt ?? 0, () => this.#activate(message));
     const expiresAt = this.#expiresAt(message);
-    if (expiresAt !== Number.POSITIVE_INFINITY)
-      this.#at(message, expiresAt, () => {
+    if (expiresAt !== NEVER)
+      this.#alarms.set(message, expiresAt, () => {
         if (message.lock === undefined) this.#expire(message);
       });
-    if (this.sessions === undefined) this.#ready.push(message);
+    if (this.sessions === undefined) this.line.add(message);
     else this.sessions.add(message);
   }
 
-  /** A scheduled message whose time has come is enqueued at that moment, and numbered anew. */
+  /**
+   * A scheduled message whose time has come is enqueued at that moment, and numbered anew. A server that is killed in
+   * between has it twice, and not never.
+   */
   #activate(message: StoredMessage): void {
-    this.#remove(message);
-    const sequence = (this.#lastSequence += 1);
+    const sequence = this.contents.nextSequence();
     this.#keep({ ...message, sequence, enqueuedAt: Date.now(), state: "active" });
-    this.pump();
-  }
-
-  #nextReady(): StoredMessage | undefined {
-    for (;;) {
-      const message = this.#ready.first;
-      if (message === undefined || this.isReady(message)) return message;
-      this.#ready.pop();
-    }
-  }
-
-  /** Places in the queue are not cleared when a message leaves it; who comes upon one asks here. */
-  isReady(message: StoredMessage): boolean {
-    const isHere = this.#messages.get(message.sequence) === message;
-    if (!isHere || message.state !== "active" || message.lock !== undefined) return false;
-    if (this.#expiresAt(message) > Date.now()) return true;
-    this.#expire(message);
-    return false;
-  }
-
-  /** The next one that has credit; then it is the others' turn. */
-  #nextConsumer(): Consumer | undefined {
-    const index = this.#consumers.findIndex(({ credit }) => credit > 0);
-    const [consumer] = index < 0 ? [] : this.#consumers.splice(index, 1);
-    if (consumer !== undefined) this.#consumers.push(consumer);
-    return consumer;
+    this.#remove(message);
+    this.line.pump();
   }
 
   #hand(message: StoredMessage, consumer: Consumer): void {
     if (consumer.deletes) this.#remove(message);
-    else
-      this.#lock(message, this.sessions?.lockedUntil(message) ?? Date.now() + this.settings.lockDurationMs);
+    else this.#lock(message);
     consumer.deliver(message);
   }
 
-  #lock(message: StoredMessage, until: number): void {
-    message.lock = { token: randomUUID(), until };
-    this.#locked.set(message.lock.token, message);
-    this.#surroundings.store.update(this.path, message);
+  #lock(message: StoredMessage): void {
+    const until = this.sessions?.lockedUntil(message) ?? Date.now() + this.settings.lockDurationMs;
+    this.#locks.take(message, until);
+    this.contents.changed(message);
     if (this.sessions === undefined) this.#arm(message);
   }
 
   #arm(message: StoredMessage): void {
-    this.#at(message, message.lock?.until ?? 0, () => {
+    this.#alarms.set(message, message.lock?.until ?? 0, () => {
       this.fail(message, true);
-      this.pump();
+      this.line.pump();
     });
   }
 
   #unlock(message: StoredMessage): void {
-    if (message.lock !== undefined) this.#locked.delete(message.lock.token);
-    message.lock = undefined;
-    this.#timers.get(message.sequence)?.();
-    this.#timers.delete(message.sequence);
+    this.#locks.release(message);
+    this.#alarms.cancel(message);
     this.sessions?.released(message);
-  }
-
-  #heldBy(token: string): StoredMessage {
-    const message = this.#locked.get(token);
-    if (message === undefined) throw refusals.lockLost();
-    return message;
-  }
-
-  #remove(message: StoredMessage): void {
-    this.#unlock(message);
-    this.#messages.delete(message.sequence);
-    this.#surroundings.store.remove(this.path, message.sequence);
   }
 
   /** To the dead-letter sub-queue, under the same number. */
   #bury(message: StoredMessage, note: Readonly<Record<string, unknown>>): void {
     const { deadLetters } = this;
     if (deadLetters === undefined) return;
-    deadLetters.#keep({
-      ...message,
-      bare: withProperties(message.bare, note),
-      state: "active",
-      lock: undefined,
-    });
+    const bare = withProperties(message.bare, note);
+    deadLetters.#keep({ ...message, bare, state: "active", lock: undefined });
     this.#remove(message);
-    deadLetters.pump();
+    deadLetters.line.pump();
   }
 
   #expire(message: StoredMessage): void {
@@ -339,18 +252,8 @@ export class Entity {
   }
 
   /** Dead letters do not expire. */
-  #expiresAt({ enqueuedAt, ttlMs = Number.POSITIVE_INFINITY }: StoredMessage): number {
-    if (this.deadLetters === undefined) return Number.POSITIVE_INFINITY;
+  #expiresAt({ enqueuedAt, ttlMs = NEVER }: StoredMessage): number {
+    if (this.deadLetters === undefined) return NEVER;
     return enqueuedAt + Math.min(ttlMs, this.settings.timeToLiveMs);
-  }
-
-  /** One timer a message: for its lock, its schedule or its expiry, whichever it has now. */
-  #at(message: StoredMessage, at: number, run: () => void): void {
-    this.#timers.get(message.sequence)?.();
-    const cancel = this.#surroundings.timers.at(at, () => {
-      this.#timers.delete(message.sequence);
-      run();
-    });
-    this.#timers.set(message.sequence, cancel);
   }
 }

@@ -19,6 +19,13 @@ export const refusals = {
       "amqp:link:message-size-exceeded",
       `The received message (size: ${bytes} bytes) exceeds the limit (${most} bytes) currently allowed on the link.`,
     ),
+  full: (path: string, megabytes: number): Refusal =>
+    new Refusal(
+      "amqp:resource-limit-exceeded",
+      `The maximum entity size has been reached: '${path}' holds ${megabytes} MB and takes no more.`,
+    ),
+  badArgument: (description: string): Refusal => new Refusal("com.microsoft:argument-error", description),
+  unauthorized: (description: string): Refusal => new Refusal("amqp:unauthorized-access", description),
   lockLost: (): Refusal =>
     new Refusal(
       "com.microsoft:message-lock-lost",

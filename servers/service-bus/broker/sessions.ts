@@ -1,5 +1,6 @@
-import type { Consumer, Entity, Surroundings } from "./entity.ts";
+import type { Entity, Surroundings } from "./entity.ts";
 import { Heap } from "./heap.ts";
+import { type Consumer, firstReady, type LineHost } from "./line.ts";
 import type { StoredMessage } from "./message.ts";
 import { refusals } from "./refusal.ts";
 
@@ -30,20 +31,16 @@ interface Waiter {
 export class Sessions {
   readonly #entity: Entity;
   readonly #surroundings: Surroundings;
-  readonly #hand: (message: StoredMessage, consumer: Consumer) => void;
+  readonly #host: LineHost;
   readonly #sessions = new Map<string, Session>();
   /** Sessions that may have messages and no holder, the one that has waited longest first. */
   readonly #free = new Set<Session>();
   #waiters: Waiter[] = [];
 
-  constructor(
-    entity: Entity,
-    surroundings: Surroundings,
-    hand: (message: StoredMessage, consumer: Consumer) => void,
-  ) {
+  constructor(entity: Entity, host: LineHost, surroundings: Surroundings) {
     this.#entity = entity;
     this.#surroundings = surroundings;
-    this.#hand = hand;
+    this.#host = host;
   }
 
   add(message: StoredMessage): void {
@@ -99,13 +96,13 @@ export class Sessions {
     return this.#sessions.get(id)?.lockedUntil ?? 0;
   }
 
-  /** The link is gone: the session is free, and what it held was delivered in vain. */
-  release(id: string, holder: SessionHolder): void {
+  /** The link is gone: the session is free, and what it held was delivered in vain, which may count. */
+  release(id: string, holder: SessionHolder, counts: boolean): void {
     const session = this.#sessions.get(id);
     if (session?.holder !== holder) return;
     session.cancelTimer();
     session.holder = undefined;
-    for (const message of session.held) this.#entity.fail(message, true);
+    for (const message of session.held) this.#entity.fail(message, counts);
     this.#offer(session);
   }
 
@@ -168,7 +165,7 @@ export class Sessions {
     session.cancelTimer = this.#surroundings.timers.at(session.lockedUntil, () => {
       const { holder } = session;
       if (holder === undefined) return;
-      this.release(session.id, holder);
+      this.release(session.id, holder, true);
       holder.lost(session.id);
     });
   }
@@ -185,16 +182,12 @@ export class Sessions {
   }
 
   #hasMessages({ ready }: Session): boolean {
-    for (let { first } = ready; first !== undefined; { first } = ready) {
-      if (this.#entity.isReady(first)) return true;
-      ready.pop();
-    }
-    return false;
+    return firstReady(ready, this.#host) !== undefined;
   }
 
   #pump(session: Session): void {
     const { holder, ready } = session;
     while (holder !== undefined && holder.credit > 0 && this.#hasMessages(session))
-      this.#hand(ready.pop() as StoredMessage, holder);
+      this.#host.hand(ready.pop() as StoredMessage, holder);
   }
 }

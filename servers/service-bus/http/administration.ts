@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Namespace } from "../broker/namespace.ts";
 import { Refusal } from "../broker/refusal.ts";
+import { type Keys, readSignature } from "../tokens.ts";
 import { entryOf, errorOf, feedOf, readQueue } from "./atom.ts";
 
 const FEED = "/$resources/queues";
@@ -17,10 +18,12 @@ interface Answer {
  */
 export class AdministrationServer {
   readonly #namespace: Namespace;
+  readonly #keys: Keys;
   readonly #server: Server;
 
-  constructor(namespace: Namespace) {
+  constructor(namespace: Namespace, keys: Keys) {
     this.#namespace = namespace;
+    this.#keys = keys;
     this.#server = createServer((request, response) => void this.#serve(request, response));
   }
 
@@ -47,7 +50,9 @@ export class AdministrationServer {
   }
 
   #answer(request: IncomingMessage, url: URL, body: string): Answer {
-    const { method = "GET" } = request;
+    const { method = "GET", headers } = request;
+    const token = headers.authorization ?? "";
+    if (!token.startsWith("Bearer ")) readSignature(token, this.#keys);
     const name = decodeURIComponent(url.pathname).replace(/^\/|\/$/g, "");
     if (method === "GET" && url.pathname.toLowerCase() === FEED) return this.#list(url);
     if (method === "GET") return { status: 200, xml: entryOf(this.#namespace.queue(name), url.origin) };
@@ -57,7 +62,7 @@ export class AdministrationServer {
     }
     if (method !== "PUT") throw new Refusal("http:405", `${method} is not supported.`);
     const settings = readQueue(name, body);
-    const isUpdate = request.headers["if-match"] !== undefined;
+    const isUpdate = headers["if-match"] !== undefined;
     if (!isUpdate && this.#namespace.has(name))
       throw new Refusal("http:409", `SubCode=40900. Conflict. The queue '${name}' already exists.`);
     const queue = isUpdate ? this.#namespace.update(settings) : this.#namespace.create(settings);
@@ -79,7 +84,9 @@ export class AdministrationServer {
 }
 
 function statusOf(error: unknown): number {
+  if (error instanceof RangeError) return 400;
   if (!(error instanceof Refusal)) return 500;
+  if (error.condition === "amqp:unauthorized-access") return 401;
   if (error.condition === "amqp:not-found") return 404;
   const named = /^http:(\d+)$/.exec(error.condition)?.[1];
   return named === undefined ? 400 : Number(named);

@@ -12,13 +12,13 @@ const DAY = 86_400_000;
 
 /** A queue as an entry of the Atom feed. The client takes its name from the path of `id`. */
 export function entryOf({ entity, createdAt, updatedAt }: Queue, origin: string): string {
-  const { settings, counts, deadLetters } = entity;
-  const { active, scheduled, bytes } = counts;
-  const dead = deadLetters?.counts.active ?? 0;
+  const { settings, contents, deadLetters } = entity;
+  const { active, scheduled, bytes } = contents.counts;
+  const dead = deadLetters?.contents.counts.active ?? 0;
   const window = settings.duplicateDetectionWindowMs;
   const description = elements({
     LockDuration: writeDuration(settings.lockDurationMs),
-    MaxSizeInMegabytes: 1_024,
+    MaxSizeInMegabytes: settings.maxSizeMegabytes,
     RequiresDuplicateDetection: window > 0,
     RequiresSession: settings.requiresSession,
     DefaultMessageTimeToLive: writeDuration(settings.timeToLiveMs),
@@ -77,18 +77,16 @@ export function readQueue(name: string, xml: string): QueueSettings {
       );
     return ms;
   };
-  const deliveries = Number(text("MaxDeliveryCount") ?? 10);
-  if (!(Number.isInteger(deliveries) && deliveries >= 1 && deliveries <= 2_000))
-    throw new Refusal("amqp:invalid-field", `MaxDeliveryCount: ${deliveries} is not from 1 to 2000.`);
   const window = duration("DuplicateDetectionHistoryTimeWindow", 20 * SECOND, 7 * DAY) ?? DEFAULT_WINDOW_MS;
   return settingsOf({
     name,
     requiresSession: text("RequiresSession") === "true",
     lockDurationMs: duration("LockDuration", 5 * SECOND, 300 * SECOND),
-    maxDeliveryCount: deliveries,
+    maxDeliveryCount: Number(text("MaxDeliveryCount") ?? 10),
     duplicateDetectionWindowMs: text("RequiresDuplicateDetection") === "true" ? window : 0,
     timeToLiveMs: duration("DefaultMessageTimeToLive", SECOND, Number.POSITIVE_INFINITY),
     deadLetterOnExpiration: text("DeadLetteringOnMessageExpiration") === "true",
+    maxSizeMegabytes: Number(text("MaxSizeInMegabytes") ?? 1_024),
   });
 }
 

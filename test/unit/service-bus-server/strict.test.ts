@@ -1,0 +1,148 @@
+import { ServiceBusAdministrationClient, ServiceBusClient } from "@azure/service-bus";
+import { expect, test } from "vitest";
+import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
+import { clientOf, startBed, take, takeOne } from "./bed.ts";
+
+const { client, admin, receiver, server } = await startBed({
+  queues: [
+    "plain",
+    "dead",
+    { name: "ordered", requiresSession: true },
+    { name: "small", maxSizeMegabytes: 1 },
+  ],
+});
+
+test("a property has 32 KB at most, and all of them 64 KB", async () => {
+  const sender = client.createSender("plain");
+  const send = (applicationProperties: Record<string, string>): Promise<void> =>
+    sender.sendMessages({ body: "a", applicationProperties });
+  await send({ a: "x".repeat(32_000), b: "x".repeat(32_000) });
+  await expect(send({ a: "x".repeat(33_000) })).rejects.toMatchObject({ code: "MessageSizeExceeded" });
+  await expect(
+    send({ a: "x".repeat(32_700), b: "x".repeat(32_700), c: "x".repeat(200) }),
+  ).rejects.toMatchObject({
+    code: "MessageSizeExceeded",
+  });
+});
+
+test("what is scheduled together has the size of one message at most", async () => {
+  const sender = client.createSender("plain");
+  const bodies = Array.from({ length: 3 }, () => ({ body: Buffer.alloc(100_000) }));
+  const at = new Date(Date.now() + 60_000);
+  await expect(sender.scheduleMessages(bodies, at)).rejects.toMatchObject({ code: "MessageSizeExceeded" });
+  expect(await sender.scheduleMessages(bodies.slice(1), at)).toHaveLength(2);
+});
+
+test("scheduled messages of a queue with sessions need a session too", async () => {
+  const at = new Date(Date.now() + 60_000);
+  await expect(client.createSender("ordered").scheduleMessages({ body: "a" }, at)).rejects.toThrow(
+    /SessionId was not set/,
+  );
+});
+
+test("a queue that is full takes no more", async () => {
+  const sender = client.createSender("small");
+  const fill = async (): Promise<void> => {
+    for (let sent = 0; sent < 10; sent += 1) await sender.sendMessages({ body: Buffer.alloc(200_000) });
+  };
+  await expect(fill()).rejects.toMatchObject({ code: "QuotaExceeded" });
+});
+
+test("dead letters cannot be dead-lettered again, and cannot be sent", async () => {
+  await client.createSender("dead").sendMessages({ body: Buffer.from("a") });
+  const from = receiver("dead");
+  await from.deadLetterMessage(await takeOne(from), {
+    deadLetterReason: "once",
+    deadLetterErrorDescription: "",
+  });
+  const letters = receiver("dead", { subQueueType: "deadLetter" });
+  const letter = await takeOne(letters);
+  await expect(
+    letters.deadLetterMessage(letter, { deadLetterReason: "twice", deadLetterErrorDescription: "" }),
+  ).rejects.toThrow(/cannot be dead-lettered/);
+});
+
+test.each([
+  ["lockDuration", "PT6M"],
+  ["lockDuration", "PT1S"],
+  ["duplicateDetectionHistoryTimeWindow", "PT1S"],
+  ["duplicateDetectionHistoryTimeWindow", "P8D"],
+  ["maxDeliveryCount", 2_001],
+  ["maxDeliveryCount", 0],
+])("the administration refuses a %s of %s", async (name, value) => {
+  await expect(admin.createQueue("refused", { [name]: value })).rejects.toMatchObject({ statusCode: 400 });
+  expect(await admin.queueExists("refused")).toBe(false);
+});
+
+test("queues by code have the service's bounds, but for a lock as short as a test likes", () => {
+  server.createQueue({ name: "short", lockDurationMs: 100 });
+  expect(() => server.createQueue({ name: "long", lockDurationMs: 300_001 })).toThrow(RangeError);
+  expect(() => server.createQueue({ name: "-no-" })).toThrow(/no name for a queue/);
+});
+
+test("takes tokens of its keys alone, on links and for the administration", async () => {
+  const guarded = await startServiceBusServer({ queues: ["a"], keys: { root: "secret" } });
+  const right = clientOf(guarded);
+  await right.createSender("a").sendMessages({ body: "a" });
+  for (const [name, key] of [
+    ["root", "wrong"],
+    ["other", "secret"],
+  ]) {
+    const connectionString = guarded.connectionString
+      .replace("SharedAccessKeyName=root", `SharedAccessKeyName=${name}`)
+      .replace("SharedAccessKey=secret", `SharedAccessKey=${key}`);
+    const wrong = new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0 } });
+    await expect(wrong.createSender("a").sendMessages({ body: "a" })).rejects.toMatchObject({
+      code: "UnauthorizedAccess",
+    });
+    const denied = new ServiceBusAdministrationClient(connectionString, { retryOptions: { maxRetries: 0 } });
+    denied.pipeline.addPolicy({
+      name: "clear-text",
+      sendRequest(request, next) {
+        request.url = request.url.replace("https:", "http:");
+        request.allowInsecureConnection = true;
+        return next(request);
+      },
+    });
+    await expect(denied.getQueue("a")).rejects.toMatchObject({ statusCode: 401 });
+    await wrong.close();
+  }
+  await right.close();
+  await guarded.stop();
+});
+
+test.each([
+  ["that has expired", (audience: string) => signature(audience, Math.floor(Date.now() / 1_000) - 3_600)],
+  ["of no known form", () => "SharedAccessSignature nonsense"],
+  ["for another queue", () => signature("sb://localhost/other", 4_000_000_000)],
+])("a token %s opens no link", async (_what, tokenOf) => {
+  const token = tokenOf("sb://127.0.0.1/plain");
+  const mine = new ServiceBusClient(
+    `Endpoint=sb://127.0.0.1:${server.port};SharedAccessSignature=${token};UseDevelopmentEmulator=true;`,
+    { retryOptions: { maxRetries: 0 } },
+  );
+  await expect(mine.createSender("plain").sendMessages({ body: "a" })).rejects.toMatchObject({
+    code: "UnauthorizedAccess",
+  });
+  await mine.close();
+  const right = signature("sb://127.0.0.1/plain", 4_000_000_000);
+  const theirs = new ServiceBusClient(
+    `Endpoint=sb://127.0.0.1:${server.port};SharedAccessSignature=${right};UseDevelopmentEmulator=true;`,
+  );
+  await theirs.createSender("plain").sendMessages({ body: "a" });
+  await theirs.close();
+});
+
+test("a receiver that is refused tells its reason, and another one works", async () => {
+  const missing = receiver("missing");
+  await expect(take(missing)).rejects.toMatchObject({ code: "MessagingEntityNotFound" });
+  await expect(missing.peekMessages(1)).rejects.toMatchObject({ code: "MessagingEntityNotFound" });
+  await expect(client.acceptNextSession("missing")).rejects.toMatchObject({
+    code: "MessagingEntityNotFound",
+  });
+  expect((await take(receiver("plain"), 1)).length).toBe(1);
+});
+
+function signature(audience: string, expiry: number): string {
+  return `SharedAccessSignature sr=${encodeURIComponent(audience)}&sig=x&se=${expiry}&skn=local`;
+}
