@@ -38,6 +38,7 @@ export class Session {
   /** The SDK asks for the next message when this is called. */
   #release: (() => void) | undefined;
   #idle: (() => void) | undefined;
+  #message: ServiceBusReceivedMessage | undefined;
   #isStopped = false;
   readonly #gone = new AbortController();
 
@@ -95,8 +96,12 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    const { receiver } = this.#options;
+    const left = this.#isBusy ? this.#message : undefined;
     this.#end();
-    await inTime(this.#options.receiver.close());
+    // A message of a session that is closed would come again as if it had never been delivered.
+    if (left !== undefined) await inTime(receiver.abandonMessage(left));
+    await inTime(receiver.close());
   }
 
   get #isBusy(): boolean {
@@ -107,6 +112,7 @@ export class Session {
     const { receiver, mailbox, lock } = this.#options;
     this.#idle?.();
     this.#state = "busy";
+    this.#message = message;
     this.#options.events.arrived(this);
     const receipt: Receipt = {
       message,
