@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { errorLine, exitOnClosedPipe, printError } from "./output.ts";
 import { sendCommand } from "./send.ts";
+import { serviceBusServerCommand } from "./service-bus-server.ts";
 import { statsCommand } from "./stats.ts";
 import { workerCommand } from "./worker.ts";
 
@@ -25,7 +26,7 @@ Example:
 
 ${exitCodesHelp}`,
   );
-for (const command of [workerCommand(), sendCommand(), statsCommand()]) {
+for (const command of [workerCommand(), sendCommand(), statsCommand(), serviceBusServerCommand()]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 

@@ -20,7 +20,7 @@ const snippets = new Map(blocks("ts").map((code) => [/^\/\/ (\S+\.ts)\n/.exec(co
 const [configuration = ""] = blocks("json");
 const commands = blocks("sh").map((code) => code.trim());
 
-const app = application("zod", "@types/node");
+const app = application("zod", "@types/node", "@azure/service-bus", "rhea");
 afterAll(() => app[Symbol.dispose]());
 
 for (const [file, code] of snippets) writeFileSync(join(app.path, file ?? "unnamed.ts"), code);
@@ -62,6 +62,7 @@ describe("the snippets", () => {
   test("each has a name, and a test here that runs it or a snippet that imports it", () => {
     expect(new Set(snippets.keys())).toEqual(
       new Set([
+        "azure.ts",
         "configured.ts",
         "dead-letters.ts",
         "emails.test.ts",
@@ -116,6 +117,7 @@ describe("the snippets", () => {
     ["dead-letters.ts", ""],
     ["metrics.ts", 'jobs_queued_total{type="send_welcome_email",queue="emails"} 1'],
     ["configured.ts", "messages: 0"],
+    ["azure.ts", "Welcome, Ada!\n1\n"],
   ])("%s", async (file, says) => {
     const { code, stdout, stderr } = await runNode([file], { cwd: app.path });
     expect(stderr).toBe("");
@@ -135,6 +137,7 @@ describe("the commands", () => {
       "npm ci && npm run demo",
       "npm ci && npm test",
       expect.stringMatching(/^npx queueport worker /),
+      expect.stringMatching(/^npx queueport service-bus-server /),
     ]);
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(["demo", "test"]));
   });
@@ -154,6 +157,19 @@ describe("the commands", () => {
     expect(output).toContain("/health/ready");
     expect(code).toBe(0);
   });
+});
+
+test("the local Service Bus prints its connection string, and ends on SIGTERM", async () => {
+  const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly bin: { readonly queueport: string };
+  };
+  const args = [...(commands[3] as string).split(" ").slice(2), "--port", "0"];
+  const { code, output } = await runUntil("UseDevelopmentEmulator=true", [
+    join(root, bin.queueport),
+    ...args,
+  ]);
+  expect(output).toMatch(/^Endpoint=sb:\/\/127\.0\.0\.1:\d+;/m);
+  expect(code).toBe(0);
 });
 
 /** The rows of the table that follows `heading`, without its head. */

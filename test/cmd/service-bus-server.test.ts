@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ServiceBusClient } from "@azure/service-bus";
+import { expect, test } from "vitest";
+import { queueport } from "./run.ts";
+
+interface Started {
+  readonly port: number;
+  readonly connectionString: string;
+}
+
+async function start(
+  ...args: string[]
+): Promise<Started & { readonly running: ReturnType<typeof queueport> }> {
+  const running = queueport(["service-bus-server", "--json", ...args]);
+  const line = await running.printed(/^\{.*\}$/m);
+  return { ...(JSON.parse(line) as Started), running };
+}
+
+test("serves Microsoft's SDK, keeps what it has through a kill, and ends on SIGTERM", async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
+  const queues = ["--queue", "emails", "--session-queue", "orders", "--lock", "1s", "--data-dir", dataDir];
+  try {
+    const first = await start("--port", "0", ...queues);
+    const client = new ServiceBusClient(first.connectionString);
+    await client.createSender("emails").sendMessages([{ body: 1 }, { body: 2 }]);
+    await client.createSender("orders").sendMessages({ body: 3, sessionId: "a" });
+    const [taken] = await client.createReceiver("emails").receiveMessages(1);
+    expect(taken?.body).toBe(1);
+    first.running.kill("SIGKILL");
+    await first.running.result;
+    await client.close();
+
+    const second = await start("--port", String(first.port), ...queues);
+    const later = new ServiceBusClient(second.connectionString);
+    const receiver = later.createReceiver("emails", { maxAutoLockRenewalDurationInMs: 0 });
+    const bodies: unknown[] = [];
+    while (bodies.length < 2) {
+      for (const message of await receiver.receiveMessages(2, { maxWaitTimeInMs: 2_000 })) {
+        bodies.push(message.body);
+        await receiver.completeMessage(message);
+      }
+    }
+    // The lock on the first has outlived the kill, and has run out since.
+    expect(new Set(bodies)).toEqual(new Set([1, 2]));
+    const session = await later.acceptNextSession("orders");
+    expect((await session.receiveMessages(1)).map(({ body }) => body as unknown)).toEqual([3]);
+    await later.close();
+    second.running.kill("SIGTERM");
+    expect(await second.running.result).toMatchObject({ code: 0, stderr: "" });
+  } finally {
+    await rm(dataDir, { recursive: true });
+  }
+});
+
+test("what the service would not have is refused before anything starts", async () => {
+  const tooLong = await queueport(["service-bus-server", "--port", "0", "--queue", "a", "--lock", "10m"])
+    .result;
+  expect(tooLong).toMatchObject({
+    code: 2,
+    stderr:
+      "queueport: The server cannot start: a: lockDurationMs is 600000; Service Bus takes 1 to 300000.\n",
+  });
+  const { port, running } = await start("--port", "0");
+  const second = await queueport(["service-bus-server", "--port", String(port)]).result;
+  expect(second.code).toBe(2);
+  expect(second.stderr).toMatch(/port \d+ on 127\.0\.0\.1 is in use/);
+  running.kill("SIGINT");
+  expect((await running.result).code).toBe(0);
+});
