@@ -12,6 +12,9 @@ export interface LeaseKeeperOptions {
   readonly extendEveryMs: number;
 }
 
+/** A timer that fires this much early by the clock shows that the clock was set back. */
+const SET_BACK_MS = 100;
+
 /**
  * Keeps the leases of all that is held: one sweep for all of them, not a timer each. Extensions have a way of their
  * own, so that they never wait behind acknowledgements. A lease that ends without a confirmed extension counts as
@@ -75,9 +78,12 @@ export class LeaseKeeper {
     if (this.#held.size === 0) return;
     const { clock, limits, leaseMs, extendEveryMs } = this.#options;
     const now = clock.now();
+    // Timers do not go by this clock. Where it was set back meanwhile, a lease has less left than it seems.
+    const wasSetBack = now < this.#sweepAt - SET_BACK_MS;
     const due: Leased[] = [];
     let nextMs = extendEveryMs / 2;
     for (const leased of this.#held) {
+      if (wasSetBack) leased.leaseUntil = Math.min(leased.leaseUntil, now + leaseMs - extendEveryMs);
       const leftMs = leased.leaseUntil - now;
       // Another may have it from this moment on: to ask for more now would leave it with two owners until the answer.
       if (leftMs <= 0) {

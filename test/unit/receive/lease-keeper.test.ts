@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Clock } from "../../../src/clock.ts";
 import type { Operation, SettleResult } from "../../../src/driver/contract.ts";
 import { DriverError } from "../../../src/driver/error.ts";
 import type { Limits } from "../../../src/driver/limits.ts";
@@ -11,6 +12,8 @@ type Extension = Operation & { readonly kind: "extend" };
 
 class Bench {
   readonly clock = new FakeClock({ start: 0 });
+  /** How much the clock has been set back; timers do not heed it. */
+  backMs = 0;
   readonly requests: { at: number; leases: number[] }[] = [];
   readonly lost: string[] = [];
   readonly keeper: LeaseKeeper;
@@ -28,8 +31,12 @@ class Bench {
         return this.respond(extensions);
       },
     });
+    const clock: Clock = {
+      now: () => this.clock.now() - this.backMs,
+      timer: (ms, run) => this.clock.timer(ms, run),
+    };
     this.keeper = new LeaseKeeper(source, {
-      clock: this.clock,
+      clock,
       limits: { ...limits, ...given },
       leaseMs: 30_000,
       extendEveryMs: 10_000,
@@ -85,6 +92,23 @@ describe("what is held", () => {
     await bench.clock.advance(60 * SECOND);
     expect(bench.lost).toEqual([]);
   });
+});
+
+test("a clock that is set back does not make leases longer than they are", async () => {
+  const bench = new Bench();
+  const leased = bench.hold();
+  await bench.clock.advance(9 * SECOND);
+  bench.backMs = 600 * SECOND;
+  bench.respond = (operations) =>
+    Promise.resolve(
+      operations.map(() => ({ ok: true, leaseUntil: bench.clock.now() - bench.backMs + 30_000 })),
+    );
+  await bench.clock.advance(SECOND);
+  expect(bench.requests).toMatchObject([{ at: 10_000 }]);
+  expect(leased.leaseUntil).toBe(40_000 - bench.backMs);
+  await bench.clock.advance(20 * SECOND);
+  expect(bench.requests).toMatchObject([{ at: 10_000 }, { at: 20_000 }, { at: 30_000 }]);
+  expect(bench.lost).toEqual([]);
 });
 
 describe("a lease that is lost", () => {
