@@ -14,6 +14,7 @@ import type {
 import { DriverError, type ErrorKind } from "./driver/error.ts";
 import type { Limits, QueueTraits } from "./driver/limits.ts";
 import { type ErrorCode, describeError, QueueError } from "./errors.ts";
+import { show } from "./text.ts";
 import { within } from "./wait.ts";
 
 /** A request without a signal of its own that has no answer after this long is given up. */
@@ -80,7 +81,9 @@ export class Connection {
   }
 
   send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
-    return this.#call(queue, "send", messages.length, () => this.driver.send(queue, messages, signal));
+    return this.#call(queue, "send", messages.length, async () =>
+      listed(await this.driver.send(queue, messages, signal)),
+    );
   }
 
   stats(queue: string): Promise<DriverStats> {
@@ -103,12 +106,12 @@ export class Connection {
       },
       settle: (operations: readonly Operation[]): Promise<SettleResult[]> =>
         // A settlement that is not answered must not hold up the others, nor the lease that it would extend.
-        this.#call(queue, "settle", operations.length, () =>
-          this.#answer("ambiguous", queue, "settle", source.settle(operations)),
+        this.#call(queue, "settle", operations.length, async () =>
+          listed(await this.#answer("ambiguous", queue, "settle", source.settle(operations))),
         ),
       // What the last poll brings after that stays leased until its lease ends.
-      stop: () => within(this.clock, this.limits.longPollMs + LAST_POLL_MS, source.stop(), () => []),
-      close: () => within(this.clock, ANSWER_MS, source.close(), () => undefined),
+      stop: async () => within(this.clock, this.limits.longPollMs + LAST_POLL_MS, source.stop(), () => []),
+      close: async () => within(this.clock, ANSWER_MS, source.close(), () => undefined),
     };
   }
 
@@ -163,6 +166,12 @@ export class Connection {
       messages,
     });
   }
+}
+
+/** A driver's answer about several messages. What is none says nothing of any of them. */
+function listed<Result>(answer: Result[]): Result[] {
+  if (Array.isArray(answer)) return answer;
+  throw new DriverError("ambiguous", `The driver answered with ${show(answer)} instead of a list of results`);
 }
 
 const CODES: Readonly<Record<ErrorKind, ErrorCode>> = {

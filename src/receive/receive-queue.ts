@@ -41,6 +41,7 @@ export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> 
     if (traits === undefined) return;
     checkCounting(queue, traits, options, reporter, connection.driver.provider);
     const agreed = agreeLease(queue, settings, traits, connection.limits);
+    const receiver = new Receiver({ connection, sender, queue, traits, handler, settings: agreed, options });
     const pumping = new AbortController();
     const pump = needsPump(connection, traits)
       ? new ParkingPump({
@@ -51,7 +52,6 @@ export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> 
           report: (event) => reporter.report(event),
         }).run(pumping.signal)
       : undefined;
-    const receiver = new Receiver({ connection, sender, queue, traits, handler, settings: agreed, options });
     const stopPump = (): void => pumping.abort(stop.reason);
     stop.addEventListener("abort", stopPump, { once: true });
     if (stop.aborted) stopPump();

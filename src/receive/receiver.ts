@@ -7,6 +7,7 @@ import type { Delivery, Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { decode } from "../envelope.ts";
+import { describeError } from "../errors.ts";
 import type { Handler, ReceiveOptions } from "../queue.ts";
 import type { Sender } from "../send/sender.ts";
 import { Conclusions } from "./conclusions.ts";
@@ -319,7 +320,12 @@ export class Receiver implements RunHost {
     const patienceMs = Math.max(settings.leaseMs, connection.limits.longPollMs);
     await this.#until(() => this.#conclusions.pending === 0, patienceMs);
     this.#leases.stop();
-    await this.#source.close();
+    try {
+      await this.#source.close();
+    } catch (error) {
+      // All has been settled by now; who waits for the drain wants to hear of its jobs.
+      this.#reporter.warn("close_failed", `The source could not be closed: ${describeError(error)}`);
+    }
     return left;
   }
 
