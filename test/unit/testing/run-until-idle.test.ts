@@ -71,6 +71,28 @@ describe("it gives up", () => {
     expect(bench.worker.health().state).toBe("stopped");
   });
 
+  test("where nothing on the clock would change anything: a worker that is paused", async () => {
+    const bench = new Bench();
+    bench.worker.register("mail", () => {});
+    bench.worker.pause();
+    await bench.send("mail");
+    await expect(runUntilIdle(bench.worker, "jobs", { clock: bench.clock })).rejects.toMatchObject({
+      code: "timeout",
+      message: expect.stringContaining("a paused worker") as string,
+    });
+  });
+
+  test("where a handler never ends, and names it", async () => {
+    const bench = new Bench();
+    bench.worker.register("mail", () => new Promise(() => {}));
+    await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 1 });
+    await expect(runUntilIdle(bench.worker, "jobs", { clock: bench.clock })).rejects.toMatchObject({
+      code: "drain_incomplete",
+      message: expect.stringContaining("mail") as string,
+    });
+    expect(await bench.counts()).toEqual([0, 0, 0, 1]);
+  });
+
   test("with what start throws", async () => {
     const bench = new Bench();
     await expect(runUntilIdle(bench.worker, "jobs", { clock: bench.clock })).rejects.toMatchObject({
