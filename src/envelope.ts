@@ -68,7 +68,7 @@ function encodePayload(message: Message): string {
   try {
     text = JSON.stringify(message.payload) as string | undefined;
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message.split("\n", 1)[0] : String(cause);
+    const [problem] = describeError(cause).split("\n", 1);
     throw new QueueError(
       "invalid_payload",
       `The payload of ${show(message.type)} is not JSON: ${problem}. Send plain values; a BigInt as a string.`,

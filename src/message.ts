@@ -71,6 +71,9 @@ function checkText(value: unknown, field: string, max: number): asserts value is
     refuse("invalid_message", `The ${field} of a message has at most ${max} bytes; shorten ${show(value)}.`);
   if (CONTROL.test(value))
     refuse("invalid_message", `The ${field} of a message has no control characters; got ${show(value)}.`);
+  // Half of a surrogate pair has no bytes of its own: it would become another character on its way.
+  if (!value.isWellFormed())
+    refuse("invalid_message", `The ${field} of a message is well-formed Unicode; got ${show(value)}.`);
 }
 
 function checkHeaders(headers: unknown): asserts headers is Headers {

@@ -2,11 +2,11 @@ import { QueueError } from "./errors.ts";
 import { show } from "./text.ts";
 
 /** All of these have nothing that JSON sees. A Promise is most often an await that was forgotten. */
-const EMPTIED = [Map, Set, RegExp, Error, Promise];
+const EMPTIED = [Map, Set, RegExp, Error, Promise, ArrayBuffer, URLSearchParams];
 
 /**
  * Refuses what JSON would change in silence: NaN and the infinities, a function or a symbol in an array
- * (all become null), a Map, a Set, a RegExp, an Error, a Promise (all become {}). A property that is undefined is left out,
+ * (all become null), a Map, a Set, a RegExp, an Error, a Promise, bytes (all become {}). A property that is undefined is left out,
  * as everywhere in JavaScript.
  */
 export function assertFaithful(payload: unknown, type: string): void {

@@ -48,6 +48,7 @@ test.each([
   ["a type that is no string", job({ type: 7 }), "invalid_message"],
   ["a type of 257 bytes", job({ type: `${"t".repeat(255)}é` }), "invalid_message"],
   ["a control character", job({ type: "a\nb" }), "invalid_message"],
+  ["half of a surrogate pair", job({ orderingKey: "a\ud800" }), "invalid_message"],
   ["an empty id", job({ id: "" }), "invalid_message"],
   ["a long id", job({ id: "i".repeat(129) }), "invalid_message"],
   ["no attempts", job({ maxAttempts: 0 }), "invalid_message"],

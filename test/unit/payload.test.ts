@@ -30,6 +30,9 @@ describe("travels as it is", () => {
 });
 
 describe("is refused", () => {
+  const thrower = (thrown: unknown) => () => {
+    throw thrown;
+  };
   const cyclic: Record<string, unknown> = {};
   cyclic["self"] = cyclic;
   test.each([
@@ -46,6 +49,14 @@ describe("is refused", () => {
     ["a RegExp", { r: /x/ }, "payload.r is a"],
     ["an Error", { e: new Error("x") }, "payload.e is a"],
     ["a Promise that nobody awaited", { p: Promise.resolve(1) }, "payload.p is a"],
+    ["bytes", { b: new ArrayBuffer(2) }, "payload.b is a"],
+    ["search parameters", new URLSearchParams("a=1"), "payload is a"],
+    ["what throws something that cannot be printed", { toJSON: thrower(Object.create(null)) }, "unprintable"],
+    [
+      "what throws an error without a text",
+      { toJSON: thrower(Object.assign(new Error("x"), { message: 5 })) },
+      "Error: 5",
+    ],
     ["an invalid Date", { at: new Date(Number.NaN) }, "payload.at is an invalid Date"],
   ])("%s", (_, payload, says) => {
     expect(() => encoded(payload)).toThrow(
