@@ -3,6 +3,7 @@ import { type Clock, DriverError, type Operation, type SettleResult } from "../.
 import type { Receipt } from "./delivery.ts";
 import { driverError } from "./errors.ts";
 import { within } from "./time.ts";
+import type { Turnstile } from "./turnstile.ts";
 
 /** The SDK waits up to a minute for an answer, which is longer than most locks last. */
 const ANSWER_MS = 10_000;
@@ -10,11 +11,15 @@ const ANSWER_MS = 10_000;
 const MAX_NOTE = 4_096;
 
 /** Carries out each operation by itself, all side by side. One that fails, fails alone. */
-export function settleAll(operations: readonly Operation[], clock: Clock): Promise<SettleResult[]> {
-  return Promise.all(operations.map((operation) => settleOne(operation, clock)));
+export function settleAll(
+  operations: readonly Operation[],
+  clock: Clock,
+  turnstile: Turnstile,
+): Promise<SettleResult[]> {
+  return Promise.all(operations.map((operation) => settleOne(operation, clock, turnstile)));
 }
 
-async function settleOne(operation: Operation, clock: Clock): Promise<SettleResult> {
+async function settleOne(operation: Operation, clock: Clock, turnstile: Turnstile): Promise<SettleResult> {
   const receipt = operation.delivery.receipt as Receipt;
   const { kind } = operation;
   if (receipt.settledAs !== undefined) {
@@ -31,11 +36,13 @@ async function settleOne(operation: Operation, clock: Clock): Promise<SettleResu
     }
     if (kind === "release" && operation.delayMs > 0)
       throw new DriverError("permanent", "Service Bus releases at once; a delay is not possible.");
-    const onLink = receipt.wasTried !== true && !receipt.linkGone.aborted;
-    const message = onLink ? receipt.message : unlinked(receipt.message);
-    receipt.wasTried = true;
-    const settled = carryOut(operation, receipt, message);
-    await within(clock, ANSWER_MS, "The settlement", settled, onLink ? receipt.linkGone : undefined);
+    await turnstile.pass(kind !== "ack", async () => {
+      const onLink = receipt.wasTried !== true && !receipt.linkGone.aborted;
+      const message = onLink ? receipt.message : unlinked(receipt.message);
+      receipt.wasTried = true;
+      const answered = carryOut(operation, receipt, message);
+      await within(clock, ANSWER_MS, "The settlement", answered, onLink ? receipt.linkGone : undefined);
+    });
     receipt.settledAs = kind;
     receipt.done();
     return { ok: true };

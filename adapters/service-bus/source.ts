@@ -14,6 +14,7 @@ import { QueueFeed } from "./queue-feed.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { settleAll } from "./settle.ts";
 import type { Description } from "./traits.ts";
+import { Turnstile } from "./turnstile.ts";
 
 export interface ServiceBusSourceOptions extends OpenOptions {
   readonly clients: Clients;
@@ -27,6 +28,7 @@ export interface ServiceBusSourceOptions extends OpenOptions {
 export class ServiceBusSource implements Source {
   readonly #options: ServiceBusSourceOptions;
   readonly #mailbox: Mailbox;
+  readonly #turnstile = new Turnstile();
   #feed: Feed | undefined;
   #isStopped = false;
 
@@ -44,7 +46,7 @@ export class ServiceBusSource implements Source {
   }
 
   settle(operations: readonly Operation[]): Promise<SettleResult[]> {
-    return settleAll(operations, this.#options.clock);
+    return settleAll(operations, this.#options.clock, this.#turnstile);
   }
 
   async stop(): Promise<Delivery[]> {

@@ -1,4 +1,5 @@
 import { type DirectoryOptions, directory } from "../../examples/directory-adapter/index.ts";
+import { serviceBus, type ServiceBusOptions } from "../../adapters/service-bus/index.ts";
 import { sqs, type SqsOptions } from "../../adapters/sqs/index.ts";
 import type { Driver } from "../../src/driver/index.ts";
 import type { AdapterConfig } from "./config.ts";
@@ -6,6 +7,7 @@ import type { AdapterConfig } from "./config.ts";
 /** Adapters whose messages outlive a worker: opened by name, since a worker is another process. */
 const adapters: Readonly<Record<string, (options: unknown) => Driver>> = {
   directory: (options) => directory(options as DirectoryOptions),
+  "service-bus": (options) => serviceBus(options as ServiceBusOptions),
   sqs: (options) => sqs(options as SqsOptions),
 };
 

@@ -33,6 +33,7 @@ export interface Campaign {
 const LOOK_MS = 100;
 /** Looks in a row that have to find the queue empty: counts may be a little behind. */
 const EMPTY_LOOKS = 5;
+const LEASE_MS = 2_000;
 const WORKER = new URL("./worker.ts", import.meta.url);
 /** A crash is no failure of the job, but each costs a delivery: enough of them not to look like a crash loop. */
 const MAX_ATTEMPTS = 50;
@@ -73,7 +74,8 @@ class Attack {
 
   async run(): Promise<Verdict> {
     new RunLog(this.#log).close();
-    await this.#queue.ensure(this.#name, { maxAttempts: MAX_ATTEMPTS });
+    const { leaseMs = LEASE_MS } = this.#campaign;
+    await this.#queue.ensure(this.#name, { maxAttempts: MAX_ATTEMPTS, leaseMs });
     try {
       await this.#send(this.#campaign.jobs);
       const lanes = Array.from({ length: this.#campaign.workers ?? 3 }, () => this.#lane());
@@ -122,8 +124,9 @@ class Attack {
   /** Sees that there is something to do until the last kill. */
   async #keepBusy(): Promise<void> {
     while (!this.#isOver) {
-      const { messages = 0 } = await this.#queue.stats(this.#name);
-      if (messages < 100) await this.#send(200);
+      // Undefined where it cannot be told from what is in flight: then there is something.
+      const { messages } = await this.#queue.stats(this.#name);
+      if (messages !== undefined && messages < 100) await this.#send(200);
       await sleep(LOOK_MS);
     }
   }
@@ -141,7 +144,7 @@ class Attack {
   }
 
   async #work(dies: WorkerConfig["dies"]): Promise<"killed" | "stopped"> {
-    const { adapter, concurrency = 10, leaseMs = 2_000 } = this.#campaign;
+    const { adapter, concurrency = 10, leaseMs = LEASE_MS } = this.#campaign;
     const config: WorkerConfig = { adapter, queue: this.#name, log: this.#log, concurrency, leaseMs, dies };
     this.#spawned += 1;
     const child = spawn(process.execPath, [WORKER.pathname, JSON.stringify(config)], {

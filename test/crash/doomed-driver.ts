@@ -87,6 +87,8 @@ function doomedSource(inner: Source, doom: Doom): Source {
       for (const [index, operation] of operations.entries()) {
         if (operation.kind === "ack" && results[index]?.ok === true) doom.acknowledged(operation);
       }
+      // Where dead letters have a sub-queue of their own, there is nothing to acknowledge after that, and nobody who knows.
+      if (operations.some(({ kind }) => kind === "dead_letter")) doom.pass("between_dead_letter_and_ack");
       passDrain();
       return results;
     },

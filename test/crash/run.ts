@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { ServiceBusProcess } from "../support/service-bus.ts";
 import { clientOptions, startSqsServer } from "../support/sqs-server.ts";
 import { crash } from "./campaign.ts";
 import type { AdapterConfig } from "./config.ts";
@@ -11,7 +12,7 @@ const MOST_DUPLICATES = 10;
 
 const USAGE = `npm run test:crash -- [adapter] [--kills 100] [--jobs 3000] [--seed 1] [--json]
 
-Kills worker processes at named points and counts what became of every job. Adapters: directory, sqs`;
+Kills worker processes at named points and counts what became of every job. Adapters: directory, service-bus, sqs`;
 
 /** Where the messages are kept meanwhile, and how to put it away. */
 async function backend(
@@ -25,6 +26,16 @@ async function backend(
     const server = await startSqsServer();
     const options = { ...clientOptions(server), waitSeconds: 1 };
     return { adapter: { name, options }, close: () => server.close() };
+  }
+  if (name === "service-bus") {
+    const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
+    const server = await ServiceBusProcess.start({ dataDir });
+    const { connectionString } = server;
+    const close = async (): Promise<void> => {
+      await server.kill();
+      await rm(dataDir, { recursive: true });
+    };
+    return { adapter: { name, options: { connectionString } }, close };
   }
   return undefined;
 }

@@ -2,7 +2,7 @@ import type { Delivery, Receiver } from "rhea";
 import type { Entity } from "../broker/entity.ts";
 import { Refusal } from "../broker/refusal.ts";
 import type { Context, ServedLink } from "./context.ts";
-import { accepted, answerAttach, rejected, settle } from "./rhea.ts";
+import { accepted, answerAttach, rejected, settle, settleApart } from "./rhea.ts";
 import { unpackBatch } from "./sections.ts";
 import { readMessage } from "./wire.ts";
 import { refusals } from "../broker/refusal.ts";
@@ -53,7 +53,7 @@ export class IncomingLink implements ServedLink {
       if (faults.answersSend(this.path)) settle(delivery, accepted());
     } catch (error) {
       const { condition, message } = asRefusal(error);
-      settle(delivery, rejected(condition, message));
+      settleApart(delivery, rejected(condition, message));
     }
   }
 

@@ -5,7 +5,7 @@ import type { Settlement, StoredMessage } from "../broker/message.ts";
 import type { Refusal } from "../broker/refusal.ts";
 import type { Context, ServedLink } from "./context.ts";
 import { asRefusal } from "./incoming.ts";
-import { accepted, answerDrains, creditOf, rejected, settle } from "./rhea.ts";
+import { accepted, answerDrains, creditOf, rejected, settle, settleApart } from "./rhea.ts";
 import { tagOf, tokenOf, writeMessage } from "./wire.ts";
 
 /** The settle mode of a client that takes messages for good. */
@@ -109,17 +109,17 @@ export class OutgoingLink implements ServedLink, Consumer {
     const { faults, counts } = this.#context;
     if (this.deletes) return;
     counts.settlements += 1;
-    let state = accepted();
+    let answer = (): void => settle(delivery, accepted());
     try {
       faults.beforeSettlement(this.path);
       this.#entity.settle(tokenOf(delivery.tag), settlement);
     } catch (error) {
       const { condition, message } = asRefusal(error);
-      state = rejected(condition, message);
+      answer = () => settleApart(delivery, rejected(condition, message));
     }
     if (!faults.answersSettlement(this.path)) return;
-    if (faults.settlementDelayMs === 0) settle(delivery, state);
-    else setTimeout(() => settle(delivery, state), faults.settlementDelayMs).unref();
+    if (faults.settlementDelayMs === 0) answer();
+    else setTimeout(answer, faults.settlementDelayMs).unref();
   }
 }
 

@@ -173,6 +173,14 @@ export function answerDrains(sender: Sender, ended: (unused: number) => void): (
 }
 
 /**
+ * Settles with an outcome that others do not have. rhea gives the second of two consecutive deliveries the outcome of
+ * the first, where both are settled in one turn of the event loop: this one has a turn of its own.
+ */
+export function settleApart(delivery: Delivery, state: unknown): void {
+  setImmediate(() => settle(delivery, state));
+}
+
+/**
  * Settles what the client has settled its part of. The client never confirms that, and rhea would keep the delivery in
  * its ring for ever: it is told that it was confirmed.
  */

@@ -7,6 +7,7 @@ const { client, admin, receiver, server } = await startBed({
   queues: [
     "plain",
     "dead",
+    "answers",
     { name: "ordered", requiresSession: true },
     { name: "small", maxSizeMegabytes: 1 },
   ],
@@ -23,6 +24,22 @@ test("a property has 32 KB at most, and all of them 64 KB", async () => {
   ).rejects.toMatchObject({
     code: "MessageSizeExceeded",
   });
+});
+
+test("each of several sends and settlements at once has an answer of its own", async () => {
+  const sender = client.createSender("answers");
+  const sizes = [1, 300_000, 1, 300_000, 300_000, 1];
+  const sent = await Promise.allSettled(
+    sizes.map((size) => sender.sendMessages({ body: Buffer.alloc(size) })),
+  );
+  expect(sent.map(({ status }) => status)).toEqual(
+    sizes.map((size) => (size === 1 ? "fulfilled" : "rejected")),
+  );
+  const from = receiver("answers");
+  const messages = await take(from, 3);
+  server.faults.failSettlements("answers", 1);
+  const settled = await Promise.allSettled(messages.map((message) => from.completeMessage(message)));
+  expect(settled.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
 });
 
 test("what is scheduled together has the size of one message at most", async () => {

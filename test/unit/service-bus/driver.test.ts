@@ -1,13 +1,14 @@
 import { afterAll, expect, test } from "vitest";
 import { serviceBus, type ServiceBusOptions } from "../../../adapters/service-bus/index.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
-import type { Delivery, Driver, Outgoing } from "../../../src/driver/index.ts";
+import type { Delivery, Driver, Operation, Outgoing } from "../../../src/driver/index.ts";
 
 const server = await startServiceBusServer({
   queues: [
     "plain",
     "large",
     "dead",
+    "mixed",
     "retried",
     "cancelled",
     { name: "ordered", requiresSession: true },
@@ -173,6 +174,43 @@ test("a dead letter keeps body and attributes, and has its reason", async () => 
     deadLetter: { reason: "r", description: "d".repeat(4_096) },
     deliveryCount: 1,
   });
+});
+
+test("each of many settlements at once has its own outcome", async () => {
+  const driver = connect();
+  const count = 60;
+  await driver.send(
+    "mixed",
+    Array.from({ length: count }, (_, index) => message(`${index}`)),
+    never,
+  );
+  const source = driver.open("mixed", { prefetch: count, leaseMs: 30_000, waitMs: 1_000 });
+  const got: Delivery[] = [];
+  while (got.length < count) got.push(...(await source.next(count - got.length, never)));
+  const bodyOf = ({ body }: Delivery): number => Number(body.toString());
+  // Acknowledged, dead and released in turn, as the library would mix them up; in one call, and in several.
+  const operations = got.map((delivery): Operation => {
+    const index = bodyOf(delivery);
+    if (index % 3 === 0) return { kind: "ack", delivery };
+    if (index % 3 === 1)
+      return { kind: "dead_letter", delivery, reason: `r${index}`, description: "", attributes: {} };
+    return { kind: "release", delivery, delayMs: 0 };
+  });
+  const results = await Promise.all([
+    source.settle(operations.slice(0, 20)),
+    source.settle(operations.slice(20, 40)),
+    ...operations.slice(40).map((operation) => source.settle([operation])),
+  ]);
+  expect(results.flat().filter(({ ok }) => !ok)).toEqual([]);
+  await source.close();
+  const dead = await receive(driver, "mixed/$DeadLetterQueue", count);
+  expect(dead.map((one) => [bodyOf(one), one.deadLetter?.reason])).toEqual(
+    Array.from({ length: 20 }, (_, index) => [3 * index + 1, `r${3 * index + 1}`]),
+  );
+  const left = await receive(driver, "mixed", count);
+  expect(left.map((one) => [bodyOf(one), one.deliveryCount])).toEqual(
+    Array.from({ length: 20 }, (_, index) => [3 * index + 2, 2]),
+  );
 });
 
 test("a settlement that was refused for a while can be made again", async () => {

@@ -1,0 +1,41 @@
+interface Entry {
+  readonly isAlone: boolean;
+  readonly begin: () => void;
+}
+
+/**
+ * Lets settlements through to the SDK, turn by turn of the event loop.
+ *
+ * Its AMQP library, rhea up to 3.0.5, gathers what is settled within one turn into frames of consecutive deliveries,
+ * and does not compare the outcomes of the first two of a frame: the second gets that of the first. A message that is
+ * dead-lettered, or given back, right behind one that is completed would be completed, and lost. So completions share
+ * a turn, among which there is nothing to mix up, and everything else has a turn of its own.
+ */
+export class Turnstile {
+  readonly #waiting: Entry[] = [];
+  /** What the turn that is going on lets through. */
+  #turn: "none" | "together" | "alone" = "none";
+
+  /** Begins `work` in a turn that suits it; settles as that does. */
+  pass<T>(isAlone: boolean, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ isAlone, begin: () => work().then(resolve, reject) });
+      if (this.#turn === "none") this.#next();
+      else if (this.#turn === "together" && !isAlone && this.#waiting.length === 1) this.#begin();
+    });
+  }
+
+  #next(): void {
+    const [first] = this.#waiting;
+    this.#turn = first === undefined ? "none" : first.isAlone ? "alone" : "together";
+    if (first === undefined) return;
+    do this.#begin();
+    while (this.#turn === "together" && this.#waiting[0]?.isAlone === false);
+    // What was begun is written before the next turn: until then the library waits for nothing.
+    setImmediate(() => this.#next());
+  }
+
+  #begin(): void {
+    this.#waiting.shift()?.begin();
+  }
+}
