@@ -9,6 +9,5 @@ const missing = await pubsubEmulatorMissing();
 if (missing !== undefined) console.warn(`SKIPPED: the conformance of the pubsub adapter. ${missing}`);
 
 describe.skipIf(missing !== undefined)("on the emulator", () => {
-  // On a busy machine the emulator hands a message to a pull whose deadline has just passed: hidden for a whole lease.
-  testConformance("pubsub", { concurrent: true, retry: 2 });
+  testConformance("pubsub", { concurrent: true });
 });

@@ -19,14 +19,7 @@ const START_MS = 120_000;
  * One test a case; what does not apply to the adapter is shown as skipped, with its reason.
  * Against a real server most cases wait for time to pass: `concurrent` lets them wait together.
  */
-export function testConformance(
-  adapter: string,
-  options: {
-    readonly concurrent?: boolean;
-    /** Only where the server at hand, and not the adapter, is known to hide a message now and then. @default 0 */
-    readonly retry?: number;
-  } = {},
-): void {
+export function testConformance(adapter: string, options: { readonly concurrent?: boolean } = {}): void {
   describe(`adapter ${adapter}`, () => {
     let running: Running;
     let declared: Declared;
@@ -42,17 +35,13 @@ export function testConformance(
 
     for (const one of conformanceCases()) {
       const run = options.concurrent === true && one.alone !== true ? test.concurrent : test;
-      run(
-        `${one.group}: ${one.name}`,
-        { timeout: TIMEOUT_MS, retry: options.retry ?? 0 },
-        async (context) => {
-          const result = await runCase(one, running.harness, declared);
-          results.set(one.name, result);
-          if (result.status === "skipped") context.skip(result.reason);
-          if (result.status === "failed") throw result.error;
-          expect(result.status).toBe("passed");
-        },
-      );
+      run(`${one.group}: ${one.name}`, { timeout: TIMEOUT_MS }, async (context) => {
+        const result = await runCase(one, running.harness, declared);
+        results.set(one.name, result);
+        if (result.status === "skipped") context.skip(result.reason);
+        if (result.status === "failed") throw result.error;
+        expect(result.status).toBe("passed");
+      });
     }
 
     test("docs/capabilities.json says what this run has shown", async (context) => {

@@ -149,6 +149,8 @@ const leaseExpires = check(
     const doomed = await stage.connect();
     const { id } = await doomed.queue.send(queue, job());
     const inbox = stage.inbox();
+    // The lease begins at the provider, some time between here and the moment at which the message is seen.
+    const askedAt = stage.now();
     doomed.receive(
       queue,
       inbox.handler(() => stage.hang()),
@@ -159,13 +161,13 @@ const leaseExpires = check(
     await doomed.kill();
     (await stage.connect()).receive(queue, inbox.handler());
     await stage.until("it comes again", () => inbox.count(id) > 1);
-    const [first, second] = inbox.of(id);
-    assert.ok(first && second);
+    const second = inbox.of(id)[1];
+    assert.ok(second);
     stage.onTime(
       "the second delivery",
       second.at,
-      first.at + stage.leaseMs,
-      stage.lateMs + leasedAt - first.at,
+      askedAt + stage.leaseMs,
+      stage.lateMs + leasedAt - askedAt,
     );
     assert.deepEqual(inbox.attempts(id), [1, 2]);
   },

@@ -4,7 +4,7 @@ import type { Attributes, Delivery } from "../../driver/contract.ts";
 import type { Limits } from "../../driver/limits.ts";
 import { messageBytes } from "../../driver/size.ts";
 import { PermanentError, RetryAfterError } from "../../errors.ts";
-import { caseMaker, type ConformanceCase } from "../case.ts";
+import { alone, caseMaker, type ConformanceCase } from "../case.ts";
 import { job, refusal } from "../kit/jobs.ts";
 import { letterOf } from "../kit/letters.ts";
 import type { Peer } from "../kit/peer.ts";
@@ -190,10 +190,11 @@ const tooLarge = check(
       : "there is no size limit",
 );
 
+// Megabytes are made, encoded and sent: what runs beside that waits for it.
 export const sizeCases: readonly ConformanceCase[] = [
-  largestLetter,
-  fullAttributes,
-  fullRedrive,
-  fullRetry,
-  tooLarge,
+  alone(largestLetter),
+  alone(fullAttributes),
+  alone(fullRedrive),
+  alone(fullRetry),
+  alone(tooLarge),
 ];
