@@ -20,7 +20,7 @@ const EMULATED_RETENTION_SECONDS = 7 * 86_400;
 const LEAST_ATTEMPTS = 5;
 const MOST_ATTEMPTS = 100;
 /** As long as parked messages and dead letters are held by whoever reads them, which saves a request a pull. */
-const PARKING_LEASE_SECONDS = 60;
+const PARKING_LEASE_SECONDS = 30;
 const DEAD_LETTER_LEASE_SECONDS = 300;
 
 /** Creates a queue with its dead-letter and parking queue: a topic and a subscription each. */

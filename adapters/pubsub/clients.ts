@@ -1,5 +1,5 @@
 import { type ClientConfig, PubSub, v1 } from "@google-cloud/pubsub";
-import { QueueError } from "../../src/driver/index.ts";
+import { DriverError, QueueError } from "../../src/driver/index.ts";
 import { CODE, codeOf } from "./errors.ts";
 
 /** Which service to talk to, and as whom; what is left out is found as Google's library finds it. */
@@ -38,7 +38,7 @@ export interface CallOptions {
 }
 
 /** Below the ten seconds after which the core gives a request up. */
-const REQUEST_TIMEOUT_MS = 9_000;
+export const REQUEST_TIMEOUT_MS = 9_000;
 
 /** Not shared between calls: the library writes into it. */
 export function once(timeoutMs: number = REQUEST_TIMEOUT_MS, signal?: AbortSignal): CallOptions {
@@ -60,6 +60,7 @@ export class Connections {
   readonly #options: ConnectionOptions;
   #clients: Promise<Clients> | undefined;
   readonly #retired = new Map<Clients, NodeJS.Timeout>();
+  #closed = false;
 
   /** @throws QueueError `config` */
   constructor(options: ConnectionOptions) {
@@ -72,6 +73,8 @@ export class Connections {
 
   /** A failure is not kept: credentials may come later. */
   clients(): Promise<Clients> {
+    // What is late must not open connections that nobody would close.
+    if (this.#closed) return Promise.reject(new DriverError("permanent", "The Pub/Sub driver is closed"));
     if (this.#clients === undefined) {
       const opening = open(this.#options, (clients) => this.#replace(clients));
       opening.catch(() => {
@@ -83,7 +86,9 @@ export class Connections {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     const opened = this.#clients;
+    this.#clients = undefined;
     for (const [clients, timer] of this.#retired) {
       clearTimeout(timer);
       await closeAll(clients);
@@ -97,7 +102,7 @@ export class Connections {
    * ping notices, minutes later; and servers refuse pings that come more often. A fresh one is the remedy.
    */
   #replace(clients: Clients): void {
-    if (this.#options.clients !== undefined || this.#retired.has(clients)) return;
+    if (this.#closed || this.#options.clients !== undefined || this.#retired.has(clients)) return;
     this.#clients = undefined;
     const timer = setTimeout(() => {
       this.#retired.delete(clients);

@@ -28,7 +28,9 @@ export class Lanes {
   }
 
   /** Those that may run now, in their order. The others are kept. */
-  admit(deliveries: readonly Delivery[]): Delivery[] {
+  admit(deliveries: readonly Delivery[], now: number): Delivery[] {
+    // A key whose head is somebody else's by now must not hold up what comes here.
+    this.scatterLapsed(now);
     return deliveries
       .map((delivery) => this.#recounted(delivery))
       .filter((delivery) => this.#isHead(delivery));

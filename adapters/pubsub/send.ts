@@ -1,8 +1,11 @@
 import type { protos } from "@google-cloud/pubsub";
 import { DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
-import { type Clients, once } from "./clients.ts";
+import { type Clients, once, REQUEST_TIMEOUT_MS } from "./clients.ts";
 import { driverError } from "./errors.ts";
 import { MAX_ATTRIBUTE_NAME_BYTES, MAX_ORDERING_KEY_BYTES } from "./limits.ts";
+
+/** The slowest connection on which the largest request still gets through: some 4 Mbit a second. */
+const LEAST_BYTES_PER_MS = 500;
 
 type PubsubMessage = protos.google.pubsub.v1.IPubsubMessage;
 
@@ -48,7 +51,7 @@ async function request(
 ): Promise<SendResult[]> {
   try {
     const [{ messageIds }] = await clients.answer(
-      clients.publisher.publish({ topic, messages }, once(undefined, signal)),
+      clients.publisher.publish({ topic, messages }, once(timeoutMs(messages), signal)),
     );
     return messages.map((_, index): SendResult => {
       const brokerId = messageIds?.[index];
@@ -63,6 +66,11 @@ async function request(
     const error = driverError(cause, "pubsub.topics.publish");
     return messages.map((): SendResult => ({ ok: false, error }));
   }
+}
+
+function timeoutMs(messages: readonly PubsubMessage[]): number {
+  const bytes = messages.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+  return REQUEST_TIMEOUT_MS + bytes / LEAST_BYTES_PER_MS;
 }
 
 function messageOf({ body, attributes }: Outgoing, orderingKey: string): PubsubMessage {

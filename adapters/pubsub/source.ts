@@ -26,10 +26,12 @@ export interface PubsubSourceOptions extends OpenOptions {
 }
 
 /**
- * Beyond the wait. The service ends an empty pull by itself, after 18 seconds or so, the emulator a second before its
- * deadline; a deadline that came first would race with a message on its way, which is then hidden for a whole lease.
+ * Beyond the wait. The server ends an empty pull by itself, the emulator a second before its deadline. What it gives
+ * to a pull that has been given up here is hidden for a whole lease: so there has to be time for an answer on its way,
+ * and for an event loop that somebody has held up.
  */
-const ANSWER_MS = 2_000;
+const ANSWER_MS = 5_000;
+const EMULATED_ANSWER_MS = 2_000;
 const PROBE_EVERY_MS = 60_000;
 /** What has less than this left of its lease, or than a quarter of it, is not begun any more. */
 const LEAST_LEASE_MS = 5_000;
@@ -127,15 +129,16 @@ export class PubsubSource implements Source {
     const { queue, connections, subscriptions, waitMs, clock } = this.#options;
     try {
       const { enableMessageOrdering, ackDeadlineSeconds, name } = await subscriptions.get(queue);
-      const { pulls } = await connections.clients();
+      const { pulls, emulated } = await connections.clients();
       const ordered = enableMessageOrdering === true;
       const request = { subscription: name as string, maxMessages: max };
-      const [{ receivedMessages }] = await pulls.pull(request, once(waitMs + ANSWER_MS, signal));
+      const timeoutMs = waitMs + (emulated ? EMULATED_ANSWER_MS : ANSWER_MS);
+      const [{ receivedMessages }] = await pulls.pull(request, once(timeoutMs, signal));
       const granted = ackDeadlineSeconds || leaseSeconds(0);
       const leaseUntil = clock.now() + granted * 1_000;
       const deliveries = (receivedMessages ?? []).map((message) => deliveryOf(message, leaseUntil, ordered));
       await this.#agreeLease(deliveries, granted);
-      this.#ready.push(...this.#lanes.admit(deliveries));
+      this.#ready.push(...this.#lanes.admit(deliveries, clock.now()));
       this.#keepFollowers();
     } catch (error) {
       const code = codeOf(error);

@@ -21,7 +21,10 @@ function deliver(name: string, leaseUntil: number = 10, deliveryAttempt: number 
 }
 
 function admit(...names: string[]): Delivery[] {
-  return lanes.admit(names.map((name) => deliver(name)));
+  return lanes.admit(
+    names.map((name) => deliver(name)),
+    0,
+  );
 }
 
 function ids(deliveries: readonly (Delivery | undefined)[]): (string | undefined)[] {
@@ -71,7 +74,7 @@ test("a lease that was renewed on the way is still that of the head", () => {
 });
 
 test("those behind a head whose lease ended without a verdict are let go", () => {
-  lanes.admit([deliver("a1", 10), deliver("a2", 99), deliver("b1", 30), deliver("b2", 20)]);
+  lanes.admit([deliver("a1", 10), deliver("a2", 99), deliver("b1", 30), deliver("b2", 20)], 0);
   expect(ids(lanes.scatterLapsed(10))).toEqual(["a2"]);
   expect(lanes.dueBy(25).map(({ leaseUntil }) => leaseUntil)).toEqual([20]);
   expect(lanes.dueBy(19)).toEqual([]);
@@ -85,20 +88,27 @@ test("receipts are a delivery's own", () => {
 test("to have waited in vain is no attempt", () => {
   const [a1] = admit("a1", "a2");
   lanes.scatter(a1 as Delivery);
-  const [again] = lanes.admit([deliver("a1", 10, 2), deliver("a2", 10, 2)]);
+  const [again] = lanes.admit([deliver("a1", 10, 2), deliver("a2", 10, 2)], 0);
   expect(again?.deliveryCount).toBe(2);
   lanes.scatter(again as Delivery);
-  const [last] = lanes.admit([deliver("a1", 10, 3), deliver("a2", 10, 3)]);
+  const [last] = lanes.admit([deliver("a1", 10, 3), deliver("a2", 10, 3)], 0);
   expect(last?.deliveryCount).toBe(3);
   const a2 = lanes.advance(last as Delivery);
   expect(a2).toMatchObject({ brokerId: "a2", deliveryCount: 1 });
   lanes.scatter(a2 as Delivery);
-  expect(lanes.admit([deliver("a2", 10, 4)])[0]?.deliveryCount).toBe(2);
+  expect(lanes.admit([deliver("a2", 10, 4)], 0)[0]?.deliveryCount).toBe(2);
 });
 
 test("nor is to be delivered again while waiting", () => {
   const [a1] = admit("a1", "a2");
   lanes.scatter(a1 as Delivery);
-  const [again] = lanes.admit([deliver("a1", 10, 2), deliver("a2", 10, 3), deliver("a2", 10, 4)]);
+  const [again] = lanes.admit([deliver("a1", 10, 2), deliver("a2", 10, 3), deliver("a2", 10, 4)], 0);
   expect(lanes.advance(again as Delivery)?.deliveryCount).toBe(2);
+});
+
+test("a key whose head has lapsed is free: what comes next of it is let out, and does not wait behind a ghost", () => {
+  lanes.admit([deliver("a1", 10), deliver("a2", 30)], 0);
+  expect(ids(lanes.admit([deliver("a3", 40)], 9))).toEqual([]);
+  expect(ids(lanes.admit([deliver("a1", 50), deliver("a2", 50)], 20))).toEqual(["a1"]);
+  expect(lanes.holding).toBe(1);
 });

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { publish } from "../../../adapters/pubsub/send.ts";
 import type { Outgoing, SendResult } from "../../../src/driver/index.ts";
-import { FakeClients, grpcError } from "./support.ts";
+import { FakeClients, grpcError, type Request } from "./support.ts";
 
 const TOPIC = "projects/p/topics/jobs";
 const never = new AbortController().signal;
@@ -35,8 +35,15 @@ test("all in one request, with the library's own retries off", async () => {
   expect(fake.requests[0]).toMatchObject({
     method: "publish",
     request: { topic: TOPIC },
-    options: { retry: null, timeout: 9_000 },
+    options: { retry: null, timeout: expect.closeTo(9_000, -2) },
   });
+});
+
+test("a large request has time for a slow connection, and ends within the send's own deadline", async () => {
+  await send(false, { body: Buffer.alloc(9_437_184) });
+  const { timeout } = (fake.requests[0] as Request).options;
+  expect(timeout).toBeGreaterThan(25_000);
+  expect(timeout).toBeLessThan(30_000);
 });
 
 test("a request for each key, the results where their messages were", async () => {
