@@ -16,7 +16,7 @@ import { PubsubAdmin } from "./admin.ts";
 import { type ConnectionOptions, Connections } from "./clients.ts";
 import { classify } from "./errors.ts";
 import { pubsubLimits } from "./limits.ts";
-import { Monitoring } from "./monitoring.ts";
+import { type MetricClient, Monitoring } from "./monitoring.ts";
 import { Names, type NamingOptions } from "./names.ts";
 import { publish } from "./send.ts";
 import { PubsubSource } from "./source.ts";
@@ -28,8 +28,12 @@ export interface PubsubOptions extends ConnectionOptions, NamingOptions {
   readonly waitSeconds?: number | undefined;
   /** Whether `ensure` creates subscriptions with exactly-once delivery. @default false */
   readonly exactlyOnce?: boolean | undefined;
-  /** Whether counts are read from Cloud Monitoring, minutes late. Needs `@google-cloud/monitoring`. @default false */
-  readonly monitoring?: boolean | undefined;
+  /**
+   * Whether counts are read from Cloud Monitoring, minutes late: needs `@google-cloud/monitoring`, or a
+   * `MetricServiceClient` of your own, which `close` leaves open.
+   * @default false
+   */
+  readonly monitoring?: boolean | MetricClient | undefined;
   /** Tighter than those of the service, for tests. */
   readonly limits?: Partial<Limits> | undefined;
   readonly clock?: Clock | undefined;
@@ -60,14 +64,15 @@ class PubsubDriver implements Driver {
   readonly #clock: Clock;
 
   constructor(options: PubsubOptions) {
-    const { waitSeconds, clock = systemClock, exactlyOnce = false } = options;
+    const { waitSeconds, clock = systemClock, exactlyOnce = false, monitoring = false } = options;
     const connections = new Connections(options);
     const names = new Names(options);
     const subscriptions = new Subscriptions(connections, names);
     this.#connections = connections;
     this.#names = names;
     this.#subscriptions = subscriptions;
-    this.#monitoring = options.monitoring === true ? new Monitoring(options) : undefined;
+    const metrics = typeof monitoring === "object" ? monitoring : undefined;
+    this.#monitoring = monitoring === false ? undefined : new Monitoring(options, metrics);
     this.#clock = clock;
     const longPollMs = waitSeconds === undefined ? pubsubLimits.longPollMs : waitSeconds * 1_000;
     this.limits = { ...pubsubLimits, longPollMs, ...options.limits };

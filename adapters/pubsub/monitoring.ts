@@ -1,7 +1,33 @@
-import type { MetricServiceClient } from "@google-cloud/monitoring";
 import { DriverError } from "../../src/driver/index.ts";
 import type { ConnectionOptions } from "./clients.ts";
 import { driverError } from "./errors.ts";
+
+/** What is used of the library's `MetricServiceClient`, which is one. */
+export interface MetricClient {
+  listTimeSeries(
+    request: {
+      readonly name: string;
+      readonly filter: string;
+      readonly interval: { readonly startTime: Seconds; readonly endTime: Seconds };
+      readonly view: "FULL";
+    },
+    options: { readonly timeout: number; readonly retry: null },
+  ): Promise<[readonly TimeSeries[], ...unknown[]]>;
+  close(): Promise<void>;
+}
+
+interface Seconds {
+  readonly seconds: number;
+}
+
+interface TimeSeries {
+  readonly points?: readonly Point[] | null;
+}
+
+interface Point {
+  readonly value?: { readonly int64Value?: unknown } | null;
+  readonly interval?: { readonly endTime?: { readonly seconds?: unknown } | null } | null;
+}
 
 /** A count, and when it held. */
 export interface Backlog {
@@ -21,10 +47,13 @@ const TIMEOUT_MS = 8_000;
  */
 export class Monitoring {
   readonly #options: ConnectionOptions;
-  #client: Promise<MetricServiceClient> | undefined;
+  readonly #given: MetricClient | undefined;
+  #client: Promise<MetricClient> | undefined;
 
-  constructor(options: ConnectionOptions) {
+  /** One that is given is left open by `close`. */
+  constructor(options: ConnectionOptions, given: MetricClient | undefined) {
     this.#options = options;
+    this.#given = given;
   }
 
   /** Undefined where nothing has been written for a while. `subscription` is the full name. */
@@ -32,10 +61,8 @@ export class Monitoring {
     const [, project = "", , id = ""] = subscription.split("/");
     const seconds = Math.floor(now / 1_000);
     try {
-      this.#client ??= this.#open();
-      const [series] = await (
-        await this.#client
-      ).listTimeSeries(
+      const client = this.#given ?? (await (this.#client ??= this.#open()));
+      const [series] = await client.listTimeSeries(
         {
           name: `projects/${project}`,
           filter: `metric.type = "${METRIC}" AND resource.labels.subscription_id = "${id}"`,
@@ -63,7 +90,7 @@ export class Monitoring {
     await client?.close();
   }
 
-  async #open(): Promise<MetricServiceClient> {
+  async #open(): Promise<MetricClient> {
     const { projectId, credentials, keyFilename } = this.#options;
     try {
       const sdk = await import("@google-cloud/monitoring");
