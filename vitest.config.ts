@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    reporters: ["default", "./test/support/emulator-skips.ts"],
     coverage: { provider: "v8", include: ["src/**", "adapters/**"] },
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },

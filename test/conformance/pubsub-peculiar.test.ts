@@ -3,7 +3,12 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { pubsub } from "../../adapters/pubsub/index.ts";
 import { createQueue } from "../../src/create-queue.ts";
 import type { Delivery, Driver, Operation, QueueSpec, Source } from "../../src/driver/index.ts";
-import { type PubsubEmulator, pubsubEmulator, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
+import {
+  type PubsubEmulator,
+  pubsubEmulator,
+  ON_EMULATOR,
+  pubsubEmulatorMissing,
+} from "../support/pubsub-emulator.ts";
 
 vi.setConfig({ hookTimeout: 60_000 });
 
@@ -15,7 +20,7 @@ const spec: QueueSpec = { brokerMaxDeliveries: 15, leaseMs: 10_000 };
 const body = JSON.stringify({ id: "m1", type: "job", payload: {}, created_at: "2026-01-01T00:00:00.000Z" });
 const message = { body, attributes: { type: "job" }, delayMs: 0 };
 
-describe.skipIf(missing !== undefined)("Pub/Sub", { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 60_000 }, () => {
   let emulator: PubsubEmulator;
   let driver: Driver;
   let exactlyOnce: Driver;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { RetryAfterError } from "../../src/errors.ts";
 import { PubsubBed } from "../support/pubsub-bed.ts";
-import { pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
+import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
 
 vi.setConfig({ hookTimeout: 60_000 });
 
@@ -16,7 +16,7 @@ const MODIFY = "Subscriber/ModifyAckDeadline";
 const BACKLOG = 10_000;
 const job = { type: "job", payload: {} };
 
-describe.skipIf(missing !== undefined)("Pub/Sub", { timeout: 120_000 }, () => {
+describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => {
   let bed: PubsubBed;
   beforeAll(async () => {
     bed = await PubsubBed.start();

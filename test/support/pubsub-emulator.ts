@@ -1,9 +1,9 @@
 import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, realpath, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 /** A Pub/Sub emulator for one test run. */
@@ -34,13 +34,21 @@ export async function pubsubEmulator(): Promise<PubsubEmulator> {
   return start((await findJar()) as string);
 }
 
-/** Why there is no emulator here; undefined where there is one. */
+/**
+ * Why there is no emulator here; undefined where there is one.
+ * @throws where there is one that does not run: what it would show must not be skipped
+ */
 export async function pubsubEmulatorMissing(): Promise<string | undefined> {
   if (runningHost() !== undefined) return undefined;
-  if ((await findJar()) === undefined)
-    return "There is no Pub/Sub emulator: install google-cloud-cli-pubsub-emulator, or set QUEUEPORT_PUBSUB_EMULATOR_JAR.";
-  return (await hasJava()) ? undefined : "There is no Java, which the Pub/Sub emulator needs.";
+  const jar = await findJar();
+  if (jar === undefined)
+    return "There is no Pub/Sub emulator: gcloud components install pubsub-emulator (or apt-get install google-cloud-cli-pubsub-emulator), or set PUBSUB_EMULATOR_HOST.";
+  if (!(await hasJava())) throw new Error(`There is no Java, which the Pub/Sub emulator needs: ${jar}`);
+  return undefined;
 }
+
+/** The suite whose cases are skipped where there is no emulator; {@link EmulatorSkips} counts them. */
+export const ON_EMULATOR = "on the Pub/Sub emulator";
 
 function runningHost(): string | undefined {
   const { env } = process;
@@ -50,13 +58,23 @@ function runningHost(): string | undefined {
 async function findJar(): Promise<string | undefined> {
   const given = process.env["QUEUEPORT_PUBSUB_EMULATOR_JAR"];
   if (given !== undefined && given !== "") return given;
-  for (const root of SDK_ROOTS) {
+  const gcloud = await onPath("gcloud");
+  // It lies in the SDK's bin; to ask it takes a second.
+  const roots = gcloud === undefined ? SDK_ROOTS : [dirname(dirname(gcloud)), ...SDK_ROOTS];
+  for (const root of roots) {
     const jar = await jarUnder(root);
     if (jar !== undefined) return jar;
   }
-  // To ask takes a second.
-  const root = await sdkRoot();
-  return root === undefined ? undefined : jarUnder(root);
+  return gcloud === undefined ? undefined : jarUnder(await sdkRoot(gcloud));
+}
+
+/** The file that a command stands for, links followed. */
+async function onPath(command: string): Promise<string | undefined> {
+  for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
+    const file = join(directory, command);
+    if (existsSync(file)) return realpath(file);
+  }
+  return undefined;
 }
 
 async function jarUnder(root: string): Promise<string | undefined> {
@@ -69,15 +87,11 @@ async function jarUnder(root: string): Promise<string | undefined> {
   return newest === undefined ? undefined : join(lib, newest);
 }
 
-async function sdkRoot(): Promise<string | undefined> {
-  try {
-    const { stdout } = await run("gcloud", ["info", "--format=value(installation.sdk_root)"], {
-      timeout: 20_000,
-    });
-    return stdout.trim() || undefined;
-  } catch {
-    return undefined;
-  }
+async function sdkRoot(gcloud: string): Promise<string> {
+  const { stdout } = await run(gcloud, ["info", "--format=value(installation.sdk_root)"], {
+    timeout: 60_000,
+  });
+  return stdout.trim();
 }
 
 async function hasJava(): Promise<boolean> {

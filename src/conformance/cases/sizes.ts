@@ -144,7 +144,9 @@ const fullRetry = check(
       [1, 2, 3],
     );
     for (const [index, { at }] of inbox.arrivals.slice(1).entries()) {
-      stage.onTime(`run ${index + 2}`, at, (inbox.arrivals[index]?.at ?? 0) + stage.timing.unitMs);
+      // Megabytes go back and forth several times on the way.
+      const dueAt = (inbox.arrivals[index]?.at ?? 0) + stage.timing.unitMs;
+      stage.onTime(`run ${index + 2}`, at, dueAt, 4 * stage.lateMs);
     }
   },
   (declared) => unlessParks(declared) ?? unlessCounts(declared),

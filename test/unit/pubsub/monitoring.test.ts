@@ -57,9 +57,9 @@ async function inClearText(
   apiEndpoint: string,
 ): Promise<ConstructorParameters<typeof MetricServiceClient>[0]> {
   const sdk = new PubSub({ projectId: "p", apiEndpoint, emulatorMode: true });
-  const { sslCreds, servicePath, port } = await sdk.getClientConfig();
+  const { sslCreds, servicePath = "", port } = await sdk.getClientConfig();
   return {
-    sslCreds,
+    ...(sslCreds === undefined ? {} : { sslCreds }),
     servicePath,
     port: Number(port),
     projectId: "p",
