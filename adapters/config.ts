@@ -42,6 +42,10 @@ export interface SqsConfig extends CommonConfig {
   readonly queues?: Readonly<Record<string, string>> | undefined;
   /** How long a poll waits for messages, 1 to 20 seconds. @default 20 */
   readonly waitSeconds?: number | undefined;
+  /** How long a request may take; a poll may take this long beyond its wait. @default 10000 */
+  readonly requestTimeoutMs?: number | undefined;
+  /** The KMS key that `ensure` has queues encrypted with. @default SQS's own keys, or what a queue has already */
+  readonly kmsKeyId?: string | undefined;
 }
 
 /** Google Cloud Pub/Sub. What is left out is found as Google's library finds it: project, credentials. */
@@ -143,6 +147,8 @@ export const sqsSchema: z.ZodType<SqsConfig> = z.strictObject({
   prefix: z.string().optional(),
   queues: z.record(z.string().min(1), z.string().min(1)).optional(),
   waitSeconds: z.number().min(1).max(20).optional(),
+  requestTimeoutMs: z.number().positive().optional(),
+  kmsKeyId: z.string().min(1).optional(),
 } satisfies Fields<SqsConfig>);
 
 /** @internal */

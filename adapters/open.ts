@@ -31,9 +31,9 @@ const providers: { readonly [P in Provider]: Entry<P> } = {
   },
   sqs: {
     schema: sqsSchema,
-    open: async ({ region, endpoint, credentials, prefix, queues, waitSeconds }, clock) => {
+    open: async (config, clock) => {
       const { sqs } = await load("sqs", ["@aws-sdk/client-sqs"], () => import("./sqs/index.ts"));
-      return sqs({ region, endpoint, credentials: credentials as never, prefix, queues, waitSeconds, clock });
+      return sqs({ ...config, credentials: config.credentials as never, clock });
     },
   },
   pubsub: {

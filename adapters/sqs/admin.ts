@@ -6,8 +6,8 @@ import {
 } from "@aws-sdk/client-sqs";
 import { type Admin, DriverError, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { driverError } from "./errors.ts";
 import { isFifo, isUrl, type QueueUrls } from "./names.ts";
+import { request } from "./request.ts";
 import { queueAttributes } from "./traits.ts";
 
 type Attributes = Partial<Record<QueueAttributeName, string>>;
@@ -20,10 +20,12 @@ const MAX_RECEIVE_COUNT = 1_000;
 export class SqsAdmin implements Admin {
   readonly #clients: Clients;
   readonly #urls: QueueUrls;
+  readonly #kmsKeyId: string | undefined;
 
-  constructor(clients: Clients, urls: QueueUrls) {
+  constructor(clients: Clients, urls: QueueUrls, kmsKeyId: string | undefined) {
     this.#clients = clients;
     this.#urls = urls;
+    this.#kmsKeyId = kmsKeyId;
   }
 
   async ensure(queue: string, spec: QueueSpec): Promise<void> {
@@ -37,7 +39,7 @@ export class SqsAdmin implements Admin {
       );
     }
     const [deadLetters, parking] = [siblingQueue(queue, "-dlq"), siblingQueue(queue, "-delay")];
-    const common: Attributes = { MessageRetentionPeriod: RETENTION_SECONDS, SqsManagedSseEnabled: "true" };
+    const common: Attributes = { MessageRetentionPeriod: RETENTION_SECONDS };
     const visibility = { VisibilityTimeout: String(Math.ceil(spec.leaseMs / 1_000)) };
     const [dlqArn] = await Promise.all([
       this.#create(deadLetters, fifo, common),
@@ -60,7 +62,9 @@ export class SqsAdmin implements Admin {
   async #create(queue: string, fifo: boolean, attributes: Attributes): Promise<string> {
     const physical = this.#urls.physical(queue);
     this.#urls.forget(queue);
-    if (!(await this.#exists(queue))) {
+    const found = await this.#find(queue);
+    const wanted = { ...attributes, ...this.#encryption(found) };
+    if (found === undefined) {
       if (isUrl(physical))
         throw new DriverError(
           "not_found",
@@ -68,48 +72,64 @@ export class SqsAdmin implements Admin {
         );
       try {
         const fixed: Attributes = fifo ? { FifoQueue: "true" } : {};
-        await this.#clients.work.send(
-          new CreateQueueCommand({ QueueName: physical, Attributes: { ...fixed, ...attributes } }),
+        await this.#call(
+          "CreateQueue",
+          new CreateQueueCommand({ QueueName: physical, Attributes: { ...fixed, ...wanted } }),
         );
       } catch (error) {
         // Somebody else was faster, with attributes of their own: they are set below.
-        if (!(error as Error).name.includes("QueueNameExists")) throw driverError(error, "CreateQueue");
+        const { cause } = error as Error;
+        if (!(cause instanceof Error && cause.name.includes("QueueNameExists"))) throw error;
       }
       this.#urls.forget(queue);
     }
-    await this.#set(queue, attributes);
+    await this.#set(queue, wanted);
     const { QueueArn } = await queueAttributes(this.#clients, await this.#urls.url(queue), ["QueueArn"]);
     return QueueArn ?? "";
   }
 
-  async #exists(queue: string): Promise<boolean> {
+  /** A queue that somebody else has encrypted with a key of their own is not taken from it. */
+  #encryption(found: Attributes | undefined): Attributes {
+    if (this.#kmsKeyId !== undefined) return { KmsMasterKeyId: this.#kmsKeyId };
+    return (found?.KmsMasterKeyId ?? "") === "" ? { SqsManagedSseEnabled: "true" } : {};
+  }
+
+  /** What it has for attributes; undefined where it is not there. */
+  async #find(queue: string): Promise<Attributes | undefined> {
     try {
-      await queueAttributes(this.#clients, await this.#urls.url(queue), ["QueueArn"]);
-      return true;
+      return await queueAttributes(this.#clients, await this.#urls.url(queue), ["All"]);
     } catch (error) {
-      if (error instanceof DriverError && error.kind === "not_found") return false;
+      if (error instanceof DriverError && error.kind === "not_found") return undefined;
       throw error;
     }
   }
 
   async #set(queue: string, attributes: Attributes): Promise<void> {
-    try {
-      await this.#clients.work.send(
-        new SetQueueAttributesCommand({ QueueUrl: await this.#urls.url(queue), Attributes: attributes }),
-      );
-    } catch (error) {
-      throw error instanceof DriverError ? error : driverError(error, "SetQueueAttributes");
-    }
+    const QueueUrl = await this.#urls.url(queue);
+    await this.#call(
+      "SetQueueAttributes",
+      new SetQueueAttributesCommand({ QueueUrl, Attributes: attributes }),
+    );
   }
 
   async #delete(queue: string): Promise<void> {
     try {
-      await this.#clients.work.send(new DeleteQueueCommand({ QueueUrl: await this.#urls.url(queue) }));
+      const QueueUrl = await this.#urls.url(queue);
+      await this.#call("DeleteQueue", new DeleteQueueCommand({ QueueUrl }));
     } catch (error) {
-      const failure = error instanceof DriverError ? error : driverError(error, "DeleteQueue");
-      if (failure.kind !== "not_found") throw failure;
+      if (!(error instanceof DriverError && error.kind === "not_found")) throw error;
     } finally {
       this.#urls.forget(queue);
     }
+  }
+
+  #call(
+    action: string,
+    command: CreateQueueCommand | SetQueueAttributesCommand | DeleteQueueCommand,
+  ): Promise<unknown> {
+    const { work, requestTimeoutMs } = this.#clients;
+    return request({ action, timeoutMs: requestTimeoutMs }, (options) =>
+      work.send(command as SetQueueAttributesCommand, options),
+    );
   }
 }

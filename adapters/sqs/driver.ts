@@ -17,7 +17,7 @@ import { SqsAdmin } from "./admin.ts";
 import { type Clients, type ConnectionOptions, openClients } from "./clients.ts";
 import { classify } from "./errors.ts";
 import { sqsLimits } from "./limits.ts";
-import { isFifo, type NamingOptions, QueueUrls } from "./names.ts";
+import { isFifo, isUrl, type NamingOptions, QueueUrls } from "./names.ts";
 import { sendBatch } from "./send.ts";
 import { SqsSource } from "./source.ts";
 import { describeQueue, readStats } from "./traits.ts";
@@ -26,6 +26,8 @@ import { describeQueue, readStats } from "./traits.ts";
 export interface SqsOptions extends ConnectionOptions, NamingOptions {
   /** How long a poll waits for messages, in seconds: 1 to 20. @default 20 */
   readonly waitSeconds?: number | undefined;
+  /** The KMS key that `ensure` has queues encrypted with. @default SQS's own keys, or what a queue has already */
+  readonly kmsKeyId?: string | undefined;
   /** Tighter than those of the service, for tests and for servers that take less. */
   readonly limits?: Partial<Limits> | undefined;
   readonly clock?: Clock | undefined;
@@ -53,12 +55,12 @@ class SqsDriver implements Driver {
   readonly #clock: Clock;
 
   constructor(options: SqsOptions) {
-    const { waitSeconds = 20, clock = systemClock } = options;
-    this.#clients = openClients(options);
+    const { waitSeconds = 20, clock = systemClock, queues = {}, kmsKeyId } = options;
+    this.#clients = openClients(options, Object.values(queues).some(isUrl));
     this.#urls = new QueueUrls(this.#clients, options);
     this.#clock = clock;
     this.limits = { ...sqsLimits, longPollMs: waitSeconds * 1_000, ...options.limits };
-    this.admin = new SqsAdmin(this.#clients, this.#urls);
+    this.admin = new SqsAdmin(this.#clients, this.#urls, kmsKeyId);
   }
 
   async describe(queue: string): Promise<QueueTraits> {

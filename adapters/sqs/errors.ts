@@ -7,6 +7,8 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   QueueDeletedRecently: "transient",
   OverLimit: "throttled",
   RequestThrottled: "throttled",
+  RequestLimitExceeded: "throttled",
+  Throttled: "throttled",
   Throttling: "throttled",
   ThrottlingException: "throttled",
   TooManyRequestsException: "throttled",
@@ -24,6 +26,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   IncompleteSignature: "auth",
   MissingAuthenticationToken: "auth",
   OptInRequired: "auth",
+  KmsOptInRequired: "auth",
   ExpiredToken: "auth",
   ExpiredTokenException: "auth",
   CredentialsProviderError: "auth",
@@ -56,8 +59,12 @@ interface SdkError {
   readonly Code?: string;
   readonly message?: string;
   readonly cause?: unknown;
-  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean };
 }
+
+/** What the SDK says where it gave up before there was a connection, or before it knew where to connect to. */
+const NOT_CONNECTED = /did not establish a connection/;
+const NO_REGION = /^Region is missing/;
 
 /** Sorts anything that the SDK throws. What it cannot place may have taken effect. */
 export function classify(error: unknown): ErrorKind {
@@ -65,14 +72,20 @@ export function classify(error: unknown): ErrorKind {
   const {
     name = "",
     code = "",
+    message = "",
     $metadata,
     cause,
   } = (typeof error === "object" && error !== null ? error : {}) as SdkError;
   const known = kindOfCode(name) ?? kindOfCode(code);
-  if (known !== undefined) return known;
+  const status = $metadata?.httpStatusCode;
+  const kind = known ?? (status === 401 || status === 403 ? "auth" : undefined);
+  // This machine's clock is wrong: the signature was refused, and from now on the SDK reckons with the difference.
+  if (kind === "auth" && $metadata?.clockSkewCorrected === true) return "transient";
+  if (kind !== undefined) return kind;
+  if (NO_REGION.test(message)) return "permanent";
+  if (NOT_CONNECTED.test(message)) return "transient";
   if (NEVER_SENT.has(code) || NEVER_SENT.has(name)) return "transient";
   if (MAYBE_SENT.has(code) || MAYBE_SENT.has(name)) return "ambiguous";
-  const status = $metadata?.httpStatusCode;
   if (status !== undefined) return kindOfStatus(status);
   if (cause !== undefined && cause !== error) return classify(cause);
   return "ambiguous";
@@ -86,20 +99,29 @@ export function kindOfCode(code: string): ErrorKind | undefined {
 
 function kindOfStatus(status: number): ErrorKind {
   if (status === 429) return "throttled";
-  if (status === 403 || status === 401) return "auth";
   if (status >= 500) return "ambiguous";
   return status >= 400 ? "permanent" : "ambiguous";
 }
 
 /** A failed call as a driver error. Where it was denied, the message names the permission that is missing. */
 export function driverError(error: unknown, action: string): DriverError {
+  if (error instanceof DriverError) return error;
   const kind = classify(error);
-  const text = error instanceof Error ? error.message : String(error);
-  const what =
-    kind === "auth"
-      ? `sqs:${action} was denied; allow it in the policy, or correct the credentials (${text})`
-      : `${action}: ${text}`;
+  const { name = "", message } = error instanceof Error ? error : { message: String(error) };
+  const what = kind === "auth" ? denied(action, name, message) : `${action}: ${message}${advice(message)}`;
   return new DriverError(kind, what, { cause: error });
+}
+
+/** Where the key of an encrypted queue is denied, it is not SQS whose permission is missing. */
+function denied(action: string, code: string, text: string): string {
+  const missing = code.startsWith("Kms") || code.startsWith("KMS") ? KMS_ACTIONS : `sqs:${action}`;
+  return `${missing} was denied; allow it in the policy, or correct the credentials (${text})`;
+}
+
+const KMS_ACTIONS = "kms:Decrypt or, to send, kms:GenerateDataKey";
+
+function advice(text: string): string {
+  return NO_REGION.test(text) ? ": give region, or set AWS_REGION" : "";
 }
 
 /** One failed entry of a batch. */
@@ -116,7 +138,8 @@ export function entryError(failed: FailedEntry | undefined, action: string): Dri
   const { Code = "", Message = "", SenderFault } = failed;
   const kind =
     kindOfCode(Code) ?? leaseLost(Code, Message) ?? (SenderFault === true ? "permanent" : "transient");
-  return new DriverError(kind, `${action}: ${Code}${Message === "" ? "" : `: ${Message}`}`);
+  const text = `${Code}${Message === "" ? "" : `: ${Message}`}`;
+  return new DriverError(kind, kind === "auth" ? denied(action, Code, text) : `${action}: ${text}`);
 }
 
 /** SQS reports a receipt handle whose time has passed as an invalid parameter. */

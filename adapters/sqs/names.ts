@@ -1,7 +1,7 @@
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
 import { QueueError, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { driverError } from "./errors.ts";
+import { request } from "./request.ts";
 
 /** How logical names become physical ones. */
 export interface NamingOptions {
@@ -68,12 +68,12 @@ export class QueueUrls {
 
   async #find(physical: string): Promise<string> {
     if (isUrl(physical)) return physical;
-    try {
-      const { QueueUrl } = await this.#clients.work.send(new GetQueueUrlCommand({ QueueName: physical }));
-      return QueueUrl as string;
-    } catch (error) {
-      throw driverError(error, "GetQueueUrl");
-    }
+    const { work, requestTimeoutMs } = this.#clients;
+    const command = new GetQueueUrlCommand({ QueueName: physical });
+    const { QueueUrl } = await request({ action: "GetQueueUrl", timeoutMs: requestTimeoutMs }, (options) =>
+      work.send(command, options),
+    );
+    return QueueUrl as string;
   }
 }
 

@@ -5,8 +5,9 @@ import {
 } from "@aws-sdk/client-sqs";
 import { type Attributes, DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { driverError, entryError } from "./errors.ts";
+import { entryError } from "./errors.ts";
 import { dedupIdOf, groupIdOf } from "./ids.ts";
+import { request } from "./request.ts";
 
 /** Characters outside of XML 1.0, which SQS refuses. */
 // oxlint-disable-next-line no-control-regex -- they are what it looks for
@@ -26,13 +27,12 @@ export async function sendBatch(
   );
   let answer: Pick<SendMessageBatchResult, "Successful" | "Failed"> = { Successful: [], Failed: [] };
   if (entries.length > 0) {
-    try {
-      answer = await clients.work.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: entries }), {
-        abortSignal: signal,
-      });
-    } catch (error) {
-      throw driverError(error, "SendMessage");
-    }
+    await clients.assertSendsOnce();
+    const command = new SendMessageBatchCommand({ QueueUrl: url, Entries: entries });
+    answer = await request(
+      { action: "SendMessage", timeoutMs: clients.requestTimeoutMs, signal },
+      (options) => clients.work.send(command, options),
+    );
   }
   const sent = new Map(answer.Successful?.map((entry) => [entry.Id, entry]));
   const failed = new Map(answer.Failed?.map((entry) => [entry.Id, entry]));

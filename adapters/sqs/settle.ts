@@ -6,11 +6,16 @@ import {
 import { DriverError, type Operation, type SettleResult } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { driverError, entryError } from "./errors.ts";
+import { request } from "./request.ts";
 
 interface Answer {
   readonly Successful?: readonly { readonly Id?: string | undefined }[] | undefined;
   readonly Failed?: readonly BatchResultErrorEntry[] | undefined;
 }
+
+/** What the two requests need permission for. */
+const DELETE = "DeleteMessage";
+const CHANGE = "ChangeMessageVisibility";
 
 /** Acknowledges by one request, extends and releases by another, side by side. One that fails, fails alone. */
 export async function settleBatch(
@@ -31,26 +36,25 @@ export async function settleBatch(
     else changes.push(index);
   }
   await Promise.all([
-    gather(results, acks, "DeleteMessage", () => deleteMessages(clients, url, operations, acks)),
-    gather(results, changes, "ChangeMessageVisibility", () =>
-      changeVisibility(clients, url, operations, changes),
-    ),
+    gather(results, acks, DELETE, () => deleteMessages(clients, url, operations, acks)),
+    gather(results, changes, CHANGE, () => changeVisibility(clients, url, operations, changes)),
   ]);
   return results;
 }
 
 function deleteMessages(
-  { work }: Clients,
+  { work, requestTimeoutMs }: Clients,
   url: string,
   operations: readonly Operation[],
   indexes: readonly number[],
 ): Promise<Answer> {
   const entries = indexes.map((index) => ({ Id: String(index), ReceiptHandle: handleOf(operations[index]) }));
-  return work.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries: entries }));
+  const command = new DeleteMessageBatchCommand({ QueueUrl: url, Entries: entries });
+  return request({ action: DELETE, timeoutMs: requestTimeoutMs }, (options) => work.send(command, options));
 }
 
 function changeVisibility(
-  { work }: Clients,
+  { work, requestTimeoutMs }: Clients,
   url: string,
   operations: readonly Operation[],
   indexes: readonly number[],
@@ -65,7 +69,8 @@ function changeVisibility(
       VisibilityTimeout: Math.ceil(ms / 1_000),
     };
   });
-  return work.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries: entries }));
+  const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries: entries });
+  return request({ action: CHANGE, timeoutMs: requestTimeoutMs }, (options) => work.send(command, options));
 }
 
 /** Puts one request's outcomes where they belong; a request that failed as a whole fails its own entries only. */

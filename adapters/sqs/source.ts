@@ -4,15 +4,15 @@ import {
   type Attributes,
   type Clock,
   type Delivery,
-  DriverError,
+  type DriverError,
   type OpenOptions,
   type Operation,
   type SettleResult,
   type Source,
 } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { driverError } from "./errors.ts";
 import { orderingKeyOf } from "./ids.ts";
+import { request } from "./request.ts";
 import { settleBatch } from "./settle.ts";
 
 export interface SqsSourceOptions extends OpenOptions {
@@ -23,6 +23,12 @@ export interface SqsSourceOptions extends OpenOptions {
   readonly clock: Clock;
 }
 
+/**
+ * What a poll waits beside another that waits for long. Several at once are for a backlog, and come back at once. When
+ * the worker is told to stop, each that still waits may take messages that it then has to give back.
+ */
+const SHORT_WAIT_MS = 1_000;
+
 /** Long polls of one queue, and the settlement of what they bring. */
 export class SqsSource implements Source {
   readonly #options: SqsSourceOptions;
@@ -31,6 +37,7 @@ export class SqsSource implements Source {
   #late: Delivery[] = [];
   /** Attempt ids of receives whose answer was lost: with the same id, FIFO queues give the same messages again. */
   readonly #lostAttempts: string[] = [];
+  #waitsLong = false;
   #stopped = false;
 
   constructor(options: SqsSourceOptions) {
@@ -72,27 +79,36 @@ export class SqsSource implements Source {
   }
 
   async #poll(max: number): Promise<Delivery[]> {
-    const { clients, url, fifo, leaseMs, waitMs, clock } = this.#options;
+    const { clients, url, fifo, leaseMs, clock } = this.#options;
+    const isLong = !this.#waitsLong;
+    if (isLong) this.#waitsLong = true;
+    const waitMs = isLong ? this.#options.waitMs : Math.min(SHORT_WAIT_MS, this.#options.waitMs);
     const attemptId = fifo ? (this.#lostAttempts.pop() ?? randomUUID()) : undefined;
     const leaseSeconds = Math.ceil(leaseMs / 1_000);
     try {
-      const { Messages = [] } = await clients.polls.send(
-        new ReceiveMessageCommand({
-          QueueUrl: await url(),
-          MaxNumberOfMessages: max,
-          WaitTimeSeconds: Math.ceil(waitMs / 1_000),
-          VisibilityTimeout: leaseSeconds,
-          MessageSystemAttributeNames: ["All"],
-          MessageAttributeNames: ["All"],
-          ReceiveRequestAttemptId: attemptId,
-        }),
+      const command = new ReceiveMessageCommand({
+        QueueUrl: await url(),
+        MaxNumberOfMessages: max,
+        WaitTimeSeconds: Math.ceil(waitMs / 1_000),
+        VisibilityTimeout: leaseSeconds,
+        MessageSystemAttributeNames: ["All"],
+        // The older name of the same: without receive counts there are no attempts, and some servers know no other.
+        AttributeNames: ["All"],
+        MessageAttributeNames: ["All"],
+        ReceiveRequestAttemptId: attemptId,
+      });
+      const { Messages = [] } = await request(
+        { action: "ReceiveMessage", timeoutMs: waitMs + clients.requestTimeoutMs },
+        (options) => clients.polls.send(command, options),
       );
       const leaseUntil = clock.now() + leaseSeconds * 1_000;
       return Messages.map((message) => deliveryOf(message, leaseUntil, fifo));
     } catch (error) {
-      const failure = error instanceof DriverError ? error : driverError(error, "ReceiveMessage");
-      if (attemptId !== undefined && failure.kind === "ambiguous") this.#lostAttempts.push(attemptId);
-      throw failure;
+      const { kind } = error as DriverError;
+      if (attemptId !== undefined && kind === "ambiguous") this.#lostAttempts.push(attemptId);
+      throw error;
+    } finally {
+      if (isLong) this.#waitsLong = false;
     }
   }
 }

@@ -7,8 +7,8 @@ import {
   siblingQueue,
 } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { driverError } from "./errors.ts";
 import { sqsLimits } from "./limits.ts";
+import { request } from "./request.ts";
 
 type QueueAttributes = Readonly<Partial<Record<QueueAttributeName, string>>>;
 
@@ -53,14 +53,13 @@ export async function queueAttributes(
   url: string,
   names: QueueAttributeName[],
 ): Promise<QueueAttributes> {
-  try {
-    const { Attributes = {} } = await clients.work.send(
-      new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: names }),
-    );
-    return Attributes;
-  } catch (error) {
-    throw driverError(error, "GetQueueAttributes");
-  }
+  const { work, requestTimeoutMs } = clients;
+  const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: names });
+  const { Attributes = {} } = await request(
+    { action: "GetQueueAttributes", timeoutMs: requestTimeoutMs },
+    (options) => work.send(command, options),
+  );
+  return Attributes;
 }
 
 function count(value: string | undefined): number | undefined {

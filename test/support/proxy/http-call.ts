@@ -14,18 +14,28 @@ export type HttpAction =
   /** The server acts, and its answer is lost with the connection. */
   | { readonly kind: "drop_response" }
   /** Answered as the service would, without the server. */
-  | { readonly kind: "answer"; readonly status: number; readonly code: string }
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly code: string;
+      /** Beside those that an error has anyway. */
+      readonly headers?: Readonly<Record<string, string>> | undefined;
+    }
   /** Held until then, and forwarded after that. */
   | { readonly kind: "stall"; readonly until: Promise<void> }
   /** Swallowed: neither forwarded nor answered, for as long as the client waits. */
   | { readonly kind: "black_hole" }
+  /** The server acts; its answer gets as far as the headers, and the connection stays. */
+  | { readonly kind: "break_off" }
   /** This entry of a batch fails and is not forwarded; the others are. */
   | {
       readonly kind: "fail_entry";
       readonly index: number;
       readonly code: string;
       readonly senderFault: boolean;
-    };
+    }
+  /** This entry of a batch is carried out, and the answer does not mention it. */
+  | { readonly kind: "omit_entry"; readonly index: number };
 
 /** SQS's way to say "slow down". */
 export const THROTTLED: HttpAction = { kind: "answer", status: 400, code: "RequestThrottled" };

@@ -18,7 +18,7 @@ import {
   readBody,
 } from "./http-call.ts";
 import { type Rule, type RuleMatch, Rules } from "./rules.ts";
-import { tearBatch } from "./sqs-batch.ts";
+import { omitEntry, tearBatch } from "./sqs-batch.ts";
 import type { Target } from "./tcp-proxy.ts";
 
 export interface HttpProxyOptions {
@@ -118,14 +118,25 @@ export class HttpProxy implements AsyncDisposable {
     switch (action?.kind) {
       case "black_hole":
         return;
-      case "answer":
-        return reply(outgoing, action.status, errorAnswer(action.code, action.status));
+      case "answer": {
+        const { headers, body: text } = errorAnswer(action.code, action.status);
+        return reply(outgoing, action.status, { headers: { ...headers, ...action.headers }, body: text });
+      }
       case "drop_response":
         await this.#forward(incoming, body);
         outgoing.destroy();
         return;
+      case "break_off": {
+        const { status, packet } = await this.#forward(incoming, body, outgoing);
+        outgoing.writeHead(status, ofAllHops(packet.headers) as Record<string, string>).flushHeaders();
+        return;
+      }
       case "fail_entry":
         return this.#serveTorn(incoming, outgoing, call, action);
+      case "omit_entry": {
+        const { status, packet } = await this.#forward(incoming, body, outgoing);
+        return reply(outgoing, status, jsonPacket(omitEntry(call, action.index, parse(packet.body) ?? {})));
+      }
       case "stall":
         await action.until;
         break;

@@ -31,3 +31,15 @@ export function tearBatch(
     }),
   };
 }
+
+/** The answer as if it had forgotten one entry of the request. */
+export function omitEntry(
+  { json }: HttpCall,
+  index: number,
+  { Successful = [], Failed = [], ...others }: Readonly<Record<string, unknown>>,
+): object {
+  const id = (json?.["Entries"] as readonly Entry[] | undefined)?.[index]?.Id;
+  const withoutIt = (entries: unknown): readonly Entry[] =>
+    (entries as readonly Entry[]).filter((entry) => entry.Id !== id);
+  return { ...others, Successful: withoutIt(Successful), Failed: withoutIt(Failed) };
+}

@@ -1,0 +1,45 @@
+import { DriverError } from "../../src/driver/index.ts";
+import { driverError } from "./errors.ts";
+
+/** What one call of the SDK takes beside its command. */
+export interface CallOptions {
+  readonly abortSignal: AbortSignal;
+}
+
+/** One request, as its caller bounds it. */
+export interface RequestOptions {
+  /** The permission that it needs, for the error where it is denied. */
+  readonly action: string;
+  readonly timeoutMs: number;
+  /** Aborting it gives the request up as well. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * One request, from its first byte to the last of its answer, or a driver error. The SDK bounds no request unless it
+ * is told to; its own `requestTimeout` only warns without `throwOnRequestTimeout`, and ends with the first byte of the
+ * answer in any case; and an injected client has whatever it was made with.
+ */
+export async function request<Answer>(
+  { action, timeoutMs, signal }: RequestOptions,
+  call: (options: CallOptions) => Promise<Answer>,
+): Promise<Answer> {
+  const giveUp = new AbortController();
+  const onAbort = (): void => giveUp.abort(signal?.reason);
+  // Real time, whatever clock the driver has: the other end is a real socket.
+  const timer = setTimeout(() => giveUp.abort(NO_ANSWER), timeoutMs);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted === true) onAbort();
+  try {
+    return await call({ abortSignal: giveUp.signal });
+  } catch (error) {
+    if (giveUp.signal.reason === NO_ANSWER)
+      throw new DriverError("ambiguous", `${action}: no answer within ${timeoutMs} ms`, { cause: error });
+    throw driverError(error, action);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+const NO_ANSWER = new Error("no answer in time");
