@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   SendMessageBatchCommand,
   type SendMessageBatchRequestEntry,
@@ -80,7 +81,8 @@ function entryOf(
   return {
     ...entry,
     MessageGroupId: groupIdOf(orderingKey ?? ""),
-    MessageDeduplicationId: dedupIdOf(dedupId ?? ""),
+    // One that nobody has named is like no other.
+    MessageDeduplicationId: dedupIdOf(dedupId ?? randomUUID()),
   };
 }
 

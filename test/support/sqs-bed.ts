@@ -107,8 +107,6 @@ export class SqsLine implements AsyncDisposable {
   receive(handler: Handler, options: ReceiveOptions = {}): () => Promise<void> {
     const stop = new AbortController();
     const receiving = this.queue.receive(this.name, handler, { ...options, signal: stop.signal });
-    // Who calls stop hears of it; who does not, fails by what is missing.
-    receiving.catch(() => {});
     return () => {
       stop.abort();
       return receiving;

@@ -1,0 +1,148 @@
+import {
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  SetQueueAttributesCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sqs } from "../../../adapters/sqs/index.ts";
+import { createQueue } from "../../../src/create-queue.ts";
+import type { Driver } from "../../../src/driver/index.ts";
+import { HttpProxy } from "../../support/proxy/http-proxy.ts";
+import { clientOptions, type SqsServer, startFauxqsHere } from "../../support/sqs-server.ts";
+
+const SPEC = { brokerMaxDeliveries: 15, leaseMs: 45_000 };
+const job = { type: "job", payload: {} };
+let server: SqsServer;
+let client: SQSClient;
+let driver: Driver;
+
+beforeAll(async () => {
+  server = await startFauxqsHere();
+  client = plainClient({ maxAttempts: 1 });
+  driver = sqs({ client });
+});
+afterAll(async () => {
+  client.destroy();
+  await server.close();
+});
+
+function plainClient(config: object): SQSClient {
+  const { endpoint, region, credentials } = clientOptions(server);
+  return new SQSClient({ endpoint, region, credentials, ...config } as object);
+}
+
+async function attributesOf(queue: string): Promise<Record<string, string>> {
+  const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: queue }));
+  const { Attributes = {} } = await client.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["All"] }),
+  );
+  return Attributes as Record<string, string>;
+}
+
+describe("ensure", () => {
+  test("makes three queues that know each other, encrypted; again changes nothing", async () => {
+    await driver.admin?.ensure("emails", SPEC);
+    const names = ["emails", "emails-dlq", "emails-delay"];
+    const [main = {}, dlq = {}, parking = {}] = await Promise.all(names.map(attributesOf));
+    expect(main).toMatchObject({ VisibilityTimeout: "45", MessageRetentionPeriod: "1209600" });
+    for (const one of [main, dlq, parking]) expect(one["SqsManagedSseEnabled"]).toBe("true");
+    expect(JSON.parse(main["RedrivePolicy"] ?? "{}")).toEqual({
+      deadLetterTargetArn: dlq["QueueArn"],
+      maxReceiveCount: 15,
+    });
+    expect(JSON.parse(dlq["RedriveAllowPolicy"] ?? "{}")).toEqual({
+      redrivePermission: "byQueue",
+      sourceQueueArns: [main["QueueArn"]],
+    });
+    expect(parking["RedrivePolicy"]).toBeUndefined();
+    await driver.admin?.ensure("emails", SPEC);
+    const again = await Promise.all(names.map(attributesOf));
+    const stable = ({ LastModifiedTimestamp: _, ...rest }: Record<string, string>): object => rest;
+    expect(again.map(stable)).toEqual([main, dlq, parking].map(stable));
+  });
+
+  test("leaves a queue its key, and encrypts with one where it is told to", async () => {
+    await driver.admin?.ensure("secrets", SPEC);
+    const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: "secrets" }));
+    const Attributes = { KmsMasterKeyId: "alias/theirs", SqsManagedSseEnabled: "false" };
+    await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));
+    await driver.admin?.ensure("secrets", SPEC);
+    expect(await attributesOf("secrets")).toMatchObject(Attributes);
+    await sqs({ client, kmsKeyId: "alias/ours" }).admin?.ensure("secrets", SPEC);
+    expect(await attributesOf("secrets")).toMatchObject({ KmsMasterKeyId: "alias/ours" });
+  });
+
+  test("may be called by two at once", async () => {
+    await Promise.all([driver.admin?.ensure("twice", SPEC), driver.admin?.ensure("twice", SPEC)]);
+    expect(await attributesOf("twice")).toMatchObject({ VisibilityTimeout: "45" });
+  });
+
+  test("puts suffixes before .fifo, and refuses an order that the name does not have", async () => {
+    await driver.admin?.ensure("orders.fifo", { ...SPEC, ordering: "by_key" });
+    for (const name of ["orders.fifo", "orders-dlq.fifo", "orders-delay.fifo"])
+      expect(await attributesOf(name)).toMatchObject({ FifoQueue: "true" });
+    await expect(driver.admin?.ensure("orders", { ...SPEC, ordering: "by_key" })).rejects.toThrow(/\.fifo/);
+    await expect(driver.admin?.ensure("others.fifo", SPEC)).rejects.toThrow(/by_key/);
+  });
+});
+
+test("drop removes all three, and may be repeated", async () => {
+  await driver.admin?.ensure("gone", SPEC);
+  await driver.admin?.drop("gone");
+  await driver.admin?.drop("gone");
+  for (const name of ["gone", "gone-dlq", "gone-delay"])
+    await expect(attributesOf(name)).rejects.toThrow(/does not exist/i);
+});
+
+describe("a client that is injected", () => {
+  test("may not send again by itself", async () => {
+    const retrying = plainClient({});
+    const queue = createQueue(sqs({ client: retrying }));
+    await queue.ensure("injected");
+    await expect(queue.send("injected", job)).rejects.toThrow(/maxAttempts: 1/);
+    await queue.close();
+    retrying.destroy();
+  });
+
+  test("is bounded all the same, and asked again", async () => {
+    const { hostname, port } = new URL(server.endpoint);
+    await using proxy = await HttpProxy.start({ host: hostname, port: Number(port) });
+    const patient = plainClient({ endpoint: proxy.endpoint, maxAttempts: 1 });
+    const queue = createQueue(sqs({ client: patient, requestTimeoutMs: 200 }));
+    await queue.ensure("patient");
+    const other = createQueue(sqs({ client: patient, requestTimeoutMs: 200 }));
+    const hole = proxy.on({ operation: "GetQueueUrl" }, { kind: "black_hole" });
+    await other.send("patient", job);
+    expect(hole.hits).toBe(1);
+    await Promise.all([queue.close(), other.close()]);
+    patient.destroy();
+  });
+});
+
+test("an endpoint that the environment names is not left for the host in a queue's URL", async () => {
+  process.env["AWS_ENDPOINT_URL_SQS"] = server.endpoint;
+  const { region, credentials } = clientOptions(server);
+  const queue = createQueue(sqs({ region, credentials }), { sendDeadlineMs: 2_000 });
+  await queue.ensure("environment");
+  await expect(queue.send("environment", job)).resolves.toMatchObject({ id: expect.any(String) as string });
+  await queue.close();
+  delete process.env["AWS_ENDPOINT_URL_SQS"];
+});
+
+test("a worker warns at its start, with both numbers, where SQS would act first", async () => {
+  const queue = createQueue(sqs({ client, waitSeconds: 1 }));
+  await driver.admin?.ensure("strict", { ...SPEC, brokerMaxDeliveries: 3 });
+  const warnings: string[] = [];
+  const stop = new AbortController();
+  await queue.receive("strict", async () => {}, {
+    signal: stop.signal,
+    onEvent: (event) => {
+      if (event.event === "warning") warnings.push(event.message);
+      if (event.event === "polled") stop.abort();
+    },
+  });
+  await queue.close();
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatch(/after 3 deliveries.*after 10 \(maxAttempts 5\)/);
+});

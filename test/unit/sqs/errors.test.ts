@@ -1,0 +1,116 @@
+import { ListQueuesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { classify, driverError, entryError } from "../../../adapters/sqs/errors.ts";
+import { HttpProxy } from "../../support/proxy/http-proxy.ts";
+import { clientOptions } from "../../support/sqs-server.ts";
+
+const HOUR = 3_600_000;
+let proxy: HttpProxy;
+beforeAll(async () => {
+  // Nobody is behind it: it answers everything itself.
+  proxy = await HttpProxy.start({ port: 1 });
+});
+afterAll(() => proxy.close());
+
+/** What the SDK throws where SQS answers like this. */
+async function thrownFor(status: number, code: string, headers?: Record<string, string>): Promise<unknown> {
+  using _rule = proxy.on({}, { kind: "answer", status, code, headers });
+  const { endpoint, region, credentials } = clientOptions(proxy);
+  const client = new SQSClient({ endpoint, region, credentials, maxAttempts: 1 } as object);
+  try {
+    return await client.send(new ListQueuesCommand({}));
+  } catch (error) {
+    return error;
+  } finally {
+    client.destroy();
+  }
+}
+
+test.each([
+  [400, "QueueDoesNotExist", "not_found"],
+  [400, "AWS.SimpleQueueService.NonExistentQueue", "not_found"],
+  [400, "OverLimit", "throttled"],
+  [400, "RequestThrottled", "throttled"],
+  [400, "ThrottledException", "throttled"],
+  [400, "ThrottlingException", "throttled"],
+  [400, "KMS.ThrottlingException", "throttled"],
+  [429, "Whatever", "throttled"],
+  [400, "AccessDeniedException", "auth"],
+  [403, "AccessDenied", "auth"],
+  [403, "InvalidClientTokenId", "auth"],
+  [403, "SomethingNew", "auth"],
+  [400, "ReceiptHandleIsInvalid", "lease_lost"],
+  [400, "BatchRequestTooLong", "too_large"],
+  [400, "QueueDeletedRecently", "transient"],
+  [503, "ServiceUnavailable", "transient"],
+  [500, "InternalError", "ambiguous"],
+  [400, "InvalidMessageContents", "permanent"],
+] as const)("%i %s is %s", async (status, code, kind) => {
+  expect(classify(await thrownFor(status, code))).toBe(kind);
+});
+
+describe("a call that is denied", () => {
+  test("names the permission that is missing", async () => {
+    const { kind, message } = driverError(await thrownFor(400, "AccessDeniedException"), "ReceiveMessage");
+    expect(kind).toBe("auth");
+    expect(message).toMatch(/^sqs:ReceiveMessage was denied; allow it in the policy/);
+  });
+
+  test("names that of the key, where it is the key's", async () => {
+    const { kind, message } = driverError(await thrownFor(400, "KmsAccessDenied"), "ReceiveMessage");
+    expect(kind).toBe("auth");
+    expect(message).toMatch(/^kms:Decrypt/);
+  });
+
+  test("may be an entry of a batch", () => {
+    const { kind, message } = entryError({ Code: "AccessDenied", SenderFault: true }, "SendMessage");
+    expect(kind).toBe("auth");
+    expect(message).toMatch(/^sqs:SendMessage was denied/);
+  });
+});
+
+test("a signature that the wrong time of this machine has spoilt is made again", async () => {
+  const date = new Date(Date.now() + 2 * HOUR).toUTCString();
+  const skewed = await thrownFor(403, "InvalidSignatureException", { date });
+  expect(classify(skewed)).toBe("transient");
+  expect(classify(await thrownFor(403, "InvalidSignatureException"))).toBe("auth");
+});
+
+test("without a region, trying again would not help", async () => {
+  const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
+  delete process.env["AWS_REGION"];
+  delete process.env["AWS_DEFAULT_REGION"];
+  const client = new SQSClient({ endpoint: proxy.endpoint, maxAttempts: 1 });
+  const error = await client.send(new ListQueuesCommand({})).catch((thrown: unknown) => thrown);
+  Object.assign(process.env, { AWS_REGION, AWS_DEFAULT_REGION });
+  const { kind, message } = driverError(error, "GetQueueUrl");
+  expect([kind, message]).toEqual([
+    "permanent",
+    "GetQueueUrl: Region is missing: give region, or set AWS_REGION",
+  ]);
+});
+
+const EXPIRED = "Value AQEB for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.";
+const UNAVAILABLE =
+  "Value AQEB for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.";
+
+test.each([
+  [{ Code: "ReceiptHandleIsInvalid", SenderFault: true }, "lease_lost"],
+  [{ Code: "InvalidParameterValue", Message: EXPIRED, SenderFault: true }, "lease_lost"],
+  [{ Code: "InvalidParameterValue", Message: UNAVAILABLE, SenderFault: true }, "lease_lost"],
+  [{ Code: "MessageNotInflight", SenderFault: true }, "lease_lost"],
+  [{ Code: "AWS.SimpleQueueService.MessageNotInflight", SenderFault: true }, "lease_lost"],
+  [
+    {
+      Code: "InvalidParameterValue",
+      Message: "Total VisibilityTimeout is beyond the limit",
+      SenderFault: true,
+    },
+    "permanent",
+  ],
+  [{ Code: "InternalError", SenderFault: false }, "transient"],
+  [{ Code: "InvalidMessageContents", SenderFault: true }, "permanent"],
+  [undefined, "ambiguous"],
+] as const)("an entry %o is %s", (entry, kind) => {
+  expect(entryError(entry, "DeleteMessage").kind).toBe(kind);
+});

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { sqs, type SqsOptions } from "../../../adapters/sqs/index.ts";
+import type { Driver, Source } from "../../../src/driver/index.ts";
+import { HttpProxy } from "../../support/proxy/http-proxy.ts";
+import { clientOptions, type SqsServer, startFauxqsHere } from "../../support/sqs-server.ts";
+
+const SPEC = { brokerMaxDeliveries: 100, leaseMs: 30_000 };
+const never = new AbortController().signal;
+let server: SqsServer;
+let proxy: HttpProxy;
+
+beforeAll(async () => {
+  server = await startFauxqsHere();
+  const { hostname, port } = new URL(server.endpoint);
+  proxy = await HttpProxy.start({ host: hostname, port: Number(port) });
+});
+afterAll(async () => {
+  await proxy.close();
+  await server.close();
+});
+
+async function open(queue: string, options: SqsOptions): Promise<{ driver: Driver; source: Source }> {
+  const driver = sqs({ ...clientOptions(proxy), ...options });
+  const ordering = queue.endsWith(".fifo") ? "by_key" : "none";
+  await driver.admin?.ensure(queue, { ...SPEC, ordering });
+  return { driver, source: driver.open(queue, { prefetch: 10, leaseMs: 30_000 }) };
+}
+
+test(
+  "of several polls, one waits for long: the others would only take what they have to give back",
+  { timeout: 20_000 },
+  async () => {
+    const { driver, source } = await open("polls", { waitSeconds: 2 });
+    const waits: unknown[] = [];
+    const watched = proxy.on(
+      { operation: "ReceiveMessage", where: ({ json }) => waits.push(json?.["WaitTimeSeconds"]) < 0 },
+      { kind: "black_hole" },
+    );
+    await Promise.all([source.next(10, never), source.next(10, never), source.next(10, never)]);
+    await source.next(10, never);
+    expect(waits).toEqual([2, 1, 1, 2]);
+    watched.remove();
+    await source.stop();
+    await driver.close();
+  },
+);
+
+test("what comes when nobody waits any more is kept for who asks next, and for the stop", async () => {
+  const { driver, source } = await open("late", { waitSeconds: 3 });
+  const leave = new AbortController();
+  const left = source.next(10, leave.signal);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  leave.abort();
+  expect(await left).toEqual([]);
+  await driver.send("late", [{ body: "{}", attributes: {}, delayMs: 0 }], never);
+  const late = await source.stop();
+  expect(late.map(({ body, deliveryCount }) => [body, deliveryCount])).toEqual([["{}", 1]]);
+  await driver.close();
+});
+
+test("two sends to a FIFO queue that name no deduplication id are two messages", async () => {
+  const { driver, source } = await open("ids.fifo", { waitSeconds: 1 });
+  const message = { body: "{}", attributes: {}, delayMs: 0, orderingKey: "key" };
+  await driver.send("ids.fifo", [message, message], never);
+  expect(await driver.stats("ids.fifo")).toMatchObject({ ready: 2 });
+  await source.stop();
+  await driver.close();
+});
