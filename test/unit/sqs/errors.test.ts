@@ -14,7 +14,7 @@ afterAll(() => proxy.close());
 
 /** What the SDK throws where SQS answers like this. */
 async function thrownFor(status: number, code: string, headers?: Record<string, string>): Promise<unknown> {
-  using _rule = proxy.on({}, { kind: "answer", status, code, headers });
+  const rule = proxy.on({}, { kind: "answer", status, code, headers });
   const { endpoint, region, credentials } = clientOptions(proxy);
   const client = new SQSClient({ endpoint, region, credentials, maxAttempts: 1 } as object);
   try {
@@ -22,6 +22,7 @@ async function thrownFor(status: number, code: string, headers?: Record<string, 
   } catch (error) {
     return error;
   } finally {
+    rule.remove();
     client.destroy();
   }
 }
