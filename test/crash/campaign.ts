@@ -31,6 +31,7 @@ export interface Campaign {
 }
 
 const LOOK_MS = 100;
+const SEND_MS = 300_000;
 /** Looks in a row that have to find the queue empty: counts may be a little behind. */
 const EMPTY_LOOKS = 5;
 const LEASE_MS = 2_000;
@@ -104,7 +105,9 @@ class Attack {
       const type = SHARES.find(({ below }) => drawn < below)?.type ?? jobTypes.plain;
       return { type, payload: null, maxAttempts: MAX_ATTEMPTS };
     });
-    for (const outcome of await this.#queue.sendBatch(this.#name, messages)) {
+    // Whatever else the machine is doing: a campaign that could not send has shown nothing.
+    const outcomes = await this.#queue.sendBatch(this.#name, messages, { deadlineMs: SEND_MS });
+    for (const outcome of outcomes) {
       if (!outcome.ok) throw outcome.error;
       this.#sent.push(outcome.id);
     }

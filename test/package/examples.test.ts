@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { describe, expect, test } from "vitest";
 import { application, root, runNode } from "./support.ts";
 
@@ -39,6 +42,21 @@ describe("the demo", () => {
     const { code, stdout } = await runNode(args);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ sent: 10, completed: 9, deadLettered: 1 });
+  });
+
+  test("ends on SQS as it does on memory, with the local server of one command", async () => {
+    const server = spawn(process.execPath, [join(root, "scripts/sqs-server.ts"), "0"]);
+    try {
+      const [line] = (await once(createInterface(server.stdout), "line")) as [string];
+      const SQS_ENDPOINT = line.replace("SQS_ENDPOINT=", "");
+      const config = join(root, "examples/sqs.config.ts");
+      const args = [demo, "--config", config, "--day-seconds", "0.5", "--json"];
+      const { code, stdout } = await runNode(args, { env: { SQS_ENDPOINT }, timeoutMs: 90_000 });
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toEqual({ sent: 40, completed: 39, retried: 7, deadLettered: 1 });
+    } finally {
+      server.kill();
+    }
   });
 
   test.each([

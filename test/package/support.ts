@@ -20,10 +20,19 @@ const run = promisify(execFile);
 /** Runs the project's own Node to its end. A process that does not end by itself fails after `timeoutMs`. */
 export async function runNode(
   args: readonly string[],
-  { cwd = root, timeoutMs = 30_000 }: { readonly cwd?: string; readonly timeoutMs?: number } = {},
+  {
+    cwd = root,
+    timeoutMs = 30_000,
+    env = {},
+  }: {
+    readonly cwd?: string;
+    readonly timeoutMs?: number;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<Ran> {
   try {
-    const { stdout, stderr } = await run(process.execPath, args, { cwd, timeout: timeoutMs });
+    const options = { cwd, timeout: timeoutMs, env: { ...process.env, ...env } };
+    const { stdout, stderr } = await run(process.execPath, args, options);
     return { code: 0, stdout, stderr };
   } catch (error) {
     const { code, killed, stdout = "", stderr = "" } = error as Partial<Ran> & { killed?: boolean };
