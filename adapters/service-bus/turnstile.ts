@@ -19,7 +19,7 @@ export class Turnstile {
   /** Begins `work` in a turn that suits it; settles as that does. */
   pass<T>(isAlone: boolean, work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ isAlone, begin: () => work().then(resolve, reject) });
+      this.#waiting.push({ isAlone, begin: () => void work().then(resolve, reject) });
       if (this.#turn === "none") this.#next();
       else if (this.#turn === "together" && !isAlone && this.#waiting.length === 1) this.#begin();
     });

@@ -1,44 +1,13 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ServiceBusProcess } from "../support/service-bus.ts";
-import { clientOptions, startSqsServer } from "../support/sqs-server.ts";
+import { backends } from "./backends.ts";
 import { crash } from "./campaign.ts";
-import type { AdapterConfig } from "./config.ts";
 
 /** One death duplicates what was in hand, and no more than that: as many as handlers run at once. */
 const MOST_DUPLICATES = 10;
 
 const USAGE = `npm run test:crash -- [adapter] [--kills 100] [--jobs 3000] [--seed 1] [--json]
 
-Kills worker processes at named points and counts what became of every job. Adapters: directory, service-bus, sqs`;
-
-/** Where the messages are kept meanwhile, and how to put it away. */
-async function backend(
-  name: string,
-): Promise<{ adapter: AdapterConfig; close: () => Promise<void> } | undefined> {
-  if (name === "directory") {
-    const path = await mkdtemp(join(tmpdir(), "queueport-"));
-    return { adapter: { name, options: { path } }, close: () => rm(path, { recursive: true }) };
-  }
-  if (name === "sqs") {
-    const server = await startSqsServer();
-    const options = { ...clientOptions(server), waitSeconds: 1 };
-    return { adapter: { name, options }, close: () => server.close() };
-  }
-  if (name === "service-bus") {
-    const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
-    const server = await ServiceBusProcess.start({ dataDir });
-    const { connectionString } = server;
-    const close = async (): Promise<void> => {
-      await server.kill();
-      await rm(dataDir, { recursive: true });
-    };
-    return { adapter: { name, options: { connectionString } }, close };
-  }
-  return undefined;
-}
+Kills worker processes at named points and counts what became of every job. Adapters: ${Object.keys(backends).join(", ")}`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -51,11 +20,12 @@ async function main(): Promise<number> {
     },
   });
   const [name = "directory", ...more] = positionals;
-  const running = more.length === 0 ? await backend(name) : undefined;
-  if (running === undefined) {
+  const open = more.length === 0 && Object.hasOwn(backends, name) ? backends[name] : undefined;
+  if (open === undefined) {
     console.error(USAGE);
     return 2;
   }
+  const running = await open();
   const [kills, jobs, seed] = [Number(values.kills), Number(values.jobs), Number(values.seed)];
   const startedAt = performance.now();
   try {

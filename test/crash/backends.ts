@@ -1,0 +1,43 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ServiceBusProcess } from "../support/service-bus.ts";
+import { clientOptions, startSqsServer } from "../support/sqs-server.ts";
+import type { AdapterConfig } from "./config.ts";
+
+/** Where the messages of a campaign are kept, and how to put it away. */
+export interface Backend {
+  readonly adapter: AdapterConfig;
+  /** Kills the server and starts it again on what it has on disk, where there is a server that can be. */
+  restart?(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Those that keep their messages, whoever is killed; each is brought up when it is asked for. */
+export const backends: Readonly<Record<string, () => Promise<Backend>>> = {
+  async directory() {
+    const path = await mkdtemp(join(tmpdir(), "queueport-"));
+    return {
+      adapter: { name: "directory", options: { path } },
+      close: () => rm(path, { recursive: true }),
+    };
+  },
+  async sqs() {
+    const server = await startSqsServer();
+    const options = { ...clientOptions(server), waitSeconds: 1 };
+    return { adapter: { name: "sqs", options }, close: () => server.close() };
+  },
+  async "service-bus"() {
+    const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
+    const server = await ServiceBusProcess.start({ dataDir });
+    const { connectionString } = server;
+    return {
+      adapter: { name: "service-bus", options: { connectionString } },
+      restart: () => server.restart(),
+      async close() {
+        await server.kill();
+        await rm(dataDir, { recursive: true });
+      },
+    };
+  },
+};
