@@ -19,7 +19,8 @@ export function check<T>(
     const at = pathText(path);
     return at === "" ? message : `${at}: ${message}`;
   });
-  throw new QueueError("config", `${where}: ${faults.join("; ")}.`);
+  const sentence = faults.join("; ");
+  throw new QueueError("config", `${where}: ${sentence}${sentence.endsWith("?") ? "" : "."}`);
 }
 
 /** `did you mean "capacity"?`, or all that is known where nothing is near. */

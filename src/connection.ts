@@ -205,9 +205,9 @@ export function queueError(error: unknown, queue: string, attempted: string, pro
   const text = error instanceof Error ? error.message : String(error);
   return new QueueError(
     CODES[kind],
-    `Could not ${attempted} queue "${queue}" (${provider}): ${text.replace(/\.$/, "")}. ${ADVICE[kind]}`,
+    `Could not ${attempted}${queue === "" ? "" : ` queue "${queue}"`} (${provider}): ${text.replace(/\.$/, "")}. ${ADVICE[kind]}`,
     {
-      queue,
+      queue: queue === "" ? undefined : queue,
       cause: error,
       retryable: kind === "throttled" || kind === "transient" || kind === "ambiguous" || kind === "full",
     },

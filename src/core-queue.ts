@@ -63,7 +63,7 @@ export class CoreQueue implements Queue {
   }
 
   async send<P>(queue: string, message: NewMessage<P>, options: SendOptions = {}): Promise<SendReceipt> {
-    this.#assertOpen(queue);
+    this.#assertUsable(queue);
     options.signal?.throwIfAborted();
     const deadlineMs = this.#deadlineMs(options);
     this.#sending += 1;
@@ -79,7 +79,14 @@ export class CoreQueue implements Queue {
     messages: readonly NewMessage[],
     options: SendOptions = {},
   ): Promise<SendOutcome[]> {
-    this.#assertOpen(queue);
+    this.#assertUsable(queue);
+    if (!Array.isArray(messages)) {
+      throw new QueueError(
+        "invalid_options",
+        `sendBatch takes an array of messages; got ${show(messages)}. send takes one.`,
+        { queue },
+      );
+    }
     options.signal?.throwIfAborted();
     const deadlineMs = this.#deadlineMs(options);
     const refused =
@@ -109,11 +116,14 @@ export class CoreQueue implements Queue {
     delay: Delay,
     options: Omit<SendOptions, "delay"> = {},
   ): Promise<SendReceipt> {
+    if (delay === undefined) {
+      throw new QueueError("invalid_delay", "sendDelayed needs a delay; send is without.", { queue });
+    }
     return this.send(queue, message, { ...options, delay });
   }
 
   async receive(queue: string, handler: Handler, options: ReceiveOptions = {}): Promise<void> {
-    this.#assertOpen(queue);
+    this.#assertUsable(queue);
     if (typeof handler !== "function") {
       throw new QueueError(
         "invalid_options",
@@ -140,12 +150,12 @@ export class CoreQueue implements Queue {
   }
 
   async stats(queue: string): Promise<QueueStats> {
-    this.#assertOpen(queue);
+    this.#assertUsable(queue);
     return this.#attempt(queue, "read the counts of", () => queueStats(this.#connection, queue));
   }
 
   deadLetters(queue: string): DeadLetters {
-    this.#assertOpen(queue);
+    this.#assertUsable(queue);
     return new DeadLetterQueue(this.#connection, this.#sender, queue);
   }
 
@@ -158,11 +168,21 @@ export class CoreQueue implements Queue {
         `${this.provider} cannot cancel delayed messages. Let the handler check whether the job is still wanted.`,
       );
     }
-    return this.#attempt("", "cancel a message of", async () => (await driver.cancel?.(handle)) ?? false);
+    if (typeof handle !== "string" || handle === "") {
+      throw new QueueError(
+        "invalid_options",
+        `cancel takes the handle of a send with cancellable: true; got ${show(handle)}.`,
+      );
+    }
+    return this.#attempt(
+      "",
+      "cancel a delayed message",
+      async () => (await driver.cancel?.(handle)) ?? false,
+    );
   }
 
   async ensure(queue: string, options: EnsureOptions = {}): Promise<void> {
-    this.#assertOpen(queue);
+    this.#assertUsable(queue);
     const { ordering = "none", maxAttempts = defaults.maxAttempts, leaseMs = defaults.leaseMs } = options;
     const admin = this.#admin("create queues");
     const spec = {
@@ -175,7 +195,7 @@ export class CoreQueue implements Queue {
   }
 
   async drop(queue: string): Promise<void> {
-    this.#assertOpen(queue);
+    this.#assertUsable(queue);
     const admin = this.#admin("remove queues");
     await this.#attempt(queue, "remove", () => admin.drop(queue));
     this.#connection.forget();
@@ -256,13 +276,17 @@ export class CoreQueue implements Queue {
     }
   }
 
-  #assertOpen(queue?: string): void {
-    if (queue !== undefined && (typeof queue !== "string" || queue === "")) {
+  #assertUsable(queue: string): void {
+    if (typeof queue !== "string" || queue === "") {
       throw new QueueError(
         "invalid_options",
         `A queue is called by its name, a non-empty string; got ${show(queue)}.`,
       );
     }
+    this.#assertOpen(queue);
+  }
+
+  #assertOpen(queue?: string): void {
     if (this.#closed === undefined) return;
     throw new QueueError("closed", "This queue was closed before. Open another one.", { queue });
   }

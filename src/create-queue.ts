@@ -5,6 +5,7 @@ import { defaults } from "./defaults.ts";
 import type { Driver } from "./driver/contract.ts";
 import { QueueError } from "./errors.ts";
 import type { Queue } from "./queue.ts";
+import { show } from "./text.ts";
 
 /** What holds for everything that one queue connection sends and receives. */
 export interface QueueOptions {
@@ -26,6 +27,12 @@ export interface QueueOptions {
  * await queue.send("emails", { type: "send_welcome_email", payload: { userId: "u1" } });
  */
 export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
+  if (typeof driver?.open !== "function") {
+    throw new QueueError(
+      "invalid_options",
+      `createQueue takes a driver, such as memory(); got ${show(driver)}. openQueue takes a configuration.`,
+    );
+  }
   const {
     backoff,
     sendDeadlineMs = defaults.sendDeadlineMs,

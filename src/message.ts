@@ -66,7 +66,7 @@ function refuse(code: "invalid_message" | "invalid_headers", sentence: string): 
 
 function checkText(value: unknown, field: string, max: number): asserts value is string {
   if (typeof value !== "string" || value === "")
-    refuse("invalid_message", `A message needs a ${field}: a non-empty string; got ${show(value)}.`);
+    refuse("invalid_message", `The ${field} of a message is a non-empty string; got ${show(value)}.`);
   if (value.length > max || Buffer.byteLength(value) > max)
     refuse("invalid_message", `The ${field} of a message has at most ${max} bytes; shorten ${show(value)}.`);
   if (CONTROL.test(value))

@@ -8,6 +8,7 @@ import {
   type Limits,
   type OpenOptions,
   type Outgoing,
+  QueueError,
   type QueueTraits,
   type SendResult,
   type Source,
@@ -66,6 +67,15 @@ class MemoryDriver implements Driver {
 
   constructor(options: MemoryOptions) {
     const { clock = systemClock, capacity = DEFAULT_CAPACITY, strict = false, emulate, faults } = options;
+    if (emulate !== undefined && !Object.hasOwn(profiles, emulate)) {
+      throw new QueueError(
+        "invalid_options",
+        `memory: emulate must be one of ${Object.keys(profiles).join(", ")}; got ${emulate as string}.`,
+      );
+    }
+    if (!(capacity >= 1)) {
+      throw new QueueError("invalid_options", `memory: capacity must be 1 or more; got ${String(capacity)}.`);
+    }
     const profile: Profile = emulate === undefined ? plain : profiles[emulate];
     const createsQueues = profile.limits.createsQueues && !strict;
     this.limits = { ...profile.limits, createsQueues };

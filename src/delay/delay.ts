@@ -1,7 +1,7 @@
 import { QueueError } from "../errors.ts";
 import { show } from "../text.ts";
 
-/** How long to wait: milliseconds, parts that add up, or the moment itself. A moment in the past is now. */
+/** How long to wait: milliseconds, parts that add up, one at least, or the moment itself. A moment in the past is now. */
 export type Delay =
   | number
   | {
@@ -35,7 +35,7 @@ export function delayMs(delay: Delay, now: number): number {
 }
 
 function read(delay: Delay, now: number): number {
-  if (typeof delay === "number") return check(delay, "a delay");
+  if (typeof delay === "number") return check(delay, "A delay");
   if (typeof delay !== "object" || delay === null) {
     return refuse(
       `A delay is milliseconds, { days, hours, minutes, seconds, milliseconds } or { at: Date }; got ${show(delay)}.`,
@@ -46,13 +46,19 @@ function read(delay: Delay, now: number): number {
     if (Number.isNaN(at)) refuse(`{ at } takes a valid Date; got ${show(delay.at)}.`);
     return Math.max(0, at - now);
   }
-  let total = 0;
+  let total: number | undefined;
   for (const [unit, amount] of Object.entries(delay)) {
     if (!Object.hasOwn(UNITS, unit))
       refuse(`A delay knows days, hours, minutes, seconds and milliseconds; got ${show(unit)}.`);
-    if (amount !== undefined) total += check(amount, unit) * UNITS[unit as keyof typeof UNITS];
+    if (amount !== undefined) total = (total ?? 0) + check(amount, unit) * UNITS[unit as keyof typeof UNITS];
   }
-  return total;
+  // A delay that came out empty, as of a setting that is missing, must not be sent at once in silence.
+  return (
+    total ??
+    refuse(
+      `A delay needs days, hours, minutes, seconds or milliseconds; got ${delay instanceof Date ? "a Date, which is given as { at: date }" : "none of them"}. 0 is now.`,
+    )
+  );
 }
 
 function check(amount: unknown, what: string): number {

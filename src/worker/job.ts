@@ -54,6 +54,9 @@ export function defineJob<Schema extends StandardSchemaV1>(
   type Output = StandardSchemaV1.InferOutput<Schema>;
   const { type, maxAttempts, backoff } = definition;
   const schema = definition.schema as unknown as StandardSchemaV1<Input, Output>;
+  if (typeof type !== "string" || type === "") {
+    throw new QueueError("invalid_options", `defineJob needs a type: a non-empty string; got ${show(type)}.`);
+  }
   checkJobOptions(definition, `job ${show(type)}`);
   if (typeof schema?.["~standard"]?.validate !== "function") {
     throw new QueueError(

@@ -17,7 +17,7 @@ export class Registry {
 
   add(job: string | JobDefinition<any, any>, handler: JobHandler<any>, options: RegisterOptions = {}): void {
     const definition: JobOptions & { readonly type: string; readonly schema?: StandardSchemaV1 } =
-      typeof job === "string" ? { type: job } : job;
+      typeof job === "object" && job !== null ? job : { type: job };
     const { type, schema } = definition;
     if (typeof type !== "string" || type === "") {
       throw new QueueError(

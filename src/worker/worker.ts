@@ -45,6 +45,12 @@ export class Worker {
   #started: Promise<void> | undefined;
 
   constructor(queue: Queue, options: WorkerOptions = {}) {
+    if (typeof queue?.receive !== "function") {
+      throw new QueueError(
+        "invalid_options",
+        `A Worker works on a Queue: what openQueue or createQueue returns; got ${show(queue)}.`,
+      );
+    }
     const { concurrency = defaults.concurrency, timeoutMs = defaults.timeoutMs } = options;
     const { graceMs = defaults.graceMs, hardLimitMs = defaults.hardLimitMs } = options;
     const { unknownTypeMaxAgeMs = defaults.unknownTypeMaxAgeMs } = options;
@@ -125,7 +131,7 @@ export class Worker {
     queues: string | readonly string[],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    const names = typeof queues === "string" ? [queues] : [...queues];
+    const names = Array.isArray(queues) ? [...queues] : [queues as string];
     const refusal = this.#refusal(names);
     if (refusal !== undefined) return Promise.reject(refusal);
     const stop = new AbortController();
@@ -167,7 +173,12 @@ export class Worker {
         "This worker has no handlers: every message would be of an unknown type. Call register first.",
       );
     }
-    if (queues.length === 0) return new QueueError("invalid_options", "start needs at least one queue name.");
+    if (queues.length === 0 || queues.some((queue) => typeof queue !== "string" || queue === "")) {
+      return new QueueError(
+        "invalid_options",
+        `start needs a queue name, or a list of them; got ${show(queues.length === 0 ? "an empty list" : queues)}.`,
+      );
+    }
     if (new Set(queues).size < queues.length) {
       return new QueueError("invalid_options", `start was given one queue twice: ${queues.join(", ")}.`);
     }

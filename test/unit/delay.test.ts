@@ -10,7 +10,7 @@ test.each<[Delay, number]>([
   [{ days: 3 }, 259_200_000],
   [{ hours: 1, minutes: 1, seconds: 1, milliseconds: 1 }, 3_661_001],
   [{ minutes: 0.5 }, 30_000],
-  [{}, 0],
+  [{ days: 0 }, 0],
   [{ at: new Date(NOW + 7) }, 7],
   [{ at: new Date(NOW - 7) }, 0],
 ])("%j is %d ms", (delay, ms) => {
@@ -27,6 +27,9 @@ test.each<[string, unknown]>([
   ["a part of another object", { toString: 1 }],
   ["a word", "soon"],
   ["null", null],
+  ["no part at all", {}],
+  ["a part that is undefined", { days: undefined }],
+  ["a date outside of { at }", new Date(NOW + 7)],
   ["an invalid date", { at: new Date("never") }],
   ["a date that is a number", { at: 5 }],
   ["a moment beyond all dates", { days: 1e9 }],

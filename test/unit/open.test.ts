@@ -20,6 +20,11 @@ function notFound(what: string): Error {
 }
 
 describe("parseConfig", () => {
+  it("ends a question with its own mark", () => {
+    expect(refusal({ provider: "memory", capcity: 1 })?.message).toMatch(/"capacity"\?$/);
+    expect(refusal({ provider: "memory", capacity: 0 })?.message).toMatch(/got 0\.$/);
+  });
+
   it("returns what is right", () => {
     const config = {
       provider: "memory",

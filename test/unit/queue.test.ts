@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { createQueue } from "../../src/create-queue.ts";
 import { DriverError } from "../../src/driver/error.ts";
 import { channels, type SendEvent } from "../../src/diagnostics.ts";
 import type { Message, NewMessage } from "../../src/message.ts";
@@ -12,6 +13,39 @@ const slowly = (door: Door): NonNullable<NewMessage["schema"]> => ({
     vendor: "test",
     validate: (value) => door.opened.then(() => ({ value })),
   },
+});
+
+describe("what JavaScript lets through and types do not", () => {
+  const invalid = (code: string): object => expect.objectContaining({ code }) as object;
+
+  test("is refused in a sentence of ours", async () => {
+    const { queue } = new Stage();
+    for (const name of [undefined, null, 5, ""]) {
+      await expect(queue.send(name as never, mail())).rejects.toEqual(invalid("invalid_options"));
+      await expect(queue.stats(name as never)).rejects.toEqual(invalid("invalid_options"));
+      await expect(queue.cancel(name as never)).rejects.toEqual(invalid("invalid_options"));
+    }
+    await expect(queue.sendBatch("jobs", mail() as never)).rejects.toEqual(invalid("invalid_options"));
+    expect(() => createQueue(undefined as never)).toThrow(
+      expect.objectContaining({ code: "invalid_options" }),
+    );
+  });
+
+  test("a delay that is missing is no delay of 0", async () => {
+    const stage = new Stage();
+    for (const delay of [undefined, {}, { days: undefined }, new Date(stage.clock.now() + SECOND)]) {
+      await expect(stage.queue.sendDelayed("jobs", mail(), delay as never)).rejects.toEqual(
+        invalid("invalid_delay"),
+      );
+    }
+    expect(await stage.peek("jobs")).toEqual([]);
+  });
+
+  test("a handle that nobody gave is named, and no queue beside it", async () => {
+    await expect(new Stage().queue.cancel("made up")).rejects.toThrow(
+      'Could not cancel a delayed message (memory): The handle "made up" was not returned by a send of this driver.',
+    );
+  });
 });
 
 describe("a provider that is away when the first message is sent", () => {

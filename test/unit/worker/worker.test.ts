@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import type { JobDefinition } from "../../../src/worker/job.ts";
 import { defineJob } from "../../../src/worker/job.ts";
 import { PermanentError } from "../../../src/errors.ts";
 import { Door, HOUR, MINUTE, SECOND, times } from "../support.ts";
+import { Worker } from "../../../src/worker/worker.ts";
 import { Bench } from "./bench.ts";
 
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error;
@@ -15,7 +17,15 @@ describe("a worker that is set up wrongly says so", () => {
     expect(() => worker.register("", () => {})).toThrow(refused("invalid_options"));
     expect(() => worker.register("x", undefined as never)).toThrow(refused("invalid_options"));
     expect(() => worker.register("x", () => {}, { concurrency: 0 })).toThrow(refused("invalid_options"));
+    expect(() => worker.register(undefined as never, () => {})).toThrow(refused("invalid_options"));
     expect(worker.registered.map(({ type }) => type)).toEqual(["mail"]);
+  });
+
+  test("something else than a queue to work on, or than a type to define", () => {
+    for (const queue of [undefined, new Bench().driver]) {
+      expect(() => new Worker(queue as never)).toThrow(refused("invalid_options"));
+    }
+    expect(() => defineJob({ type: "", schema: z.unknown() })).toThrow(refused("invalid_options"));
   });
 
   test("no handlers, no queue, one queue twice", async () => {
@@ -23,6 +33,9 @@ describe("a worker that is set up wrongly says so", () => {
     await expect(worker.start("jobs")).rejects.toMatchObject({ code: "no_handlers" });
     worker.register("mail", () => {});
     await expect(worker.start([])).rejects.toMatchObject({ code: "invalid_options" });
+    for (const nothing of [undefined, "", ["a", ""]]) {
+      await expect(worker.start(nothing as never)).rejects.toMatchObject({ code: "invalid_options" });
+    }
     await expect(worker.start(["a", "a"])).rejects.toMatchObject({ code: "invalid_options" });
     expect(worker.health().state).toBe("idle");
   });
