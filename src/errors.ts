@@ -77,8 +77,16 @@ export class QueueError extends Error {
   }
 }
 
-/** Whether `error` is a {@link QueueError}, and, if given, has this code. */
-export function isQueueError(error: unknown, code?: ErrorCode): error is QueueError {
+/**
+ * Whether `error` is a {@link QueueError}, and, if given, has this code.
+ *
+ * @example
+ * if (isQueueError(error, "queue_full")) await later();
+ */
+export function isQueueError<Code extends ErrorCode = ErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is QueueError & { readonly code: Code } {
   return error instanceof QueueError && (code === undefined || error.code === code);
 }
 

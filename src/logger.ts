@@ -1,9 +1,15 @@
+/** Writes one line: what it says, or what belongs to it and what it says. */
+export interface Log {
+  (message: string): void;
+  (bindings: object, message?: string): void;
+}
+
 /** What queueport logs to: pino, or anything of its shape. */
 export interface Logger {
-  debug(bindings: object, message: string): void;
-  info(bindings: object, message: string): void;
-  warn(bindings: object, message: string): void;
-  error(bindings: object, message: string): void;
+  readonly debug: Log;
+  readonly info: Log;
+  readonly warn: Log;
+  readonly error: Log;
   child(bindings: object): Logger;
 }
 

@@ -25,8 +25,9 @@ export interface JobContext {
 export type JobHandler<Payload = unknown> = (message: Message<Payload>, context: JobContext) => unknown;
 
 /**
- * Wraps every handler of a worker, the first one used outermost. `next` runs what is inside, once. A middleware that
- * returns without calling it leaves the handler out: the job is done.
+ * Wraps every handler of a worker, the first one used outermost. `next` runs what is inside, once. What a middleware
+ * throws, its own or from `next`, fails the run; one that resolves without having called it leaves the handler out: the
+ * job is done.
  */
 export type Middleware = (
   job: { readonly message: Message; readonly context: JobContext },

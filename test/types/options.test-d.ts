@@ -1,6 +1,8 @@
 // oxlint-disable vitest/expect-expect -- an expected error is an assertion as well
+import type { Logger as PinoLogger } from "pino";
 import { describe, expectTypeOf, test } from "vitest";
 import { openQueue, type QueueConfig } from "../../adapters/open.ts";
+import { type ErrorCode, isQueueError, type Logger } from "../../src/index.ts";
 import type { Queue, QueueStats, SendOutcome, SendReceipt, Worker } from "../../src/index.ts";
 
 declare const queue: Queue;
@@ -49,5 +51,26 @@ describe("a worker", () => {
     worker.on("dead_lettered", ({ reason }) => expectTypeOf(reason).toExtend<string>());
     // @ts-expect-error -- there is no such event
     worker.on("finished", () => {});
+  });
+});
+
+describe("an error", () => {
+  test("of a code is told apart by it", () => {
+    const error: unknown = undefined;
+    if (isQueueError(error, "too_large")) expectTypeOf(error.code).toEqualTypeOf<"too_large">();
+    else if (isQueueError(error)) expectTypeOf(error.code).toEqualTypeOf<ErrorCode>();
+    // @ts-expect-error -- there is no such code
+    isQueueError(error, "to_large");
+  });
+});
+
+describe("a job's logger", () => {
+  test("takes a sentence, or what belongs to it first, as pino does", () => {
+    worker.register("send_tips", (_, { logger }) => {
+      logger.info("sent");
+      logger.warn({ userId: "u1" }, "sent late");
+      logger.error({ err: new Error("no") });
+    });
+    expectTypeOf<PinoLogger>().toExtend<Logger>();
   });
 });
