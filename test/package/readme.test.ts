@@ -136,6 +136,7 @@ describe("the commands", () => {
     expect(commands).toEqual([
       "npm ci && npm run demo",
       "npm ci && npm test",
+      "npm install queueport zod",
       expect.stringMatching(/^npx queueport worker /),
       expect.stringMatching(/^npx queueport service-bus-server /),
     ]);
@@ -149,7 +150,7 @@ describe("the commands", () => {
   });
 
   test("the standalone worker runs the handlers, serves its health, and drains on SIGTERM", async () => {
-    const args = (commands[2] as string).split(" ").slice(2);
+    const args = (commands.at(-1) as string).split(" ").slice(2);
     // Any free port, since the one in the text may be taken.
     const onFreePort = args.map((arg, index) => (args[index - 1] === "--metrics-port" ? "0" : arg));
     const { code, output } = await runUntil("Welcome, Ada!", [join(root, bin.queueport), ...onFreePort]);

@@ -1,0 +1,37 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { root } from "./support.ts";
+
+interface Packed {
+  readonly size: number;
+  readonly files: readonly { readonly path: string }[];
+}
+const packing = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+  cwd: root,
+  encoding: "utf8",
+  stdio: ["ignore", "pipe", "ignore"],
+});
+/** An array of one in some versions of npm, an object by the package's name in others. */
+const [packed] = Object.values(JSON.parse(packing) as Readonly<Record<string, Packed>>);
+const paths = packed?.files.map(({ path }) => path) ?? [];
+
+test("what is published is code with its types, and the pages that the README links to", () => {
+  const strangers = paths.filter((path) => !/^dist\/.*\.(js|d\.ts)$|^[^/]+$|^docs\/.*\.md$/.test(path));
+  expect(strangers, "no maps, whose sources are not published, and nothing of tests").toEqual([]);
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const pages = [...readme.matchAll(/\]\((?!https?:)([^)#]+\.md)\)/g)].map(([, page = ""]) => page);
+  expect(pages.length).toBeGreaterThan(5);
+  expect(paths).toEqual(expect.arrayContaining(pages));
+});
+
+test("every file of code has its types beside it", () => {
+  const code = paths.filter((path) => path.endsWith(".js"));
+  expect(code.length).toBeGreaterThan(100);
+  expect(paths).toEqual(expect.arrayContaining(code.map((path) => path.replace(/js$/, "d.ts"))));
+});
+
+test("it is small", () => {
+  expect(packed?.size).toBeLessThan(400_000);
+});
