@@ -34,8 +34,6 @@ export interface ReceiverOptions {
   readonly options: Pick<ReceiveOptions, "concurrencyOf" | "gate" | "onEvent">;
 }
 
-/** Between two looks at a type that is at its limit, where its waiting room is full as well. */
-const OVERFLOW_MS = 15_000;
 /** A message counts as due this much early: clocks differ, and the pump has looked before. */
 const DUE_TOLERANCE_MS = 1_000;
 
@@ -66,7 +64,7 @@ export class Receiver implements RunHost {
     this.#options = options;
     this.#reporter = new Reporter(connection, queue, options.options.onEvent);
     const report = this.#reporter.report.bind(this.#reporter);
-    this.#slots = new Slots(concurrency, options.options.concurrencyOf);
+    this.#slots = new Slots(concurrency, options.options.concurrencyOf, connection.random);
     this.#maxConcluding = Math.max(concurrency, 2 * limits.maxSettleBatch);
     this.#source = connection.open(queue, { prefetch: concurrency * 3 + this.#maxConcluding, leaseMs });
     this.#lanes = new KeyLanes({
@@ -203,7 +201,7 @@ export class Receiver implements RunHost {
 
   /** Decides what happens to a message before its handler: run it, let it wait, or not at all. */
   #admit(run: Run, now: number): void {
-    const { traits, connection } = this.#options;
+    const { traits } = this.#options;
     const { deliveryCount } = run.delivery;
     const crashLoop = crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits));
     if (this.#refusing) {
@@ -225,7 +223,7 @@ export class Receiver implements RunHost {
       // What keeps its place cannot step aside for a while; where too much of it waits, nothing is fetched.
       this.#slots.wait(run);
     } else {
-      this.#conclusions.track(this.#verdicts.defer(run, OVERFLOW_MS * (0.5 + connection.random())), run);
+      this.#conclusions.track(this.#verdicts.defer(run, this.#slots.awayMs(run.message.type, now)), run);
     }
   }
 
@@ -248,7 +246,7 @@ export class Receiver implements RunHost {
     else if (slot === undefined) this.#reporter.late(run);
     if (slot !== undefined) await this.#outlive(run, slot);
     this.#running.delete(run);
-    this.#slots.release(run.message.type);
+    this.#slots.release(run.message.type, this.#options.connection.clock.now() - run.startedAt);
     this.#slotFreed();
   }
 

@@ -1,20 +1,27 @@
 import type { Run } from "./run.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * The places in which handlers run, overall and of each type that has a limit of its own. A message whose type is at
- * its limit waits here, leased; at most as many wait as there are places.
+ * its limit waits here, leased; at most as many wait as there are places, and others are told when to come back.
  */
 export class Slots {
   readonly #concurrency: number;
   readonly #limitOf: (type: string) => number | undefined;
   readonly #taken = new Map<string, number>();
   readonly #waiting = new Map<string, Run[]>();
+  readonly #turns: Turns;
   #running = 0;
   #waitingCount = 0;
 
-  constructor(concurrency: number, limitOf: ((type: string) => number | undefined) | undefined) {
+  constructor(
+    concurrency: number,
+    limitOf: ((type: string) => number | undefined) | undefined,
+    random: () => number = Math.random,
+  ) {
     this.#concurrency = concurrency;
     this.#limitOf = limitOf ?? (() => undefined);
+    this.#turns = new Turns(random);
   }
 
   get free(): number {
@@ -38,12 +45,19 @@ export class Slots {
     return true;
   }
 
-  release(type: string): void {
+  /** Gives a place back; after a run, with how long it took. */
+  release(type: string, ranMs?: number): void {
     this.#running -= 1;
     const taken = this.#taken.get(type);
     if (taken === undefined) return;
+    if (ranMs !== undefined) this.#turns.ended(type, ranMs);
     if (taken === 1) this.#taken.delete(type);
     else this.#taken.set(type, taken - 1);
+  }
+
+  /** How long one of this type, for which there is neither a place nor room to wait, stays away. */
+  awayMs(type: string, now: number): number {
+    return this.#turns.next(type, now, this.#limitOf(type) ?? this.#concurrency, this.#waitingCount);
   }
 
   wait(run: Run): void {

@@ -68,9 +68,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "leaks the slot of a run that failed",
     file: "src/receive/receiver.ts",
-    search: "    this.#running.delete(run);\n    this.#slots.release(run.message.type);",
+    search: "    this.#running.delete(run);\n    this.#slots.release(run.message.type, ",
     replace:
-      '    this.#running.delete(run);\n    if (disposition.kind !== "retry") this.#slots.release(run.message.type);',
+      '    this.#running.delete(run);\n    if (disposition.kind !== "retry") this.#slots.release(run.message.type, ',
     adapters: MEMORY,
   },
   {

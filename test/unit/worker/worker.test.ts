@@ -208,6 +208,28 @@ describe("a slow type at its limit", () => {
   });
 });
 
+describe("a backlog of a type that is limited", () => {
+  test.each([
+    ["short runs", 50, 200, 2, 10],
+    ["long runs", 2_000, 100, 4, 10],
+    ["one at a time", 300, 60, 1, 5],
+  ])("%s: its places are never empty for long", async (_, runMs, jobs, places, concurrency) => {
+    const bench = new Bench({ concurrency });
+    const handle = (): Promise<void> => new Promise((resolve) => bench.clock.timer(runMs, resolve));
+    bench.worker.register("limited", handle, { concurrency: places });
+    for (const n of times(jobs, (index) => index)) await bench.send("limited", n);
+    const sends = (): number => bench.requests.filter(({ operation }) => operation === "send").length;
+    const before = sends();
+    await bench.start();
+    const atBestMs = (jobs / places) * runMs;
+    await bench.clock.advance(1.5 * atBestMs);
+    expect(bench.events.of("completed")).toHaveLength(jobs);
+    expect(sends() - before, "copies that went away, each with a request of its own at worst").toBeLessThan(
+      4 * jobs,
+    );
+  });
+});
+
 describe("middleware", () => {
   test("wraps handlers, the first one outermost, and sees what they throw", async () => {
     const bench = new Bench();
