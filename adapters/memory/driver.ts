@@ -31,6 +31,8 @@ export interface MemoryOptions {
   readonly strict?: boolean | undefined;
   /** Take on the limits and traits of a cloud. Missing queues are then refused too. */
   readonly emulate?: Personality | undefined;
+  /** Count exactly, also where the cloud that is emulated does not: `runUntilIdle` has to. @default as the cloud does */
+  readonly stats?: "exact" | undefined;
   /** The queues that exist from the start, with their dead-letter and parking queues. */
   readonly queues?: readonly string[] | undefined;
   /** Queues whose deliveries are not counted. @default none */
@@ -76,7 +78,8 @@ class MemoryDriver implements Driver {
     if (!(capacity >= 1)) {
       throw new QueueError("invalid_options", `memory: capacity must be 1 or more; got ${String(capacity)}.`);
     }
-    const profile: Profile = emulate === undefined ? plain : profiles[emulate];
+    const emulated: Profile = emulate === undefined ? plain : profiles[emulate];
+    const profile: Profile = { ...emulated, stats: options.stats ?? emulated.stats };
     const createsQueues = profile.limits.createsQueues && !strict;
     this.limits = { ...profile.limits, createsQueues };
     this.#clock = clock;

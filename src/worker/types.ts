@@ -75,7 +75,10 @@ export interface WorkerHealth {
     readonly queue: string;
     readonly runningMs: number;
   }[];
-  /** How late the event loop runs its timers at the 99th percentile, in milliseconds, since the last look. */
+  /**
+   * How late the event loop runs its timers at the 99th percentile, in milliseconds: since the last look, where that is
+   * a second ago or longer, else as it was then. 0 in the first second.
+   */
   readonly eventLoopLagMs: number;
   readonly queues: readonly QueueHealth[];
 }

@@ -36,6 +36,7 @@ export interface StageOptions {
   readonly clock?: FakeClock;
   readonly driver?: Driver;
   readonly capacity?: number;
+  readonly stats?: "exact";
 }
 
 /** One queue on one memory driver on a clock of its own, with faults at will. */
@@ -46,13 +47,14 @@ export class Stage {
   readonly requests: FaultPoint[] = [];
   fault: FaultRule = () => undefined;
 
-  constructor({ emulate, queues, random = () => 0.5, clock, driver, capacity }: StageOptions = {}) {
+  constructor({ emulate, queues, random = () => 0.5, clock, driver, capacity, stats }: StageOptions = {}) {
     this.clock = clock ?? new FakeClock();
     const before = (point: FaultPoint): Fault | undefined => {
       this.requests.push(point);
       return this.fault(point);
     };
-    this.driver = driver ?? memory({ clock: this.clock, emulate, queues, capacity, faults: { before } });
+    this.driver =
+      driver ?? memory({ clock: this.clock, emulate, queues, capacity, stats, faults: { before } });
     this.queue = createQueue(this.driver, { clock: this.clock, random });
   }
 

@@ -39,7 +39,7 @@ describe("a record", () => {
   test("that is closed records no more, and a send that failed is none", async () => {
     const bench = new Bench();
     const jobs = recordJobs(bench.queue);
-    await expect(bench.queue.send("jobs", { type: "", payload: 1 })).rejects.toThrow("needs a type");
+    await expect(bench.queue.send("jobs", { type: "", payload: 1 })).rejects.toThrow("a non-empty string");
     jobs.close();
     await bench.send("mail");
     expect(jobs.sent).toEqual([]);

@@ -46,6 +46,38 @@ describe("a worker runs until nothing is left", () => {
     ]);
   });
 
+  test("through a delay of weeks with few looks at the counts, which take time", async () => {
+    const bench = new Bench();
+    const end = bench.clock.now() + 14 * 24 * HOUR;
+    let looks = 0;
+    const stats = bench.driver.stats.bind(bench.driver);
+    bench.driver.stats = (queue) => {
+      looks += 1;
+      return stats(queue);
+    };
+    bench.worker.register("mail", () => {});
+    await bench.queue.sendDelayed("jobs", { type: "mail", payload: {} }, { days: 14 });
+    await runUntilIdle(bench.worker, "jobs", { clock: bench.clock });
+    expect(bench.events.of("completed")).toHaveLength(1);
+    expect(bench.clock.now()).toBeLessThan(end + SECOND);
+    expect(looks).toBeLessThan(500);
+  });
+
+  test("as Pub/Sub, which does not count, where memory is told to", async () => {
+    const told = new Bench({}, { emulate: "pubsub", queues: ["jobs"], stats: "exact" });
+    told.worker.register("mail", () => {});
+    await told.queue.sendDelayed("jobs", { type: "mail", payload: {} }, { days: 3 });
+    await runUntilIdle(told.worker, "jobs", { clock: told.clock });
+    expect(told.events.of("completed")).toHaveLength(1);
+
+    const untold = new Bench({}, { emulate: "pubsub", queues: ["jobs"] });
+    untold.worker.register("mail", () => {});
+    await expect(runUntilIdle(untold.worker, "jobs", { clock: untold.clock })).rejects.toMatchObject({
+      code: "not_supported",
+      message: expect.stringContaining('stats: "exact"'),
+    });
+  });
+
   test("the same worker may do it again", async () => {
     const bench = new Bench();
     let runs = 0;

@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { JobDefinition } from "../../../src/worker/job.ts";
 import { defineJob } from "../../../src/worker/job.ts";
-import { PermanentError } from "../../../src/errors.ts";
 import { Door, HOUR, MINUTE, SECOND, times } from "../support.ts";
 import { Worker } from "../../../src/worker/worker.ts";
 import { Bench } from "./bench.ts";
@@ -227,92 +226,6 @@ describe("a backlog of a type that is limited", () => {
     expect(sends() - before, "copies that went away, each with a request of its own at worst").toBeLessThan(
       4 * jobs,
     );
-  });
-});
-
-describe("middleware", () => {
-  test("wraps handlers, the first one outermost, and sees what they throw", async () => {
-    const bench = new Bench();
-    const trail: string[] = [];
-    for (const name of ["outer", "inner"]) {
-      bench.worker.use(async ({ message }, next) => {
-        trail.push(`${name} ${message.type}`);
-        await next().catch((error: Error) => {
-          trail.push(`${name} saw ${error.message}`);
-          throw error;
-        });
-      });
-    }
-    bench.worker.register("mail", () => {
-      trail.push("handler");
-      throw new PermanentError("gone");
-    });
-    await bench.send("mail");
-    await bench.start();
-    expect(trail).toEqual(["outer mail", "inner mail", "handler", "inner saw gone", "outer saw gone"]);
-    expect(bench.events.of("dead_lettered")).toMatchObject([{ reason: "permanent_error" }]);
-  });
-
-  test("that does not wait for the handler is not the end of the job: the handler is", async () => {
-    const bench = new Bench();
-    const doors = [new Door(), new Door()];
-    bench.worker.use((_, next) => {
-      void next();
-      return Promise.resolve();
-    });
-    bench.worker.register("mail", async (_, { attempt }) => {
-      await doors[attempt - 1]?.opened;
-      if (attempt === 1) throw new Error("no");
-    });
-    await bench.send("mail");
-    await bench.start();
-    expect(bench.events.names).toEqual(["started"]);
-    doors[0]?.open();
-    await bench.clock.advance(SECOND);
-    expect(bench.events.names).toEqual(["started", "failed", "retrying", "started"]);
-    doors[1]?.open();
-    await bench.clock.settle();
-    expect(bench.events.names.slice(4)).toEqual(["completed"]);
-  });
-
-  test("that gives up on a handler does not have it run twice at once", async () => {
-    const bench = new Bench();
-    const door = new Door();
-    bench.worker.use((_, next) => Promise.race([next(), Promise.reject(new Error("too slow"))]));
-    bench.worker.register("mail", () => door.opened);
-    await bench.send("mail");
-    await bench.start();
-    await bench.clock.advance(SECOND);
-    expect(bench.events.names).toEqual(["started"]);
-    door.open();
-    await bench.clock.settle();
-    expect(bench.events.of("failed")).toMatchObject([{ error: { message: "too slow" } }]);
-  });
-
-  test("runs the handler once an attempt, and may leave it out", async () => {
-    const bench = new Bench();
-    let runs = 0;
-    bench.worker.use(async ({ message }, next) => {
-      if (message.payload === "skip") return;
-      await next();
-      await next();
-    });
-    bench.worker.register("mail", () => void (runs += 1));
-    await bench.send("mail", "skip");
-    await bench.send("mail");
-    await bench.start();
-    expect(runs).toBe(1);
-    expect(bench.events.of("completed")).toHaveLength(1);
-    expect(bench.events.of("failed")).toMatchObject([{ error: { code: "invalid_options" } }]);
-  });
-
-  test("that throws fails the job", async () => {
-    const bench = new Bench();
-    bench.worker.use(() => Promise.reject(new Error("no")));
-    bench.worker.register("mail", () => {});
-    await bench.send("mail");
-    await bench.start();
-    expect(bench.events.names).toEqual(["started", "failed", "retrying"]);
   });
 });
 
