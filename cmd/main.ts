@@ -35,6 +35,10 @@ function usage(text: string): string {
   return text.replace(/^error: /, "");
 }
 
+/** An empty variable is one that is not set, as with most programs: manifests leave them so. */
+for (const [name, value] of Object.entries(process.env)) {
+  if (name.startsWith("QUEUEPORT_") && value === "") delete process.env[name];
+}
 exitOnClosedPipe();
 try {
   await program.parseAsync();

@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fixture, queueport } from "./run.ts";
 
@@ -56,6 +59,31 @@ describe.concurrent("bad input", () => {
     server.close();
     expect(stderr).toMatch(/^queueport: .*127\.0\.0\.1:\d+: the port is in use\..*\n$/);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  it.each([
+    ["export const x = { a: ;", /x\.ts: SyntaxError: Expression expected \(x\.ts:1\)\n$/],
+    ["\nenum Kind { A }", /not supported in strip-only mode \(x\.ts:2\)\. .*give the compiled module\.\n$/],
+    [`import "./jobs.js";`, /Cannot find module .*jobs\.js.* the file is called jobs\.ts: import it so, or/],
+    [`import "./jobs";`, /Cannot find module .*jobs'.* the file is called jobs\.ts: import it so, or/],
+    [`import "./gone.ts";`, /Cannot find module '[^']+gone\.ts' imported from [^ ]+x\.ts\n$/],
+    [`throw undefined;`, /x\.ts: undefined\n$/],
+  ])("says what Node does not take in a module: %s", async (source, sentence) => {
+    const folder = await mkdtemp(join(tmpdir(), "queueport-cmd-"));
+    await writeFile(join(folder, "x.ts"), source);
+    await writeFile(join(folder, "jobs.ts"), "");
+    await writeFile(join(folder, "package.json"), `{ "type": "module" }`);
+    const { code, stderr } = await queueport([...base, "-H", "x.ts"], { cwd: folder }).result;
+    await rm(folder, { recursive: true });
+    expect(stderr).toMatch(sentence);
+    expect(code).toBe(2);
+  });
+
+  it("an empty variable is none", async () => {
+    const env = { QUEUEPORT_METRICS_PORT: "", QUEUEPORT_CONCURRENCY: "", QUEUEPORT_CONFIG: "" };
+    const { code, stderr } = await queueport([...base, "-H", "none.ts"], { env }).result;
+    expect(stderr).toMatch(/none\.ts registers no handlers/);
+    expect(code).toBe(2);
   });
 
   it("shows the stack to somebody who debugs", async () => {
