@@ -1,14 +1,25 @@
 #!/usr/bin/env node
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { QueueError } from "../src/errors.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
+import { tooOld } from "./node-version.ts";
 import { errorLine, exitOnClosedPipe, printError } from "./output.ts";
 import { sendCommand } from "./send.ts";
 import { serviceBusServerCommand } from "./service-bus-server.ts";
 import { statsCommand } from "./stats.ts";
 import { workerCommand } from "./worker.ts";
 
-const { version } = createRequire(import.meta.url)("queueport/package.json") as { version: string };
+const { version, engines } = createRequire(import.meta.url)("queueport/package.json") as {
+  readonly version: string;
+  readonly engines: { readonly node: string };
+};
+/** Said outright: what an older Node stumbles over would be told in its own words, as a fault of the user's module. */
+const outdated = tooOld(process.version, engines.node);
+if (outdated !== undefined) {
+  printError(new QueueError("config", outdated), false);
+  process.exit(exitCodes.usage);
+}
 
 const program = new Command("queueport")
   .description("Background jobs that are portable across clouds.")

@@ -7,10 +7,11 @@ import { defaults } from "../../src/index.ts";
 import { application, root, runNode } from "./support.ts";
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
+const cli = readFileSync(join(root, "docs/cli.md"), "utf8");
 
 /** The fenced blocks of a language, in their order. */
-function blocks(language: string): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
+function blocks(language: string, page: string = readme): string[] {
+  return [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
     ([, code = ""]) => code,
   );
 }
@@ -24,6 +25,8 @@ const app = application("zod", "@types/node", "@azure/service-bus", "rhea");
 afterAll(() => app[Symbol.dispose]());
 
 for (const [file, code] of snippets) writeFileSync(join(app.path, file ?? "unnamed.ts"), code);
+for (const [index, code] of blocks("ts", cli).entries())
+  writeFileSync(join(app.path, `cli-${index}.ts`), code);
 writeFileSync(join(app.path, "package.json"), `{ "type": "module" }`);
 writeFileSync(join(app.path, "queue.json"), configuration);
 /** What the snippets leave to the reader: something that sends mails. */
@@ -76,7 +79,7 @@ describe("the snippets", () => {
     );
   });
 
-  test("compile, in an application that is as strict as can be", async () => {
+  test("compile, with those of docs/cli.md, in an application that is as strict as can be", async () => {
     writeFileSync(
       join(app.path, "tsconfig.json"),
       JSON.stringify({
