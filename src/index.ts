@@ -8,10 +8,14 @@ export { createQueue, type QueueOptions } from "./create-queue.ts";
 export type {
   DeadLetter,
   DeadLetterFilter,
+  DeadLetterGroup,
   DeadLetterInfo,
   DeadLetters,
+  DiscardOptions,
+  GroupsOptions,
   RedriveOptions,
   RedriveResult,
+  RedriveStep,
 } from "./dead-letter/dead-letters.ts";
 export { defaults, type Defaults } from "./defaults.ts";
 export type { Delay } from "./delay/delay.ts";

@@ -12,20 +12,24 @@ import { failureCases } from "./cases/failure.ts";
 import { leaseCases } from "./cases/leases.ts";
 import { lifecycleCases } from "./cases/lifecycle.ts";
 import { orderingCases } from "./cases/ordering.ts";
+import { redriveCases } from "./cases/redrive.ts";
 import { sizeCases } from "./cases/sizes.ts";
 import { unreadableCases } from "./cases/unreadable.ts";
+import { verdictCases } from "./cases/verdicts.ts";
 import { type Line, lines } from "./manifest.ts";
 
 const all: readonly ConformanceCase[] = [
   ...contentCases,
   ...deliveryCases,
   ...acknowledgementCases,
+  ...verdictCases,
   ...attemptCases,
   ...leaseCases,
   ...copyCases,
   ...failureCases,
   ...unreadableCases,
   ...deadLetterCases,
+  ...redriveCases,
   ...sizeCases,
   ...batchCases,
   ...delayCases,

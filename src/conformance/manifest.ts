@@ -111,6 +111,16 @@ export const lines: readonly Line[] = [
     text: "dead letters can be listed without deleting them, redriven (attempts start over, never swallowed by a dedup window) and discarded",
   },
   {
+    id: "failure.mending",
+    group: "failure",
+    text: "dead letters that failed alike are told together; a redrive can go to another queue, leaves what its transform throws over, and ends when it is told to, with nothing lost",
+  },
+  {
+    id: "failure.broker",
+    group: "failure",
+    text: "what the provider dead-letters by itself is listed as such, and can be redriven",
+  },
+  {
     id: "failure.full_size",
     group: "failure",
     text: "a full-size message with a full set of attributes can still be dead-lettered, with its reason",

@@ -8,6 +8,8 @@ import type { DeadLetterInfo } from "./dead-letters.ts";
 const MAX_BYTES = 1_000;
 /** What is cut where it does not fit, in this order, and what is kept of it at least. */
 const CUT = [
+  ["error", 200],
+  ["frame", 0],
   ["error", 0],
   ["reason", 60],
   ["source", 20],
@@ -20,6 +22,7 @@ export function encodeInfo(info: DeadLetterInfo): string {
   const fields = {
     reason: fit(info.reason),
     error: fit(info.error),
+    frame: info.frame === undefined ? undefined : fit(info.frame),
     attempts: info.attempts,
     source: fit(info.source),
     at: info.at.toISOString(),
@@ -29,10 +32,11 @@ export function encodeInfo(info: DeadLetterInfo): string {
   };
   let text = JSON.stringify(fields);
   for (const [name, least] of CUT) {
-    while (Buffer.byteLength(text) > MAX_BYTES && fields[name].length > least) {
+    for (let value = fields[name] ?? ""; Buffer.byteLength(text) > MAX_BYTES && value.length > least;) {
       const excess = Buffer.byteLength(text) - MAX_BYTES;
-      const keep = Math.max(least, fields[name].length - Math.max(1, Math.ceil(excess / 6)));
-      fields[name] = fields[name].slice(0, keep).toWellFormed();
+      const keep = Math.max(least, value.length - Math.max(1, Math.ceil(excess / 6)));
+      value = value.slice(0, keep).toWellFormed();
+      fields[name] = value;
       text = JSON.stringify(fields);
     }
   }
@@ -54,11 +58,21 @@ export function decodeInfo(attributes: Attributes): DeadLetterInfo | undefined {
   if (text === undefined) return undefined;
   try {
     const fields = JSON.parse(text) as Readonly<Record<string, unknown>>;
-    const { reason, error, attempts, source, at, first_seen_at: firstSeen, ordering_key: key } = fields;
+    const {
+      reason,
+      error,
+      frame,
+      attempts,
+      source,
+      at,
+      first_seen_at: firstSeen,
+      ordering_key: key,
+    } = fields;
     if (typeof reason !== "string" || typeof source !== "string" || typeof at !== "string") return undefined;
     return {
       reason,
       error: typeof error === "string" ? error : "",
+      ...(typeof frame === "string" && frame !== "" ? { frame } : {}),
       attempts: typeof attempts === "number" ? attempts : 0,
       source,
       at: new Date(at),

@@ -16,8 +16,8 @@ const SILENCE_MS = 2 * WAIT_MS;
 /** Between polls that do not wait, as some servers answer them. */
 const PAUSE_MS = 50;
 
-/** What is to become of a dead letter that was read. */
-export type Verdict = "keep" | "remove";
+/** What is to become of a dead letter that was read: kept, or removed, and what to do once that is confirmed. */
+export type Verdict = "keep" | { readonly removed: () => void };
 
 /**
  * Reads a queue from end to end, once: all that it keeps stays leased until the scan ends, and is then released.
@@ -30,7 +30,7 @@ export class Scan {
   readonly #source: Source;
   readonly #leases: LeaseKeeper;
   readonly #settler: Settler;
-  readonly #kept: Leased[] = [];
+  readonly #kept = new Map<string, Leased>();
 
   /** @param fixedLeaseMs the lease that the queue prescribes, where it does */
   constructor(connection: Connection, queue: string, fixedLeaseMs?: number) {
@@ -71,15 +71,21 @@ export class Scan {
   async #judge(delivery: Delivery, judge: (delivery: Delivery) => Promise<Verdict>): Promise<void> {
     const leased = leasedOf(delivery, this.#connection.clock.now());
     this.#leases.add(leased);
+    const before = this.#kept.get(leased.id);
+    if (before !== undefined) {
+      // Its lease was lost, and it comes once more: it has been judged.
+      this.#leases.remove(before);
+      this.#kept.set(leased.id, leased);
+      return;
+    }
     let verdict: Verdict = "keep";
     try {
       verdict = await judge(delivery);
     } finally {
-      if (verdict === "remove") {
+      if (verdict === "keep") this.#kept.set(leased.id, leased);
+      else {
         this.#leases.remove(leased);
-        await this.#settler.settle({ kind: "ack", delivery }, leased);
-      } else {
-        this.#kept.push(leased);
+        if (await this.#settler.settle({ kind: "ack", delivery }, leased)) verdict.removed();
       }
     }
   }
@@ -122,7 +128,7 @@ export class Scan {
   async #end(): Promise<void> {
     const late = await this.#source.stop();
     const now = this.#connection.clock.now();
-    const all = [...this.#kept, ...late.map((delivery) => leasedOf(delivery, now))];
+    const all = [...this.#kept.values(), ...late.map((delivery) => leasedOf(delivery, now))];
     for (const leased of all) await leased.extending;
     this.#leases.stop();
     await Promise.all(

@@ -1,6 +1,7 @@
 import { sleep } from "../clock.ts";
 import { cloneOf, inOrder } from "../clone.ts";
 import type { Connection } from "../connection.ts";
+import { frameOf } from "../dead-letter/fingerprint.ts";
 import { deadLetterAttributes, encodeInfo, errorLine } from "../dead-letter/letter.ts";
 import type { DeadLetterInfo } from "../dead-letter/dead-letters.ts";
 import { defaults } from "../defaults.ts";
@@ -113,6 +114,7 @@ export class Verdicts {
     const info: DeadLetterInfo = {
       reason,
       error: errorLine(error),
+      frame: frameOf(error),
       attempts,
       source: queue,
       at: new Date(connection.clock.now()),

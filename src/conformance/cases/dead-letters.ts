@@ -2,34 +2,10 @@ import assert from "node:assert/strict";
 import { PermanentError, RetryAfterError } from "../../errors.ts";
 import { Worker } from "../../worker/worker.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
-import { lettersOf } from "../kit/letters.ts";
-import type { Peer } from "../kit/peer.ts";
+import { lettersOf, withDeadLetters } from "../kit/letters.ts";
 import { unlessClones, unlessCounts } from "../kit/skips.ts";
-import type { Stage } from "../kit/stage.ts";
 
 const check = caseMaker("failure");
-
-interface Dead {
-  readonly queue: string;
-  readonly peer: Peer;
-  readonly ids: readonly string[];
-}
-
-/** A queue with so many dead letters, of the types `even` and `odd` in turn, and nobody who receives it. */
-async function withDeadLetters(stage: Stage, count: number): Promise<Dead> {
-  const queue = await stage.makeQueue();
-  const peer = await stage.connect();
-  const ids = await stage.sendMany(peer, queue, count, (index) => ({
-    type: index % 2 === 0 ? "even" : "odd",
-  }));
-  const never = async (): Promise<void> => {
-    throw new PermanentError("never");
-  };
-  const receiving = peer.receive(queue, never, { concurrency: 2 });
-  await lettersOf(stage, peer, queue, count);
-  await stage.done("the receiver stops", receiving.stop());
-  return { queue, peer, ids };
-}
 
 const listed = check(
   "failure.dead_letters",
@@ -66,10 +42,10 @@ const redriven = check(
     const letters = peer.queue.deadLetters(queue);
     const even = ids.filter((_, index) => index % 2 === 0);
     const rehearsed = await stage.done("a dry run", letters.redrive({ type: "even", dryRun: true }));
-    assert.deepEqual(rehearsed, { matched: 4, redriven: 4, skipped: 0 });
+    assert.deepEqual(rehearsed, { matched: 4, redriven: 4, skipped: 0, failed: 0 });
     await lettersOf(stage, peer, queue, 8);
     const done = await stage.done("the redrive", letters.redrive({ type: "even" }));
-    assert.deepEqual(done, { matched: 4, redriven: 4, skipped: 0 });
+    assert.deepEqual(done, { matched: 4, redriven: 4, skipped: 0, failed: 0 });
     const inbox = stage.inbox();
     peer.receive(queue, inbox.handler());
     await stage.until("they arrive", () => inbox.size >= 4);
@@ -167,7 +143,7 @@ const changed = check(
           type === "odd" ? undefined : { type: "mended", payload: { payload, reason } },
       }),
     );
-    assert.deepEqual(done, { matched: 4, redriven: 2, skipped: 2 });
+    assert.deepEqual(done, { matched: 4, redriven: 2, skipped: 2, failed: 0 });
     const inbox = stage.inbox();
     peer.receive(queue, inbox.handler());
     await stage.until("they arrive", () => inbox.size >= 2);

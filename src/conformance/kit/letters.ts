@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import type { DeadLetter } from "../../dead-letter/dead-letters.ts";
+import { PermanentError } from "../../errors.ts";
+import type { Handler } from "../../queue.ts";
 import type { Peer } from "./peer.ts";
 import type { Stage } from "./stage.ts";
 
@@ -26,4 +28,31 @@ export async function letterOf(stage: Stage, peer: Peer, queue: string): Promise
   const [letter] = await lettersOf(stage, peer, queue, 1);
   assert.ok(letter);
   return letter;
+}
+
+/** A queue with dead letters in it. */
+export interface Dead {
+  readonly queue: string;
+  readonly peer: Peer;
+  readonly ids: readonly string[];
+}
+
+/** A queue with so many dead letters, of the types `even` and `odd` in turn, and nobody who receives it. */
+export async function withDeadLetters(
+  stage: Stage,
+  count: number,
+  errorOf: (index: number) => string = () => "never",
+): Promise<Dead> {
+  const queue = await stage.makeQueue();
+  const peer = await stage.connect();
+  const ids = await stage.sendMany(peer, queue, count, (index) => ({
+    type: index % 2 === 0 ? "even" : "odd",
+  }));
+  const never: Handler = async ({ id }) => {
+    throw new PermanentError(errorOf(ids.indexOf(id)));
+  };
+  const receiving = peer.receive(queue, never, { concurrency: 2 });
+  await lettersOf(stage, peer, queue, count);
+  await stage.done("the receiver stops", receiving.stop());
+  return { queue, peer, ids };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { DriverError } from "../../src/driver/error.ts";
-import type { RedriveResult } from "../../src/dead-letter/dead-letters.ts";
-import type { Personality } from "../../adapters/memory/index.ts";
-import { SECOND, Stage, times, watch } from "./support.ts";
+import { DriverError } from "../../../src/driver/error.ts";
+import type { RedriveResult } from "../../../src/dead-letter/dead-letters.ts";
+import type { Personality } from "../../../adapters/memory/index.ts";
+import { SECOND, Stage, times, watch } from "../support.ts";
 
 class Bench extends Stage {
   constructor(emulate?: Personality) {
@@ -80,7 +80,7 @@ describe.each<Personality | undefined>([undefined, "sqs", "service-bus"])("on %s
     const result = await bench.done(
       bench.queue.deadLetters("jobs").redrive({ ids: ["a", "c"], onProgress: (done) => progress.push(done) }),
     );
-    expect(result).toEqual({ matched: 2, redriven: 2, skipped: 0 });
+    expect(result).toEqual({ matched: 2, redriven: 2, skipped: 0, failed: 0 });
     expect(progress.at(-1)).toEqual(result);
     expect(await bench.failed()).toBe(1);
     expect((await bench.run()).toSorted(([one], [other]) => one.localeCompare(other))).toEqual([
@@ -123,7 +123,7 @@ describe("a redrive", () => {
           message.type === "a" ? undefined : { type: "b2", payload: { was: message.payload } },
       }),
     );
-    expect(result).toEqual({ matched: 2, redriven: 1, skipped: 1 });
+    expect(result).toEqual({ matched: 2, redriven: 1, skipped: 1, failed: 0 });
     const [sent] = await bench.peek("jobs");
     expect(JSON.parse(String(sent?.body))).toMatchObject({
       id: "b",
@@ -137,7 +137,7 @@ describe("a redrive", () => {
     const bench = new Bench();
     await bench.bury("a", "b");
     const result = await bench.done(bench.queue.deadLetters("jobs").redrive({ dryRun: true }));
-    expect(result).toEqual({ matched: 2, redriven: 2, skipped: 0 });
+    expect(result).toEqual({ matched: 2, redriven: 2, skipped: 0, failed: 0 });
     expect(await bench.failed()).toBe(2);
   });
 

@@ -1,0 +1,51 @@
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import type { DeadLetterInfo } from "./dead-letters.ts";
+
+const MAX_FRAME = 120;
+const OURS: string = fileURLToPath(new URL("..", import.meta.url));
+/** What differs from one failure to the next of the same kind, and what stands for it; in this order. */
+const VARIABLE: readonly (readonly [RegExp, string])[] = [
+  [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, "<id>"],
+  [/\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?/g, "<time>"],
+  [/[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, "<email>"],
+  // With a figure in it, or it would be a word: "deadbeef" is one, "facade" too.
+  [/\b(?:0x)?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,}\b/gi, "<id>"],
+  // Also inside of a name, as in user_42 and i-0a1b2c: what is between figures differs as well.
+  [/\d+(?:[.,:_-]?\d+)*/g, "<n>"],
+];
+
+/** The error without what differs from one failure to the next: ids, times, addresses, figures. */
+export function normalisedError(error: string): string {
+  return VARIABLE.reduce((text, [pattern, stand]) => text.replaceAll(pattern, stand), error);
+}
+
+/** The same for dead letters that failed alike, wherever their code was moved to by a line or two. */
+export function fingerprintOf(type: string | undefined, { reason, error, frame }: DeadLetterInfo): string {
+  const place = frame?.replace(/:\d+\)?$/, "") ?? "";
+  const parts = [type ?? "", reason, normalisedError(error), place];
+  return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 12);
+}
+
+/** `charge (billing/card.ts:12)`: the top frame of the stack that is neither Node's, a package's nor ours. */
+export function frameOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || typeof error.stack !== "string") return undefined;
+  for (const line of error.stack.split("\n")) {
+    const frame = /^ +at (?:async )?(?:(.+) \()?([^()]+?):(\d+):\d+\)?$/.exec(line);
+    if (frame === null) continue;
+    const [, name, file = "", at] = frame;
+    const path = file.startsWith("file:") ? pathOf(file) : file;
+    if (/^node:|[\\/]node_modules[\\/]/.test(path) || path.startsWith(OURS)) continue;
+    const place = `${path.split(/[\\/]/).slice(-2).join("/")}:${at}`;
+    return (name === undefined ? place : `${name} (${place})`).slice(-MAX_FRAME);
+  }
+  return undefined;
+}
+
+function pathOf(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    return url;
+  }
+}

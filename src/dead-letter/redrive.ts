@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto";
+import { sleep } from "../clock.ts";
+import { cloneId } from "../clone.ts";
+import type { Connection } from "../connection.ts";
+import { defaults } from "../defaults.ts";
+import type { Delivery, Outgoing } from "../driver/contract.ts";
+import type { QueueTraits } from "../driver/limits.ts";
+import { isQueueError } from "../errors.ts";
+import type { NewMessage } from "../message.ts";
+import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE, withMeta } from "../meta.ts";
+import { validatePayload } from "../schema.ts";
+import { compose, prepare } from "../send/prepare.ts";
+import type { Sender } from "../send/sender.ts";
+import type { DeadLetter, RedriveOptions, RedriveResult, RedriveStep } from "./dead-letters.ts";
+import { matches } from "./filter.ts";
+import { originalAttributes } from "./letter.ts";
+import { readLetter } from "./read.ts";
+import type { Verdict } from "./scan.ts";
+
+export interface RedriveSetting {
+  readonly connection: Connection;
+  readonly sender: Sender;
+  /** The queue whose dead letters they are. */
+  readonly queue: string;
+  /** Where they go, and what that queue can do. */
+  readonly to: string;
+  readonly traits: QueueTraits;
+}
+
+/** What is to be sent for a dead letter. */
+interface Again {
+  readonly outgoing: Outgoing;
+  readonly changed?: NewMessage | undefined;
+}
+
+const FORGOTTEN = {
+  [ATTEMPT]: undefined,
+  [NOT_BEFORE]: undefined,
+  [UNKNOWN_SINCE]: undefined,
+  [DEAD_LETTER]: undefined,
+};
+
+/** One redrive on its way through a dead-letter queue: the judge over each letter, and the counts. */
+export class Redrive {
+  result: RedriveResult = { matched: 0, redriven: 0, skipped: 0, failed: 0 };
+  readonly #setting: RedriveSetting;
+  readonly #options: RedriveOptions;
+  /**
+   * A worker may fail what was redriven while this goes on: it is not sent round and round. Of each, a number of 48
+   * bits: there may be very many of them.
+   */
+  readonly #sent = new Set<number>();
+  #nextAt: number;
+
+  constructor(setting: RedriveSetting, options: RedriveOptions) {
+    this.#setting = setting;
+    this.#options = options;
+    this.#nextAt = setting.connection.clock.now();
+  }
+
+  async judge(delivery: Delivery): Promise<Verdict> {
+    const { connection, sender, queue, to } = this.#setting;
+    const { dryRun = false } = this.#options;
+    const letter = readLetter(delivery, queue, connection.clock.now());
+    const isBack = this.#sent.has(lifeOf(letter, delivery.attributes[REDRIVE]));
+    if (isBack || !matches(letter, this.#options) || this.#isStopped) return "keep";
+    this.#count({ matched: this.result.matched + 1 });
+    let again: Again | undefined;
+    try {
+      again = await this.#again(delivery, letter);
+    } catch (error) {
+      return this.#left({ letter, outcome: "failed", error });
+    }
+    if (again === undefined) return this.#left({ letter, outcome: "skipped" });
+    if (!dryRun) {
+      await this.#pace();
+      if (this.#isStopped) return "keep";
+      // Before the send, since it may be back before that is confirmed.
+      this.#sent.add(lifeOf(letter, again.outgoing.attributes[REDRIVE]));
+      try {
+        await sender.send(to, again.outgoing, defaults.sendDeadlineMs);
+      } catch (error) {
+        if (!isQueueError(error, "too_large")) throw error;
+        return this.#left({ letter, outcome: "failed", changed: again.changed, error });
+      }
+    }
+    this.#count({ redriven: this.result.redriven + 1 });
+    this.#options.onLetter?.({ letter, outcome: "redriven", changed: again.changed });
+    return dryRun ? "keep" : { removed() {} };
+  }
+
+  get #isStopped(): boolean {
+    return this.#options.signal?.aborted === true;
+  }
+
+  #left(step: RedriveStep & { readonly outcome: "skipped" | "failed" }): Verdict {
+    this.#count({ [step.outcome]: this.result[step.outcome] + 1 });
+    this.#options.onLetter?.(step);
+    return "keep";
+  }
+
+  #count(change: Partial<RedriveResult>): void {
+    this.result = { ...this.result, ...change };
+    this.#options.onProgress?.(this.result);
+  }
+
+  /** Spaces sends evenly. */
+  async #pace(): Promise<void> {
+    const { clock } = this.#setting.connection;
+    const { ratePerSecond, signal } = this.#options;
+    if (ratePerSecond === undefined) return;
+    const at = Math.max(this.#nextAt, clock.now());
+    this.#nextAt = at + 1_000 / ratePerSecond;
+    await sleep(clock, at - clock.now(), signal);
+  }
+
+  /** The message as it goes back: as it was sent at first, its attempts forgotten, its redrives counted. */
+  async #again(delivery: Delivery, { message, info }: DeadLetter): Promise<Again | undefined> {
+    const { connection, to, traits } = this.#setting;
+    const { transform } = this.#options;
+    const { clock, limits, driver } = connection;
+    const dedupId = cloneId(message?.id ?? delivery.brokerId, "redrive", delivery);
+    const generation = Number(delivery.attributes[REDRIVE] ?? 0) + 1;
+    const marks = { [REDRIVE]: Number.isSafeInteger(generation) ? generation : 1, [TARGET]: traits.target };
+    const orderingKey =
+      info.orderingKey ?? (delivery.orderingKey !== message?.id ? delivery.orderingKey : undefined);
+    const key =
+      traits.ordering === "by_key"
+        ? (orderingKey ?? (traits.orderingKeyRequired ? dedupId : undefined))
+        : undefined;
+    if (transform === undefined) {
+      const attributes = withMeta(originalAttributes(delivery.attributes), { ...FORGOTTEN, ...marks });
+      return { outgoing: { body: delivery.body, attributes, delayMs: 0, orderingKey: key, dedupId } };
+    }
+    if (message === undefined) return undefined;
+    const changed = await transform(message, info);
+    if (changed === undefined) return undefined;
+    if (changed.schema !== undefined) await validatePayload(changed.schema, changed.type, changed.payload);
+    const composed = compose({ id: message.id, orderingKey: key, ...changed }, {}, clock.now());
+    const { outgoing } = prepare({ queue: to, provider: driver.provider, traits, limits }, composed);
+    return { outgoing: { ...outgoing, attributes: withMeta(outgoing.attributes, marks), dedupId }, changed };
+  }
+}
+
+function lifeOf({ id }: DeadLetter, generation: string | undefined): number {
+  return createHash("sha256").update(`${id} ${generation}`).digest().readUIntBE(0, 6);
+}
