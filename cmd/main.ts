@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { dlqCommand } from "./dlq/index.ts";
 import { QueueError } from "../src/errors.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { tooOld } from "./node-version.ts";
@@ -37,8 +38,14 @@ Example:
 
 ${exitCodesHelp}`,
   );
-for (const command of [workerCommand(), sendCommand(), statsCommand(), serviceBusServerCommand()]) {
-  program.addCommand(command.copyInheritedSettings(program));
+const commands = [workerCommand(), sendCommand(), statsCommand(), dlqCommand(), serviceBusServerCommand()];
+for (const command of commands) program.addCommand(inherit(command, program));
+
+/** The settings of the program, for a command and those below it. */
+function inherit(command: Command, from: Command): Command {
+  command.copyInheritedSettings(from);
+  for (const sub of command.commands) inherit(sub, command);
+  return command;
 }
 
 /** Without commander's own `error:`, as every line of ours starts alike. */

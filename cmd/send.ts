@@ -12,7 +12,7 @@ import { mustExist } from "./import-file.ts";
 import { addSourceOptions, duration, pair, positiveDuration, type SourceFlags, whole } from "./options.ts";
 import { colorsFor, print, warn } from "./output.ts";
 import { sendLines } from "./send-lines.ts";
-import { onSignals } from "./signals.ts";
+import { Interrupted, onSignals } from "./signals.ts";
 
 interface SendFlags extends SourceFlags {
   readonly type?: string;
@@ -162,6 +162,6 @@ async function sendStream(
       ? JSON.stringify({ queue: name, ...counts })
       : `${sent} sent to ${name}, ${failed} not sent, ${unknown} unknown`,
   );
-  if (interrupt.signal.aborted) throw new Error("Interrupted: lines after these were not read.");
+  if (interrupt.signal.aborted) throw new Interrupted("lines after these were not read.");
   if (failed + unknown > 0) process.exitCode = exitCodes.failure;
 }

@@ -3,6 +3,11 @@ import { constants } from "node:os";
 /** npm passes an interrupt on to its script, which has had it from the terminal: two of them, for one key press. */
 const ECHO_MS = 100;
 
+/** Somebody ended a command before it was done; its sentence says what became of the rest. */
+export class Interrupted extends Error {
+  override readonly name: string = "Interrupted";
+}
+
 /** What ends a command before its time. */
 export interface Interrupt extends Disposable {
   /** Aborts on the first SIGTERM or SIGINT, or by {@link stop}. */

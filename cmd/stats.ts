@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { openQueue } from "../adapters/open.ts";
 import { sleep, systemClock } from "../src/clock.ts";
 import { QueueError } from "../src/errors.ts";
@@ -23,7 +23,11 @@ export function statsCommand(): Command {
     .argument("[queue...]", "queues (default: worker.queues of the configuration)", names);
   return addSourceOptions(command)
     .option("-w, --watch", "repeat until interrupted")
-    .option("--interval <duration>", "between two looks (default: 2s)", positiveDuration, 2_000)
+    .addOption(
+      new Option("--interval <duration>", "between two looks")
+        .argParser(positiveDuration)
+        .default(2_000, "2s"),
+    )
     .option("--json", "print JSON; with --watch, one line a look")
     .addHelpText(
       "after",

@@ -39,6 +39,27 @@ const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
   ["no type", ["send", "emails", "{}", "--provider", "memory"], /needs a type/],
   ["an empty type", ["send", "emails", "{}", "--provider", "memory", "--type", ""], /type/],
   ["a negative delay", [...send, "{}", "--delay", "-3d"], /--delay.*cannot be negative/],
+  [
+    "a discard of nobody knows what",
+    ["dlq", "discard", "jobs", "--provider", "memory"],
+    /Which ones\? Give --id/,
+  ],
+  [
+    "a time that is none",
+    ["dlq", "list", "jobs", "--since", "yesterday"],
+    /--since.*a duration, such as 2h, or a time/,
+  ],
+  ["a rate that is none", ["dlq", "redrive", "jobs", "--rate", "0"], /--rate.*a number more than 0/],
+  [
+    "a transform that is none",
+    ["dlq", "redrive", "jobs", "--provider", "memory", "--transform", "mend.ts#nothing"],
+    /mend\.ts: expected an export named nothing, that is a function/,
+  ],
+  [
+    "a missing transform",
+    ["dlq", "redrive", "jobs", "--provider", "memory", "--transform", "absent.ts"],
+    /transform module absent\.ts: there is no such file/,
+  ],
   ["no attempt at all", [...send, "{}", "--max-attempts", "0"], /--max-attempts.*whole number/],
 ];
 

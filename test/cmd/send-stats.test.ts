@@ -86,11 +86,16 @@ describe("queueport stats", () => {
 });
 
 describe("--help", () => {
-  it.each([[[]], [["worker"]], [["send"]], [["stats"]]])("shows an example: %j", async (command) => {
-    const { code, stdout } = await queueport([...command, "--help"]).result;
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/Example:\n {2}\$ queueport /);
-  });
+  const dlq = ["list", "groups", "show", "redrive", "discard"].map((command) => [["dlq", command]]);
+
+  it.each([[[]], [["worker"]], [["send"]], [["stats"]], [["dlq"]], ...dlq])(
+    "shows an example: %j",
+    async (command) => {
+      const { code, stdout } = await queueport([...command, "--help"]).result;
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/Example:\n {2}\$ queueport /);
+    },
+  );
 
   it("documents the environment and the exit codes of the worker", async () => {
     const { stdout } = await queueport(["worker", "--help"]).result;

@@ -153,7 +153,7 @@ describe("the commands", () => {
   });
 
   test("the standalone worker runs the handlers, serves its health, and drains on SIGTERM", async () => {
-    const args = (commands.at(-1) as string).split(" ").slice(2);
+    const args = argumentsOf("worker");
     // Any free port, since the one in the text may be taken.
     const onFreePort = args.map((arg, index) => (args[index - 1] === "--metrics-port" ? "0" : arg));
     const { code, output } = await runUntil("Welcome, Ada!", [join(root, bin.queueport), ...onFreePort]);
@@ -167,7 +167,7 @@ test("the local Service Bus prints its connection string, and ends on SIGTERM", 
   const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     readonly bin: { readonly queueport: string };
   };
-  const args = [...(commands[3] as string).split(" ").slice(2), "--port", "0"];
+  const args = [...argumentsOf("service-bus-server"), "--port", "0"];
   const { code, output } = await runUntil("UseDevelopmentEmulator=true", [
     join(root, bin.queueport),
     ...args,
@@ -175,6 +175,12 @@ test("the local Service Bus prints its connection string, and ends on SIGTERM", 
   expect(output).toMatch(/^Endpoint=sb:\/\/127\.0\.0\.1:\d+;/m);
   expect(code).toBe(0);
 });
+
+/** How README calls this command of `queueport`. */
+function argumentsOf(command: string): string[] {
+  const line = commands.find((one) => one.startsWith(`npx queueport ${command} `)) ?? "";
+  return line.split(" ").slice(2);
+}
 
 /** The rows of the table that follows `heading`, without its head. */
 function table(heading: string): string[][] {
