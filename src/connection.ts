@@ -193,7 +193,7 @@ const ADVICE: Readonly<Record<ErrorKind, string>> = {
   lease_lost: "Another receiver has the message now.",
   too_large: "Send less, or a reference to data that is stored elsewhere.",
   full: "Send fewer, or receive faster; the message was not sent.",
-  not_found: "Create the queue, or correct its name.",
+  not_found: "Create the queue, as queue.ensure does, or correct its name.",
   auth: "Check the credentials and their permissions.",
   permanent: "The same again would fail again.",
 };

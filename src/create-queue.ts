@@ -13,7 +13,7 @@ export interface QueueOptions {
   readonly backoff?: BackoffOptions | undefined;
   /** How long a send may take, in milliseconds, unless it says otherwise. @default 30000 */
   readonly sendDeadlineMs?: number | undefined;
-  /** @default the machine's clock */
+  /** The driver's, where that has one. @default the driver's clock, else the machine's */
   readonly clock?: Clock | undefined;
   /** Evenly distributed in [0, 1). @default Math.random */
   readonly random?: (() => number) | undefined;
@@ -36,7 +36,7 @@ export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
   const {
     backoff,
     sendDeadlineMs = defaults.sendDeadlineMs,
-    clock = systemClock,
+    clock = driver.clock ?? systemClock,
     random = Math.random,
   } = options;
   if (backoff !== undefined) checkBackoff(backoff, "createQueue");
@@ -44,6 +44,12 @@ export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
     throw new QueueError(
       "invalid_options",
       `createQueue: sendDeadlineMs must be a finite number of milliseconds, more than 0; got ${sendDeadlineMs}.`,
+    );
+  }
+  if (driver.clock !== undefined && driver.clock !== clock) {
+    throw new QueueError(
+      "invalid_options",
+      "createQueue was given another clock than its driver waits by: what the one delays, the other never sees due. Give the clock to the driver alone.",
     );
   }
   return new CoreQueue(driver, {

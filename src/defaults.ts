@@ -26,6 +26,7 @@ export interface Defaults {
   readonly memoryCapacity: number;
 }
 
+/** What holds where nothing else is said. */
 export const defaults: Defaults = {
   maxAttempts: 5,
   backoff: defaultBackoff,

@@ -64,7 +64,7 @@ class MemoryDriver implements Driver {
   /** Absent where the cloud that is emulated cannot. */
   readonly cancel?: (handle: string) => Promise<boolean>;
   readonly #registry: Registry;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #faults: Faults | undefined;
 
   constructor(options: MemoryOptions) {
@@ -82,7 +82,7 @@ class MemoryDriver implements Driver {
     const profile: Profile = { ...emulated, stats: options.stats ?? emulated.stats };
     const createsQueues = profile.limits.createsQueues && !strict;
     this.limits = { ...profile.limits, createsQueues };
-    this.#clock = clock;
+    this.clock = clock;
     this.#faults = faults;
     let lastId = 0;
     const nextId = (): string => {
@@ -125,7 +125,7 @@ class MemoryDriver implements Driver {
   open(queue: string, options: OpenOptions): Source {
     const { maxReceive, maxPolls, maxLeaseMs, maxSettleBatch } = this.limits;
     return new MemorySource(queue, options, {
-      clock: this.#clock,
+      clock: this.clock,
       registry: this.#registry,
       maxReceive,
       maxPolls,

@@ -96,6 +96,7 @@ export interface RedriveStep {
   readonly error?: unknown;
 }
 
+/** What a redrive has done. */
 export interface RedriveResult {
   /** Matched the filter. */
   readonly matched: number;

@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { DriverError, ErrorKind } from "./error.ts";
 import type { Limits, QueueTraits } from "./limits.ts";
 
@@ -113,6 +114,8 @@ export interface Driver {
   /** The provider's name, as it stands in configuration and metrics. */
   readonly provider: string;
   readonly limits: Limits;
+  /** The clock by which it delays and leases, where no provider does; the queue on it waits by the same one. */
+  readonly clock?: Clock | undefined;
   /** Reads what is peculiar to one queue. Throws where the queue does not exist. The core caches the answer. */
   describe(queue: string): Promise<QueueTraits>;
   /** Sorts anything that a method of this driver threw. */

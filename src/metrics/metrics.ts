@@ -11,6 +11,7 @@ import { recordJobs } from "./record-jobs.ts";
 import { recordReceivers, recordRequests, recordSends } from "./record-queue.ts";
 import { TypeLabels } from "./type-labels.ts";
 
+/** What is counted, and where. */
 export interface MetricsOptions {
   /** Where the metrics are registered. @default a new one */
   readonly registry?: Registry | undefined;

@@ -25,7 +25,7 @@ interface Entry {
  *
  * @example
  * const clock = new FakeClock();
- * const queue = createQueue(memory({ clock }), { clock });
+ * const queue = createQueue(memory({ clock }));
  * await queue.sendDelayed("emails", message, { days: 3 });
  * await clock.advance(3 * 86_400_000);
  */

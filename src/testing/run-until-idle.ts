@@ -25,11 +25,11 @@ const STALLED_MS = 3_600_000;
  * Runs a worker until its queues are empty: nothing ready, nothing running, nothing delayed. Backoffs and delays of
  * days pass at once, since the clock is turned from timer to timer. Then the worker is stopped.
  *
- * @throws QueueError `timeout` where messages are left after `maxMs`; `not_supported` where they are not counted; whatever `worker.start` throws.
+ * @throws QueueError `invalid_options` where the queue waits by another clock; `timeout` where messages are left after `maxMs`; `not_supported` where they are not counted; whatever `worker.start` throws.
  *
  * @example
  * const clock = new FakeClock();
- * const queue = createQueue(memory({ clock }), { clock });
+ * const queue = createQueue(memory({ clock }));
  * await queue.sendDelayed("emails", { type: "tips", payload: {} }, { days: 3 });
  * await runUntilIdle(worker, "emails", { clock });
  */
@@ -39,6 +39,12 @@ export async function runUntilIdle(
   options: RunUntilIdleOptions,
 ): Promise<void> {
   const { clock, maxMs = YEAR_MS } = options;
+  if (worker.queue.clock !== clock) {
+    throw new QueueError(
+      "invalid_options",
+      "runUntilIdle turns a clock that this worker's queue does not wait by. Give one clock to both: createQueue(memory({ clock })).",
+    );
+  }
   const names = typeof queues === "string" ? [queues] : queues;
   const started = clock.now();
   const until = started + maxMs;

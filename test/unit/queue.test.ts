@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { memory } from "../../adapters/memory/index.ts";
 import { createQueue } from "../../src/create-queue.ts";
 import { DriverError } from "../../src/driver/error.ts";
 import { channels, type SendEvent } from "../../src/diagnostics.ts";
 import type { Message, NewMessage } from "../../src/message.ts";
+import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { Door, never, SECOND, Stage, watch } from "./support.ts";
 
 const mail = (fields: Partial<NewMessage> = {}): NewMessage => ({ type: "mail", payload: {}, ...fields });
@@ -39,6 +41,17 @@ describe("what JavaScript lets through and types do not", () => {
       );
     }
     expect(await stage.peek("jobs")).toEqual([]);
+  });
+
+  test("a clock for the driver is one for its queue; two that differ would wait for ever", () => {
+    const clock = new FakeClock();
+    expect(createQueue(memory({ clock })).clock).toBe(clock);
+    expect(createQueue(memory({ clock }), { clock }).clock).toBe(clock);
+    for (const driver of [memory(), memory({ clock: new FakeClock() })]) {
+      expect(() => createQueue(driver, { clock })).toThrow(
+        expect.objectContaining({ code: "invalid_options" }),
+      );
+    }
   });
 
   test("a handle that nobody gave is named, and no queue beside it", async () => {
