@@ -21,6 +21,12 @@ const snippets = new Map(blocks("ts").map((code) => [/^\/\/ (\S+\.ts)\n/.exec(co
 const [configuration = ""] = blocks("json");
 const commands = blocks("sh").map((code) => code.trim());
 
+/** The arguments of the README's command line for `queueport <name>`, the name included. */
+function argumentsOf(name: string): string[] {
+  const command = commands.find((one) => one.startsWith(`npx queueport ${name} `));
+  return (command ?? "").split(" ").slice(2);
+}
+
 const app = application("zod", "@types/node", "@azure/service-bus", "rhea");
 afterAll(() => app[Symbol.dispose]());
 
