@@ -14,6 +14,7 @@ export const harnesses: Readonly<Record<string, () => Promise<Running>>> = {
   "memory-service-bus": () => inMemory("service-bus"),
   directory: async () => (await import("./directory.ts")).directoryHarness(),
   sqs: async () => (await import("./sqs.ts")).sqsHarness(),
+  "sqs-second": async () => (await import("./sqs.ts")).secondSqsHarness(),
   pubsub: async () => (await import("./pubsub.ts")).pubsubHarness(),
   "service-bus": async () => (await import("./service-bus.ts")).serviceBusHarness(),
 };

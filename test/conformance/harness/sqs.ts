@@ -5,15 +5,26 @@ import { createQueue } from "../../../src/create-queue.ts";
 import type { Driver } from "../../../src/driver/index.ts";
 import type { HttpCall } from "../../support/proxy/http-call.ts";
 import { HttpProxy } from "../../support/proxy/http-proxy.ts";
-import { clientOptions, startSqsServer } from "../../support/sqs-server.ts";
+import { clientOptions, type SqsServer, startLocalAwsSqs, startSqsServer } from "../../support/sqs-server.ts";
 import type { Running } from "./index.ts";
 
 /** Operations that settle; of one entry each in the failure that is injected. */
 const SETTLES = new Set(["DeleteMessageBatch"]);
 
 /** The adapter against a real server, the proxy in between. */
-export async function sqsHarness(): Promise<Running> {
-  const server = await startSqsServer();
+export const sqsHarness = (): Promise<Running> => onServer(startSqsServer, {});
+
+/** The same on another maker's server, as a second opinion. */
+export const secondSqsHarness = (): Promise<Running> => onServer(startLocalAwsSqs, SECOND_DEVIATES);
+
+/** What local-aws-sqs does otherwise than SQS, each seen in a run: cases by name. */
+const SECOND_DEVIATES: Readonly<Record<string, string>> = {};
+
+async function onServer(
+  start: () => Promise<SqsServer>,
+  deviations: Readonly<Record<string, string>>,
+): Promise<Running> {
+  const server = await start();
   const { hostname, port, protocol } = new URL(server.endpoint);
   // The proxy speaks clear text, which the service itself does not.
   const proxy =
@@ -46,6 +57,7 @@ export async function sqsHarness(): Promise<Running> {
       },
       dropQueue: (queue) => admin.drop(queue),
       faults,
+      deviations,
     },
     async close() {
       await admin.close();
