@@ -24,6 +24,8 @@ export interface H2Call {
   /** `/google.pubsub.v1.Publisher/Publish` */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** The client's connection that it came by, counted from 1. */
+  readonly connection: number;
 }
 
 /** Which calls a rule applies to. */
@@ -44,6 +46,7 @@ export type H2Action =
   | { readonly kind: "black_hole" };
 
 interface Link {
+  readonly number: number;
   /** A session does not let its own be reset. */
   readonly socket: Socket;
   readonly upstream: ClientHttp2Session;
@@ -60,6 +63,7 @@ export class H2Proxy implements AsyncDisposable {
   readonly #rules: Rules<H2Call, H2Action>;
   readonly #server: Http2Server;
   readonly #links = new Map<ServerHttp2Session, Link>();
+  #begun = 0;
 
   private constructor({ host = "127.0.0.1", port }: Target, seed: number) {
     this.#authority = `http://${host}:${port}`;
@@ -107,6 +111,11 @@ export class H2Proxy implements AsyncDisposable {
     return links.length;
   }
 
+  /** Tells every client to make its next calls on another connection: GOAWAY. Calls that are under way go on. */
+  retireAll(): void {
+    for (const session of this.#links.keys()) session.close();
+  }
+
   async close(): Promise<void> {
     if (!this.#server.listening) return;
     this.#server.close();
@@ -121,7 +130,8 @@ export class H2Proxy implements AsyncDisposable {
   /** One connection to the server for each of a client's: what ends one ends the other. */
   #begin(session: ServerHttp2Session, socket: Socket): void {
     const upstream = connect(this.#authority);
-    this.#links.set(session, { socket, upstream });
+    this.#begun += 1;
+    this.#links.set(session, { number: this.#begun, socket, upstream });
     session.on("close", () => {
       this.#links.delete(session);
       upstream.destroy();
@@ -138,7 +148,7 @@ export class H2Proxy implements AsyncDisposable {
     const link = this.#links.get(stream.session as ServerHttp2Session);
     this.counts.set(path, (this.counts.get(path) ?? 0) + 1);
     stream.on("error", () => {});
-    const action = this.#rules.pick({ path, headers });
+    const action = this.#rules.pick({ path, headers, connection: link?.number ?? 0 });
     if (action?.kind === "black_hole") return;
     if (action?.kind === "answer") return answer(stream, action.grpcStatus);
     if (action?.kind === "stall") await action.until;
