@@ -16,7 +16,9 @@ import {
 } from "../../src/driver/index.ts";
 import { ServiceBusAdmin } from "./admin.ts";
 import { type Clients, type ConnectionOptions, openClients } from "./clients.ts";
+import { connectionOf } from "./connection.ts";
 import { classify, driverError } from "./errors.ts";
+import { inTime } from "./feed.ts";
 import { serviceBusLimits } from "./limits.ts";
 import { longOf } from "./long.ts";
 import { type NamingOptions, parseHandle, QueueNames } from "./names.ts";
@@ -44,6 +46,12 @@ export function serviceBus(options: ServiceBusOptions): Driver & { readonly admi
   return new ServiceBusDriver(options);
 }
 
+/** A sender, and the connection that its client had when it was made. */
+interface KnownSender {
+  readonly sender: ServiceBusSender;
+  readonly connection: string | undefined;
+}
+
 class ServiceBusDriver implements Driver {
   readonly provider = "service-bus";
   readonly limits: Limits;
@@ -52,7 +60,7 @@ class ServiceBusDriver implements Driver {
   readonly #names: QueueNames;
   readonly #descriptions: Descriptions;
   readonly #clock: Clock;
-  readonly #senders = new Map<string, ServiceBusSender>();
+  readonly #senders = new Map<string, KnownSender>();
   readonly #sources = new Set<Source>();
 
   constructor(options: ServiceBusOptions) {
@@ -114,16 +122,19 @@ class ServiceBusDriver implements Driver {
   async close(): Promise<void> {
     await Promise.all([...this.#sources].map((source) => source.close()));
     this.#sources.clear();
-    await Promise.all([...this.#senders.values()].map((sender) => sender.close().catch(() => undefined)));
+    await Promise.all([...this.#senders.values()].map(({ sender }) => inTime(sender.close())));
     await this.#clients.close();
   }
 
   #sender(name: string): ServiceBusSender {
-    let sender = this.#senders.get(name);
-    if (sender === undefined) {
-      sender = this.#clients.messages.createSender(name);
-      this.#senders.set(name, sender);
-    }
+    const { messages } = this.#clients;
+    const connection = connectionOf(messages);
+    const known = this.#senders.get(name);
+    if (known !== undefined && known.connection === connection) return known.sender;
+    // One that was being opened on a connection that is lost would keep all others waiting.
+    const sender = messages.createSender(name);
+    this.#senders.set(name, { sender, connection });
+    void known?.sender.close().catch(() => undefined);
     return sender;
   }
 }

@@ -1,4 +1,5 @@
 import type { ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
+import { connectionOf, ConnectionWatch } from "./connection.ts";
 import { deliveryOf, type Receipt } from "./delivery.ts";
 import { type Feed, type FeedOptions, inTime } from "./feed.ts";
 import { QueueLink } from "./queue-link.ts";
@@ -9,11 +10,15 @@ export class QueueFeed implements Feed {
   readonly #options: FeedOptions;
   /** Has no link of its own, and outlives those that have: it settles what came on any of them. */
   readonly #settler: ServiceBusReceiver;
+  readonly #watch: ConnectionWatch;
   #links: QueueLink[] = [];
 
   constructor(options: FeedOptions) {
     this.#options = options;
     this.#settler = this.#receiver();
+    this.#watch = new ConnectionWatch(options.client, options.clock, () => {
+      for (const link of this.#links) if (link.connection !== this.#connection) link.lost();
+    });
   }
 
   want(count: number): void {
@@ -23,16 +28,22 @@ export class QueueFeed implements Feed {
   }
 
   async stop(): Promise<void> {
+    this.#watch.stop();
     await inTime(Promise.all(this.#links.map((link) => link.stop())));
   }
 
   async close(): Promise<void> {
+    this.#watch.stop();
     await inTime(Promise.all([...this.#links, this.#settler].map((one) => one.close())));
     this.#links = [];
   }
 
+  get #connection(): string | undefined {
+    return connectionOf(this.#options.client);
+  }
+
   #open(credit: number): number {
-    const link: QueueLink = new QueueLink(this.#receiver(), credit, {
+    const link: QueueLink = new QueueLink(this.#receiver(), credit, this.#connection, {
       message: (message, done) => this.#received(link, message, done),
       ended: (error) => {
         this.#links = this.#links.filter((one) => one !== link);

@@ -25,6 +25,8 @@ const MAX_SPAN = 1_900;
  * returns: each callback is held until another message is wanted, settled or not.
  */
 export class QueueLink {
+  /** That of its client when it was opened. */
+  readonly connection: string | undefined;
   readonly #receiver: ServiceBusReceiver;
   readonly #events: LinkEvents;
   readonly #ending = new AbortController();
@@ -39,7 +41,13 @@ export class QueueLink {
   #credit: number;
   #isOver = false;
 
-  constructor(receiver: ServiceBusReceiver, credit: number, events: LinkEvents) {
+  constructor(
+    receiver: ServiceBusReceiver,
+    credit: number,
+    connection: string | undefined,
+    events: LinkEvents,
+  ) {
+    this.connection = connection;
     this.#receiver = receiver;
     this.#events = events;
     this.#credit = Math.min(credit, MAX_SPAN);
@@ -79,6 +87,11 @@ export class QueueLink {
     this.#credit += granted;
     for (const release of this.#held.splice(0, granted)) release();
     return granted;
+  }
+
+  /** Its connection is gone, whether it has noticed or not. */
+  lost(): void {
+    this.#end(new DriverError("transient", "The connection was lost."));
   }
 
   /** Asks for no more; resolves when nothing comes any more. What is unsettled can be settled still. */

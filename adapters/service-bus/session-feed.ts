@@ -1,3 +1,4 @@
+import { connectionOf, ConnectionWatch } from "./connection.ts";
 import { driverError } from "./errors.ts";
 import { type Feed, type FeedOptions, inTime } from "./feed.ts";
 import { Session } from "./session.ts";
@@ -14,14 +15,20 @@ export class SessionFeed implements Feed {
   readonly #options: FeedOptions;
   readonly #sessions = new Set<Session>();
   readonly #stopping = new AbortController();
+  readonly #watch: ConnectionWatch;
   /** Messages that are waited for, those included that were asked for and have not come. */
   #wanted = 0;
-  #looking = 0;
+  /** Searches under way, each with the connection that it began on. What one of a lost connection finds is taken still. */
+  readonly #looking = new Set<{ readonly connection: string | undefined }>();
   #lookedFor: Promise<unknown>[] = [];
   #mayLookFor = 1;
 
   constructor(options: FeedOptions) {
     this.#options = options;
+    this.#watch = new ConnectionWatch(options.client, options.clock, () => {
+      for (const look of this.#looking) if (look.connection !== this.#connection) this.#looking.delete(look);
+      this.#ask();
+    });
   }
 
   want(count: number): void {
@@ -31,14 +38,20 @@ export class SessionFeed implements Feed {
 
   async stop(): Promise<void> {
     this.#wanted = 0;
+    this.#watch.stop();
     this.#stopping.abort();
     const stops = [...this.#sessions].map((session) => session.stop());
     await inTime(Promise.all([...stops, ...this.#lookedFor]));
   }
 
   async close(): Promise<void> {
+    this.#watch.stop();
     this.#stopping.abort();
     await Promise.all([...this.#sessions].map((session) => session.close()));
+  }
+
+  get #connection(): string | undefined {
+    return connectionOf(this.#options.client);
   }
 
   /** Messages that were asked for and have not come. */
@@ -56,7 +69,7 @@ export class SessionFeed implements Feed {
       session.ask();
       missing -= 1;
     }
-    while (this.#looking < Math.min(missing, this.#mayLookFor) && !this.#stopping.signal.aborted) {
+    while (this.#looking.size < Math.min(missing, this.#mayLookFor) && !this.#stopping.signal.aborted) {
       const looked = this.#look();
       this.#lookedFor.push(looked);
       void looked.finally(() => {
@@ -69,14 +82,15 @@ export class SessionFeed implements Feed {
   async #look(): Promise<void> {
     const { client, entity, mailbox, clock } = this.#options;
     const startedAt = clock.now();
-    this.#looking += 1;
+    const look = { connection: this.#connection };
+    this.#looking.add(look);
     try {
       const receiver = await client.acceptNextSession(entity.name, {
         maxAutoLockRenewalDurationInMs: 0,
         skipParsingBodyAsJson: true,
         abortSignal: this.#stopping.signal,
       });
-      this.#looking -= 1;
+      this.#looking.delete(look);
       const session: Session = new Session({
         ...this.#options,
         receiver,
@@ -99,7 +113,7 @@ export class SessionFeed implements Feed {
         this.#ask();
       } else await session.giveBack();
     } catch (error) {
-      this.#looking -= 1;
+      this.#looking.delete(look);
       this.#mayLookFor = 1;
       if (this.#stopping.signal.aborted) return;
       const { code } = error as { readonly code?: string };

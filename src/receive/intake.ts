@@ -16,6 +16,8 @@ export interface IntakeOptions {
 }
 
 const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 30_000, jitter: true };
+/** Of what may be over at any moment, such as a network that is down: who waits long has heard nothing for long after. */
+const RETRY_SOON: Backoff = { ...RETRY, capMs: 2_000 };
 /** A poll that comes back empty sooner than this did not wait; polls are then spaced out. */
 const EMPTY_AT_ONCE_MS = 20;
 /** Beyond the provider's own long poll; then the poll is taken for lost. */
@@ -139,7 +141,8 @@ export class Intake {
     }
     this.#failures += 1;
     this.#pollLimit = 1;
-    const retryInMs = backoffDelayMs(RETRY, this.#failures, this.#connection.random);
+    const isPassing = error.kind === "transient" || error.kind === "ambiguous";
+    const retryInMs = backoffDelayMs(isPassing ? RETRY_SOON : RETRY, this.#failures, this.#connection.random);
     report({ event: "poll_failed", queue, error, kind: error.kind, retryInMs });
     this.#wait(retryInMs);
   }

@@ -122,16 +122,21 @@ describe("polls that end at once and bring nothing", () => {
 });
 
 describe("errors", () => {
-  test("are waited out, longer each time, and reported", async () => {
+  test.each<[ErrorKind, number]>([
+    ["throttled", 15_000],
+    // A network may be back at any moment.
+    ["transient", 1_000],
+    ["ambiguous", 1_000],
+  ])("are waited out, longer each time, and reported: %s, up to %i ms", async (kind, mostMs) => {
     const bench = new Bench();
     await bench.pull();
     for (let failure = 0; failure < 12; failure += 1) {
-      await bench.last.fail("transient");
+      await bench.last.fail(kind);
       await bench.clock.advance(30 * SECOND);
     }
     const waits = bench.events.of("poll_failed").map(({ retryInMs }) => retryInMs);
     expect(waits.slice(0, 4)).toEqual([100, 200, 400, 800]);
-    expect(waits.at(-1)).toBe(15_000);
+    expect(waits.at(-1)).toBe(mostMs);
     expect(bench.polls).toHaveLength(13);
     expect(bench.failures).toEqual([]);
   });

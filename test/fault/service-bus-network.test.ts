@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, test } from "vitest";
+import { jobs, startServiceBusBed, until, work } from "../support/service-bus-bed.ts";
+import { TcpProxy } from "../support/proxy/tcp-proxy.ts";
+
+/** The longest that a worker may hear nothing once the network is back. */
+const DEAF_MS = 5_000;
+
+const { server, freshQueue, connect } = await startServiceBusBed();
+const proxies: TcpProxy[] = [];
+afterEach(async () => {
+  for (const proxy of proxies.splice(0)) await proxy.close();
+});
+
+async function throughProxy(): Promise<{ proxy: TcpProxy; queue: ReturnType<typeof connect> }> {
+  const proxy = await TcpProxy.start({ port: server.port });
+  proxies.push(proxy);
+  const connectionString = server.connectionString.replace(`:${server.port};`, `:${proxy.port};`);
+  return { proxy, queue: connect({ connectionString }) };
+}
+
+test("a thousand messages are all handled while the network cuts ten times", async () => {
+  const name = await freshQueue({ lockDurationMs: 5_000 });
+  const { proxy, queue } = await throughProxy();
+  await connect().sendBatch(name, jobs(1_000));
+  const working = work(queue, name, () => sleep(5));
+  for (let cuts = 1; cuts <= 10; cuts += 1) {
+    await until(`${cuts} cuts' worth`, () => working.handled.size >= cuts * 80);
+    expect(proxy.cutAll()).toBeGreaterThan(0);
+  }
+  await until("all of them", () => working.handled.size >= 1_000);
+  await working.stop();
+  expect(working.deafMs).toBeLessThan(DEAF_MS);
+});
+
+describe.each([
+  ["a queue", false],
+  ["a queue with sessions", true],
+])("%s is heard of soon", (_what, requiresSession) => {
+  const job = (index: number): { type: string; payload: number; orderingKey?: string } => ({
+    type: "job",
+    payload: index,
+    ...(requiresSession ? { orderingKey: `key ${index}` } : {}),
+  });
+
+  test("once a network that stood still for six seconds goes on", async () => {
+    const name = await freshQueue({ requiresSession });
+    const { proxy, queue } = await throughProxy();
+    const direct = connect();
+    const working = work(queue, name);
+    await direct.send(name, job(0));
+    await until("the first", () => working.runs === 1);
+    const goOn = proxy.stall();
+    await direct.sendBatch(name, [job(1), job(2)]);
+    await sleep(6_000);
+    goOn();
+    await until("the others", () => working.handled.size === 3, DEAF_MS);
+    await direct.send(name, job(3));
+    await until("one that comes later", () => working.handled.size === 4, DEAF_MS);
+    await working.stop();
+  });
+
+  test("once a server that nobody could reach for fifteen seconds is there again", async () => {
+    const name = await freshQueue({ requiresSession });
+    const { proxy, queue } = await throughProxy();
+    const direct = connect();
+    const working = work(queue, name);
+    await direct.send(name, job(0));
+    await until("the first", () => working.runs === 1);
+    proxy.refuse();
+    proxy.cutAll();
+    await direct.sendBatch(name, [job(1), job(2)]);
+    await sleep(15_000);
+    await proxy.accept();
+    await until("the others", () => working.handled.size === 3, DEAF_MS);
+    await working.stop();
+  });
+});
+
+test("a server that stalls and goes on is received from again", async () => {
+  const name = await freshQueue();
+  const queue = connect();
+  const working = work(queue, name);
+  await queue.send(name, { type: "job", payload: 1 });
+  await until("the first runs", () => working.runs === 1);
+  await server.stall(true);
+  const sending = queue.send(name, { type: "job", payload: 2 });
+  await sleep(1_000);
+  await server.stall(false);
+  await sending;
+  await until("the second runs", () => working.runs === 2);
+  await working.stop();
+});
+
+test("links that the service closes while a worker idles are open again before the next message", async () => {
+  const name = await freshQueue();
+  const sessions = await freshQueue({ requiresSession: true });
+  const queue = connect();
+  const [plain, ordered] = [work(queue, name), work(queue, sessions)];
+  await queue.send(name, { type: "job", payload: 1 });
+  await queue.send(sessions, { type: "job", payload: 1, orderingKey: "a" });
+  await until("both run", () => plain.runs + ordered.runs === 2);
+  for (let idle = 0; idle < 5; idle += 1) {
+    expect(await server.detachLinks()).toBeGreaterThan(0);
+    await sleep(400);
+  }
+  await queue.send(name, { type: "job", payload: 2 });
+  await queue.send(sessions, { type: "job", payload: 2, orderingKey: "b" });
+  await until("both run again", () => plain.runs + ordered.runs === 4, DEAF_MS);
+  await Promise.all([plain.stop(), ordered.stop()]);
+});
