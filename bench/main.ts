@@ -1,27 +1,56 @@
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { Argument, Command, InvalidArgumentError } from "commander";
+import { Argument, Command } from "commander";
+import { judge, type Verdict } from "./run/contest.ts";
+import { hold } from "./run/hold.ts";
+import { installPeers } from "./run/peers.ts";
+import { describeContest } from "./run/report.ts";
+import type { Suite } from "./suites/suite.ts";
+import { memory } from "./suites/memory.ts";
+import { sqs } from "./suites/sqs.ts";
+
+const SUITES: Readonly<Record<string, Suite>> = { sqs, memory };
 
 const program = new Command("bench")
-  .usage("-- <name> [options]")
-  .description("Measure queueport, in a process of its own.")
-  .addArgument(new Argument("<name>", "what is measured").choices(["memory"]))
-  .option("--messages <n>", "how many messages", count, 1_000_000)
-  .option("--json", "print the figures as JSON")
+  .usage("-- [suite] [options]")
+  .description("Measure queueport beside what one would use instead. Every case in processes of its own.")
+  .addArgument(
+    new Argument("[suite]", "what is measured; all, where it is left out").choices(Object.keys(SUITES)),
+  )
+  .option("--quick", "the first eight bars alone, in a minute and a half")
+  .option("--case <text>", "only cases whose name has this in it", "")
+  .option("--json", "one line a case: name, value, reference, ratio, bar, holds")
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .parse();
-const [name] = program.processedArgs as [string];
-const { messages, json = false } = program.opts<{ readonly messages: number; readonly json?: true }>();
+const [wanted] = program.processedArgs as [string | undefined];
+const {
+  quick = false,
+  json = false,
+  case: part,
+} = program.opts<{
+  readonly quick?: true;
+  readonly json?: true;
+  readonly case: string;
+}>();
 
-// A fresh process: what the measurement allocates is all that there is. `gc` makes the heap comparable.
-const bench = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
-const { status } = spawnSync(process.execPath, ["--expose-gc", bench, String(messages), String(json)], {
-  stdio: "inherit",
-});
-process.exitCode = status ?? 1;
+installPeers();
+const names = wanted === undefined ? (quick ? ["sqs"] : Object.keys(SUITES)) : [wanted];
+let failed = 0;
+for (const name of names) {
+  for (const contest of SUITES[name]?.(quick) ?? []) {
+    if (!contest.name.includes(part)) continue;
+    const rounds = await hold(contest, contest.rounds ?? (quick ? 3 : 5));
+    if (rounds === undefined) {
+      process.stderr.write(`${contest.name}: left out, ${contest.server?.name} does not start here.\n`);
+      continue;
+    }
+    const verdicts = judge(contest, rounds);
+    failed += verdicts.filter(({ holds }) => !holds).length;
+    process.stdout.write(
+      json ? verdicts.map(asJson).join("") : `${describeContest(contest, rounds, verdicts)}\n`,
+    );
+  }
+}
+process.exitCode = failed === 0 ? 0 : 1;
 
-function count(text: string): number {
-  const value = Number(text.replaceAll(/[_,]/g, ""));
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError("Expected a whole number, 1 or more.");
+function asJson(verdict: Verdict): string {
+  return `${JSON.stringify(verdict)}\n`;
 }

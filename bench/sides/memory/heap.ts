@@ -1,17 +1,15 @@
-import { memory } from "../adapters/memory/index.ts";
-import { createQueue, type NewMessage, Worker } from "../src/index.ts";
+import { memory } from "../../../adapters/memory/index.ts";
+import { createQueue, type NewMessage, Worker } from "../../../src/index.ts";
+import { options, tell } from "../side.ts";
 
-/** Sends and handles small messages in memory, and measures time and what is left on the heap. Run by bench/main.ts. */
+/** Sends and handles small messages in memory, and measures what is left of them on the heap. */
 
-const MIB = 1_048_576;
-const MAX_GROWTH_MIB = 20;
 const HANDLERS = 50;
 /** Messages that may be waiting: enough that no handler idles, and few enough to fit a queue's capacity. */
 const MOST_WAITING = 5_000;
 const CHUNK = 500;
 
-const messages = Number(process.argv[2] ?? 1_000_000);
-const json = process.argv[3] === "true";
+const { messages } = options() as { readonly messages: number };
 
 let handled = 0;
 let onHandled: (() => void) | undefined;
@@ -23,27 +21,13 @@ const cpuBefore = process.cpuUsage();
 const startedAt = performance.now();
 await run(messages);
 const seconds = (performance.now() - startedAt) / 1_000;
-const cpu = process.cpuUsage(cpuBefore);
-const rss = process.memoryUsage().rss / MIB;
-const heapAfter = heapMiB();
-
-const growth = heapAfter - heapBefore;
-report({
+const { user, system } = process.cpuUsage(cpuBefore);
+tell({
+  rate: messages / seconds,
+  cpuMicros: (user + system) / messages,
+  mib: heapMiB() - heapBefore,
   messages,
-  handlers: HANDLERS,
-  seconds: round(seconds),
-  messagesPerSecond: Math.round(messages / seconds),
-  microsPerMessage: round((seconds * 1e6) / messages),
-  cpuMicrosPerMessage: round((cpu.user + cpu.system) / messages),
-  heapBeforeMiB: round(heapBefore),
-  heapAfterMiB: round(heapAfter),
-  heapGrowthMiB: round(growth),
-  rssMiB: round(rss),
 });
-if (growth >= MAX_GROWTH_MIB) {
-  process.stderr.write(`The heap grew by ${round(growth)} MiB; less than ${MAX_GROWTH_MIB} was expected.\n`);
-  process.exitCode = 1;
-}
 
 async function run(total: number): Promise<void> {
   const queue = createQueue(memory());
@@ -82,24 +66,9 @@ function until(condition: () => boolean): Promise<void> {
 
 function heapMiB(): number {
   const { gc } = globalThis;
-  if (gc === undefined) throw new Error("Run it by bench/main.ts, which gives node --expose-gc.");
+  if (gc === undefined) throw new Error("It needs node --expose-gc.");
   // Twice: what finalizers let go of is taken by the second.
   gc();
   gc();
-  return process.memoryUsage().heapUsed / MIB;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
-}
-
-function report(figures: Readonly<Record<string, number>>): void {
-  if (json) {
-    process.stdout.write(`${JSON.stringify(figures)}\n`);
-    return;
-  }
-  const width = Math.max(...Object.keys(figures).map((name) => name.length));
-  for (const [name, value] of Object.entries(figures)) {
-    process.stdout.write(`${name.padEnd(width)}  ${value.toLocaleString("en")}\n`);
-  }
+  return process.memoryUsage().heapUsed / 1_048_576;
 }

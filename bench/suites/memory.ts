@@ -1,0 +1,58 @@
+import type { Contest, Side } from "../run/contest.ts";
+
+const PEERS = ["p-queue", "fastq"] as const;
+
+/** One process: what our layer itself costs. */
+export function memory(quick: boolean): readonly Contest[] {
+  return quick ? [pipeline(100), heap()] : [pipeline(100), redis(), heap()];
+}
+
+function heap(): Contest {
+  const messages = 1_000_000;
+  return {
+    name: "Memory, what a million messages leave on the heap",
+    shown: "mib",
+    rounds: 1,
+    sides: [{ name: "queueport", file: "memory/heap", settings: [{ messages }], execArgv: ["--expose-gc"] }],
+    bars: [{ name: "heap after a million messages, MiB above before", figure: "mib", atMost: 20 }],
+  };
+}
+
+function pipeline(concurrency: number): Contest {
+  const sizes = { concurrency, warmUp: 100_000, messages: 300_000 };
+  const functions = PEERS.map((by): Side => ({
+    name: `${by}, bare functions`,
+    file: "memory/functions",
+    settings: [{ by, ...sizes }],
+  }));
+  return {
+    name: `Memory, whole way of a message, concurrency ${concurrency}`,
+    sides: [{ name: "queueport", file: "memory/whole-queueport", settings: [sizes] }, ...functions],
+    bars: [
+      { name: "memory pipeline / p-queue", figure: "rate", over: "p-queue, bare functions", atLeast: 1.5 },
+      {
+        name: "memory pipeline / fastq.promise",
+        figure: "rate",
+        over: "fastq, bare functions",
+        atLeast: 0.8,
+      },
+    ],
+  };
+}
+
+function redis(): Contest {
+  const sizes = { concurrency: 100, warmUp: 10_000, messages: 30_000 };
+  return {
+    name: "Memory beside Redis, concurrency 100",
+    server: { file: "redis", fill: 0, name: "redis-server", optional: true },
+    sides: [
+      {
+        name: "queueport, in memory",
+        file: "memory/whole-queueport",
+        settings: [{ ...sizes, warmUp: 100_000, messages: 300_000 }],
+      },
+      { name: "BullMQ", file: "memory/bullmq", settings: [sizes] },
+    ],
+    bars: [{ name: "memory pipeline / BullMQ", figure: "rate", over: "BullMQ", atLeast: 15 }],
+  };
+}
