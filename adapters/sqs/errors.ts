@@ -40,6 +40,7 @@ const NEVER_SENT: ReadonlySet<string> = new Set([
   "EAI_AGAIN",
   "EHOSTUNREACH",
   "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
 ]);
 /** Once it stood, the request may have arrived. */
 const MAYBE_SENT: ReadonlySet<string> = new Set([

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Message, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { type Message, type MessageSystemAttributeName, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import {
   type Attributes,
   type Clock,
@@ -14,6 +14,10 @@ import type { Clients } from "./clients.ts";
 import { orderingKeyOf } from "./ids.ts";
 import { request } from "./request.ts";
 import { settleBatch } from "./settle.ts";
+
+/** What a delivery is told from. Each one more is sent and read for every message. */
+const ATTRIBUTES: MessageSystemAttributeName[] = ["ApproximateReceiveCount", "SentTimestamp"];
+const FIFO_ATTRIBUTES: MessageSystemAttributeName[] = [...ATTRIBUTES, "MessageGroupId"];
 
 export interface SqsSourceOptions extends OpenOptions {
   readonly clients: Clients;
@@ -91,9 +95,9 @@ export class SqsSource implements Source {
         MaxNumberOfMessages: max,
         WaitTimeSeconds: Math.ceil(waitMs / 1_000),
         VisibilityTimeout: leaseSeconds,
-        MessageSystemAttributeNames: ["All"],
+        MessageSystemAttributeNames: fifo ? FIFO_ATTRIBUTES : ATTRIBUTES,
         // The older name of the same: without receive counts there are no attempts, and some servers know no other.
-        AttributeNames: ["All"],
+        AttributeNames: (fifo ? FIFO_ATTRIBUTES : ATTRIBUTES) as never,
         MessageAttributeNames: ["All"],
         ReceiveRequestAttemptId: attemptId,
       });

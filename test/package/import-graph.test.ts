@@ -15,7 +15,7 @@ const adapterOf = (file: string): string | undefined => /^adapters\/([^/]+)\//.e
 /** The packages that each part may load beside Node's own. Types may come from anywhere that is installed. */
 const packagesOfAdapter: Readonly<Record<string, readonly string[]>> = {
   memory: [],
-  sqs: ["@aws-sdk/client-sqs"],
+  sqs: ["@aws-sdk/client-sqs", "undici"],
   pubsub: ["@google-cloud/pubsub", "@google-cloud/monitoring"],
   "service-bus": ["@azure/service-bus", "@azure/identity"],
 };
