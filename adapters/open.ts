@@ -9,6 +9,7 @@ import { check, listed, suggestion } from "./check.ts";
 import { memorySchema, pubsubSchema, type QueueConfig, serviceBusSchema, sqsSchema } from "./config.ts";
 import { load } from "./load.ts";
 
+export type { ConfigFile, WorkerConfig } from "./config-file.ts";
 export type { MemoryConfig, PubsubConfig, QueueConfig, ServiceBusConfig, SqsConfig } from "./config.ts";
 
 type Provider = QueueConfig["provider"];

@@ -4,33 +4,10 @@ import { dirname, extname, resolve } from "node:path";
 import { z } from "zod";
 import { check } from "../adapters/check.ts";
 import { backoffSchema, type QueueConfig } from "../adapters/config.ts";
-import { parseConfig } from "../adapters/open.ts";
-import type { BackoffOptions } from "../src/backoff.ts";
+import { parseConfig, type WorkerConfig } from "../adapters/open.ts";
 import { describeError, QueueError } from "../src/errors.ts";
 import { importFile, mustExist } from "./import-file.ts";
-import { type LogLevel, logLevels, type SourceFlags } from "./options.ts";
-
-/** The `worker` part of a configuration file: what `queueport worker` does. Times in milliseconds. */
-export interface WorkerConfig {
-  readonly queues?: readonly string[] | undefined;
-  /** The handlers module; relative to the configuration file. */
-  readonly handlers?: string | undefined;
-  readonly concurrency?: number | undefined;
-  readonly timeoutMs?: number | undefined;
-  readonly graceMs?: number | undefined;
-  readonly hardLimitMs?: number | undefined;
-  readonly leaseMs?: number | undefined;
-  readonly extendEveryMs?: number | undefined;
-  readonly drainMs?: number | undefined;
-  readonly backoff?: BackoffOptions | undefined;
-  readonly unknownTypeMaxAgeMs?: number | undefined;
-  readonly allowUncounted?: boolean | undefined;
-  /** No server without it; 0 takes a free port and logs it. */
-  readonly metricsPort?: number | undefined;
-  readonly host?: string | undefined;
-  readonly logLevel?: LogLevel | undefined;
-  readonly pretty?: boolean | undefined;
-}
+import { logLevels, type SourceFlags } from "./options.ts";
 
 /** What a configuration file, or its absence, amounts to. */
 export interface Loaded {

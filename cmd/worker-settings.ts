@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
+import type { WorkerConfig } from "../adapters/open.ts";
 import { QueueError } from "../src/errors.ts";
 import type { WorkerOptions } from "../src/worker/types.ts";
-import type { WorkerConfig } from "./config-file.ts";
 import type { LoggingOptions } from "./logging.ts";
 import type { LogLevel, SourceFlags } from "./options.ts";
 

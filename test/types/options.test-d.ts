@@ -1,7 +1,7 @@
 // oxlint-disable vitest/expect-expect -- an expected error is an assertion as well
 import type { Logger as PinoLogger } from "pino";
 import { describe, expectTypeOf, test } from "vitest";
-import { openQueue, type QueueConfig } from "../../adapters/open.ts";
+import { type ConfigFile, openQueue, type QueueConfig } from "../../adapters/open.ts";
 import { type ErrorCode, isQueueError, type Logger } from "../../src/index.ts";
 import type { Queue, QueueStats, SendOutcome, SendReceipt, Worker } from "../../src/index.ts";
 
@@ -16,6 +16,17 @@ describe("a configuration", () => {
     // @ts-expect-error -- capacity is misspelt
     void openQueue({ provider: "memory", capasity: 10 });
     expectTypeOf<QueueConfig["provider"]>().extract<"memory">().toEqualTypeOf<"memory">();
+  });
+});
+
+describe("a configuration file", () => {
+  test("has a part for the queue and one for the worker", () => {
+    void ({ provider: "memory", worker: { queues: ["emails"], logLevel: "warn" } } satisfies ConfigFile);
+    void ({ provider: "sqs", region: "eu-west-1" } satisfies ConfigFile);
+    // @ts-expect-error -- concurrency is misspelt
+    void ({ provider: "memory", worker: { concurency: 3 } } satisfies ConfigFile);
+    // @ts-expect-error -- memory has no region
+    void ({ provider: "memory", region: "eu-west-1", worker: {} } satisfies ConfigFile);
   });
 });
 
