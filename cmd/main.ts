@@ -48,6 +48,9 @@ function inherit(command: Command, from: Command): Command {
   return command;
 }
 
+/** Whoever reads the last lines of a pipe gets this long. */
+const LINGER_MS = 1_000;
+
 /** Without commander's own `error:`, as every line of ours starts alike. */
 function usage(text: string): string {
   return text.replace(/^error: /, "");
@@ -60,6 +63,8 @@ for (const [name, value] of Object.entries(process.env)) {
 exitOnClosedPipe();
 try {
   await program.parseAsync();
+  // What a provider's library leaves running does not keep a command that is done.
+  setTimeout(() => process.exit(), LINGER_MS).unref();
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;

@@ -16,6 +16,15 @@ describe("queueport worker", () => {
     expect(messages.at(-1)).toBe("stopped");
   });
 
+  it("ends soon after its drain, whatever a library has left running", async () => {
+    const worker = queueport([...base, "--handlers", fixture("lingering.ts")]);
+    await worker.logged("worker started");
+    const asked = performance.now();
+    worker.kill("SIGTERM");
+    expect((await worker.result).code).toBe(0);
+    expect(performance.now() - asked).toBeLessThan(5_000);
+  });
+
   it("exits 3 within drain and grace where a job ignores its signal, and names the job", async () => {
     const args = [...base, "--handlers", fixture("stuck.ts"), "--drain", "300ms", "--grace", "200ms"];
     const worker = queueport(args);

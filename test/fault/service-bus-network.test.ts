@@ -77,6 +77,28 @@ describe.each([
   });
 });
 
+test.each([
+  ["a queue", false],
+  ["a queue with sessions", true],
+])(
+  "connections that the network has forgotten, and tells nobody, are given up: %s",
+  { timeout: 120_000 },
+  async (_what, requiresSession) => {
+    const name = await freshQueue({ requiresSession });
+    const { proxy, queue } = await throughProxy();
+    const direct = connect();
+    const job = { type: "job", payload: 0 };
+    const working = work(queue, name);
+    await direct.send(name, requiresSession ? { ...job, orderingKey: "a" } : job);
+    await until("the first", () => working.runs === 1);
+    proxy.forget();
+    await direct.send(name, requiresSession ? { ...job, orderingKey: "b" } : job);
+    // By AMQP's own idle timeout, which the SDK sets to a minute.
+    await until("the second", () => working.handled.size === 2, 100_000);
+    await working.stop();
+  },
+);
+
 test("a server that stalls and goes on is received from again", async () => {
   const name = await freshQueue();
   const queue = connect();
