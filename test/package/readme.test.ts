@@ -182,12 +182,6 @@ test("the local Service Bus prints its connection string, and ends on SIGTERM", 
   expect(code).toBe(0);
 });
 
-/** How README calls this command of `queueport`. */
-function argumentsOf(command: string): string[] {
-  const line = commands.find((one) => one.startsWith(`npx queueport ${command} `)) ?? "";
-  return line.split(" ").slice(2);
-}
-
 /** The rows of the table that follows `heading`, without its head. */
 function table(heading: string): string[][] {
   const text = readme.slice(readme.indexOf(heading));
