@@ -10,6 +10,9 @@ const DEFAULT_START = Date.UTC(2026, 0, 1);
 /** Work that still sets immediates after this many rounds does so forever; waiting longer would hang the test. */
 const MOST_ROUNDS = 1_000;
 const COMPACT_FROM = 64;
+const YEAR_MS = 31_536_000_000;
+/** Real time that is given to what does not wait for the clock. */
+const REAL_MS = 2;
 
 interface Entry {
   readonly at: number;
@@ -97,6 +100,29 @@ export class FakeClock implements Clock {
     this.#fire(at);
     await this.settle();
     return true;
+  }
+
+  /**
+   * Moves on from timer to timer until `promise` is settled, and settles as it does. For what takes its time on the
+   * clock, such as a drain, or requests that wait for company. Rejects where it is not settled after `maxMs`.
+   *
+   * @example
+   * const letters = await clock.until(queue.deadLetters("emails").list());
+   */
+  async until<T>(promise: Promise<T>, { maxMs = YEAR_MS }: { readonly maxMs?: number } = {}): Promise<T> {
+    const end = this.#now + maxMs;
+    let isSettled = false;
+    const onSettled = (): void => {
+      isSettled = true;
+    };
+    promise.then(onSettled, onSettled);
+    for (;;) {
+      await this.settle();
+      if (isSettled) return promise;
+      if (this.#now >= end) throw new Error(`Not settled after ${maxMs} ms on the clock.`);
+      // Where no timer is left, it can only be something that takes real time.
+      if (!(await this.advanceToNext())) await new Promise((resolve) => setTimeout(resolve, REAL_MS));
+    }
   }
 
   /**

@@ -75,7 +75,7 @@ export async function runUntilIdle(
       }
     }
   } finally {
-    await stop(worker, working, clock);
+    await clock.until(Promise.all([worker.stop(), working]), { maxMs: Number.POSITIVE_INFINITY });
   }
   if (ended !== undefined) throw ended.error;
 }
@@ -99,20 +99,6 @@ async function sleepThrough(worker: Worker, clock: FakeClock, until: number): Pr
 
 function isAwake({ messages, inFlight }: QueueStats): boolean {
   return messages !== 0 || inFlight !== 0;
-}
-
-/** Drains the worker, turning the clock where a drain waits for it. */
-async function stop(worker: Worker, working: Promise<void>, clock: FakeClock): Promise<void> {
-  let stopped = false;
-  const stopping = Promise.all([worker.stop(), working]).then(() => {
-    stopped = true;
-  });
-  for (;;) {
-    await clock.settle();
-    if (stopped) break;
-    if (!(await clock.advanceToNext())) await realTime();
-  }
-  await stopping;
 }
 
 function realTime(): Promise<void> {

@@ -147,6 +147,33 @@ describe("advanceToNext", () => {
   });
 });
 
+describe("until", () => {
+  test("moves until a promise is settled, and no further", async () => {
+    const clock = new FakeClock({ start: 0 });
+    const days = async (): Promise<string> => {
+      for (let day = 0; day < 3; day += 1) await sleep(clock, 86_400_000);
+      return "done";
+    };
+    clock.timer(10 * 86_400_000, () => {});
+    expect(await clock.until(days())).toBe("done");
+    expect(clock.now()).toBe(3 * 86_400_000);
+    expect(await clock.until(Promise.resolve(5))).toBe(5);
+  });
+
+  test("rejects as the promise does, also where that needs real time", async () => {
+    const clock = new FakeClock();
+    const failing = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("no")), 5));
+    await expect(clock.until(failing)).rejects.toThrow("no");
+  });
+
+  test("gives up what is not settled in time", async () => {
+    const clock = new FakeClock();
+    const again = (): void => void clock.timer(1_000, again);
+    again();
+    await expect(clock.until(new Promise(() => {}), { maxMs: 60_000 })).rejects.toThrow("60000 ms");
+  });
+});
+
 describe("settle", () => {
   test("lets promise callbacks and immediates run, however often they hop", async () => {
     const clock = new FakeClock();

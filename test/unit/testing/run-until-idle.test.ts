@@ -72,6 +72,18 @@ describe("a worker runs until nothing is left", () => {
     expect(told.events.of("completed")).toHaveLength(1);
   });
 
+  test.each(["sqs", "pubsub", "service-bus"] as const)(
+    "as %s, whose dead letters are then listed",
+    async (cloud) => {
+      const bench = new Bench({}, { emulate: cloud, queues: ["jobs"], stats: "exact" });
+      bench.worker.register("mail", () => Promise.reject(new Error("no")));
+      await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 2 });
+      await runUntilIdle(bench.worker, "jobs", { clock: bench.clock });
+      const letters = await bench.clock.until(bench.queue.deadLetters("jobs").list());
+      expect(letters).toMatchObject([{ info: { reason: "max_attempts", attempts: 2 } }]);
+    },
+  );
+
   test("the same worker may do it again", async () => {
     const bench = new Bench();
     let runs = 0;
