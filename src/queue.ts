@@ -69,7 +69,10 @@ export interface ReceiveContext {
  * Handles one message. To return nothing is to acknowledge; to throw is to retry with the queue's backoff; a
  * {@link Disposition} says it outright.
  */
-export type Handler = (message: Message, context: ReceiveContext) => Promise<Disposition | void>;
+export type Handler = (
+  message: Message,
+  context: ReceiveContext,
+) => Promise<Disposition | void> | Disposition | void;
 
 /** How a queue is received. Times in milliseconds. */
 export interface ReceiveOptions {

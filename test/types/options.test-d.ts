@@ -31,6 +31,14 @@ describe("a configuration file", () => {
 });
 
 describe("a queue", () => {
+  test("is received by a handler that need not be async", () => {
+    void queue.receive("emails", () => {});
+    void queue.receive("emails", async () => {});
+    void queue.receive("emails", (_, context) => context.failure(new Error("no")));
+    // @ts-expect-error -- a result that nobody reads
+    void queue.receive("emails", () => 250);
+  });
+
   test("takes no wrong delay", () => {
     const message = { type: "send_tips", payload: null };
     void queue.sendDelayed("emails", message, 1_000);
