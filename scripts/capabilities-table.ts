@@ -11,6 +11,7 @@ const END = "<!-- /capabilities -->";
 const LABELS: Readonly<Record<string, string>> = {
   memory: "memory",
   sqs: "Amazon SQS",
+  "sqs-second": "Amazon SQS, on another server",
   pubsub: "Google Pub/Sub",
   "service-bus": "Azure Service Bus",
   "memory-sqs": 'memory, `emulate: "sqs"`',

@@ -6,6 +6,7 @@ import type { Driver } from "../../../src/driver/index.ts";
 import type { HttpCall } from "../../support/proxy/http-call.ts";
 import { HttpProxy } from "../../support/proxy/http-proxy.ts";
 import { clientOptions, type SqsServer, startLocalAwsSqs, startSqsServer } from "../../support/sqs-server.ts";
+import { secondDeviates } from "./sqs-deviations.ts";
 import type { Running } from "./index.ts";
 
 /** Operations that settle; of one entry each in the failure that is injected. */
@@ -15,10 +16,7 @@ const SETTLES = new Set(["DeleteMessageBatch"]);
 export const sqsHarness = (): Promise<Running> => onServer(startSqsServer, {});
 
 /** The same on another maker's server, as a second opinion. */
-export const secondSqsHarness = (): Promise<Running> => onServer(startLocalAwsSqs, SECOND_DEVIATES);
-
-/** What local-aws-sqs does otherwise than SQS, each seen in a run: cases by name. */
-const SECOND_DEVIATES: Readonly<Record<string, string>> = {};
+export const secondSqsHarness = (): Promise<Running> => onServer(startLocalAwsSqs, secondDeviates);
 
 async function onServer(
   start: () => Promise<SqsServer>,
