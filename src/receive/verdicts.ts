@@ -32,6 +32,8 @@ export interface VerdictsOptions {
 
 /** A message whose clone or copy could not be made is looked at again after this long. */
 const COPY_FAILED_MS = 30_000;
+/** Some three thousand years: what ends later than the latest date could not be noted, and would come at once. */
+const LONGEST_MS = 1e14;
 
 /**
  * Carries out what was decided over one message. The rule of all of it: what replaces a message is accepted by the
@@ -67,7 +69,7 @@ export class Verdicts {
   /** Again after `askedMs`, as the next attempt: in place where the provider can, else by a clone. */
   async retry(run: Run, askedMs: number): Promise<void> {
     const { connection, traits } = this.#options;
-    const delayMs = Math.ceil(askedMs);
+    const delayMs = Math.min(Math.ceil(askedMs), LONGEST_MS);
     const inPlace = delayMs <= connection.limits.maxReleaseDelayMs || inOrder(run.delivery, run.id, traits);
     if (inPlace) return this.#releaseIn(run, delayMs);
     // It ran: that it was early once, or of a type that nobody knew, is over.

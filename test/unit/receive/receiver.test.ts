@@ -73,6 +73,19 @@ describe("verdicts", () => {
     expect(runs).toBe(2);
   });
 
+  test("a delay beyond every date is waited for all the same, not skipped", async () => {
+    const bench = new Bench({ emulate: "sqs" });
+    await bench.send("mail");
+    let runs = 0;
+    bench.receive(() => {
+      runs += 1;
+      throw new RetryAfterError(Number.MAX_SAFE_INTEGER);
+    });
+    await bench.clock.advance(86_400 * SECOND);
+    expect(runs).toBe(1);
+    expect((await bench.queue.stats("jobs")).delayed).toBe(1);
+  });
+
   test.each<[string, () => unknown]>([
     ["what cannot be printed", () => Object.create(null)],
     [
