@@ -35,6 +35,7 @@ export class Execution implements JobContext {
   #deadline: Deadline | undefined;
   #boundLogger: Logger | undefined;
   #timeout: QueueError | undefined;
+  #ended = false;
 
   constructor(
     message: Message,
@@ -81,7 +82,7 @@ export class Execution implements JobContext {
           `progress takes a percentage from 0 to 100; got ${show(percent)}.`,
         );
       }
-      this.#observer.progress(this, percent, note);
+      if (!this.#ended) this.#observer.progress(this, percent, note);
     };
   }
 
@@ -98,6 +99,7 @@ export class Execution implements JobContext {
       const end = (disposition: Disposition): void => {
         if (this.#deadline !== undefined) this.#deadlines.cancel(this.#deadline);
         this.stalled = false;
+        this.#ended = true;
         resolve(disposition);
       };
       const working = work();

@@ -14,6 +14,8 @@ const LAG_WINDOW_MS = 1_000;
 /** What is known of one queue of a worker. */
 class QueueState {
   lastPollAt: number | undefined;
+  /** When it last began to have room for more; until then, it need not poll. */
+  freeSince = 0;
   error: string | undefined;
   failed = false;
   readonly running = new Set<Execution>();
@@ -52,7 +54,15 @@ export class HealthRecord {
   }
 
   ended(execution: Execution): void {
-    this.#queues.get(execution.queue)?.running.delete(execution);
+    const state = this.#queues.get(execution.queue);
+    if (state === undefined) return;
+    if (state.running.size >= this.#concurrency) state.freeSince = this.#clock.now();
+    state.running.delete(execution);
+  }
+
+  /** Its queues are polled again. */
+  resumed(): void {
+    for (const state of this.#queues.values()) state.freeSince = this.#clock.now();
   }
 
   /** A receiver ended by an error: this queue is not worked on any more. */
@@ -118,8 +128,10 @@ export class HealthRecord {
     return running.size >= this.#concurrency && [...running].every((execution) => execution.stalled);
   }
 
-  #isReady({ lastPollAt, error, running }: QueueState, now: number, paused: boolean): boolean {
+  #isReady(state: QueueState, now: number, paused: boolean): boolean {
+    const { lastPollAt, freeSince, error, running } = state;
     if (lastPollAt === undefined || error !== undefined) return false;
-    return paused || running.size >= this.#concurrency || now - lastPollAt <= POLLED_LATELY_MS;
+    if (paused || running.size >= this.#concurrency) return true;
+    return now - Math.max(lastPollAt, freeSince) <= POLLED_LATELY_MS;
   }
 }

@@ -152,6 +152,7 @@ export class Worker {
   }
 
   resume(): void {
+    if (this.#gate.closed) this.#health.resumed();
     this.#gate.open();
   }
 

@@ -70,11 +70,25 @@ describe("readiness", () => {
     bench.fault = ({ operation }) =>
       operation === "receive" ? { kind: "stall", until: never.opened } : undefined;
     door.open();
-    await bench.clock.advance(SECOND);
-    expect(bench.worker.health()).toMatchObject({ ready: false, running: 0, live: true });
+    await bench.clock.advance(30 * SECOND);
+    expect(bench.worker.health()).toMatchObject({ ready: true, running: 0 });
     expect(bench.events.of("warning")).toEqual([]);
-    await bench.clock.advance(MINUTE);
+    await bench.clock.advance(61 * SECOND);
     expect(bench.events.of("warning")[0]).toMatchObject({ code: "poll_stalled" });
+    expect(bench.worker.health()).toMatchObject({ ready: false, running: 0, live: true });
+  });
+
+  test("lasts through a pause, and is not lost for a long poll when it ends", async () => {
+    const bench = new Bench();
+    bench.worker.register("mail", () => {});
+    await bench.start();
+    await bench.clock.advance(30 * SECOND);
+    bench.worker.pause();
+    await bench.clock.advance(5 * MINUTE);
+    expect(bench.worker.health()).toMatchObject({ state: "paused", ready: true });
+    bench.worker.resume();
+    await bench.clock.advance(SECOND);
+    expect(bench.worker.health()).toMatchObject({ state: "running", ready: true });
   });
 });
 
@@ -140,4 +154,16 @@ test("progress takes a percentage", async () => {
   await bench.send("mail");
   await bench.start();
   expect(bench.events.of("failed")[0]?.error).toMatchObject({ code: "invalid_options" });
+});
+
+test("progress of a run that has ended is none", async () => {
+  const bench = new Bench();
+  let after: (() => void) | undefined;
+  bench.worker.register("mail", (_, { progress }) => {
+    after = () => progress(100);
+  });
+  await bench.send("mail");
+  await bench.start();
+  after?.();
+  expect(bench.events.names).toEqual(["started", "completed"]);
 });
