@@ -36,6 +36,14 @@ describe("a record", () => {
     expect(() => jobs.assertDeadLettered("mail")).toThrow("Dead-lettered were: none");
   });
 
+  test("tells one moment from another", async () => {
+    const bench = new Bench();
+    using jobs = recordJobs(bench.queue);
+    await bench.send("mail", { at: new Date(1) });
+    jobs.assertSent("mail", { at: new Date(1) });
+    expect(() => jobs.assertSent("mail", { at: new Date(2) })).toThrow("No job mail");
+  });
+
   test("that is closed records no more, and a send that failed is none", async () => {
     const bench = new Bench();
     const jobs = recordJobs(bench.queue);
