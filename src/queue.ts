@@ -84,7 +84,7 @@ export interface ReceiveOptions {
   readonly concurrencyOf?: ((type: string) => number | undefined) | undefined;
   /** @default 30000 */
   readonly leaseMs?: number | undefined;
-  /** A lease is extended when it is this old. @default 10000 */
+  /** A lease is extended when it is this old; at most half of it. @default 10000 */
   readonly extendEveryMs?: number | undefined;
   readonly backoff?: BackoffOptions | undefined;
   /** Running handlers get this long after the abort of `signal`, before theirs is aborted. @default 25000 */

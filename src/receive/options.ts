@@ -69,6 +69,14 @@ export function agreeLease(
       { queue },
     );
   }
+  // An extension that is due just after a sweep waits for the next one, and one that fails needs time for another.
+  if (traits.fixedLeaseMs === undefined && settings.extendEveryMs > leaseMs / 2) {
+    throw new QueueError(
+      "invalid_options",
+      `receive("${queue}"): extendEveryMs is at most half of leaseMs (${leaseMs}), or leases end before they are extended; got ${settings.extendEveryMs}.`,
+      { queue },
+    );
+  }
   const extendEveryMs =
     traits.fixedLeaseMs === undefined
       ? settings.extendEveryMs

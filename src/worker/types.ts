@@ -46,7 +46,7 @@ export interface WorkerOptions {
   readonly hardLimitMs?: number | undefined;
   /** @default 30000 */
   readonly leaseMs?: number | undefined;
-  /** @default 10000 */
+  /** At most half of `leaseMs`. @default 10000 */
   readonly extendEveryMs?: number | undefined;
   /** On shutdown, running handlers get this long before their signals abort. @default 25000 */
   readonly drainMs?: number | undefined;

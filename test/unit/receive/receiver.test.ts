@@ -3,7 +3,7 @@ import type { Disposition } from "../../../src/disposition.ts";
 import { PermanentError, RetryAfterError } from "../../../src/errors.ts";
 import { Gate } from "../../../src/gate.ts";
 import type { Message } from "../../../src/message.ts";
-import type { Handler, ReceiveContext } from "../../../src/queue.ts";
+import type { Handler } from "../../../src/queue.ts";
 import { DriverError } from "../../../src/driver/error.ts";
 import { Door, SECOND, times } from "../support.ts";
 import { Bench } from "./bench.ts";
@@ -221,42 +221,6 @@ describe("on receipt", () => {
       { job: { type: "good" } },
       { job: { type: "bad", attempt: 2 } },
     ]);
-  });
-});
-
-describe("a lease", () => {
-  test("is kept while the handler runs: it runs once", async () => {
-    const bench = new Bench();
-    await bench.send("mail");
-    const door = new Door();
-    bench.receive(() => door.opened);
-    await bench.clock.advance(600 * SECOND);
-    door.open();
-    await bench.clock.advance(60 * SECOND);
-    expect(bench.events.names).toEqual(["started", "completed"]);
-  });
-
-  test("that is lost aborts the signal; the result is discarded, and the message runs again", async () => {
-    const bench = new Bench();
-    await bench.send("mail");
-    bench.fault = ({ operation }) =>
-      operation === "settle" ? { kind: "error", error: new DriverError("transient", "away") } : undefined;
-    const door = new Door();
-    const contexts: ReceiveContext[] = [];
-    bench.receive((_, context) => {
-      contexts.push(context);
-      return contexts.length === 1 ? door.opened : Promise.resolve();
-    });
-    await bench.clock.advance(40 * SECOND);
-    expect(contexts[0]?.signal.reason).toMatchObject({ code: "lease_lost" });
-    bench.fault = () => undefined;
-    await expect(contexts[0]?.extend()).rejects.toMatchObject({ code: "lease_lost", queue: "jobs" });
-    door.open();
-    await bench.clock.advance(SECOND);
-    expect(bench.events.names).toContain("late");
-    expect(contexts).toHaveLength(2);
-    await bench.clock.advance(60 * SECOND);
-    expect(await bench.counts()).toEqual(EMPTY);
   });
 });
 

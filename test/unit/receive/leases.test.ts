@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { sleep } from "../../../src/clock.ts";
+import { DriverError } from "../../../src/driver/error.ts";
+import type { ReceiveContext } from "../../../src/queue.ts";
+import { Door, SECOND } from "../support.ts";
+import { Bench } from "./bench.ts";
+
+describe("a lease", () => {
+  test("whose extensions would come too late is refused; extended at half of it, it is kept", async () => {
+    const bench = new Bench();
+    const late = bench.receive(() => Promise.resolve(), { leaseMs: 30_000, extendEveryMs: 25_000 });
+    await bench.clock.settle();
+    expect(late.error).toMatchObject({ code: "invalid_options", queue: "jobs" });
+    let runs = 0;
+    const slow = (): Promise<void> => {
+      runs += 1;
+      return sleep(bench.clock, 200 * SECOND);
+    };
+    bench.receive(slow, { extendEveryMs: 15_000 });
+    for (const type of ["a", "b", "c", "d"]) {
+      await bench.clock.advance(3_100);
+      await bench.send(type);
+    }
+    await bench.clock.advance(400 * SECOND);
+    expect(runs).toBe(4);
+    expect(bench.events.of("lease_lost")).toEqual([]);
+  });
+
+  test("is kept while the handler runs: it runs once", async () => {
+    const bench = new Bench();
+    await bench.send("mail");
+    const door = new Door();
+    bench.receive(() => door.opened);
+    await bench.clock.advance(600 * SECOND);
+    door.open();
+    await bench.clock.advance(60 * SECOND);
+    expect(bench.events.names).toEqual(["started", "completed"]);
+  });
+
+  test("that is lost aborts the signal; the result is discarded, and the message runs again", async () => {
+    const bench = new Bench();
+    await bench.send("mail");
+    bench.fault = ({ operation }) =>
+      operation === "settle" ? { kind: "error", error: new DriverError("transient", "away") } : undefined;
+    const door = new Door();
+    const contexts: ReceiveContext[] = [];
+    bench.receive((_, context) => {
+      contexts.push(context);
+      return contexts.length === 1 ? door.opened : Promise.resolve();
+    });
+    await bench.clock.advance(40 * SECOND);
+    expect(contexts[0]?.signal.reason).toMatchObject({ code: "lease_lost" });
+    bench.fault = () => undefined;
+    await expect(contexts[0]?.extend()).rejects.toMatchObject({ code: "lease_lost", queue: "jobs" });
+    door.open();
+    await bench.clock.advance(SECOND);
+    expect(bench.events.names).toContain("late");
+    expect(contexts).toHaveLength(2);
+    await bench.clock.advance(60 * SECOND);
+    expect(await bench.counts()).toEqual([0, 0, 0, 0]);
+  });
+});
