@@ -116,7 +116,7 @@ function read(json: unknown, delivery: Delivery, now: number): Message {
   const fields = isFields(json) ? json : undefined;
   const ours =
     fields !== undefined && (typeof fields["type"] === "string" || Object.hasOwn(fields, "payload"));
-  const type = ours && fields["type"] !== undefined ? fields["type"] : attributeType;
+  const type = (ours ? fields["type"] : undefined) ?? attributeType;
   if (typeof type !== "string" || type === "")
     throw new Malformed("it has no type: neither in the body nor in a type attribute");
   // A body of another make, told apart by its attribute alone, is the payload as a whole.
@@ -129,7 +129,7 @@ function read(json: unknown, delivery: Delivery, now: number): Message {
     maxAttempts: readMaxAttempts(envelope["max_attempts"]),
     createdAt: readDate(envelope["created_at"], "created_at") ?? new Date(delivery.enqueuedAt ?? now),
     scheduledAt: readDate(envelope["scheduled_at"], "scheduled_at"),
-    backoff: envelope["backoff"] === undefined ? undefined : readBackoff(envelope["backoff"]),
+    backoff: readBackoff(envelope["backoff"]),
     trace: readTrace(attributes),
     orderingKey: delivery.orderingKey,
   };
@@ -173,6 +173,7 @@ function readDate(value: unknown, field: string): Date | undefined {
 }
 
 function readBackoff(value: unknown): Message["backoff"] {
+  if (value === undefined || value === null) return undefined;
   if (!isFields(value)) throw new Malformed("backoff must be an object");
   const number = (field: string, least: number): number | undefined => {
     const part = value[field];

@@ -159,6 +159,20 @@ describe("bodies of other makers", () => {
     expect(message.createdAt).toEqual(new Date(NOW - 1));
   });
 
+  test("a null is a field that is left out, as some languages write it", () => {
+    const fields = {
+      type: null,
+      id: null,
+      headers: null,
+      max_attempts: null,
+      backoff: null,
+      created_at: null,
+    };
+    const message = messageOf(read(JSON.stringify({ ...fields, payload: 1 }), { type: "mail" }));
+    expect(message).toMatchObject({ id: "b1", type: "mail", payload: 1, headers: {}, maxAttempts: 5 });
+    expect(message.backoff).toBeUndefined();
+  });
+
   test("are the payload as a whole where only an attribute names the type", () => {
     expect(messageOf(read("[1,2]", { Type: "list" }))).toMatchObject({ type: "list", payload: [1, 2] });
     expect(messageOf(read('{"a":1}', { type: "thing" }))).toMatchObject({ payload: { a: 1 } });
