@@ -7,4 +7,6 @@ export default {
   provider: "pubsub",
   projectId: GOOGLE_CLOUD_PROJECT ?? (PUBSUB_EMULATOR_HOST === undefined ? undefined : "local"),
   emulatorHost: PUBSUB_EMULATOR_HOST,
+  // A worker ends when its pulls do. In earnest, leave it out: longer pulls are fewer.
+  waitSeconds: 2,
 } satisfies QueueConfig;

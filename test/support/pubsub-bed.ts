@@ -26,10 +26,14 @@ export class PubsubBed implements AsyncDisposable {
     return new PubsubBed(emulator.host, proxy, () => emulator.stop());
   }
 
+  /** Where it is to be found, through the proxy. */
+  get address(): { readonly projectId: string; readonly emulatorHost: string } {
+    return { projectId: "bed", emulatorHost: `127.0.0.1:${this.proxy.port}` };
+  }
+
   /** Another client, through the proxy unless it is told not to. */
   connect(options: PubsubOptions = {}): Queue {
-    const emulatorHost = `127.0.0.1:${this.proxy.port}`;
-    return createQueue(pubsub({ projectId: "bed", emulatorHost, waitSeconds: 1, ...options }));
+    return createQueue(pubsub({ ...this.address, waitSeconds: 1, ...options }));
   }
 
   /** A fresh queue, made without the proxy. */

@@ -1,0 +1,104 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { queueport } from "../cmd/run.ts";
+import { root, runNode } from "../package/support.ts";
+import { PubsubBed } from "../support/pubsub-bed.ts";
+import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
+
+vi.setConfig({ hookTimeout: 60_000 });
+
+const missing = await pubsubEmulatorMissing();
+if (missing !== undefined) console.warn(`SKIPPED: workers of the pubsub adapter. ${missing}`);
+
+const HANDLERS = fileURLToPath(new URL("fixtures/jobs.ts", import.meta.url));
+const LEASE_MS = 10_000;
+
+/** Processes of their own, as they are deployed. */
+describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => {
+  let bed: PubsubBed;
+  let directory: string;
+  beforeAll(async () => {
+    bed = await PubsubBed.start();
+    directory = await mkdtemp(join(tmpdir(), "queueport-worker-"));
+  });
+  afterAll(async () => {
+    await bed[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true });
+  });
+
+  async function worker(name: string): Promise<ReturnType<typeof queueport>> {
+    const config = join(directory, `${name}.json`);
+    await writeFile(config, JSON.stringify({ provider: "pubsub", waitSeconds: 2, ...bed.address }));
+    const args = ["--queue", name, "--handlers", HANDLERS, "--concurrency", "10", "--lease", "10s"];
+    return queueport(["worker", "--config", config, ...args]);
+  }
+
+  async function send(name: string, type: string, count: number): Promise<string[]> {
+    const messages = Array.from({ length: count }, (_, payload) => ({ type, payload }));
+    const outcomes = await bed.queue.sendBatch(name, messages);
+    return outcomes.map(({ id }) => String(id));
+  }
+
+  /** When each message is handled by another worker, in milliseconds from now; until `ms` have passed. */
+  async function handledWithin(name: string, ms: number): Promise<Map<string, number>> {
+    const since = Date.now();
+    const handled = new Map<string, number>();
+    const stop = bed.receive(name, async ({ id }) => void handled.set(id, Date.now() - since));
+    await sleep(ms);
+    await stop();
+    return handled;
+  }
+
+  test("SIGTERM in the middle of a handler: its acknowledgement is confirmed before the exit, and it never comes again", async () => {
+    const name = await bed.makeQueue("none", LEASE_MS);
+    await send(name, "brief", 1);
+    const acks = bed.proxy.count("Subscriber/Acknowledge");
+    const stopped = await worker(name);
+    await stopped.logged("working");
+    stopped.kill("SIGTERM");
+    const { code, log } = await stopped.result;
+    expect(code).toBe(0);
+    expect(log.map(({ msg }) => msg)).toContain("worked");
+    expect(bed.proxy.count("Subscriber/Acknowledge") - acks).toBe(1);
+    expect(await handledWithin(name, LEASE_MS + 3_000)).toEqual(new Map());
+  });
+
+  test("SIGTERM with messages that have not started: they are another's at once", async () => {
+    const name = await bed.makeQueue("none", LEASE_MS);
+    const ids = await send(name, "queued", 10);
+    const stopped = await worker(name);
+    await stopped.logged("working");
+    stopped.kill("SIGTERM");
+    const handled = await handledWithin(name, LEASE_MS / 2);
+    const { code, log } = await stopped.result;
+    const own = log.filter(({ msg }) => msg === "working").map(({ id }) => String(id));
+    expect(code).toBe(0);
+    expect(new Set([...handled.keys(), ...own])).toEqual(new Set(ids));
+    expect(handled.size + own.length).toBe(ids.length);
+  });
+
+  test("killed by SIGKILL: its messages are another's within one lease", async () => {
+    const name = await bed.makeQueue("none", LEASE_MS);
+    const ids = await send(name, "endless", 10);
+    const killed = await worker(name);
+    await killed.logged("working", 10);
+    killed.kill("SIGKILL");
+    await killed.result;
+    // A pull of the dead one's parking queue or of this one may still be open at the emulator, for two seconds.
+    const handled = await handledWithin(name, LEASE_MS + 3_000);
+    expect(new Set(handled.keys())).toEqual(new Set(ids));
+  });
+
+  test("the demo ends as it does on memory", async () => {
+    const args = [join(root, "examples/demo/main.ts"), "--day-seconds", "0.5", "--json"];
+    const config = ["--config", join(root, "examples/pubsub.config.ts")];
+    const env = { PUBSUB_EMULATOR_HOST: bed.address.emulatorHost };
+    const { code, stdout, stderr } = await runNode([...args, ...config], { env, timeoutMs: 90_000 });
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual({ sent: 40, completed: 39, retried: 7, deadLettered: 1 });
+  });
+});
