@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { pubsub } from "../../adapters/pubsub/index.ts";
 import { createQueue } from "../../src/create-queue.ts";
 import type { Delivery, Driver, Operation } from "../../src/driver/index.ts";
+import type { ReceiveEvent } from "../../src/diagnostics.ts";
 import type { Queue, ReceiveOptions } from "../../src/queue.ts";
 import { RetryAfterError } from "../../src/errors.ts";
 import {
@@ -58,7 +59,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 60_000 }, () => {
     options: ReceiveOptions = {},
   ) {
     const runs: number[] = [];
-    const events: { readonly event: string; readonly code?: string; readonly message?: string }[] = [];
+    const events: ReceiveEvent[] = [];
     const stop = new AbortController();
     const receiving = on.receive(
       name,
@@ -69,7 +70,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 60_000 }, () => {
       },
       {
         leaseMs: LEASE_MS,
-        onEvent: (event) => void events.push(event as never),
+        onEvent: (event) => void events.push(event as ReceiveEvent),
         ...options,
         signal: stop.signal,
       },
@@ -78,7 +79,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 60_000 }, () => {
       runs,
       events,
       receiving,
-      async stop(): Promise<void> {
+      stop: async (): Promise<void> => {
         stop.abort();
         await receiving;
       },

@@ -67,49 +67,49 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000, concurre
   }
 
   describe.each(lost)("%s", (_, action) => {
-    test("a publish: the send succeeds, and the job is run", async ({ expect: check }) => {
+    test("a publish: the send succeeds, and the job is run", async () => {
       const { name, queue } = await made();
       const rule = wrong(PUBLISH, name, action);
       await queue.send(name, job);
-      check(rule.hits).toBe(1);
+      expect(rule.hits).toBe(1);
       // Twice where it was stored both times: that is what the answer did not say.
-      check((await runs(queue, name, { quietMs: 2_000 })).length).toBeLessThanOrEqual(2);
+      expect((await runs(queue, name, { quietMs: 2_000 })).length).toBeLessThanOrEqual(2);
     });
 
-    test("a pull: the job is run, at the latest when its lease ends", async ({ expect: check }) => {
+    test("a pull: the job is run, at the latest when its lease ends", async () => {
       const { name, queue } = await made(10_000);
       await queue.send(name, job);
       const rule = wrong(PULL, name, action);
       const attempts = await runs(queue, name, { leaseMs: 10_000, quietMs: 2_000 });
-      check([rule.hits, attempts.length]).toEqual([1, 1]);
-      check(attempts[0]).toBeLessThanOrEqual(2);
+      expect([rule.hits, attempts.length]).toEqual([1, 1]);
+      expect(attempts[0]).toBeLessThanOrEqual(2);
     });
 
-    test("an acknowledgement: the job is not run again", async ({ expect: check }) => {
+    test("an acknowledgement: the job is not run again", async () => {
       const { name, queue } = await made();
       await queue.send(name, job);
       const rule = wrong(ACK, name, action);
-      check(await runs(queue, name, { quietMs: LEASE_MS + 5_000 })).toEqual([1]);
-      check(rule.hits).toBe(1);
+      expect(await runs(queue, name, { quietMs: LEASE_MS + 5_000 })).toEqual([1]);
+      expect(rule.hits).toBe(1);
     });
 
-    test("an extension: the lease is kept", async ({ expect: check }) => {
+    test("an extension: the lease is kept", async () => {
       const { name, queue } = await made();
       await queue.send(name, job);
       const rule = wrong(MODIFY, name, action);
       const handler: Handler = () => sleep(LEASE_MS + 10_000);
-      check(await runs(queue, name, { handler, drainMs: 60_000, quietMs: LEASE_MS + 15_000 })).toEqual([1]);
-      check(rule.hits).toBe(1);
+      expect(await runs(queue, name, { handler, drainMs: 60_000, quietMs: LEASE_MS + 15_000 })).toEqual([1]);
+      expect(rule.hits).toBe(1);
     });
 
-    test("the question what the subscription is like", async ({ expect: check }) => {
+    test("the question what the subscription is like", async () => {
       const { name, queue } = await made();
       const [sending, receiving] = [wrong(GET, name, action), bed.connect()];
       await queue.send(name, job);
       await queue.close();
       const rule = wrong(GET, name, action);
-      check(await runs(receiving, name, { quietMs: 0 })).toEqual([1]);
-      check([sending.hits, rule.hits]).toEqual([1, 1]);
+      expect(await runs(receiving, name, { quietMs: 0 })).toEqual([1]);
+      expect([sending.hits, rule.hits]).toEqual([1, 1]);
     });
   });
 

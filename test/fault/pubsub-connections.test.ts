@@ -215,7 +215,10 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => 
     await sleep(3_000);
     await other.ensure(name);
     await other.send(name, job);
+    const since = Date.now();
     await seen.promise;
+    // The longest of the backoffs that there are by then.
+    expect(Date.now() - since).toBeLessThan(30_000);
     await stop();
     await other.close();
   });

@@ -1,17 +1,26 @@
 import { once } from "node:events";
-import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import {
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { AddressInfo } from "node:net";
 
 /** Answers one unary call: with bytes, or by throwing a {@link GrpcFailure}. */
-export type Unary = (request: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+export type Unary = (request: Uint8Array, headers: IncomingHttpHeaders) => Uint8Array | Promise<Uint8Array>;
 
 /** A call that ends with this status instead of an answer. */
 export class GrpcFailure extends Error {
   readonly status: number;
+  /** A `google.rpc.Status`, as it goes over the wire. */
+  readonly details: Uint8Array | undefined;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, details?: Uint8Array) {
     super(message);
     this.status = status;
+    this.details = details;
   }
 }
 
@@ -33,7 +42,7 @@ export class GrpcServer implements AsyncDisposable {
       this.#sessions.add(session);
       session.on("close", () => this.#sessions.delete(session));
     });
-    this.#server.on("stream", (stream, headers) => void this.#serve(stream, headers[":path"] ?? ""));
+    this.#server.on("stream", (stream, headers) => void this.#serve(stream, headers));
   }
 
   static async start(methods: Readonly<Record<string, Unary>>): Promise<GrpcServer> {
@@ -53,14 +62,15 @@ export class GrpcServer implements AsyncDisposable {
     await once(this.#server, "close");
   }
 
-  async #serve(stream: ServerHttp2Stream, path: string): Promise<void> {
+  async #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const path = headers[":path"] ?? "";
     stream.on("error", () => {});
     try {
       const chunks: Uint8Array[] = [];
       for await (const chunk of stream) chunks.push(chunk as Uint8Array);
       const method = Object.entries(this.#methods).find(([name]) => path.endsWith(name))?.[1];
       if (method === undefined) throw new GrpcFailure(UNIMPLEMENTED, path);
-      const answer = await method(Buffer.concat(chunks).subarray(PREFIX_BYTES));
+      const answer = await method(Buffer.concat(chunks).subarray(PREFIX_BYTES), headers);
       if (!stream.destroyed) succeed(stream, answer);
     } catch (error) {
       if (!stream.destroyed) fail(stream, error);
@@ -79,9 +89,17 @@ function succeed(stream: ServerHttp2Stream, answer: Uint8Array): void {
 function fail(stream: ServerHttp2Stream, error: unknown): void {
   const status = error instanceof GrpcFailure ? error.status : INTERNAL;
   const message = error instanceof Error ? error.message : String(error);
-  const headers = { ":status": 200, "content-type": "application/grpc" };
+  const details = error instanceof GrpcFailure ? error.details : undefined;
   stream.respond(
-    { ...headers, "grpc-status": String(status), "grpc-message": encodeURIComponent(message) },
+    {
+      ":status": 200,
+      "content-type": "application/grpc",
+      "grpc-status": String(status),
+      "grpc-message": encodeURIComponent(message),
+      ...(details === undefined
+        ? {}
+        : { "grpc-status-details-bin": Buffer.from(details).toString("base64") }),
+    },
     { endStream: true },
   );
 }

@@ -1,51 +1,125 @@
-import type { v1 } from "@google-cloud/pubsub";
+import { PubSub, protos, v1 } from "@google-cloud/pubsub";
 import type { Clients } from "../../../adapters/pubsub/clients.ts";
+import { GrpcFailure, GrpcServer, type Unary } from "../../support/grpc-server.ts";
 
-/** One request, as the client library was asked to make it. */
+/** One request, as it came over the wire. */
 export interface Request {
   readonly method: string;
   readonly request: Readonly<Record<string, unknown>>;
-  readonly options: { readonly retry: null; readonly timeout: number; readonly signal?: AbortSignal };
+  /** How long the client said that it would wait. */
+  readonly timeoutMs: number;
 }
 
 type Answer = (call: Request) => unknown;
+type Codec = {
+  decode(bytes: Uint8Array): object;
+  toObject(message: object, options: object): object;
+  fromObject(object: object): object;
+  encode(message: object): { finish(): Uint8Array };
+};
 
-/** Clients that note every request and answer what the test says; an `Error` is thrown. */
-export class FakeClients {
+const { google } = protos;
+/** By method: what comes in, and what goes out. */
+const CODECS: Readonly<Record<string, readonly [Codec, Codec]>> = {
+  publish: [google.pubsub.v1.PublishRequest, google.pubsub.v1.PublishResponse],
+  pull: [google.pubsub.v1.PullRequest, google.pubsub.v1.PullResponse],
+  acknowledge: [google.pubsub.v1.AcknowledgeRequest, google.protobuf.Empty],
+  modifyAckDeadline: [google.pubsub.v1.ModifyAckDeadlineRequest, google.protobuf.Empty],
+  createTopic: [google.pubsub.v1.Topic, google.pubsub.v1.Topic],
+  createSubscription: [google.pubsub.v1.Subscription, google.pubsub.v1.Subscription],
+  getSubscription: [google.pubsub.v1.GetSubscriptionRequest, google.pubsub.v1.Subscription],
+} as never;
+
+/** The library's clients, and a service that notes every request and answers what the test says; an `Error` is thrown. */
+export class StubService implements AsyncDisposable {
   readonly requests: Request[] = [];
   readonly answers: Record<string, Answer> = {};
   readonly clients: Clients;
+  readonly #server: GrpcServer;
 
-  constructor() {
-    const client = new Proxy(
-      {},
-      {
-        get: (_, method: string) => async (request: Request["request"], options: Request["options"]) => {
-          const call = { method, request, options };
-          this.requests.push(call);
-          const answer: unknown = await this.answers[method]?.(call);
-          if (answer instanceof Error) throw answer;
-          return [answer ?? {}];
-        },
-      },
-    );
+  private constructor(server: GrpcServer, publisher: v1.PublisherClient, subscriber: v1.SubscriberClient) {
+    this.#server = server;
     this.clients = {
       project: "p",
-      publisher: client as v1.PublisherClient,
-      subscriber: client as v1.SubscriberClient,
-      pulls: client as v1.SubscriberClient,
+      publisher,
+      subscriber,
+      pulls: subscriber,
       emulated: false,
       answer: (call) => call,
     };
   }
 
+  static async start(): Promise<StubService> {
+    let stub: StubService | undefined;
+    const methods = Object.entries(CODECS).map(([method, codecs]): [string, Unary] => [
+      `/${method[0]?.toUpperCase()}${method.slice(1)}`,
+      async (bytes, headers) => {
+        const [request, response] = codecs;
+        const decoded = request.toObject(request.decode(bytes), { longs: Number, arrays: true });
+        const timeoutMs = milliseconds(String(headers["grpc-timeout"]));
+        const answer = await stub?.answer({ method, request: decoded as Request["request"], timeoutMs });
+        return response.encode(response.fromObject(answer ?? {})).finish();
+      },
+    ]);
+    const server = await GrpcServer.start(Object.fromEntries(methods));
+    const apiEndpoint = `127.0.0.1:${server.port}`;
+    const config = {
+      ...(await new PubSub({ projectId: "p", apiEndpoint, emulatorMode: true }).getClientConfig()),
+      clientOptions: { universeDomain: "googleapis.com" },
+    };
+    stub = new StubService(server, new v1.PublisherClient(config), new v1.SubscriberClient(config));
+    return stub;
+  }
+
+  async answer(call: Request): Promise<object | undefined> {
+    this.requests.push(call);
+    const answer: unknown = await this.answers[call.method]?.(call);
+    if (answer instanceof Error) throw answer;
+    return answer as object | undefined;
+  }
+
   /** The requests by this method, by one field. */
-  fields(method: string, field: string): unknown[] {
-    return this.requests.filter((one) => one.method === method).map(({ request }) => request[field]);
+  fields(method: string, name: string): unknown[] {
+    return this.requests.filter((one) => one.method === method).map(({ request }) => request[name]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.clients.publisher.close();
+    await this.clients.subscriber.close();
+    await this.#server[Symbol.asyncDispose]();
   }
 }
 
-/** An error as gRPC reports it. */
-export function grpcError(code: number, more: object = {}): Error {
-  return Object.assign(new Error(`status ${code}`), { code, ...more });
+/** An error as gRPC reports it; `reasons` are those of single ids, in an ErrorInfo. */
+export function grpcError(code: number, reasons: Readonly<Record<string, string>> = {}): Error {
+  const metadata = Object.entries(reasons).map(([id, reason]) =>
+    field(3, Buffer.concat([field(1, id), field(2, reason)])),
+  );
+  if (metadata.length === 0) return new GrpcFailure(code, `status ${code}`);
+  const info = Buffer.concat([field(1, "REASON"), field(2, "pubsub.googleapis.com"), ...metadata]);
+  const any = Buffer.concat([field(1, "type.googleapis.com/google.rpc.ErrorInfo"), field(2, info)]);
+  const status = Buffer.concat([Buffer.from([0x08, code]), field(2, `status ${code}`), field(3, any)]);
+  return new GrpcFailure(code, `status ${code}`, status);
+}
+
+/** One field of a protobuf message, of bytes or text. */
+function field(number: number, value: string | Uint8Array): Buffer {
+  const bytes = Buffer.from(value as string);
+  const length: number[] = [];
+  let rest = bytes.length;
+  for (; rest > 127; rest >>= 7) length.push((rest & 127) | 128);
+  return Buffer.concat([Buffer.from([(number << 3) | 2, ...length, rest]), bytes]);
+}
+
+/** `9000m`, `8999123u`, `9S`. */
+function milliseconds(timeout: string): number {
+  const units: Readonly<Record<string, number>> = {
+    H: 3_600_000,
+    M: 60_000,
+    S: 1_000,
+    m: 1,
+    u: 1e-3,
+    n: 1e-6,
+  };
+  return Number(timeout.slice(0, -1)) * (units[timeout.at(-1) ?? ""] ?? Number.NaN);
 }
