@@ -58,6 +58,7 @@ describe.each([
     await direct.send(name, job(3));
     await until("one that comes later", () => working.handled.size === 4, DEAF_MS);
     await working.stop();
+    expect(working.runs).toBeLessThanOrEqual(6);
   });
 
   test("once a server that nobody could reach for fifteen seconds is there again", async () => {
@@ -74,30 +75,9 @@ describe.each([
     await proxy.accept();
     await until("the others", () => working.handled.size === 3, DEAF_MS);
     await working.stop();
+    expect(working.events.some(({ event }) => event === "poll_failed")).toBe(true);
   });
 });
-
-test.each([
-  ["a queue", false],
-  ["a queue with sessions", true],
-])(
-  "connections that the network has forgotten, and tells nobody, are given up: %s",
-  { timeout: 120_000 },
-  async (_what, requiresSession) => {
-    const name = await freshQueue({ requiresSession });
-    const { proxy, queue } = await throughProxy();
-    const direct = connect();
-    const job = { type: "job", payload: 0 };
-    const working = work(queue, name);
-    await direct.send(name, requiresSession ? { ...job, orderingKey: "a" } : job);
-    await until("the first", () => working.runs === 1);
-    proxy.forget();
-    await direct.send(name, requiresSession ? { ...job, orderingKey: "b" } : job);
-    // By AMQP's own idle timeout, which the SDK sets to a minute.
-    await until("the second", () => working.handled.size === 2, 100_000);
-    await working.stop();
-  },
-);
 
 test("a server that stalls and goes on is received from again", async () => {
   const name = await freshQueue();
@@ -112,6 +92,7 @@ test("a server that stalls and goes on is received from again", async () => {
   await sending;
   await until("the second runs", () => working.runs === 2);
   await working.stop();
+  expect(working.handled.size).toBe(2);
 });
 
 test("links that the service closes while a worker idles are open again before the next message", async () => {

@@ -11,8 +11,8 @@ import { ServiceBusProcess } from "./service-bus.ts";
 export interface ServiceBusBed {
   readonly server: ServiceBusProcess;
   /** A queue of its own for each test. */
-  freshQueue(definition?: Omit<QueueDefinition, "name">): Promise<string>;
-  connect(options?: ServiceBusOptions): Queue;
+  readonly freshQueue: (definition?: Omit<QueueDefinition, "name">) => Promise<string>;
+  readonly connect: (options?: ServiceBusOptions) => Queue;
 }
 
 /** Starts one; it ends with the file. */

@@ -36,7 +36,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #links: Link[] = [];
-  #road: Road;
+  readonly #road: Road;
   #port = 0;
 
   private constructor(target: Target, clock: Clock) {
@@ -88,15 +88,6 @@ export class TcpProxy implements AsyncDisposable {
     });
     if (ms !== undefined) this.#clock.timer(ms, open.resolve);
     return open.resolve;
-  }
-
-  /**
-   * From now on nothing passes on the connections that are open, and nobody is told, ever: as a router that has
-   * forgotten them. New ones work.
-   */
-  forget(): void {
-    this.#road.open = new Promise(() => {});
-    this.#road = { ...this.#road, open: undefined };
   }
 
   /** Lets so many bytes a second through, in each direction of each connection; undefined is as many as come. */
