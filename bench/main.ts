@@ -1,13 +1,24 @@
 import { Argument, Command } from "commander";
 import { judge, type Verdict } from "./run/contest.ts";
 import { hold } from "./run/hold.ts";
-import { installPeers } from "./run/peers.ts";
+import { build, installPeers } from "./run/peers.ts";
 import { describeContest } from "./run/report.ts";
 import type { Suite } from "./suites/suite.ts";
+import { importing } from "./suites/import.ts";
+import { latency } from "./suites/latency.ts";
 import { memory } from "./suites/memory.ts";
+import { pubsub } from "./suites/pubsub.ts";
+import { serviceBus } from "./suites/service-bus.ts";
 import { sqs } from "./suites/sqs.ts";
 
-const SUITES: Readonly<Record<string, Suite>> = { sqs, memory };
+const SUITES: Readonly<Record<string, Suite>> = {
+  sqs,
+  pubsub,
+  "service-bus": serviceBus,
+  memory,
+  import: importing,
+  latency,
+};
 
 const program = new Command("bench")
   .usage("-- [suite] [options]")
@@ -37,6 +48,7 @@ let failed = 0;
 for (const name of names) {
   for (const contest of SUITES[name]?.(quick) ?? []) {
     if (!contest.name.includes(part)) continue;
+    if (contest.built === true) build();
     const rounds = await hold(contest, contest.rounds ?? (quick ? 3 : 5));
     if (rounds === undefined) {
       process.stderr.write(`${contest.name}: left out, ${contest.server?.name} does not start here.\n`);

@@ -38,6 +38,8 @@ export interface Contest {
   };
   readonly sides: readonly [ours: Side, ...others: Side[]];
   readonly bars: readonly Bar[];
+  /** Whether it is about the built package, which is then built first. @default false */
+  readonly built?: boolean;
   /** @default 5, or 3 with --quick */
   readonly rounds?: number;
 }

@@ -14,3 +14,9 @@ export function installPeers(): void {
   if (status !== 0)
     throw new Error("It could not be installed. Run npm ci --prefix bench, and read what it says.");
 }
+
+/** What is published, as it is now. */
+export function build(): void {
+  const { status } = spawnSync("npm", ["run", "--silent", "build"], { cwd: `${bench}..`, stdio: "inherit" });
+  if (status !== 0) throw new Error("The package could not be built. Run npm run build.");
+}

@@ -1,0 +1,23 @@
+import type { Contest } from "../run/contest.ts";
+
+const LIBRARY = "@azure/service-bus subscribe";
+
+/** Azure Service Bus, on the AMQP server of this repository. */
+export function serviceBus(quick: boolean): readonly Contest[] {
+  const sizes = { concurrency: 50, warmUp: 3_000, messages: quick ? 4_000 : 8_000 };
+  return [
+    {
+      name: "Service Bus consume, backlog, 50 at once",
+      server: {
+        file: "service-bus",
+        name: "queueport/service-bus-server",
+        fill: 4_000 + sizes.warmUp + sizes.messages,
+      },
+      sides: [
+        { name: "queueport", file: "service-bus/consume", settings: [{ by: "queueport", ...sizes }] },
+        { name: LIBRARY, file: "service-bus/consume", settings: [{ by: "library", ...sizes }] },
+      ],
+      bars: [{ name: "Service Bus consume / subscribe", figure: "rate", over: LIBRARY, atLeast: 0.9 }],
+    },
+  ];
+}
