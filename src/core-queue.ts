@@ -7,6 +7,7 @@ import { defaults } from "./defaults.ts";
 import type { Delay } from "./delay/delay.ts";
 import { channels, type SendEvent } from "./diagnostics.ts";
 import type { Driver } from "./driver/contract.ts";
+import type { QueueTraits } from "./driver/limits.ts";
 import { describeError, isQueueError, QueueError } from "./errors.ts";
 import type { NewMessage } from "./message.ts";
 import type {
@@ -22,7 +23,7 @@ import type {
 import { brokerMaxDeliveries } from "./receive/crash-loop.ts";
 import { receiveQueue } from "./receive/receive-queue.ts";
 import { validateInTime } from "./schema.ts";
-import { compose, type Prepared, prepare } from "./send/prepare.ts";
+import { compose, type Composed, type Prepared, prepare } from "./send/prepare.ts";
 import { type Dispatch, Sender } from "./send/sender.ts";
 import { traitsInTime } from "./send/traits.ts";
 import { queueStats } from "./stats.ts";
@@ -68,7 +69,8 @@ export class CoreQueue implements Queue {
     const deadlineMs = this.#deadlineMs(options);
     this.#sending += 1;
     try {
-      return await this.#dispatch(queue, await this.#prepare(queue, message, options, deadlineMs));
+      const ready = this.#prepare(queue, message, options, deadlineMs);
+      return await this.#dispatch(queue, ready instanceof Promise ? await ready : ready);
     } finally {
       this.#sent(1);
     }
@@ -99,11 +101,16 @@ export class CoreQueue implements Queue {
     this.#sending += messages.length;
     // All of them are ready before the first goes: one whose schema takes its time keeps its place among the others.
     const ready = await Promise.all(
-      messages.map((message, index) =>
-        this.#prepare(queue, message, options, deadlineMs).catch(refused(index)),
-      ),
+      messages.map((message, index) => {
+        try {
+          const one = this.#prepare(queue, message, options, deadlineMs);
+          return one instanceof Promise ? one.catch(refused(index)) : one;
+        } catch (error) {
+          return refused(index)(error);
+        }
+      }),
     );
-    const outcomes = ready.map(async (one, index): Promise<SendOutcome> => {
+    const outcomes = ready.map((one, index): SendOutcome | Promise<SendOutcome> => {
       if ("ok" in one) return one;
       return this.#dispatch(queue, one).then((receipt) => ({ ok: true, ...receipt }), refused(index));
     });
@@ -236,19 +243,45 @@ export class CoreQueue implements Queue {
     }
   }
 
-  async #prepare(queue: string, input: NewMessage, options: SendOptions, deadlineMs: number): Promise<Ready> {
+  /** At once where there is nothing to wait for: neither the schema nor what the queue can do. */
+  #prepare(
+    queue: string,
+    input: NewMessage,
+    options: SendOptions,
+    deadlineMs: number,
+  ): Ready | Promise<Ready> {
     const { signal } = options;
     const { clock } = this.#options;
-    const deadlineAt = clock.now() + deadlineMs;
+    const startedAt = clock.now();
     // What travels is what was given: the receiver's own schema transforms it.
-    const composed = compose(input, options, clock.now());
-    if (input.schema !== undefined) await validateInTime(input.schema, input, clock, deadlineMs);
-    const traits =
-      this.#connection.knownTraits(queue) ??
-      (await traitsInTime(this.#connection, queue, deadlineMs, signal));
+    const composed = compose(input, options, startedAt);
+    const validating =
+      input.schema === undefined ? undefined : validateInTime(input.schema, input, clock, deadlineMs);
+    const known = this.#connection.knownTraits(queue);
+    if (validating === undefined && known !== undefined)
+      return this.#ready(queue, composed, known, deadlineMs, signal);
+    const waitThen = async (): Promise<Ready> => {
+      await validating;
+      const traits =
+        this.#connection.knownTraits(queue) ??
+        (await traitsInTime(this.#connection, queue, deadlineMs, signal));
+      const leftMs = Math.max(1, startedAt + deadlineMs - clock.now());
+      return this.#ready(queue, composed, traits, leftMs, signal);
+    };
+    return waitThen();
+  }
+
+  #ready(
+    queue: string,
+    composed: Composed,
+    traits: QueueTraits,
+    deadlineMs: number,
+    signal: AbortSignal | undefined,
+  ): Ready {
     const { limits } = this.#driver;
-    const prepared = prepare({ queue, provider: this.provider, traits, limits }, composed);
-    return { ...prepared, deadlineMs: Math.max(1, deadlineAt - clock.now()), signal };
+    const to = { queue, provider: this.provider, traits, limits };
+    const { message, outgoing, bytes, delayMs, keepsOrder } = prepare(to, composed);
+    return { message, outgoing, bytes, delayMs, keepsOrder, deadlineMs, signal };
   }
 
   #deadlineMs({ deadlineMs = this.#options.sendDeadlineMs }: SendOptions): number {

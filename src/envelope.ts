@@ -164,11 +164,18 @@ function readMaxAttempts(value: unknown): number {
   return value as number;
 }
 
+/** Many messages share a millisecond: the time that was read last is kept. */
+let readText: string | undefined;
+let readAt = 0;
+
 function readDate(value: unknown, field: string): Date | undefined {
   if (value === undefined || value === null) return undefined;
+  if (value === readText) return new Date(readAt);
   const date = typeof value === "string" ? new Date(value) : undefined;
   if (date === undefined || Number.isNaN(date.getTime()))
     throw new Malformed(`${field} must be an RFC 3339 time; got ${show(value)}`);
+  readText = value as string;
+  readAt = date.getTime();
   return date;
 }
 

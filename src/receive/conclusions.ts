@@ -48,23 +48,29 @@ export class Conclusions {
   conclude(run: Run, decided: Disposition): void {
     const disposition = this.#settled(run, decided);
     this.#options.reporter.verdict(run, disposition);
+    if (disposition.kind === "ack") {
+      this.#pending += 1;
+      this.#options.verdicts.ackThen(run, this.#end);
+      return;
+    }
     this.track(this.#carryOut(run, disposition), run);
   }
 
   /** Counts `work`, the work on `run` where it is for one, among the conclusions until it ends. */
   track(work: Promise<unknown>, run?: Run): void {
     this.#pending += 1;
-    const end = (): void => {
-      this.#pending -= 1;
-      this.#options.ended();
-    };
-    work.then(end, (error: unknown) => {
+    work.then(this.#end, (error: unknown) => {
       // Nothing in here is expected to throw. If it does, the lease is left to end, and the message comes again.
       if (run !== undefined) this.#options.verdicts.abandon(run);
       this.#options.reporter.warn("internal", `A verdict could not be carried out: ${describeError(error)}`);
-      end();
+      this.#end();
     });
   }
+
+  readonly #end = (): void => {
+    this.#pending -= 1;
+    this.#options.ended();
+  };
 
   /** What was decided, in the light of what only the receiver knows. */
   #settled(run: Run, disposition: Disposition): Disposition {
@@ -80,12 +86,9 @@ export class Conclusions {
     return run.drained && failed ? { kind: "release" } : disposition;
   }
 
-  async #carryOut(run: Run, disposition: Disposition): Promise<void> {
+  async #carryOut(run: Run, disposition: Exclude<Disposition, { readonly kind: "ack" }>): Promise<void> {
     const { verdicts, reporter, connection } = this.#options;
     switch (disposition.kind) {
-      case "ack":
-        await verdicts.ack(run);
-        return;
       case "retry":
         return verdicts.retry(run, disposition.delayMs);
       case "release":

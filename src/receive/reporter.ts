@@ -1,5 +1,5 @@
 import type { Connection } from "../connection.ts";
-import { channels, type JobEvent, type Origin, type ReceiveEvent } from "../diagnostics.ts";
+import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
 import type { Disposition } from "../disposition.ts";
 import type { Run } from "./run.ts";
 
@@ -28,10 +28,13 @@ export class Reporter {
         throw error;
       });
     }
+    const { provider } = this.#connection.driver;
+    const { source } = this.#connection;
     if ("job" in event) {
-      if (channels.job.hasSubscribers) channels.job.publish({ ...event, ...this.#origin });
+      if (channels.job.hasSubscribers)
+        channels.job.publish({ ...event, provider, queue: this.#queue, source });
     } else if (channels.receive.hasSubscribers) {
-      channels.receive.publish({ ...event, ...this.#origin });
+      channels.receive.publish({ ...event, provider, queue: this.#queue, source });
     }
   }
 
@@ -71,11 +74,6 @@ export class Reporter {
 
   late(run: Run): void {
     this.report({ event: "late", job: run.info, durationMs: this.#durationOf(run) });
-  }
-
-  get #origin(): Origin {
-    const { driver, source } = this.#connection;
-    return { provider: driver.provider, queue: this.#queue, source };
   }
 
   get #listening(): boolean {

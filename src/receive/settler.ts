@@ -12,7 +12,7 @@ const MAX_CALLS = 8;
 interface Settlement {
   readonly operation: Operation;
   readonly leased: Leased;
-  readonly resolve: (confirmed: boolean) => void;
+  readonly then: (confirmed: boolean) => void;
   failures: number;
 }
 
@@ -52,10 +52,15 @@ export class Settler {
 
   /** Resolves true when the provider has confirmed, false when it never will; which was then reported. */
   settle(operation: Operation, leased: Leased): Promise<boolean> {
-    this.#pending += 1;
     return new Promise((resolve) => {
-      this.#batcher.add({ operation, leased, resolve, failures: 0 });
+      this.settleThen(operation, leased, resolve);
     });
+  }
+
+  /** The same, without a promise: for acknowledgements, which are most of all. `then` must not throw. */
+  settleThen(operation: Operation, leased: Leased, then: (confirmed: boolean) => void): void {
+    this.#pending += 1;
+    this.#batcher.add({ operation, leased, then, failures: 0 });
   }
 
   /** Resolves when every verdict has been confirmed or given up. */
@@ -110,7 +115,7 @@ export class Settler {
   }
 
   #end(settlement: Settlement, confirmed: boolean): void {
-    settlement.resolve(confirmed);
+    settlement.then(confirmed);
     this.#pending -= 1;
     if (this.#pending > 0) return;
     const idle = this.#idle;

@@ -58,12 +58,19 @@ export class Verdicts {
     run.left(false);
   }
 
-  async ack(run: Run): Promise<boolean> {
+  ack(run: Run): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.ackThen(run, resolve);
+    });
+  }
+
+  ackThen(run: Run, then: (gone: boolean) => void): void {
     const { settler, leases } = this.#options;
     leases.remove(run);
-    const gone = await settler.settle({ kind: "ack", delivery: run.delivery }, run);
-    run.left(gone);
-    return gone;
+    settler.settleThen({ kind: "ack", delivery: run.delivery }, run, (gone) => {
+      run.left(gone);
+      then(gone);
+    });
   }
 
   /** Again after `askedMs`, as the next attempt: in place where the provider can, else by a clone. */

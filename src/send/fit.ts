@@ -39,11 +39,12 @@ export function checkFits(queue: string, { attributes }: Outgoing, bytes: number
   }
 }
 
-/** A first send leaves room for its own dead letter. */
-export function checkFirstSend(queue: string, outgoing: Outgoing, limits: Limits): void {
+/** A first send leaves room for its own dead letter. Returns its bytes. */
+export function checkFirstSend(queue: string, outgoing: Outgoing, limits: Limits): number {
   const most = Math.min(limits.maxMessageBytes, limits.maxBatchBytes) - RESERVED_BYTES;
   const bytes = outgoingBytes(outgoing, limits);
   if (bytes > most) throw tooLarge(queue, bytes, most);
+  return bytes;
 }
 
 function tooLarge(queue: string, bytes: number, most: number): QueueError {

@@ -23,6 +23,7 @@ export class Pending {
   /** Whether any call may have stored it. */
   ambiguous = false;
   lastError: DriverError | undefined;
+  readonly #onDone: (item: Pending) => void;
   readonly #resolve: (accepted: Accepted) => void;
   readonly #reject: (error: unknown) => void;
   #onSettled: (() => void) | undefined;
@@ -32,12 +33,14 @@ export class Pending {
     outgoing: Outgoing,
     bytes: number,
     deadlineAt: number,
+    onDone: (item: Pending) => void,
     resolve: (accepted: Accepted) => void,
     reject: (error: unknown) => void,
   ) {
     this.outgoing = outgoing;
     this.bytes = bytes;
     this.deadlineAt = deadlineAt;
+    this.#onDone = onDone;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -61,6 +64,7 @@ export class Pending {
   accept(accepted: Accepted): void {
     if (this.settled) return;
     this.settled = true;
+    this.#onDone(this);
     this.#resolve(accepted);
     this.#onSettled?.();
     this.#onEnd?.();
@@ -69,6 +73,7 @@ export class Pending {
   refuse(error: unknown): void {
     if (this.settled) return;
     this.settled = true;
+    this.#onDone(this);
     this.#reject(error);
     this.#onSettled?.();
     this.#onEnd?.();

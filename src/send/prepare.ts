@@ -11,6 +11,7 @@ import { checkFirstSend } from "./fit.ts";
 export interface Prepared {
   readonly message: Message;
   readonly outgoing: Outgoing;
+  readonly bytes: number;
   readonly delayMs: number;
   readonly keepsOrder: boolean;
 }
@@ -64,16 +65,18 @@ export function prepare(to: Destination, composed: Composed): Prepared {
     );
   }
   const outgoing: Outgoing = {
-    ...encoded,
+    body: encoded.body,
+    attributes: encoded.attributes,
     delayMs: 0,
     orderingKey: orderingKey ?? (traits.orderingKeyRequired ? message.id : undefined),
     dedupId: dedupId ?? message.id,
     cancellable,
   };
-  checkFirstSend(to.queue, outgoing, to.limits);
+  const bytes = checkFirstSend(to.queue, outgoing, to.limits);
   return {
     message,
     outgoing,
+    bytes,
     delayMs,
     keepsOrder: traits.ordering === "by_key" && orderingKey !== undefined,
   };

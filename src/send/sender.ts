@@ -17,6 +17,8 @@ export interface Dispatch {
   /** Whether it has a place among others that it must keep; it then cannot be delayed. @default false */
   readonly keepsOrder?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Of the message as it is, where they have been counted. */
+  readonly bytes?: number | undefined;
 }
 
 /** Keys are spread over this many ordered lanes a queue: one key's messages share a lane, and keep their order. */
@@ -39,14 +41,19 @@ export class Sender {
    * Sends to a queue by the plan that its delay asks for. `outgoing.delayMs` is ignored.
    * @throws QueueError `too_large`, `not_supported` before anything is sent; else as {@link send}.
    */
-  async dispatch(
+  dispatch(queue: string, outgoing: Outgoing, dispatch: Dispatch): Promise<Accepted> {
+    const { delayMs, deadlineMs, signal, bytes } = dispatch;
+    if (delayMs <= 0) return this.send(queue, outgoing, deadlineMs, signal, bytes);
+    return this.#dispatchLater(queue, outgoing, dispatch);
+  }
+
+  async #dispatchLater(
     queue: string,
     outgoing: Outgoing,
     { delayMs: asked, deadlineMs, keepsOrder = false, signal }: Dispatch,
   ): Promise<Accepted> {
     // The moment at which a parked message is due is noted in whole milliseconds.
     const delayMs = Math.ceil(asked);
-    if (delayMs === 0) return this.send(queue, outgoing, deadlineMs, signal);
     const traits = await this.#connection.traits(queue);
     const plan = planDelay(delayMs, queue, keepsOrder, traits, this.#connection.limits);
     if (plan.via === "native")
@@ -74,26 +81,20 @@ export class Sender {
    * @throws QueueError `send_timeout`, `send_failed`, `send_unknown`: what is known when the deadline passes;
    * `too_large`, `queue_full`, `not_found`, `auth`, `provider` at once.
    */
-  send(queue: string, given: Outgoing, deadlineMs: number, signal?: AbortSignal): Promise<Accepted> {
+  send(
+    queue: string,
+    given: Outgoing,
+    deadlineMs: number,
+    signal?: AbortSignal,
+    counted?: number,
+  ): Promise<Accepted> {
     const { limits, clock } = this.#connection;
     const attributes = foldAttributes(given.attributes, limits);
     const outgoing = attributes === given.attributes ? given : { ...given, attributes };
-    const bytes = outgoingBytes(outgoing, limits);
+    const bytes = counted !== undefined && outgoing === given ? counted : outgoingBytes(outgoing, limits);
     checkFits(queue, outgoing, bytes, limits);
     return new Promise<Accepted>((resolve, reject) => {
-      const item = new Pending(
-        outgoing,
-        bytes,
-        clock.now() + deadlineMs,
-        (accepted) => {
-          this.#done(item);
-          resolve(accepted);
-        },
-        (error) => {
-          this.#done(item);
-          reject(error);
-        },
-      );
+      const item = new Pending(outgoing, bytes, clock.now() + deadlineMs, this.#done, resolve, reject);
       this.#outstanding += 1;
       item.deadline = this.#deadlines.set(item.deadlineAt, () =>
         item.refuse(this.#expired(queue, item, deadlineMs)),
@@ -115,14 +116,14 @@ export class Sender {
     this.#deadlines.clear();
   }
 
-  #done(item: Pending): void {
+  readonly #done = (item: Pending): void => {
     if (item.deadline !== undefined) this.#deadlines.cancel(item.deadline);
     this.#outstanding -= 1;
     if (this.#outstanding > 0) return;
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();
-  }
+  };
 
   #lane(queue: string, { orderingKey }: Outgoing): Lane {
     const name = orderingKey === undefined ? queue : `${queue}\n${shard(orderingKey)}`;

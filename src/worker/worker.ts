@@ -261,31 +261,31 @@ export class Worker {
     );
     this.#health.began(execution);
     return execution.run(
-      async () => {
-        try {
-          return await this.#perform(registration, execution);
-        } finally {
-          this.#health.ended(execution);
-        }
-      },
+      () => this.#perform(registration, execution),
       (error) => context.failure(error, registration.backoff),
     );
   }
 
   async #perform({ schema, handler }: Registration, execution: Execution): Promise<Disposition> {
-    let { message } = execution;
-    if (schema !== undefined) {
-      try {
-        message = { ...message, payload: await validatePayload(schema, message.type, message.payload) };
-      } catch (error) {
-        // A schema that throws has not judged the payload: that is a run that failed.
-        if (!isQueueError(error, "invalid_payload")) throw error;
-        return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
+    try {
+      let { message } = execution;
+      if (schema !== undefined) {
+        try {
+          const validated = validatePayload(schema, message.type, message.payload);
+          message = { ...message, payload: validated instanceof Promise ? await validated : validated };
+        } catch (error) {
+          // A schema that throws has not judged the payload: that is a run that failed.
+          if (!isQueueError(error, "invalid_payload")) throw error;
+          return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
+        }
       }
+      if (this.#middleware.length === 0) await handler(message, execution);
+      else
+        await through(this.#middleware, { message, context: execution }, () => handler(message, execution));
+      return ACK;
+    } finally {
+      this.#health.ended(execution);
     }
-    if (this.#middleware.length === 0) await handler(message, execution);
-    else await through(this.#middleware, { message, context: execution }, () => handler(message, execution));
-    return ACK;
   }
 
   /** What happens inside of a run, which its receiver does not see. */
