@@ -17,6 +17,8 @@ export type ConfigFile = QueueConfig & { readonly worker?: WorkerConfig | undefi
 export interface WorkerConfig {
   /** The queues to work on. */
   readonly queues?: readonly string[] | undefined;
+  /** Those of them that keep the order of each key: how `queueport provision` creates them. */
+  readonly ordered?: readonly string[] | undefined;
   /** The handlers module; relative to the configuration file. */
   readonly handlers?: string | undefined;
   /** Handlers running at once on each queue. @default 10 */

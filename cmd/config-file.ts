@@ -19,6 +19,7 @@ const durationMs = z.number().positive().optional();
 
 const workerSchema: z.ZodType<WorkerConfig> = z.strictObject({
   queues: z.array(z.string().min(1)).min(1).optional(),
+  ordered: z.array(z.string().min(1)).optional(),
   handlers: z.string().min(1).optional(),
   concurrency: z.int().min(1).optional(),
   timeoutMs: durationMs,

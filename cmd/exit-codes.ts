@@ -6,7 +6,8 @@ export const exitCodes = { ok: 0, failure: 1, usage: 2, drainIncomplete: 3 } as 
 /** For `--help`. */
 export const exitCodesHelp: string = `Exit codes:
   0    done; for a worker: drained, every running job finished
-  1    the provider, a hook of the handlers module, or a message failed, or Ctrl-C came before all was done
+  1    the provider, a hook of the handlers module or a message failed, Ctrl-C came before all was done, or
+       doctor found something broken
   2    the arguments, the configuration or the input are wrong, or a port is in use; nothing was started
   3    the drain was incomplete: a job ignored its signal, the message says which
   130  a second SIGINT, 143 a second SIGTERM: exited at once`;

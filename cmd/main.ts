@@ -3,9 +3,14 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { dlqCommand } from "./dlq/index.ts";
 import { QueueError } from "../src/errors.ts";
+import { doctorCommand } from "./doctor/index.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
+import { jobsCommand } from "./jobs.ts";
+import { makeJobCommand } from "./make-job/index.ts";
 import { tooOld } from "./node-version.ts";
 import { errorLine, exitOnClosedPipe, printError } from "./output.ts";
+import { provisionCommand } from "./provision.ts";
+import { pumpCommand } from "./pump.ts";
 import { sendCommand } from "./send.ts";
 import { serviceBusServerCommand } from "./service-bus-server.ts";
 import { statsCommand } from "./stats.ts";
@@ -38,7 +43,18 @@ Example:
 
 ${exitCodesHelp}`,
   );
-const commands = [workerCommand(), sendCommand(), statsCommand(), dlqCommand(), serviceBusServerCommand()];
+const commands = [
+  workerCommand(),
+  sendCommand(),
+  statsCommand(),
+  dlqCommand(),
+  provisionCommand(),
+  doctorCommand(),
+  pumpCommand(),
+  jobsCommand(),
+  makeJobCommand(),
+  serviceBusServerCommand(),
+];
 for (const command of commands) program.addCommand(inherit(command, program));
 
 /** The settings of the program, for a command and those below it. */

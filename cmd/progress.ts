@@ -16,7 +16,7 @@ export async function progressBar(
   if (quiet || !process.stderr.isTTY) return nothing;
   const { default: progress } = await import("cli-progress");
   const { cyan } = colorsFor(process.stderr);
-  const figures = total === undefined ? "{value}" : "{bar} {value}/{total} · {eta_formatted} left";
+  const figures = total === undefined ? "{value}" : "{bar} {value}/{total} · {duration_formatted}";
   const bar = new progress.SingleBar(
     { format: `${cyan(label)} ${figures}`, clearOnComplete: true, stream: process.stderr, hideCursor: true },
     progress.Presets.shades_classic,

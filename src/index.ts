@@ -30,15 +30,18 @@ export {
   type SendEvent,
 } from "./diagnostics.ts";
 export type { Disposition } from "./disposition.ts";
-export type { Driver } from "./driver/contract.ts";
+export type { Driver, QueueChange } from "./driver/contract.ts";
 export type { ErrorKind } from "./driver/error.ts";
+export type { Limits, QueueTraits } from "./driver/limits.ts";
 export { type ErrorCode, isQueueError, PermanentError, QueueError, RetryAfterError } from "./errors.ts";
 export type { Logger } from "./logger.ts";
 export type { Headers, Message, NewMessage, TraceContext } from "./message.ts";
 export type {
   EnsureOptions,
   Handler,
+  PumpOptions,
   Queue,
+  QueueDescription,
   QueueStats,
   ReceiveContext,
   ReceiveOptions,

@@ -2,6 +2,8 @@ import type { BackoffOptions } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import type { JobEvent, ReceiveEvent } from "./diagnostics.ts";
 import type { Delay } from "./delay/delay.ts";
+import type { QueueChange } from "./driver/contract.ts";
+import type { Limits, QueueTraits } from "./driver/limits.ts";
 import type { QueueError } from "./errors.ts";
 import type { Message, NewMessage } from "./message.ts";
 import type { Disposition } from "./disposition.ts";
@@ -125,10 +127,32 @@ export interface Queue extends AsyncDisposable {
   cancel(handle: string): Promise<boolean>;
   /** Creates the queue with its dead-letter and parking queues where they are missing; agrees policies with ours. */
   ensure(queue: string, options?: EnsureOptions): Promise<void>;
+  /** What `ensure` would change, read from what the provider has; empty where it would change nothing. */
+  plan(queue: string, options?: EnsureOptions): Promise<QueueChange[]>;
+  /** What the provider says of the queue, and what it can carry. */
+  describe(queue: string): Promise<QueueDescription>;
+  /**
+   * Moves delayed messages of the queue on until `options.signal` aborts, and handles none: for queues whose receivers
+   * come and go. Every receiver of the queue does the same beside its work.
+   */
+  pump(queue: string, options?: PumpOptions): Promise<void>;
   /** Removes the queue with its dead-letter and parking queues, and all that is in them. */
   drop(queue: string): Promise<void>;
   /** Sends what was accepted, drains receivers, frees the connection. Idempotent. */
   close(): Promise<void>;
+}
+
+/** How delayed messages are moved on. */
+export interface PumpOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Sees what goes wrong. It must not throw. */
+  readonly onEvent?: ((event: ReceiveEvent) => void) | undefined;
+}
+
+/** What is peculiar to one queue, and what its provider can carry. */
+export interface QueueDescription {
+  readonly traits: QueueTraits;
+  readonly limits: Limits;
 }
 
 /** What a queue is created with. */

@@ -95,6 +95,7 @@ class MemoryDriver implements Driver {
     this.admin = {
       ensure: async (queue, spec) => this.#registry.ensure(queue, spec),
       drop: async (queue) => this.#registry.drop(queue),
+      plan: async (queue, spec) => this.#registry.plan(queue, spec),
     };
     if (profile.limits.cancel) this.cancel = async (handle) => this.#cancel(handle);
   }

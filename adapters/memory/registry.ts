@@ -1,4 +1,4 @@
-import { DriverError, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
+import { DriverError, type QueueChange, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
 import { MemoryQueue } from "./queue.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { checkSpec, type Creation, deadLetterName, impliedOrdering, isSubQueue, traitsOf } from "./traits.ts";
@@ -42,12 +42,37 @@ export class Registry {
 
   ensure(name: string, spec: QueueSpec): void {
     const { profile } = this.#surroundings;
-    const existing = this.find(name)?.traits;
-    checkSpec(name, spec, existing, profile);
-    const ordering = impliedOrdering(name, profile) ?? spec.ordering ?? existing?.ordering ?? "none";
-    const fixedLeaseMs = profile.fixedLeaseMs === undefined ? undefined : spec.leaseMs;
-    this.#agree(name, { ordering, fixedLeaseMs, brokerMaxDeliveries: spec.brokerMaxDeliveries });
+    checkSpec(name, spec, this.find(name)?.traits, profile);
+    const { fixedLeaseMs, ...wanted } = this.#wanted(name, spec);
+    this.#agree(name, { ...wanted, fixedLeaseMs });
     this.#agreeSiblings(name, fixedLeaseMs);
+  }
+
+  /** What {@link ensure} would change. */
+  plan(name: string, spec: QueueSpec): QueueChange[] {
+    const wanted = this.#wanted(name, spec);
+    const found = this.find(name)?.traits;
+    const missing = [name, ...this.#siblings(name)].filter((each) => this.find(each) === undefined);
+    const created = missing.map((each): QueueChange => ({ kind: "create", resource: `queue ${each}` }));
+    if (found === undefined) return created;
+    const isFixed = !this.#surroundings.profile.limits.createsQueues && found.ordering !== wanted.ordering;
+    const changed = (["ordering", "brokerMaxDeliveries", "fixedLeaseMs"] as const).flatMap(
+      (setting): QueueChange[] => {
+        const [from, to] = [found[setting], wanted[setting]];
+        if (from === to || (to === undefined && setting === "fixedLeaseMs")) return [];
+        const kind = setting === "ordering" && isFixed ? "conflict" : "change";
+        return [{ kind, resource: `queue ${name}`, setting, from: text(from), to: text(to) }];
+      },
+    );
+    return [...created, ...changed];
+  }
+
+  #wanted(name: string, spec: QueueSpec): Omit<Creation, "counted"> {
+    const { profile } = this.#surroundings;
+    const ordering =
+      impliedOrdering(name, profile) ?? spec.ordering ?? this.find(name)?.traits.ordering ?? "none";
+    const fixedLeaseMs = profile.fixedLeaseMs === undefined ? undefined : spec.leaseMs;
+    return { ordering, fixedLeaseMs, brokerMaxDeliveries: spec.brokerMaxDeliveries };
   }
 
   /** Creates a queue that is to exist from the start, with its siblings. */
@@ -110,4 +135,8 @@ export class Registry {
     const letters = deadLetterName(name, this.#surroundings.profile);
     return this.#queues.get(letters) ?? (this.#options.createsQueues ? this.#create(letters) : undefined);
   }
+}
+
+function text(value: string | number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value);
 }

@@ -1,4 +1,10 @@
-import { type Admin, DriverError, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
+import {
+  type Admin,
+  DriverError,
+  type QueueChange,
+  type QueueSpec,
+  siblingQueue,
+} from "../../src/driver/index.ts";
 import { type Connections, once } from "./clients.ts";
 import { CODE, codeOf, driverError } from "./errors.ts";
 import { leaseSeconds } from "./limits.ts";
@@ -32,24 +38,50 @@ export class PubsubAdmin implements Admin {
   }
 
   async ensure(queue: string, spec: QueueSpec): Promise<void> {
-    const [deadLetters, parking] = [siblingQueue(queue, "-dlq"), siblingQueue(queue, "-delay")];
+    const { deadLetters, parking, main } = await this.#settings(queue, spec);
     // A dead-letter topic without a subscription loses what it is given; hence before its first message.
     await Promise.all([
-      this.#ensure(deadLetters, { ackDeadlineSeconds: DEAD_LETTER_LEASE_SECONDS }),
-      // Each hop counts as a delivery: with a dead-letter policy, a long delay would end there.
-      this.#ensure(parking, { ackDeadlineSeconds: PARKING_LEASE_SECONDS }),
+      this.#ensure(deadLetters.queue, deadLetters.settings),
+      this.#ensure(parking.queue, parking.settings),
     ]);
+    await this.#ensure(main.queue, main.settings);
+  }
+
+  async plan(queue: string, spec: QueueSpec): Promise<QueueChange[]> {
+    const { deadLetters, parking, main } = await this.#settings(queue, spec);
+    const plans = [deadLetters, parking, main].map((one) => this.#plan(one.queue, one.settings));
+    return (await Promise.all(plans)).flat();
+  }
+
+  async #settings(
+    queue: string,
+    spec: QueueSpec,
+  ): Promise<
+    Record<"deadLetters" | "parking" | "main", { readonly queue: string; readonly settings: Subscription }>
+  > {
     const { names, connections, exactlyOnce } = this.#options;
     const { project } = await connections.clients();
-    await this.#ensure(queue, {
-      ackDeadlineSeconds: leaseSeconds(spec.leaseMs),
-      enableMessageOrdering: spec.ordering === "by_key",
-      ...(exactlyOnce ? { enableExactlyOnceDelivery: true } : {}),
-      deadLetterPolicy: {
-        deadLetterTopic: names.topic(project, deadLetters),
-        maxDeliveryAttempts: Math.min(MOST_ATTEMPTS, Math.max(LEAST_ATTEMPTS, spec.brokerMaxDeliveries)),
+    const deadLetters = siblingQueue(queue, "-dlq");
+    return {
+      deadLetters: { queue: deadLetters, settings: { ackDeadlineSeconds: DEAD_LETTER_LEASE_SECONDS } },
+      // Each hop counts as a delivery: with a dead-letter policy, a long delay would end there.
+      parking: {
+        queue: siblingQueue(queue, "-delay"),
+        settings: { ackDeadlineSeconds: PARKING_LEASE_SECONDS },
       },
-    });
+      main: {
+        queue,
+        settings: {
+          ackDeadlineSeconds: leaseSeconds(spec.leaseMs),
+          enableMessageOrdering: spec.ordering === "by_key",
+          ...(exactlyOnce ? { enableExactlyOnceDelivery: true } : {}),
+          deadLetterPolicy: {
+            deadLetterTopic: names.topic(project, deadLetters),
+            maxDeliveryAttempts: Math.min(MOST_ATTEMPTS, Math.max(LEAST_ATTEMPTS, spec.brokerMaxDeliveries)),
+          },
+        },
+      },
+    };
   }
 
   async drop(queue: string): Promise<void> {
@@ -60,23 +92,14 @@ export class PubsubAdmin implements Admin {
 
   async #ensure(queue: string, settings: Subscription): Promise<void> {
     const { connections, names, subscriptions } = this.#options;
-    const { publisher, subscriber, project, emulated } = await connections.clients();
-    const topic = names.topic(project, queue);
-    const name = names.subscription(project, queue);
+    const { publisher, subscriber, project } = await connections.clients();
     subscriptions.forget(queue);
     await unlessCode(
       CODE.alreadyExists,
       "pubsub.topics.create",
-      publisher.createTopic({ name: topic }, once()),
+      publisher.createTopic({ name: names.topic(project, queue) }, once()),
     );
-    const wanted: Subscription = {
-      ...settings,
-      name,
-      topic,
-      messageRetentionDuration: { seconds: emulated ? EMULATED_RETENTION_SECONDS : RETENTION_SECONDS },
-      // By default, a subscription that nobody uses for 31 days is removed.
-      expirationPolicy: {},
-    };
+    const wanted = await this.#wanted(queue, settings);
     const created = await unlessCode(
       CODE.alreadyExists,
       "pubsub.subscriptions.create",
@@ -84,6 +107,50 @@ export class PubsubAdmin implements Admin {
     );
     if (!created) await this.#agree(queue, wanted);
     subscriptions.forget(queue);
+  }
+
+  async #wanted(queue: string, settings: Subscription): Promise<Subscription> {
+    const { connections, names } = this.#options;
+    const { project, emulated } = await connections.clients();
+    return {
+      ...settings,
+      name: names.subscription(project, queue),
+      topic: names.topic(project, queue),
+      messageRetentionDuration: { seconds: emulated ? EMULATED_RETENTION_SECONDS : RETENTION_SECONDS },
+      // By default, a subscription that nobody uses for 31 days is removed.
+      expirationPolicy: {},
+    };
+  }
+
+  async #plan(queue: string, settings: Subscription): Promise<QueueChange[]> {
+    const { connections, subscriptions } = this.#options;
+    const { publisher } = await connections.clients();
+    const wanted = await this.#wanted(queue, settings);
+    const changes: QueueChange[] = [];
+    const hasTopic = await unlessCode(
+      CODE.notFound,
+      "pubsub.topics.get",
+      publisher.getTopic({ topic: wanted.topic ?? "" }, once()),
+    );
+    if (!hasTopic) changes.push({ kind: "create", resource: `topic ${shortName(wanted.topic)}` });
+    const resource = `subscription ${shortName(wanted.name)}`;
+    let found: Subscription;
+    try {
+      found = await subscriptions.refresh(queue);
+    } catch (error) {
+      if (!(error instanceof DriverError && error.kind === "not_found")) throw error;
+      return [...changes, { kind: "create", resource }];
+    }
+    const change = (kind: QueueChange["kind"], setting: string): QueueChange => {
+      const path = setting.replaceAll(/_(\w)/g, (_all, letter: string) =>
+        letter.toUpperCase(),
+      ) as keyof Subscription;
+      return { kind, resource, setting, from: written(found[path]), to: written(wanted[path]) };
+    };
+    if (found.topic !== wanted.topic) changes.push(change("conflict", "topic"));
+    if ((found.enableMessageOrdering === true) !== (wanted.enableMessageOrdering === true))
+      changes.push(change("conflict", "enable_message_ordering"));
+    return [...changes, ...differing(found, wanted).map((path) => change("change", path))];
   }
 
   /** Brings one that is there to the wanted settings, where they differ. */
@@ -140,6 +207,16 @@ function differing(found: Subscription, wanted: Subscription): string[] {
   if (wanted.enableExactlyOnceDelivery === true && found.enableExactlyOnceDelivery !== true)
     paths.push("enable_exactly_once_delivery");
   return paths;
+}
+
+function shortName(name: string | null | undefined): string {
+  return (name ?? "").split("/").at(-1) ?? "";
+}
+
+/** A setting as a line can hold it; undefined where it is not there. */
+function written(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function conflict({ name }: Subscription, what: string): DriverError {

@@ -1,9 +1,9 @@
 import type { CreateQueueOptions, QueueProperties, WithResponse } from "@azure/service-bus";
-import { type Admin, DriverError, type QueueSpec } from "../../src/driver/index.ts";
+import { type Admin, DriverError, type QueueChange, type QueueSpec } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { driverError, isMissing } from "./errors.ts";
 import type { QueueNames } from "./names.ts";
-import { duration } from "./time.ts";
+import { duration, durationMs } from "./time.ts";
 import type { Descriptions } from "./traits.ts";
 
 /** What the service takes for a lock. */
@@ -28,25 +28,48 @@ export class ServiceBusAdmin implements Admin {
 
   async ensure(queue: string, spec: QueueSpec): Promise<void> {
     const { name } = this.#names.entity(queue);
-    const lockMs = Math.min(Math.max(spec.leaseMs, LEAST_LOCK_MS), MOST_LOCK_MS);
-    const wanted = {
-      lockDuration: duration(lockMs),
-      maxDeliveryCount: Math.min(spec.brokerMaxDeliveries, MAX_DELIVERY_COUNT),
-    };
     await this.#attempt(`Creating the queue ${name}`, async (admin) => {
       const there = await find(admin, name);
       if (there === undefined) {
-        await admin.createQueue(name, { ...wanted, ...createdWith(spec) });
+        await admin.createQueue(name, { ...wantedOf(spec), ...createdWith(spec) });
         return;
       }
-      if (spec.ordering !== undefined && there.requiresSession !== (spec.ordering === "by_key"))
+      if (conflicts(there, spec))
         throw new DriverError(
           "permanent",
           `The queue ${name} ${there.requiresSession ? "requires sessions, and so keeps order by key" : "has no sessions, and keeps no order"}; that cannot be changed. Drop it first.`,
         );
-      await admin.updateQueue(Object.assign(there, wanted));
+      await admin.updateQueue(Object.assign(there, wantedOf(spec)));
     });
     this.#descriptions.forget(name);
+  }
+
+  async plan(queue: string, spec: QueueSpec): Promise<QueueChange[]> {
+    const { name } = this.#names.entity(queue);
+    const resource = `queue ${name}`;
+    return this.#attempt(`Reading the queue ${name}`, async (admin) => {
+      const there = await find(admin, name);
+      if (there === undefined) return [{ kind: "create", resource }];
+      const changes: QueueChange[] = [];
+      if (conflicts(there, spec)) {
+        const [from, to] = [String(there.requiresSession), String(!there.requiresSession)];
+        changes.push({ kind: "conflict", resource, setting: "requiresSession", from, to });
+      }
+      const { lockDuration, maxDeliveryCount } = wantedOf(spec);
+      if (durationMs(there.lockDuration) !== durationMs(lockDuration))
+        changes.push({
+          kind: "change",
+          resource,
+          setting: "lockDuration",
+          from: there.lockDuration,
+          to: lockDuration,
+        });
+      if (there.maxDeliveryCount !== maxDeliveryCount) {
+        const [from, to] = [String(there.maxDeliveryCount), String(maxDeliveryCount)];
+        changes.push({ kind: "change", resource, setting: "maxDeliveryCount", from, to });
+      }
+      return changes;
+    });
   }
 
   async drop(queue: string): Promise<void> {
@@ -57,15 +80,29 @@ export class ServiceBusAdmin implements Admin {
     this.#descriptions.forget(name);
   }
 
-  async #attempt(attempted: string, work: (admin: Admins) => Promise<void>): Promise<void> {
+  async #attempt<T>(attempted: string, work: (admin: Admins) => Promise<T>): Promise<T> {
     if (this.#admin === undefined)
       throw new DriverError("permanent", `${attempted} needs an administration client, and there is none.`);
     try {
-      await work(this.#admin);
+      return await work(this.#admin);
     } catch (error) {
       throw driverError(error, attempted, "Manage");
     }
   }
+}
+
+function wantedOf({ leaseMs, brokerMaxDeliveries }: QueueSpec): {
+  readonly lockDuration: string;
+  readonly maxDeliveryCount: number;
+} {
+  return {
+    lockDuration: duration(Math.min(Math.max(leaseMs, LEAST_LOCK_MS), MOST_LOCK_MS)),
+    maxDeliveryCount: Math.min(brokerMaxDeliveries, MAX_DELIVERY_COUNT),
+  };
+}
+
+function conflicts({ requiresSession }: QueueProperties, { ordering }: QueueSpec): boolean {
+  return ordering !== undefined && requiresSession !== (ordering === "by_key");
 }
 
 function createdWith({ ordering }: QueueSpec): CreateQueueOptions {

@@ -4,7 +4,13 @@ import {
   type QueueAttributeName,
   SetQueueAttributesCommand,
 } from "@aws-sdk/client-sqs";
-import { type Admin, DriverError, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
+import {
+  type Admin,
+  DriverError,
+  type QueueChange,
+  type QueueSpec,
+  siblingQueue,
+} from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { isFifo, isUrl, type QueueUrls } from "./names.ts";
 import { request } from "./request.ts";
@@ -15,6 +21,13 @@ type Attributes = Partial<Record<QueueAttributeName, string>>;
 const RETENTION_SECONDS = String(14 * 86_400);
 /** The most that a RedrivePolicy takes. */
 const MAX_RECEIVE_COUNT = 1_000;
+
+interface Wanted {
+  readonly fifo: boolean;
+  readonly deadLetters: { readonly queue: string; readonly attributes: Attributes };
+  readonly parking: { readonly queue: string; readonly attributes: Attributes };
+  readonly main: (deadLetterArn: string) => Attributes;
+}
 
 /** Creates a queue with its dead-letter and parking queue, encrypted, and lets them know each other. */
 export class SqsAdmin implements Admin {
@@ -29,6 +42,35 @@ export class SqsAdmin implements Admin {
   }
 
   async ensure(queue: string, spec: QueueSpec): Promise<void> {
+    const { deadLetters, parking, main, fifo } = this.#wanted(queue, spec);
+    const [dlqArn] = await Promise.all([
+      this.#create(deadLetters.queue, fifo, deadLetters.attributes),
+      this.#create(parking.queue, fifo, parking.attributes),
+    ]);
+    const arn = await this.#create(queue, fifo, main(dlqArn));
+    await this.#set(deadLetters.queue, allowFrom(arn));
+  }
+
+  async plan(queue: string, spec: QueueSpec): Promise<QueueChange[]> {
+    const { deadLetters, parking, main } = this.#wanted(queue, spec);
+    const [found, dlq, delay] = await Promise.all(
+      [queue, deadLetters.queue, parking.queue].map((name) => this.#find(name)),
+    );
+    // What does not exist yet has no ARN; it will end in its name.
+    const arnOf = (name: string, there: Attributes | undefined): string =>
+      there?.QueueArn ?? this.#urls.physical(name);
+    return [
+      ...this.#changes(deadLetters.queue, dlq, {
+        ...deadLetters.attributes,
+        ...allowFrom(arnOf(queue, found)),
+      }),
+      ...this.#changes(parking.queue, delay, parking.attributes),
+      ...this.#changes(queue, found, main(arnOf(deadLetters.queue, dlq))),
+    ];
+  }
+
+  /** The three queues with their attributes; those of the main one once the ARN of its dead-letter queue is known. */
+  #wanted(queue: string, spec: QueueSpec): Wanted {
     const fifo = isFifo(this.#urls.physical(queue));
     if ((spec.ordering === "by_key") !== fifo) {
       throw new DriverError(
@@ -38,18 +80,30 @@ export class SqsAdmin implements Admin {
           : `SQS keeps order in FIFO queues only, whose names end in ".fifo"; rename "${queue}".`,
       );
     }
-    const [deadLetters, parking] = [siblingQueue(queue, "-dlq"), siblingQueue(queue, "-delay")];
     const common: Attributes = { MessageRetentionPeriod: RETENTION_SECONDS };
-    const visibility = { VisibilityTimeout: String(Math.ceil(spec.leaseMs / 1_000)) };
-    const [dlqArn] = await Promise.all([
-      this.#create(deadLetters, fifo, common),
-      this.#create(parking, fifo, common),
-    ]);
+    const VisibilityTimeout = String(Math.ceil(spec.leaseMs / 1_000));
     const maxReceiveCount = Math.min(spec.brokerMaxDeliveries, MAX_RECEIVE_COUNT);
-    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: dlqArn, maxReceiveCount });
-    const arn = await this.#create(queue, fifo, { ...common, ...visibility, RedrivePolicy });
-    const RedriveAllowPolicy = JSON.stringify({ redrivePermission: "byQueue", sourceQueueArns: [arn] });
-    await this.#set(deadLetters, { RedriveAllowPolicy });
+    return {
+      fifo,
+      deadLetters: { queue: siblingQueue(queue, "-dlq"), attributes: common },
+      parking: { queue: siblingQueue(queue, "-delay"), attributes: common },
+      main: (deadLetterTargetArn) => ({
+        ...common,
+        VisibilityTimeout,
+        RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount }),
+      }),
+    };
+  }
+
+  #changes(queue: string, found: Attributes | undefined, wanted: Attributes): QueueChange[] {
+    const resource = `queue ${this.#urls.physical(queue)}`;
+    if (found === undefined) return [{ kind: "create", resource }];
+    return Object.entries({ ...wanted, ...this.#encryption(found) }).flatMap(
+      ([setting, to]): QueueChange[] => {
+        const from = found[setting as QueueAttributeName];
+        return same(from, to) ? [] : [{ kind: "change", resource, setting, from, to }];
+      },
+    );
   }
 
   async drop(queue: string): Promise<void> {
@@ -131,5 +185,26 @@ export class SqsAdmin implements Admin {
     return request({ action, timeoutMs: requestTimeoutMs }, (options) =>
       work.send(command as SetQueueAttributesCommand, options),
     );
+  }
+}
+
+function allowFrom(arn: string): Attributes {
+  return { RedriveAllowPolicy: JSON.stringify({ redrivePermission: "byQueue", sourceQueueArns: [arn] }) };
+}
+
+/** Policies are JSON, which the service may write in another order, and with figures as text. */
+function same(found: string | undefined, wanted: string | undefined): boolean {
+  return (
+    found === wanted || (found !== undefined && wanted !== undefined && sorted(found) === sorted(wanted))
+  );
+}
+
+function sorted(policy: string): string {
+  if (!policy.startsWith("{")) return policy;
+  try {
+    const fields = Object.entries(JSON.parse(policy) as object).map(([name, value]) => [name, String(value)]);
+    return JSON.stringify(fields.toSorted(([one = ""], [other = ""]) => one.localeCompare(other)));
+  } catch {
+    return policy;
   }
 }

@@ -91,10 +91,24 @@ export interface QueueSpec {
   readonly leaseMs: number;
 }
 
+/** One thing in which what a provider has is not what `ensure` would make of it. */
+export interface QueueChange {
+  /** `conflict`: what is there cannot be changed into what is wanted, and `ensure` would fail. */
+  readonly kind: "create" | "change" | "conflict";
+  /** What it is, by the provider's name: `queue emails-dlq`, `subscription emails`. */
+  readonly resource: string;
+  /** By the provider's name; undefined where the whole is to be created. */
+  readonly setting?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
 /** Creating and removing queues. Both are idempotent. */
 export interface Admin {
   ensure(queue: string, spec: QueueSpec): Promise<void>;
   drop(queue: string): Promise<void>;
+  /** What `ensure` would change, read from what the provider has; empty where it would change nothing. */
+  plan?(queue: string, spec: QueueSpec): Promise<QueueChange[]>;
 }
 
 /** How a source is to be opened. */

@@ -12,6 +12,7 @@ export type {
   OpenOptions,
   Operation,
   Outgoing,
+  QueueChange,
   QueueSpec,
   SendResult,
   SettleResult,

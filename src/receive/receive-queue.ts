@@ -2,7 +2,8 @@ import { type Backoff, backoffDelayMs } from "../backoff.ts";
 import { sleep } from "../clock.ts";
 import { type Connection, queueError } from "../connection.ts";
 import { defaults } from "../defaults.ts";
-import { ParkingPump } from "../delay/pump.ts";
+import { pumpQueue } from "../delay/pump-queue.ts";
+import type { ReceiveEvent } from "../diagnostics.ts";
 import type { DriverError } from "../driver/error.ts";
 import { isRetryable } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
@@ -34,36 +35,23 @@ export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> 
   const settings = receiveSettings(queue, options, backoff);
   const reporter = new Reporter(connection, queue, options.onEvent);
   const stop = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
-  // Somebody waits for this receiver; the sockets of an idle driver need not keep the process alive by themselves.
-  const keepAlive = setInterval(() => {}, 2 ** 30);
+  const traits = await describe(receive, reporter, stop);
+  if (traits === undefined) return;
+  checkCounting(queue, traits, options, reporter, connection.driver.provider);
+  const agreed = agreeLease(queue, settings, traits, connection.limits);
+  const receiver = new Receiver({ connection, sender, queue, traits, handler, settings: agreed, options });
+  const pumping = new AbortController();
+  const report = (event: ReceiveEvent): void => reporter.report(event);
+  const pump = pumpQueue({ connection, sender, queue, traits, report, stop: pumping.signal });
+  const stopPump = (): void => pumping.abort(stop.reason);
+  stop.addEventListener("abort", stopPump, { once: true });
+  if (stop.aborted) stopPump();
   try {
-    const traits = await describe(receive, reporter, stop);
-    if (traits === undefined) return;
-    checkCounting(queue, traits, options, reporter, connection.driver.provider);
-    const agreed = agreeLease(queue, settings, traits, connection.limits);
-    const receiver = new Receiver({ connection, sender, queue, traits, handler, settings: agreed, options });
-    const pumping = new AbortController();
-    const pump = needsPump(connection, traits)
-      ? new ParkingPump({
-          connection,
-          sender,
-          queue,
-          parkingQueue: traits.parkingQueue,
-          report: (event) => reporter.report(event),
-        }).run(pumping.signal)
-      : undefined;
-    const stopPump = (): void => pumping.abort(stop.reason);
-    stop.addEventListener("abort", stopPump, { once: true });
-    if (stop.aborted) stopPump();
-    try {
-      await receiver.run(stop);
-    } finally {
-      stop.removeEventListener("abort", stopPump);
-      stopPump();
-      await pump;
-    }
+    await receiver.run(stop);
   } finally {
-    clearInterval(keepAlive);
+    stop.removeEventListener("abort", stopPump);
+    stopPump();
+    await pump;
   }
 }
 
@@ -85,10 +73,6 @@ async function describe(
     }
   }
   return undefined;
-}
-
-function needsPump({ limits }: Connection, traits: QueueTraits): boolean {
-  return limits.maxParkMs > 0 && traits.nativeDelayMs !== Number.POSITIVE_INFINITY;
 }
 
 /** Attempts are counted by the broker's deliveries; where it does not count, or acts first, the user has to know. */

@@ -12,7 +12,7 @@ const MAX_CALLS = 8;
 interface Settlement {
   readonly operation: Operation;
   readonly leased: Leased;
-  readonly then: (confirmed: boolean) => void;
+  readonly onEnd: (confirmed: boolean) => void;
   failures: number;
 }
 
@@ -57,10 +57,10 @@ export class Settler {
     });
   }
 
-  /** The same, without a promise: for acknowledgements, which are most of all. `then` must not throw. */
-  settleThen(operation: Operation, leased: Leased, then: (confirmed: boolean) => void): void {
+  /** The same, without a promise: for acknowledgements, which are most of all. `onEnd` must not throw. */
+  settleThen(operation: Operation, leased: Leased, onEnd: (confirmed: boolean) => void): void {
     this.#pending += 1;
-    this.#batcher.add({ operation, leased, then, failures: 0 });
+    this.#batcher.add({ operation, leased, onEnd, failures: 0 });
   }
 
   /** Resolves when every verdict has been confirmed or given up. */
@@ -115,7 +115,7 @@ export class Settler {
   }
 
   #end(settlement: Settlement, confirmed: boolean): void {
-    settlement.then(confirmed);
+    settlement.onEnd(confirmed);
     this.#pending -= 1;
     if (this.#pending > 0) return;
     const idle = this.#idle;

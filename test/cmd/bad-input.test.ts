@@ -60,6 +60,10 @@ const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
     ["dlq", "redrive", "jobs", "--provider", "memory", "--transform", "absent.ts"],
     /transform module absent\.ts: there is no such file/,
   ],
+  ["no name for a job", ["make:job", "../evil"], /called by letters and digits.*"\.\.\/evil"/],
+  ["nothing to pump", ["pump", "--provider", "memory"], /No queue to pump/],
+  ["nothing to provision", ["provision", "--provider", "memory"], /No queue: name one/],
+  ["no handlers to list", ["jobs", "--provider", "memory"], /No handlers: give --handlers/],
   ["no attempt at all", [...send, "{}", "--max-attempts", "0"], /--max-attempts.*whole number/],
 ];
 

@@ -86,9 +86,10 @@ describe("queueport stats", () => {
 });
 
 describe("--help", () => {
+  const others = ["provision", "doctor", "pump", "jobs", "make:job"].map((command) => [[command]]);
   const dlq = ["list", "groups", "show", "redrive", "discard"].map((command) => [["dlq", command]]);
 
-  it.each([[[]], [["worker"]], [["send"]], [["stats"]], [["dlq"]], ...dlq])(
+  it.each([[[]], [["worker"]], [["send"]], [["stats"]], [["dlq"]], ...dlq, ...others])(
     "shows an example: %j",
     async (command) => {
       const { code, stdout } = await queueport([...command, "--help"]).result;

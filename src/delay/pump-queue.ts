@@ -1,0 +1,55 @@
+import { type Connection, queueError } from "../connection.ts";
+import type { ReceiveEvent } from "../diagnostics.ts";
+import type { QueueTraits } from "../driver/limits.ts";
+import type { PumpOptions } from "../queue.ts";
+import { Reporter } from "../receive/reporter.ts";
+import type { Sender } from "../send/sender.ts";
+import { untilAborted } from "../wait.ts";
+import { ParkingPump } from "./pump.ts";
+
+export interface PumpQueueOptions {
+  readonly connection: Connection;
+  readonly sender: Sender;
+  readonly queue: string;
+  readonly traits: QueueTraits;
+  readonly report: (event: ReceiveEvent) => void;
+  readonly stop: AbortSignal;
+}
+
+/** Moves on what waits for its delay on one queue, wherever it waits. Resolves once `stop` has aborted; never rejects. */
+export async function pumpQueue(options: PumpQueueOptions): Promise<void> {
+  const { connection, traits, stop } = options;
+  const parks = connection.limits.maxParkMs > 0 && traits.nativeDelayMs !== Number.POSITIVE_INFINITY;
+  if (parks) await new ParkingPump({ ...options, parkingQueue: traits.parkingQueue }).run(stop);
+}
+
+export interface PumpUntilStoppedOptions {
+  readonly connection: Connection;
+  readonly sender: Sender;
+  readonly queue: string;
+  readonly options: PumpOptions;
+  /** Aborts when the queue closes. */
+  readonly closing: AbortSignal;
+}
+
+/** The same without a receiver, until told to stop. Rejects where the queue cannot be described. */
+export async function pumpUntilStopped(pump: PumpUntilStoppedOptions): Promise<void> {
+  const { connection, sender, queue, options, closing } = pump;
+  const { signal, onEvent } = options;
+  let traits: QueueTraits;
+  try {
+    traits = await connection.traits(queue);
+  } catch (error) {
+    throw queueError(error, queue, "pump", connection.driver.provider);
+  }
+  const reporter = new Reporter(connection, queue, (event) => {
+    if (!("job" in event)) onEvent?.(event);
+  });
+  const report = (event: ReceiveEvent): void => reporter.report(event);
+  const stop = signal === undefined ? closing : AbortSignal.any([signal, closing]);
+  await Promise.all([
+    pumpQueue({ connection, sender, queue, traits, report, stop }),
+    // Where nothing has to be pumped as well: who asked to pump until told to stop gets that.
+    untilAborted(stop),
+  ]);
+}

@@ -1,0 +1,91 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { fixture, queueport } from "./run.ts";
+
+describe("queueport jobs", () => {
+  it("lists what a handlers module registers", async () => {
+    const { code, stdout } = await queueport(["jobs", "--handlers", fixture("steady.ts")]).result;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/type .* schema .* max attempts .* timeout .* concurrency/);
+    expect(stdout).toMatch(/steady/);
+    const { stdout: json } = await queueport(["jobs", "--handlers", fixture("steady.ts"), "--json"]).result;
+    expect(JSON.parse(json)).toEqual([{ type: "steady", schema: null }]);
+  });
+});
+
+describe("queueport pump", () => {
+  it("pumps until it is told to stop", async () => {
+    const pumping = queueport(["pump", "emails", "reports", "-c", "emulated.json"]);
+    await pumping.printed(/pumping emails, reports\n/);
+    pumping.kill("SIGTERM");
+    expect(await pumping.result).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("fails where a queue is missing", async () => {
+    const { code, stderr } = await queueport(["pump", "emails", "nowhere", "-c", "emulated.json"]).result;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/queue "nowhere".*Create the queue/);
+  });
+});
+
+describe("queueport provision", () => {
+  it("shows what would be, and what was", async () => {
+    const args = ["provision", "emails", "reports", "nowhere", "-c", "emulated.json"];
+    const dry = await queueport([...args, "--dry-run", "--lease", "1m"]).result;
+    expect(dry).toMatchObject({ code: 0, stderr: "" });
+    expect(dry.stdout).toMatch(
+      /^emails: would be changed\n {2}~ queue emails: brokerMaxDeliveries 100 → 15\n/,
+    );
+    expect(dry.stdout).toMatch(
+      /nowhere: would be changed\n {2}\+ queue nowhere\n {2}\+ queue nowhere-dlq\n {2}\+ queue nowhere-delay\n$/,
+    );
+    const done = await queueport([...args, "--json"]).result;
+    expect(JSON.parse(done.stdout)).toMatchObject([
+      { queue: "emails", changes: [{ kind: "change", setting: "brokerMaxDeliveries", to: "15" }] },
+      { queue: "reports" },
+      { queue: "nowhere", changes: [{ kind: "create" }, { kind: "create" }, { kind: "create" }] },
+    ]);
+  });
+});
+
+describe("queueport doctor", () => {
+  it("has one line for each thing, and says what is broken by its exit code", async () => {
+    const good = await queueport(["doctor", "emails", "--provider", "memory", "-H", "steady.ts"]).result;
+    expect(good.code).toBe(0);
+    expect(good.stdout).toMatch(
+      /^✓ configuration: provider memory\n✓ handlers: steady\n✓ queue emails: is there\n/,
+    );
+    const bad = await queueport(["doctor", "nowhere", "-c", "emulated.json", "-H", "none.ts"]).result;
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toMatch(/\n✗ handlers: .*registers no handlers.* → correct the module/);
+    expect(bad.stdout).toMatch(/\n✗ queue nowhere: does not exist → queueport provision nowhere/);
+    const json = await queueport(["doctor", "nowhere", "-c", "emulated.json", "--json"]).result;
+    expect(JSON.parse(json.stdout)).toContainEqual(
+      expect.objectContaining({ level: "broken", what: "queue nowhere: does not exist" }),
+    );
+  });
+
+  it("finds a typo of the configuration as well", async () => {
+    const { code, stdout } = await queueport(["doctor", "emails", "-c", "typo.yaml"]).result;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^✗ configuration: .*did you mean "capacity"\?.* → correct it[^\n]*\n$/);
+  });
+});
+
+describe("queueport make:job", () => {
+  it("writes three files, and writes over none unasked", async () => {
+    const cwd = await mkdtemp(join(tmpdir(), "queueport-"));
+    const args = ["make:job", "SendInvoice", "--dir", "src/jobs"];
+    const { code, stdout } = await queueport(args, { cwd }).result;
+    const files = ["job", "handler", "test"].map((part) => `src/jobs/send-invoice.${part}.ts`);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: files.map((file) => `wrote ${file}\n`).join("") });
+    expect(await readFile(join(cwd, files[0] ?? ""), "utf8")).toMatch(/type: "send_invoice"/);
+    const again = await queueport(args, { cwd }).result;
+    expect(again.code).toBe(2);
+    expect(again.stderr).toMatch(/send-invoice\.job\.ts is there already: take another name, or --force/);
+    expect((await queueport([...args, "--force"], { cwd }).result).code).toBe(0);
+    await rm(cwd, { recursive: true });
+  });
+});
