@@ -29,8 +29,7 @@ export function fingerprintOf(type: string | undefined, { reason, error, frame }
 
 /** `charge (billing/card.ts:12)`: the top frame of the stack that is neither Node's, a package's nor ours. */
 export function frameOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || typeof error.stack !== "string") return undefined;
-  for (const line of error.stack.split("\n")) {
+  for (const line of stackOf(error).split("\n")) {
     const frame = /^ +at (?:async )?(?:(.+) \()?([^()]+?):(\d+):\d+\)?$/.exec(line);
     if (frame === null) continue;
     const [, name, file = "", at] = frame;
@@ -40,6 +39,15 @@ export function frameOf(error: unknown): string | undefined {
     return (name === undefined ? place : `${name} (${place})`).slice(-MAX_FRAME);
   }
   return undefined;
+}
+
+/** A stack is written when it is first read: a message that cannot be read throws here. */
+function stackOf(error: unknown): string {
+  try {
+    return error instanceof Error && typeof error.stack === "string" ? error.stack : "";
+  } catch {
+    return "";
+  }
 }
 
 function pathOf(url: string): string {
