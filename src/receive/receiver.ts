@@ -14,6 +14,7 @@ import { Conclusions } from "./conclusions.ts";
 import { crashLoopAt } from "./crash-loop.ts";
 import { unreadable } from "./unreadable.ts";
 import { drainDeadline, drainIncomplete, leaseLost } from "./errors.ts";
+import { HandBacks } from "./hand-backs.ts";
 import { Intake } from "./intake.ts";
 import { KeyLanes } from "./key-lanes.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -51,6 +52,7 @@ export class Receiver implements RunHost {
   readonly #intake: Intake;
   readonly #maxConcluding: number;
   readonly #running = new Set<Run>();
+  readonly #handBacks = new HandBacks();
   readonly #draining = new AbortController();
   #failure: DriverError | undefined;
   #stop: () => void = () => {};
@@ -169,13 +171,8 @@ export class Receiver implements RunHost {
     for (const delivery of deliveries) {
       const decoded = decode(delivery, now);
       const message = decoded.ok ? decoded.message : unreadable(delivery, now);
-      const run = new Run(
-        this,
-        delivery,
-        message,
-        decoded.ok ? decoded.meta : { attempt: 0, redrive: 0 },
-        now,
-      );
+      const meta = decoded.ok ? decoded.meta : { attempt: 0, redrive: 0 };
+      const run = new Run(this, delivery, message, meta, now, this.#handBacks.of(delivery.brokerId));
       if (delivery.leaseUntil <= now) {
         // It took so long to come that it may be somebody else's: to run it would be to run it twice.
         this.#reporter.report({ event: "lease_lost", queue: this.queue, id: run.id });
@@ -202,7 +199,7 @@ export class Receiver implements RunHost {
   /** Decides what happens to a message before its handler: run it, let it wait, or not at all. */
   #admit(run: Run, now: number): void {
     const { traits } = this.#options;
-    const { deliveryCount } = run.delivery;
+    const deliveryCount = run.delivery.deliveryCount - run.unstarted;
     const crashLoop = crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits));
     if (this.#refusing) {
       this.#handBack(run);
@@ -286,6 +283,7 @@ export class Receiver implements RunHost {
   }
 
   #handBack(run: Run): void {
+    if (run.startedAt === 0) this.#handBacks.add(run.delivery.brokerId);
     this.#conclusions.track(this.#verdicts.handBack(run), run);
   }
 

@@ -22,6 +22,8 @@ export class Run implements ReceiveContext, Leased {
   readonly meta: Meta;
   readonly receivedAt: number;
   readonly attempt: number;
+  /** Deliveries of this copy that were handed back here without a run: not attempts, though the broker counts them. */
+  readonly unstarted: number;
   leaseUntil: number;
   extending: Promise<void> | undefined;
   startedAt = 0;
@@ -35,14 +37,22 @@ export class Run implements ReceiveContext, Leased {
   #abort: AbortController | undefined;
   #info: JobInfo | undefined;
 
-  constructor(host: RunHost, delivery: Delivery, message: Message, meta: Meta, receivedAt: number) {
+  constructor(
+    host: RunHost,
+    delivery: Delivery,
+    message: Message,
+    meta: Meta,
+    receivedAt: number,
+    unstarted: number = 0,
+  ) {
     this.#host = host;
     this.delivery = delivery;
     this.message = message;
     this.meta = meta;
     this.receivedAt = receivedAt;
     this.leaseUntil = delivery.leaseUntil;
-    this.attempt = meta.attempt + delivery.deliveryCount;
+    this.unstarted = unstarted;
+    this.attempt = meta.attempt + delivery.deliveryCount - unstarted;
   }
 
   get id(): string {

@@ -76,8 +76,37 @@ test("those behind a head that fails are given back, and not run in its place", 
   await clock.advance(10_000);
   // This broker lets the second overtake; what counts is that it went back to it rather than being run at once.
   expect(log[0]).toBe("head#1");
-  expect(log).toContain("second#2");
+  expect(log).toContain("second#1");
   expect(log).toContain("head#2");
+  stop.abort();
+  await clock.advance(60_000);
+  await receiving;
+  await queue.close();
+});
+
+test("to be given back behind others costs no attempts, and is no crash loop", async () => {
+  const clock = new FakeClock();
+  const queue = createQueue(careless(clock), { clock });
+  const all = Array.from({ length: 9 }, (_, index) => `m${index}`);
+  for (const payload of all) await queue.send("q", { type: "t", payload, orderingKey: "a" });
+  const runs = new Map<unknown, number[]>();
+  const stop = new AbortController();
+  const receiving = queue.receive(
+    "q",
+    ({ payload }, { attempt }) => {
+      runs.set(payload, [...(runs.get(payload) ?? []), attempt]);
+      throw new RetryAfterError(0);
+    },
+    { signal: stop.signal },
+  );
+  await clock.advance(1_000);
+  expect(new Set(runs.keys())).toEqual(new Set(all));
+  expect(new Set([...runs.values()].map(String))).toEqual(new Set(["1,2,3,4,5"]));
+  const letters = queue.deadLetters("q").list();
+  await clock.advance(10_000);
+  expect((await letters).map(({ info }) => [info.reason, info.attempts])).toEqual(
+    all.map(() => ["max_attempts", 5]),
+  );
   stop.abort();
   await clock.advance(60_000);
   await receiving;
