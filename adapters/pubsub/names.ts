@@ -25,6 +25,10 @@ const ID = /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/;
 export class Names {
   readonly #prefix: string;
   readonly #queues: Readonly<Record<string, string | Pair>>;
+  /** Topics that were named apart from a subscription. */
+  readonly #shared = new Set<string>();
+  /** By subscription, the logical name that means it. */
+  readonly #meant = new Map<string, string>();
 
   /** @throws QueueError `config` where two logical names mean one subscription */
   constructor({ prefix = "", queues = {} }: NamingOptions) {
@@ -32,14 +36,11 @@ export class Names {
     this.#queues = queues;
     const bySubscription = new Map<string, string>();
     for (const [logical, mapped] of Object.entries(queues)) {
-      const { subscription } = pairOf(mapped);
+      const { topic, subscription } = pairOf(mapped);
+      if (typeof mapped === "object") this.#shared.add(topic);
       const other = bySubscription.get(subscription);
-      if (other !== undefined) {
-        throw new QueueError(
-          "config",
-          `queues: "${other}" and "${logical}" both mean the subscription ${subscription}. Give each logical queue a subscription of its own.`,
-        );
-      }
+      if (other !== undefined)
+        throw new QueueError("config", `queues: ${bothMean(other, logical, subscription)}`);
       bySubscription.set(subscription, logical);
     }
   }
@@ -57,9 +58,9 @@ export class Names {
     return pairOf(`${this.#prefix}${queue}`);
   }
 
-  /** Whether the topic was named apart from the subscription: it may have others, and is not ours to remove. */
+  /** Whether the topic was named apart from a subscription: it may have others, and is not ours to remove. */
   sharesTopic(queue: string): boolean {
-    return typeof this.#queues[queue] === "object";
+    return this.#shared.has(this.pair(queue).topic);
   }
 
   /** @throws DriverError `permanent` where Pub/Sub takes no such name */
@@ -67,10 +68,19 @@ export class Names {
     return fullName(project, "topics", this.pair(queue).topic);
   }
 
-  /** @throws DriverError `permanent` where Pub/Sub takes no such name */
+  /** @throws DriverError `permanent` where Pub/Sub takes no such name, or another logical name means it already */
   subscription(project: string, queue: string): string {
-    return fullName(project, "subscriptions", this.pair(queue).subscription);
+    const name = fullName(project, "subscriptions", this.pair(queue).subscription);
+    const other = this.#meant.get(name) ?? queue;
+    // Each would take the other's messages, and keep some of them from it for ever.
+    if (other !== queue) throw new DriverError("permanent", bothMean(other, queue, name));
+    this.#meant.set(name, queue);
+    return name;
   }
+}
+
+function bothMean(one: string, other: string, subscription: string): string {
+  return `"${one}" and "${other}" both mean the subscription ${subscription}. Give each logical queue a subscription of its own.`;
 }
 
 function pairOf(mapped: string | Pair): Pair {

@@ -50,6 +50,28 @@ test("two logical names for one subscription are refused", () => {
   );
 });
 
+test("so are those that come to the same on the way: by the prefix, or by a full name", () => {
+  const names = new Names({ queues: { a: "jobs", b: "projects/p/subscriptions/jobs" } });
+  names.subscription("p", "a");
+  for (const other of ["jobs", "b"]) {
+    expect(() => names.subscription("p", other)).toThrow(
+      expect.objectContaining({
+        kind: "permanent",
+        message: expect.stringContaining(`"a" and "${other}" both mean`),
+      }),
+    );
+  }
+  expect(names.subscription("p", "a")).toBe("projects/p/subscriptions/jobs");
+});
+
+test("a topic that another subscription was given is shared by whoever else is on it", () => {
+  const names = new Names({
+    queues: { orders: "orders", audit: { topic: "orders", subscription: "orders-audit" } },
+  });
+  expect([names.sharesTopic("orders"), names.sharesTopic("audit")]).toEqual([true, true]);
+  expect(names.sharesTopic("orders-dlq")).toBe(false);
+});
+
 test.each(["ab", "1abc", "google-jobs", "jobs/emails", "jöbs", "x".repeat(256)])(
   "a name that Pub/Sub does not take is refused before the call: %s",
   (name) => {
