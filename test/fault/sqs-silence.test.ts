@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import type { JobEvent, ReceiveEvent } from "../../src/diagnostics.ts";
 import { SqsBed } from "../support/sqs-bed.ts";
+import { sqsProxyMissing } from "../support/sqs-server.ts";
 
 const SILENCE_MS = 60_000;
 const PATIENCE = { timeout: 120_000, interval: 50 };
@@ -9,7 +10,7 @@ const isLong = process.env["QUEUEPORT_TEST_LONG"] === "1";
 if (!isLong) console.warn("SKIPPED: a minute of silence. Set QUEUEPORT_TEST_LONG=1 to run it.");
 
 // With every default, as a worker is deployed. Shortened: sqs.test.ts.
-test.skipIf(!isLong).concurrent.for([
+test.skipIf(!isLong || sqsProxyMissing() !== undefined).concurrent.for([
   ["receive", "ReceiveMessage", 0],
   ["ack", "DeleteMessageBatch", 0],
   ["extend", "ChangeMessageVisibilityBatch", 75_000],

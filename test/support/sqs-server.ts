@@ -22,6 +22,14 @@ export interface SqsServer extends AsyncDisposable {
 /** Names a server that runs already, for the tests to use instead of one of their own. */
 const EXTERNAL = "QUEUEPORT_TEST_SQS_ENDPOINT";
 
+/** Why there can be no proxy before the server, which speaks clear text; undefined where there can. */
+export function sqsProxyMissing(): string | undefined {
+  const endpoint = process.env[EXTERNAL] ?? "";
+  return endpoint.startsWith("https:")
+    ? `${EXTERNAL} is ${endpoint}, which no proxy can look into.`
+    : undefined;
+}
+
 /** How to reach a server. Those that run locally take any key; the service takes those of the environment. */
 export function clientOptions({ endpoint }: { readonly endpoint: string }): SqsOptions {
   const isService = new URL(endpoint).hostname.endsWith(".amazonaws.com");
