@@ -43,14 +43,15 @@ export function checkFits(queue: string, { attributes }: Outgoing, bytes: number
 export function checkFirstSend(queue: string, outgoing: Outgoing, limits: Limits): number {
   const most = Math.min(limits.maxMessageBytes, limits.maxBatchBytes) - RESERVED_BYTES;
   const bytes = outgoingBytes(outgoing, limits);
-  if (bytes > most) throw tooLarge(queue, bytes, most);
+  if (bytes > most)
+    throw tooLarge(queue, bytes, most, `, as ${RESERVED_BYTES} are kept for why it may be dead-lettered`);
   return bytes;
 }
 
-function tooLarge(queue: string, bytes: number, most: number): QueueError {
+function tooLarge(queue: string, bytes: number, most: number, why = ""): QueueError {
   return new QueueError(
     "too_large",
-    `The message has ${bytes} bytes; queue "${queue}" takes ${most}. Store the data elsewhere and send a reference to it.`,
+    `The message has ${bytes} bytes; queue "${queue}" takes ${most}${why}. Store the data elsewhere and send a reference to it.`,
     { queue },
   );
 }
