@@ -55,29 +55,33 @@ export class Outbox {
     const deadlineMs = this.#deadlineOf(options);
     const refused = (index: number, error: unknown): SendOutcome => ({
       ok: false,
-      id: messages[index]?.id,
+      id: idOf(messages[index]),
       error: sendError(queue, error),
     });
-    this.#outstanding += messages.length;
-    // All of them are ready before the first goes: one whose schema takes its time keeps its place among the others.
-    const ready = await Promise.all(
-      messages.map(async (message, index) => {
+    const count = messages.length;
+    this.#outstanding += count;
+    try {
+      // All of them are ready before the first goes: one whose schema takes its time keeps its place among the others.
+      // A hole in the list is a message that is missing: map would pass it over.
+      const preparing = Array.from(messages, async (message: NewMessage, index) => {
         try {
           return await this.#prepare(queue, message, options, deadlineMs);
         } catch (error) {
           return refused(index, error);
         }
-      }),
-    );
-    const outcomes = ready.map(async (one, index): Promise<SendOutcome> => {
-      if ("ok" in one) return one;
-      try {
-        return { ok: true, ...(await this.#dispatch(queue, one)) };
-      } catch (error) {
-        return refused(index, error);
-      }
-    });
-    return Promise.all(outcomes).finally(() => this.#done(messages.length));
+      });
+      const sending = (await Promise.all(preparing)).map(async (one, index): Promise<SendOutcome> => {
+        if ("ok" in one) return one;
+        try {
+          return { ok: true, ...(await this.#dispatch(queue, one)) };
+        } catch (error) {
+          return refused(index, error);
+        }
+      });
+      return await Promise.all(sending);
+    } finally {
+      this.#done(count);
+    }
   }
 
   /** Resolves when all that was given has its outcome. */
@@ -156,6 +160,15 @@ export class Outbox {
     const { driver, source } = this.#connection;
     const { id, type } = message;
     channels.send.publish({ provider: driver.provider, queue, source, type, id, outcome, message, delayMs });
+  }
+}
+
+/** Of what may be no message at all. */
+function idOf(message: NewMessage | undefined): string | undefined {
+  try {
+    return message?.id;
+  } catch {
+    return undefined;
   }
 }
 

@@ -165,6 +165,26 @@ describe("a batch", () => {
     expect(await stage.peek("jobs")).toHaveLength(2);
   });
 
+  test("does so too where there is none, or one that cannot be read; and none of it holds up close", async () => {
+    const stage = new Stage();
+    const messages: NewMessage[] = [];
+    messages[1] = mail({ id: "2" });
+    messages[2] = Object.defineProperty(mail(), "id", {
+      get() {
+        throw new Error("no id");
+      },
+    });
+    const sent = watch(stage.queue.sendBatch("jobs", messages));
+    const closed = watch(stage.queue.close());
+    await stage.clock.settle();
+    expect(sent.value).toMatchObject([
+      { ok: false, error: { code: "invalid_message" } },
+      { ok: true, id: "2" },
+      { ok: false, id: undefined, error: { code: "send_failed" } },
+    ]);
+    expect(closed.state).toBe("resolved");
+  });
+
   test("keeps its order, also where one message takes its time to be validated", async () => {
     const stage = new Stage({ emulate: "sqs", queues: ["jobs.fifo"] });
     const door = new Door();
