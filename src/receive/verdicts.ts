@@ -131,8 +131,8 @@ export class Verdicts {
       orderingKey: inOrder(run.delivery, run.id, traits) ? run.delivery.orderingKey : undefined,
     };
     if (traits.deadLetter === "native") {
-      await run.extending;
       leases.remove(run);
+      await run.extending;
       const attributes = { [DEAD_LETTER]: encodeInfo(info) };
       const operation = {
         kind: "dead_letter",
@@ -195,9 +195,10 @@ export class Verdicts {
 
   async #release(run: Run, delayMs: number): Promise<void> {
     const { settler, leases } = this.#options;
-    // An extension that overtakes the release would hide the message for a lease instead of the delay.
-    await run.extending;
+    // An extension that overtakes the release would hide the message for a lease instead of the delay: none is made
+    // any more, and the one under way is waited for.
     leases.remove(run);
+    await run.extending;
     // Before the release, since the message may be back before that is confirmed.
     run.left(false);
     await settler.settle({ kind: "release", delivery: run.delivery, delayMs }, run);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { sleep } from "../../../src/clock.ts";
 import { DriverError } from "../../../src/driver/error.ts";
 import type { ReceiveContext } from "../../../src/queue.ts";
-import { Door, SECOND } from "../support.ts";
+import { Door, type Outcome, SECOND, watch } from "../support.ts";
 import { Bench } from "./bench.ts";
 
 describe("a lease", () => {
@@ -35,6 +35,32 @@ describe("a lease", () => {
     door.open();
     await bench.clock.advance(60 * SECOND);
     expect(bench.events.names).toEqual(["started", "completed"]);
+  });
+
+  test("is given back after its last extension was answered: one that overtakes would hide the message", async () => {
+    const bench = new Bench();
+    await bench.send("mail");
+    const door = new Door();
+    const kinds = (): string[] =>
+      bench.requests.flatMap((point) =>
+        point.operation === "settle" ? point.operations.map(({ kind }) => kind) : [],
+      );
+    bench.fault = (point) =>
+      point.operation === "settle" && point.operations[0]?.kind === "extend"
+        ? { kind: "stall", until: door.opened }
+        : undefined;
+    const extended: Outcome<void>[] = [];
+    bench.receive((_, { extend }) => {
+      extended.push(watch(extend()), watch(extend()));
+      return Promise.reject(new Error("no"));
+    });
+    await bench.clock.settle();
+    expect(kinds()).toEqual(["extend"]);
+    door.open();
+    await bench.clock.settle();
+    expect(kinds()).toEqual(["extend", "release"]);
+    expect(extended.map(({ state }) => state)).toEqual(["resolved", "rejected"]);
+    expect(extended[1]?.error).toMatchObject({ code: "lease_lost" });
   });
 
   test("that is lost aborts the signal; the result is discarded, and the message runs again", async () => {
