@@ -137,7 +137,7 @@ export class PubsubSource implements Source {
       const granted = ackDeadlineSeconds || leaseSeconds(0);
       const leaseUntil = clock.now() + granted * 1_000;
       const deliveries = (receivedMessages ?? []).map((message) => deliveryOf(message, leaseUntil, ordered));
-      await this.#agreeLease(deliveries, granted);
+      await this.#agreeLease(deliveries, granted, ordered);
       this.#ready.push(...this.#lanes.admit(deliveries, clock.now()));
       this.#keepFollowers();
     } catch (error) {
@@ -164,10 +164,13 @@ export class PubsubSource implements Source {
     }
   }
 
-  /** What was pulled has the subscription's own ack deadline; another one has to be asked for. */
-  async #agreeLease(deliveries: readonly Delivery[], granted: number): Promise<void> {
+  /**
+   * What was pulled has the subscription's own ack deadline; another one has to be asked for. Where it is shorter than
+   * is wanted, whoever holds a message extends it in time, if it is still held by then; what waits in order, nobody.
+   */
+  async #agreeLease(deliveries: readonly Delivery[], granted: number, ordered: boolean): Promise<void> {
     const wanted = leaseSeconds(this.#options.leaseMs);
-    if (deliveries.length === 0 || wanted === granted) return;
+    if (deliveries.length === 0 || wanted === granted || (wanted > granted && !ordered)) return;
     await this.#extend(deliveries.map(receiptOf), wanted);
   }
 

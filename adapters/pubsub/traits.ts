@@ -48,7 +48,7 @@ export class Subscriptions {
           "not_found",
           `The topic of ${name} was deleted; drop the queue and create it anew`,
         );
-      return subscription;
+      return { ...subscription, name };
     } catch (error) {
       throw driverError(error, "pubsub.subscriptions.get");
     }

@@ -138,6 +138,28 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 60_000 }, () => {
     });
   });
 
+  test("a subscription that leases for less than its worker: the message is held for as long as it is handled", async () => {
+    const name = `q-${randomUUID()}`;
+    await queue.ensure(name, { leaseMs: LEASE_MS });
+    await queue.send(name, job);
+    const runs: number[] = [];
+    const stop = new AbortController();
+    const handled = Promise.withResolvers<void>();
+    const receiving = queue.receive(
+      name,
+      async (_, { attempt }) => {
+        runs.push(attempt);
+        await new Promise((resolve) => setTimeout(resolve, 1.6 * LEASE_MS));
+        handled.resolve();
+      },
+      { leaseMs: 6 * LEASE_MS, signal: stop.signal },
+    );
+    await handled.promise;
+    stop.abort();
+    await receiving;
+    expect(runs).toEqual([1]);
+  });
+
   test("several subscriptions on one topic: what comes back for one is not run by the other", async () => {
     const topic = `orders-${randomUUID()}`;
     const pair = (subscription: string) => ({ topic, subscription: `${topic}-${subscription}` });

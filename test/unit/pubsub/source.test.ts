@@ -168,7 +168,19 @@ test("stop waits for what is under way, asks for no more, and hands back what ca
   expect(pulls).toHaveLength(1);
 });
 
-test("a lease other than the subscription's own is asked for before anything is handed out", async () => {
+test.each([
+  ["shorter than the subscription's, it is asked for at once", 10_000, true],
+  ["longer, whoever holds the message sees to it", 300_000, false],
+])("a lease without order: %s", async (_, leaseMs, isAskedFor) => {
+  stub.answers["getSubscription"] = () => ({ ackDeadlineSeconds: 30 });
+  const next = open({ leaseMs }).next(5, never);
+  await asked(1);
+  pulls[0]?.answer("1");
+  expect((await next)[0]?.leaseUntil).toBe(clock.now() + (isAskedFor ? leaseMs : 30_000));
+  expect(stub.fields("modifyAckDeadline", "ackIds")).toHaveLength(isAskedFor ? 1 : 0);
+});
+
+test("a lease other than the subscription's own is asked for before anything is handed out, where order is kept", async () => {
   const next = open({ leaseMs: 300_000 }).next(5, never);
   await asked(1);
   pulls[0]?.answer("1", "2");
