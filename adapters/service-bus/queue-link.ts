@@ -29,7 +29,6 @@ export class QueueLink {
   readonly connection: string | undefined;
   readonly #receiver: ServiceBusReceiver;
   readonly #events: LinkEvents;
-  readonly #ending = new AbortController();
   readonly #gone = new AbortController();
   readonly #subscription: { close(): Promise<void> };
   /** Callbacks, each worth a credit. */
@@ -65,7 +64,6 @@ export class QueueLink {
     this.#subscription = receiver.subscribe(handlers, {
       autoCompleteMessages: false,
       maxConcurrentCalls: this.#credit,
-      abortSignal: this.#ending.signal,
     });
   }
 
@@ -97,7 +95,6 @@ export class QueueLink {
   /** Asks for no more; resolves when nothing comes any more. What is unsettled can be settled still. */
   async stop(): Promise<void> {
     this.#isOver = true;
-    this.#ending.abort();
     await this.#subscription.close();
     this.#releaseAll();
   }
@@ -120,7 +117,6 @@ export class QueueLink {
     this.#isOver = true;
     this.#credit = 0;
     this.#gone.abort();
-    this.#ending.abort();
     void inTime(this.close());
     this.#events.ended(error);
   }

@@ -13,6 +13,8 @@ export interface SessionEvents {
   free(session: Session): void;
   /** It is given back, or lost. */
   ended(session: Session): void;
+  /** Whether there may be others that have messages, and nobody to look for them. */
+  othersMayWait(): boolean;
 }
 
 export interface SessionOptions {
@@ -23,8 +25,10 @@ export interface SessionOptions {
   readonly events: SessionEvents;
 }
 
-/** How long a session may keep messages waiting of which none comes. */
+/** How long a session may wait for a message of its own, where no other session is known to wait for us. */
 const IDLE_MS = 1_000;
+/** And where others may. */
+const BUSY_IDLE_MS = 50;
 /** After so long it is others' turn, once its message is settled. */
 const TURN_MS = 5_000;
 
@@ -61,8 +65,7 @@ export class Session {
     if (!this.isFree) return;
     const { receiver, clock, lock } = this.#options;
     this.#state = "asked";
-    const timer = clock.timer(Math.min(IDLE_MS, lock.ms / 4), () => void this.giveBack());
-    this.#idle = () => timer.cancel();
+    this.#idleFor(BUSY_IDLE_MS);
     if (clock.now() - this.#lockedAt > lock.ms / 3) void this.#extend().catch(() => undefined);
     if (this.#release !== undefined) {
       const release = this.#release;
@@ -79,6 +82,15 @@ export class Session {
       },
       { autoCompleteMessages: false, maxConcurrentCalls: 1 },
     );
+  }
+
+  #idleFor(ms: number): void {
+    const { clock, lock, events } = this.#options;
+    const timer = clock.timer(ms, () => {
+      if (ms === BUSY_IDLE_MS && !events.othersMayWait()) this.#idleFor(Math.min(IDLE_MS, lock.ms / 4));
+      else void this.giveBack();
+    });
+    this.#idle = () => timer.cancel();
   }
 
   /** Lets others have the session, unless a message comes on the way: then after that one. */

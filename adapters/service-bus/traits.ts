@@ -144,15 +144,7 @@ export async function readStats(clients: Clients, entity: Entity, clock: Clock):
     const deadLettered = counts.deadLetterMessageCount;
     if (entity.isDeadLetters)
       return { ready: deadLettered === 0 ? 0 : undefined, approximate: false, asOf: clock.now() };
-    const none = counts.activeMessageCount === 0 ? 0 : undefined;
-    return {
-      ready: none,
-      inFlight: none,
-      delayed: counts.scheduledMessageCount,
-      deadLettered,
-      approximate: false,
-      asOf: clock.now(),
-    };
+    return { delayed: counts.scheduledMessageCount, deadLettered, approximate: false, asOf: clock.now() };
   } catch (error) {
     const failure = driverError(error, `Reading the counts of ${entity.name}`, "Manage");
     if (failure.kind === "not_found" || failure.kind === "throttled") throw failure;

@@ -34,6 +34,8 @@ const LOOK_MS = 100;
 const SEND_MS = 300_000;
 /** Looks in a row that have to find the queue empty: counts may be a little behind. */
 const EMPTY_LOOKS = 5;
+/** Where the queue cannot tell: by then what a worker held that was killed has come again. */
+const QUIET_LOOKS = 70;
 const LEASE_MS = 2_000;
 const WORKER = new URL("./worker.ts", import.meta.url);
 /** A crash is no failure of the job, but each costs a delivery: enough of them not to look like a crash loop. */
@@ -127,9 +129,7 @@ class Attack {
   /** Sees that there is something to do until the last kill. */
   async #keepBusy(): Promise<void> {
     while (!this.#isOver) {
-      // Undefined where it cannot be told from what is in flight: then there is something.
-      const { messages } = await this.#queue.stats(this.#name);
-      if (messages !== undefined && messages < 100) await this.#send(200);
+      if ((await this.#left()).count < 100) await this.#send(200);
       await sleep(LOOK_MS);
     }
   }
@@ -137,13 +137,24 @@ class Attack {
   /** Lets a worker that nobody kills do what is left. */
   async #finish(): Promise<void> {
     const working = this.#work(undefined);
-    for (let looks = 0; looks < EMPTY_LOOKS; looks += 1) {
+    for (let looks = 0, most = EMPTY_LOOKS; looks < most; looks += 1) {
       await sleep(LOOK_MS);
-      const { messages, inFlight, delayed } = await this.#queue.stats(this.#name);
-      if (messages !== 0 || inFlight !== 0 || delayed !== 0) looks = -1;
+      const { count, isTold } = await this.#left();
+      if (!isTold) most = QUIET_LOOKS;
+      if (count > 0) looks = -1;
     }
     for (const child of this.#alive) child.kill("SIGTERM");
     await working;
+  }
+
+  /** What there is to do: as the queue tells, or where it cannot, of what was sent all that has not come to an end. */
+  async #left(): Promise<{ readonly count: number; readonly isTold: boolean }> {
+    const { messages, inFlight, delayed = 0, failed = 0 } = await this.#queue.stats(this.#name);
+    if (messages !== undefined && inFlight !== undefined)
+      return { count: messages + inFlight + delayed, isTold: true };
+    const completed = new Set<string>();
+    for (const entry of await readRunLog(this.#log)) if (entry.kind === "completed") completed.add(entry.id);
+    return { count: Math.max(0, this.#sent.length - completed.size - failed) + delayed, isTold: false };
   }
 
   async #work(dies: WorkerConfig["dies"]): Promise<"killed" | "stopped"> {

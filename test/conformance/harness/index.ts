@@ -16,7 +16,9 @@ export const harnesses: Readonly<Record<string, () => Promise<Running>>> = {
   sqs: async () => (await import("./sqs.ts")).sqsHarness(),
   "sqs-second": async () => (await import("./sqs.ts")).secondSqsHarness(),
   pubsub: async () => (await import("./pubsub.ts")).pubsubHarness(),
-  "service-bus": async () => (await import("./service-bus.ts")).serviceBusHarness(),
+  "service-bus": async () => (await import("./service-bus.ts")).serviceBusHarness({ sessions: false }),
+  "service-bus-sessions": async () =>
+    (await import("./service-bus.ts")).serviceBusHarness({ sessions: true }),
 };
 
 async function inMemory(emulate?: "sqs" | "pubsub" | "service-bus"): Promise<Running> {

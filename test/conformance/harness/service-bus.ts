@@ -11,19 +11,23 @@ const DEDUP_WINDOW_MS = 600_000;
 
 /**
  * The adapter against our own server, which keeps its messages; or, without faults, against the emulator that
- * QUEUEPORT_TEST_SERVICE_BUS names.
+ * QUEUEPORT_TEST_SERVICE_BUS names. With sessions, every queue requires them, asked for order or not.
  */
-export function serviceBusHarness(): Promise<Running> {
+export function serviceBusHarness({ sessions }: { readonly sessions: boolean }): Promise<Running> {
   const connectionString = process.env["QUEUEPORT_TEST_SERVICE_BUS"];
-  return connectionString === undefined ? ownServer() : emulator(connectionString);
+  return connectionString === undefined ? ownServer(sessions) : emulator(connectionString, sessions);
 }
 
-async function ownServer(): Promise<Running> {
+function nameOf(sessions: boolean): string {
+  return sessions ? "service-bus-sessions" : "service-bus";
+}
+
+async function ownServer(sessions: boolean): Promise<Running> {
   const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
   const server = await ServiceBusProcess.start({ dataDir });
   return {
     harness: {
-      name: "service-bus",
+      name: nameOf(sessions),
       server: "queueport/service-bus-server",
       open: async () => serviceBus({ connectionString: server.connectionString }),
       async makeQueue({ ordering, leaseMs, maxAttempts }) {
@@ -34,7 +38,7 @@ async function ownServer(): Promise<Running> {
           lockDurationMs: leaseMs,
           maxDeliveryCount: maxAttempts + 50,
           duplicateDetectionWindowMs: DEDUP_WINDOW_MS,
-          requiresSession: ordering === "by_key",
+          requiresSession: sessions || ordering === "by_key",
         });
         return name;
       },
@@ -64,18 +68,18 @@ async function ownServer(): Promise<Running> {
   };
 }
 
-async function emulator(connectionString: string): Promise<Running> {
+async function emulator(connectionString: string, sessions: boolean): Promise<Running> {
   const adminConnectionString = process.env["QUEUEPORT_TEST_SERVICE_BUS_ADMIN"];
   const open = (): ReturnType<typeof serviceBus> => serviceBus({ connectionString, adminConnectionString });
   const admin = createQueue(open());
   return {
     harness: {
-      name: "service-bus",
+      name: nameOf(sessions),
       server: "Service Bus emulator",
       open: async () => open(),
       async makeQueue({ ordering, leaseMs, maxAttempts }) {
         const queue = `queue-${randomUUID()}`;
-        await admin.ensure(queue, { ordering, leaseMs, maxAttempts });
+        await admin.ensure(queue, { ordering: sessions ? "by_key" : ordering, leaseMs, maxAttempts });
         return queue;
       },
       dropQueue: (queue) => admin.drop(queue),
