@@ -19,7 +19,14 @@ const START_MS = 120_000;
  * One test a case; what does not apply to the adapter is shown as skipped, with its reason.
  * Against a real server most cases wait for time to pass: `concurrent` lets them wait together.
  */
-export function testConformance(adapter: string, options: { readonly concurrent?: boolean } = {}): void {
+export function testConformance(
+  adapter: string,
+  options: {
+    readonly concurrent?: boolean;
+    /** Whether docs/capabilities.json has an entry for it. @default true */
+    readonly isListed?: boolean;
+  } = {},
+): void {
   describe(`adapter ${adapter}`, () => {
     let running: Running;
     let declared: Declared;
@@ -44,6 +51,7 @@ export function testConformance(adapter: string, options: { readonly concurrent?
       });
     }
 
+    if (options.isListed === false) return;
     test("docs/capabilities.json says what this run has shown", async (context) => {
       if (results.size < conformanceCases().length) context.skip("not all cases were run");
       const shown = capabilitiesOf(summarize(running.harness, declared, [...results.values()]));

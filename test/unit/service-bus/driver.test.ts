@@ -1,3 +1,4 @@
+import { ServiceBusClient } from "@azure/service-bus";
 import { afterAll, expect, test } from "vitest";
 import { serviceBus, type ServiceBusOptions } from "../../../adapters/service-bus/index.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
@@ -9,6 +10,7 @@ const server = await startServiceBusServer({
     "large",
     "dead",
     "mixed",
+    "injected",
     "retried",
     "cancelled",
     { name: "ordered", requiresSession: true },
@@ -128,6 +130,25 @@ test("a missing queue is not found, with an administration client and without", 
 test("without an administration client nothing is counted", async () => {
   const stats = await connect({ adminClient: false }).stats("plain");
   expect(stats).toEqual({ approximate: true, asOf: stats.asOf });
+});
+
+test("an administration that cannot be reached leaves counts untold, and descriptions to what is configured", async () => {
+  const adminConnectionString = server.connectionString.replace(`:${server.port};`, ":1;");
+  const driver = connect({ adminConnectionString, queues: { plain: { lockMs: 15_000 } } });
+  const { asOf } = await driver.stats("plain");
+  expect(await driver.stats("plain")).toMatchObject({ approximate: true });
+  expect(asOf).toBeGreaterThan(0);
+  expect(await driver.describe("plain")).toMatchObject({ fixedLeaseMs: 15_000, ordering: "none" });
+});
+
+test("a client that was injected is used, and left open", async () => {
+  const client = new ServiceBusClient(server.connectionString, { retryOptions: { maxRetries: 0 } });
+  const driver = serviceBus({ client, adminClient: false });
+  expect(await driver.send("injected", [message("a")], never)).toEqual([{ ok: true }]);
+  expect((await receive(driver, "injected", 1)).map(({ body }) => body.toString())).toEqual(["a"]);
+  await driver.close();
+  await client.createSender("injected").sendMessages({ body: "still open" });
+  await client.close();
 });
 
 test("a delay that can be cancelled is scheduled by itself, the others in one batch", async () => {
