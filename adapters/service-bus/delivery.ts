@@ -8,14 +8,16 @@ export interface Receipt {
   readonly extend: () => Promise<number>;
   /** Whoever delivered it, and can settle it. */
   readonly settler: Settler;
-  /** Called once, when it is settled or lost. */
-  readonly done: () => void;
+  /** Called once, when it is settled or lost; and whether its link has said so. */
+  readonly done: (onLink: boolean) => void;
   /** Aborts when the link that it came on is gone: answers on that link never come. */
   readonly linkGone: AbortSignal;
   /** What it was settled as, once that is confirmed. */
   settledAs?: string;
   /** A settlement of it was tried on its link, and not confirmed. */
   wasTried?: boolean;
+  /** Its link has answered a settlement of it, whatever it said. */
+  wasAnswered?: boolean;
 }
 
 /** The part of the SDK's receivers that settles. */

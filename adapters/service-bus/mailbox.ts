@@ -76,7 +76,7 @@ export class Mailbox {
       const delivery = this.#arrived.shift();
       if (delivery === undefined) break;
       if (delivery.leaseUntil > now) taken.push(delivery);
-      else (delivery.receipt as Receipt).done();
+      else (delivery.receipt as Receipt).done(false);
     }
     return taken;
   }

@@ -54,7 +54,7 @@ export class QueueFeed implements Feed {
     return link.credit;
   }
 
-  #received(link: QueueLink, message: ServiceBusReceivedMessage, done: () => void): void {
+  #received(link: QueueLink, message: ServiceBusReceivedMessage, done: Receipt["done"]): void {
     const { mailbox, clock, lock, entity } = this.#options;
     const receipt: Receipt = {
       message,

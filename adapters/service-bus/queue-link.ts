@@ -5,8 +5,8 @@ import { inTime } from "./feed.ts";
 
 /** What a link tells its feed. */
 export interface LinkEvents {
-  /** `done` is to be called once, when it is settled or lost. */
-  message(message: ServiceBusReceivedMessage, done: () => void): void;
+  /** `done` is to be called once, when it is settled or lost; and whether the link itself has said so. */
+  message(message: ServiceBusReceivedMessage, done: (onLink: boolean) => void): void;
   /** The link is gone, and nothing will come on it any more. */
   ended(error: DriverError): void;
 }
@@ -108,7 +108,10 @@ export class QueueLink {
     const number = (this.#last += 1);
     this.#credit = Math.max(0, this.#credit - 1);
     this.#unsettled.add(number);
-    this.#events.message(message, () => this.#unsettled.delete(number));
+    this.#events.message(message, (onLink) => {
+      // Of one that was settled elsewhere, or not at all, the place is never free again.
+      if (onLink) this.#unsettled.delete(number);
+    });
     return new Promise((release) => this.#held.push(release));
   }
 

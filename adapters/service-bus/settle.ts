@@ -1,7 +1,7 @@
 import type { ServiceBusReceivedMessage } from "@azure/service-bus";
 import { type Clock, DriverError, type Operation, type SettleResult } from "../../src/driver/index.ts";
 import type { Receipt } from "./delivery.ts";
-import { driverError } from "./errors.ts";
+import { classify, driverError } from "./errors.ts";
 import { within } from "./time.ts";
 import type { Turnstile } from "./turnstile.ts";
 
@@ -43,16 +43,29 @@ async function settleOne(operation: Operation, clock: Clock, turnstile: Turnstil
       const message = onLink ? receipt.message : unlinked(receipt.message);
       receipt.wasTried = true;
       const answered = carryOut(operation, receipt, message);
+      if (onLink) noteAnswer(answered, receipt);
       await within(clock, ANSWER_MS, "The settlement", answered, onLink ? receipt.linkGone : undefined);
     });
     receipt.settledAs = kind;
-    receipt.done();
+    receipt.done(receipt.wasAnswered === true);
     return { ok: true };
   } catch (error) {
     const failure = driverError(error, "Settling", "Listen");
-    if (failure.kind === "lease_lost") receipt.done();
+    if (failure.kind === "lease_lost") receipt.done(receipt.wasAnswered === true);
     return { ok: false, error: failure };
   }
+}
+
+/** The SDK gives up waiting with an error as well, which is no answer. */
+function noteAnswer(answered: Promise<void>, receipt: Receipt): void {
+  answered.then(
+    () => {
+      receipt.wasAnswered = true;
+    },
+    (error: unknown) => {
+      if (classify(error) !== "ambiguous") receipt.wasAnswered = true;
+    },
+  );
 }
 
 function carryOut(

@@ -115,3 +115,16 @@ test("behind one message that is held for long, more pass than a link has room f
   await working.stop();
   expect(working.handled.size).toBe(count);
 });
+
+test("a settlement that was never answered on its link does not close the link's window", async () => {
+  const name = await freshQueue();
+  const queue = connect();
+  const count = 5_000;
+  await queue.sendBatch(name, jobs(count));
+  await server.dropSettlementAnswers(name, 1);
+  // The answer is waited for ten seconds; most of the messages come after that.
+  const working = work(queue, name, () => sleep(70), { concurrency: 20 });
+  await until("all of them", () => working.handled.size === count, 50_000);
+  await working.stop();
+  expect(working.runs).toBe(count);
+});
