@@ -93,6 +93,8 @@ export interface ReceiveOptions {
   readonly drainMs?: number | undefined;
   /** After that, they get this long before their messages are released. @default 5000 */
   readonly graceMs?: number | undefined;
+  /** The largest `maxAttempts` to be expected: where the broker would dead-letter before that, there is a warning. @default 5 */
+  readonly maxAttempts?: number | undefined;
   /** Closed, it keeps intake from taking anything new. */
   readonly gate?: Gate | undefined;
   /** Where a provider cannot count deliveries: give up attempts and the crash-loop guard knowingly. @default false */

@@ -33,6 +33,9 @@ export interface SqsSourceOptions extends OpenOptions {
  */
 const SHORT_WAIT_MS = 1_000;
 
+/** How long a request may take to get there, beside its wait. */
+const ON_THE_WAY_MS = 2_000;
+
 /** Long polls of one queue, and the settlement of what they bring. */
 export class SqsSource implements Source {
   readonly #options: SqsSourceOptions;
@@ -90,8 +93,10 @@ export class SqsSource implements Source {
     const attemptId = fifo ? (this.#lostAttempts.pop() ?? randomUUID()) : undefined;
     const leaseSeconds = Math.ceil(leaseMs / 1_000);
     try {
+      const QueueUrl = await url();
+      const askedAt = clock.now();
       const command = new ReceiveMessageCommand({
-        QueueUrl: await url(),
+        QueueUrl,
         MaxNumberOfMessages: max,
         WaitTimeSeconds: Math.ceil(waitMs / 1_000),
         VisibilityTimeout: leaseSeconds,
@@ -105,7 +110,9 @@ export class SqsSource implements Source {
         { action: "ReceiveMessage", timeoutMs: waitMs + clients.requestTimeoutMs },
         (options) => clients.polls.send(command, options),
       );
-      const leaseUntil = clock.now() + leaseSeconds * 1_000;
+      // An answer that comes much later than SQS waits has been on its way, and the lease has run meanwhile.
+      const takenAt = Math.min(clock.now(), askedAt + waitMs + ON_THE_WAY_MS);
+      const leaseUntil = takenAt + leaseSeconds * 1_000;
       return Messages.map((message) => deliveryOf(message, leaseUntil, fifo));
     } catch (error) {
       const { kind } = error as DriverError;

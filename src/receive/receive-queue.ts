@@ -79,7 +79,7 @@ async function describe(
 function checkCounting(
   queue: string,
   traits: QueueTraits,
-  { allowUncounted = false }: ReceiveOptions,
+  { allowUncounted = false, maxAttempts = defaults.maxAttempts }: ReceiveOptions,
   reporter: Reporter,
   provider: string,
 ): void {
@@ -91,11 +91,11 @@ function checkCounting(
       { queue },
     );
   }
-  const guard = crashLoopAt(defaults.maxAttempts, traits.ordering === "by_key");
+  const guard = crashLoopAt(maxAttempts, traits.ordering === "by_key");
   if (brokerMaxDeliveries !== undefined && brokerMaxDeliveries <= guard) {
     reporter.warn(
       "broker_limit",
-      `The broker dead-letters messages of queue "${queue}" by itself after ${brokerMaxDeliveries} deliveries, without a reason; queueport would after ${guard} (maxAttempts ${defaults.maxAttempts}). Raise the broker's limit above ${guard}.`,
+      `The broker dead-letters messages of queue "${queue}" by itself after ${brokerMaxDeliveries} deliveries, without a reason; queueport would after ${guard} (maxAttempts ${maxAttempts}). Raise the broker's limit above ${guard}.`,
     );
   }
 }

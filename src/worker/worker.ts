@@ -221,6 +221,7 @@ export class Worker {
         graceMs,
         backoff,
         allowUncounted,
+        maxAttempts: Math.max(defaults.maxAttempts, ...this.registered.map((job) => job.maxAttempts ?? 0)),
         gate: this.#gate,
         onEvent: (event) => {
           this.#health.saw(event);

@@ -21,6 +21,8 @@ export type HttpAction =
       /** Beside those that an error has anyway. */
       readonly headers?: Readonly<Record<string, string>> | undefined;
     }
+  /** The server acts, and its answer is held for this long. */
+  | { readonly kind: "hold_answer"; readonly ms: number }
   /** Held until then, and forwarded after that. */
   | { readonly kind: "stall"; readonly until: Promise<void> }
   /** Swallowed: neither forwarded nor answered, for as long as the client waits. */

@@ -8,6 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   callOf,
   errorAnswer,
@@ -126,6 +127,11 @@ export class HttpProxy implements AsyncDisposable {
         await this.#forward(incoming, body);
         outgoing.destroy();
         return;
+      case "hold_answer": {
+        const { status, packet } = await this.#forward(incoming, body, outgoing);
+        await sleep(action.ms);
+        return reply(outgoing, status, packet);
+      }
       case "break_off": {
         const { status, packet } = await this.#forward(incoming, body, outgoing);
         outgoing.writeHead(status, ofAllHops(packet.headers) as Record<string, string>).flushHeaders();

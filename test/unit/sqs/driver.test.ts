@@ -4,8 +4,10 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
+import { z } from "zod";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sqs } from "../../../adapters/sqs/index.ts";
+import { defineJob, Worker } from "../../../src/index.ts";
 import { createQueue } from "../../../src/create-queue.ts";
 import type { Driver } from "../../../src/driver/index.ts";
 import { HttpProxy } from "../../support/proxy/http-proxy.ts";
@@ -146,4 +148,19 @@ test("a worker warns at its start, with both numbers, where SQS would act first"
   await queue.close();
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toMatch(/after 3 deliveries.*after 10 \(maxAttempts 5\)/);
+});
+
+test("nor does it keep silent where one of its jobs may take more attempts than SQS allows", async () => {
+  const queue = createQueue(sqs({ client, waitSeconds: 1 }));
+  await queue.ensure("patience");
+  const worker = new Worker(queue);
+  worker.register(defineJob({ type: "stubborn", schema: z.object({}), maxAttempts: 20 }), () => {});
+  const warned = new Promise<string>((resolve) => {
+    worker.once("warning", ({ message }) => resolve(message));
+  });
+  const working = worker.start("patience");
+  expect(await warned).toMatch(/after 15 deliveries.*after 25 \(maxAttempts 20\)/);
+  await worker.stop();
+  await working;
+  await queue.close();
 });
