@@ -24,7 +24,7 @@ const ID = /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/;
 /** Finds the topic and the subscription of each logical queue. */
 export class Names {
   readonly #prefix: string;
-  readonly #queues: Readonly<Record<string, string | Pair>>;
+  readonly #queues: ReadonlyMap<string, string | Pair>;
   /** Topics that were named apart from a subscription. */
   readonly #shared = new Set<string>();
   /** By subscription, the logical name that means it. */
@@ -33,7 +33,7 @@ export class Names {
   /** @throws QueueError `config` where two logical names mean one subscription */
   constructor({ prefix = "", queues = {} }: NamingOptions) {
     this.#prefix = prefix;
-    this.#queues = queues;
+    this.#queues = new Map(Object.entries(queues));
     const bySubscription = new Map<string, string>();
     for (const [logical, mapped] of Object.entries(queues)) {
       const { topic, subscription } = pairOf(mapped);
@@ -47,11 +47,11 @@ export class Names {
 
   /** The ids or full names as they stand in the configuration. */
   pair(queue: string): Pair {
-    const mapped = this.#queues[queue];
+    const mapped = this.#queues.get(queue);
     if (mapped !== undefined) return pairOf(mapped);
     for (const suffix of SUFFIXES) {
       const owner = ownerQueue(queue, suffix);
-      const mappedOwner = owner === undefined ? undefined : this.#queues[owner];
+      const mappedOwner = owner === undefined ? undefined : this.#queues.get(owner);
       // Dead letters and delays are a subscription's own, whoever else is on its topic.
       if (mappedOwner !== undefined) return pairOf(siblingQueue(pairOf(mappedOwner).subscription, suffix));
     }

@@ -17,14 +17,14 @@ const SUFFIXES = ["-dlq", "-delay"] as const;
 export class QueueUrls {
   readonly #clients: Clients;
   readonly #prefix: string;
-  readonly #queues: Readonly<Record<string, string>>;
+  readonly #queues: ReadonlyMap<string, string>;
   readonly #urls = new Map<string, Promise<string>>();
 
   /** @throws QueueError `config` where two logical names mean one queue */
   constructor(clients: Clients, { prefix = "", queues = {} }: NamingOptions) {
     this.#clients = clients;
     this.#prefix = prefix;
-    this.#queues = queues;
+    this.#queues = new Map(Object.entries(queues));
     const byPhysical = new Map<string, string>();
     for (const [logical, physical] of Object.entries(queues)) {
       const other = byPhysical.get(physical);
@@ -40,11 +40,11 @@ export class QueueUrls {
 
   /** The physical name, or the URL where one was configured. */
   physical(queue: string): string {
-    const mapped = this.#queues[queue];
+    const mapped = this.#queues.get(queue);
     if (mapped !== undefined) return mapped;
     for (const suffix of SUFFIXES) {
       const owner = ownerQueue(queue, suffix);
-      const mappedOwner = owner === undefined ? undefined : this.#queues[owner];
+      const mappedOwner = owner === undefined ? undefined : this.#queues.get(owner);
       if (mappedOwner !== undefined) return siblingQueue(mappedOwner, suffix);
     }
     return isUrl(queue) ? queue : `${this.#prefix}${queue}`;
