@@ -16,7 +16,7 @@ export const pubsubLimits: Limits = {
   maxAttributeBytes: 1_024,
   nativeDelayMs: 0,
   delayGranularityMs: SECOND,
-  maxReceive: 100,
+  maxReceive: 1_000,
   maxPolls: 8,
   longPollMs: 20 * SECOND,
   // A request of acknowledgements is limited to 512 KiB; an id takes some 200 bytes, at most 400.
