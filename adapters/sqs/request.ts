@@ -24,12 +24,13 @@ export async function request<Answer>(
   { action, timeoutMs, signal }: RequestOptions,
   call: (options: CallOptions) => Promise<Answer>,
 ): Promise<Answer> {
+  if (signal?.aborted === true)
+    throw new DriverError("transient", `${action}: given up before it was made`, { cause: signal.reason });
   const giveUp = new AbortController();
   const onAbort = (): void => giveUp.abort(signal?.reason);
   // Real time, whatever clock the driver has: the other end is a real socket.
   const timer = setTimeout(() => giveUp.abort(NO_ANSWER), timeoutMs);
   signal?.addEventListener("abort", onAbort, { once: true });
-  if (signal?.aborted === true) onAbort();
   try {
     return await call({ abortSignal: giveUp.signal });
   } catch (error) {

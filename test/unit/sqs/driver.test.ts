@@ -123,6 +123,17 @@ describe("a client that is injected", () => {
   });
 });
 
+test("what nobody waits for any more is not sent", async () => {
+  await driver.admin?.ensure("abandoned", SPEC);
+  const own = sqs({ ...clientOptions(server) });
+  const gone = AbortSignal.abort(new Error("nobody waits"));
+  const message = { body: "{}", attributes: {}, delayMs: 0 };
+  await expect(own.send("abandoned", [message], gone)).rejects.toMatchObject({ kind: "transient" });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(await driver.stats("abandoned")).toMatchObject({ ready: 0 });
+  await own.close();
+});
+
 test("an endpoint that the environment names is not left for the host in a queue's URL", async () => {
   process.env["AWS_ENDPOINT_URL_SQS"] = server.endpoint;
   const { region, credentials } = clientOptions(server);
