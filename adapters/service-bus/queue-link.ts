@@ -11,8 +11,8 @@ export interface LinkEvents {
   ended(error: DriverError): void;
 }
 
-/** Not in the SDK's types: it calls this before each time that it opens the link, the first included. */
-type Handlers = MessageHandlers & { preInitialize(): Promise<void> };
+/** Not in the SDK's types: it calls these before and after each time that it opens the link, the first included. */
+type Handlers = MessageHandlers & { preInitialize(): Promise<void>; postInitialize(): Promise<void> };
 
 /**
  * A link holds deliveries in a ring of 2,048 whose places are free again only in turn: behind one message that is held
@@ -29,6 +29,7 @@ export class QueueLink {
   readonly connection: string | undefined;
   readonly #receiver: ServiceBusReceiver;
   readonly #events: LinkEvents;
+  readonly #ending = new AbortController();
   readonly #gone = new AbortController();
   readonly #subscription: { close(): Promise<void> };
   /** Callbacks, each worth a credit. */
@@ -36,7 +37,8 @@ export class QueueLink {
   /** The numbers, on this link, of those that are not settled. */
   readonly #unsettled = new Set<number>();
   #last = 0;
-  #opened = 0;
+  #openings = 0;
+  #isOpening = false;
   #credit: number;
   #isOver = false;
 
@@ -53,17 +55,22 @@ export class QueueLink {
     const handlers: Handlers = {
       processMessage: (message) => this.#received(message),
       processError: async ({ error, errorSource }) => {
+        this.#opened();
         if (errorSource === "receive") this.#end(driverError(error, "Receiving", "Listen"));
       },
+      postInitialize: async () => this.#opened(),
       preInitialize: async () => {
-        this.#opened += 1;
+        this.#isOpening = true;
+        this.#openings += 1;
         // It would open again with all of its credit, whatever is still being worked on: a new one is opened instead.
-        if (this.#opened > 1) this.#end(new DriverError("transient", "The link was closed by the service."));
+        if (this.#openings > 1)
+          this.#end(new DriverError("transient", "The link was closed by the service."));
       },
     };
     this.#subscription = receiver.subscribe(handlers, {
       autoCompleteMessages: false,
       maxConcurrentCalls: this.#credit,
+      abortSignal: this.#ending.signal,
     });
   }
 
@@ -95,6 +102,7 @@ export class QueueLink {
   /** Asks for no more; resolves when nothing comes any more. What is unsettled can be settled still. */
   async stop(): Promise<void> {
     this.#isOver = true;
+    this.#endTrying();
     await this.#subscription.close();
     this.#releaseAll();
   }
@@ -120,8 +128,25 @@ export class QueueLink {
     this.#isOver = true;
     this.#credit = 0;
     this.#gone.abort();
+    this.#endTrying();
     void inTime(this.close());
     this.#events.ended(error);
+  }
+
+  /** It is open, or could not be opened. */
+  #opened(): void {
+    this.#isOpening = false;
+    if (!this.#isOver) return;
+    void inTime(this.#subscription.close());
+    this.#endTrying();
+  }
+
+  /**
+   * Lets the SDK try no more. Not while it opens a link: it would close that with nobody to hear that it fails, which
+   * ends the process a minute later.
+   */
+  #endTrying(): void {
+    if (!this.#isOpening) this.#ending.abort();
   }
 
   #releaseAll(): void {
