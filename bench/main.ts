@@ -1,6 +1,7 @@
 import { Argument, Command } from "commander";
 import { judge, type Verdict } from "./run/contest.ts";
 import { hold } from "./run/hold.ts";
+import { writeFigures } from "./run/page.ts";
 import { build, installPeers } from "./run/peers.ts";
 import { describeContest } from "./run/report.ts";
 import type { Suite } from "./suites/suite.ts";
@@ -27,6 +28,7 @@ const program = new Command("bench")
     new Argument("[suite]", "what is measured; all, where it is left out").choices(Object.keys(SUITES)),
   )
   .option("--quick", "the first eight bars alone, in a minute and a half")
+  .option("--write", "put the figures into docs/performance.md")
   .option("--case <text>", "only cases whose name has this in it", "")
   .option("--json", "one line a case: name, value, reference, ratio, bar, holds")
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
@@ -35,8 +37,10 @@ const [wanted] = program.processedArgs as [string | undefined];
 const {
   quick = false,
   json = false,
+  write = false,
   case: part,
 } = program.opts<{
+  readonly write?: true;
   readonly quick?: true;
   readonly json?: true;
   readonly case: string;
@@ -55,6 +59,7 @@ for (const name of names) {
       continue;
     }
     const verdicts = judge(contest, rounds);
+    if (write) writeFigures(contest, rounds, verdicts);
     failed += verdicts.filter(({ holds }) => !holds).length;
     process.stdout.write(
       json ? verdicts.map(asJson).join("") : `${describeContest(contest, rounds, verdicts)}\n`,

@@ -16,24 +16,30 @@ const UNITS: Readonly<Record<Figure, string>> = {
 /** What else is shown, where a side has it. */
 const BESIDE: readonly Figure[] = ["rate", "medianMs", "p99Ms", "cpuMicros", "requests", "mib", "rssMiB"];
 
-/** A contest for people: what each side reached, and which bars hold. */
-export function describeContest(contest: Contest, rounds: Rounds, verdicts: readonly Verdict[]): string {
-  const { name, server, sides, shown = "rate" } = contest;
+/** A contest's table: a head, and a row for each side. */
+export function rowsOf({ sides, shown = "rate" }: Contest, rounds: Rounds): string[][] {
   const middle = (side: string, figure: Figure): number => median(valuesOf(rounds, side, figure));
   const beside = BESIDE.filter(
     (figure) => figure !== shown && sides.some((side) => !Number.isNaN(middle(side.name, figure))),
   );
-  const table = new Table({
-    head: ["", UNITS[shown], "min", "max", ...beside.map((figure) => UNITS[figure])],
-    style: { head: [], border: [] },
-    colAligns: ["left", ...Array.from({ length: 3 + beside.length }, () => "right" as const)],
-  });
-  for (const side of sides) {
-    const values = valuesOf(rounds, side.name, shown);
+  const rows = sides.map(({ name }) => {
+    const values = valuesOf(rounds, name, shown);
     const figures = [median(values), Math.min(...values), Math.max(...values)];
-    const others = beside.map((figure) => middle(side.name, figure));
-    table.push([side.name, ...[...figures, ...others].map(number)]);
-  }
+    return [name, ...[...figures, ...beside.map((figure) => middle(name, figure))].map(number)];
+  });
+  return [["", UNITS[shown], "min", "max", ...beside.map((figure) => UNITS[figure])], ...rows];
+}
+
+/** A contest for people: what each side reached, and which bars hold. */
+export function describeContest(contest: Contest, rounds: Rounds, verdicts: readonly Verdict[]): string {
+  const { name, server } = contest;
+  const [head = [], ...rows] = rowsOf(contest, rounds);
+  const table = new Table({
+    head,
+    style: { head: [], border: [] },
+    colAligns: head.map((_, index) => (index === 0 ? "left" : "right")),
+  });
+  table.push(...rows);
   const at = server === undefined ? "" : ` (${server.name})`;
   return [pc.bold(`${name}${at}`), table.toString(), ...verdicts.map(line), ""].join("\n");
 }
