@@ -1,5 +1,5 @@
 import { Argument, Command } from "commander";
-import { judge, type Verdict } from "./run/contest.ts";
+import { type Contest, judge, type Rounds, type Verdict } from "./run/contest.ts";
 import { hold } from "./run/hold.ts";
 import { writeFigures } from "./run/page.ts";
 import { build, installPeers } from "./run/peers.ts";
@@ -53,11 +53,8 @@ for (const name of names) {
   for (const contest of SUITES[name]?.(quick) ?? []) {
     if (!contest.name.includes(part)) continue;
     if (contest.built === true) build();
-    const rounds = await hold(contest, contest.rounds ?? (quick ? 3 : 5));
-    if (rounds === undefined) {
-      process.stderr.write(`${contest.name}: left out, ${contest.server?.name} does not start here.\n`);
-      continue;
-    }
+    const rounds = await held(contest);
+    if (rounds === undefined) continue;
     const verdicts = judge(contest, rounds);
     if (write) writeFigures(contest, rounds, verdicts);
     failed += verdicts.filter(({ holds }) => !holds).length;
@@ -67,6 +64,19 @@ for (const name of names) {
   }
 }
 process.exitCode = failed === 0 ? 0 : 1;
+
+/** Undefined where it could not be held: what went wrong is said, and the others are held all the same. */
+async function held(contest: Contest): Promise<Rounds | undefined> {
+  try {
+    const rounds = await hold(contest, contest.rounds ?? (quick ? 3 : 5));
+    if (rounds !== undefined) return rounds;
+    process.stderr.write(`${contest.name}: left out, ${contest.server?.name} does not start here.\n`);
+  } catch (error) {
+    failed += 1;
+    process.stderr.write(`${contest.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+  return undefined;
+}
 
 function asJson(verdict: Verdict): string {
   return `${JSON.stringify(verdict)}\n`;
