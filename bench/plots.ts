@@ -4,9 +4,9 @@ import { median, type Side } from "./run/contest.ts";
 import { hold } from "./run/hold.ts";
 import { type Line, plot } from "./run/plot.ts";
 
-/** Throughput against concurrency, drawn into docs. */
+/** Throughput against concurrency, drawn into docs; medians of so many rounds. */
 
-const ROUNDS = 3;
+const ROUNDS = Number(process.argv[2] ?? 3);
 
 /** One side at one concurrency. */
 type SideAt = (concurrency: number) => Side;

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Contest, Rounds, Verdict } from "./contest.ts";
@@ -14,6 +15,7 @@ export function writeFigures(contest: Contest, rounds: Rounds, verdicts: readonl
   if (from < 0 || to < 0) throw new Error(`docs/performance.md has no place for "${contest.name}".`);
   const figures = `${begin}\n\n${table(contest, rounds)}\n\n${verdicts.map(sentence).join("\n")}\n\n`;
   writeFileSync(PAGE, `${page.slice(0, from)}${figures}${page.slice(to)}`);
+  spawnSync("npx", ["oxfmt", PAGE], { stdio: "ignore" });
 }
 
 function table(contest: Contest, rounds: Rounds): string {
