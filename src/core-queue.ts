@@ -57,8 +57,12 @@ export class CoreQueue implements Queue {
     this.#outbox = new Outbox(this.#connection, this.#sender, options.sendDeadlineMs);
   }
 
-  async send<P>(queue: string, message: NewMessage<P>, options: SendOptions = {}): Promise<SendReceipt> {
-    this.#assertUsable(queue);
+  send<P>(queue: string, message: NewMessage<P>, options: SendOptions = {}): Promise<SendReceipt> {
+    try {
+      this.#assertUsable(queue);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#outbox.send(queue, message, options);
   }
 

@@ -6,6 +6,7 @@ import type { NewMessage } from "../message.ts";
 import type { SendOptions, SendOutcome, SendReceipt } from "../queue.ts";
 import { validateInTime } from "../schema.ts";
 import { show } from "../text.ts";
+import type { Accepted } from "./pending.ts";
 import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
 import type { Dispatch, Sender } from "./sender.ts";
 import { traitsInTime } from "./traits.ts";
@@ -31,9 +32,14 @@ export class Outbox {
     options.signal?.throwIfAborted();
     const deadlineMs = this.#deadlineOf(options);
     this.#outstanding += 1;
+    let ready: Ready | undefined;
     try {
-      const ready = this.#prepare(queue, message, options, deadlineMs);
-      return await this.#dispatch(queue, ready instanceof Promise ? await ready : ready);
+      const prepared = this.#prepare(queue, message, options, deadlineMs);
+      ready = prepared instanceof Promise ? await prepared : prepared;
+      return this.#sent(queue, ready, await this.#sender.dispatch(queue, ready.outgoing, ready));
+    } catch (error) {
+      if (ready !== undefined) this.#failed(queue, ready, error);
+      throw error;
     } finally {
       this.#done(1);
     }
@@ -73,8 +79,12 @@ export class Outbox {
       const sending = (await Promise.all(preparing)).map(async (one, index): Promise<SendOutcome> => {
         if ("ok" in one) return one;
         try {
-          return { ok: true, ...(await this.#dispatch(queue, one)) };
+          return {
+            ok: true,
+            ...this.#sent(queue, one, await this.#sender.dispatch(queue, one.outgoing, one)),
+          };
         } catch (error) {
+          this.#failed(queue, one, error);
           return refused(index, error);
         }
       });
@@ -94,16 +104,14 @@ export class Outbox {
     if (this.#outstanding === 0) this.#idle();
   }
 
-  async #dispatch(queue: string, ready: Ready): Promise<SendReceipt> {
+  #sent(queue: string, ready: Ready, { handle }: Accepted): SendReceipt {
     const { id } = ready.message;
-    try {
-      const { handle } = await this.#sender.dispatch(queue, ready.outgoing, ready);
-      this.#publish(queue, ready, "sent");
-      return handle === undefined ? { id } : { id, handle };
-    } catch (error) {
-      this.#publish(queue, ready, isQueueError(error, "send_unknown") ? "unknown" : "failed");
-      throw error;
-    }
+    this.#publish(queue, ready, "sent");
+    return handle === undefined ? { id } : { id, handle };
+  }
+
+  #failed(queue: string, ready: Ready, error: unknown): void {
+    this.#publish(queue, ready, isQueueError(error, "send_unknown") ? "unknown" : "failed");
   }
 
   /** At once where there is nothing to wait for: neither the schema nor what the queue can do. */
