@@ -8,7 +8,7 @@ const WIDTH = 760;
 const HEIGHT = 380;
 const LEFT = 70;
 const RIGHT = 230;
-const TOP = 40;
+const TOP = 64;
 const BOTTOM = 50;
 const COLOURS = ["#0b6e4f", "#c1440e", "#3a5ba0", "#8a6d1f"];
 
@@ -37,13 +37,13 @@ export function plot(title: string, xName: string, yName: string, lines: readonl
     return `<polyline points="${path.join(" ")}" fill="none" stroke="${colour}" stroke-width="2"/>${dots.join("")}${label}`;
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="Helvetica, Arial, sans-serif" font-size="12">`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     `<text x="${LEFT}" y="22" font-size="14" font-weight="bold">${title}</text>`,
     ...grid,
     ...ticks,
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, xName, "middle"),
-    text(LEFT - 8, TOP - 8, yName, "start"),
+    text(LEFT, TOP - 16, yName, "start"),
     ...drawn,
     "</svg>",
     "",
@@ -54,10 +54,10 @@ function text(x: number, y: number, content: string, anchor: string, fill: strin
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${fill}">${content}</text>`;
 }
 
-/** Up to one or two or five times a power of ten. */
+/** Up to a round number of four equal parts. */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 5].find((factor) => factor * power >= value) ?? 10) * power;
+  return ([1.2, 1.6, 2, 3, 4, 6, 8].find((factor) => factor * power >= value) ?? 10) * power;
 }
 
 /** Moves names apart that would lie over each other. */
