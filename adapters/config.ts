@@ -7,6 +7,11 @@ export interface CommonConfig {
   readonly backoff?: BackoffOptions | undefined;
   /** A send is settled after this long, one way or the other. @default 30000 */
   readonly sendDeadlineMs?: number | undefined;
+  /**
+   * Where delayed messages wait instead of in the provider's queues, so that they can be listed and cancelled: an
+   * SQLite file, relative to the configuration file, or to the working directory where there is none.
+   */
+  readonly delayStore?: { readonly sqlite: string } | undefined;
 }
 
 /** Queues in this process: for tests, demonstrations and one-process services. */
@@ -119,6 +124,7 @@ export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
 const common: Fields<CommonConfig> = {
   backoff: backoffSchema.optional(),
   sendDeadlineMs: z.number().positive().optional(),
+  delayStore: z.strictObject({ sqlite: z.string().min(1) }).optional(),
 };
 
 /** @internal */

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Clock } from "../src/clock.ts";
 import { createQueue, type QueueOptions } from "../src/create-queue.ts";
+import type { DelayStore } from "../src/delay/store.ts";
 import type { Driver } from "../src/driver/contract.ts";
 import { QueueError } from "../src/errors.ts";
 import type { Queue } from "../src/queue.ts";
@@ -85,7 +86,15 @@ export async function openQueue(config: QueueConfig, options: QueueOptions = {})
     ...options,
     backoff: { ...checked.backoff, ...options.backoff },
     sendDeadlineMs: options.sendDeadlineMs ?? checked.sendDeadlineMs,
+    delayStore: options.delayStore ?? (await openDelayStore(checked)),
   });
+}
+
+/** Loaded where it is chosen: Node's SQLite is no concern of anybody else. */
+async function openDelayStore({ delayStore }: QueueConfig): Promise<DelayStore | undefined> {
+  if (delayStore === undefined) return undefined;
+  const { sqliteDelayStore } = await import("../src/delay-store/index.ts");
+  return sqliteDelayStore({ path: delayStore.sqlite });
 }
 
 /**

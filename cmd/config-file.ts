@@ -62,12 +62,20 @@ export function splitConfig(content: unknown, file: string, provider?: string): 
     );
   }
   const { worker: workerPart = {}, ...queuePart } = content as Record<string, unknown>;
-  const queue = parseConfig(provider === undefined ? queuePart : { ...queuePart, provider }, file, [
+  const parsed = parseConfig(provider === undefined ? queuePart : { ...queuePart, provider }, file, [
     "worker",
   ]);
+  const queue = besideFile(parsed, file);
   const { worker } = check(z.strictObject({ worker: workerSchema }), { worker: workerPart }, file);
   if (worker.handlers === undefined) return { queue, worker };
   return { queue, worker: { ...worker, handlers: resolve(dirname(file), worker.handlers) } };
+}
+
+/** The file of a delay store is named as the handlers module is: relative to the configuration. */
+function besideFile(queue: QueueConfig, file: string): QueueConfig {
+  const { delayStore } = queue;
+  if (delayStore === undefined || delayStore.sqlite === ":memory:") return queue;
+  return { ...queue, delayStore: { sqlite: resolve(dirname(file), delayStore.sqlite) } };
 }
 
 async function readConfig(file: string): Promise<unknown> {

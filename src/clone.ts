@@ -9,7 +9,11 @@ export type ClonePurpose = "retry" | "defer" | "due" | "park" | "dead_letter" | 
  * The broker-side id of a clone: made of the copy that it replaces, so that a broker that deduplicates absorbs the
  * second clone of a crash between clone and acknowledgement, and never the clone of another copy.
  */
-export function cloneId(id: string, purpose: ClonePurpose, copy: Delivery): string {
+export function cloneId(
+  id: string,
+  purpose: ClonePurpose,
+  copy: Pick<Delivery, "brokerId"> & Partial<Delivery>,
+): string {
   return createHash("sha256").update(`${purpose}\n${id}\n${copy.brokerId}`).digest("hex").slice(0, 32);
 }
 

@@ -1,4 +1,6 @@
 import type { Clock } from "./clock.ts";
+import { Delays } from "./delay/delays.ts";
+import type { DelayStore } from "./delay/store.ts";
 import { channels, type RequestEvent } from "./diagnostics.ts";
 import type {
   Delivery,
@@ -32,14 +34,17 @@ export class Connection {
   readonly random: () => number;
   /** Whose events these are. */
   readonly source: object;
+  /** Where there is a store for delayed messages. */
+  readonly delays: Delays | undefined;
   readonly #traits = new Map<string, Promise<QueueTraits>>();
   readonly #known = new Map<string, QueueTraits>();
 
-  constructor(driver: Driver, clock: Clock, random: () => number, source: object) {
+  constructor(driver: Driver, clock: Clock, random: () => number, source: object, delayStore?: DelayStore) {
     this.driver = driver;
     this.clock = clock;
     this.random = random;
     this.source = source;
+    this.delays = delayStore === undefined ? undefined : new Delays(delayStore, clock);
   }
 
   get limits(): Limits {

@@ -4,12 +4,15 @@ import { Connection, queueError } from "./connection.ts";
 import { DeadLetterQueue } from "./dead-letter/dead-letter-queue.ts";
 import type { DeadLetters } from "./dead-letter/dead-letters.ts";
 import type { Delay } from "./delay/delay.ts";
+import { cancelDelayed, listDelayed } from "./delay/cancel.ts";
 import { pumpUntilStopped } from "./delay/pump-queue.ts";
+import type { DelayStore } from "./delay/store.ts";
 import type { Driver, QueueChange } from "./driver/contract.ts";
 import { QueueError } from "./errors.ts";
 import type { NewMessage } from "./message.ts";
 import { dropQueue, ensureQueue, planQueue } from "./provision.ts";
 import type {
+  DelayedMessage,
   EnsureOptions,
   Handler,
   PumpOptions,
@@ -32,6 +35,7 @@ export interface CoreQueueOptions {
   readonly sendDeadlineMs: number;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly delayStore?: DelayStore | undefined;
 }
 
 /** The portable queue on one driver. */
@@ -52,7 +56,7 @@ export class CoreQueue implements Queue {
     this.clock = options.clock;
     this.#driver = driver;
     this.#options = options;
-    this.#connection = new Connection(driver, options.clock, options.random, this);
+    this.#connection = new Connection(driver, options.clock, options.random, this, options.delayStore);
     this.#sender = new Sender(this.#connection);
     this.#outbox = new Outbox(this.#connection, this.#sender, options.sendDeadlineMs);
   }
@@ -119,26 +123,17 @@ export class CoreQueue implements Queue {
     return new DeadLetterQueue(this.#connection, this.#sender, queue);
   }
 
+  async delayed(
+    queue: string,
+    { limit = 100 }: { readonly limit?: number | undefined } = {},
+  ): Promise<DelayedMessage[]> {
+    this.#assertUsable(queue);
+    return listDelayed(this.#connection, queue, limit);
+  }
+
   async cancel(handle: string): Promise<boolean> {
     this.#assertOpen();
-    const driver = this.#driver;
-    if (driver.cancel === undefined || !driver.limits.cancel) {
-      throw new QueueError(
-        "not_supported",
-        `${this.provider} cannot cancel delayed messages. Let the handler check whether the job is still wanted.`,
-      );
-    }
-    if (typeof handle !== "string" || handle === "") {
-      throw new QueueError(
-        "invalid_options",
-        `cancel takes the handle of a send with cancellable: true; got ${show(handle)}.`,
-      );
-    }
-    return this.#attempt(
-      "",
-      "cancel a delayed message",
-      async () => (await driver.cancel?.(handle)) ?? false,
-    );
+    return cancelDelayed(this.#connection, handle);
   }
 
   async ensure(queue: string, options: EnsureOptions = {}): Promise<void> {
@@ -186,6 +181,7 @@ export class CoreQueue implements Queue {
     await this.#outbox.flush();
     await this.#sender.close();
     await this.#driver.close();
+    await this.#connection.delays?.store.close();
   }
 
   /** Something that closing waits for. */

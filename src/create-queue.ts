@@ -2,6 +2,7 @@ import { type BackoffOptions, checkBackoff, defaultBackoff, mergeBackoff } from 
 import { type Clock, systemClock } from "./clock.ts";
 import { CoreQueue } from "./core-queue.ts";
 import { defaults } from "./defaults.ts";
+import type { DelayStore } from "./delay/store.ts";
 import type { Driver } from "./driver/contract.ts";
 import { QueueError } from "./errors.ts";
 import type { Queue } from "./queue.ts";
@@ -15,6 +16,8 @@ export interface QueueOptions {
   readonly sendDeadlineMs?: number | undefined;
   /** The driver's, where that has one. @default the driver's clock, else the machine's */
   readonly clock?: Clock | undefined;
+  /** Where delayed messages wait, instead of in the provider's queues; closed with the queue. */
+  readonly delayStore?: DelayStore | undefined;
   /** Evenly distributed in [0, 1). @default Math.random */
   readonly random?: (() => number) | undefined;
 }
@@ -38,6 +41,7 @@ export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
     sendDeadlineMs = defaults.sendDeadlineMs,
     clock = driver.clock ?? systemClock,
     random = Math.random,
+    delayStore,
   } = options;
   if (backoff !== undefined) checkBackoff(backoff, "createQueue");
   if (!(Number.isFinite(sendDeadlineMs) && sendDeadlineMs > 0)) {
@@ -57,5 +61,6 @@ export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
     sendDeadlineMs,
     clock,
     random,
+    delayStore,
   });
 }

@@ -18,6 +18,7 @@ export type {
   RedriveStep,
 } from "./dead-letter/dead-letters.ts";
 export { defaults, type Defaults } from "./defaults.ts";
+export type { ClaimOptions, DelayStore, StoredMessage } from "./delay/store.ts";
 export type { Delay } from "./delay/delay.ts";
 export {
   channels,
@@ -37,6 +38,7 @@ export { type ErrorCode, isQueueError, PermanentError, QueueError, RetryAfterErr
 export type { Logger } from "./logger.ts";
 export type { Headers, Message, NewMessage, TraceContext } from "./message.ts";
 export type {
+  DelayedMessage,
   EnsureOptions,
   Handler,
   PumpOptions,

@@ -30,6 +30,7 @@ export async function planQueue(
 export async function dropQueue(connection: Connection, queue: string): Promise<void> {
   const admin = adminOf(connection, "remove queues");
   await attempt(connection, queue, "remove", () => admin.drop(queue));
+  await connection.delays?.store.drop(queue);
 }
 
 function specOf(options: EnsureOptions): QueueSpec {

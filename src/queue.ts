@@ -125,6 +125,8 @@ export interface Queue extends AsyncDisposable {
   stats(queue: string): Promise<QueueStats>;
   /** Lists, redrives and discards what was dead-lettered. */
   deadLetters(queue: string): DeadLetters;
+  /** What waits for its delay in the delay store, by when it is due. `not_supported` where there is none. */
+  delayed(queue: string, options?: { readonly limit?: number | undefined }): Promise<DelayedMessage[]>;
   /** Cancels a delayed send by its handle. False where it had been delivered or cancelled before. */
   cancel(handle: string): Promise<boolean>;
   /** Creates the queue with its dead-letter and parking queues where they are missing; agrees policies with ours. */
@@ -142,6 +144,15 @@ export interface Queue extends AsyncDisposable {
   drop(queue: string): Promise<void>;
   /** Sends what was accepted, drains receivers, frees the connection. Idempotent. */
   close(): Promise<void>;
+}
+
+/** A message that waits in a delay store. */
+export interface DelayedMessage {
+  /** For {@link Queue.cancel}. */
+  readonly handle: string;
+  readonly dueAt: Date;
+  /** Undefined where its body cannot be read. */
+  readonly message: Message | undefined;
 }
 
 /** How delayed messages are moved on. */

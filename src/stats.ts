@@ -12,11 +12,12 @@ export async function queueStats(connection: Connection, queue: string): Promise
     parks ? ifThere(connection, traits.parkingQueue) : undefined,
     traits.deadLetter === "copy" ? ifThere(connection, traits.deadLetterQueue) : undefined,
   ]);
+  const stored = await connection.delays?.store.count(queue);
   const all = [own, parked, dead].filter((stats) => stats !== undefined);
   return {
     messages: own.ready,
     inFlight: own.inFlight,
-    delayed: parked === undefined ? own.delayed : sum(own.delayed, depth(parked)),
+    delayed: sum(own.delayed, parked === undefined ? 0 : depth(parked), stored ?? 0),
     failed: dead === undefined ? own.deadLettered : depth(dead),
     approximate: all.some((stats) => stats.approximate),
     asOf: new Date(Math.min(...all.map((stats) => stats.asOf))),

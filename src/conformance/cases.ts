@@ -2,6 +2,7 @@ import type { ConformanceCase } from "./case.ts";
 import { acknowledgementCases } from "./cases/acknowledgement.ts";
 import { attemptCases } from "./cases/attempts.ts";
 import { batchCases } from "./cases/batch.ts";
+import { cancelCases } from "./cases/cancel.ts";
 import { contentCases } from "./cases/content.ts";
 import { copyCases } from "./cases/copies.ts";
 import { deadLetterCases } from "./cases/dead-letters.ts";
@@ -33,6 +34,7 @@ const all: readonly ConformanceCase[] = [
   ...sizeCases,
   ...batchCases,
   ...delayCases,
+  ...cancelCases,
   ...orderingCases,
   ...drainCases,
   ...lifecycleCases,

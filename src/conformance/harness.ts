@@ -1,3 +1,4 @@
+import type { DelayStore } from "../delay/store.ts";
 import type { Driver } from "../driver/contract.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
 import type { Clock } from "../clock.ts";
@@ -76,6 +77,11 @@ export interface Harness {
   dropQueue(queue: string): Promise<void>;
   /** The name of a queue that does not exist. @default a name that nobody has used */
   missingQueue?(): string;
+  /**
+   * Opens the delay store that its clients share, each as another process would. Delayed messages then wait there, and
+   * the cases of delays are those of the store.
+   */
+  readonly openDelayStore?: (() => DelayStore) | undefined;
   /** The clock of the backend and its clients, where it can be turned. Without one, cases wait in real time. */
   readonly clock?: VirtualClock | undefined;
   readonly timing?: Partial<Timing> | undefined;

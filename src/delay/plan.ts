@@ -4,7 +4,12 @@ import { QueueError } from "../errors.ts";
 /** How a delay is carried: by the provider itself, or in the parking queue for a first hop of `delayMs`. */
 export type DelayPlan =
   | { readonly via: "native"; readonly delayMs: number }
-  | { readonly via: "parking"; readonly delayMs: number };
+  | { readonly via: "parking"; readonly delayMs: number }
+  /** In the delay store. */
+  | { readonly via: "store"; readonly delayMs: number };
+
+/** What goes to a delay store: nothing, where there is none; what the provider cannot hold; or everything. */
+export type StoreUse = "none" | "beyond" | "all";
 
 const NOW: DelayPlan = { via: "native", delayMs: 0 };
 
@@ -18,6 +23,7 @@ export function planDelay(
   keepsOrder: boolean,
   traits: QueueTraits,
   limits: Limits,
+  store: StoreUse = "none",
 ): DelayPlan {
   if (delayMs === 0) return NOW;
   if (keepsOrder) {
@@ -27,7 +33,9 @@ export function planDelay(
       { queue },
     );
   }
+  if (store === "all") return { via: "store", delayMs };
   if (delayMs <= traits.nativeDelayMs) return { via: "native", delayMs };
+  if (store === "beyond") return { via: "store", delayMs };
   if (limits.maxParkMs <= 0) {
     throw new QueueError(
       "not_supported",

@@ -5,6 +5,7 @@ import type { PumpOptions } from "../queue.ts";
 import { Reporter } from "../receive/reporter.ts";
 import type { Sender } from "../send/sender.ts";
 import { untilAborted } from "../wait.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { ParkingPump } from "./pump.ts";
 
 export interface PumpQueueOptions {
@@ -19,8 +20,20 @@ export interface PumpQueueOptions {
 /** Moves on what waits for its delay on one queue, wherever it waits. Resolves once `stop` has aborted; never rejects. */
 export async function pumpQueue(options: PumpQueueOptions): Promise<void> {
   const { connection, traits, stop } = options;
+  const { delays } = connection;
+  const dispatching = delays === undefined ? undefined : new Dispatcher({ ...options, delays }).run(stop);
   const parks = connection.limits.maxParkMs > 0 && traits.nativeDelayMs !== Number.POSITIVE_INFINITY;
-  if (parks) await new ParkingPump({ ...options, parkingQueue: traits.parkingQueue }).run(stop);
+  if (parks) {
+    // What was parked before there was a store moves on as well; that there is no parking queue is then no fault.
+    const report: PumpQueueOptions["report"] =
+      delays === undefined
+        ? options.report
+        : (event) => {
+            if (event.event !== "warning" || event.code !== "parking_unavailable") options.report(event);
+          };
+    await new ParkingPump({ ...options, report, parkingQueue: traits.parkingQueue }).run(stop);
+  }
+  await dispatching;
 }
 
 export interface PumpUntilStoppedOptions {

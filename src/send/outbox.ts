@@ -12,7 +12,7 @@ import type { Dispatch, Sender } from "./sender.ts";
 import { traitsInTime } from "./traits.ts";
 
 /** A message that has passed every check, and how long it has left. */
-type Ready = Prepared & Pick<Dispatch, "deadlineMs" | "signal">;
+type Ready = Prepared & Pick<Dispatch, "deadlineMs" | "isFirst" | "signal">;
 
 /** Takes what callers give: has it checked, sent and told, and knows what has no outcome yet. */
 export class Outbox {
@@ -149,10 +149,10 @@ export class Outbox {
     deadlineMs: number,
     signal: AbortSignal | undefined,
   ): Ready {
-    const { limits, driver } = this.#connection;
-    const to = { queue, provider: driver.provider, traits, limits };
+    const { limits, driver, delays } = this.#connection;
+    const to = { queue, provider: driver.provider, traits, limits, hasDelayStore: delays !== undefined };
     const { message, outgoing, bytes, delayMs, keepsOrder } = prepare(to, composed);
-    return { message, outgoing, bytes, delayMs, keepsOrder, deadlineMs, signal };
+    return { message, outgoing, bytes, delayMs, keepsOrder, deadlineMs, isFirst: true, signal };
   }
 
   #deadlineOf({ deadlineMs = this.#deadlineMs }: SendOptions): number {

@@ -22,6 +22,8 @@ export interface Destination {
   readonly provider: string;
   readonly traits: QueueTraits;
   readonly limits: Limits;
+  /** Whether a delay store can cancel what its provider cannot. @default false */
+  readonly hasDelayStore?: boolean;
 }
 
 /** A message as it was given, with the body that travels. */
@@ -58,7 +60,7 @@ export function prepare(to: Destination, composed: Composed): Prepared {
   if (dedupId !== undefined && traits.dedupWindowMs === 0) {
     throw unsupported(to, "does not deduplicate: leave dedupId out, and let the handler tell repeated ids");
   }
-  if (cancellable && !to.limits.cancel) {
+  if (cancellable && !to.limits.cancel && to.hasDelayStore !== true) {
     throw unsupported(
       to,
       "cannot cancel delayed messages: leave cancellable out, and let the handler check whether the job is still wanted",

@@ -16,6 +16,8 @@ export interface Dispatch {
   readonly deadlineMs: number;
   /** Whether it has a place among others that it must keep; it then cannot be delayed. @default false */
   readonly keepsOrder?: boolean;
+  /** Whether it is the user's own send: where there is a delay store, it waits there, to be listed and cancelled. @default false */
+  readonly isFirst?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Of the message as it is, where they have been counted. */
   readonly bytes?: number | undefined;
@@ -43,19 +45,26 @@ export class Sender {
    */
   dispatch(queue: string, outgoing: Outgoing, dispatch: Dispatch): Promise<Accepted> {
     const { delayMs, deadlineMs, signal, bytes } = dispatch;
-    if (delayMs <= 0) return this.send(queue, outgoing, deadlineMs, signal, bytes);
+    if (delayMs <= 0) return this.send(queue, this.#cancellable(outgoing), deadlineMs, signal, bytes);
     return this.#dispatchLater(queue, outgoing, dispatch);
   }
 
   async #dispatchLater(
     queue: string,
     outgoing: Outgoing,
-    { delayMs: asked, deadlineMs, keepsOrder = false, signal }: Dispatch,
+    { delayMs: asked, deadlineMs, keepsOrder = false, isFirst = false, signal }: Dispatch,
   ): Promise<Accepted> {
     // The moment at which a parked message is due is noted in whole milliseconds.
     const delayMs = Math.ceil(asked);
     const traits = await this.#connection.traits(queue);
-    const plan = planDelay(delayMs, queue, keepsOrder, traits, this.#connection.limits);
+    const { delays, limits, clock } = this.#connection;
+    const store = delays === undefined ? "none" : isFirst ? "all" : "beyond";
+    const plan = planDelay(delayMs, queue, keepsOrder, traits, limits, store);
+    if (plan.via === "store" && delays !== undefined) {
+      const fitting = this.#fitting(queue, outgoing);
+      const handle = await delays.put(queue, fitting.outgoing, clock.now() + delayMs, deadlineMs);
+      return outgoing.cancellable === true ? { handle } : {};
+    }
     if (plan.via === "native")
       return this.send(queue, { ...outgoing, delayMs: plan.delayMs }, deadlineMs, signal);
     if (outgoing.cancellable === true) {
@@ -88,11 +97,8 @@ export class Sender {
     signal?: AbortSignal,
     counted?: number,
   ): Promise<Accepted> {
-    const { limits, clock } = this.#connection;
-    const attributes = foldAttributes(given.attributes, limits);
-    const outgoing = attributes === given.attributes ? given : { ...given, attributes };
-    const bytes = counted !== undefined && outgoing === given ? counted : outgoingBytes(outgoing, limits);
-    checkFits(queue, outgoing, bytes, limits);
+    const { clock } = this.#connection;
+    const { outgoing, bytes } = this.#fitting(queue, given, counted);
     return new Promise<Accepted>((resolve, reject) => {
       const item = new Pending(outgoing, bytes, clock.now() + deadlineMs, this.#done, resolve, reject);
       this.#outstanding += 1;
@@ -114,6 +120,26 @@ export class Sender {
   async close(): Promise<void> {
     await this.flush();
     this.#deadlines.clear();
+  }
+
+  /** @throws QueueError `too_large` */
+  #fitting(
+    queue: string,
+    given: Outgoing,
+    counted?: number,
+  ): { readonly outgoing: Outgoing; readonly bytes: number } {
+    const { limits } = this.#connection;
+    const attributes = foldAttributes(given.attributes, limits);
+    const outgoing = attributes === given.attributes ? given : { ...given, attributes };
+    const bytes = counted !== undefined && outgoing === given ? counted : outgoingBytes(outgoing, limits);
+    checkFits(queue, outgoing, bytes, limits);
+    return { outgoing, bytes };
+  }
+
+  /** A store cancels what waits in it; what does not wait is the provider's, which may not know of cancelling. */
+  #cancellable(outgoing: Outgoing): Outgoing {
+    if (outgoing.cancellable !== true || this.#connection.limits.cancel) return outgoing;
+    return { ...outgoing, cancellable: false };
   }
 
   readonly #done = (item: Pending): void => {

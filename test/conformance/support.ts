@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   capabilitiesOf,
   type CaseResult,
+  type ConformanceCase,
   conformanceCases,
   declare,
   type Declared,
@@ -25,6 +26,8 @@ export function testConformance(
     readonly concurrent?: boolean;
     /** Whether docs/capabilities.json has an entry for it. @default true */
     readonly isListed?: boolean;
+    /** These cases alone. @default all */
+    readonly only?: (one: ConformanceCase) => boolean;
   } = {},
 ): void {
   describe(`adapter ${adapter}`, () => {
@@ -40,7 +43,7 @@ export function testConformance(
     }, START_MS);
     afterAll(() => running.close());
 
-    for (const one of conformanceCases()) {
+    for (const one of conformanceCases().filter(options.only ?? (() => true))) {
       const run = options.concurrent === true && one.alone !== true ? test.concurrent : test;
       run(`${one.group}: ${one.name}`, { timeout: TIMEOUT_MS }, async (context) => {
         const result = await runCase(one, running.harness, declared);

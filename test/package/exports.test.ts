@@ -30,6 +30,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   ],
   "./open": ["openQueue", "parseConfig"],
   "./driver": ["DriverError", "QueueError", "messageBytes", "ownerQueue", "siblingQueue", "systemClock"],
+  "./delay-store": ["sqliteDelayStore"],
   "./testing": ["FakeClock", "JobRecord", "recordJobs", "runUntilIdle"],
   "./metrics": ["createMetrics"],
   "./memory": ["memory"],

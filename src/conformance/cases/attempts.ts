@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { RetryAfterError } from "../../errors.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
-import type { Declared } from "../harness.ts";
+import type { Declared, Harness } from "../harness.ts";
 import { job } from "../kit/jobs.ts";
 import { unlessClones, unlessCounts } from "../kit/skips.ts";
 import type { Stage } from "../kit/stage.ts";
 
 const check = caseMaker("acknowledgement");
 
-function clones(declared: Declared): string | undefined {
-  return unlessClones(declared) ?? unlessCounts(declared);
+function clones(declared: Declared, harness: Harness): string | undefined {
+  return unlessClones(declared, harness) ?? unlessCounts(declared);
 }
 
 /** Fails five runs with a delay and passes the sixth; and looks at the attempt that each was told. */

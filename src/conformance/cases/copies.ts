@@ -6,7 +6,7 @@ import { caseMaker, type ConformanceCase } from "../case.ts";
 import { job } from "../kit/jobs.ts";
 import { letterOf } from "../kit/letters.ts";
 import { failSome } from "../kit/line.ts";
-import { unlessClones, unlessParks } from "../kit/skips.ts";
+import { unlessClones, unlessWaits } from "../kit/skips.ts";
 import type { Stage } from "../kit/stage.ts";
 
 /**
@@ -117,10 +117,10 @@ const diesMoving = delay(
     await survives(stage, id, queue, 1, limits);
   },
   // A parked message that a dead process held comes back when that one's lease ends, which is a long one.
-  (declared, { clock }) =>
-    clock === undefined
+  (declared, harness) =>
+    harness.clock === undefined
       ? "the lease of a pump lasts a minute, and the clock cannot be turned"
-      : unlessParks(declared),
+      : unlessWaits(declared, harness),
 );
 
 const letterRefused = failure(

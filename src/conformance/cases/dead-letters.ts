@@ -128,7 +128,7 @@ const startsOver = check(
     assert.deepEqual(inbox.attempts(id), [1, 2, 3, 1, 2, 3]);
     assert.deepEqual(new Set(since), new Set([undefined]), "it is not taken for one that nobody has known");
   },
-  (declared) => unlessClones(declared) ?? unlessCounts(declared),
+  (declared, harness) => unlessClones(declared, harness) ?? unlessCounts(declared),
 );
 
 const changed = check(

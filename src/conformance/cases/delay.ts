@@ -3,7 +3,7 @@ import type { Delay } from "../../delay/delay.ts";
 import type { Limits } from "../../driver/limits.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
 import { job, refusal } from "../kit/jobs.ts";
-import { unlessParks } from "../kit/skips.ts";
+import { unlessOnlyParks, unlessWaits } from "../kit/skips.ts";
 import type { Peer, Receiving } from "../kit/peer.ts";
 import type { Stage } from "../kit/stage.ts";
 
@@ -116,7 +116,7 @@ const parkedHops = check(
   "a delay beyond shortened limits arrives on time, though every process is replaced twice",
   (stage) =>
     arrivesOnTime(stage, { limits: shortHops(stage.timing.unitMs), delayMs: 5 * stage.timing.unitMs }),
-  unlessParks,
+  unlessWaits,
 );
 
 const parkedOnly = check(
@@ -127,7 +127,7 @@ const parkedOnly = check(
       limits: { nativeDelayMs: 0, maxParkMs: stage.timing.unitMs },
       delayMs: 5 * stage.timing.unitMs,
     }),
-  unlessParks,
+  unlessWaits,
 );
 
 const nobodyThere = check(
@@ -139,7 +139,7 @@ const nobodyThere = check(
       delayMs: 6 * stage.timing.unitMs,
       nobodyMs: 4.5 * stage.timing.unitMs,
     }),
-  unlessParks,
+  unlessWaits,
 );
 
 const aged = check(
@@ -151,7 +151,7 @@ const aged = check(
       delayMs: 8 * stage.timing.unitMs,
       renewals: 2,
     }),
-  unlessParks,
+  unlessOnlyParks,
 );
 
 const trueLimits = check(
@@ -166,8 +166,10 @@ const trueLimits = check(
     const nobodyMs = nativeDays > 0 ? delayMs - stage.timing.unitMs : undefined;
     return arrivesOnTime(stage, { limits: {}, delayMs, ...(nobodyMs === undefined ? {} : { nobodyMs }) });
   },
-  (_declared, { clock }) =>
-    clock === undefined ? "it takes hours, and the clock cannot be turned" : undefined,
+  (_declared, { clock, openDelayStore }) => {
+    if (openDelayStore !== undefined) return "a delay store has no limits of the provider's";
+    return clock === undefined ? "it takes hours, and the clock cannot be turned" : undefined;
+  },
 );
 
 const together = check(
@@ -196,7 +198,7 @@ const together = check(
     );
     await stage.done("the receiver stops", receiving.stop());
   },
-  unlessParks,
+  unlessWaits,
 );
 
 const now = check(
@@ -248,51 +250,6 @@ const invalid = check("delay.edges", "a delay that is negative or not finite is 
   await stage.assertEmpty(queue);
 });
 
-const cancelled = check(
-  "delay.cancel",
-  "a delayed message that is cancelled never arrives; cancelling again says so",
-  async (stage) => {
-    const delayMs = 2 * stage.timing.unitMs;
-    const queue = await stage.makeQueue();
-    const peer = await stage.connect();
-    const send = async (): Promise<{ readonly id: string; readonly handle: string }> => {
-      const { id, handle } = await peer.queue.sendDelayed(queue, job(), delayMs, { cancellable: true });
-      assert.equal(typeof handle, "string", "there is a handle");
-      return { id, handle: handle ?? "" };
-    };
-    const [unwanted, wanted] = [await send(), await send()];
-    const other = await stage.connect();
-    assert.equal(await stage.done("cancel", other.queue.cancel(unwanted.handle)), true);
-    assert.equal(await stage.done("a second cancel", peer.queue.cancel(unwanted.handle)), false);
-    const inbox = stage.inbox();
-    peer.receive(queue, inbox.handler());
-    await stage.until(
-      "the other arrives",
-      () => inbox.count(wanted.id) > 0,
-      delayMs + stage.timing.patienceMs,
-    );
-    await stage.pass(stage.lateMs);
-    assert.equal(inbox.count(unwanted.id), 0);
-    assert.equal(await stage.done("a late cancel", peer.queue.cancel(wanted.handle)), false);
-  },
-  ({ limits }) => (limits.cancel ? undefined : "delayed messages cannot be cancelled"),
-);
-
-const notCancellable = check(
-  "delay.cancel",
-  "cancelling is refused as not_supported where it is not declared",
-  async (stage) => {
-    const queue = await stage.makeQueue();
-    const peer = await stage.connect();
-    const sending = peer.queue.sendDelayed(queue, job(), stage.timing.unitMs, { cancellable: true });
-    await assert.rejects(sending, refusal("not_supported", queue));
-    await assert.rejects(peer.queue.cancel("any"), refusal("not_supported"));
-    await stage.pass(stage.timing.unitMs + stage.lateMs);
-    await stage.assertEmpty(queue);
-  },
-  ({ limits }) => (limits.cancel ? "delayed messages can be cancelled" : undefined),
-);
-
 export const delayCases: readonly ConformanceCase[] = [
   ...onTime,
   parkedHops,
@@ -303,6 +260,4 @@ export const delayCases: readonly ConformanceCase[] = [
   together,
   now,
   invalid,
-  cancelled,
-  notCancellable,
 ];

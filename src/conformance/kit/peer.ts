@@ -1,10 +1,12 @@
 import type { BackoffOptions } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import { createQueue } from "../../create-queue.ts";
+import type { DelayStore } from "../../delay/store.ts";
 import type { Driver } from "../../driver/contract.ts";
 import type { Limits } from "../../driver/limits.ts";
 import type { Handler, Queue, ReceiveOptions } from "../../queue.ts";
 import type { Worker } from "../../worker/worker.ts";
+import type { Harness } from "../harness.ts";
 import { Line, type Taps } from "./line.ts";
 
 /** How a process is set up. */
@@ -28,6 +30,7 @@ export interface Receiving {
 export interface PeerHost {
   readonly clock: Clock;
   readonly leaseMs: number;
+  readonly harness: Pick<Harness, "openDelayStore">;
   /** Told of every receiver, and of the failure of one that nobody asked to stop. */
   receiving(receiving: Receiving): void;
   failed(error: unknown): void;
@@ -47,7 +50,9 @@ export class Peer {
     this.#host = host;
     this.driver = this.#line.driver;
     this.taps = this.#line.taps;
-    this.queue = createQueue(this.driver, { clock: host.clock, backoff, random });
+    const store = host.harness.openDelayStore?.();
+    const delayStore = store === undefined ? undefined : mortal(store, () => this.isDead);
+    this.queue = createQueue(this.driver, { clock: host.clock, backoff, random, delayStore });
   }
 
   get isDead(): boolean {
@@ -88,6 +93,23 @@ export class Peer {
     this.#host.receiving(receiving);
     return receiving;
   }
+}
+
+/** The store as a process has it: once that is dead, none of its calls has an effect. */
+function mortal(store: DelayStore, isDead: () => boolean): DelayStore {
+  const alive = <T>(call: () => Promise<T>): Promise<T> =>
+    isDead() ? Promise.reject(new Error("this process is dead")) : call();
+  return {
+    put: (message) => alive(() => store.put(message)),
+    claimDue: (queue, options) => alive(() => store.claimDue(queue, options)),
+    done: (keys) => alive(() => store.done(keys)),
+    cancel: (key, now) => alive(() => store.cancel(key, now)),
+    list: (queue, limit) => alive(() => store.list(queue, limit)),
+    count: (queue) => alive(() => store.count(queue)),
+    nextAt: (queue) => alive(() => store.nextAt(queue)),
+    drop: (queue) => alive(() => store.drop(queue)),
+    close: () => store.close(),
+  };
 }
 
 const STOP = new Error("the case stops this receiver");

@@ -1,4 +1,4 @@
-import type { Declared } from "../harness.ts";
+import type { Declared, Harness } from "../harness.ts";
 
 /** Why a case that parks messages does not apply; undefined where it does. */
 export function unlessParks({ limits }: Declared): string | undefined {
@@ -8,8 +8,20 @@ export function unlessParks({ limits }: Declared): string | undefined {
     : "nothing can be parked";
 }
 
+/** The same for one that is as true of a delay store. */
+export function unlessWaits(declared: Declared, { openDelayStore }: Harness): string | undefined {
+  return openDelayStore === undefined ? unlessParks(declared) : undefined;
+}
+
+/** The same for one that looks at how messages are parked. */
+export function unlessOnlyParks(declared: Declared, { openDelayStore }: Harness): string | undefined {
+  return openDelayStore === undefined ? unlessParks(declared) : "delayed messages wait in a delay store";
+}
+
 /** The same for one that needs a delayed clone. */
-export function unlessClones({ limits }: Declared): string | undefined {
+export function unlessClones(declared: Declared, harness: Harness): string | undefined {
+  const { limits } = declared;
+  if (harness.openDelayStore !== undefined) return undefined;
   return limits.nativeDelayMs === 0 && limits.maxParkMs === 0
     ? "nothing can be delayed by a clone"
     : undefined;

@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sqliteDelayStore } from "../../../src/delay-store/index.ts";
 import type { Harness } from "../../../src/conformance/index.ts";
 
 /** A harness that is up, and what takes it down again. */
@@ -12,9 +16,17 @@ export const harnesses: Readonly<Record<string, () => Promise<Running>>> = {
   "memory-sqs": () => inMemory("sqs"),
   "memory-pubsub": () => inMemory("pubsub"),
   "memory-service-bus": () => inMemory("service-bus"),
+  "memory-store": async () => withStore(await inMemory()),
+  "memory-sqs-store": async () => withStore(await inMemory("sqs")),
+  "memory-pubsub-store": async () => withStore(await inMemory("pubsub")),
+  "memory-service-bus-store": async () => withStore(await inMemory("service-bus")),
   directory: async () => (await import("./directory.ts")).directoryHarness(),
   sqs: async () => (await import("./sqs.ts")).sqsHarness(),
   "sqs-second": async () => (await import("./sqs.ts")).secondSqsHarness(),
+  "sqs-store": async () => withStore(await (await import("./sqs.ts")).sqsHarness()),
+  "pubsub-store": async () => withStore(await (await import("./pubsub.ts")).pubsubHarness()),
+  "service-bus-store": async () =>
+    withStore(await (await import("./service-bus.ts")).serviceBusHarness({ sessions: false })),
   pubsub: async () => (await import("./pubsub.ts")).pubsubHarness(),
   "service-bus": async () => (await import("./service-bus.ts")).serviceBusHarness({ sessions: false }),
   "service-bus-sessions": async () =>
@@ -24,4 +36,21 @@ export const harnesses: Readonly<Record<string, () => Promise<Running>>> = {
 async function inMemory(emulate?: "sqs" | "pubsub" | "service-bus"): Promise<Running> {
   const { memoryHarness } = await import("./memory.ts");
   return { harness: memoryHarness(emulate), close: async () => {} };
+}
+
+/** The same with a delay store: an SQLite file that every client opens for itself. */
+async function withStore(running: Running): Promise<Running> {
+  const { harness } = running;
+  const directory = await mkdtemp(join(tmpdir(), "queueport-store-"));
+  return {
+    harness: {
+      ...harness,
+      name: `${harness.name}-store`,
+      openDelayStore: () => sqliteDelayStore({ path: join(directory, "delays.db") }),
+    },
+    async close() {
+      await running.close();
+      await rm(directory, { recursive: true });
+    },
+  };
 }

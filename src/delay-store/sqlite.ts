@@ -1,0 +1,191 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { ClaimOptions, DelayStore, StoredMessage } from "../delay/store.ts";
+import { describeError, QueueError } from "../errors.ts";
+
+/** Where the database is. */
+export interface SqliteDelayStoreOptions {
+  /** A file, which is created where it is missing; or `:memory:`, which is gone with the process. */
+  readonly path: string;
+}
+
+const SCHEMA = `
+  PRAGMA busy_timeout = 5000;
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  CREATE TABLE IF NOT EXISTS delayed (
+    key TEXT PRIMARY KEY,
+    queue TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    claimed_until INTEGER NOT NULL DEFAULT 0,
+    body ANY NOT NULL,
+    attributes TEXT NOT NULL,
+    ordering_key TEXT,
+    dedup_id TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS delayed_by_due ON delayed (queue, due_at);
+`;
+
+const SQL = {
+  put: "INSERT OR IGNORE INTO delayed (key, queue, due_at, body, attributes, ordering_key, dedup_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  claim: `UPDATE delayed SET claimed_until = ? WHERE key IN (
+    SELECT key FROM delayed WHERE queue = ? AND due_at <= ? AND claimed_until <= ? ORDER BY due_at, key LIMIT ?
+  ) RETURNING *`,
+  done: "DELETE FROM delayed WHERE key = ?",
+  cancel: "DELETE FROM delayed WHERE key = ? AND claimed_until <= ?",
+  list: "SELECT * FROM delayed WHERE queue = ? ORDER BY due_at, key LIMIT ?",
+  count: "SELECT count(*) AS count FROM delayed WHERE queue = ?",
+  next: "SELECT min(max(due_at, claimed_until)) AS at FROM delayed WHERE queue = ?",
+  drop: "DELETE FROM delayed WHERE queue = ?",
+} as const;
+
+interface Row {
+  readonly key: string;
+  readonly queue: string;
+  readonly due_at: number;
+  readonly body: string | Uint8Array;
+  readonly attributes: string;
+  readonly ordering_key: string | null;
+  readonly dedup_id: string | null;
+}
+
+/** One change that waits for the next transaction. */
+interface Change {
+  readonly apply: () => void;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+/**
+ * Delayed messages in an SQLite file, of this process and of others on the same machine. It needs nothing that is not
+ * in Node. What is put is on the disk, not only with the system, when the call resolves.
+ *
+ * @example
+ * const delayStore = sqliteDelayStore({ path: "delays.db" });
+ * const queue = createQueue(sqs(), { delayStore });
+ */
+export function sqliteDelayStore({ path }: SqliteDelayStoreOptions): DelayStore {
+  return new SqliteDelayStore(path);
+}
+
+class SqliteDelayStore implements DelayStore {
+  readonly #database: DatabaseSync;
+  readonly #statements: { readonly [Name in keyof typeof SQL]: StatementSync };
+  #changes: Change[] = [];
+
+  constructor(path: string) {
+    try {
+      if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+      this.#database = new DatabaseSync(path);
+      this.#database.exec(SCHEMA);
+    } catch (cause) {
+      throw new QueueError(
+        "config",
+        `The delay store ${path} could not be opened: ${describeError(cause)}. Give a file that this process may write.`,
+        { cause },
+      );
+    }
+    const prepare = (sql: string): StatementSync => this.#database.prepare(sql);
+    this.#statements = {
+      put: prepare(SQL.put),
+      claim: prepare(SQL.claim),
+      done: prepare(SQL.done),
+      cancel: prepare(SQL.cancel),
+      list: prepare(SQL.list),
+      count: prepare(SQL.count),
+      next: prepare(SQL.next),
+      drop: prepare(SQL.drop),
+    };
+  }
+
+  put({ key, queue, dueAt, body, attributes, orderingKey, dedupId }: StoredMessage): Promise<void> {
+    const values = [key, queue, dueAt, body, JSON.stringify(attributes)] as const;
+    return this.#change(() => this.#statements.put.run(...values, orderingKey ?? null, dedupId ?? null));
+  }
+
+  async claimDue(queue: string, { now, claimMs, limit }: ClaimOptions): Promise<StoredMessage[]> {
+    this.#commit();
+    const rows = this.#statements.claim.all(now + claimMs, queue, now, now, limit) as unknown as Row[];
+    return rows
+      .map(messageOf)
+      .toSorted((one, other) => one.dueAt - other.dueAt || (one.key < other.key ? -1 : 1));
+  }
+
+  done(keys: readonly string[]): Promise<void> {
+    return this.#change(() => {
+      for (const key of keys) this.#statements.done.run(key);
+    });
+  }
+
+  async cancel(key: string, now: number): Promise<boolean> {
+    this.#commit();
+    return Number(this.#statements.cancel.run(key, now).changes) > 0;
+  }
+
+  async list(queue: string, limit: number): Promise<StoredMessage[]> {
+    this.#commit();
+    const most = Math.min(limit, Number.MAX_SAFE_INTEGER);
+    return (this.#statements.list.all(queue, most) as unknown as Row[]).map(messageOf);
+  }
+
+  async count(queue: string): Promise<number> {
+    this.#commit();
+    return Number(this.#statements.count.get(queue)?.["count"] ?? 0);
+  }
+
+  async nextAt(queue: string): Promise<number | undefined> {
+    this.#commit();
+    const at = this.#statements.next.get(queue)?.["at"];
+    return typeof at === "number" ? at : undefined;
+  }
+
+  async drop(queue: string): Promise<void> {
+    this.#commit();
+    this.#statements.drop.run(queue);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#database.isOpen) return;
+    this.#commit();
+    this.#database.close();
+  }
+
+  /** Changes of one turn of the event loop share a transaction: to reach the disk takes as long for one as for many. */
+  #change(apply: () => void): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    if (this.#changes.push({ apply, done }) === 1) setImmediate(() => this.#commit());
+    return done.promise;
+  }
+
+  #commit(): void {
+    const changes = this.#changes;
+    if (changes.length === 0) return;
+    this.#changes = [];
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      try {
+        for (const { apply } of changes) apply();
+        this.#database.exec("COMMIT");
+      } catch (error) {
+        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+        throw error;
+      }
+    } catch (error) {
+      for (const { done } of changes) done.reject(error);
+      return;
+    }
+    for (const { done } of changes) done.resolve();
+  }
+}
+
+function messageOf({ key, queue, due_at, body, attributes, ordering_key, dedup_id }: Row): StoredMessage {
+  return {
+    key,
+    queue,
+    dueAt: due_at,
+    body,
+    attributes: JSON.parse(attributes) as StoredMessage["attributes"],
+    orderingKey: ordering_key ?? undefined,
+    dedupId: dedup_id ?? undefined,
+  };
+}

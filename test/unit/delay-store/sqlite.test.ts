@@ -1,0 +1,113 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openQueue } from "../../../adapters/open.ts";
+import { sqliteDelayStore } from "../../../src/delay-store/index.ts";
+import type { DelayStore, StoredMessage } from "../../../src/delay/store.ts";
+import { times } from "../support.ts";
+
+let directory: string;
+let store: DelayStore;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "queueport-"));
+  store = sqliteDelayStore({ path: join(directory, "new/delays.db") });
+});
+afterEach(async () => {
+  await store.close();
+  await rm(directory, { recursive: true });
+});
+
+function message(key: string, over: Partial<StoredMessage> = {}): StoredMessage {
+  return { key, queue: "jobs", dueAt: 1_000, body: "{}", attributes: { type: "a" }, ...over };
+}
+
+const claim = (now: number, limit = 10): Promise<StoredMessage[]> =>
+  store.claimDue("jobs", { now, claimMs: 60_000, limit });
+const keys = (messages: readonly StoredMessage[]): string[] => messages.map(({ key }) => key);
+
+describe("a store in SQLite", () => {
+  test("gives back what was put, byte for byte", async () => {
+    const full = message("a", { body: new Uint8Array([0, 255, 7]), orderingKey: "k", dedupId: "d" });
+    await Promise.all([store.put(full), store.put(message("b", { body: "ü\u0000😀" }))]);
+    const [first, second] = await claim(1_000);
+    expect(first).toEqual(full);
+    expect(second?.body).toBe("ü\u0000😀");
+  });
+
+  test("gives what is due, in its order, to one who asks, until the claim lapses", async () => {
+    await Promise.all([
+      store.put(message("late", { dueAt: 3_000 })),
+      store.put(message("second", { dueAt: 2_000 })),
+      store.put(message("first", { dueAt: 1_000 })),
+      store.put(message("other", { queue: "others" })),
+    ]);
+    expect(keys(await claim(999))).toEqual([]);
+    expect(await store.nextAt("jobs")).toBe(1_000);
+    expect(keys(await claim(2_000, 1))).toEqual(["first"]);
+    expect(keys(await claim(2_000))).toEqual(["second"]);
+    expect(await store.nextAt("jobs")).toBe(3_000);
+    expect(keys(await claim(61_999))).toEqual(["late"]);
+    expect(keys(await claim(62_000))).toEqual(["first", "second"]);
+    await store.done(["first", "second", "nobody"]);
+    expect(keys(await claim(1_000_000))).toEqual(["late"]);
+  });
+
+  test("cancels what is not claimed, once", async () => {
+    await Promise.all([store.put(message("a")), store.put(message("b", { dueAt: 9_000 }))]);
+    await claim(1_000);
+    expect(await store.cancel("a", 1_000)).toBe(false);
+    expect(await store.cancel("b", 1_000)).toBe(true);
+    expect(await store.cancel("b", 1_000)).toBe(false);
+    expect(await store.count("jobs")).toBe(1);
+  });
+
+  test("is shared by those who open the same file, and outlives them", async () => {
+    const path = join(directory, "new/delays.db");
+    const other = sqliteDelayStore({ path });
+    await Promise.all(times(200, (index) => (index % 2 ? store : other).put(message(`k${index}`))));
+    const claims = await Promise.all(
+      [store, other].map((one) => one.claimDue("jobs", { now: 1_000, claimMs: 1, limit: 150 })),
+    );
+    expect(claims.map(({ length }) => length)).toEqual([150, 50]);
+    expect(new Set(claims.flat().map(({ key }) => key)).size).toBe(200);
+    await other.close();
+    await store.close();
+    await store.close();
+    store = sqliteDelayStore({ path });
+    expect(await store.count("jobs")).toBe(200);
+    await store.drop("jobs");
+    expect(await store.list("jobs", 10)).toEqual([]);
+  });
+
+  test("a file that cannot be opened is said so", async () => {
+    const path = join(directory, "a-file/delays.db");
+    await writeFile(join(directory, "a-file"), "");
+    expect(() => sqliteDelayStore({ path })).toThrow(
+      expect.objectContaining({ code: "config", message: expect.stringContaining(path) }),
+    );
+  });
+
+  test("is chosen by configuration", async () => {
+    const path = join(directory, "configured.db");
+    const config = {
+      provider: "memory",
+      emulate: "sqs",
+      queues: ["jobs"],
+      delayStore: { sqlite: path },
+    } as const;
+    await using queue = await openQueue(config);
+    const { handle = "" } = await queue.sendDelayed(
+      "jobs",
+      { type: "a", payload: 1 },
+      { days: 3 },
+      { cancellable: true },
+    );
+    const [waiting] = await queue.delayed("jobs");
+    expect(waiting).toMatchObject({ handle, message: { type: "a", payload: 1 } });
+    expect((await queue.stats("jobs")).delayed).toBe(1);
+    expect(await queue.cancel(handle)).toBe(true);
+    expect(await queue.cancel(handle)).toBe(false);
+  });
+});
