@@ -44,6 +44,8 @@ async function ownServer(sessions: boolean): Promise<Running> {
     harness: {
       name: nameOf(sessions),
       deviations: sessions ? SESSION_DEVIATIONS : {},
+      // A message without a key is a session of its own, and each of those is accepted by itself.
+      timing: sessions ? { patienceMs: 150_000 } : {},
       server: "queueport/service-bus-server",
       open: async () => serviceBus({ connectionString: server.connectionString }),
       async makeQueue({ ordering, leaseMs, maxAttempts }) {
@@ -100,7 +102,7 @@ async function emulator(connectionString: string, sessions: boolean): Promise<Ru
         return queue;
       },
       dropQueue: (queue) => admin.drop(queue),
-      timing: { leaseMs: 5_000 },
+      timing: { leaseMs: 5_000, ...(sessions ? { patienceMs: 150_000 } : {}) },
     },
     close: () => admin.close(),
   };
