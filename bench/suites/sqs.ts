@@ -14,7 +14,7 @@ function consumers(work: Work, quick: boolean): Sides {
   const [few, many] = quick
     ? [
         { warmUp: 2_000, messages: 2_500 },
-        { warmUp: 6_000, messages: 7_000 },
+        { warmUp: 7_000, messages: 6_000 },
       ]
     : [
         { warmUp: 4_000, messages: 5_000 },
