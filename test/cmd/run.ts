@@ -27,7 +27,7 @@ interface RunOptions {
   readonly cwd?: string;
 }
 
-const main = fileURLToPath(new URL("../../cmd/main.ts", import.meta.url));
+export const main: string = fileURLToPath(new URL("../../cmd/main.ts", import.meta.url));
 
 /** The path of a fixture. */
 export function fixture(name: string): string {

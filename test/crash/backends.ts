@@ -22,6 +22,14 @@ export const backends: Readonly<Record<string, () => Promise<Backend>>> = {
       close: () => rm(path, { recursive: true }),
     };
   },
+  async "delay-store"() {
+    const path = await mkdtemp(join(tmpdir(), "queueport-"));
+    const delayStore = join(path, "delays.db");
+    return {
+      adapter: { name: "directory", options: { path: join(path, "queues") }, delayStore },
+      close: () => rm(path, { recursive: true }),
+    };
+  },
   async sqs() {
     const server = await startSqsServer();
     const options = { ...clientOptions(server), waitSeconds: 1 };

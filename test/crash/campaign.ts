@@ -8,9 +8,9 @@ import { text } from "node:stream/consumers";
 import { createQueue } from "../../src/create-queue.ts";
 import type { Queue } from "../../src/queue.ts";
 import { seeded } from "../support/seeded.ts";
-import { openAdapter } from "./adapters.ts";
+import { openAdapter, openDelayStore } from "./adapters.ts";
 import { type AdapterConfig, jobTypes, type WorkerConfig } from "./config.ts";
-import { crashPoints } from "./points.ts";
+import { type CrashPoint, pointsOf } from "./points.ts";
 import { readRunLog, RunLog } from "./run-log.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
@@ -70,7 +70,9 @@ class Attack {
   constructor(campaign: Campaign, log: string) {
     this.#campaign = campaign;
     this.#log = log;
-    this.#queue = createQueue(openAdapter(campaign.adapter));
+    this.#queue = createQueue(openAdapter(campaign.adapter), {
+      delayStore: openDelayStore(campaign.adapter),
+    });
     this.#name = `crash-${process.pid}-${Date.now()}`;
     this.#random = seeded(campaign.seed ?? 1);
   }
@@ -118,7 +120,8 @@ class Attack {
   /** One worker after the other, each to die at the next point in turn. */
   async #lane(): Promise<void> {
     while (!this.#isOver) {
-      const at = crashPoints[this.#spawned % crashPoints.length] as (typeof crashPoints)[number];
+      const points = pointsOf(this.#campaign.adapter.delayStore);
+      const at = points[this.#spawned % points.length] as CrashPoint;
       const seed = (this.#campaign.seed ?? 1) * 10_000 + this.#spawned;
       if ((await this.#work({ at, seed })) === "killed") this.#kills += 1;
       // The others are not waited for until they happen to die.

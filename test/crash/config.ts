@@ -4,6 +4,8 @@ import type { CrashPoint } from "./points.ts";
 export interface AdapterConfig {
   readonly name: string;
   readonly options: Readonly<Record<string, unknown>>;
+  /** The file of the delay store through which every retry goes; undefined where there is none. */
+  readonly delayStore?: string | undefined;
 }
 
 /** What one worker process is told. */

@@ -38,8 +38,12 @@ export class Doom {
   }
 
   /** These copies are about to be sent; their originals are still there. */
-  replacing(copies: readonly Outgoing[]): void {
+  replacing(copies: readonly Pick<Outgoing, "dedupId" | "body">[]): void {
     for (const copy of copies) this.#replacing.set(copy.dedupId ?? "", idOf(copy));
+  }
+
+  replaced(dedupId: string): void {
+    this.#replacing.delete(dedupId);
   }
 
   acknowledged({ delivery }: Operation): void {
@@ -48,24 +52,33 @@ export class Doom {
 }
 
 /** A driver in a worker, which sends nothing but copies; its process dies between one request and the next. */
-export function doomedDriver(inner: Driver, doom: Doom, { queue: main, concurrency }: WorkerConfig): Driver {
+export function doomedDriver(
+  inner: Driver,
+  doom: Doom,
+  { queue: main, concurrency, adapter }: WorkerConfig,
+): Driver {
   return {
     provider: inner.provider,
     limits: {
       ...inner.limits,
       // Every retry goes by a clone, so that there is something between clone and acknowledgement.
       maxReleaseDelayMs: 0,
+      // And every clone through the delay store, where there is one.
+      ...(adapter.delayStore === undefined ? {} : { nativeDelayMs: 0 }),
       // So that no more acknowledgements are pending than handlers can run: what a death can duplicate is bounded.
       maxSettleBatch: Math.min(inner.limits.maxSettleBatch, Math.max(1, Math.floor(concurrency / 2))),
     },
-    describe: (queue) => inner.describe(queue),
+    async describe(queue) {
+      const traits = await inner.describe(queue);
+      return adapter.delayStore === undefined ? traits : { ...traits, nativeDelayMs: 0 };
+    },
     classify: (error) => inner.classify(error),
     async send(queue, messages, signal) {
       doom.replacing(messages);
       const results = await inner.send(queue, messages, signal);
-      doom.pass(
-        queue === siblingQueue(main, "-dlq") ? "between_dead_letter_and_ack" : "between_clone_and_ack",
-      );
+      if (queue === siblingQueue(main, "-dlq")) doom.pass("between_dead_letter_and_ack");
+      // With a delay store, clones go there; what is sent to the queue is due.
+      else if (adapter.delayStore === undefined) doom.pass("between_clone_and_ack");
       return results;
     },
     open: (queue, options) => doomedSource(inner.open(queue, options), doom),
@@ -103,6 +116,6 @@ function doomedSource(inner: Source, doom: Doom): Source {
   };
 }
 
-function idOf({ body }: Outgoing | Delivery): string {
-  return (JSON.parse(body.toString()) as { readonly id: string }).id;
+function idOf({ body }: Pick<Delivery, "body">): string {
+  return (JSON.parse(Buffer.from(body).toString()) as { readonly id: string }).id;
 }

@@ -29,7 +29,8 @@ export function testCrashes(adapter: string, { kills, jobs, restarts = 0 }: Shor
         restart(backend, restarts),
       ]);
       expect(restarted).toBe(restarts);
-      expect(faultsOf(verdict, CONCURRENCY, restarts * WORKERS)).toEqual([]);
+      const { delayStore } = backend.adapter;
+      expect(faultsOf(verdict, CONCURRENCY, restarts * WORKERS, delayStore)).toEqual([]);
     } finally {
       await backend.close();
     }

@@ -5,9 +5,10 @@ import { PermanentError, RetryAfterError } from "../../src/errors.ts";
 import type { Message } from "../../src/message.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import { seeded } from "../support/seeded.ts";
-import { openAdapter } from "./adapters.ts";
+import { openAdapter, openDelayStore } from "./adapters.ts";
 import { jobTypes, type WorkerConfig } from "./config.ts";
 import { Doom, doomedDriver } from "./doomed-driver.ts";
+import { doomedStore } from "./doomed-store.ts";
 import { RunLog } from "./run-log.ts";
 
 const MOST_WORK_MS = 8;
@@ -19,7 +20,10 @@ const config = JSON.parse(process.argv[2] ?? "") as WorkerConfig;
 const { concurrency, leaseMs, dies } = config;
 const log = new RunLog(config.log);
 const doom = new Doom(dies, log);
-const queue = createQueue(doomedDriver(openAdapter(config.adapter), doom, config));
+const delayStore = openDelayStore(config.adapter);
+const queue = createQueue(doomedDriver(openAdapter(config.adapter), doom, config), {
+  delayStore: delayStore === undefined ? undefined : doomedStore(delayStore, doom),
+});
 const stop = new AbortController();
 process.on("SIGTERM", () => stop.abort());
 const random = seeded((dies?.seed ?? 0) + 1);
