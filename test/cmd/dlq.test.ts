@@ -167,7 +167,7 @@ describe("queueport dlq", () => {
       const { code, stdout, stderr } = await run(args).result;
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toMatch(
-        /^queueport: [^\n]*queue "nowhere"[^\n]*Create the queue, or correct its name\.\n$/,
+        /^queueport: [^\n]*queue "nowhere"[^\n]*Create the queue,[^\n]* or correct its name\.\n$/,
       );
     },
   );
