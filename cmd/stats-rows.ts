@@ -6,6 +6,8 @@ export interface StatsRow {
   readonly queue: string;
   readonly messages: number | null;
   readonly inFlight: number | null;
+  /** Ready and in flight together. */
+  readonly active: number | null;
   readonly delayed: number | null;
   readonly failed: number | null;
   readonly approximate: boolean;
@@ -20,7 +22,7 @@ export function statsRows(queue: Queue, names: readonly string[]): Promise<Stats
       try {
         return row(name, await queue.stats(name));
       } catch (error) {
-        const unknown = { messages: null, inFlight: null, delayed: null, failed: null };
+        const unknown = { messages: null, inFlight: null, active: null, delayed: null, failed: null };
         return { queue: name, ...unknown, approximate: true, asOf: null, error: errorLine(error) };
       }
     }),
@@ -29,12 +31,13 @@ export function statsRows(queue: Queue, names: readonly string[]): Promise<Stats
 
 function row(
   queue: string,
-  { messages, inFlight, delayed, failed, approximate, asOf }: QueueStats,
+  { messages, inFlight, active, delayed, failed, approximate, asOf }: QueueStats,
 ): StatsRow {
   return {
     queue,
     messages: messages ?? null,
     inFlight: inFlight ?? null,
+    active: active ?? null,
     delayed: delayed ?? null,
     failed: failed ?? null,
     approximate,

@@ -83,10 +83,12 @@ export function statsTable(rows: readonly StatsRow[]): string {
     const show = (count: number | null): string =>
       count === null ? dim("–") : `${approximate ? "~" : ""}${count}`;
     const failed = show(counts.failed);
+    // Where ready and in flight are counted as one, there are at most so many of each.
+    const atMost = counts.active === null ? show(null) : `≤${show(counts.active)}`;
     table.push([
       queue,
-      show(counts.messages),
-      show(counts.inFlight),
+      counts.messages === null ? atMost : show(counts.messages),
+      counts.inFlight === null ? atMost : show(counts.inFlight),
       show(counts.delayed),
       counts.failed === null || counts.failed === 0 ? failed : red(failed),
     ]);

@@ -17,6 +17,7 @@ export async function queueStats(connection: Connection, queue: string): Promise
   return {
     messages: own.ready,
     inFlight: own.inFlight,
+    active: active(own),
     delayed: sum(own.delayed, parked === undefined ? 0 : depth(parked), stored ?? 0),
     failed: dead === undefined ? own.deadLettered : depth(dead),
     approximate: all.some((stats) => stats.approximate),
@@ -34,8 +35,12 @@ async function ifThere(connection: Connection, queue: string): Promise<DriverSta
   }
 }
 
-function depth({ ready, inFlight, delayed }: DriverStats): number | undefined {
-  return sum(ready, inFlight, delayed);
+function active({ ready, inFlight, active: together }: DriverStats): number | undefined {
+  return together ?? sum(ready, inFlight);
+}
+
+function depth(stats: DriverStats): number | undefined {
+  return sum(active(stats), stats.delayed);
 }
 
 /** Undefined where any part is. */

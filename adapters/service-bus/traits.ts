@@ -130,8 +130,7 @@ export function traitsOf(entity: Entity, description: Description, nativeDelayMs
 }
 
 /**
- * What the service counts. Its "active" messages are ready ones and locked ones together, which nobody can tell apart:
- * where there are any, neither figure is given.
+ * What the service counts. Its "active" messages are ready ones and locked ones together, which nobody can tell apart.
  */
 export async function readStats(clients: Clients, entity: Entity, clock: Clock): Promise<DriverStats> {
   const unknown = { approximate: true, asOf: clock.now() };
@@ -141,10 +140,15 @@ export async function readStats(clients: Clients, entity: Entity, clock: Clock):
     const counts = await admin.getQueueRuntimeProperties(entity.name, {
       requestOptions: { timeout: ADMIN_TIMEOUT_MS },
     });
-    const deadLettered = counts.deadLetterMessageCount;
-    if (entity.isDeadLetters)
-      return { ready: deadLettered === 0 ? 0 : undefined, approximate: false, asOf: clock.now() };
-    return { delayed: counts.scheduledMessageCount, deadLettered, approximate: false, asOf: clock.now() };
+    const { activeMessageCount, scheduledMessageCount, deadLetterMessageCount } = counts;
+    const told = { approximate: false, asOf: clock.now() };
+    if (entity.isDeadLetters) return { active: deadLetterMessageCount, delayed: 0, ...told };
+    return {
+      active: activeMessageCount,
+      delayed: scheduledMessageCount,
+      deadLettered: deadLetterMessageCount,
+      ...told,
+    };
   } catch (error) {
     const failure = driverError(error, `Reading the counts of ${entity.name}`, "Manage");
     if (failure.kind === "not_found" || failure.kind === "throttled") throw failure;

@@ -75,6 +75,8 @@ export type SettleResult =
 export interface DriverStats {
   readonly ready?: number | undefined;
   readonly inFlight?: number | undefined;
+  /** Ready and leased together, where they are counted as one. */
+  readonly active?: number | undefined;
   readonly delayed?: number | undefined;
   /** Depth of the broker's own dead-letter queue, where `traits.deadLetter` is `native`. */
   readonly deadLettered?: number | undefined;

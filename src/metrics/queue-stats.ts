@@ -21,6 +21,7 @@ const MAX_AGE_MS = 10_000;
 const STATES: Readonly<Record<string, (stats: QueueStats) => number | undefined>> = {
   ready: (stats) => stats.messages,
   in_flight: (stats) => stats.inFlight,
+  active: (stats) => stats.active,
   delayed: (stats) => stats.delayed,
   failed: (stats) => stats.failed,
 };

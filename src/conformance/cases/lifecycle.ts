@@ -166,7 +166,7 @@ const cutForReal = check(
     breaker(faults) === undefined ? "the harness cannot cut connections" : undefined,
 );
 
-type Counts = Pick<QueueStats, "messages" | "inFlight" | "delayed" | "failed">;
+type Counts = Readonly<Record<"messages" | "inFlight" | "delayed" | "failed", number>>;
 
 /** Waits until every count that the provider can tell is as expected; a count is told always or never. */
 async function countsBecome(
@@ -174,26 +174,27 @@ async function countsBecome(
   peer: Peer,
   queue: string,
   told: Map<string, boolean>,
-  expected: Required<Counts>,
+  expected: Counts,
 ): Promise<void> {
-  let got: Partial<Counts> = {};
+  let got: Partial<QueueStats> = {};
+  const wanted = { ...expected, active: expected.messages + expected.inFlight };
   const isSo = async (): Promise<boolean> => {
-    const { messages, inFlight, delayed, failed } = await peer.queue.stats(queue);
-    got = { messages, inFlight, delayed, failed };
+    const { messages, inFlight, active, delayed, failed } = await peer.queue.stats(queue);
+    got = { messages, inFlight, active, delayed, failed };
     for (const [name, value] of Object.entries(got)) {
       const before = told.get(name);
       assert.ok(before === undefined || before === (value !== undefined), `${name} is told always or never`);
       told.set(name, value !== undefined);
     }
-    return Object.entries(expected).every(([name, value]) => {
-      const count = got[name as keyof Counts];
+    return Object.entries(wanted).every(([name, value]) => {
+      const count = got[name as keyof typeof got];
       return count === undefined || count === value;
     });
   };
   try {
     await stage.until("the counts", isSo);
   } catch (cause) {
-    throw new Error(`counts: ${JSON.stringify(got)}; expected ${JSON.stringify(expected)}`, { cause });
+    throw new Error(`counts: ${JSON.stringify(got)}; expected ${JSON.stringify(wanted)}`, { cause });
   }
 }
 
