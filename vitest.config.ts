@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/support/emulator-skips.ts"],
     coverage: { provider: "v8", include: ["src/**", "adapters/**"] },
     projects: [

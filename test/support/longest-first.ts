@@ -1,0 +1,28 @@
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Files that spend minutes waiting for a server, the longest first: begun last, they would be waited for alone. */
+const LONGEST = [
+  "conformance/pubsub.test.ts",
+  "conformance/sqs-second.test.ts",
+  "conformance/service-bus-sessions.test.ts",
+  "conformance/sqs.test.ts",
+  "conformance/service-bus.test.ts",
+  "conformance/directory.test.ts",
+  "cmd/end-to-end.test.ts",
+  "crash/delay-store.test.ts",
+  "fault/",
+];
+
+/** Begins with what takes longest; the rest as Vitest would have it. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array's
+    const sorted = await super.sort(files);
+    return sorted.toSorted((one, other) => rank(one) - rank(other));
+  }
+}
+
+function rank({ moduleId }: TestSpecification): number {
+  const at = LONGEST.findIndex((part) => moduleId.includes(`/test/${part}`));
+  return at === -1 ? LONGEST.length : at;
+}
