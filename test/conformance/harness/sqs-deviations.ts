@@ -5,7 +5,7 @@ const NO_GROUP_LOCK = "local-aws-sqs gives messages of a group to others while s
 const FORGETS = "local-aws-sqs forgets a deduplication id when the message is deleted";
 const COUNTS_TWICE = "local-aws-sqs counts messages in flight among the ready ones, too";
 
-/** What local-aws-sqs does otherwise than SQS, each seen with plain requests: cases by name. */
+/** What local-aws-sqs does otherwise than SQS, and the cases that it cannot pass for that: cases by name. */
 export const secondDeviates: Readonly<Record<string, string>> = {
   "a nack without delay redelivers at once": WAITS,
   // What is taken at the start of such a poll has little of its lease left at its end.
