@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { Attributes, Delivery, Outgoing } from "./driver/contract.ts";
 import type { QueueTraits } from "./driver/limits.ts";
+import { sha256 } from "./hash.ts";
 
 /** Why a message is sent again by ourselves. */
 export type ClonePurpose = "retry" | "defer" | "due" | "park" | "dead_letter" | "redrive";
@@ -14,7 +14,7 @@ export function cloneId(
   purpose: ClonePurpose,
   copy: Pick<Delivery, "brokerId"> & Partial<Delivery>,
 ): string {
-  return createHash("sha256").update(`${purpose}\n${id}\n${copy.brokerId}`).digest("hex").slice(0, 32);
+  return sha256(`${purpose}\n${id}\n${copy.brokerId}`).toString("hex").slice(0, 32);
 }
 
 /** A clone: the body as it came, never rewritten; the attributes as given. */

@@ -1,4 +1,3 @@
-import { randomFillSync } from "node:crypto";
 import { v7 } from "uuid";
 
 /** Random bytes are drawn from the system in blocks: one system call serves 256 ids. */
@@ -9,7 +8,7 @@ const id = Buffer.alloc(16);
 /** A UUIDv7 (RFC 9562): sorts by the time it was made, unique without coordination. */
 export function newId(): string {
   if (used === pool.length) {
-    randomFillSync(pool);
+    crypto.getRandomValues(pool);
     used = 0;
   }
   const random = pool.subarray(used, used + 16);

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import { sha256 } from "../hash.ts";
 import type { DeadLetterInfo } from "./dead-letters.ts";
 
 const MAX_FRAME = 120;
@@ -24,7 +24,7 @@ export function normalisedError(error: string): string {
 export function fingerprintOf(type: string | undefined, { reason, error, frame }: DeadLetterInfo): string {
   const place = frame?.replace(/:\d+\)?$/, "") ?? "";
   const parts = [type ?? "", reason, normalisedError(error), place];
-  return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 12);
+  return sha256(parts.join("\n")).toString("hex").slice(0, 12);
 }
 
 /** `charge (billing/card.ts:12)`: the top frame of the stack that is neither Node's, a package's nor ours. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { sleep } from "../clock.ts";
 import { cloneId } from "../clone.ts";
 import type { Connection } from "../connection.ts";
@@ -6,6 +5,7 @@ import { defaults } from "../defaults.ts";
 import type { Delivery, Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { isQueueError } from "../errors.ts";
+import { sha256 } from "../hash.ts";
 import type { NewMessage } from "../message.ts";
 import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE, withMeta } from "../meta.ts";
 import { validatePayload } from "../schema.ts";
@@ -143,5 +143,5 @@ export class Redrive {
 }
 
 function lifeOf({ id }: DeadLetter, generation: string | undefined): number {
-  return createHash("sha256").update(`${id} ${generation}`).digest().readUIntBE(0, 6);
+  return sha256(`${id} ${generation}`).readUIntBE(0, 6);
 }

@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Clock } from "../clock.ts";
 import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
@@ -38,7 +38,8 @@ export class HealthRecord {
   start(queues: readonly string[]): void {
     this.#queues.clear();
     for (const queue of queues) this.#queues.set(queue, new QueueState());
-    this.#lag = monitorEventLoopDelay({ resolution: 20 });
+    // Loaded here, and not by whoever only sends.
+    this.#lag = process.getBuiltinModule("node:perf_hooks").monitorEventLoopDelay({ resolution: 20 });
     this.#lag.enable();
     this.#lagSince = performance.now();
     this.#lastLagMs = 0;
