@@ -40,31 +40,51 @@ const names: Readonly<Record<string, readonly string[]>> = {
   "./service-bus-server": ["startServiceBusServer"],
 };
 
-/** Reports what is exported, and every package that was loaded for it. */
+/** Reports what is exported, and what was loaded for it: packages, files of ours, and what Node has of its own. */
 const probe = `
   import { registerHooks } from "node:module";
   const loaded = new Set();
+  const files = new Set();
   registerHooks({
     resolve(specifier, context, next) {
       const resolved = next(specifier, context);
       const path = /.*\\/node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(resolved.url);
       if (path) loaded.add(path[1]);
+      else if (resolved.url.startsWith("file:")) files.add(resolved.url.replace(/.*\\/dist\\//, ""));
       return resolved;
     },
   });
-  const module = await import(process.argv[1]);
-  console.log(JSON.stringify({ names: Object.keys(module).sort(), loaded: [...loaded].sort() }));
+  const before = new Set(process.moduleLoadList);
+  const modules = [];
+  for (const specifier of process.argv.slice(1)) modules.push(await import(specifier));
+  const builtins = process.moduleLoadList
+    .filter((name) => !before.has(name))
+    .map((name) => name.replace("NativeModule ", ""))
+    .filter((name) => !name.startsWith("Internal Binding") && !name.startsWith("internal/"));
+  const names = modules.flatMap((module) => Object.keys(module)).sort();
+  console.log(JSON.stringify({ names, loaded: [...loaded].sort(), files: [...files].sort(), builtins }));
 `;
 
-async function load(subPath: string): Promise<{ names: string[]; loaded: string[] }> {
+interface Loaded {
+  readonly names: readonly string[];
+  readonly loaded: readonly string[];
+  readonly files: readonly string[];
+  readonly builtins: readonly string[];
+}
+
+async function load(...subPaths: readonly string[]): Promise<Loaded> {
+  return JSON.parse(await run(probe, ...subPaths.map((subPath) => `queueport${subPath.slice(1)}`))) as Loaded;
+}
+
+/** What a module says that runs where the package is installed. */
+async function run(source: string, ...args: readonly string[]): Promise<string> {
   using app = application();
-  const specifier = `queueport${subPath.slice(1)}`;
-  const { code, stdout, stderr } = await runNode(["--input-type=module", "-e", probe, specifier], {
+  const { code, stdout, stderr } = await runNode(["--input-type=module", "-e", source, ...args], {
     cwd: app.path,
   });
   expect(stderr).toBe("");
   expect(code).toBe(0);
-  return JSON.parse(stdout) as { names: string[]; loaded: string[] };
+  return stdout;
 }
 
 describe("every sub-path", () => {
@@ -79,12 +99,14 @@ describe("every sub-path", () => {
 });
 
 describe("what is loaded", () => {
-  test("by the root: ids, and nothing else", async () => {
-    expect((await load(".")).loaded).toEqual(["uuid"]);
+  test("by the root and the memory adapter: no package, few files, and nothing that Node has not loaded anyway", async () => {
+    const { loaded, files, builtins } = await load(".", "./memory");
+    expect({ loaded, builtins }).toEqual({ loaded: [], builtins: [] });
+    expect(files).toEqual(["adapters/memory/index.js", "chunks/core.js", "src/index.js"]);
   });
 
   test("by ./open: what checks a configuration, and no SDK", async () => {
-    expect((await load("./open")).loaded).toEqual(["leven", "uuid", "zod"]);
+    expect((await load("./open")).loaded).toEqual(["leven", "zod"]);
   });
 
   test("by ./metrics: prom-client, and no SDK", async () => {
@@ -93,9 +115,41 @@ describe("what is loaded", () => {
     expect(loaded.filter((name) => name in manifest.peerDependencies)).toEqual([]);
   });
 
-  test.each(["./driver", "./memory", "./testing"])("by %s: no more than by the root", async (subPath) => {
-    expect((await load(subPath)).loaded.filter((name) => name !== "uuid")).toEqual([]);
+  test.each(["./driver", "./memory", "./testing", "./delay-store"])("by %s: no package", async (subPath) => {
+    expect((await load(subPath)).loaded).toEqual([]);
   });
+});
+
+test("an error is of the same class from every sub-path", async () => {
+  const refused = `
+    import { QueueError } from "queueport";
+    import { memory } from "queueport/memory";
+    import { parseConfig } from "queueport/open";
+    import { pubsub } from "queueport/pubsub";
+    import { serviceBus } from "queueport/service-bus";
+    import { sqs } from "queueport/sqs";
+    const refusals = {
+      memory: () => memory({ capacity: 0 }),
+      open: () => parseConfig({ provider: "none" }),
+      pubsub: () => pubsub({ emulatorHost: "127.0.0.1:1" }),
+      "service-bus": () => serviceBus({ connectionString: "none" }),
+      sqs: () => sqs({ queues: { one: "same", other: "same" } }),
+    };
+    for (const [name, refuse] of Object.entries(refusals)) {
+      try {
+        refuse();
+      } catch (error) {
+        console.log(name, error instanceof QueueError);
+      }
+    }
+  `;
+  expect((await run(refused)).trimEnd().split("\n")).toEqual([
+    "memory true",
+    "open true",
+    "pubsub true",
+    "service-bus true",
+    "sqs true",
+  ]);
 });
 
 test("the command line runs from what is built", async () => {

@@ -1,0 +1,49 @@
+import { copyFileSync, globSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+/** Joins what TypeScript has compiled, in its place: a file for each entry, and what several of them share. */
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(root, "dist");
+const { exports, bin, dependencies, peerDependencies } = JSON.parse(
+  readFileSync(join(root, "package.json"), "utf8"),
+) as {
+  readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
+  readonly bin: Readonly<Record<string, string>>;
+  readonly dependencies: object;
+  readonly peerDependencies: object;
+};
+const entries = [
+  ...Object.values(exports).flatMap((target) => (typeof target === "object" ? [target.default] : [])),
+  ...Object.values(bin),
+].map((file) => file.replace(/^\.\/dist\/(.*)\.js$/, "$1"));
+const installed = Object.keys({ ...dependencies, ...peerDependencies });
+
+const bundle = await rolldown({
+  cwd: dist,
+  platform: "node",
+  input: Object.fromEntries(entries.map((name) => [name, `./${name}.js`])),
+  external: (id) => installed.some((name) => id === name || id.startsWith(`${name}/`)),
+});
+const compiled = globSync("**/*.js", { cwd: dist });
+const { output } = await bundle.write({
+  dir: dist,
+  entryFileNames: "[name].js",
+  chunkFileNames: "chunks/[name].js",
+  // What runs can be read: names stay, and a comment names the file where its code begins.
+  minify: false,
+  minifyInternalExports: false,
+  // Every sub-path needs most of the core, and a file costs more to load than what is in it.
+  codeSplitting: {
+    groups: [
+      { name: "core", test: /[\\/]dist[\\/]src[\\/](?!(?:conformance|delay-store|metrics|testing)[\\/])/ },
+    ],
+  },
+});
+await bundle.close();
+
+const written = new Set(output.map(({ fileName }) => fileName));
+for (const file of compiled) if (!written.has(file.replaceAll("\\", "/"))) rmSync(join(dist, file));
+// What is no dependency is built in, and its licence goes with it.
+copyFileSync(join(root, "node_modules/uuid/LICENSE.md"), join(dist, "chunks/LICENSE-uuid.md"));
