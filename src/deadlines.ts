@@ -1,21 +1,16 @@
 import type { Clock, Timer } from "./clock.ts";
+import { type Timed, TimeHeap } from "./time-heap.ts";
 
-/** One thing that is to happen at a moment, unless it is cancelled before. */
-export interface Deadline {
-  /** Epoch milliseconds. */
-  readonly at: number;
-  /** Cleared by {@link Deadlines.cancel}. */
-  run: (() => void) | undefined;
+/** What is to happen at a moment, unless it is cancelled before. */
+export interface Deadline extends Timed {
+  /** Called once, at `at` or soon after. */
+  expire(): void;
 }
 
-/**
- * Many deadlines on one timer. Setting and cancelling one costs a fraction of a `setTimeout`: cancelled entries stay
- * in the heap until they surface, or until they outnumber the live ones.
- */
+/** Many deadlines on one timer. Setting and cancelling one costs a fraction of a `setTimeout`. */
 export class Deadlines {
   readonly #clock: Clock;
-  #heap: Deadline[] = [];
-  #cancelled = 0;
+  readonly #heap = new TimeHeap<Deadline>();
   #timer: Timer | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
 
@@ -23,25 +18,21 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** Calls `run` at `at`, in epoch milliseconds. The timer does not keep the process alive. */
-  set(at: number, run: () => void): Deadline {
-    const deadline: Deadline = { at, run };
-    this.#push(deadline);
-    if (at < this.#armedFor) this.#arm(at);
-    return deadline;
+  /** Has it expire at its moment. The timer does not keep the process alive. */
+  set(deadline: Deadline): void {
+    this.#heap.push(deadline);
+    if (deadline.at < this.#armedFor) this.#arm(deadline.at);
   }
 
+  /** One that has expired, or was never set, is left as it is. */
   cancel(deadline: Deadline): void {
-    if (deadline.run === undefined) return;
-    deadline.run = undefined;
-    this.#cancelled += 1;
-    if (this.#cancelled > 1_024 && this.#cancelled * 2 > this.#heap.length) this.#compact();
+    // The timer is left: the next deadline is most likely a later one, for which it need not be set anew.
+    if (deadline.slot >= 0) this.#heap.remove(deadline);
   }
 
   /** Forgets every deadline. */
   clear(): void {
-    this.#heap = [];
-    this.#cancelled = 0;
+    this.#heap.clear();
     this.#disarm();
   }
 
@@ -60,58 +51,8 @@ export class Deadlines {
   #fire(): void {
     this.#disarm();
     const now = this.#clock.now();
-    for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
-      if (first.run !== undefined && first.at > now) break;
-      this.#pop();
-      if (first.run === undefined) {
-        this.#cancelled -= 1;
-        continue;
-      }
-      const { run } = first;
-      first.run = undefined;
-      run();
-    }
-    const next = this.#heap[0];
+    for (let due = this.#heap.popDue(now); due !== undefined; due = this.#heap.popDue(now)) due.expire();
+    const next = this.#heap.peek();
     if (next !== undefined && next.at < this.#armedFor) this.#arm(next.at);
-  }
-
-  #compact(): void {
-    const live = this.#heap.filter((deadline) => deadline.run !== undefined);
-    this.#heap = [];
-    this.#cancelled = 0;
-    for (const deadline of live) this.#push(deadline);
-    if (live.length === 0) this.#disarm();
-  }
-
-  #push(deadline: Deadline): void {
-    const heap = this.#heap;
-    let index = heap.length;
-    heap.push(deadline);
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      const above = heap[parent] as Deadline;
-      if (above.at <= deadline.at) break;
-      heap[index] = above;
-      index = parent;
-    }
-    heap[index] = deadline;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop() as Deadline;
-    const size = heap.length;
-    if (size === 0) return;
-    let index = 0;
-    for (;;) {
-      let child = index * 2 + 1;
-      if (child >= size) break;
-      if (child + 1 < size && (heap[child + 1] as Deadline).at < (heap[child] as Deadline).at) child += 1;
-      const below = heap[child] as Deadline;
-      if (below.at >= last.at) break;
-      heap[index] = below;
-      index = child;
-    }
-    heap[index] = last;
   }
 }

@@ -12,7 +12,6 @@ export type Disposition =
       readonly kind: "retry";
       readonly delayMs: number;
       readonly error: unknown;
-      readonly slot?: Promise<unknown>;
     }
   /** Never again: to the dead-letter queue. */
   | {
@@ -21,7 +20,6 @@ export type Disposition =
       readonly error: unknown;
       /** Whether a run failed; false where it was refused before it ran. @default true */
       readonly ran?: boolean;
-      readonly slot?: Promise<unknown>;
     }
   /** Not handled, and no failure: back to the queue for whoever can. */
   | { readonly kind: "release" }

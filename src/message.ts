@@ -134,3 +134,9 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
     orderingKey,
   };
 }
+
+/** The message with what a schema made of its payload. */
+export function withPayload(message: Message, payload: unknown): Message {
+  const { id, type, headers, maxAttempts, createdAt, scheduledAt, backoff, trace, orderingKey } = message;
+  return { id, type, payload, headers, maxAttempts, createdAt, scheduledAt, backoff, trace, orderingKey };
+}

@@ -54,6 +54,8 @@ export interface ReceiveContext {
   readonly queue: string;
   /** 1 on the first run; never below the runs that really happened. */
   readonly attempt: number;
+  /** When its handler was called, in epoch milliseconds. */
+  readonly startedAt: number;
   /** When the message's type was first found unknown by a worker, in epoch milliseconds. */
   readonly unknownSince: number | undefined;
   /** Aborts at the drain deadline and when the lease is lost, with the reason. Made when it is first read. */
@@ -63,6 +65,11 @@ export interface ReceiveContext {
    * used up. `backoff` lies over the queue's, and under the message's own.
    */
   failure(error: unknown, backoff?: BackoffOptions): Disposition;
+  /**
+   * The message's verdict, while its handler goes on: that keeps its slot until it ends, and what it returns then counts
+   * for nothing.
+   */
+  giveUp(disposition: Disposition): void;
   /** Aborts the signal of this message alone. */
   abort(reason: Error): void;
   /** Extends the lease now. It is extended by itself too, for as long as the handler runs. */

@@ -1,6 +1,5 @@
-import type { Attributes, Body, Delivery } from "../../src/driver/index.ts";
+import type { Attributes, Body, Delivery, Timed } from "../../src/driver/index.ts";
 import type { Lane } from "./lanes.ts";
-import type { Timed } from "./time-heap.ts";
 
 /** Who holds leases: a source, which counts them. */
 export interface Holder {
@@ -37,7 +36,7 @@ export class StoredMessage implements Timed {
   behind: StoredMessage | undefined = undefined;
   cancellable = false;
   at = 0;
-  slot = 0;
+  slot = -1;
 
   constructor(content: Content, brokerId: string, enqueuedAt: number) {
     this.content = content;
@@ -52,7 +51,7 @@ export class Lease implements Timed {
   readonly holder: Holder;
   readonly receivedAt: number;
   at: number;
-  slot = 0;
+  slot = -1;
 
   constructor(message: StoredMessage, holder: Holder, receivedAt: number, until: number) {
     this.message = message;

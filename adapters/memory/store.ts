@@ -1,8 +1,8 @@
+import { TimeHeap } from "../../src/driver/index.ts";
 import { Deque } from "./deque.ts";
 import { Lanes } from "./lanes.ts";
 import { type Holder, Lease, type StoredMessage } from "./message.ts";
 import { Retention } from "./retention.ts";
-import { TimeHeap } from "./time-heap.ts";
 
 /**
  * Where the messages of one queue are, and how they move between its places. A message is in one place at a time,

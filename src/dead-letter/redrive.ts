@@ -118,7 +118,7 @@ export class Redrive {
   async #again(delivery: Delivery, { message, info }: DeadLetter): Promise<Again | undefined> {
     const { connection, to, traits } = this.#setting;
     const { transform } = this.#options;
-    const { clock, limits, driver } = connection;
+    const { clock } = connection;
     const dedupId = cloneId(message?.id ?? delivery.brokerId, "redrive", delivery);
     const generation = Number(delivery.attributes[REDRIVE] ?? 0) + 1;
     const marks = { [REDRIVE]: Number.isSafeInteger(generation) ? generation : 1, [TARGET]: traits.target };
@@ -137,7 +137,7 @@ export class Redrive {
     if (changed === undefined) return undefined;
     if (changed.schema !== undefined) await validatePayload(changed.schema, changed.type, changed.payload);
     const composed = compose({ id: message.id, orderingKey: key, ...changed }, {}, clock.now());
-    const { outgoing } = prepare({ queue: to, provider: driver.provider, traits, limits }, composed);
+    const { outgoing } = prepare(connection, to, traits, composed, { deadlineMs: defaults.sendDeadlineMs });
     return { outgoing: { ...outgoing, attributes: withMeta(outgoing.attributes, marks), dedupId }, changed };
   }
 }

@@ -50,7 +50,7 @@ export class Conclusions {
     this.#options.reporter.verdict(run, disposition);
     if (disposition.kind === "ack") {
       this.#pending += 1;
-      this.#options.verdicts.ackThen(run, this.#end);
+      this.#options.verdicts.ackThen(run, this.#acked);
       return;
     }
     this.track(this.#carryOut(run, disposition), run);
@@ -66,6 +66,11 @@ export class Conclusions {
       this.#end();
     });
   }
+
+  readonly #acked = (run: Run, gone: boolean): void => {
+    run.left(gone);
+    this.#end();
+  };
 
   readonly #end = (): void => {
     this.#pending -= 1;

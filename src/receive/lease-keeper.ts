@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../clock.ts";
 import type { Source } from "../driver/contract.ts";
 import { DriverError } from "../driver/error.ts";
 import type { Limits } from "../driver/limits.ts";
+import { Roster } from "../roster.ts";
 import type { Leased } from "./leased.ts";
 
 export interface LeaseKeeperOptions {
@@ -23,7 +24,7 @@ const SET_BACK_MS = 100;
 export class LeaseKeeper {
   readonly #source: Source;
   readonly #options: LeaseKeeperOptions;
-  readonly #held = new Set<Leased>();
+  readonly #held = new Roster<Leased>();
   #timer: Timer | undefined;
   /** When the next sweep is, in epoch milliseconds. */
   #sweepAt = Number.POSITIVE_INFINITY;
@@ -35,22 +36,23 @@ export class LeaseKeeper {
   }
 
   add(leased: Leased): void {
-    this.#held.add(leased);
+    leased.held = this.#held.add(leased);
     if (this.#stopped) return;
     if (this.#timer === undefined) this.#arm(this.#options.extendEveryMs / 2);
     // One that came late, with little of its lease left, does not wait for the next sweep.
     if (leased.leaseUntil <= this.#sweepAt) this.#arm(0);
   }
 
-  remove(leased: Leased): void {
-    this.#held.delete(leased);
+  /** False where it was not held any more. */
+  remove(leased: Leased): boolean {
+    return leased.held !== undefined && this.#held.remove(leased.held);
   }
 
   /** Extends one lease now. @throws DriverError */
   async extend(leased: Leased): Promise<void> {
     // One at a time: who waits for the extension under way has to wait for the last one.
     while (leased.extending !== undefined) await leased.extending;
-    if (!this.#held.has(leased)) {
+    if (leased.held === undefined || leased.held.index < 0) {
       throw new DriverError("lease_lost", "the lease was lost, or the message has had its verdict");
     }
     const [error] = await this.#extend([leased]);
@@ -82,7 +84,7 @@ export class LeaseKeeper {
     const wasSetBack = now < this.#sweepAt - SET_BACK_MS;
     const due: Leased[] = [];
     let nextMs = extendEveryMs / 2;
-    for (const leased of this.#held) {
+    for (const leased of this.#held.all()) {
       if (wasSetBack) leased.leaseUntil = Math.min(leased.leaseUntil, now + leaseMs - extendEveryMs);
       const leftMs = leased.leaseUntil - now;
       // Another may have it from this moment on: to ask for more now would leave it with two owners until the answer.
@@ -139,6 +141,6 @@ export class LeaseKeeper {
   }
 
   #lose(leased: Leased): void {
-    if (this.#held.delete(leased)) leased.onLeaseLost();
+    if (this.remove(leased)) leased.onLeaseLost();
   }
 }

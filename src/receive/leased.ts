@@ -1,4 +1,5 @@
 import type { Delivery } from "../driver/contract.ts";
+import type { Place } from "../roster.ts";
 
 /** A message that this process holds a lease on. */
 export interface Leased {
@@ -8,6 +9,8 @@ export interface Leased {
   readonly receivedAt: number;
   /** When the lease ends unless it is extended, in epoch milliseconds. */
   leaseUntil: number;
+  /** Where the keeper of its lease lists it. */
+  held?: Place<Leased> | undefined;
   /** The extension that is under way. */
   extending: Promise<void> | undefined;
   /** Called once when the lease has gone to somebody else, or ended. */

@@ -9,6 +9,7 @@ import type { QueueTraits } from "../driver/limits.ts";
 import { decode } from "../envelope.ts";
 import { describeError } from "../errors.ts";
 import type { Handler, ReceiveOptions } from "../queue.ts";
+import { Roster } from "../roster.ts";
 import type { Sender } from "../send/sender.ts";
 import { Conclusions } from "./conclusions.ts";
 import { crashLoopAt } from "./crash-loop.ts";
@@ -51,7 +52,7 @@ export class Receiver implements RunHost {
   readonly #conclusions: Conclusions;
   readonly #intake: Intake;
   readonly #maxConcluding: number;
-  readonly #running = new Set<Run>();
+  readonly #running = new Roster<Run>();
   readonly #handBacks = new HandBacks();
   readonly #draining = new AbortController();
   #failure: DriverError | undefined;
@@ -137,6 +138,13 @@ export class Receiver implements RunHost {
 
   failure(run: Run, error: unknown, backoff: BackoffOptions | undefined): Disposition {
     return this.#conclusions.failed(run, error, backoff);
+  }
+
+  giveUp(run: Run, disposition: Disposition): void {
+    if (run.fenced) return;
+    run.endedAt = this.#options.connection.clock.now();
+    run.fenced = true;
+    this.#conclusions.conclude(run, disposition);
   }
 
   leaseLost(run: Run): void {
@@ -229,29 +237,22 @@ export class Receiver implements RunHost {
   }
 
   async #execute(run: Run): Promise<void> {
-    this.#running.add(run);
-    run.startedAt = this.#options.connection.clock.now();
+    const { connection, handler } = this.#options;
+    const place = this.#running.add(run);
+    run.startedAt = connection.clock.now();
     this.#reporter.started(run);
     let disposition: Disposition;
     try {
-      disposition = dispositionOf(await this.#options.handler(run.message, run));
+      disposition = dispositionOf(await handler(run.message, run));
     } catch (error) {
       disposition = this.#conclusions.failed(run, error);
     }
-    const slot = "slot" in disposition ? disposition.slot : undefined;
-    if (!run.fenced) this.#conclusions.conclude(run, disposition);
-    else if (slot === undefined) this.#reporter.late(run);
-    if (slot !== undefined) await this.#outlive(run, slot);
-    this.#running.delete(run);
-    this.#slots.release(run.message.type, this.#options.connection.clock.now() - run.startedAt);
+    run.endedAt = connection.clock.now();
+    if (run.fenced) this.#reporter.late(run);
+    else this.#conclusions.conclude(run, disposition);
+    this.#running.remove(place);
+    this.#slots.release(run.message.type, run.endedAt - run.startedAt);
     this.#slotFreed();
-  }
-
-  /** The verdict is out and the function still runs: it keeps its slot, and what it returns counts for nothing. */
-  async #outlive(run: Run, slot: Promise<unknown>): Promise<void> {
-    run.fenced = true;
-    await slot.catch(() => undefined);
-    this.#reporter.late(run);
   }
 
   #slotFreed(): void {
@@ -299,12 +300,12 @@ export class Receiver implements RunHost {
     for (const run of [...this.#lanes.clear(), ...this.#slots.clear()]) this.#handBack(run);
     this.#conclusions.track(this.#intake.stop().then((late) => this.#deliver(late)));
     await this.#until(() => this.#running.size === 0, settings.drainMs);
-    for (const run of this.#running) {
+    for (const run of this.#running.all()) {
       run.drained = true;
       run.abort(drainDeadline(this.queue, settings.drainMs));
     }
     await this.#until(() => this.#running.size === 0, settings.graceMs);
-    const left = [...this.#running];
+    const left = this.#running.all();
     for (const run of left) {
       // One whose lease is lost, or was given up, has had its verdict.
       if (run.fenced) continue;

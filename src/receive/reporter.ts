@@ -1,47 +1,45 @@
 import type { Connection } from "../connection.ts";
-import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
+import { channels, type JobEvent, type JobInfo, type Origin, type ReceiveEvent } from "../diagnostics.ts";
 import type { Disposition } from "../disposition.ts";
 import type { Run } from "./run.ts";
 
 /** Tells what happens to whoever asked: the receiver's own listener, and the diagnostics channels. */
-export class Reporter {
-  readonly #connection: Connection;
-  readonly #queue: string;
+export class Reporter implements Origin {
+  readonly provider: string;
+  readonly queue: string;
+  readonly source: object;
   readonly #onEvent: ((event: JobEvent | ReceiveEvent) => void) | undefined;
 
   constructor(
-    connection: Connection,
+    { driver, source }: Connection,
     queue: string,
     onEvent: ((event: JobEvent | ReceiveEvent) => void) | undefined,
   ) {
-    this.#connection = connection;
-    this.#queue = queue;
+    this.provider = driver.provider;
+    this.queue = queue;
+    this.source = source;
     this.#onEvent = onEvent;
   }
 
   report(event: JobEvent | ReceiveEvent): void {
-    try {
-      this.#onEvent?.(event);
-    } catch (error) {
-      // A listener's mistake is shown as any event listener's is, but must not cost the message its verdict.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-    const { provider } = this.#connection.driver;
-    const { source } = this.#connection;
+    this.#tell(event);
+    const { provider, queue, source } = this;
     if ("job" in event) {
-      if (channels.job.hasSubscribers)
-        channels.job.publish({ ...event, provider, queue: this.#queue, source });
+      if (channels.job.hasSubscribers) channels.job.publish({ ...event, provider, queue, source });
     } else if (channels.receive.hasSubscribers) {
-      channels.receive.publish({ ...event, provider, queue: this.#queue, source });
+      channels.receive.publish({ ...event, provider, queue, source });
     }
   }
 
   started(run: Run): void {
     if (!this.#listening) return;
     const since = run.message.scheduledAt ?? run.message.createdAt;
-    this.report({ event: "started", job: run.info, waitMs: Math.max(0, run.startedAt - since.getTime()) });
+    const waitMs = Math.max(0, run.startedAt - since.getTime());
+    const { info: job } = run;
+    const { provider, queue, source } = this;
+    this.#tell({ event: "started", job, waitMs });
+    if (channels.job.hasSubscribers)
+      channels.job.publish({ event: "started", job, waitMs, provider, queue, source });
   }
 
   /** What was decided; a dead letter is reported as such once it is one. */
@@ -50,15 +48,15 @@ export class Reporter {
     const job = run.info;
     switch (disposition.kind) {
       case "ack":
-        this.report({ event: "completed", job, durationMs: this.#durationOf(run) });
+        this.#completed(job, durationOf(run));
         break;
       case "retry":
-        this.report({ event: "failed", job, durationMs: this.#durationOf(run), error: disposition.error });
+        this.report({ event: "failed", job, durationMs: durationOf(run), error: disposition.error });
         this.report({ event: "retrying", job, delayMs: disposition.delayMs, error: disposition.error });
         break;
       case "dead_letter":
         if (disposition.ran !== false)
-          this.report({ event: "failed", job, durationMs: this.#durationOf(run), error: disposition.error });
+          this.report({ event: "failed", job, durationMs: durationOf(run), error: disposition.error });
         break;
       case "release":
         this.report({ event: "released", job, why: "drain", delayMs: 0 });
@@ -69,18 +67,37 @@ export class Reporter {
   }
 
   warn(code: string, message: string): void {
-    this.report({ event: "warning", queue: this.#queue, code, message });
+    this.report({ event: "warning", queue: this.queue, code, message });
   }
 
   late(run: Run): void {
-    this.report({ event: "late", job: run.info, durationMs: this.#durationOf(run) });
+    this.report({ event: "late", job: run.info, durationMs: durationOf(run) });
   }
 
   get #listening(): boolean {
     return this.#onEvent !== undefined || channels.job.hasSubscribers;
   }
 
-  #durationOf(run: Run): number {
-    return this.#connection.clock.now() - run.startedAt;
+  /** As {@link report} would: each job ends here, and to spread an event costs more than all else that is told of it. */
+  #completed(job: JobInfo, durationMs: number): void {
+    const { provider, queue, source } = this;
+    this.#tell({ event: "completed", job, durationMs });
+    if (channels.job.hasSubscribers)
+      channels.job.publish({ event: "completed", job, durationMs, provider, queue, source });
   }
+
+  #tell(event: JobEvent | ReceiveEvent): void {
+    try {
+      this.#onEvent?.(event);
+    } catch (error) {
+      // A listener's mistake is shown as any event listener's is, but must not cost the message its verdict.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function durationOf({ startedAt, endedAt }: Run): number {
+  return endedAt - startedAt;
 }

@@ -5,6 +5,7 @@ import type { Delivery } from "../driver/contract.ts";
 import type { Message } from "../message.ts";
 import type { Meta } from "../meta.ts";
 import type { ReceiveContext } from "../queue.ts";
+import type { Place } from "../roster.ts";
 import type { Leased } from "./leased.ts";
 
 /** What a run needs from its receiver. */
@@ -12,6 +13,7 @@ export interface RunHost {
   readonly queue: string;
   extend(run: Run): Promise<void>;
   failure(run: Run, error: unknown, backoff: BackoffOptions | undefined): Disposition;
+  giveUp(run: Run, disposition: Disposition): void;
   leaseLost(run: Run): void;
 }
 
@@ -26,7 +28,11 @@ export class Run implements ReceiveContext, Leased {
   readonly unstarted: number;
   leaseUntil: number;
   extending: Promise<void> | undefined;
+  /** When its handler was called, in epoch milliseconds; 0 until then. */
   startedAt = 0;
+  /** When its handler ended, or the run was given up. */
+  endedAt = 0;
+  held: Place<Leased> | undefined;
   /** Its result counts for nothing any more: the lease is lost, or was given up. */
   fenced = false;
   /** Called once when it is out of our hands: true where it has left the queue, false where it comes again. */
@@ -101,6 +107,10 @@ export class Run implements ReceiveContext, Leased {
 
   failure(error: unknown, backoff?: BackoffOptions): Disposition {
     return this.#host.failure(this, error, backoff);
+  }
+
+  giveUp(disposition: Disposition): void {
+    this.#host.giveUp(this, disposition);
   }
 
   onLeaseLost(): void {

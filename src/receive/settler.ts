@@ -9,10 +9,11 @@ import type { Leased } from "./leased.ts";
 const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 5_000, jitter: true };
 const MAX_CALLS = 8;
 
-interface Settlement {
+/** How one verdict is carried out. */
+interface Settlement<Item extends Leased = Leased> {
   readonly operation: Operation;
-  readonly leased: Leased;
-  readonly onEnd: (confirmed: boolean) => void;
+  readonly leased: Item;
+  readonly onEnd: (leased: Item, confirmed: boolean) => void;
   failures: number;
 }
 
@@ -53,14 +54,19 @@ export class Settler {
   /** Resolves true when the provider has confirmed, false when it never will; which was then reported. */
   settle(operation: Operation, leased: Leased): Promise<boolean> {
     return new Promise((resolve) => {
-      this.settleThen(operation, leased, resolve);
+      this.settleThen(operation, leased, (_, confirmed) => resolve(confirmed));
     });
   }
 
   /** The same, without a promise: for acknowledgements, which are most of all. `onEnd` must not throw. */
-  settleThen(operation: Operation, leased: Leased, onEnd: (confirmed: boolean) => void): void {
+  settleThen<Item extends Leased>(
+    operation: Operation,
+    leased: Item,
+    onEnd: (leased: Item, confirmed: boolean) => void,
+  ): void {
     this.#pending += 1;
-    this.#batcher.add({ operation, leased, onEnd, failures: 0 });
+    const settlement: Settlement<Item> = { operation, leased, onEnd, failures: 0 };
+    this.#batcher.add(settlement as unknown as Settlement);
   }
 
   /** Resolves when every verdict has been confirmed or given up. */
@@ -77,7 +83,8 @@ export class Settler {
       const failure: SettleResult = { ok: false, error: error as DriverError };
       results = settlements.map(() => failure);
     }
-    for (const [index, settlement] of settlements.entries()) {
+    for (let index = 0; index < settlements.length; index += 1) {
+      const settlement = settlements[index] as Settlement;
       const result = results[index];
       if (result?.ok === true) this.#end(settlement, true);
       else
@@ -115,7 +122,7 @@ export class Settler {
   }
 
   #end(settlement: Settlement, confirmed: boolean): void {
-    settlement.onEnd(confirmed);
+    settlement.onEnd(settlement.leased, confirmed);
     this.#pending -= 1;
     if (this.#pending > 0) return;
     const idle = this.#idle;

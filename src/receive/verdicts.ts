@@ -60,17 +60,18 @@ export class Verdicts {
 
   ack(run: Run): Promise<boolean> {
     return new Promise((resolve) => {
-      this.ackThen(run, resolve);
+      this.ackThen(run, (_, gone) => {
+        run.left(gone);
+        resolve(gone);
+      });
     });
   }
 
-  ackThen(run: Run, then: (gone: boolean) => void): void {
+  /** The same, without a promise: most verdicts are this one. That the run has left is told by `then`. */
+  ackThen(run: Run, then: (run: Run, gone: boolean) => void): void {
     const { settler, leases } = this.#options;
     leases.remove(run);
-    settler.settleThen({ kind: "ack", delivery: run.delivery }, run, (gone) => {
-      run.left(gone);
-      then(gone);
-    });
+    settler.settleThen({ kind: "ack", delivery: run.delivery }, run, then);
   }
 
   /** Again after `askedMs`, as the next attempt: in place where the provider can, else by a clone. */

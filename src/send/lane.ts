@@ -3,15 +3,15 @@ import { sleep } from "../clock.ts";
 import { type Connection, queueError } from "../connection.ts";
 import type { SendResult } from "../driver/contract.ts";
 import { DriverError, isRetryable } from "../driver/error.ts";
-import { QueueError } from "../errors.ts";
 import { Batcher } from "./batcher.ts";
+import { Call } from "./call.ts";
+import { unknownOutcome } from "./outcomes.ts";
 import type { Pending } from "./pending.ts";
 
 /** Between the tries of a send: short, since somebody waits for it. */
 const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
 /** Calls of one queue in flight at once. More would share their items out, not make them faster. */
 const MAX_CALLS = 16;
-const NOBODY_WAITS = new Error("every caller has been answered");
 
 /**
  * The way of messages to one queue. An ordered lane has one call in flight and tries again in place, so that what
@@ -55,8 +55,7 @@ export class Lane {
   }
 
   #addLater(item: Pending): void {
-    const timer = this.#connection.clock.timer(this.#waitMs(item), () => this.#batcher.add(item), true);
-    item.onSettled = () => timer.cancel();
+    item.pause = this.#connection.clock.timer(this.#waitMs(item), () => this.#batcher.add(item), true);
   }
 
   #waitMs(item: Pending): number {
@@ -67,17 +66,8 @@ export class Lane {
   async #call(items: readonly Pending[]): Promise<Pending[]> {
     const live = items.filter((item) => !item.settled);
     if (live.length === 0) return [];
-    // Once the last caller has been answered, by its deadline, nobody waits for this call.
-    const call = new AbortController();
-    let waiting = live.length;
-    let returned = false;
-    for (const item of live) {
-      item.inFlight = true;
-      item.onSettled = () => {
-        waiting -= 1;
-        if (waiting === 0 && !returned) call.abort(NOBODY_WAITS);
-      };
-    }
+    const call = new Call(live.length);
+    for (const item of live) item.call = call;
     const messages = live.map((item) => item.outgoing);
     let results: SendResult[];
     try {
@@ -86,13 +76,12 @@ export class Lane {
       const failure: SendResult = { ok: false, error: error as DriverError };
       results = live.map(() => failure);
     }
-    returned = true;
     return live.filter((item, index) => this.#unanswered(item, results[index]));
   }
 
   /** Answers the caller where the result is final. */
   #unanswered(item: Pending, result: SendResult | undefined): boolean {
-    item.inFlight = false;
+    item.call = undefined;
     if (item.settled) return false;
     if (result?.ok === true) {
       item.accept(result);
@@ -109,23 +98,4 @@ export class Lane {
     item.refuse(item.ambiguous ? unknownOutcome(this.#queue, final) : final);
     return false;
   }
-}
-
-/** The error of a message that may or may not have been sent. */
-export function unknownOutcome(queue: string, cause: unknown): QueueError {
-  const text = cause instanceof Error ? ` (${cause.message})` : "";
-  return new QueueError(
-    "send_unknown",
-    `It is not known whether the message reached queue "${queue}"${text}. Sending it again may run the job twice; handlers that are idempotent do not mind.`,
-    { queue, retryable: true, cause },
-  );
-}
-
-/** The error of a message that was certainly not sent, because the provider could not take it in time. */
-export function notSent(queue: string, deadlineMs: number, cause: DriverError): QueueError {
-  return new QueueError(
-    "send_failed",
-    `The message was not sent to queue "${queue}" within ${deadlineMs} ms: ${cause.message.replace(/\.$/, "")}. Send it again when the provider can be reached.`,
-    { queue, retryable: true, cause },
-  );
 }

@@ -1,18 +1,14 @@
 import type { Connection } from "../connection.ts";
 import { channels, type SendEvent } from "../diagnostics.ts";
-import type { QueueTraits } from "../driver/limits.ts";
 import { describeError, isQueueError, QueueError } from "../errors.ts";
 import type { NewMessage } from "../message.ts";
 import type { SendOptions, SendOutcome, SendReceipt } from "../queue.ts";
 import { validateInTime } from "../schema.ts";
 import { show } from "../text.ts";
-import type { Accepted } from "./pending.ts";
-import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
-import type { Dispatch, Sender } from "./sender.ts";
+import type { Caller } from "./pending.ts";
+import { compose, type Prepared, prepare } from "./prepare.ts";
+import type { Sender } from "./sender.ts";
 import { traitsInTime } from "./traits.ts";
-
-/** A message that has passed every check, and how long it has left. */
-type Ready = Prepared & Pick<Dispatch, "deadlineMs" | "isFirst" | "signal">;
 
 /** Takes what callers give: has it checked, sent and told, and knows what has no outcome yet. */
 export class Outbox {
@@ -28,21 +24,24 @@ export class Outbox {
     this.#deadlineMs = deadlineMs;
   }
 
-  async send(queue: string, message: NewMessage, options: SendOptions): Promise<SendReceipt> {
-    options.signal?.throwIfAborted();
-    const deadlineMs = this.#deadlineOf(options);
-    this.#outstanding += 1;
-    let ready: Ready | undefined;
-    try {
+  send(queue: string, message: NewMessage, options: SendOptions): Promise<SendReceipt> {
+    return new Promise((resolve, reject) => {
+      options.signal?.throwIfAborted();
+      const deadlineMs = this.#deadlineOf(options);
       const prepared = this.#prepare(queue, message, options, deadlineMs);
-      ready = prepared instanceof Promise ? await prepared : prepared;
-      return this.#sent(queue, ready, await this.#sender.dispatch(queue, ready.outgoing, ready));
-    } catch (error) {
-      if (ready !== undefined) this.#failed(queue, ready, error);
-      throw error;
-    } finally {
-      this.#done(1);
-    }
+      this.#outstanding += 1;
+      if (!(prepared instanceof Promise)) {
+        this.#dispatch(queue, prepared, resolve, reject);
+        return;
+      }
+      prepared.then(
+        (ready) => this.#dispatch(queue, ready, resolve, reject),
+        (error: unknown) => {
+          this.#done(1);
+          reject(error);
+        },
+      );
+    });
   }
 
   async sendBatch(
@@ -78,15 +77,15 @@ export class Outbox {
       });
       const sending = (await Promise.all(preparing)).map(async (one, index): Promise<SendOutcome> => {
         if ("ok" in one) return one;
-        try {
-          return {
-            ok: true,
-            ...this.#sent(queue, one, await this.#sender.dispatch(queue, one.outgoing, one)),
-          };
-        } catch (error) {
-          this.#failed(queue, one, error);
-          return refused(index, error);
-        }
+        this.#outstanding += 1;
+        return new Promise((resolve) => {
+          this.#dispatch(
+            queue,
+            one,
+            (receipt) => resolve({ ok: true, ...receipt }),
+            (error) => resolve(refused(index, error)),
+          );
+        });
       });
       return await Promise.all(sending);
     } finally {
@@ -104,14 +103,26 @@ export class Outbox {
     if (this.#outstanding === 0) this.#idle();
   }
 
-  #sent(queue: string, ready: Ready, { handle }: Accepted): SendReceipt {
-    const { id } = ready.message;
-    this.#publish(queue, ready, "sent");
-    return handle === undefined ? { id } : { id, handle };
-  }
-
-  #failed(queue: string, ready: Ready, error: unknown): void {
-    this.#publish(queue, ready, isQueueError(error, "send_unknown") ? "unknown" : "failed");
+  #dispatch(
+    queue: string,
+    prepared: Prepared,
+    resolve: (receipt: SendReceipt) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { id } = prepared.message;
+    const caller: Caller = {
+      accepted: ({ handle }) => {
+        this.#publish(queue, prepared, "sent");
+        this.#done(1);
+        resolve(handle === undefined ? { id } : { id, handle });
+      },
+      refused: (error) => {
+        this.#publish(queue, prepared, isQueueError(error, "send_unknown") ? "unknown" : "failed");
+        this.#done(1);
+        reject(error);
+      },
+    };
+    this.#sender.dispatchFor(caller, queue, prepared.outgoing, prepared);
   }
 
   /** At once where there is nothing to wait for: neither the schema nor what the queue can do. */
@@ -120,39 +131,27 @@ export class Outbox {
     input: NewMessage,
     options: SendOptions,
     deadlineMs: number,
-  ): Ready | Promise<Ready> {
+  ): Prepared | Promise<Prepared> {
     const { signal } = options;
-    const { clock } = this.#connection;
-    const startedAt = clock.now();
+    const connection = this.#connection;
+    const since = connection.clock.now();
     // What travels is what was given: the receiver's own schema transforms it.
-    const composed = compose(input, options, startedAt);
+    const composed = compose(input, options, since);
     const validating =
-      input.schema === undefined ? undefined : validateInTime(input.schema, input, clock, deadlineMs);
-    const known = this.#connection.knownTraits(queue);
+      input.schema === undefined
+        ? undefined
+        : validateInTime(input.schema, input, connection.clock, deadlineMs);
+    const known = connection.knownTraits(queue);
+    const terms = { deadlineMs, since, signal };
     if (validating === undefined && known !== undefined)
-      return this.#ready(queue, composed, known, deadlineMs, signal);
-    const waitThen = async (): Promise<Ready> => {
+      return prepare(connection, queue, known, composed, terms);
+    const waitThen = async (): Promise<Prepared> => {
       await validating;
       const traits =
-        this.#connection.knownTraits(queue) ??
-        (await traitsInTime(this.#connection, queue, deadlineMs, signal));
-      const leftMs = Math.max(1, startedAt + deadlineMs - clock.now());
-      return this.#ready(queue, composed, traits, leftMs, signal);
+        connection.knownTraits(queue) ?? (await traitsInTime(connection, queue, deadlineMs, signal));
+      return prepare(connection, queue, traits, composed, terms);
     };
     return waitThen();
-  }
-
-  #ready(
-    queue: string,
-    composed: Composed,
-    traits: QueueTraits,
-    deadlineMs: number,
-    signal: AbortSignal | undefined,
-  ): Ready {
-    const { limits, driver, delays } = this.#connection;
-    const to = { queue, provider: driver.provider, traits, limits, hasDelayStore: delays !== undefined };
-    const { message, outgoing, bytes, delayMs, keepsOrder } = prepare(to, composed);
-    return { message, outgoing, bytes, delayMs, keepsOrder, deadlineMs, isFirst: true, signal };
   }
 
   #deadlineOf({ deadlineMs = this.#deadlineMs }: SendOptions): number {

@@ -1,6 +1,10 @@
+import type { Timer } from "../clock.ts";
 import type { Deadline } from "../deadlines.ts";
 import type { Outgoing } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
+import type { QueueError } from "../errors.ts";
+import type { Call } from "./call.ts";
+import { notSent, timedOut, unknownOutcome } from "./outcomes.ts";
 
 /** What the provider said of a message that it took. */
 export interface Accepted {
@@ -8,74 +12,92 @@ export interface Accepted {
   readonly handle?: string | undefined;
 }
 
-/** One message between the caller's promise and the provider's answer. */
-export class Pending {
+/** Who waits for the outcome of a send. Hears of it once. */
+export interface Caller {
+  accepted(accepted: Accepted): void;
+  refused(error: unknown): void;
+}
+
+/** One message between its caller and the provider's answer. */
+export class Pending implements Deadline {
+  readonly queue: string;
   readonly outgoing: Outgoing;
   readonly bytes: number;
-  /** Epoch milliseconds at which it is settled, whatever is known by then. */
-  readonly deadlineAt: number;
-  deadline: Deadline | undefined;
+  readonly deadlineMs: number;
+  /** Epoch milliseconds at which its caller is answered, whatever is known by then. */
+  readonly at: number;
+  slot = -1;
   /** Whether the caller has been answered. */
   settled = false;
-  inFlight = false;
+  /** The call that it travels in. */
+  call: Call | undefined;
+  /** Until it is tried again. */
+  pause: Timer | undefined;
   /** Failed calls so far. */
   failures = 0;
   /** Whether any call may have stored it. */
   ambiguous = false;
   lastError: DriverError | undefined;
+  /** Called once, when the caller has been answered; for whoever made it. */
+  onEnd: (() => void) | undefined;
+  readonly #caller: Caller;
   readonly #onDone: (item: Pending) => void;
-  readonly #resolve: (accepted: Accepted) => void;
-  readonly #reject: (error: unknown) => void;
-  #onSettled: (() => void) | undefined;
-  #onEnd: (() => void) | undefined;
 
   constructor(
+    queue: string,
     outgoing: Outgoing,
     bytes: number,
-    deadlineAt: number,
+    deadlineMs: number,
+    at: number,
+    caller: Caller,
     onDone: (item: Pending) => void,
-    resolve: (accepted: Accepted) => void,
-    reject: (error: unknown) => void,
   ) {
+    this.queue = queue;
     this.outgoing = outgoing;
     this.bytes = bytes;
-    this.deadlineAt = deadlineAt;
+    this.deadlineMs = deadlineMs;
+    this.at = at;
+    this.#caller = caller;
     this.#onDone = onDone;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  /** Called once, when the caller has been answered; for whoever has it in hand. Set anew at each step. */
-  set onSettled(run: () => void) {
-    this.#onSettled = run;
-  }
-
-  /** Called once as well; for whoever made it. */
-  set onEnd(run: () => void) {
-    this.#onEnd = run;
-  }
-
-  /** What is known where no answer came: certainly not sent, or perhaps. */
-  get outcome(): "never_tried" | "not_sent" | "unknown" {
-    if (this.inFlight || this.ambiguous) return "unknown";
-    return this.lastError === undefined ? "never_tried" : "not_sent";
   }
 
   accept(accepted: Accepted): void {
     if (this.settled) return;
-    this.settled = true;
-    this.#onDone(this);
-    this.#resolve(accepted);
-    this.#onSettled?.();
-    this.#onEnd?.();
+    this.#end();
+    this.#caller.accepted(accepted);
   }
 
   refuse(error: unknown): void {
     if (this.settled) return;
+    this.#end();
+    this.#caller.refused(error);
+  }
+
+  /** Its caller waits no longer. */
+  abort(reason: unknown): void {
+    this.refuse(this.#perhapsSent ? unknownOutcome(this.queue, reason) : reason);
+  }
+
+  expire(): void {
+    this.refuse(this.#expired());
+  }
+
+  get #perhapsSent(): boolean {
+    return this.call !== undefined || this.ambiguous;
+  }
+
+  #expired(): QueueError {
+    const { queue, deadlineMs, lastError } = this;
+    if (this.#perhapsSent)
+      return unknownOutcome(queue, lastError ?? new Error(`no answer within ${deadlineMs} ms`));
+    return lastError === undefined ? timedOut(queue, deadlineMs) : notSent(queue, deadlineMs, lastError);
+  }
+
+  #end(): void {
     this.settled = true;
     this.#onDone(this);
-    this.#reject(error);
-    this.#onSettled?.();
-    this.#onEnd?.();
+    this.call?.answered();
+    this.pause?.cancel();
+    this.onEnd?.();
   }
 }

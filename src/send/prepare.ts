@@ -1,29 +1,18 @@
+import type { Connection } from "../connection.ts";
 import { delayMs as readDelay } from "../delay/delay.ts";
-import type { Outgoing } from "../driver/contract.ts";
-import type { Limits, QueueTraits } from "../driver/limits.ts";
+import type { Driver, Outgoing } from "../driver/contract.ts";
+import type { QueueTraits } from "../driver/limits.ts";
 import { type Encoded, encode } from "../envelope.ts";
 import { QueueError } from "../errors.ts";
 import { completeMessage, type Message, type NewMessage } from "../message.ts";
 import type { SendOptions } from "../queue.ts";
 import { checkFirstSend } from "./fit.ts";
+import type { Dispatch, Terms } from "./sender.ts";
 
-/** A message that has passed every check, ready to be sent. */
-export interface Prepared {
+/** A message that has passed every check, ready to be sent on its terms. */
+export interface Prepared extends Dispatch {
   readonly message: Message;
   readonly outgoing: Outgoing;
-  readonly bytes: number;
-  readonly delayMs: number;
-  readonly keepsOrder: boolean;
-}
-
-/** Where a message is to go. */
-export interface Destination {
-  readonly queue: string;
-  readonly provider: string;
-  readonly traits: QueueTraits;
-  readonly limits: Limits;
-  /** Whether a delay store can cancel what its provider cannot. @default false */
-  readonly hasDelayStore?: boolean;
 }
 
 /** A message as it was given, with the body that travels. */
@@ -46,23 +35,36 @@ export function compose(input: NewMessage, options: SendOptions, now: number): C
   return { message, encoded: encode(message), delayMs, dedupId, cancellable: options.cancellable === true };
 }
 
+/** What there is to know of a connection to tell what it takes. */
+type Taking = Pick<Connection, "limits" | "delays"> & { readonly driver: Pick<Driver, "provider"> };
+
 /** Checks the rest of a first send before anything leaves: its size, what the queue can do. */
-export function prepare(to: Destination, composed: Composed): Prepared {
-  const { message, encoded, delayMs, dedupId, cancellable } = composed;
+export function prepare(
+  { limits, driver, delays }: Taking,
+  queue: string,
+  traits: QueueTraits,
+  { message, encoded, delayMs, dedupId, cancellable }: Composed,
+  { deadlineMs, since, signal }: Terms,
+): Prepared {
   const { orderingKey } = message;
-  const { traits } = to;
   if (orderingKey !== undefined && traits.ordering === "none") {
     throw unsupported(
-      to,
+      queue,
+      driver.provider,
       "does not keep order: leave orderingKey out, or create the queue with ordering by key",
     );
   }
   if (dedupId !== undefined && traits.dedupWindowMs === 0) {
-    throw unsupported(to, "does not deduplicate: leave dedupId out, and let the handler tell repeated ids");
-  }
-  if (cancellable && !to.limits.cancel && to.hasDelayStore !== true) {
     throw unsupported(
-      to,
+      queue,
+      driver.provider,
+      "does not deduplicate: leave dedupId out, and let the handler tell repeated ids",
+    );
+  }
+  if (cancellable && !limits.cancel && delays === undefined) {
+    throw unsupported(
+      queue,
+      driver.provider,
       "cannot cancel delayed messages: leave cancellable out, and let the handler check whether the job is still wanted",
     );
   }
@@ -74,16 +76,19 @@ export function prepare(to: Destination, composed: Composed): Prepared {
     dedupId: dedupId ?? message.id,
     cancellable,
   };
-  const bytes = checkFirstSend(to.queue, outgoing, to.limits);
   return {
     message,
     outgoing,
-    bytes,
+    bytes: checkFirstSend(queue, outgoing, limits),
     delayMs,
     keepsOrder: traits.ordering === "by_key" && orderingKey !== undefined,
+    isFirst: true,
+    deadlineMs,
+    since,
+    signal,
   };
 }
 
-function unsupported({ queue, provider }: Destination, what: string): QueueError {
+function unsupported(queue: string, provider: string, what: string): QueueError {
   return new QueueError("not_supported", `Queue "${queue}" (${provider}) ${what}.`, { queue });
 }

@@ -2,25 +2,32 @@ import type { Connection } from "../connection.ts";
 import { Deadlines } from "../deadlines.ts";
 import { planDelay } from "../delay/plan.ts";
 import type { Outgoing } from "../driver/contract.ts";
+import type { Limits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
 import { foldAttributes } from "../fold.ts";
 import { NOT_BEFORE, withMeta } from "../meta.ts";
 import { checkFits, outgoingBytes } from "./fit.ts";
-import { Lane, notSent, unknownOutcome } from "./lane.ts";
-import { type Accepted, Pending } from "./pending.ts";
+import { Lane } from "./lane.ts";
+import { type Accepted, type Caller, Pending } from "./pending.ts";
+
+/** On what terms one message is sent as it is. */
+export interface Terms {
+  readonly deadlineMs: number;
+  /** When the deadline begins to run, in epoch milliseconds. @default now */
+  readonly since?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Of the message as it is, where they have been counted. */
+  readonly bytes?: number | undefined;
+}
 
 /** How one message is to be sent. */
-export interface Dispatch {
+export interface Dispatch extends Terms {
   /** Deliver no earlier than this long from now; any length. */
   readonly delayMs: number;
-  readonly deadlineMs: number;
   /** Whether it has a place among others that it must keep; it then cannot be delayed. @default false */
   readonly keepsOrder?: boolean;
   /** Whether it is the user's own send: where there is a delay store, it waits there, to be listed and cancelled. @default false */
   readonly isFirst?: boolean;
-  readonly signal?: AbortSignal | undefined;
-  /** Of the message as it is, where they have been counted. */
-  readonly bytes?: number | undefined;
 }
 
 /** Keys are spread over this many ordered lanes a queue: one key's messages share a lane, and keep their order. */
@@ -44,9 +51,19 @@ export class Sender {
    * @throws QueueError `too_large`, `not_supported` before anything is sent; else as {@link send}.
    */
   dispatch(queue: string, outgoing: Outgoing, dispatch: Dispatch): Promise<Accepted> {
-    const { delayMs, deadlineMs, signal, bytes } = dispatch;
-    if (delayMs <= 0) return this.send(queue, this.#cancellable(outgoing), deadlineMs, signal, bytes);
-    return this.#dispatchLater(queue, outgoing, dispatch);
+    return promised((caller) => this.dispatchFor(caller, queue, outgoing, dispatch));
+  }
+
+  /** The same, without a promise: first sends, which are most of all, have one already. */
+  dispatchFor(caller: Caller, queue: string, outgoing: Outgoing, dispatch: Dispatch): void {
+    if (dispatch.delayMs <= 0) {
+      this.#send(caller, queue, this.#cancellable(outgoing), dispatch);
+    } else {
+      this.#dispatchLater(queue, outgoing, dispatch).then(
+        (accepted) => caller.accepted(accepted),
+        (error: unknown) => caller.refused(error),
+      );
+    }
   }
 
   async #dispatchLater(
@@ -61,8 +78,9 @@ export class Sender {
     const store = delays === undefined ? "none" : isFirst ? "all" : "beyond";
     const plan = planDelay(delayMs, queue, keepsOrder, traits, limits, store);
     if (plan.via === "store" && delays !== undefined) {
-      const fitting = this.#fitting(queue, outgoing);
-      const handle = await delays.put(queue, fitting.outgoing, clock.now() + delayMs, deadlineMs);
+      const fits = fitting(outgoing, limits);
+      checkFits(queue, fits, outgoingBytes(fits, limits), limits);
+      const handle = await delays.put(queue, fits, clock.now() + delayMs, deadlineMs);
       return outgoing.cancellable === true ? { handle } : {};
     }
     if (plan.via === "native")
@@ -90,24 +108,27 @@ export class Sender {
    * @throws QueueError `send_timeout`, `send_failed`, `send_unknown`: what is known when the deadline passes;
    * `too_large`, `queue_full`, `not_found`, `auth`, `provider` at once.
    */
-  send(
-    queue: string,
-    given: Outgoing,
-    deadlineMs: number,
-    signal?: AbortSignal,
-    counted?: number,
-  ): Promise<Accepted> {
-    const { clock } = this.#connection;
-    const { outgoing, bytes } = this.#fitting(queue, given, counted);
-    return new Promise<Accepted>((resolve, reject) => {
-      const item = new Pending(outgoing, bytes, clock.now() + deadlineMs, this.#done, resolve, reject);
-      this.#outstanding += 1;
-      item.deadline = this.#deadlines.set(item.deadlineAt, () =>
-        item.refuse(this.#expired(queue, item, deadlineMs)),
-      );
-      if (signal !== undefined) this.#abortWith(signal, queue, item);
-      if (!item.settled) this.#lane(queue, outgoing).add(item);
-    });
+  send(queue: string, outgoing: Outgoing, deadlineMs: number, signal?: AbortSignal): Promise<Accepted> {
+    return promised((caller) => this.#send(caller, queue, outgoing, { deadlineMs, signal }));
+  }
+
+  #send(caller: Caller, queue: string, given: Outgoing, { deadlineMs, since, signal, bytes }: Terms): void {
+    let item: Pending;
+    try {
+      const { clock, limits } = this.#connection;
+      const outgoing = fitting(given, limits);
+      const counted = bytes === undefined || outgoing !== given ? outgoingBytes(outgoing, limits) : bytes;
+      checkFits(queue, outgoing, counted, limits);
+      const at = (since ?? clock.now()) + deadlineMs;
+      item = new Pending(queue, outgoing, counted, deadlineMs, at, caller, this.#done);
+    } catch (error) {
+      caller.refused(error);
+      return;
+    }
+    this.#outstanding += 1;
+    this.#deadlines.set(item);
+    if (signal !== undefined) abortWith(signal, item);
+    if (!item.settled) this.#lane(queue, item.outgoing).add(item);
   }
 
   /** Resolves when every send has been answered. */
@@ -122,20 +143,6 @@ export class Sender {
     this.#deadlines.clear();
   }
 
-  /** @throws QueueError `too_large` */
-  #fitting(
-    queue: string,
-    given: Outgoing,
-    counted?: number,
-  ): { readonly outgoing: Outgoing; readonly bytes: number } {
-    const { limits } = this.#connection;
-    const attributes = foldAttributes(given.attributes, limits);
-    const outgoing = attributes === given.attributes ? given : { ...given, attributes };
-    const bytes = counted !== undefined && outgoing === given ? counted : outgoingBytes(outgoing, limits);
-    checkFits(queue, outgoing, bytes, limits);
-    return { outgoing, bytes };
-  }
-
   /** A store cancels what waits in it; what does not wait is the provider's, which may not know of cancelling. */
   #cancellable(outgoing: Outgoing): Outgoing {
     if (outgoing.cancellable !== true || this.#connection.limits.cancel) return outgoing;
@@ -143,7 +150,7 @@ export class Sender {
   }
 
   readonly #done = (item: Pending): void => {
-    if (item.deadline !== undefined) this.#deadlines.cancel(item.deadline);
+    this.#deadlines.cancel(item);
     this.#outstanding -= 1;
     if (this.#outstanding > 0) return;
     const idle = this.#idle;
@@ -160,28 +167,28 @@ export class Sender {
     }
     return lane;
   }
+}
 
-  #abortWith(signal: AbortSignal, queue: string, item: Pending): void {
-    const abort = (): void =>
-      item.refuse(item.outcome === "unknown" ? unknownOutcome(queue, signal.reason) : signal.reason);
-    if (signal.aborted) abort();
-    else {
-      signal.addEventListener("abort", abort, { once: true });
-      item.onEnd = () => signal.removeEventListener("abort", abort);
-    }
-  }
+function promised(send: (caller: Caller) => void): Promise<Accepted> {
+  return new Promise((accepted, refused) => {
+    send({ accepted, refused });
+  });
+}
 
-  #expired(queue: string, item: Pending, deadlineMs: number): QueueError {
-    const { outcome, lastError } = item;
-    if (outcome === "unknown")
-      return unknownOutcome(queue, lastError ?? new Error(`no answer within ${deadlineMs} ms`));
-    if (lastError !== undefined) return notSent(queue, deadlineMs, lastError);
-    return new QueueError(
-      "send_timeout",
-      `The message did not leave for queue "${queue}" within ${deadlineMs} ms, and was not sent. Send fewer at once, or give a longer deadline.`,
-      { queue, retryable: true },
-    );
+/** With its attributes folded, where there are too many of them. */
+function fitting(given: Outgoing, limits: Limits): Outgoing {
+  const attributes = foldAttributes(given.attributes, limits);
+  return attributes === given.attributes ? given : { ...given, attributes };
+}
+
+function abortWith(signal: AbortSignal, item: Pending): void {
+  const abort = (): void => item.abort(signal.reason);
+  if (signal.aborted) {
+    abort();
+    return;
   }
+  signal.addEventListener("abort", abort, { once: true });
+  item.onEnd = () => signal.removeEventListener("abort", abort);
 }
 
 /** FNV-1a. */

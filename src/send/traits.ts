@@ -4,7 +4,7 @@ import { type Connection, queueError } from "../connection.ts";
 import { DriverError, isRetryable } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { unlessAborted, within } from "../wait.ts";
-import { notSent } from "./lane.ts";
+import { notSent } from "./outcomes.ts";
 
 const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
 const NEVER: AbortSignal = new AbortController().signal;

@@ -4,7 +4,9 @@ import { PermanentError, QueueError, RetryAfterError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
 import type { ReceiveContext } from "../queue.ts";
+import type { Place } from "../roster.ts";
 import { show } from "../text.ts";
+import type { Registration } from "./registry.ts";
 import type { JobContext } from "./types.ts";
 
 /** How long a run may take, in milliseconds. */
@@ -16,43 +18,40 @@ export interface TimeLimits {
   readonly hardLimitMs: number;
 }
 
-/** Who is told of what a run does before it ends. */
-export interface ExecutionObserver {
+/** What all runs of a worker share. */
+export interface ExecutionHost {
+  readonly deadlines: Deadlines;
+  readonly limits: TimeLimits;
+  readonly logger: Logger;
   progress(execution: Execution, percent: number, note: string | undefined): void;
   stalled(execution: Execution): void;
 }
 
 /** One run of one handler under its time limits; and what the handler sees of it. */
-export class Execution implements JobContext {
+export class Execution implements JobContext, Deadline {
   readonly message: Message;
   readonly startedAt: number;
+  /** When the next of its time limits is reached, in epoch milliseconds. */
+  at: number;
+  slot = -1;
+  /** Where the worker's health lists it. */
+  place: Place<Execution> | undefined;
   stalled = false;
   readonly #context: ReceiveContext;
-  readonly #deadlines: Deadlines;
-  readonly #limits: TimeLimits;
-  readonly #logger: Logger;
-  readonly #observer: ExecutionObserver;
-  #deadline: Deadline | undefined;
+  readonly #registration: Registration;
+  readonly #host: ExecutionHost;
   #boundLogger: Logger | undefined;
   #timeout: QueueError | undefined;
   #ended = false;
 
-  constructor(
-    message: Message,
-    context: ReceiveContext,
-    startedAt: number,
-    deadlines: Deadlines,
-    limits: TimeLimits,
-    logger: Logger,
-    observer: ExecutionObserver,
-  ) {
+  constructor(message: Message, context: ReceiveContext, registration: Registration, host: ExecutionHost) {
     this.message = message;
-    this.startedAt = startedAt;
+    this.startedAt = context.startedAt;
+    this.at = context.startedAt + (registration.timeoutMs ?? host.limits.timeoutMs);
     this.#context = context;
-    this.#deadlines = deadlines;
-    this.#limits = limits;
-    this.#logger = logger;
-    this.#observer = observer;
+    this.#registration = registration;
+    this.#host = host;
+    host.deadlines.set(this);
   }
 
   get queue(): string {
@@ -69,7 +68,7 @@ export class Execution implements JobContext {
 
   get logger(): Logger {
     const { id, type } = this.message;
-    this.#boundLogger ??= this.#logger.child({ id, type, queue: this.queue, attempt: this.attempt });
+    this.#boundLogger ??= this.#host.logger.child({ id, type, queue: this.queue, attempt: this.attempt });
     return this.#boundLogger;
   }
 
@@ -82,7 +81,7 @@ export class Execution implements JobContext {
           `progress takes a percentage from 0 to 100; got ${show(percent)}.`,
         );
       }
-      if (!this.#ended) this.#observer.progress(this, percent, note);
+      if (!this.#ended) this.#host.progress(this, percent, note);
     };
   }
 
@@ -90,26 +89,37 @@ export class Execution implements JobContext {
     return () => this.#context.extend();
   }
 
-  /**
-   * Runs `work`. Settles with what it returns, or with what `failed` says of what it throws; at the hard limit with
-   * what `failed` says of the timeout, while the work goes on and keeps its slot until it ends.
-   */
-  run(work: () => Promise<Disposition>, failed: (error: unknown) => Disposition): Promise<Disposition> {
-    return new Promise((resolve) => {
-      const end = (disposition: Disposition): void => {
-        if (this.#deadline !== undefined) this.#deadlines.cancel(this.#deadline);
-        this.stalled = false;
-        this.#ended = true;
-        resolve(disposition);
-      };
-      const working = work();
-      working.then(end, (error: unknown) => end(failed(this.#cause(error))));
-      this.#await(() => {
-        const verdict = failed(this.#timeout);
-        const outlived = verdict.kind === "retry" || verdict.kind === "dead_letter";
-        resolve(outlived ? { ...verdict, slot: working } : verdict);
-      });
-    });
+  /** A time limit is reached: its signal aborts; then it counts as stalled; then its lease is given up. */
+  expire(): void {
+    const { deadlines, limits } = this.#host;
+    const { graceMs, hardLimitMs } = limits;
+    const timeoutMs = this.#registration.timeoutMs ?? limits.timeoutMs;
+    const timeoutAt = this.startedAt + timeoutMs;
+    if (this.#timeout === undefined) {
+      this.#timeout = timeoutError(this.message, this.queue, timeoutMs);
+      this.#context.abort(this.#timeout);
+      this.at = timeoutAt + Math.min(graceMs, hardLimitMs);
+      deadlines.set(this);
+    } else if (!this.stalled) {
+      this.stalled = true;
+      this.#host.stalled(this);
+      this.at = timeoutAt + hardLimitMs;
+      deadlines.set(this);
+    } else {
+      this.#context.giveUp(this.failed(this.#timeout));
+    }
+  }
+
+  /** Its handler has ended. */
+  end(): void {
+    this.#host.deadlines.cancel(this);
+    this.stalled = false;
+    this.#ended = true;
+  }
+
+  /** What becomes of its message, now that it has failed. */
+  failed(error: unknown): Disposition {
+    return this.#context.failure(this.#cause(error), this.#registration.backoff);
   }
 
   /** A run that was told of its timeout failed of it, unless its handler says outright what is to become of it. */
@@ -117,20 +127,6 @@ export class Execution implements JobContext {
     if (this.#timeout === undefined || error instanceof PermanentError || error instanceof RetryAfterError)
       return error;
     return this.#timeout;
-  }
-
-  #await(giveUp: () => void): void {
-    const { timeoutMs, graceMs, hardLimitMs } = this.#limits;
-    const at = this.startedAt + timeoutMs;
-    this.#deadline = this.#deadlines.set(at, () => {
-      this.#timeout = timeoutError(this.message, this.queue, timeoutMs);
-      this.#context.abort(this.#timeout);
-      this.#deadline = this.#deadlines.set(at + Math.min(graceMs, hardLimitMs), () => {
-        this.stalled = true;
-        this.#observer.stalled(this);
-        this.#deadline = this.#deadlines.set(at + hardLimitMs, giveUp);
-      });
-    });
   }
 }
 

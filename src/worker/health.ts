@@ -2,6 +2,7 @@ import type { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Clock } from "../clock.ts";
 import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
+import { Roster } from "../roster.ts";
 import type { Execution } from "./execution.ts";
 import type { QueueHealth, WorkerHealth } from "./types.ts";
 
@@ -18,7 +19,7 @@ class QueueState {
   freeSince = 0;
   error: string | undefined;
   failed = false;
-  readonly running = new Set<Execution>();
+  readonly running = new Roster<Execution>();
 }
 
 /** Keeps what `worker.health()` tells. */
@@ -51,14 +52,14 @@ export class HealthRecord {
   }
 
   began(execution: Execution): void {
-    this.#queues.get(execution.queue)?.running.add(execution);
+    execution.place = this.#queues.get(execution.queue)?.running.add(execution);
   }
 
   ended(execution: Execution): void {
     const state = this.#queues.get(execution.queue);
-    if (state === undefined) return;
+    if (state === undefined || execution.place === undefined) return;
     if (state.running.size >= this.#concurrency) state.freeSince = this.#clock.now();
-    state.running.delete(execution);
+    state.running.remove(execution.place);
   }
 
   /** Its queues are polled again. */
@@ -90,7 +91,7 @@ export class HealthRecord {
     const now = this.#clock.now();
     const states = [...this.#queues];
     const working = state === "running" || state === "paused";
-    const executions = states.flatMap(([, queue]) => [...queue.running]);
+    const executions = states.flatMap(([, queue]) => queue.running.all());
     return {
       live: !states.some(([, queue]) => queue.failed || this.#isStuck(queue)),
       ready: working && states.every(([, queue]) => this.#isReady(queue, now, state === "paused")),
@@ -126,7 +127,7 @@ export class HealthRecord {
   }
 
   #isStuck({ running }: QueueState): boolean {
-    return running.size >= this.#concurrency && [...running].every((execution) => execution.stalled);
+    return running.size >= this.#concurrency && running.all().every((execution) => execution.stalled);
   }
 
   #isReady(state: QueueState, now: number, paused: boolean): boolean {

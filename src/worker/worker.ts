@@ -4,13 +4,13 @@ import { defaults } from "../defaults.ts";
 import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
 import { ACK, type Disposition } from "../disposition.ts";
 import { isQueueError, QueueError } from "../errors.ts";
-import { type Logger, silentLogger } from "../logger.ts";
-import type { Message } from "../message.ts";
+import { silentLogger } from "../logger.ts";
+import { type Message, withPayload } from "../message.ts";
 import type { Queue, ReceiveContext } from "../queue.ts";
 import { Gate } from "../gate.ts";
 import { validatePayload } from "../schema.ts";
 import { show } from "../text.ts";
-import { Execution, type ExecutionObserver, type TimeLimits } from "./execution.ts";
+import { Execution, type ExecutionHost } from "./execution.ts";
 import { HealthRecord } from "./health.ts";
 import type { JobDefinition, RegisterOptions } from "./job.ts";
 import { through } from "./middleware.ts";
@@ -30,16 +30,14 @@ export class Worker {
   /** What it works on. */
   readonly queue: Queue;
   readonly #options: WorkerOptions;
-  readonly #limits: TimeLimits;
   readonly #unknownTypeMaxAgeMs: number;
-  readonly #logger: Logger;
   readonly #registry = new Registry();
   readonly #middleware: Middleware[] = [];
   readonly #events = new EventEmitter<WorkerEvents>();
   readonly #gate = new Gate();
   readonly #health: HealthRecord;
   readonly #deadlines: Deadlines;
-  readonly #observer: ExecutionObserver;
+  readonly #host: ExecutionHost;
   #state: "idle" | "running" | "draining" | "stopped" = "idle";
   #stop: AbortController | undefined;
   #started: Promise<void> | undefined;
@@ -63,12 +61,13 @@ export class Worker {
     }
     this.queue = queue;
     this.#options = options;
-    this.#limits = { timeoutMs, graceMs, hardLimitMs };
     this.#unknownTypeMaxAgeMs = unknownTypeMaxAgeMs;
-    this.#logger = options.logger ?? silentLogger;
     this.#health = new HealthRecord(queue.clock, concurrency);
     this.#deadlines = new Deadlines(queue.clock);
-    this.#observer = {
+    this.#host = {
+      deadlines: this.#deadlines,
+      limits: { timeoutMs, graceMs, hardLimitMs },
+      logger: options.logger ?? silentLogger,
       progress: (execution, percent, note) =>
         this.#report({ event: "progress", job: jobOf(execution), percent, note }),
       stalled: (execution) =>
@@ -241,50 +240,33 @@ export class Worker {
     stop?.abort(reason);
   }
 
-  #handle(message: Message, context: ReceiveContext): Promise<Disposition> {
+  async #handle(message: Message, context: ReceiveContext): Promise<Disposition> {
     const registration = this.#registry.get(message.type);
-    const now = this.queue.clock.now();
-    if (registration === undefined) {
-      return Promise.resolve(unknownType(message.type, context.unknownSince, now, this.#unknownTypeMaxAgeMs));
-    }
-    const limits =
-      registration.timeoutMs === undefined
-        ? this.#limits
-        : { ...this.#limits, timeoutMs: registration.timeoutMs };
-    const execution = new Execution(
-      message,
-      context,
-      now,
-      this.#deadlines,
-      limits,
-      this.#logger,
-      this.#observer,
-    );
+    if (registration === undefined)
+      return unknownType(message.type, context.unknownSince, context.startedAt, this.#unknownTypeMaxAgeMs);
+    const execution = new Execution(message, context, registration, this.#host);
     this.#health.began(execution);
-    return execution.run(
-      () => this.#perform(registration, execution),
-      (error) => context.failure(error, registration.backoff),
-    );
-  }
-
-  async #perform({ schema, handler }: Registration, execution: Execution): Promise<Disposition> {
     try {
-      let { message } = execution;
+      const { schema, handler } = registration;
+      let job = message;
       if (schema !== undefined) {
         try {
           const validated = validatePayload(schema, message.type, message.payload);
-          message = { ...message, payload: validated instanceof Promise ? await validated : validated };
+          job = withPayload(message, validated instanceof Promise ? await validated : validated);
         } catch (error) {
           // A schema that throws has not judged the payload: that is a run that failed.
           if (!isQueueError(error, "invalid_payload")) throw error;
           return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
         }
       }
-      if (this.#middleware.length === 0) await handler(message, execution);
+      if (this.#middleware.length === 0) await handler(job, execution);
       else
-        await through(this.#middleware, { message, context: execution }, () => handler(message, execution));
+        await through(this.#middleware, { message: job, context: execution }, () => handler(job, execution));
       return ACK;
+    } catch (error) {
+      return execution.failed(error);
     } finally {
+      execution.end();
       this.#health.ended(execution);
     }
   }

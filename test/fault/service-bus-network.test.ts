@@ -111,4 +111,5 @@ test("links that the service closes while a worker idles are open again before t
   await queue.send(sessions, { type: "job", payload: 2, orderingKey: "b" });
   await until("both run again", () => plain.runs + ordered.runs === 4, DEAF_MS);
   await Promise.all([plain.stop(), ordered.stop()]);
+  expect([plain.handled.size, ordered.handled.size]).toEqual([2, 2]);
 });

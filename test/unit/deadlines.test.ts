@@ -4,11 +4,17 @@ import { type Deadline, Deadlines } from "../../src/deadlines.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { times } from "./support.ts";
 
+function set(deadlines: Deadlines, at: number, expire: () => void): Deadline {
+  const deadline: Deadline = { at, slot: -1, expire };
+  deadlines.set(deadline);
+  return deadline;
+}
+
 test("each fires once, at its moment, on one timer", async () => {
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
   const fired: [number, number][] = [];
-  for (const at of [30, 10, 20, 10]) deadlines.set(at, () => fired.push([at, clock.now()]));
+  for (const at of [30, 10, 20, 10]) set(deadlines, at, () => fired.push([at, clock.now()]));
   expect(clock.pending).toBe(1);
   await clock.advance(100);
   expect(fired).toEqual([
@@ -24,8 +30,8 @@ test("one that is cancelled never fires, and cancelling twice is nothing", async
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
   let fired = 0;
-  const deadline = deadlines.set(10, () => (fired += 1));
-  deadlines.set(20, () => (fired += 1));
+  const deadline = set(deadlines, 10, () => (fired += 1));
+  set(deadlines, 20, () => (fired += 1));
   deadlines.cancel(deadline);
   deadlines.cancel(deadline);
   await clock.advance(100);
@@ -36,7 +42,7 @@ test("one that is set for the past fires as soon as time is looked at", async ()
   const clock = new FakeClock({ start: 100 });
   const deadlines = new Deadlines(clock);
   let fired = 0;
-  deadlines.set(50, () => (fired += 1));
+  set(deadlines, 50, () => (fired += 1));
   await clock.advance(0);
   expect(fired).toBe(1);
 });
@@ -45,10 +51,10 @@ test("one that is set by another in the same moment fires too", async () => {
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
   const fired: string[] = [];
-  deadlines.set(10, () => {
+  set(deadlines, 10, () => {
     fired.push("first");
-    deadlines.set(10, () => fired.push("same moment"));
-    deadlines.set(15, () => fired.push("later"));
+    set(deadlines, 10, () => fired.push("same moment"));
+    set(deadlines, 15, () => fired.push("later"));
   });
   await clock.advance(20);
   expect(fired).toEqual(["first", "same moment", "later"]);
@@ -58,10 +64,10 @@ test("clear forgets all, and what is set afterwards fires", async () => {
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
   let fired = 0;
-  deadlines.set(10, () => (fired += 1));
+  set(deadlines, 10, () => (fired += 1));
   deadlines.clear();
   expect(clock.pending).toBe(0);
-  deadlines.set(20, () => (fired += 10));
+  set(deadlines, 20, () => (fired += 10));
   await clock.advance(100);
   expect(fired).toBe(10);
 });
@@ -69,9 +75,9 @@ test("clear forgets all, and what is set afterwards fires", async () => {
 test("thousands that are cancelled leave no timer behind", () => {
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
-  const all = times(3_000, (index) => deadlines.set(1_000 + index, () => {}));
+  const all = times(3_000, (index) => set(deadlines, 1_000 + index, () => {}));
   for (const deadline of all) deadlines.cancel(deadline);
-  for (let more = 0; more < 2_000; more += 1) deadlines.cancel(deadlines.set(10, () => {}));
+  for (let more = 0; more < 2_000; more += 1) deadlines.cancel(set(deadlines, 10, () => {}));
   expect(clock.pending).toBeLessThanOrEqual(1);
 });
 
@@ -85,7 +91,7 @@ test("whatever is set, cancelled and waited for: those that were not cancelled f
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const clock = new FakeClock({ start: 0 });
       const deadlines = new Deadlines(clock);
-      const set: { deadline: Deadline; at: number; cancelled: boolean; firedAt: number | undefined }[] = [];
+      const all: { deadline: Deadline; at: number; cancelled: boolean; firedAt: number | undefined }[] = [];
       for (const one of steps) {
         if (one.kind === "wait") await clock.advance(one.for);
         else if (one.kind === "set") {
@@ -96,17 +102,17 @@ test("whatever is set, cancelled and waited for: those that were not cancelled f
             cancelled: false,
             firedAt: undefined as number | undefined,
           };
-          entry.deadline = deadlines.set(at, () => (entry.firedAt = clock.now()));
-          set.push(entry);
+          entry.deadline = set(deadlines, at, () => (entry.firedAt = clock.now()));
+          all.push(entry);
         } else {
-          const entry = set[one.which % Math.max(1, set.length)];
+          const entry = all[one.which % Math.max(1, all.length)];
           if (entry === undefined || entry.firedAt !== undefined) continue;
           deadlines.cancel(entry.deadline);
           entry.cancelled = true;
         }
       }
       await clock.advance(100);
-      for (const { at, cancelled, firedAt } of set) expect(firedAt).toBe(cancelled ? undefined : at);
+      for (const { at, cancelled, firedAt } of all) expect(firedAt).toBe(cancelled ? undefined : at);
     }),
     { numRuns: 40 },
   );

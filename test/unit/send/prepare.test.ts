@@ -18,8 +18,9 @@ function prepared(
   options: SendOptions = {},
   to: { traits?: QueueTraits; limits?: Limits } = {},
 ): Prepared {
-  const destination = { queue: "jobs", provider: "test", traits, limits, ...to };
-  return prepare(destination, compose({ type: "mail", payload: {}, ...input }, options, NOW));
+  const connection = { driver: { provider: "test" }, limits: to.limits ?? limits, delays: undefined };
+  const composed = compose({ type: "mail", payload: {}, ...input }, options, NOW);
+  return prepare(connection, "jobs", to.traits ?? traits, composed, { deadlineMs: 1_000 });
 }
 
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error;

@@ -2,7 +2,7 @@
 export interface Timed {
   /** Epoch milliseconds. Changed only through the heap. */
   at: number;
-  /** Where it stands in its heap; the heap's own. */
+  /** Where it stands in its heap, -1 where it is in none; the heap's own. */
   slot: number;
 }
 
@@ -37,6 +37,12 @@ export class TimeHeap<Item extends Timed> {
   remove(item: Item): void {
     const last = this.#items.pop() as Item;
     if (last !== item) this.#place(last, item.slot);
+    item.slot = -1;
+  }
+
+  clear(): void {
+    for (const item of this.#items) item.slot = -1;
+    this.#items.length = 0;
   }
 
   /** Moves an item to another moment. */
