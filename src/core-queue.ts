@@ -38,6 +38,8 @@ export interface CoreQueueOptions {
   readonly delayStore?: DelayStore | undefined;
 }
 
+const NONE: SendOptions = Object.freeze({});
+
 /** The portable queue on one driver. */
 export class CoreQueue implements Queue {
   readonly provider: string;
@@ -61,7 +63,7 @@ export class CoreQueue implements Queue {
     this.#outbox = new Outbox(this.#connection, this.#sender, options.sendDeadlineMs);
   }
 
-  send<P>(queue: string, message: NewMessage<P>, options: SendOptions = {}): Promise<SendReceipt> {
+  send<P>(queue: string, message: NewMessage<P>, options: SendOptions = NONE): Promise<SendReceipt> {
     try {
       this.#assertUsable(queue);
     } catch (error) {

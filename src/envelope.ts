@@ -1,3 +1,4 @@
+import type { BackoffOptions } from "./backoff.ts";
 import type { Attributes, Body, Delivery } from "./driver/contract.ts";
 import { describeError, QueueError } from "./errors.ts";
 import { defaults } from "./defaults.ts";
@@ -18,8 +19,6 @@ export type Decoded =
   | { readonly ok: true; readonly message: Message; readonly meta: Meta }
   | { readonly ok: false; readonly problem: string };
 
-const NON_CHARACTERS = /[\ufffe\uffff]/;
-
 let isoAt = Number.NaN;
 let isoText = "";
 
@@ -33,69 +32,76 @@ function iso(date: Date): string {
   return isoText;
 }
 
-let typeKept = "";
-let typeText = '""';
-
-/** Likewise: few types make up most of what is sent. */
-function typeJson(type: string): string {
-  if (type !== typeKept) {
-    typeText = JSON.stringify(type);
-    typeKept = type;
-  }
-  return typeText;
-}
-
 /**
  * The wire format: JSON that any language can read, and the attributes that consoles filter by.
  * @throws QueueError `invalid_payload` where the payload is not JSON, or would not come back as it was.
  */
 export function encode(message: Message): Encoded {
-  const payload = encodePayload(message);
-  let body = `{"id":${JSON.stringify(message.id)},"type":${typeJson(message.type)},"payload":${payload},"max_attempts":${message.maxAttempts},"created_at":"${iso(message.createdAt)}"`;
-  for (const _ in message.headers) {
-    body += `,"headers":${JSON.stringify(message.headers)}`;
-    break;
+  const { type, trace } = message;
+  const attributes: Record<string, string> = { type };
+  if (trace !== undefined) {
+    attributes["traceparent"] = trace.traceparent;
+    if (trace.tracestate !== undefined) attributes["tracestate"] = trace.tracestate;
   }
-  if (message.scheduledAt !== undefined) body += `,"scheduled_at":"${message.scheduledAt.toISOString()}"`;
-  if (message.backoff !== undefined) {
-    const { baseMs, factor, capMs, jitter } = message.backoff;
-    body += `,"backoff":${JSON.stringify({ base_ms: baseMs, factor, cap_ms: capMs, jitter })}`;
-  }
-  const attributes: Record<string, string> = { type: message.type };
-  if (message.trace !== undefined) {
-    attributes["traceparent"] = message.trace.traceparent;
-    if (message.trace.tracestate !== undefined) attributes["tracestate"] = message.trace.tracestate;
-  }
-  return { body: escapeNonCharacters(`${body}}`), attributes };
+  return { body: escapeNonCharacters(bodyOf(message)), attributes };
 }
 
-/** JSON may hold them as they are; not every provider carries them (SQS takes XML's characters only). */
-function escapeNonCharacters(json: string): string {
-  if (!NON_CHARACTERS.test(json)) return json;
-  return json.replaceAll("\ufffe", String.raw`\ufffe`).replaceAll("\uffff", String.raw`\uffff`);
-}
-
-function encodePayload(message: Message): string {
-  let text: string | undefined;
+function bodyOf(message: Message): string {
+  const { id, type, payload, headers, maxAttempts, createdAt, scheduledAt, backoff } = message;
+  let body: string | undefined;
   try {
-    text = JSON.stringify(message.payload) as string | undefined;
+    // One value rather than several texts put together; what is undefined is left out.
+    body = isNothing(payload)
+      ? undefined
+      : JSON.stringify({
+          id,
+          type,
+          payload,
+          max_attempts: maxAttempts,
+          created_at: iso(createdAt),
+          headers: isEmpty(headers) ? undefined : headers,
+          scheduled_at: scheduledAt?.toISOString(),
+          backoff: backoff === undefined ? undefined : wireBackoff(backoff),
+        });
   } catch (cause) {
     const [problem] = describeError(cause).split("\n", 1);
     throw new QueueError(
       "invalid_payload",
-      `The payload of ${show(message.type)} is not JSON: ${problem}. Send plain values; a BigInt as a string.`,
+      `The payload of ${show(type)} is not JSON: ${problem}. Send plain values; a BigInt as a string.`,
       { cause },
     );
   }
-  if (text === undefined) {
+  if (body === undefined) {
     throw new QueueError(
       "invalid_payload",
-      `The payload of ${show(message.type)} is ${typeof message.payload}, which JSON cannot hold. Send null for "nothing".`,
+      `The payload of ${show(type)} is ${typeof payload}, which JSON cannot hold. Send null for "nothing".`,
     );
   }
   // What JSON changes in silence (NaN, a Map) always leaves one of these behind; without them there is nothing to look for.
-  if (text.includes("null") || text.includes("{}")) assertFaithful(message.payload, message.type);
-  return text;
+  if (body.includes("null") || body.includes("{}")) assertFaithful(payload, type);
+  return body;
+}
+
+/** What JSON leaves out rather than writes. */
+function isNothing(payload: unknown): boolean {
+  if (payload === undefined || typeof payload === "function" || typeof payload === "symbol") return true;
+  const { toJSON } = Object(payload) as { readonly toJSON?: unknown };
+  return typeof toJSON === "function" && JSON.stringify(payload) === undefined;
+}
+
+function isEmpty(headers: Headers): boolean {
+  for (const _ in headers) return false;
+  return true;
+}
+
+function wireBackoff({ baseMs, factor, capMs, jitter }: BackoffOptions): unknown {
+  return { base_ms: baseMs, factor, cap_ms: capMs, jitter };
+}
+
+/** JSON may hold them as they are; not every provider carries them (SQS takes XML's characters only). */
+function escapeNonCharacters(json: string): string {
+  if (!json.includes("\ufffe") && !json.includes("\uffff")) return json;
+  return json.replaceAll("\ufffe", String.raw`\ufffe`).replaceAll("\uffff", String.raw`\uffff`);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });

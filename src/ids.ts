@@ -3,7 +3,12 @@ import { v7 } from "uuid";
 /** Random bytes are drawn from the system in blocks: one system call serves 256 ids. */
 const pool = new Uint8Array(4_096);
 let used = pool.length;
-const id = Buffer.alloc(16);
+const options = { random: new Uint8Array(16) };
+const bytes = new Uint8Array(16);
+const text = Buffer.alloc(36, "-");
+const DIGITS = Buffer.from("0123456789abcdef");
+/** Where each byte has its two digits, between the hyphens. */
+const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /** A UUIDv7 (RFC 9562): sorts by the time it was made, unique without coordination. */
 export function newId(): string {
@@ -11,10 +16,15 @@ export function newId(): string {
     crypto.getRandomValues(pool);
     used = 0;
   }
-  const random = pool.subarray(used, used + 16);
+  for (let index = 0; index < 16; index += 1) options.random[index] = pool[used + index] as number;
   used += 16;
-  v7({ random }, id);
-  // Five pieces of one text, where the package would put together twenty.
-  const hex = id.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  v7(options, bytes);
+  // In one piece: the package puts its text together from twenty.
+  for (let index = 0; index < 16; index += 1) {
+    const byte = bytes[index] as number;
+    const place = PLACES[index] as number;
+    text[place] = DIGITS[byte >> 4] as number;
+    text[place + 1] = DIGITS[byte & 15] as number;
+  }
+  return text.toString("latin1");
 }

@@ -22,6 +22,6 @@ export class HandBacks {
   }
 
   of(brokerId: string): number {
-    return this.#counts.get(brokerId) ?? 0;
+    return this.#counts.size === 0 ? 0 : (this.#counts.get(brokerId) ?? 0);
   }
 }

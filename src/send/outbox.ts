@@ -1,13 +1,13 @@
 import type { Connection } from "../connection.ts";
 import { channels, type SendEvent } from "../diagnostics.ts";
-import { describeError, isQueueError, QueueError } from "../errors.ts";
+import { describeError, QueueError } from "../errors.ts";
 import type { NewMessage } from "../message.ts";
 import type { SendOptions, SendOutcome, SendReceipt } from "../queue.ts";
 import { validateInTime } from "../schema.ts";
 import { show } from "../text.ts";
-import type { Caller } from "./pending.ts";
-import { compose, type Prepared, prepare } from "./prepare.ts";
-import type { Sender } from "./sender.ts";
+import { FirstSend } from "./first-send.ts";
+import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
+import type { Sender, Terms } from "./sender.ts";
 import { traitsInTime } from "./traits.ts";
 
 /** Takes what callers give: has it checked, sent and told, and knows what has no outcome yet. */
@@ -27,20 +27,10 @@ export class Outbox {
   send(queue: string, message: NewMessage, options: SendOptions): Promise<SendReceipt> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
-      const deadlineMs = this.#deadlineOf(options);
-      const prepared = this.#prepare(queue, message, options, deadlineMs);
+      const prepared = this.#prepare(queue, message, options, this.#deadlineOf(options));
       this.#outstanding += 1;
-      if (!(prepared instanceof Promise)) {
-        this.#dispatch(queue, prepared, resolve, reject);
-        return;
-      }
-      prepared.then(
-        (ready) => this.#dispatch(queue, ready, resolve, reject),
-        (error: unknown) => {
-          this.#done(1);
-          reject(error);
-        },
-      );
+      if (prepared instanceof Promise) this.#dispatchLater(queue, prepared, resolve, reject);
+      else this.#dispatch(queue, prepared, resolve, reject);
     });
   }
 
@@ -109,21 +99,33 @@ export class Outbox {
     resolve: (receipt: SendReceipt) => void,
     reject: (error: unknown) => void,
   ): void {
-    const { id } = prepared.message;
-    const caller: Caller = {
-      accepted: ({ handle }) => {
-        this.#publish(queue, prepared, "sent");
-        this.#done(1);
-        resolve(handle === undefined ? { id } : { id, handle });
-      },
-      refused: (error) => {
-        this.#publish(queue, prepared, isQueueError(error, "send_unknown") ? "unknown" : "failed");
+    const caller = new FirstSend(queue, prepared, this.#ended, resolve, reject);
+    this.#sender.dispatchFor(caller, queue, prepared.outgoing, prepared);
+  }
+
+  #dispatchLater(
+    queue: string,
+    preparing: Promise<Prepared>,
+    resolve: (receipt: SendReceipt) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    preparing.then(
+      (prepared) => this.#dispatch(queue, prepared, resolve, reject),
+      (error: unknown) => {
         this.#done(1);
         reject(error);
       },
-    };
-    this.#sender.dispatchFor(caller, queue, prepared.outgoing, prepared);
+    );
   }
+
+  readonly #ended = ({ queue, prepared }: FirstSend, outcome: SendEvent["outcome"]): void => {
+    this.#done(1);
+    if (!channels.send.hasSubscribers) return;
+    const { driver, source } = this.#connection;
+    const { message, delayMs } = prepared;
+    const { id, type } = message;
+    channels.send.publish({ provider: driver.provider, queue, source, type, id, outcome, message, delayMs });
+  };
 
   /** At once where there is nothing to wait for: neither the schema nor what the queue can do. */
   #prepare(
@@ -132,26 +134,32 @@ export class Outbox {
     options: SendOptions,
     deadlineMs: number,
   ): Prepared | Promise<Prepared> {
-    const { signal } = options;
     const connection = this.#connection;
-    const since = connection.clock.now();
+    const { clock } = connection;
+    const since = clock.now();
+    const terms: Terms = { deadlineMs, since, signal: options.signal };
     // What travels is what was given: the receiver's own schema transforms it.
     const composed = compose(input, options, since);
     const validating =
-      input.schema === undefined
-        ? undefined
-        : validateInTime(input.schema, input, connection.clock, deadlineMs);
+      input.schema === undefined ? undefined : validateInTime(input.schema, input, clock, deadlineMs);
     const known = connection.knownTraits(queue);
-    const terms = { deadlineMs, since, signal };
-    if (validating === undefined && known !== undefined)
-      return prepare(connection, queue, known, composed, terms);
-    const waitThen = async (): Promise<Prepared> => {
-      await validating;
-      const traits =
-        connection.knownTraits(queue) ?? (await traitsInTime(connection, queue, deadlineMs, signal));
-      return prepare(connection, queue, traits, composed, terms);
-    };
-    return waitThen();
+    return validating === undefined && known !== undefined
+      ? prepare(connection, queue, known, composed, terms)
+      : this.#prepareLater(queue, composed, terms, validating);
+  }
+
+  async #prepareLater(
+    queue: string,
+    composed: Composed,
+    terms: Terms,
+    validating: Promise<unknown> | undefined,
+  ): Promise<Prepared> {
+    await validating;
+    const connection = this.#connection;
+    const traits =
+      connection.knownTraits(queue) ??
+      (await traitsInTime(connection, queue, terms.deadlineMs, terms.signal));
+    return prepare(connection, queue, traits, composed, terms);
   }
 
   #deadlineOf({ deadlineMs = this.#deadlineMs }: SendOptions): number {
@@ -160,13 +168,6 @@ export class Outbox {
       "invalid_options",
       `deadlineMs must be a finite number of milliseconds, more than 0; got ${show(deadlineMs)}.`,
     );
-  }
-
-  #publish(queue: string, { message, delayMs }: Prepared, outcome: SendEvent["outcome"]): void {
-    if (!channels.send.hasSubscribers) return;
-    const { driver, source } = this.#connection;
-    const { id, type } = message;
-    channels.send.publish({ provider: driver.provider, queue, source, type, id, outcome, message, delayMs });
   }
 }
 

@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Deadlines } from "../deadlines.ts";
 import { defaults } from "../defaults.ts";
 import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
@@ -246,24 +247,20 @@ export class Worker {
       return unknownType(message.type, context.unknownSince, context.startedAt, this.#unknownTypeMaxAgeMs);
     const execution = new Execution(message, context, registration, this.#host);
     this.#health.began(execution);
+    const { schema, handler } = registration;
+    let isJudged = schema === undefined;
     try {
-      const { schema, handler } = registration;
-      let job = message;
-      if (schema !== undefined) {
-        try {
-          const validated = validatePayload(schema, message.type, message.payload);
-          job = withPayload(message, validated instanceof Promise ? await validated : validated);
-        } catch (error) {
-          // A schema that throws has not judged the payload: that is a run that failed.
-          if (!isQueueError(error, "invalid_payload")) throw error;
-          return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
-        }
-      }
+      const judged = schema === undefined ? message : validated(schema, message);
+      const job = judged instanceof Promise ? await judged : judged;
+      isJudged = true;
       if (this.#middleware.length === 0) await handler(job, execution);
       else
         await through(this.#middleware, { message: job, context: execution }, () => handler(job, execution));
       return ACK;
     } catch (error) {
+      // A schema that throws has not judged the payload: that is a run that failed.
+      if (!isJudged && isQueueError(error, "invalid_payload"))
+        return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
       return execution.failed(error);
     } finally {
       execution.end();
@@ -293,6 +290,14 @@ export class Worker {
       });
     }
   }
+}
+
+/** At once where the schema answers at once. */
+function validated(schema: StandardSchemaV1, message: Message): Message | Promise<Message> {
+  const payload = validatePayload(schema, message.type, message.payload);
+  return payload instanceof Promise
+    ? payload.then((late) => withPayload(message, late))
+    : withPayload(message, payload);
 }
 
 function jobOf({ message, queue, attempt }: Execution): JobEvent["job"] {
