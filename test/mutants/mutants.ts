@@ -68,9 +68,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "leaks the slot of a run that failed",
     file: "src/receive/receiver.ts",
-    search: "    this.#running.delete(run);\n    this.#slots.release(run.message.type, ",
+    search: "    this.#running.remove(place);\n    this.#slots.release(run.message.type, ",
     replace:
-      '    this.#running.delete(run);\n    if (disposition.kind !== "retry") this.#slots.release(run.message.type, ',
+      '    this.#running.remove(place);\n    if (disposition.kind !== "retry") this.#slots.release(run.message.type, ',
     adapters: MEMORY,
   },
   {
@@ -140,8 +140,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "does not tell a handler that its lease is lost",
     file: "src/receive/lease-keeper.ts",
-    search: "if (this.#held.delete(leased)) leased.onLeaseLost();",
-    replace: "this.#held.delete(leased);",
+    search: "if (this.remove(leased)) leased.onLeaseLost();",
+    replace: "this.remove(leased);",
     adapters: MEMORY,
   },
 ];
