@@ -41,7 +41,6 @@ export class Run implements ReceiveContext, Leased {
   drained = false;
   readonly #host: RunHost;
   #abort: AbortController | undefined;
-  #info: JobInfo | undefined;
 
   constructor(
     host: RunHost,
@@ -78,15 +77,10 @@ export class Run implements ReceiveContext, Leased {
     return this.#abort.signal;
   }
 
+  /** Made anew each time: kept, it would be one more object to each message that is in hand. */
   get info(): JobInfo {
-    this.#info ??= {
-      id: this.message.id,
-      type: this.message.type,
-      queue: this.#host.queue,
-      attempt: this.attempt,
-      maxAttempts: this.message.maxAttempts,
-    };
-    return this.#info;
+    const { id, type, maxAttempts } = this.message;
+    return { id, type, queue: this.#host.queue, attempt: this.attempt, maxAttempts };
   }
 
   left(gone: boolean): void {
