@@ -37,8 +37,17 @@ const NOTHING = new Uint8Array(0);
 /** In one answer of a stream. */
 const CHUNK = 100;
 
-/** Fields of a `PullResponse`, each a message with the id under which it is acknowledged. */
-let backlog: Uint8Array[] = [];
+/** A message that was published and has not been delivered. */
+interface Published {
+  readonly id: string;
+  readonly message: protos.google.pubsub.v1.IPubsubMessage;
+}
+
+/**
+ * What has not been delivered. What the server was filled with is encoded already; what is published is encoded when it
+ * is delivered, so that publishing is measured and not this server.
+ */
+let backlog: (Uint8Array | Published)[] = [];
 let head = 0;
 let lastId = 0;
 let requests = 0;
@@ -48,7 +57,13 @@ const holders = new Map<string, Subscriber>();
 
 function store(message: protos.google.pubsub.v1.IPubsubMessage): string {
   lastId += 1;
-  const messageId = String(lastId);
+  const id = String(lastId);
+  backlog.push({ id, message });
+  return id;
+}
+
+/** As a field of a `PullResponse`: the message with the id under which it is acknowledged. */
+function encoded({ id: messageId, message }: Published): Uint8Array {
   const received = ReceivedMessage.encode({
     ackId: `ack-${messageId}-${"0".repeat(160)}`,
     message: { ...message, messageId, publishTime: { seconds: Math.floor(Date.now() / 1_000) } },
@@ -60,12 +75,13 @@ function store(message: protos.google.pubsub.v1.IPubsubMessage): string {
     length.push(rest > 127 ? (rest & 127) | 128 : rest);
     if (rest <= 127) break;
   }
-  backlog.push(Buffer.concat([Buffer.from([0x0a, ...length]), received]));
-  return messageId;
+  return Buffer.concat([Buffer.from([0x0a, ...length]), received]);
 }
 
 function take(max: number): Uint8Array[] {
-  const taken = backlog.slice(head, head + max);
+  const taken = backlog
+    .slice(head, head + max)
+    .map((one) => (one instanceof Uint8Array ? one : encoded(one)));
   head += taken.length;
   if (head === backlog.length) {
     backlog = [];
@@ -218,4 +234,5 @@ function refill(fill: number): void {
     );
     store(PubsubMessage.fromObject({ data: Buffer.from(body), attributes }));
   }
+  backlog = backlog.map((one) => (one instanceof Uint8Array ? one : encoded(one)));
 }

@@ -2,14 +2,13 @@ import type { BackoffOptions } from "../backoff.ts";
 import { sleep } from "../clock.ts";
 import { inOrder } from "../clone.ts";
 import { type Connection, queueError } from "../connection.ts";
-import { type Disposition, dispositionOf } from "../disposition.ts";
+import type { Disposition } from "../disposition.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { decode } from "../envelope.ts";
 import { describeError } from "../errors.ts";
 import type { Handler, ReceiveOptions } from "../queue.ts";
-import { Roster } from "../roster.ts";
 import type { Sender } from "../send/sender.ts";
 import { Conclusions } from "./conclusions.ts";
 import { crashLoopAt } from "./crash-loop.ts";
@@ -22,6 +21,7 @@ import { LeaseKeeper } from "./lease-keeper.ts";
 import type { ReceiveSettings } from "./options.ts";
 import { Reporter } from "./reporter.ts";
 import { Run, type RunHost } from "./run.ts";
+import { Running } from "./running.ts";
 import { Settler } from "./settler.ts";
 import { Slots } from "./slots.ts";
 import { Verdicts } from "./verdicts.ts";
@@ -52,7 +52,7 @@ export class Receiver implements RunHost {
   readonly #conclusions: Conclusions;
   readonly #intake: Intake;
   readonly #maxConcluding: number;
-  readonly #running = new Roster<Run>();
+  readonly #running: Running;
   readonly #handBacks = new HandBacks();
   readonly #draining = new AbortController();
   #failure: DriverError | undefined;
@@ -93,6 +93,13 @@ export class Receiver implements RunHost {
       verdicts: this.#verdicts,
       reporter: this.#reporter,
       ended: () => this.#concluded(),
+    });
+    this.#running = new Running({
+      clock,
+      handler: options.handler,
+      reporter: this.#reporter,
+      conclusions: this.#conclusions,
+      ended: (run) => this.#ended(run),
     });
     this.#intake = new Intake(connection, this.#source, {
       queue,
@@ -141,10 +148,7 @@ export class Receiver implements RunHost {
   }
 
   giveUp(run: Run, disposition: Disposition): void {
-    if (run.fenced) return;
-    run.endedAt = this.#options.connection.clock.now();
-    run.fenced = true;
-    this.#conclusions.conclude(run, disposition);
+    this.#running.giveUp(run, disposition);
   }
 
   leaseLost(run: Run): void {
@@ -223,7 +227,7 @@ export class Receiver implements RunHost {
     } else if (run.meta.notBefore !== undefined && run.meta.notBefore > now + DUE_TOLERANCE_MS) {
       this.#conclusions.track(this.#verdicts.defer(run, run.meta.notBefore - now), run);
     } else if (this.#slots.take(run.message.type)) {
-      void this.#execute(run);
+      this.#running.start(run);
     } else if (!this.#slots.waitingIsFull || inOrder(run.delivery, run.id, traits)) {
       // What keeps its place cannot step aside for a while; where too much of it waits, nothing is fetched.
       this.#slots.wait(run);
@@ -236,21 +240,7 @@ export class Receiver implements RunHost {
     this.#conclusions.conclude(run, { kind: "dead_letter", reason, error: new Error(why), ran: false });
   }
 
-  async #execute(run: Run): Promise<void> {
-    const { connection, handler } = this.#options;
-    const place = this.#running.add(run);
-    run.startedAt = connection.clock.now();
-    this.#reporter.started(run);
-    let disposition: Disposition;
-    try {
-      disposition = dispositionOf(await handler(run.message, run));
-    } catch (error) {
-      disposition = this.#conclusions.failed(run, error);
-    }
-    run.endedAt = connection.clock.now();
-    if (run.fenced) this.#reporter.late(run);
-    else this.#conclusions.conclude(run, disposition);
-    this.#running.remove(place);
+  #ended(run: Run): void {
     this.#slots.release(run.message.type, run.endedAt - run.startedAt);
     this.#slotFreed();
   }
@@ -268,7 +258,7 @@ export class Receiver implements RunHost {
     let started = false;
     this.#takeUp(run, () => {
       started = true;
-      void this.#execute(run);
+      this.#running.start(run);
     });
     if (!started) this.#slots.release(run.message.type);
   }

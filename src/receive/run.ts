@@ -33,6 +33,8 @@ export class Run implements ReceiveContext, Leased {
   /** When its handler ended, or the run was given up. */
   endedAt = 0;
   held: Place<Leased> | undefined;
+  /** Where its receiver lists it while its handler runs. */
+  place: Place<Run> | undefined;
   /** Its result counts for nothing any more: the lease is lost, or was given up. */
   fenced = false;
   /** Called once when it is out of our hands: true where it has left the queue, false where it comes again. */

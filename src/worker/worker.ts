@@ -241,31 +241,60 @@ export class Worker {
     stop?.abort(reason);
   }
 
-  async #handle(message: Message, context: ReceiveContext): Promise<Disposition> {
+  /** Not async, nor what it calls, for the same reason as `Running.start`. */
+  #handle(message: Message, context: ReceiveContext): Disposition | Promise<Disposition> {
     const registration = this.#registry.get(message.type);
     if (registration === undefined)
       return unknownType(message.type, context.unknownSince, context.startedAt, this.#unknownTypeMaxAgeMs);
     const execution = new Execution(message, context, registration, this.#host);
     this.#health.began(execution);
     const { schema, handler } = registration;
-    let isJudged = schema === undefined;
+    if (schema === undefined) return this.#perform(handler, message, execution);
+    let job: Message | Promise<Message>;
     try {
-      const judged = schema === undefined ? message : validated(schema, message);
-      const job = judged instanceof Promise ? await judged : judged;
-      isJudged = true;
-      if (this.#middleware.length === 0) await handler(job, execution);
-      else
-        await through(this.#middleware, { message: job, context: execution }, () => handler(job, execution));
-      return ACK;
+      job = validated(schema, message);
     } catch (error) {
-      // A schema that throws has not judged the payload: that is a run that failed.
-      if (!isJudged && isQueueError(error, "invalid_payload"))
-        return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
-      return execution.failed(error);
-    } finally {
-      execution.end();
-      this.#health.ended(execution);
+      return this.#refused(error, execution);
     }
+    if (!(job instanceof Promise)) return this.#perform(handler, job, execution);
+    return job.then(
+      (late) => this.#perform(handler, late, execution),
+      (error: unknown) => this.#refused(error, execution),
+    );
+  }
+
+  #perform(handler: JobHandler, job: Message, execution: Execution): Promise<Disposition> {
+    let working: unknown;
+    try {
+      working =
+        this.#middleware.length === 0
+          ? handler(job, execution)
+          : through(this.#middleware, { message: job, context: execution }, () => handler(job, execution));
+    } catch (error) {
+      working = Promise.reject(error);
+    }
+    return Promise.resolve(working).then(
+      () => {
+        this.#end(execution);
+        return ACK;
+      },
+      (error: unknown) => {
+        this.#end(execution);
+        return execution.failed(error);
+      },
+    );
+  }
+
+  #refused(error: unknown, execution: Execution): Disposition {
+    this.#end(execution);
+    // A schema that throws has not judged the payload: that is a run that failed.
+    if (!isQueueError(error, "invalid_payload")) return execution.failed(error);
+    return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
+  }
+
+  #end(execution: Execution): void {
+    execution.end();
+    this.#health.ended(execution);
   }
 
   /** What happens inside of a run, which its receiver does not see. */

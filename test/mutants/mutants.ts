@@ -16,9 +16,9 @@ const PARKING = ["memory-sqs"];
 export const mutants: readonly Mutant[] = [
   {
     name: "acknowledges before the handler has run",
-    file: "src/receive/receiver.ts",
-    search: "    let disposition: Disposition;\n    try {",
-    replace: "    let disposition: Disposition;\n    await this.#verdicts.ack(run);\n    try {",
+    file: "src/receive/running.ts",
+    search: "    reporter.started(run);\n",
+    replace: '    reporter.started(run);\n    this.#options.conclusions.conclude(run, { kind: "ack" });\n',
     adapters: MEMORY,
   },
   {
@@ -67,10 +67,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "leaks the slot of a run that failed",
-    file: "src/receive/receiver.ts",
-    search: "    this.#running.remove(place);\n    this.#slots.release(run.message.type, ",
-    replace:
-      '    this.#running.remove(place);\n    if (disposition.kind !== "retry") this.#slots.release(run.message.type, ',
+    file: "src/receive/running.ts",
+    search: "    ended(run);\n",
+    replace: '    if (disposition.kind !== "retry") ended(run);\n',
     adapters: MEMORY,
   },
   {

@@ -1,0 +1,79 @@
+import type { Clock } from "../clock.ts";
+import { type Disposition, dispositionOf } from "../disposition.ts";
+import type { Handler } from "../queue.ts";
+import { Roster } from "../roster.ts";
+import type { Conclusions } from "./conclusions.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Run } from "./run.ts";
+
+export interface RunningOptions {
+  readonly clock: Clock;
+  readonly handler: Handler;
+  readonly reporter: Reporter;
+  readonly conclusions: Conclusions;
+  /** Called when a handler has ended, and its slot is free. */
+  readonly ended: (run: Run) => void;
+}
+
+/** The runs under way: each has a slot, and its handler has been called and has not ended. */
+export class Running {
+  readonly #options: RunningOptions;
+  readonly #runs = new Roster<Run>();
+
+  constructor(options: RunningOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  all(): Run[] {
+    return this.#runs.all();
+  }
+
+  start(run: Run): void {
+    const { clock, handler, reporter } = this.#options;
+    run.place = this.#runs.add(run);
+    run.startedAt = clock.now();
+    reporter.started(run);
+    let returned: Disposition | void | Promise<Disposition | void>;
+    try {
+      returned = handler(run.message, run);
+    } catch (error) {
+      returned = Promise.reject(error);
+    }
+    // Not awaited: what an async function keeps meanwhile is a fifth of what a message in hand takes.
+    Promise.resolve(returned).then(
+      (value) => this.#returned(run, value),
+      (error: unknown) => this.#ended(run, this.#options.conclusions.failed(run, error)),
+    );
+  }
+
+  /** Its verdict is `disposition`, and its handler goes on. */
+  giveUp(run: Run, disposition: Disposition): void {
+    if (run.fenced) return;
+    run.endedAt = this.#options.clock.now();
+    run.fenced = true;
+    this.#options.conclusions.conclude(run, disposition);
+  }
+
+  #returned(run: Run, value: Disposition | void): void {
+    let disposition: Disposition;
+    try {
+      disposition = dispositionOf(value);
+    } catch (error) {
+      disposition = this.#options.conclusions.failed(run, error);
+    }
+    this.#ended(run, disposition);
+  }
+
+  #ended(run: Run, disposition: Disposition): void {
+    const { clock, reporter, conclusions, ended } = this.#options;
+    run.endedAt = clock.now();
+    if (run.fenced) reporter.late(run);
+    else conclusions.conclude(run, disposition);
+    if (run.place !== undefined) this.#runs.remove(run.place);
+    ended(run);
+  }
+}
