@@ -24,8 +24,9 @@ function isPart(name: string): boolean {
  * {@link unfoldAttributes} brings them back exactly. Where even that does not help, all stay as they are.
  */
 export function foldAttributes(attributes: Attributes, limits: Limits): Attributes {
-  const names = Object.keys(attributes);
-  if (names.length <= limits.maxAttributes && attributes[FOLDED] === undefined) return attributes;
+  let named = 0;
+  for (const _ in attributes) named += 1;
+  if (named <= limits.maxAttributes && attributes[FOLDED] === undefined) return attributes;
   const all = unfoldAttributes(attributes);
   const foreign = Object.entries(all).filter(([name]) => !isOurs(name));
   const excess = Object.keys(all).length - limits.maxAttributes;

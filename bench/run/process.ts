@@ -11,9 +11,12 @@ function pathOf(folder: "servers" | "sides", file: string): string {
   return fileURLToPath(new URL(`../${folder}/${file}.ts`, import.meta.url));
 }
 
-/** Starts a process, and stops it when this one ends. */
 function start(path: string, args: readonly string[], execArgv: readonly string[]): ChildProcess {
-  const child = fork(path, args, { execArgv: [...execArgv], stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  return fork(path, args, { execArgv: [...execArgv], stdio: ["ignore", "inherit", "inherit", "ipc"] });
+}
+
+/** Stops a process when this one ends. */
+function tie(child: ChildProcess): ChildProcess {
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
   child.once("exit", () => process.off("exit", kill));
@@ -42,7 +45,7 @@ export async function runSide(
   settings: object,
   execArgv: readonly string[] = [],
 ): Promise<Figures> {
-  const child = start(pathOf("sides", file), [JSON.stringify(settings)], execArgv);
+  const child = tie(start(pathOf("sides", file), [JSON.stringify(settings)], execArgv));
   const exited = once(child, "exit");
   try {
     const figures = await told<Figures>(child, file);
@@ -53,7 +56,7 @@ export async function runSide(
   }
 }
 
-/** A server in a process of its own. */
+/** A server in a process of its own. It ends when the channel to this one does, and has ended by then what it started. */
 export interface Server extends AsyncDisposable {
   readonly address: string;
   ask(command: Command): Promise<Answer>;
@@ -71,7 +74,7 @@ export async function startServer(file: string): Promise<Server> {
     },
     async [Symbol.asyncDispose]() {
       const exited = once(child, "exit");
-      child.kill("SIGKILL");
+      child.disconnect();
       await exited;
     },
   };

@@ -311,7 +311,7 @@ export class Worker {
 
   #emit(event: JobEvent | ReceiveEvent): void {
     try {
-      this.#events.emit(event.event, ...([event] as never));
+      (this.#events as EventEmitter).emit(event.event, event);
     } catch (error) {
       // A listener's mistake is shown as any event listener's is, but must not fail a job, or stop a time limit.
       queueMicrotask(() => {
