@@ -29,7 +29,11 @@ export interface Limits {
   readonly longPollMs: number;
   /** Operations in one `settle` call. */
   readonly maxSettleBatch: number;
-  /** How long an acknowledgement may wait for others to share its request; 0 where a request costs nothing. @default 0 */
+  /**
+   * How long an acknowledgement may wait for others to share its request; 0 where a request costs nothing. On a queue
+   * that keeps order none waits.
+   * @default 0
+   */
   readonly settleLingerMs?: number;
   /** The longest delay of a release that a retry uses; 0 where a release comes back at once. */
   readonly maxReleaseDelayMs: number;

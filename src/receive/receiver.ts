@@ -78,7 +78,14 @@ export class Receiver implements RunHost {
     this.#verdicts = new Verdicts({
       connection,
       sender,
-      settler: new Settler(connection, this.#source, queue, report),
+      // Where order is kept, the next of its key waits for each verdict: that is not to wait for others.
+      settler: new Settler(
+        connection,
+        this.#source,
+        queue,
+        report,
+        traits.ordering === "by_key" ? 0 : undefined,
+      ),
       leases: this.#leases,
       queue,
       traits,

@@ -30,7 +30,14 @@ export class Settler {
   #pending = 0;
   #idle: (() => void)[] = [];
 
-  constructor(connection: Connection, source: Source, queue: string, report: (event: ReceiveEvent) => void) {
+  /** `lingerMs` is how long a verdict waits for others to share its request. */
+  constructor(
+    connection: Connection,
+    source: Source,
+    queue: string,
+    report: (event: ReceiveEvent) => void,
+    lingerMs: number = connection.limits.settleLingerMs ?? 0,
+  ) {
     this.#connection = connection;
     this.#source = source;
     this.#queue = queue;
@@ -40,7 +47,7 @@ export class Settler {
       maxBytes: Number.POSITIVE_INFINITY,
       bytesOf: () => 0,
       maxCalls: MAX_CALLS,
-      lingerMs: connection.limits.settleLingerMs ?? 0,
+      lingerMs,
       clock: connection.clock,
       run: (settlements) => this.#run(settlements),
     });

@@ -20,6 +20,23 @@ describe("verdicts", () => {
     expect(bench.events.names).toEqual(["started", "completed"]);
   });
 
+  test("an acknowledgement waits for others to share its request, but not where the next of its key waits for it", async () => {
+    const bench = new Bench({ emulate: "pubsub" });
+    await bench.queue.ensure("ordered", { ordering: "by_key" });
+    const settled = (queue: string): number =>
+      bench.requests.filter((one) => one.operation === "settle" && one.queue === queue).length;
+    for (const queue of ["jobs", "ordered"])
+      void bench.queue.receive(queue, () => {}, { signal: bench.stop.signal });
+    await bench.send("mail");
+    await bench.queue.send("ordered", { type: "mail", payload: {}, orderingKey: "k" });
+    await bench.clock.settle();
+    expect([settled("jobs"), settled("ordered")]).toEqual([0, 1]);
+    await bench.clock.advance(bench.driver.limits.settleLingerMs ?? 0);
+    expect(settled("jobs")).toBe(1);
+    bench.stop.abort();
+    await bench.clock.settle();
+  });
+
   test("to throw is to try again with the backoff, attempt by attempt, and in the end to dead-letter", async () => {
     const bench = new Bench();
     await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 3 });
