@@ -1,3 +1,5 @@
+import type { Clock } from "../../src/clock.ts";
+
 /** One queue, in the service's own terms. Times in milliseconds. */
 export interface QueueDefinition {
   readonly name: string;
@@ -72,4 +74,6 @@ export interface ServiceBusServerOptions {
   readonly maxMessageBytes?: number | undefined;
   /** Shared access keys by their names; tokens that are signed by none of these are refused. @default any token of the right form is taken */
   readonly keys?: Readonly<Record<string, string>> | undefined;
+  /** For locks, schedules and expiry; tests turn `FakeClock` of `queueport/testing`. @default the machine's clock */
+  readonly clock?: Clock | undefined;
 }

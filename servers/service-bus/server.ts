@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
+import { systemClock } from "../../src/clock.ts";
 import { Listener } from "./amqp/listener.ts";
 import { Namespace } from "./broker/namespace.ts";
 import { Faults } from "./faults.ts";
@@ -43,9 +44,9 @@ export async function startServiceBusServer(
   options: ServiceBusServerOptions = {},
 ): Promise<ServiceBusServer> {
   const { port = 0, host = "127.0.0.1", queues = [], dataDir, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
-  const { keys } = options;
+  const { keys, clock = systemClock } = options;
   const [[keyName, key] = ["local", "local"]] = Object.entries(keys ?? {});
-  const namespace = new Namespace();
+  const namespace = new Namespace(clock);
   const journal = dataDir === undefined ? undefined : new Journal(dataDir, namespace);
   for (const queue of queues) {
     const name = typeof queue === "string" ? queue : queue.name;

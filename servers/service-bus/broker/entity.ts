@@ -53,7 +53,7 @@ export class Entity {
 
   /** Takes messages in, all or none; repeated ones are dropped in silence, as the service does it. @throws Refusal */
   enqueue(messages: readonly NewMessage[]): StoredMessage[] {
-    const now = Date.now();
+    const now = this.#surroundings.timers.now();
     if (this.contents.bytes > this.settings.maxSizeMegabytes * 1_048_576)
       throw refusals.full(this.path, this.settings.maxSizeMegabytes);
     const stored: StoredMessage[] = [];
@@ -96,7 +96,7 @@ export class Entity {
   /** Extends the lock; returns until when. @throws Refusal */
   renew(token: string): number {
     const message = this.#locks.heldBy(token);
-    const until = Date.now() + this.settings.lockDurationMs;
+    const until = this.#surroundings.timers.now() + this.settings.lockDurationMs;
     if (message.lock !== undefined) message.lock.until = until;
     this.contents.changed(message);
     if (this.sessions === undefined) this.#arm(message);
@@ -146,7 +146,7 @@ export class Entity {
   /** Whether it can be delivered now. One that has expired is put away. */
   isReady(message: StoredMessage): boolean {
     if (!this.contents.has(message) || message.state !== "active" || message.lock !== undefined) return false;
-    if (this.#expiresAt(message) > Date.now()) return true;
+    if (this.#expiresAt(message) > this.#surroundings.timers.now()) return true;
     this.#expire(message);
     return false;
   }
@@ -204,7 +204,7 @@ export class Entity {
    */
   #activate(message: StoredMessage): void {
     const sequence = this.contents.nextSequence();
-    this.#keep({ ...message, sequence, enqueuedAt: Date.now(), state: "active" });
+    this.#keep({ ...message, sequence, enqueuedAt: this.#surroundings.timers.now(), state: "active" });
     this.#remove(message);
     this.line.pump();
   }
@@ -216,7 +216,8 @@ export class Entity {
   }
 
   #lock(message: StoredMessage): void {
-    const until = this.sessions?.lockedUntil(message) ?? Date.now() + this.settings.lockDurationMs;
+    const until =
+      this.sessions?.lockedUntil(message) ?? this.#surroundings.timers.now() + this.settings.lockDurationMs;
     this.#locks.take(message, until);
     this.contents.changed(message);
     if (this.sessions === undefined) this.#arm(message);

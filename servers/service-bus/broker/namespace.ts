@@ -1,3 +1,4 @@
+import type { Clock } from "../../../src/clock.ts";
 import { type QueueDefinition, type QueueSettings, settingsOf } from "../options.ts";
 import { Entity, type Surroundings } from "./entity.ts";
 import { refusals } from "./refusal.ts";
@@ -15,10 +16,14 @@ const DEAD_LETTERS = "/$deadletterqueue";
 
 /** All queues of one server. Names are compared as the service does it: without regard to case. */
 export class Namespace implements Surroundings {
-  readonly timers: Timers = new Timers();
+  readonly timers: Timers;
   /** Set once what it has kept is there again. */
   store: Store = forgetful;
   readonly #queues = new Map<string, Queue>();
+
+  constructor(clock: Clock) {
+    this.timers = new Timers(clock);
+  }
 
   /** @throws Refusal `amqp:not-allowed` where there is one of that name */
   create(definition: string | QueueDefinition): Queue {

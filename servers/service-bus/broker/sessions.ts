@@ -160,7 +160,7 @@ export class Sessions {
 
   #extend(session: Session): void {
     session.cancelTimer();
-    session.lockedUntil = Date.now() + this.#entity.settings.lockDurationMs;
+    session.lockedUntil = this.#surroundings.timers.now() + this.#entity.settings.lockDurationMs;
     for (const { lock } of session.held) if (lock !== undefined) lock.until = session.lockedUntil;
     session.cancelTimer = this.#surroundings.timers.at(session.lockedUntil, () => {
       const { holder } = session;

@@ -1,28 +1,36 @@
-/** Node takes no longer timeout than this. */
-const LONGEST_MS = 2_147_483_647;
+import type { Clock, Timer } from "../../../src/clock.ts";
 
-/** Timers of one server, all of which end with it. They do not keep the process alive. */
+/** The time of one server, and its timers, all of which end with it. They do not keep the process alive. */
 export class Timers {
+  readonly #clock: Clock;
   readonly #running = new Set<() => void>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
 
   /** Runs once at `at`, in epoch milliseconds. Returns what cancels it. */
   at(at: number, run: () => void): () => void {
-    let handle: NodeJS.Timeout;
+    let timer: Timer;
     const cancel = (): void => {
-      clearTimeout(handle);
+      timer.cancel();
       this.#running.delete(cancel);
     };
     const arm = (): void => {
-      const leftMs = at - Date.now();
+      const leftMs = at - this.now();
       if (leftMs <= 0) {
         this.#running.delete(cancel);
         run();
         return;
       }
-      handle = setTimeout(arm, Math.min(leftMs, LONGEST_MS)).unref();
+      timer = this.#clock.timer(leftMs, arm);
     };
     this.#running.add(cancel);
-    handle = setTimeout(arm, Math.max(0, Math.min(at - Date.now(), LONGEST_MS))).unref();
+    timer = this.#clock.timer(Math.max(0, at - this.now()), arm);
     return cancel;
   }
 

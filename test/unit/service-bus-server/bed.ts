@@ -12,6 +12,8 @@ import {
   startServiceBusServer,
 } from "../../../servers/service-bus/index.ts";
 
+const PATIENCE_MS = 20_000;
+
 /** A server, and Microsoft's own clients of it. */
 export interface Bed {
   readonly server: ServiceBusServer;
@@ -41,8 +43,12 @@ export async function startBed(options: ServiceBusServerOptions): Promise<Bed> {
   };
 }
 
-export function clientOf({ connectionString }: ServiceBusServer): ServiceBusClient {
-  return new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0, timeoutInMs: 2_000 } });
+/** What has not been answered by then fails: after long enough for a process that stands still meanwhile. */
+export function clientOf(
+  { connectionString }: ServiceBusServer,
+  timeoutInMs: number = PATIENCE_MS,
+): ServiceBusClient {
+  return new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0, timeoutInMs } });
 }
 
 function adminOf({ connectionString }: ServiceBusServer): ServiceBusAdministrationClient {
@@ -58,20 +64,28 @@ function adminOf({ connectionString }: ServiceBusServer): ServiceBusAdministrati
   return admin;
 }
 
-/** Takes what comes within a moment, at most `count`. */
-export function take(
+/** Takes `count` messages; they have to be there. */
+export async function take(
   receiver: ServiceBusReceiver,
-  count = 1,
-  waitMs = 1_500,
+  count: number,
 ): Promise<ServiceBusReceivedMessage[]> {
-  return receiver.receiveMessages(count, { maxWaitTimeInMs: waitMs });
+  const taken: ServiceBusReceivedMessage[] = [];
+  while (taken.length < count) {
+    const some = await receiver.receiveMessages(count - taken.length, { maxWaitTimeInMs: PATIENCE_MS });
+    if (some.length === 0) throw new Error(`only ${taken.length} of ${count} came`);
+    taken.push(...some);
+  }
+  return taken;
 }
 
-/** The first of them; it has to be there. */
 export async function takeOne(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage> {
-  const [message] = await take(receiver);
-  if (message === undefined) throw new Error("nothing came");
-  return message;
+  const [message] = await take(receiver, 1);
+  return message as ServiceBusReceivedMessage;
+}
+
+/** What comes within a moment, where nothing should. */
+export function stray(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage[]> {
+  return receiver.receiveMessages(1, { maxWaitTimeInMs: 300 });
 }
 
 export function textOf({ body }: ServiceBusReceivedMessage): string {

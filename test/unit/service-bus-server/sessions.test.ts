@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { startBed } from "./bed.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { clientOf, startBed, take } from "./bed.ts";
 
-const { client } = await startBed({
+const clock = new FakeClock();
+const { client, server } = await startBed({
+  clock,
   queues: [
     { name: "ordered", requiresSession: true },
     { name: "short", requiresSession: true, lockDurationMs: 500 },
@@ -22,12 +25,12 @@ test("hands each session to one receiver, in order", async () => {
   await expect(client.acceptSession("ordered", "a", options)).rejects.toMatchObject({
     code: "SessionCannotBeLocked",
   });
-  const messages = await first.receiveMessages(2, { maxWaitTimeInMs: 1_000 });
+  const messages = await take(first, 2);
   expect(messages.map(({ body }) => body as string)).toEqual(["a1", "a2"]);
   await first.completeMessage(messages[0]!);
   await first.close();
   const again = await client.acceptSession("ordered", "a", options);
-  const [left] = await again.receiveMessages(1, { maxWaitTimeInMs: 1_000 });
+  const [left] = await take(again, 1);
   // By the service's documentation, to close a session is no failed delivery of what it held.
   expect([left?.body, left?.deliveryCount]).toEqual(["a2", 0]);
   await again.close();
@@ -54,20 +57,23 @@ test("refuses messages and receivers that do not suit the queue", async () => {
 test("a session's lock is renewed, and is lost with its messages when it runs out", async () => {
   await client.createSender("short").sendMessages({ body: "a", sessionId: "a" });
   const receiver = await client.acceptNextSession("short", options);
-  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 1_000 });
-  await sleep(300);
-  expect((await receiver.renewSessionLock()).getTime()).toBeGreaterThan(Date.now() + 300);
-  await sleep(800);
+  const [message] = await take(receiver, 1);
+  await clock.advance(300);
+  expect((await receiver.renewSessionLock()).getTime()).toBe(clock.now() + 500);
+  await clock.advance(500);
   await expect(receiver.completeMessage(message!)).rejects.toMatchObject({ code: "SessionLockLost" });
   const next = await client.acceptNextSession("short", options);
-  const [again] = await next.receiveMessages(1, { maxWaitTimeInMs: 1_000 });
+  const [again] = await take(next, 1);
   expect(again?.deliveryCount).toBe(1);
   await next.completeMessage(again!);
   await next.close();
 });
 
 test("waits for a session that has messages, and not for ever", async () => {
-  await expect(client.acceptNextSession("waited", options)).rejects.toMatchObject({ code: "ServiceTimeout" });
+  const impatient = clientOf(server, 2_000);
+  await expect(impatient.acceptNextSession("waited", options)).rejects.toMatchObject({
+    code: "ServiceTimeout",
+  });
   const accepting = client.acceptNextSession("waited", options);
   await sleep(100);
   await client.createSender("waited").sendMessages({ body: "a", sessionId: "late" });
@@ -75,5 +81,6 @@ test("waits for a session that has messages, and not for ever", async () => {
   expect(receiver.sessionId).toBe("late");
   await receiver.setSessionState({ at: 7 });
   expect(await receiver.getSessionState()).toEqual({ at: 7 });
+  await impatient.close();
   await receiver.close();
 });

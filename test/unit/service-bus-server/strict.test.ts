@@ -152,7 +152,7 @@ test.each([
 
 test("a receiver that is refused tells its reason, and another one works", async () => {
   const missing = receiver("missing");
-  await expect(take(missing)).rejects.toMatchObject({ code: "MessagingEntityNotFound" });
+  await expect(take(missing, 1)).rejects.toMatchObject({ code: "MessagingEntityNotFound" });
   await expect(missing.peekMessages(1)).rejects.toMatchObject({ code: "MessagingEntityNotFound" });
   await expect(client.acceptNextSession("missing")).rejects.toMatchObject({
     code: "MessagingEntityNotFound",
