@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ServiceBusClient } from "@azure/service-bus";
 import { expect, test } from "vitest";
+import { lastingPort } from "../support/port.ts";
 import { queueport } from "./run.ts";
 
 interface Started {
@@ -20,9 +21,11 @@ async function start(
 
 test("serves Microsoft's SDK, keeps what it has through a kill, and ends on SIGTERM", async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
-  const queues = ["--queue", "emails", "--session-queue", "orders", "--lock", "1s", "--data-dir", dataDir];
+  const queues = ["--queue", "emails", "--session-queue", "orders", "--lock", "8s", "--data-dir", dataDir];
   try {
-    const first = await start("--port", "0", ...queues);
+    // It comes back to it.
+    const port = String(await lastingPort());
+    const first = await start("--port", port, ...queues);
     const client = new ServiceBusClient(first.connectionString);
     await client.createSender("emails").sendMessages([{ body: 1 }, { body: 2 }]);
     await client.createSender("orders").sendMessages({ body: 3, sessionId: "a" });
@@ -32,7 +35,7 @@ test("serves Microsoft's SDK, keeps what it has through a kill, and ends on SIGT
     await first.running.result;
     await client.close();
 
-    const second = await start("--port", String(first.port), ...queues);
+    const second = await start("--port", port, ...queues);
     const later = new ServiceBusClient(second.connectionString);
     const receiver = later.createReceiver("emails", { maxAutoLockRenewalDurationInMs: 0 });
     const bodies: unknown[] = [];

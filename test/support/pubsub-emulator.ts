@@ -1,10 +1,11 @@
 import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, realpath, rm } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { lastingPort } from "./port.ts";
 
 /** A Pub/Sub emulator for one test run. */
 export interface PubsubEmulator {
@@ -19,6 +20,8 @@ export interface PubsubEmulator {
 const run: typeof execFile.__promisify__ = promisify(execFile);
 const SDK_ROOTS = ["/usr/lib/google-cloud-sdk", "/usr/share/google-cloud-sdk", "/opt/google-cloud-sdk"];
 const READY_MS = 60_000;
+/** A port that was free may be taken before the emulator has come to it, which is seconds later. */
+const STARTS = 3;
 const { JAVA_HOME } = process.env;
 const JAVA: string = JAVA_HOME === undefined ? "java" : join(JAVA_HOME, "bin", "java");
 
@@ -31,7 +34,14 @@ export async function pubsubEmulator(): Promise<PubsubEmulator> {
   if (host !== undefined) return { host, version: "(already running)", stop: async () => {} };
   const missing = await pubsubEmulatorMissing();
   if (missing !== undefined) throw new Error(missing);
-  return start((await findJar()) as string);
+  const jar = (await findJar()) as string;
+  for (let starts = 1; ; starts += 1) {
+    try {
+      return await start(jar);
+    } catch (error) {
+      if (starts === STARTS) throw error;
+    }
+  }
 }
 
 /**
@@ -96,7 +106,7 @@ async function sdkRoot(gcloud: string): Promise<string> {
 
 async function hasJava(): Promise<boolean> {
   try {
-    await run(JAVA, ["-version"], { timeout: 20_000 });
+    await run(JAVA, ["-version"], { timeout: 60_000 });
     return true;
   } catch {
     return false;
@@ -104,7 +114,7 @@ async function hasJava(): Promise<boolean> {
 }
 
 async function start(jar: string): Promise<PubsubEmulator> {
-  const port = await freePort();
+  const port = await lastingPort();
   const dir = await mkdtemp(join(tmpdir(), "pubsub-emulator-"));
   const child = spawn(JAVA, ["-Xmx1g", "-jar", jar, "--host=127.0.0.1", `--port=${port}`], {
     cwd: dir,
@@ -116,28 +126,23 @@ async function start(jar: string): Promise<PubsubEmulator> {
   };
   // A run that is cut short must not leave it behind.
   process.once("exit", kill);
-  await listening(port, ended);
+  const stop = async (): Promise<void> => {
+    process.removeListener("exit", kill);
+    kill();
+    await ended;
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    await listening(port, ended);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     host: `127.0.0.1:${port}`,
     version: /emulator-([\d.]+\d)/.exec(jar)?.[1] ?? "unknown",
-    async stop() {
-      process.removeListener("exit", kill);
-      kill();
-      await ended;
-      await rm(dir, { recursive: true, force: true });
-    },
+    stop,
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 async function listening(port: number, ended: Promise<void>): Promise<void> {

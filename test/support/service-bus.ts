@@ -7,6 +7,7 @@ import type {
   ServiceBusServerOptions,
   ServiceBusServerStats,
 } from "../../servers/service-bus/index.ts";
+import { lastingPort } from "./port.ts";
 import type { Answer, Call } from "./service-bus-process.ts";
 
 const PROCESS = fileURLToPath(new URL("service-bus-process.ts", import.meta.url));
@@ -42,8 +43,11 @@ export class ServiceBusProcess {
   async start(): Promise<void> {
     const child = fork(PROCESS, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     child.on("message", (answer: Answer) => this.#answered(answer));
+    child.once("exit", () => this.#ended());
     this.#child = child;
-    const options = { ...this.#options, port: this.#port === 0 ? this.#options.port : this.#port };
+    // It comes back to its port after a kill.
+    if (this.#port === 0) this.#port = this.#options.port ?? (await lastingPort());
+    const options = { ...this.#options, port: this.#port };
     const started = (await this.#call("start", options)) as { port: number; connectionString: string };
     this.#port = started.port;
     this.#connectionString = started.connectionString;
@@ -126,8 +130,14 @@ export class ServiceBusProcess {
     this.#waiting.set(id, waiting);
     const call: Call = { id, method, args };
     if (this.#child === undefined) waiting.reject(new Error("The server is not running."));
-    else this.#child.send(call);
+    else this.#child.send(call, (error) => error !== null && waiting.reject(error));
     return waiting.promise;
+  }
+
+  /** Nobody answers any more what was asked of a process that is gone. */
+  #ended(): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(new Error("The server has ended."));
+    this.#waiting.clear();
   }
 
   #answered({ id, result, error }: Answer): void {

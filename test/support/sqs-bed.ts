@@ -103,6 +103,11 @@ export class SqsLine implements AsyncDisposable {
     });
   }
 
+  /** Messages that are ready or leased: where there is none, none can come again. */
+  async left(): Promise<number | undefined> {
+    return (await this.direct.stats(this.name)).active;
+  }
+
   /** Receives until the returned function is called, which resolves when it has drained. */
   receive(handler: Handler, options: ReceiveOptions = {}): () => Promise<void> {
     const stop = new AbortController();

@@ -8,6 +8,7 @@ import { buildApp } from "fauxqs";
 import { createSqsServer } from "local-aws-sqs";
 import type { SqsOptions } from "../../adapters/sqs/index.ts";
 import { correctFauxqs } from "./fauxqs-corrections.ts";
+import { lastingPort } from "./port.ts";
 
 /** A server that speaks SQS. */
 export interface SqsServer extends AsyncDisposable {
@@ -109,6 +110,8 @@ class DurableServer implements SqsServer {
   }
 
   async #start(): Promise<void> {
+    // It comes back to it after a kill.
+    if (this.#port === 0) this.#port = await lastingPort();
     const script = new URL("./fauxqs-child.ts", import.meta.url);
     const child = fork(script, [String(this.#port), this.#directory], { execArgv: [], stdio: "ignore" });
     this.#child = child;

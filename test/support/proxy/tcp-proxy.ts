@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { type Clock, systemClock } from "../../../src/clock.ts";
+import { lastingPort } from "../port.ts";
 import { pipe, type Road } from "./pipe.ts";
 
 /** Where a proxy sends what it gets. */
@@ -117,9 +118,10 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
+    // One that refuses has let go of its port, and takes it again.
+    if (this.#port === 0) this.#port = await lastingPort();
     this.#server.listen(this.#port, this.host);
     await once(this.#server, "listening");
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   #accept(client: Socket): void {

@@ -8,6 +8,7 @@ import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { grpcError, StubService } from "./support.ts";
 
 const never = new AbortController().signal;
+const SOON = { timeout: 30_000, interval: 1 };
 let stub: StubService;
 let clock: FakeClock;
 let source: PubsubSource;
@@ -44,14 +45,12 @@ afterEach(async () => {
 
 /** Resolves once so many pulls have come in. */
 async function asked(count: number): Promise<void> {
-  await vi.waitFor(() => expect(pulls).toHaveLength(count), { interval: 1 });
+  await vi.waitFor(() => expect(pulls).toHaveLength(count), SOON);
 }
 
 /** The ack ids of the changes of deadlines, once there are so many. */
 async function changed(count: number): Promise<unknown[]> {
-  await vi.waitFor(() => expect(stub.fields("modifyAckDeadline", "ackIds")).toHaveLength(count), {
-    interval: 1,
-  });
+  await vi.waitFor(() => expect(stub.fields("modifyAckDeadline", "ackIds")).toHaveLength(count), SOON);
   return stub.fields("modifyAckDeadline", "ackIds");
 }
 
@@ -199,6 +198,8 @@ test("what nobody asked for in time is not handed out when its lease is about to
   stop.abort();
   await first;
   pulls[0]?.answer("1");
+  // It has come by the time that a later answer has.
+  await stub.clients.subscriber.getSubscription({ subscription: "projects/p/subscriptions/jobs" });
   await clock.advance(25_000);
   const second = source.next(5, never);
   await asked(2);

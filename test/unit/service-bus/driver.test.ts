@@ -2,7 +2,7 @@ import { ServiceBusClient } from "@azure/service-bus";
 import { afterAll, expect, test } from "vitest";
 import { serviceBus, type ServiceBusOptions } from "../../../adapters/service-bus/index.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
-import type { Delivery, Driver, Operation, Outgoing } from "../../../src/driver/index.ts";
+import type { Delivery, Driver, Operation, Outgoing, Source } from "../../../src/driver/index.ts";
 
 const server = await startServiceBusServer({
   queues: [
@@ -35,14 +35,18 @@ function message(body: string, more: Partial<Outgoing> = {}): Outgoing {
   return { body, attributes: { type: "job" }, delayMs: 0, ...more };
 }
 
+/** The next message, which has to be there. */
+async function nextOf(source: Source): Promise<Delivery> {
+  for (;;) {
+    const [delivery] = await source.next(1, never);
+    if (delivery !== undefined) return delivery;
+  }
+}
+
 async function receive(driver: Driver, queue: string, count: number): Promise<Delivery[]> {
   const source = driver.open(queue, { prefetch: count, leaseMs: 30_000, waitMs: 1_000 });
   const got: Delivery[] = [];
-  for (let empty = 0; got.length < count && empty < 2;) {
-    const some = await source.next(count - got.length, never);
-    if (some.length === 0) empty += 1;
-    got.push(...some);
-  }
+  while (got.length < count) got.push(...(await source.next(count - got.length, never)));
   await source.settle(got.map((delivery) => ({ kind: "ack", delivery })));
   await source.stop();
   await source.close();
@@ -175,17 +179,17 @@ test("a dead letter keeps body and attributes, and has its reason", async () => 
   const driver = connect();
   await driver.send("dead", [message("a", { attributes: { type: "job", qp_attempt: "2" } })], never);
   const source = driver.open("dead", { prefetch: 1, leaseMs: 30_000, waitMs: 1_000 });
-  const [delivery] = await source.next(1, never);
+  const delivery = await nextOf(source);
   const letter = {
     kind: "dead_letter",
-    delivery: delivery!,
+    delivery,
     reason: "r",
     description: "d".repeat(5_000),
     attributes: { qp_dlq: "{}" },
   } as const;
   expect(await source.settle([letter])).toEqual([{ ok: true }]);
   expect(await source.settle([letter])).toEqual([{ ok: true }]);
-  expect(await source.settle([{ kind: "ack", delivery: delivery! }])).toMatchObject([
+  expect(await source.settle([{ kind: "ack", delivery }])).toMatchObject([
     { ok: false, error: { kind: "lease_lost" } },
   ]);
   await source.close();
@@ -224,27 +228,29 @@ test("each of many settlements at once has its own outcome", async () => {
   ]);
   expect(results.flat().filter(({ ok }) => !ok)).toEqual([]);
   await source.close();
-  const dead = await receive(driver, "mixed/$DeadLetterQueue", count);
+  const dead = await receive(driver, "mixed/$DeadLetterQueue", count / 3);
   expect(dead.map((one) => [bodyOf(one), one.deadLetter?.reason])).toEqual(
     Array.from({ length: 20 }, (_, index) => [3 * index + 1, `r${3 * index + 1}`]),
   );
-  const left = await receive(driver, "mixed", count);
+  const left = await receive(driver, "mixed", count / 3);
   expect(left.map((one) => [bodyOf(one), one.deliveryCount])).toEqual(
     Array.from({ length: 20 }, (_, index) => [3 * index + 2, 2]),
   );
+  for (const queue of ["mixed", "mixed/$DeadLetterQueue"])
+    expect(await driver.stats(queue)).toMatchObject({ active: 0 });
 });
 
 test("a settlement that was refused for a while can be made again", async () => {
   const driver = connect();
   await driver.send("retried", [message("a")], never);
   const source = driver.open("retried", { prefetch: 1, leaseMs: 30_000, waitMs: 1_000 });
-  const [delivery] = await source.next(1, never);
+  const delivery = await nextOf(source);
   server.faults.failSettlements("retried", 1);
-  const ack = { kind: "ack", delivery: delivery! } as const;
+  const ack = { kind: "ack", delivery } as const;
   expect(await source.settle([ack])).toMatchObject([{ ok: false, error: { kind: "throttled" } }]);
   expect(await source.settle([ack])).toEqual([{ ok: true }]);
   await source.close();
-  expect(await receive(driver, "retried", 1)).toEqual([]);
+  expect(await driver.stats("retried")).toMatchObject({ active: 0 });
 });
 
 test("creates queues with sessions, and changes what can be changed", async () => {

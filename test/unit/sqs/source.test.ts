@@ -26,30 +26,27 @@ async function open(queue: string, options: SqsOptions): Promise<{ driver: Drive
   return { driver, source: driver.open(queue, { prefetch: 10, leaseMs: 30_000 }) };
 }
 
-test(
-  "of several polls, one waits for long: the others would only take what they have to give back",
-  { timeout: 20_000 },
-  async () => {
-    const { driver, source } = await open("polls", { waitSeconds: 2 });
-    const waits: unknown[] = [];
-    const watched = proxy.on(
-      { operation: "ReceiveMessage", where: ({ json }) => waits.push(json?.["WaitTimeSeconds"]) < 0 },
-      { kind: "black_hole" },
-    );
-    await Promise.all([source.next(10, never), source.next(10, never), source.next(10, never)]);
-    await source.next(10, never);
-    expect(waits).toEqual([2, 1, 1, 2]);
-    watched.remove();
-    await source.stop();
-    await driver.close();
-  },
-);
+test("of several polls, one waits for long: the others would only take what they have to give back", async () => {
+  const { driver, source } = await open("polls", { waitSeconds: 2 });
+  const waits: unknown[] = [];
+  const watched = proxy.on(
+    { operation: "ReceiveMessage", where: ({ json }) => waits.push(json?.["WaitTimeSeconds"]) < 0 },
+    { kind: "black_hole" },
+  );
+  await Promise.all([source.next(10, never), source.next(10, never), source.next(10, never)]);
+  await source.next(10, never);
+  expect(waits).toEqual([2, 1, 1, 2]);
+  watched.remove();
+  await source.stop();
+  await driver.close();
+});
 
 test("what comes when nobody waits any more is kept for who asks next, and for the stop", async () => {
-  const { driver, source } = await open("late", { waitSeconds: 3 });
+  const { driver, source } = await open("late", { waitSeconds: 15 });
   const leave = new AbortController();
+  const asked = proxy.on({ operation: "ReceiveMessage" }, { kind: "stall", until: Promise.resolve() });
   const left = source.next(10, leave.signal);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await asked.applied;
   leave.abort();
   expect(await left).toEqual([]);
   await driver.send("late", [{ body: "{}", attributes: {}, delayMs: 0 }], never);

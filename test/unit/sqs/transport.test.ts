@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { Transport } from "../../../adapters/sqs/transport.ts";
+import { lastingPort } from "../../support/port.ts";
 
 const open: (() => void)[] = [];
 
@@ -34,7 +35,7 @@ function requestTo(server: Server): Parameters<Transport["handle"]>[0] {
   };
 }
 
-function transport(timeoutMs: number = 5_000): Transport {
+function transport(timeoutMs: number = 30_000): Transport {
   const made = new Transport(timeoutMs);
   open.push(() => made.destroy());
   return made;
@@ -62,9 +63,7 @@ test("an answer without a body is empty", async () => {
 
 test("nobody there: the error has the system's code", async () => {
   const server = await listen(() => {});
-  const request = requestTo(server);
-  server.close();
-  await once(server, "close");
+  const request = { ...requestTo(server), port: await lastingPort() };
   await expect(transport().handle(request)).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { lastingPort } from "../../support/port.ts";
 import { TcpProxy } from "../../support/proxy/tcp-proxy.ts";
 
 let clock: FakeClock;
@@ -172,12 +173,7 @@ it("refuses connections and keeps those that are open", async () => {
 });
 
 it("resets a client whose server cannot be reached", async () => {
-  const idle = createServer().listen(0, "127.0.0.1");
-  await once(idle, "listening");
-  const { port } = idle.address() as AddressInfo;
-  idle.close();
-  await once(idle, "close");
-  await using nowhere = await TcpProxy.start({ port });
+  await using nowhere = await TcpProxy.start({ port: await lastingPort() });
   const socket = connect(nowhere.port, nowhere.host);
   expect(await closed(socket)).toBe("ECONNRESET");
 });
