@@ -15,6 +15,8 @@ export interface CaseResult {
   /** What it has to tell beside its verdict: duplicates, figures that the provider does not give. */
   readonly notes: readonly string[];
   readonly durationMs: number;
+  /** For how long this process stood still meanwhile: a case that failed may have failed for that. 0 on a virtual clock. */
+  readonly stalledMs: number;
 }
 
 /** How a run of the suite ended. */
@@ -112,7 +114,8 @@ export async function runCase(
 ): Promise<CaseResult> {
   const { name, group } = one;
   const reason = harness.deviations?.[name] ?? one.skip?.(declared, harness);
-  if (reason !== undefined) return { name, group, status: "skipped", reason, notes: [], durationMs: 0 };
+  if (reason !== undefined)
+    return { name, group, status: "skipped", reason, notes: [], durationMs: 0, stalledMs: 0 };
   const stage = new Stage(harness, declared);
   const { caseMs } = stage.timing;
   const startedAt = performance.now();
@@ -123,6 +126,7 @@ export async function runCase(
     ...(status === "failed" ? { error, reason: error instanceof Error ? error.message : String(error) } : {}),
     notes: stage.notes,
     durationMs: performance.now() - startedAt,
+    stalledMs: stage.stalledMs,
   });
   let result: CaseResult;
   try {

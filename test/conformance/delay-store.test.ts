@@ -1,10 +1,7 @@
-import { describe, vi } from "vitest";
+import { describe } from "vitest";
 import type { ConformanceCase } from "../../src/conformance/index.ts";
 import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
 import { testConformance } from "./support.ts";
-
-// The cases have deadlines of their own, which say what was waited for.
-vi.setConfig({ testTimeout: 360_000, hookTimeout: 60_000 });
 
 const missing = await pubsubEmulatorMissing();
 const touched = new Set(["failure.dead_letters", "failure.mending", "ordering.delay"]);

@@ -10,8 +10,6 @@ import {
   pubsubEmulatorMissing,
 } from "../support/pubsub-emulator.ts";
 
-vi.setConfig({ hookTimeout: 60_000 });
-
 const missing = await pubsubEmulatorMissing();
 if (missing !== undefined) console.warn(`SKIPPED: what is peculiar to the pubsub adapter. ${missing}`);
 
@@ -20,7 +18,7 @@ const spec: QueueSpec = { brokerMaxDeliveries: 15, leaseMs: 10_000 };
 const body = JSON.stringify({ id: "m1", type: "job", payload: {}, created_at: "2026-01-01T00:00:00.000Z" });
 const message = { body, attributes: { type: "job" }, delayMs: 0 };
 
-describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
   let emulator: PubsubEmulator;
   let driver: Driver;
   let exactlyOnce: Driver;
@@ -111,7 +109,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 60_000 }, () => {
     // The emulator moves it when it would be delivered once more.
     expect(await source.next(1, never)).toEqual([]);
     const letters = createQueue(driver).deadLetters(name);
-    await vi.waitFor(async () => expect(await letters.list()).toHaveLength(1), { timeout: 30_000 });
+    await vi.waitFor(async () => expect(await letters.list()).toHaveLength(1), { timeout: 90_000 });
     const [letter] = await letters.list();
     expect(letter?.info.reason).toBe("broker:max_delivery_attempts");
     expect(letter?.info.error).toContain("delivered 5 times");

@@ -14,7 +14,7 @@ interface Golden {
   readonly message: Partial<Omit<Message, "createdAt">> & { readonly createdAt?: string };
 }
 
-const WAIT = { timeout: 30_000, interval: 20 };
+const WAIT = { timeout: 90_000, interval: 20 };
 const run = promisify(execFile);
 const golden = (name: string): Golden[] =>
   JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), "utf8")) as Golden[];

@@ -252,7 +252,8 @@ const parkedStats = check(
     const queue = await stage.makeQueue();
     const peer = await stage.connect({ limits: { nativeDelayMs: 0, maxParkMs: unitMs } });
     const told = new Map<string, boolean>();
-    await peer.queue.sendDelayed(queue, job(), 3 * unitMs);
+    // Far enough off not to fall due before it has been looked at twice.
+    await peer.queue.sendDelayed(queue, job(), 8 * unitMs);
     await countsBecome(stage, peer, queue, told, { messages: 0, inFlight: 0, delayed: 1, failed: 0 });
     const inbox = stage.inbox();
     const receiving = peer.receive(queue, inbox.handler());

@@ -48,7 +48,8 @@ const blocked = check(
   "ordering.blocked_key",
   "a head that fails blocks its key, through its backoff, and no other",
   async (stage) => {
-    const { unitMs } = stage.timing;
+    // Long enough for the other key to be done meanwhile.
+    const backoffMs = 5 * stage.timing.unitMs;
     const queue = await stage.makeQueue({ ordering: "by_key" });
     const peer = await stage.connect();
     const keys = ["a", "a", "a", "b", "b", "b"];
@@ -60,10 +61,14 @@ const blocked = check(
     const receiving = peer.receive(
       queue,
       inbox.handler(({ message, attempt }) => {
-        if (message.payload === "a0" && attempt < 3) throw new RetryAfterError(2 * unitMs);
+        if (message.payload === "a0" && attempt < 3) throw new RetryAfterError(backoffMs);
       }),
     );
-    await stage.until("all are done", () => inbox.arrivals.length >= 8, 4 * unitMs + stage.timing.patienceMs);
+    await stage.until(
+      "all are done",
+      () => inbox.arrivals.length >= 8,
+      2 * backoffMs + stage.timing.patienceMs,
+    );
     await stage.done("the receiver stops", receiving.stop());
     const runsOf = (key: string): string[] =>
       inbox.arrivals
@@ -73,8 +78,8 @@ const blocked = check(
     assert.deepEqual(runsOf("b"), ["b0#1", "b1#1", "b2#1"]);
     const at = (payload: string, run = 0): number =>
       inbox.arrivals.filter(({ message }) => message.payload === payload)[run]?.at ?? 0;
-    stage.onTime("the second run of the head", at("a0", 1), at("a0") + 2 * unitMs);
-    stage.onTime("the third run of the head", at("a0", 2), at("a0", 1) + 2 * unitMs);
+    stage.onTime("the second run of the head", at("a0", 1), at("a0") + backoffMs);
+    stage.onTime("the third run of the head", at("a0", 2), at("a0", 1) + backoffMs);
     assert.ok(at("b2") < at("a0", 1), "the other key goes on meanwhile");
     await stage.assertEmpty(queue);
   },

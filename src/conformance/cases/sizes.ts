@@ -158,8 +158,7 @@ async function receiveRaw(
   queue: string,
 ): Promise<{ readonly body: Delivery["body"]; readonly attributes: Attributes }> {
   const source = peer.driver.open(queue, { prefetch: 1, leaseMs: stage.leaseMs });
-  const [delivery] = await stage.done("it is received", source.next(1, never));
-  assert.ok(delivery);
+  const delivery = await stage.nextOf(source);
   await source.settle([{ kind: "ack", delivery }]);
   await stage.done("the source stops", source.stop());
   await source.close();

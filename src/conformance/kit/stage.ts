@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { sleep } from "../../clock.ts";
+import type { Delivery, Source } from "../../driver/contract.ts";
 import type { NewMessage } from "../../message.ts";
 import { type Declared, type Harness, type QueueNeeds, type Timing, timingOf } from "../harness.ts";
 import { Inbox } from "./inbox.ts";
@@ -38,6 +39,11 @@ export class Stage implements PeerHost {
   /** How much later than due a thing may happen here. */
   get lateMs(): number {
     return this.timing.lateMs + (this.declared.limits.delayGranularityMs ?? 0);
+  }
+
+  /** For how long this process has stood still so far. */
+  get stalledMs(): number {
+    return this.#time.stalledMs;
   }
 
   now(): number {
@@ -97,11 +103,26 @@ export class Stage implements PeerHost {
     return this.#ended.promise;
   }
 
-  /** Asserts that a thing that was due at `dueAt` happened at `at`: not early, and at most a bounded time late. */
+  /**
+   * Asserts that a thing that was due at `dueAt` happened at `at`: not early, and at most a bounded time late, beside
+   * the time in which this process stood still.
+   */
   onTime(what: string, at: number, dueAt: number, lateMs: number = this.lateMs): void {
     const offMs = at - dueAt;
     assert.ok(offMs >= -this.timing.earlyMs, `${what}: ${-offMs} ms early`);
-    assert.ok(offMs <= lateMs, `${what}: ${offMs} ms late; at most ${lateMs} is allowed`);
+    const mostMs = lateMs + this.#time.excusedMs(dueAt - lateMs, at);
+    assert.ok(offMs <= mostMs, `${what}: ${offMs} ms late; at most ${mostMs} is allowed`);
+  }
+
+  /** What an adapter's own door for receiving gives next, once there is something. */
+  async nextOf(source: Source): Promise<Delivery> {
+    const never = new AbortController().signal;
+    let delivery: Delivery | undefined;
+    await this.until("a message", async () => {
+      [delivery] = await this.done("a poll", source.next(1, never));
+      return delivery !== undefined;
+    });
+    return delivery as Delivery;
   }
 
   /** Sends `count` jobs in one batch, all of which must be taken. Returns their ids, in order. */
@@ -150,5 +171,6 @@ export class Stage implements PeerHost {
     const stopped = Promise.all(this.#receiving.map((receiving) => quietly(receiving.stop())));
     await quietly(this.done("the end of the case", stopped));
     for (const queue of this.#queues) await quietly(this.harness.dropQueue(queue));
+    this.#time.close();
   }
 }

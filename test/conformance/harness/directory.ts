@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { directory } from "../../../examples/directory-adapter/index.ts";
 import { createQueue } from "../../../src/create-queue.ts";
 import type { Running } from "./index.ts";
+import { onBusyMachine } from "./timing.ts";
 
 /** The example adapter, in a directory of its own. Each client is what another process would be. */
 export async function directoryHarness(): Promise<Running> {
@@ -21,6 +22,7 @@ export async function directoryHarness(): Promise<Running> {
         return queue;
       },
       dropQueue: (queue) => admin.drop(queue),
+      timing: onBusyMachine,
     },
     async close() {
       await admin.close();

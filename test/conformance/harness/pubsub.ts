@@ -4,6 +4,7 @@ import { createQueue } from "../../../src/create-queue.ts";
 import { TcpProxy } from "../../support/proxy/tcp-proxy.ts";
 import { pubsubEmulator } from "../../support/pubsub-emulator.ts";
 import type { Running } from "./index.ts";
+import { onBusyMachine } from "./timing.ts";
 
 /** The Pub/Sub adapter against Google's emulator, a proxy in between. */
 export async function pubsubHarness(): Promise<Running> {
@@ -25,7 +26,7 @@ export async function pubsubHarness(): Promise<Running> {
       },
       dropQueue: (queue) => admin.drop(queue),
       // No ack deadline is shorter.
-      timing: { leaseMs: 10_000 },
+      timing: { ...onBusyMachine, leaseMs: 10_000 },
       faults: {
         async cutConnections() {
           proxy.cutAll();

@@ -8,6 +8,7 @@ import { HttpProxy } from "../../support/proxy/http-proxy.ts";
 import { clientOptions, type SqsServer, startLocalAwsSqs, startSqsServer } from "../../support/sqs-server.ts";
 import { secondDeviates } from "./sqs-deviations.ts";
 import type { Running } from "./index.ts";
+import { onBusyMachine } from "./timing.ts";
 
 /** Operations that settle; of one entry each in the failure that is injected. */
 const SETTLES = new Set(["DeleteMessageBatch"]);
@@ -54,6 +55,7 @@ async function onServer(
         return queue;
       },
       dropQueue: (queue) => admin.drop(queue),
+      timing: onBusyMachine,
       faults,
       deviations,
     },
