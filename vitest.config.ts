@@ -1,18 +1,28 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./test/support/longest-first.ts";
 
+/**
+ * Timeouts are there for what hangs. What has to be quick says so itself: a machine that has much else to do starts a
+ * process in ten seconds, and stands still for three.
+ */
+const SECOND = 1_000;
+const hookTimeout = 180 * SECOND;
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/support/emulator-skips.ts"],
     coverage: { provider: "v8", include: ["src/**", "adapters/**"] },
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      {
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60 * SECOND, hookTimeout },
+      },
       {
         test: {
           name: "conformance",
           include: ["test/conformance/**/*.test.ts"],
-          testTimeout: 60_000,
+          testTimeout: 180 * SECOND,
+          hookTimeout,
           // Against a real server, cases spend their time waiting.
           maxConcurrency: 16,
         },
@@ -21,18 +31,33 @@ export default defineConfig({
         test: {
           name: "simulation",
           include: ["test/simulation/**/*.test.ts", "test/mutants/**/*.test.ts"],
-          testTimeout: 120_000,
+          testTimeout: 300 * SECOND,
+          hookTimeout,
         },
       },
-      { test: { name: "crash", include: ["test/crash/**/*.test.ts"], testTimeout: 120_000 } },
-      { test: { name: "fault", include: ["test/fault/**/*.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "cmd", include: ["test/cmd/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: { name: "crash", include: ["test/crash/**/*.test.ts"], testTimeout: 600 * SECOND, hookTimeout },
+      },
+      {
+        test: {
+          name: "fault",
+          include: ["test/fault/**/*.test.ts"],
+          testTimeout: 240 * SECOND,
+          hookTimeout,
+          // As above.
+          maxConcurrency: 16,
+        },
+      },
+      {
+        test: { name: "cmd", include: ["test/cmd/**/*.test.ts"], testTimeout: 180 * SECOND, hookTimeout },
+      },
       {
         test: {
           name: "package",
           include: ["test/package/**/*.test.ts"],
           globalSetup: ["test/package/build.ts"],
-          testTimeout: 120_000,
+          testTimeout: 300 * SECOND,
+          hookTimeout,
         },
       },
       {

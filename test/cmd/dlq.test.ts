@@ -174,8 +174,8 @@ describe("queueport dlq", () => {
 
   it("Ctrl-C half way prints what was done, and loses nothing", async () => {
     const name = await withDeadLetters(60);
-    const running = run(["dlq", "redrive", name, "--rate", "10"]);
-    await expect.poll(async () => (await counts(name))[0], { timeout: 20_000 }).toBeGreaterThan(3);
+    const running = run(["dlq", "redrive", name, "--rate", "4"]);
+    await expect.poll(async () => (await counts(name))[0], { timeout: 90_000 }).toBeGreaterThan(3);
     running.kill("SIGINT");
     const { code, stdout, stderr } = await running.result;
     const [, redriven = ""] = /^(\d+) redriven to /.exec(stdout) ?? [];

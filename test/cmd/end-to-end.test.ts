@@ -10,7 +10,7 @@ import { ServiceBusProcess } from "../support/service-bus.ts";
 import { clientOptions, startSqsServer } from "../support/sqs-server.ts";
 import { fixture, main, queueport } from "./run.ts";
 
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 90_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 /** A server, and the configuration of a client of it. */
 interface Bed {

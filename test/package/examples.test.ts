@@ -51,7 +51,7 @@ describe("the demo", () => {
       const SQS_ENDPOINT = line.replace("SQS_ENDPOINT=", "");
       const config = join(root, "examples/sqs.config.ts");
       const args = [demo, "--config", config, "--day-seconds", "0.5", "--json"];
-      const { code, stdout } = await runNode(args, { env: { SQS_ENDPOINT }, timeoutMs: 90_000 });
+      const { code, stdout } = await runNode(args, { env: { SQS_ENDPOINT }, timeoutMs: 180_000 });
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toEqual({ sent: 40, completed: 39, retried: 7, deadLettered: 1 });
     } finally {

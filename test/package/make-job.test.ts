@@ -41,7 +41,7 @@ test.each(["ProcessPaymentJob", "email"])(
       ["handler", "job", "test"].map((part) => `${name === "email" ? name : "process-payment"}.${part}.ts`),
     );
 
-    const compiled = await runNode([tsc, "-p", cwd], { cwd, timeoutMs: 60_000 });
+    const compiled = await runNode([tsc, "-p", cwd], { cwd });
     expect(compiled).toMatchObject({ code: 0, stdout: "" });
     const tested = await runNode(
       ["--test", ...files.filter((file) => file.includes(".test.")).map((file) => join("jobs", file))],

@@ -58,7 +58,7 @@ function runUntil(line: string, args: readonly string[]): Promise<{ code: number
   };
   child.stdout.setEncoding("utf8").on("data", read);
   child.stderr.setEncoding("utf8").on("data", read);
-  const tooLate = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  const tooLate = setTimeout(() => child.kill("SIGKILL"), 120_000);
   return new Promise((resolve) => {
     child.on("close", (code) => {
       clearTimeout(tooLate);

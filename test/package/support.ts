@@ -22,7 +22,7 @@ export async function runNode(
   args: readonly string[],
   {
     cwd = root,
-    timeoutMs = 30_000,
+    timeoutMs = 120_000,
     env = {},
   }: {
     readonly cwd?: string;
