@@ -14,10 +14,9 @@ export interface LinkEvents {
 /** Not in the SDK's types: it calls these before and after each time that it opens the link, the first included. */
 type Handlers = MessageHandlers & { preInitialize(): Promise<void>; postInitialize(): Promise<void> };
 
-/**
- * A link holds deliveries in a ring of 2,048 whose places are free again only in turn: behind one message that is held
- * for long, no more than these are taken.
- */
+/** A link holds deliveries in a ring of so many, whose places are free again only in turn. */
+const RING = 2_048;
+/** Behind one message that is held for long, no more than these are taken. */
 const MAX_SPAN = 1_900;
 
 /**
@@ -34,8 +33,10 @@ export class QueueLink {
   readonly #subscription: { close(): Promise<void> };
   /** Callbacks, each worth a credit. */
   readonly #held: (() => void)[] = [];
-  /** The numbers, on this link, of those that are not settled. */
-  readonly #unsettled = new Set<number>();
+  /** Of each place in the ring, 1 where the message that has it is settled. */
+  readonly #settled = new Uint8Array(RING);
+  /** The number, on this link, of the first message that may be unsettled, and of the last one that came. */
+  #oldest = 1;
   #last = 0;
   #openings = 0;
   #isOpening = false;
@@ -86,8 +87,8 @@ export class QueueLink {
 
   /** Asks for up to `count` more; returns for how many. */
   grant(count: number): number {
-    const [oldest = this.#last + 1] = this.#unsettled;
-    const room = MAX_SPAN - (this.#last + 1 - oldest) - this.#credit;
+    while (this.#oldest <= this.#last && this.#settled[this.#oldest % RING] === 1) this.#oldest += 1;
+    const room = MAX_SPAN - (this.#last + 1 - this.#oldest) - this.#credit;
     const granted = Math.max(0, Math.min(count, this.#held.length, room));
     this.#credit += granted;
     for (const release of this.#held.splice(0, granted)) release();
@@ -115,10 +116,10 @@ export class QueueLink {
   #received(message: ServiceBusReceivedMessage): Promise<void> {
     const number = (this.#last += 1);
     this.#credit = Math.max(0, this.#credit - 1);
-    this.#unsettled.add(number);
+    this.#settled[number % RING] = 0;
     this.#events.message(message, (onLink) => {
       // Of one that was settled elsewhere, or not at all, the place is never free again.
-      if (onLink) this.#unsettled.delete(number);
+      if (onLink) this.#settled[number % RING] = 1;
     });
     return new Promise((release) => this.#held.push(release));
   }

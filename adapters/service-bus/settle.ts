@@ -1,75 +1,102 @@
 import type { ServiceBusReceivedMessage } from "@azure/service-bus";
 import { type Clock, DriverError, type Operation, type SettleResult } from "../../src/driver/index.ts";
+import type { Answers } from "./answers.ts";
 import type { Receipt } from "./delivery.ts";
 import { classify, driverError } from "./errors.ts";
 import { within } from "./time.ts";
 import type { Turnstile } from "./turnstile.ts";
 
-/** The SDK waits up to a minute for an answer, which is longer than most locks last. */
-const ANSWER_MS = 10_000;
 /** The most that the service takes for a reason, and for a description. */
 const MAX_NOTE = 4_096;
+/** To ask again does no harm, so that an extension is waited for no longer than this, or a third of its lock. */
+const EXTENSION_MS = 10_000;
+const DONE: SettleResult = { ok: true };
 
-/** Carries out each operation by itself, all side by side. One that fails, fails alone. */
-export function settleAll(
-  operations: readonly Operation[],
-  clock: Clock,
-  turnstile: Turnstile,
-): Promise<SettleResult[]> {
-  return Promise.all(operations.map((operation) => settleOne(operation, clock, turnstile)));
+type Conclusion = Exclude<Operation, { kind: "extend" }>;
+
+/** What settlements of one source have in common. */
+export interface SettleContext {
+  readonly clock: Clock;
+  readonly turnstile: Turnstile;
+  readonly answers: Answers;
 }
 
-async function settleOne(operation: Operation, clock: Clock, turnstile: Turnstile): Promise<SettleResult> {
+/** Carries out each operation by itself, all side by side. One that fails, fails alone. */
+export function settleAll(operations: readonly Operation[], context: SettleContext): Promise<SettleResult[]> {
+  return new Promise((resolve) => {
+    const results: SettleResult[] = [];
+    let missing = operations.length;
+    if (missing === 0) resolve(results);
+    for (const [index, operation] of operations.entries())
+      settleOne(operation, context, (result) => {
+        results[index] = result;
+        missing -= 1;
+        if (missing === 0) resolve(results);
+      });
+  });
+}
+
+/** Calls `end` once. Completions are most of all, and most of what each costs: so no promise but the SDK's own. */
+function settleOne(operation: Operation, context: SettleContext, end: (result: SettleResult) => void): void {
   const receipt = operation.delivery.receipt as Receipt;
   const { kind } = operation;
   if (receipt.settledAs !== undefined) {
-    if (receipt.settledAs === kind) return { ok: true };
-    return {
-      ok: false,
-      error: new DriverError("lease_lost", `The message was settled before, by ${receipt.settledAs}.`),
-    };
-  }
-  try {
-    if (kind === "extend") {
-      // To ask again does no harm, and of a short lock there is not much time for it.
-      const answerMs = Math.min(ANSWER_MS, operation.leaseMs / 3);
-      const leaseUntil = await within(clock, answerMs, "The extension", receipt.extend());
-      return { ok: true, leaseUntil };
-    }
-    if (kind === "release" && operation.delayMs > 0)
-      throw new DriverError("permanent", "Service Bus releases at once; a delay is not possible.");
-    await turnstile.pass(kind !== "ack", async () => {
-      const onLink = receipt.wasTried !== true && !receipt.linkGone.aborted;
-      const message = onLink ? receipt.message : unlinked(receipt.message);
-      receipt.wasTried = true;
-      const answered = carryOut(operation, receipt, message);
-      if (onLink) noteAnswer(answered, receipt);
-      await within(clock, ANSWER_MS, "The settlement", answered, onLink ? receipt.linkGone : undefined);
-    });
-    receipt.settledAs = kind;
-    receipt.done(receipt.wasAnswered === true);
-    return { ok: true };
-  } catch (error) {
-    const failure = driverError(error, "Settling", "Listen");
-    if (failure.kind === "lease_lost") receipt.done(receipt.wasAnswered === true);
-    return { ok: false, error: failure };
+    const before = `The message was settled before, by ${receipt.settledAs}.`;
+    end(receipt.settledAs === kind ? DONE : { ok: false, error: new DriverError("lease_lost", before) });
+  } else if (kind === "extend") {
+    void extend(receipt, operation.leaseMs, context.clock).then(end);
+  } else if (kind === "release" && operation.delayMs > 0) {
+    const impossible = "Service Bus releases at once; a delay is not possible.";
+    end({ ok: false, error: new DriverError("permanent", impossible) });
+  } else {
+    context.turnstile.pass(kind !== "ack", () => conclude(operation, receipt, context.answers, end));
   }
 }
 
-/** The SDK gives up waiting with an error as well, which is no answer. */
-function noteAnswer(answered: Promise<void>, receipt: Receipt): void {
-  answered.then(
+async function extend(receipt: Receipt, leaseMs: number, clock: Clock): Promise<SettleResult> {
+  try {
+    const answerMs = Math.min(EXTENSION_MS, leaseMs / 3);
+    return { ok: true, leaseUntil: await within(clock, answerMs, "The extension", receipt.extend()) };
+  } catch (error) {
+    return { ok: false, error: failureOf(error, receipt) };
+  }
+}
+
+function conclude(
+  operation: Conclusion,
+  receipt: Receipt,
+  answers: Answers,
+  end: (result: SettleResult) => void,
+): void {
+  const onLink = receipt.wasTried !== true && !receipt.linkGone.aborted;
+  const message = onLink ? receipt.message : unlinked(receipt.message);
+  receipt.wasTried = true;
+  const failed = (error: unknown): void => end({ ok: false, error: failureOf(error, receipt) });
+  const awaited = answers.expect(onLink ? receipt.linkGone : undefined, failed);
+  carryOut(operation, receipt, message).then(
     () => {
-      receipt.wasAnswered = true;
+      if (onLink) receipt.wasAnswered = true;
+      if (!answers.came(awaited)) return;
+      receipt.settledAs = operation.kind;
+      receipt.done(receipt.wasAnswered === true);
+      end(DONE);
     },
     (error: unknown) => {
-      if (classify(error) !== "ambiguous") receipt.wasAnswered = true;
+      // The SDK gives up waiting with an error as well, which is no answer.
+      if (onLink && classify(error) !== "ambiguous") receipt.wasAnswered = true;
+      if (answers.came(awaited)) failed(error);
     },
   );
 }
 
+function failureOf(error: unknown, receipt: Receipt): DriverError {
+  const failure = driverError(error, "Settling", "Listen");
+  if (failure.kind === "lease_lost") receipt.done(receipt.wasAnswered === true);
+  return failure;
+}
+
 function carryOut(
-  operation: Exclude<Operation, { kind: "extend" }>,
+  operation: Conclusion,
   { settler }: Receipt,
   message: ServiceBusReceivedMessage,
 ): Promise<void> {

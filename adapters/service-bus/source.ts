@@ -6,13 +6,14 @@ import type {
   SettleResult,
   Source,
 } from "../../src/driver/index.ts";
+import { Answers } from "./answers.ts";
 import type { Clients } from "./clients.ts";
 import type { Feed } from "./feed.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Entity } from "./names.ts";
 import { QueueFeed } from "./queue-feed.ts";
 import { SessionFeed } from "./session-feed.ts";
-import { settleAll } from "./settle.ts";
+import { settleAll, type SettleContext } from "./settle.ts";
 import type { Description } from "./traits.ts";
 import { Turnstile } from "./turnstile.ts";
 
@@ -28,13 +29,15 @@ export interface ServiceBusSourceOptions extends OpenOptions {
 export class ServiceBusSource implements Source {
   readonly #options: ServiceBusSourceOptions;
   readonly #mailbox: Mailbox;
-  readonly #turnstile = new Turnstile();
+  readonly #settling: SettleContext;
   #feed: Feed | undefined;
   #isStopped = false;
 
   constructor(options: ServiceBusSourceOptions) {
     this.#options = options;
-    this.#mailbox = new Mailbox(options.clock);
+    const { clock } = options;
+    this.#mailbox = new Mailbox(clock);
+    this.#settling = { clock, turnstile: new Turnstile(), answers: new Answers(clock) };
   }
 
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
@@ -46,7 +49,7 @@ export class ServiceBusSource implements Source {
   }
 
   settle(operations: readonly Operation[]): Promise<SettleResult[]> {
-    return settleAll(operations, this.#options.clock, this.#turnstile);
+    return settleAll(operations, this.#settling);
   }
 
   async stop(): Promise<Delivery[]> {

@@ -13,24 +13,13 @@ export function duration(ms: number): string {
   return `PT${ms / 1_000}S`;
 }
 
-/** Settles as `work` does; rejects `ambiguous` where that takes longer than `ms`, or its link is gone before. */
-export function within<T>(
-  clock: Clock,
-  ms: number,
-  attempted: string,
-  work: Promise<T>,
-  gone?: AbortSignal,
-): Promise<T> {
+/** Settles as `work` does; rejects `ambiguous` where that takes longer than `ms`. */
+export function within<T>(clock: Clock, ms: number, attempted: string, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const unanswered = (why: string) => (): void =>
-      reject(new DriverError("ambiguous", `${attempted} was not answered: ${why}`));
-    const lost = unanswered("the link was closed");
-    const timer = clock.timer(ms, unanswered(`not within ${ms} ms`));
-    gone?.addEventListener("abort", lost, { once: true });
-    work.then(resolve, reject).finally(() => {
-      timer.cancel();
-      gone?.removeEventListener("abort", lost);
-    });
+    const timer = clock.timer(ms, () =>
+      reject(new DriverError("ambiguous", `${attempted} was not answered: not within ${ms} ms`)),
+    );
+    work.then(resolve, reject).finally(() => timer.cancel());
   });
 }
 

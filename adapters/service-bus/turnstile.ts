@@ -16,26 +16,23 @@ export class Turnstile {
   /** What the turn that is going on lets through. */
   #turn: "none" | "together" | "alone" = "none";
 
-  /** Begins `work` in a turn that suits it; settles as that does. */
-  pass<T>(isAlone: boolean, work: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ isAlone, begin: () => void work().then(resolve, reject) });
-      if (this.#turn === "none") this.#next();
-      else if (this.#turn === "together" && !isAlone && this.#waiting.length === 1) this.#begin();
-    });
+  /** Calls `begin` in a turn that suits it; at once, where this one does. */
+  pass(isAlone: boolean, begin: () => void): void {
+    if (this.#turn === "together" && !isAlone && this.#waiting.length === 0) {
+      begin();
+      return;
+    }
+    this.#waiting.push({ isAlone, begin });
+    if (this.#turn === "none") this.#next();
   }
 
   #next(): void {
     const [first] = this.#waiting;
     this.#turn = first === undefined ? "none" : first.isAlone ? "alone" : "together";
     if (first === undefined) return;
-    do this.#begin();
+    do this.#waiting.shift()?.begin();
     while (this.#turn === "together" && this.#waiting[0]?.isAlone === false);
     // What was begun is written before the next turn: until then the library waits for nothing.
     setImmediate(() => this.#next());
-  }
-
-  #begin(): void {
-    this.#waiting.shift()?.begin();
   }
 }

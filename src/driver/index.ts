@@ -23,5 +23,6 @@ export type { Limits, QueueTraits } from "./limits.ts";
 export { ownerQueue, siblingQueue } from "./names.ts";
 export { messageBytes } from "./size.ts";
 export { type Clock, systemClock, type Timer } from "../clock.ts";
+export { type Place, Roster } from "../roster.ts";
 export { type Timed, TimeHeap } from "../time-heap.ts";
 export { QueueError, type ErrorCode, type QueueErrorDetails } from "../errors.ts";
