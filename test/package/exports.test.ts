@@ -32,6 +32,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   "./driver": [
     "DriverError",
     "QueueError",
+    "Roster",
     "TimeHeap",
     "messageBytes",
     "ownerQueue",
