@@ -24,7 +24,7 @@ export const serviceBusLimits: Limits = {
   maxPolls: 1,
   longPollMs: 20 * SECOND,
   // Each message is settled by itself; several share a frame. More would be unconfirmed when a connection breaks.
-  maxSettleBatch: 100,
+  maxSettleBatch: 25,
   maxReleaseDelayMs: 0,
   maxParkMs: 0,
   maxLeaseMs: 5 * MINUTE,
