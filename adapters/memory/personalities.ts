@@ -99,6 +99,7 @@ const sqs: Profile = {
     maxPolls: 16,
     longPollMs: 20 * SECOND,
     maxSettleBatch: 10,
+    settleLingerMs: 5,
     maxReleaseDelayMs: 900 * SECOND,
     maxParkMs: 12 * HOUR - 2 * MINUTE,
     maxLeaseMs: 12 * HOUR,

@@ -20,6 +20,8 @@ export const sqsLimits: Limits = {
   maxPolls: 16,
   longPollMs: 20 * SECOND,
   maxSettleBatch: 10,
+  // Each request is paid for, and ten acknowledgements share one.
+  settleLingerMs: 5,
   maxReleaseDelayMs: 15 * MINUTE,
   // A message stays invisible for at most 12 hours from its receipt, however it is extended.
   maxParkMs: 12 * HOUR - 2 * MINUTE,

@@ -31,7 +31,7 @@ export interface Limits {
   readonly maxSettleBatch: number;
   /**
    * How long an acknowledgement may wait for others to share its request; 0 where a request costs nothing. On a queue
-   * that keeps order none waits.
+   * that keeps order none waits, and none that is the last in hand.
    * @default 0
    */
   readonly settleLingerMs?: number;

@@ -35,6 +35,11 @@ export class LeaseKeeper {
     this.#options = options;
   }
 
+  /** Leases that are kept. */
+  get size(): number {
+    return this.#held.size;
+  }
+
   add(leased: Leased): void {
     leased.held = this.#held.add(leased);
     if (this.#stopped) return;

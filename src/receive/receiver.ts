@@ -78,14 +78,7 @@ export class Receiver implements RunHost {
     this.#verdicts = new Verdicts({
       connection,
       sender,
-      // Where order is kept, the next of its key waits for each verdict: that is not to wait for others.
-      settler: new Settler(
-        connection,
-        this.#source,
-        queue,
-        report,
-        traits.ordering === "by_key" ? 0 : undefined,
-      ),
+      settler: new Settler(connection, this.#source, queue, report, () => this.#lingerMs),
       leases: this.#leases,
       queue,
       traits,
@@ -165,6 +158,16 @@ export class Receiver implements RunHost {
     run.left(false);
     run.abort(leaseLost(this.queue, run.id));
     this.#reporter.report({ event: "lease_lost", queue: this.queue, id: run.id });
+  }
+
+  /**
+   * How long a verdict waits for others: not where there are none in hand, nor where order is kept and the next of its
+   * key waits for it.
+   */
+  get #lingerMs(): number {
+    const { connection, traits } = this.#options;
+    if (traits.ordering === "by_key" || this.#leases.size === 0) return 0;
+    return connection.limits.settleLingerMs ?? 0;
   }
 
   /** Whether what arrives is given back at once. */

@@ -30,13 +30,13 @@ export class Settler {
   #pending = 0;
   #idle: (() => void)[] = [];
 
-  /** `lingerMs` is how long a verdict waits for others to share its request. */
+  /** `lingerMs` says how long a verdict is to wait for others to share its request. */
   constructor(
     connection: Connection,
     source: Source,
     queue: string,
     report: (event: ReceiveEvent) => void,
-    lingerMs: number = connection.limits.settleLingerMs ?? 0,
+    lingerMs: () => number = () => connection.limits.settleLingerMs ?? 0,
   ) {
     this.#connection = connection;
     this.#source = source;

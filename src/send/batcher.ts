@@ -9,8 +9,8 @@ export interface BatcherOptions<Item> {
   readonly bytesOf: (item: Item) => number;
   /** Calls that may be in flight at once. */
   readonly maxCalls: number;
-  /** How long a first item waits for others where nothing is in flight; a call's worth never waits. @default 0 */
-  readonly lingerMs?: number;
+  /** How long a first item is to wait for others where nothing is in flight; a call's worth never waits. @default 0 */
+  readonly lingerMs?: () => number;
   /** Needed to linger, and to go round a call that is stuck. */
   readonly clock?: Clock;
   /** Carries out one call. It settles its items itself and never rejects. */
@@ -65,9 +65,10 @@ export class Batcher<Item> {
   }
 
   #scheduleOrLinger(): void {
-    const { clock, lingerMs = 0 } = this.#options;
-    if (clock === undefined || lingerMs === 0 || this.#flushing) this.#schedule();
-    else this.#lingering ??= clock.timer(lingerMs, () => this.#schedule(), true);
+    const { clock, lingerMs } = this.#options;
+    const ms = this.#flushing ? 0 : (lingerMs?.() ?? 0);
+    if (clock === undefined || ms === 0) this.#schedule();
+    else this.#lingering ??= clock.timer(ms, () => this.#schedule(), true);
   }
 
   #schedule(): void {

@@ -20,19 +20,30 @@ describe("verdicts", () => {
     expect(bench.events.names).toEqual(["started", "completed"]);
   });
 
-  test("an acknowledgement waits for others to share its request, but not where the next of its key waits for it", async () => {
+  test("an acknowledgement waits for those of others in hand, but not alone, nor where the next of its key waits for it", async () => {
     const bench = new Bench({ emulate: "pubsub" });
     await bench.queue.ensure("ordered", { ordering: "by_key" });
+    const door = new Door();
     const settled = (queue: string): number =>
       bench.requests.filter((one) => one.operation === "settle" && one.queue === queue).length;
     for (const queue of ["jobs", "ordered"])
-      void bench.queue.receive(queue, () => {}, { signal: bench.stop.signal });
-    await bench.send("mail");
-    await bench.queue.send("ordered", { type: "mail", payload: {}, orderingKey: "k" });
+      void bench.queue.receive(queue, ({ type }) => (type === "slow" ? door.opened : undefined), {
+        signal: bench.stop.signal,
+      });
+    await bench.send("slow", "quick");
+    for (const orderingKey of ["a", "b"])
+      await bench.queue.send("ordered", {
+        type: orderingKey === "a" ? "slow" : "quick",
+        payload: {},
+        orderingKey,
+      });
     await bench.clock.settle();
     expect([settled("jobs"), settled("ordered")]).toEqual([0, 1]);
     await bench.clock.advance(bench.driver.limits.settleLingerMs ?? 0);
     expect(settled("jobs")).toBe(1);
+    door.open();
+    await bench.clock.settle();
+    expect([settled("jobs"), settled("ordered")]).toEqual([2, 2]);
     bench.stop.abort();
     await bench.clock.settle();
   });

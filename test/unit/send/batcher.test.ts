@@ -96,7 +96,7 @@ describe("items", () => {
   });
 
   test("linger for company where that saves a request, but not a call's worth of them", async () => {
-    const bench = new Bench({ lingerMs: 5 });
+    const bench = new Bench({ lingerMs: () => 5 });
     await bench.add(1);
     await bench.clock.advance(4);
     await bench.add(2);
@@ -147,7 +147,7 @@ describe("flush", () => {
   });
 
   test("resolves after the last call has returned, and does not linger", async () => {
-    const bench = new Bench({ lingerMs: 1_000 });
+    const bench = new Bench({ lingerMs: () => 1_000 });
     let flushed = 0;
     bench.batcher.add(1);
     void bench.batcher.flush().then(() => (flushed += 1));
@@ -173,7 +173,10 @@ test("whatever is added, and however calls end: no call exceeds a limit, every i
     maxItems: fc.integer({ min: 1, max: 6 }),
     maxBytes: fc.integer({ min: 1, max: 60 }),
     maxCalls: fc.integer({ min: 1, max: 4 }),
-    lingerMs: fc.constantFrom(0, 5),
+    lingerMs: fc.constantFrom(
+      () => 0,
+      () => 5,
+    ),
   });
   await fc.assert(
     fc.asyncProperty(limits, fc.array(step, { maxLength: 30 }), async (given, steps) => {
