@@ -7,7 +7,7 @@ import { validateInTime } from "../schema.ts";
 import { show } from "../text.ts";
 import { FirstSend } from "./first-send.ts";
 import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
-import type { Sender, Terms } from "./sender.ts";
+import { leftMs, type Sender, type Terms } from "./sender.ts";
 import { traitsInTime } from "./traits.ts";
 
 /** Takes what callers give: has it checked, sent and told, and knows what has no outcome yet. */
@@ -158,7 +158,7 @@ export class Outbox {
     const connection = this.#connection;
     const traits =
       connection.knownTraits(queue) ??
-      (await traitsInTime(connection, queue, terms.deadlineMs, terms.signal));
+      (await traitsInTime(connection, queue, leftMs(terms, connection.clock), terms.signal));
     return prepare(connection, queue, traits, composed, terms);
   }
 

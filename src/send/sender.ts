@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import type { Connection } from "../connection.ts";
 import { Deadlines } from "../deadlines.ts";
 import { planDelay } from "../delay/plan.ts";
@@ -28,6 +29,11 @@ export interface Dispatch extends Terms {
   readonly keepsOrder?: boolean;
   /** Whether it is the user's own send: where there is a delay store, it waits there, to be listed and cancelled. @default false */
   readonly isFirst?: boolean;
+}
+
+/** What is left of the deadline: at least a moment, in which it passes. */
+export function leftMs({ deadlineMs, since }: Terms, clock: Clock): number {
+  return since === undefined ? deadlineMs : Math.max(1, since + deadlineMs - clock.now());
 }
 
 /** Keys are spread over this many ordered lanes a queue: one key's messages share a lane, and keep their order. */
@@ -66,11 +72,8 @@ export class Sender {
     }
   }
 
-  async #dispatchLater(
-    queue: string,
-    outgoing: Outgoing,
-    { delayMs: asked, deadlineMs, keepsOrder = false, isFirst = false, signal }: Dispatch,
-  ): Promise<Accepted> {
+  async #dispatchLater(queue: string, outgoing: Outgoing, dispatch: Dispatch): Promise<Accepted> {
+    const { delayMs: asked, keepsOrder = false, isFirst = false } = dispatch;
     // The moment at which a parked message is due is noted in whole milliseconds.
     const delayMs = Math.ceil(asked);
     const traits = await this.#connection.traits(queue);
@@ -80,11 +83,14 @@ export class Sender {
     if (plan.via === "store" && delays !== undefined) {
       const fits = fitting(outgoing, limits);
       checkFits(queue, fits, outgoingBytes(fits, limits), limits);
-      const handle = await delays.put(queue, fits, clock.now() + delayMs, deadlineMs);
+      const handle = await delays.put(queue, fits, clock.now() + delayMs, leftMs(dispatch, clock));
       return outgoing.cancellable === true ? { handle } : {};
     }
-    if (plan.via === "native")
-      return this.send(queue, { ...outgoing, delayMs: plan.delayMs }, deadlineMs, signal);
+    // What it travels with is not what was counted.
+    const terms: Terms = { ...dispatch, bytes: undefined };
+    const sendTo = (to: string, changed: Outgoing): Promise<Accepted> =>
+      promised((caller) => this.#send(caller, to, changed, terms));
+    if (plan.via === "native") return sendTo(queue, { ...outgoing, delayMs: plan.delayMs });
     if (outgoing.cancellable === true) {
       throw new QueueError(
         "not_supported",
@@ -93,14 +99,9 @@ export class Sender {
       );
     }
     const attributes = withMeta(outgoing.attributes, {
-      [NOT_BEFORE]: this.#connection.clock.now() + delayMs,
+      [NOT_BEFORE]: clock.now() + delayMs,
     });
-    return this.send(
-      traits.parkingQueue,
-      { ...outgoing, attributes, delayMs: plan.delayMs },
-      deadlineMs,
-      signal,
-    );
+    return sendTo(traits.parkingQueue, { ...outgoing, attributes, delayMs: plan.delayMs });
   }
 
   /**

@@ -106,6 +106,20 @@ describe("a delay", () => {
     expect(sent[0]?.attributes).toEqual({ type: "t", qp_not_before: String(bench.clock.now() + 1_000_001) });
   });
 
+  test.each([
+    ["natively", 1_000],
+    ["in the parking queue", 1_000_000],
+  ])("%s: what had passed of the deadline before counts", async (_, delayMs) => {
+    const bench = new Bench();
+    bench.respond = hangs;
+    const terms = { delayMs, deadlineMs: 1_000, since: bench.clock.now() - 800 };
+    const sent = watch(bench.sender.dispatch("jobs", outgoing, terms));
+    await bench.clock.advance(199);
+    expect(sent.state).toBe("pending");
+    await bench.clock.advance(1);
+    expect(code(sent)).toBe("send_unknown");
+  });
+
   test("that has to be parked cannot be cancelled", async () => {
     const bench = new Bench({ limits: { cancel: true } });
     const parked = bench.sender.dispatch(
