@@ -1,23 +1,18 @@
 import { EventEmitter } from "node:events";
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Deadlines } from "../deadlines.ts";
 import { defaults } from "../defaults.ts";
 import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
-import { ACK, type Disposition } from "../disposition.ts";
-import { isQueueError, QueueError } from "../errors.ts";
+import { QueueError } from "../errors.ts";
 import { silentLogger } from "../logger.ts";
-import { type Message, withPayload } from "../message.ts";
-import type { Queue, ReceiveContext } from "../queue.ts";
+import type { Queue } from "../queue.ts";
 import { Gate } from "../gate.ts";
-import { validatePayload } from "../schema.ts";
 import { show } from "../text.ts";
-import { Execution, type ExecutionHost } from "./execution.ts";
+import type { Execution, ExecutionHost } from "./execution.ts";
 import { HealthRecord } from "./health.ts";
 import type { JobDefinition, RegisterOptions } from "./job.ts";
-import { through } from "./middleware.ts";
+import { Performer } from "./performer.ts";
 import { Registry, type Registration } from "./registry.ts";
 import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
-import { unknownType } from "./unknown-type.ts";
 
 /**
  * Does the jobs of one or more queues: finds the handler of each type, and sees that it keeps to its time.
@@ -31,14 +26,13 @@ export class Worker {
   /** What it works on. */
   readonly queue: Queue;
   readonly #options: WorkerOptions;
-  readonly #unknownTypeMaxAgeMs: number;
   readonly #registry = new Registry();
   readonly #middleware: Middleware[] = [];
   readonly #events = new EventEmitter<WorkerEvents>();
   readonly #gate = new Gate();
   readonly #health: HealthRecord;
   readonly #deadlines: Deadlines;
-  readonly #host: ExecutionHost;
+  readonly #performer: Performer;
   #state: "idle" | "running" | "draining" | "stopped" = "idle";
   #stop: AbortController | undefined;
   #started: Promise<void> | undefined;
@@ -62,10 +56,9 @@ export class Worker {
     }
     this.queue = queue;
     this.#options = options;
-    this.#unknownTypeMaxAgeMs = unknownTypeMaxAgeMs;
     this.#health = new HealthRecord(queue.clock, concurrency);
     this.#deadlines = new Deadlines(queue.clock);
-    this.#host = {
+    const host: ExecutionHost = {
       deadlines: this.#deadlines,
       limits: { timeoutMs, graceMs, hardLimitMs },
       logger: options.logger ?? silentLogger,
@@ -78,6 +71,13 @@ export class Worker {
           runningMs: queue.clock.now() - execution.startedAt,
         }),
     };
+    this.#performer = new Performer({
+      registry: this.#registry,
+      middleware: this.#middleware,
+      health: this.#health,
+      host,
+      unknownTypeMaxAgeMs,
+    });
   }
 
   /** What is registered, in the order of registration. */
@@ -211,7 +211,7 @@ export class Worker {
   async #receive(queue: string, stop: AbortController): Promise<void> {
     const { concurrency, leaseMs, extendEveryMs, drainMs, graceMs, backoff, allowUncounted } = this.#options;
     try {
-      await this.queue.receive(queue, (message, context) => this.#handle(message, context), {
+      await this.queue.receive(queue, this.#performer.handle, {
         signal: stop.signal,
         concurrency,
         concurrencyOf: (type) => this.#registry.get(type)?.concurrency,
@@ -241,62 +241,6 @@ export class Worker {
     stop?.abort(reason);
   }
 
-  /** Not async, nor what it calls, for the same reason as `Running.start`. */
-  #handle(message: Message, context: ReceiveContext): Disposition | Promise<Disposition> {
-    const registration = this.#registry.get(message.type);
-    if (registration === undefined)
-      return unknownType(message.type, context.unknownSince, context.startedAt, this.#unknownTypeMaxAgeMs);
-    const execution = new Execution(message, context, registration, this.#host);
-    this.#health.began(execution);
-    const { schema, handler } = registration;
-    if (schema === undefined) return this.#perform(handler, message, execution);
-    let job: Message | Promise<Message>;
-    try {
-      job = validated(schema, message);
-    } catch (error) {
-      return this.#refused(error, execution);
-    }
-    if (!(job instanceof Promise)) return this.#perform(handler, job, execution);
-    return job.then(
-      (late) => this.#perform(handler, late, execution),
-      (error: unknown) => this.#refused(error, execution),
-    );
-  }
-
-  #perform(handler: JobHandler, job: Message, execution: Execution): Promise<Disposition> {
-    let working: unknown;
-    try {
-      working =
-        this.#middleware.length === 0
-          ? handler(job, execution)
-          : through(this.#middleware, { message: job, context: execution }, () => handler(job, execution));
-    } catch (error) {
-      working = Promise.reject(error);
-    }
-    return Promise.resolve(working).then(
-      () => {
-        this.#end(execution);
-        return ACK;
-      },
-      (error: unknown) => {
-        this.#end(execution);
-        return execution.failed(error);
-      },
-    );
-  }
-
-  #refused(error: unknown, execution: Execution): Disposition {
-    this.#end(execution);
-    // A schema that throws has not judged the payload: that is a run that failed.
-    if (!isQueueError(error, "invalid_payload")) return execution.failed(error);
-    return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
-  }
-
-  #end(execution: Execution): void {
-    execution.end();
-    this.#health.ended(execution);
-  }
-
   /** What happens inside of a run, which its receiver does not see. */
   #report(event: JobEvent): void {
     this.#emit(event);
@@ -319,14 +263,6 @@ export class Worker {
       });
     }
   }
-}
-
-/** At once where the schema answers at once. */
-function validated(schema: StandardSchemaV1, message: Message): Message | Promise<Message> {
-  const payload = validatePayload(schema, message.type, message.payload);
-  return payload instanceof Promise
-    ? payload.then((late) => withPayload(message, late))
-    : withPayload(message, payload);
 }
 
 function jobOf({ message, queue, attempt }: Execution): JobEvent["job"] {
