@@ -23,8 +23,9 @@ export const serviceBusLimits: Limits = {
   // A link is asked for more by more credit, not by asking again.
   maxPolls: 1,
   longPollMs: 20 * SECOND,
-  // Each message is settled by itself; several share a frame. More would be unconfirmed when a connection breaks.
+  // Each message is settled by itself; those of one tick share a frame.
   maxSettleBatch: 25,
+  settlesTogether: false,
   maxReleaseDelayMs: 0,
   maxParkMs: 0,
   maxLeaseMs: 5 * MINUTE,

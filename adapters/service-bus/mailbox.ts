@@ -27,8 +27,8 @@ export class Mailbox {
     this.#arrived.push(delivery);
     if (this.#waiting === undefined || this.#isGathering) return;
     this.#isGathering = true;
-    // Those that came over the wire together are handed out together.
-    setImmediate(() => {
+    // Those that came over the wire together are handed out together, and before anything else is read.
+    process.nextTick(() => {
       this.#isGathering = false;
       if (this.#arrived.length > 0) this.#waiting?.resolve(this.drain(this.#waiting.max));
     });

@@ -35,6 +35,8 @@ export interface Limits {
    * @default 0
    */
   readonly settleLingerMs?: number;
+  /** Whether the operations of one `settle` call share a request, so that others gather while one is under way. @default true */
+  readonly settlesTogether?: boolean;
   /** The longest delay of a release that a retry uses; 0 where a release comes back at once. */
   readonly maxReleaseDelayMs: number;
   /** The longest release of a parked message: one hop. 0 where nothing can be parked. */

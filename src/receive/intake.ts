@@ -4,6 +4,7 @@ import type { Connection } from "../connection.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
+import { atEndOfTick } from "../end-of-tick.ts";
 
 export interface IntakeOptions {
   readonly queue: string;
@@ -51,7 +52,7 @@ export class Intake {
   pull(): void {
     if (this.#scheduled || this.#stopped || this.#pause !== undefined) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    atEndOfTick(() => {
       this.#scheduled = false;
       this.#fetch();
     });

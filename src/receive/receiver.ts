@@ -51,6 +51,7 @@ export class Receiver implements RunHost {
   readonly #verdicts: Verdicts;
   readonly #conclusions: Conclusions;
   readonly #intake: Intake;
+  /** Verdicts that may be on their way while all slots are asked for: with fewer, slots wait for confirmations. */
   readonly #maxConcluding: number;
   readonly #running: Running;
   readonly #handBacks = new HandBacks();
@@ -68,7 +69,7 @@ export class Receiver implements RunHost {
     this.#reporter = new Reporter(connection, queue, options.options.onEvent);
     const report = this.#reporter.report.bind(this.#reporter);
     this.#slots = new Slots(concurrency, options.options.concurrencyOf, connection.random);
-    this.#maxConcluding = Math.max(concurrency, 2 * limits.maxSettleBatch);
+    this.#maxConcluding = 2 * Math.max(concurrency, limits.maxSettleBatch);
     this.#source = connection.open(queue, { prefetch: concurrency * 3 + this.#maxConcluding, leaseMs });
     this.#lanes = new KeyLanes({
       takeUp: (run) => this.#takeUp(run, () => this.#admit(run, clock.now())),

@@ -8,6 +8,8 @@ import type { Leased } from "./leased.ts";
 
 const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 5_000, jitter: true };
 const MAX_CALLS = 8;
+/** Where a call saves no request, each tick's verdicts go by themselves. */
+const MAX_CALLS_APART = 64;
 
 /** How one verdict is carried out. */
 interface Settlement<Item extends Leased = Leased> {
@@ -42,11 +44,13 @@ export class Settler {
     this.#source = source;
     this.#queue = queue;
     this.#report = report;
+    const { maxSettleBatch, settlesTogether = true } = connection.limits;
     this.#batcher = new Batcher({
-      maxItems: connection.limits.maxSettleBatch,
+      maxItems: maxSettleBatch,
       maxBytes: Number.POSITIVE_INFINITY,
       bytesOf: () => 0,
-      maxCalls: MAX_CALLS,
+      maxCalls: settlesTogether ? MAX_CALLS : MAX_CALLS_APART,
+      gathers: settlesTogether,
       lingerMs,
       clock: connection.clock,
       run: (settlements) => this.#run(settlements),

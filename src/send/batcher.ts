@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../clock.ts";
+import { atEndOfTick } from "../end-of-tick.ts";
 
 /** How items are gathered. */
 export interface BatcherOptions<Item> {
@@ -9,6 +10,8 @@ export interface BatcherOptions<Item> {
   readonly bytesOf: (item: Item) => number;
   /** Calls that may be in flight at once. */
   readonly maxCalls: number;
+  /** Whether items gather while calls are in flight: of no use where those of one call share no request. @default true */
+  readonly gathers?: boolean | undefined;
   /** How long a first item is to wait for others where nothing is in flight; a call's worth never waits. @default 0 */
   readonly lingerMs?: () => number;
   /** Needed to linger, and to go round a call that is stuck. */
@@ -46,7 +49,7 @@ export class Batcher<Item> {
     this.#queued.push(item);
     this.#bytes += this.#options.bytesOf(item);
     if (this.#scheduled) return;
-    if (this.#full()) this.#schedule();
+    if (this.#ready) this.#schedule();
     else if (this.#inFlight === 0) this.#scheduleOrLinger();
     else this.#waitNoLonger();
   }
@@ -75,8 +78,8 @@ export class Batcher<Item> {
     this.#lingering?.cancel();
     this.#lingering = undefined;
     this.#scheduled = true;
-    // After the promise callbacks of this tick, so that what they add travels along.
-    setImmediate(() => {
+    // What promise callbacks of this tick add travels along.
+    atEndOfTick(() => {
       this.#scheduled = false;
       this.#dispatch();
     });
@@ -103,13 +106,14 @@ export class Batcher<Item> {
     });
   }
 
-  #full(): boolean {
-    const { maxItems, maxBytes, maxCalls } = this.#options;
-    return this.#inFlight < maxCalls && (this.#waiting >= maxItems || this.#bytes >= maxBytes);
+  /** Whether what waits may go although calls are in flight. */
+  get #ready(): boolean {
+    const { maxItems, maxBytes, maxCalls, gathers = true } = this.#options;
+    return this.#inFlight < maxCalls && (!gathers || this.#waiting >= maxItems || this.#bytes >= maxBytes);
   }
 
   #dispatch(): void {
-    while (this.#waiting > 0 && (this.#inFlight === 0 || this.#full())) this.#call();
+    while (this.#waiting > 0 && (this.#inFlight === 0 || this.#ready)) this.#call();
     if (this.#waiting > 0) this.#waitNoLonger();
     if (this.idle && this.#idle.length > 0) {
       this.#flushing = false;

@@ -168,6 +168,21 @@ describe("verdicts", () => {
   });
 });
 
+test("while nothing is confirmed, twice as many messages as there are slots are handled, and no more", async () => {
+  const bench = new Bench({ emulate: "sqs" });
+  const door = new Door();
+  bench.fault = ({ operation }) =>
+    operation === "settle" ? { kind: "stall", until: door.opened } : undefined;
+  await Promise.all(times(100, () => bench.send("mail")));
+  let handled = 0;
+  bench.receive(() => void (handled += 1), { concurrency: 30 });
+  await bench.clock.advance(SECOND);
+  expect(handled).toBe(60);
+  door.open();
+  await bench.clock.advance(SECOND);
+  expect(handled).toBe(100);
+});
+
 describe("on receipt", () => {
   test.each([
     ["that is no JSON", "{"],

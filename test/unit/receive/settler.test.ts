@@ -172,6 +172,18 @@ test("an acknowledgement lingers for company where a request costs, no longer th
   expect(bench.calls.map((call) => call.length)).toEqual([2]);
 });
 
+test("an acknowledgement waits for none that is under way where they share no request", async () => {
+  for (const settlesTogether of [true, false]) {
+    const bench = new Bench({ settlesTogether });
+    bench.respond = () => new Promise(() => {});
+    bench.settle();
+    await bench.clock.settle();
+    bench.settle();
+    await bench.clock.settle();
+    expect(bench.calls).toHaveLength(settlesTogether ? 1 : 2);
+  }
+});
+
 test("flush resolves when the last verdict is confirmed or given up", async () => {
   const bench = new Bench();
   await bench.settler.flush();

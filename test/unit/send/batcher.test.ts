@@ -86,6 +86,16 @@ describe("items", () => {
     expect(bench.calls).toEqual([[1], [2, 3, 4], [5, 6, 7]]);
   });
 
+  test("that share no request do not gather: each tick's go by themselves, up to the limit of calls", async () => {
+    const bench = new Bench({ gathers: false });
+    await bench.add(1);
+    await bench.add(2, 3);
+    await bench.add(4);
+    expect(bench.calls).toEqual([[1], [2, 3]]);
+    await bench.end();
+    expect(bench.calls).toEqual([[1], [2, 3], [4]]);
+  });
+
   test("that are larger than a call go alone", async () => {
     const bench = new Bench();
     await bench.add(10, 5_000, 20);
