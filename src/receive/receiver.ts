@@ -51,7 +51,7 @@ export class Receiver implements RunHost {
   readonly #verdicts: Verdicts;
   readonly #conclusions: Conclusions;
   readonly #intake: Intake;
-  /** Verdicts that may be on their way while all slots are asked for: with fewer, slots wait for confirmations. */
+  /** Verdicts that are not confirmed and messages that are asked for, together. As few as there are slots would leave slots waiting for confirmations. */
   readonly #maxConcluding: number;
   readonly #running: Running;
   readonly #handBacks = new HandBacks();
