@@ -21,6 +21,16 @@ export interface FeedOptions {
   readonly clock: Clock;
 }
 
+/** Messages as they came: what the SDK makes of them costs more than to read them, and is not what was sent. */
+export const AS_SENT = {
+  /** Bytes. */
+  skipParsingBodyAsJson: true,
+  /** Dates stay what they are, instead of numbers that nobody knows for dates. */
+  skipConvertingDate: true,
+  /** The SDK's own renewals go by message id, which two messages may share; the core extends what it holds. */
+  maxAutoLockRenewalDurationInMs: 0,
+} as const;
+
 /** A client whose connection is gone may wait for it; what is closed here is closed in its own time. */
 const PATIENCE_MS = 2_000;
 

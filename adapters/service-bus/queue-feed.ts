@@ -1,7 +1,7 @@
 import type { ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
 import { connectionOf, ConnectionWatch } from "./connection.ts";
 import { deliveryOf, type Receipt } from "./delivery.ts";
-import { type Feed, type FeedOptions, inTime } from "./feed.ts";
+import { AS_SENT, type Feed, type FeedOptions, inTime } from "./feed.ts";
 import { QueueLink } from "./queue-link.ts";
 import { lockedUntil } from "./time.ts";
 
@@ -74,9 +74,7 @@ export class QueueFeed implements Feed {
     const { client, entity } = this.#options;
     return client.createReceiver(entity.name, {
       receiveMode: "peekLock",
-      // The SDK's own renewals go by message id, which two messages may share; the core extends what it holds.
-      maxAutoLockRenewalDurationInMs: 0,
-      skipParsingBodyAsJson: true,
+      ...AS_SENT,
       ...(entity.isDeadLetters ? { subQueueType: "deadLetter" } : {}),
     });
   }

@@ -1,6 +1,6 @@
 import { connectionOf, ConnectionWatch } from "./connection.ts";
 import { driverError } from "./errors.ts";
-import { type Feed, type FeedOptions, inTime } from "./feed.ts";
+import { AS_SENT, type Feed, type FeedOptions, inTime } from "./feed.ts";
 import { Session } from "./session.ts";
 
 /** While sessions are found, so many are looked for at once; else one. */
@@ -96,10 +96,7 @@ export class SessionFeed implements Feed {
     const look: Look = { connection: this.#connection, startedAt: clock.now() };
     this.#looking.add(look);
     try {
-      const receiver = await client.acceptNextSession(entity.name, {
-        maxAutoLockRenewalDurationInMs: 0,
-        skipParsingBodyAsJson: true,
-      });
+      const receiver = await client.acceptNextSession(entity.name, AS_SENT);
       this.#looking.delete(look);
       const session: Session = new Session({
         ...this.#options,

@@ -13,6 +13,8 @@ const server = await startServiceBusServer({
     "injected",
     "retried",
     "cancelled",
+    "foreign",
+    { name: "foreign-ordered", requiresSession: true },
     { name: "ordered", requiresSession: true },
     { name: "described", requiresSession: true, lockDurationMs: 20_000, duplicateDetectionWindowMs: 60_000 },
   ],
@@ -100,6 +102,24 @@ test("attributes beyond what properties may have together are refused", async ()
   );
   const [result] = await connect().send("plain", [message("a", { attributes })], never);
   expect(result).toMatchObject({ ok: false, error: { kind: "too_large" } });
+});
+
+test.each(["foreign", "foreign-ordered"])("properties of every type are attributes, in %s", async (queue) => {
+  const client = new ServiceBusClient(server.connectionString);
+  const at = new Date("2026-01-02T03:04:05.678Z");
+  await client.createSender(queue).sendMessages({
+    body: "text",
+    applicationProperties: { at, count: 3, wanted: true, name: "Ada", nothing: null as unknown as string },
+    ...(queue === "foreign" ? {} : { sessionId: "s" }),
+  });
+  await client.close();
+  const [got] = await receive(connect(), queue, 1);
+  expect(got?.attributes).toEqual({
+    at: "2026-01-02T03:04:05.678Z",
+    count: "3",
+    wanted: "true",
+    name: "Ada",
+  });
 });
 
 test("a queue is described by the administration client, or by what is configured", async () => {
