@@ -43,6 +43,7 @@ export class Run implements ReceiveContext, Leased {
   drained = false;
   readonly #host: RunHost;
   #abort: AbortController | undefined;
+  #info: JobInfo | undefined;
 
   constructor(
     host: RunHost,
@@ -79,10 +80,13 @@ export class Run implements ReceiveContext, Leased {
     return this.#abort.signal;
   }
 
-  /** Made anew each time: kept, it would be one more object to each message that is in hand. */
+  /** Made when it is first told of. */
   get info(): JobInfo {
-    const { id, type, maxAttempts } = this.message;
-    return { id, type, queue: this.#host.queue, attempt: this.attempt, maxAttempts };
+    if (this.#info === undefined) {
+      const { id, type, maxAttempts } = this.message;
+      this.#info = { id, type, queue: this.#host.queue, attempt: this.attempt, maxAttempts };
+    }
+    return this.#info;
   }
 
   left(gone: boolean): void {

@@ -7,7 +7,10 @@ import { show } from "../text.ts";
 /** Of every size limit, kept free for what a dead letter adds. */
 export const RESERVED_BYTES = 4_096;
 
+/** What a message counts against the limits; 0 where there are none. */
 export function outgoingBytes({ body, attributes, orderingKey, dedupId }: Outgoing, limits: Limits): number {
+  const most = Math.min(limits.maxMessageBytes, limits.maxBatchBytes);
+  if (most === Number.POSITIVE_INFINITY) return 0;
   return messageBytes(body, attributes, limits) + (orderingKey?.length ?? 0) + (dedupId?.length ?? 0);
 }
 
