@@ -25,13 +25,19 @@ export type Decoded =
  * @throws QueueError `invalid_payload` where the payload is not JSON, or would not come back as it was.
  */
 export function encode(message: Message): Encoded {
-  const { type, trace } = message;
-  const attributes: Record<string, string> = { type };
+  return { body: escapeNonCharacters(bodyOf(message)), attributes: attributesOf(message) };
+}
+
+/** One for all of a type that have nothing else to note: attributes are never written to. */
+let typeAttributes: Attributes = Object.freeze({ type: "" });
+
+function attributesOf({ type, trace }: Message): Attributes {
   if (trace !== undefined) {
-    attributes["traceparent"] = trace.traceparent;
-    if (trace.tracestate !== undefined) attributes["tracestate"] = trace.tracestate;
+    const { traceparent, tracestate } = trace;
+    return tracestate === undefined ? { type, traceparent } : { type, traceparent, tracestate };
   }
-  return { body: escapeNonCharacters(bodyOf(message)), attributes };
+  if (typeAttributes["type"] !== type) typeAttributes = Object.freeze({ type });
+  return typeAttributes;
 }
 
 /** Put together around the payload: to have JSON write the whole takes twice as long. */

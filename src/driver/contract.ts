@@ -11,6 +11,7 @@ export type Attributes = Readonly<Record<string, string>>;
 /** One message on its way to the provider. All of it has been validated against the limits. */
 export interface Outgoing {
   readonly body: Body;
+  /** Not to be written to: messages share them. */
   readonly attributes: Attributes;
   /** At most the queue's `nativeDelayMs`; 0 is now. */
   readonly delayMs: number;
