@@ -41,6 +41,7 @@ export type {
   DelayedMessage,
   EnsureOptions,
   Handler,
+  Judge,
   PumpOptions,
   Queue,
   QueueDescription,

@@ -141,8 +141,11 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
   };
 }
 
-/** The message with what a schema made of its payload. */
+/**
+ * The message with what a schema made of its payload. It is the same one: a message that was received is in nobody
+ * else's hands, and a copy would stay in memory beside it for as long as its handler runs.
+ */
 export function withPayload(message: Message, payload: unknown): Message {
-  const { id, type, headers, maxAttempts, createdAt, scheduledAt, backoff, trace, orderingKey } = message;
-  return { id, type, payload, headers, maxAttempts, createdAt, scheduledAt, backoff, trace, orderingKey };
+  (message as { payload: unknown }).payload = payload;
+  return message;
 }

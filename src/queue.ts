@@ -49,6 +49,12 @@ export interface QueueStats {
   readonly asOf: Date;
 }
 
+/** What becomes of a message, by how its handler has ended. Asked once. */
+export interface Judge {
+  returned(): Disposition;
+  threw(error: unknown): Disposition;
+}
+
 /** What a handler is told beside its message. */
 export interface ReceiveContext {
   readonly queue: string;
@@ -70,6 +76,8 @@ export interface ReceiveContext {
    * for nothing.
    */
   giveUp(disposition: Disposition): void;
+  /** From now on `judge` says what the end of the handler means; what it returns is no disposition then. */
+  judgedBy(judge: Judge): void;
   /** Aborts the signal of this message alone. */
   abort(reason: Error): void;
   /** Extends the lease now. It is extended by itself too, for as long as the handler runs. */

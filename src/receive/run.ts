@@ -4,7 +4,7 @@ import type { Disposition } from "../disposition.ts";
 import type { Delivery } from "../driver/contract.ts";
 import type { Message } from "../message.ts";
 import type { Meta } from "../meta.ts";
-import type { ReceiveContext } from "../queue.ts";
+import type { Judge, ReceiveContext } from "../queue.ts";
 import type { Place } from "../roster.ts";
 import type { Leased } from "./leased.ts";
 
@@ -35,6 +35,8 @@ export class Run implements ReceiveContext, Leased {
   held: Place<Leased> | undefined;
   /** Where its receiver lists it while its handler runs. */
   place: Place<Run> | undefined;
+  /** Whoever says what the end of its handler means; undefined where the handler itself does. */
+  judge: Judge | undefined;
   /** Its result counts for nothing any more: the lease is lost, or was given up. */
   fenced = false;
   /** Called once when it is out of our hands: true where it has left the queue, false where it comes again. */
@@ -43,7 +45,6 @@ export class Run implements ReceiveContext, Leased {
   drained = false;
   readonly #host: RunHost;
   #abort: AbortController | undefined;
-  #info: JobInfo | undefined;
 
   constructor(
     host: RunHost,
@@ -80,13 +81,10 @@ export class Run implements ReceiveContext, Leased {
     return this.#abort.signal;
   }
 
-  /** Made when it is first told of. */
+  /** Made anew each time: kept, it would be one more object to each message that is in hand. */
   get info(): JobInfo {
-    if (this.#info === undefined) {
-      const { id, type, maxAttempts } = this.message;
-      this.#info = { id, type, queue: this.#host.queue, attempt: this.attempt, maxAttempts };
-    }
-    return this.#info;
+    const { id, type, maxAttempts } = this.message;
+    return { id, type, queue: this.#host.queue, attempt: this.attempt, maxAttempts };
   }
 
   left(gone: boolean): void {
@@ -111,6 +109,10 @@ export class Run implements ReceiveContext, Leased {
 
   giveUp(disposition: Disposition): void {
     this.#host.giveUp(this, disposition);
+  }
+
+  judgedBy(judge: Judge): void {
+    this.judge = judge;
   }
 
   onLeaseLost(): void {

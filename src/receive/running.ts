@@ -45,8 +45,8 @@ export class Running {
     }
     // Not awaited: what an async function keeps meanwhile is a fifth of what a message in hand takes.
     Promise.resolve(returned).then(
-      (value) => this.#returned(run, value),
-      (error: unknown) => this.#ended(run, this.#options.conclusions.failed(run, error)),
+      (value) => this.#ended(run, this.#ofReturned(run, value)),
+      (error: unknown) => this.#ended(run, this.#ofThrown(run, error)),
     );
   }
 
@@ -58,14 +58,23 @@ export class Running {
     this.#options.conclusions.conclude(run, disposition);
   }
 
-  #returned(run: Run, value: Disposition | void): void {
-    let disposition: Disposition;
+  #ofReturned(run: Run, value: Disposition | void): Disposition {
+    const { judge } = run;
     try {
-      disposition = dispositionOf(value);
+      return judge === undefined ? dispositionOf(value) : judge.returned();
     } catch (error) {
-      disposition = this.#options.conclusions.failed(run, error);
+      return this.#options.conclusions.failed(run, error);
     }
-    this.#ended(run, disposition);
+  }
+
+  #ofThrown(run: Run, thrown: unknown): Disposition {
+    const { judge } = run;
+    try {
+      if (judge !== undefined) return judge.threw(thrown);
+    } catch (error) {
+      return this.#options.conclusions.failed(run, error);
+    }
+    return this.#options.conclusions.failed(run, thrown);
   }
 
   #ended(run: Run, disposition: Disposition): void {

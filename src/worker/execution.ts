@@ -1,9 +1,9 @@
 import type { Deadline, Deadlines } from "../deadlines.ts";
-import type { Disposition } from "../disposition.ts";
+import { ACK, type Disposition } from "../disposition.ts";
 import { PermanentError, QueueError, RetryAfterError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
-import type { ReceiveContext } from "../queue.ts";
+import type { Judge, ReceiveContext } from "../queue.ts";
 import type { Place } from "../roster.ts";
 import { show } from "../text.ts";
 import type { Registration } from "./registry.ts";
@@ -25,10 +25,11 @@ export interface ExecutionHost {
   readonly logger: Logger;
   progress(execution: Execution, percent: number, note: string | undefined): void;
   stalled(execution: Execution): void;
+  ended(execution: Execution): void;
 }
 
 /** One run of one handler under its time limits; and what the handler sees of it. */
-export class Execution implements JobContext, Deadline {
+export class Execution implements JobContext, Judge, Deadline {
   readonly message: Message;
   readonly startedAt: number;
   /** When the next of its time limits is reached, in epoch milliseconds. */
@@ -106,19 +107,30 @@ export class Execution implements JobContext, Deadline {
       this.at = timeoutAt + hardLimitMs;
       deadlines.set(this);
     } else {
-      this.#context.giveUp(this.failed(this.#timeout));
+      this.#context.giveUp(this.#failed(this.#timeout));
     }
   }
 
-  /** Its handler has ended. */
+  /** What becomes of its message, now that its handler has returned. */
+  returned(): Disposition {
+    this.end();
+    return ACK;
+  }
+
+  /** … and now that it has thrown, or could not be called. */
+  threw(error: unknown): Disposition {
+    this.end();
+    return this.#failed(error);
+  }
+
   end(): void {
     this.#host.deadlines.cancel(this);
     this.stalled = false;
     this.#ended = true;
+    this.#host.ended(this);
   }
 
-  /** What becomes of its message, now that it has failed. */
-  failed(error: unknown): Disposition {
+  #failed(error: unknown): Disposition {
     return this.#context.failure(this.#cause(error), this.#registration.backoff);
   }
 

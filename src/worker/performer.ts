@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { ACK, type Disposition } from "../disposition.ts";
+import type { Disposition } from "../disposition.ts";
 import { isQueueError } from "../errors.ts";
 import { type Message, withPayload } from "../message.ts";
 import type { ReceiveContext } from "../queue.ts";
@@ -28,8 +28,11 @@ export class Performer {
     this.#options = options;
   }
 
-  /** Not async, nor what it calls, for the same reason as `Running.start`. */
-  readonly handle = (message: Message, context: ReceiveContext): Disposition | Promise<Disposition> => {
+  /** Not async, nor what it calls, for the same reason as `Running.start`; and what its end means, its execution says. */
+  readonly handle = (
+    message: Message,
+    context: ReceiveContext,
+  ): Disposition | void | Promise<Disposition | void> => {
     const { registry, health, host, unknownTypeMaxAgeMs } = this.#options;
     const registration = registry.get(message.type);
     if (registration === undefined)
@@ -37,21 +40,26 @@ export class Performer {
     const execution = new Execution(message, context, registration, host);
     health.began(execution);
     const { schema, handler } = registration;
-    if (schema === undefined) return this.#perform(handler, message, execution);
+    if (schema === undefined) return this.#perform(handler, message, context, execution);
     let job: Message | Promise<Message>;
     try {
       job = validated(schema, message);
     } catch (error) {
-      return this.#refused(error, execution);
+      return refused(error, execution);
     }
-    if (!(job instanceof Promise)) return this.#perform(handler, job, execution);
-    return job.then(
-      (late) => this.#perform(handler, late, execution),
-      (error: unknown) => this.#refused(error, execution),
+    if (!(job instanceof Promise)) return this.#perform(handler, job, context, execution);
+    return job.then<Disposition | void, Disposition>(
+      (late) => this.#perform(handler, late, context, execution),
+      (error: unknown) => refused(error, execution),
     );
   };
 
-  #perform(handler: JobHandler, job: Message, execution: Execution): Promise<Disposition> {
+  #perform(
+    handler: JobHandler,
+    job: Message,
+    context: ReceiveContext,
+    execution: Execution,
+  ): Disposition | Promise<void> {
     const { middleware } = this.#options;
     let working: unknown;
     try {
@@ -60,31 +68,18 @@ export class Performer {
           ? handler(job, execution)
           : through(middleware, { message: job, context: execution }, () => handler(job, execution));
     } catch (error) {
-      working = Promise.reject(error);
+      return execution.threw(error);
     }
-    return Promise.resolve(working).then(
-      () => {
-        this.#end(execution);
-        return ACK;
-      },
-      (error: unknown) => {
-        this.#end(execution);
-        return execution.failed(error);
-      },
-    );
+    context.judgedBy(execution);
+    return working as Promise<void>;
   }
+}
 
-  #refused(error: unknown, execution: Execution): Disposition {
-    this.#end(execution);
-    // A schema that throws has not judged the payload: that is a run that failed.
-    if (!isQueueError(error, "invalid_payload")) return execution.failed(error);
-    return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
-  }
-
-  #end(execution: Execution): void {
-    execution.end();
-    this.#options.health.ended(execution);
-  }
+function refused(error: unknown, execution: Execution): Disposition {
+  // A schema that throws has not judged the payload: that is a run that failed.
+  if (!isQueueError(error, "invalid_payload")) return execution.threw(error);
+  execution.end();
+  return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
 }
 
 /** At once where the schema answers at once. */

@@ -70,6 +70,7 @@ export class Worker {
           job: jobOf(execution),
           runningMs: queue.clock.now() - execution.startedAt,
         }),
+      ended: (execution) => this.#health.ended(execution),
     };
     this.#performer = new Performer({
       registry: this.#registry,
