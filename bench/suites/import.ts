@@ -7,7 +7,7 @@ export function importing(quick: boolean): readonly Contest[] {
     {
       name: "Import of the root and the memory adapter",
       shown: "medianMs",
-      rounds: quick ? 5 : 15,
+      rounds: quick ? 5 : 31,
       built: true,
       sides: [
         { name: "queueport", file, settings: [{ modules: ["src/index.js", "adapters/memory/index.js"] }] },

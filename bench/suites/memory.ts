@@ -1,10 +1,12 @@
 import type { Contest, Side } from "../run/contest.ts";
 
 const PEERS = ["p-queue", "fastq"] as const;
+/** More than elsewhere: they are short, and what else the machine does is seen in them most. */
+const ROUNDS = 9;
 
 /** One process: what our layer itself costs. */
 export function memory(quick: boolean): readonly Contest[] {
-  return quick ? [pipeline(100), heap()] : [pipeline(100), redis(), heap()];
+  return quick ? [pipeline(100, 3), heap()] : [pipeline(100, ROUNDS), redis(), heap()];
 }
 
 function heap(): Contest {
@@ -18,7 +20,7 @@ function heap(): Contest {
   };
 }
 
-function pipeline(concurrency: number): Contest {
+function pipeline(concurrency: number, rounds: number): Contest {
   const sizes = { concurrency, warmUp: 100_000, messages: 300_000 };
   const functions = PEERS.map((by): Side => ({
     name: `${by}, bare functions`,
@@ -27,6 +29,7 @@ function pipeline(concurrency: number): Contest {
   }));
   return {
     name: `Memory, whole way of a message, concurrency ${concurrency}`,
+    rounds,
     sides: [{ name: "queueport", file: "memory/whole-queueport", settings: [sizes] }, ...functions],
     bars: [
       { name: "memory pipeline / p-queue", figure: "rate", over: "p-queue, bare functions", atLeast: 1.5 },
@@ -44,6 +47,7 @@ function redis(): Contest {
   const sizes = { concurrency: 100, warmUp: 10_000, messages: 30_000 };
   return {
     name: "Memory beside Redis, concurrency 100",
+    rounds: ROUNDS,
     server: { file: "redis", fill: 0, name: "redis-server", optional: true },
     sides: [
       {
