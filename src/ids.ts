@@ -1,9 +1,11 @@
 import { v7 } from "uuid";
 
-/** Random bytes are drawn from the system in blocks: one system call serves 256 ids. */
-const pool = new Uint8Array(4_096);
+/** What of an id is random: of the sixteen bytes that the package asks for, it looks at the last ten. */
+const RANDOM = 10;
+/** Random bytes are drawn from the system in blocks: one call serves 1,024 ids. */
+const pool = new Uint8Array(1_024 * RANDOM);
 let used = pool.length;
-const options = { random: new Uint8Array(16) };
+const random = new Uint8Array(16);
 const bytes = new Uint8Array(16);
 const text = Buffer.alloc(36, "-");
 const DIGITS = Buffer.from("0123456789abcdef");
@@ -17,15 +19,15 @@ export function isNewest(id: string): boolean {
   return id === newest;
 }
 
-/** A UUIDv7 (RFC 9562): sorts by the time it was made, unique without coordination. */
-export function newId(): string {
+/** A UUIDv7 (RFC 9562) of `now`, in epoch milliseconds: sorts by the time it was made, unique without coordination. */
+export function newId(now: number): string {
   if (used === pool.length) {
     crypto.getRandomValues(pool);
     used = 0;
   }
-  for (let index = 0; index < 16; index += 1) options.random[index] = pool[used + index] as number;
-  used += 16;
-  v7(options, bytes);
+  for (let index = 0; index < RANDOM; index += 1) random[16 - RANDOM + index] = pool[used + index] as number;
+  used += RANDOM;
+  v7({ random, msecs: now }, bytes);
   // In one piece: the package puts its text together from twenty.
   for (let index = 0; index < 16; index += 1) {
     const byte = bytes[index] as number;

@@ -128,7 +128,7 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
   if (trace !== undefined) checkText(trace.traceparent, "trace.traceparent", MAX_TYPE_BYTES);
   if (trace?.tracestate !== undefined) checkText(trace.tracestate, "trace.tracestate", 512);
   return {
-    id: id ?? newId(),
+    id: id ?? newId(now),
     type,
     payload: input.payload,
     headers: headers ?? NO_HEADERS,

@@ -49,10 +49,10 @@ export interface QueueStats {
   readonly asOf: Date;
 }
 
-/** What becomes of a message, by how its handler has ended. Asked once. */
+/** What becomes of a message, by how its handler has ended; `at` is when, in epoch milliseconds. Asked once. */
 export interface Judge {
-  returned(): Disposition;
-  threw(error: unknown): Disposition;
+  returned(at: number): Disposition;
+  threw(error: unknown, at: number): Disposition;
 }
 
 /** What a handler is told beside its message. */

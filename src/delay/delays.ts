@@ -24,7 +24,7 @@ export class Delays {
   /** Resolves with its handle once the store has it. @throws QueueError `send_failed`, `send_unknown` */
   async put(queue: string, outgoing: Outgoing, dueAt: number, deadlineMs: number): Promise<string> {
     const { body, attributes, orderingKey, dedupId } = outgoing;
-    const key = newId();
+    const key = newId(this.#clock.now());
     const message: StoredMessage = { key, queue, dueAt, body, attributes, orderingKey, dedupId };
     const kept = this.store.put(message).then(
       () => {

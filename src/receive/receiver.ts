@@ -1,5 +1,4 @@
 import type { BackoffOptions } from "../backoff.ts";
-import { sleep } from "../clock.ts";
 import { inOrder } from "../clone.ts";
 import { type Connection, queueError } from "../connection.ts";
 import type { Disposition } from "../disposition.ts";
@@ -7,13 +6,13 @@ import type { Delivery, Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { decode } from "../envelope.ts";
-import { describeError } from "../errors.ts";
 import type { Handler, ReceiveOptions } from "../queue.ts";
 import type { Sender } from "../send/sender.ts";
 import { Conclusions } from "./conclusions.ts";
 import { crashLoopAt } from "./crash-loop.ts";
 import { unreadable } from "./unreadable.ts";
-import { drainDeadline, drainIncomplete, leaseLost } from "./errors.ts";
+import { Drain } from "./drain.ts";
+import { drainIncomplete, leaseLost } from "./errors.ts";
 import { HandBacks } from "./hand-backs.ts";
 import { Intake } from "./intake.ts";
 import { KeyLanes } from "./key-lanes.ts";
@@ -56,9 +55,9 @@ export class Receiver implements RunHost {
   readonly #running: Running;
   readonly #handBacks = new HandBacks();
   readonly #draining = new AbortController();
+  readonly #drain: Drain;
   #failure: DriverError | undefined;
   #stop: () => void = () => {};
-  #progress: () => void = () => {};
 
   constructor(options: ReceiverOptions) {
     const { connection, sender, queue, traits, settings } = options;
@@ -112,6 +111,19 @@ export class Receiver implements RunHost {
         this.#stop();
       },
     });
+    this.#drain = new Drain({
+      queue,
+      clock,
+      drainMs: settings.drainMs,
+      graceMs: settings.graceMs,
+      patienceMs: Math.max(leaseMs, limits.longPollMs),
+      running: this.#running,
+      conclusions: this.#conclusions,
+      leases: this.#leases,
+      source: this.#source,
+      reporter: this.#reporter,
+      handBack: (run) => this.#handBack(run),
+    });
   }
 
   /**
@@ -129,7 +141,7 @@ export class Receiver implements RunHost {
     await stopped;
     stop.removeEventListener("abort", this.#stop);
     unsubscribe?.();
-    const left = await this.#drain();
+    const left = await this.#endAll();
     const { provider } = this.#options.connection.driver;
     if (this.#failure !== undefined) throw queueError(this.#failure, this.queue, "receive", provider);
     if (left.length > 0) throw drainIncomplete(this.queue, left);
@@ -261,7 +273,7 @@ export class Receiver implements RunHost {
       for (let run = this.#slots.next(); run !== undefined; run = this.#slots.next()) this.#start(run);
       this.#intake.pull();
     }
-    this.#progress();
+    this.#drain.progressed();
   }
 
   /** Its slot is taken. */
@@ -291,51 +303,15 @@ export class Receiver implements RunHost {
 
   #concluded(): void {
     if (this.#conclusions.pending >= this.#maxConcluding - 1) this.#intake.pull();
-    this.#progress();
+    this.#drain.progressed();
   }
 
   /** Returns the runs that would not end. */
-  async #drain(): Promise<Run[]> {
-    const { connection, settings } = this.#options;
+  #endAll(): Promise<Run[]> {
     this.#draining.abort(DRAINING);
     for (const run of [...this.#lanes.clear(), ...this.#slots.clear()]) this.#handBack(run);
     this.#conclusions.track(this.#intake.stop().then((late) => this.#deliver(late)));
-    await this.#until(() => this.#running.size === 0, settings.drainMs);
-    for (const run of this.#running.all()) {
-      run.drained = true;
-      run.abort(drainDeadline(this.queue, settings.drainMs));
-    }
-    await this.#until(() => this.#running.size === 0, settings.graceMs);
-    const left = this.#running.all();
-    for (const run of left) {
-      // One whose lease is lost, or was given up, has had its verdict.
-      if (run.fenced) continue;
-      run.fenced = true;
-      this.#reporter.verdict(run, { kind: "release" });
-      this.#handBack(run);
-    }
-    // The last poll has to come back as well, or what it brings would stay leased; but not for ever.
-    const patienceMs = Math.max(settings.leaseMs, connection.limits.longPollMs);
-    await this.#until(() => this.#conclusions.pending === 0, patienceMs);
-    this.#leases.stop();
-    try {
-      await this.#source.close();
-    } catch (error) {
-      // All has been settled by now; who waits for the drain wants to hear of its jobs.
-      this.#reporter.warn("close_failed", `The source could not be closed: ${describeError(error)}`);
-    }
-    return left;
-  }
-
-  /** Waits until `done` holds, looked at whenever a run or a conclusion ends, but no longer than `ms`. */
-  async #until(done: () => boolean, ms: number): Promise<void> {
-    if (done()) return;
-    const enough = new AbortController();
-    this.#progress = () => {
-      if (done()) enough.abort(DRAINING);
-    };
-    await sleep(this.#options.connection.clock, ms, enough.signal);
-    this.#progress = () => {};
+    return this.#drain.carryOut();
   }
 }
 

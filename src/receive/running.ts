@@ -45,8 +45,14 @@ export class Running {
     }
     // Not awaited: what an async function keeps meanwhile is a fifth of what a message in hand takes.
     Promise.resolve(returned).then(
-      (value) => this.#ended(run, this.#ofReturned(run, value)),
-      (error: unknown) => this.#ended(run, this.#ofThrown(run, error)),
+      (value) => {
+        run.endedAt = clock.now();
+        this.#ended(run, this.#ofReturned(run, value));
+      },
+      (error: unknown) => {
+        run.endedAt = clock.now();
+        this.#ended(run, this.#ofThrown(run, error));
+      },
     );
   }
 
@@ -61,7 +67,7 @@ export class Running {
   #ofReturned(run: Run, value: Disposition | void): Disposition {
     const { judge } = run;
     try {
-      return judge === undefined ? dispositionOf(value) : judge.returned();
+      return judge === undefined ? dispositionOf(value) : judge.returned(run.endedAt);
     } catch (error) {
       return this.#options.conclusions.failed(run, error);
     }
@@ -70,7 +76,7 @@ export class Running {
   #ofThrown(run: Run, thrown: unknown): Disposition {
     const { judge } = run;
     try {
-      if (judge !== undefined) return judge.threw(thrown);
+      if (judge !== undefined) return judge.threw(thrown, run.endedAt);
     } catch (error) {
       return this.#options.conclusions.failed(run, error);
     }
@@ -78,8 +84,7 @@ export class Running {
   }
 
   #ended(run: Run, disposition: Disposition): void {
-    const { clock, reporter, conclusions, ended } = this.#options;
-    run.endedAt = clock.now();
+    const { reporter, conclusions, ended } = this.#options;
     if (run.fenced) reporter.late(run);
     else conclusions.conclude(run, disposition);
     if (run.place !== undefined) this.#runs.remove(run.place);

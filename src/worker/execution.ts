@@ -25,7 +25,7 @@ export interface ExecutionHost {
   readonly logger: Logger;
   progress(execution: Execution, percent: number, note: string | undefined): void;
   stalled(execution: Execution): void;
-  ended(execution: Execution): void;
+  ended(execution: Execution, at: number): void;
 }
 
 /** One run of one handler under its time limits; and what the handler sees of it. */
@@ -112,22 +112,22 @@ export class Execution implements JobContext, Judge, Deadline {
   }
 
   /** What becomes of its message, now that its handler has returned. */
-  returned(): Disposition {
-    this.end();
+  returned(at: number): Disposition {
+    this.end(at);
     return ACK;
   }
 
   /** … and now that it has thrown, or could not be called. */
-  threw(error: unknown): Disposition {
-    this.end();
+  threw(error: unknown, at: number): Disposition {
+    this.end(at);
     return this.#failed(error);
   }
 
-  end(): void {
+  end(at: number): void {
     this.#host.deadlines.cancel(this);
     this.stalled = false;
     this.#ended = true;
-    this.#host.ended(this);
+    this.#host.ended(this, at);
   }
 
   #failed(error: unknown): Disposition {

@@ -55,10 +55,11 @@ export class HealthRecord {
     execution.place = this.#queues.get(execution.queue)?.running.add(execution);
   }
 
-  ended(execution: Execution): void {
+  /** At `at`, in epoch milliseconds. */
+  ended(execution: Execution, at: number): void {
     const state = this.#queues.get(execution.queue);
     if (state === undefined || execution.place === undefined) return;
-    if (state.running.size >= this.#concurrency) state.freeSince = this.#clock.now();
+    if (state.running.size >= this.#concurrency) state.freeSince = at;
     state.running.remove(execution.place);
   }
 

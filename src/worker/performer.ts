@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Clock } from "../clock.ts";
 import type { Disposition } from "../disposition.ts";
 import { isQueueError } from "../errors.ts";
 import { type Message, withPayload } from "../message.ts";
@@ -12,6 +13,7 @@ import type { JobHandler, Middleware } from "./types.ts";
 import { unknownType } from "./unknown-type.ts";
 
 export interface PerformerOptions {
+  readonly clock: Clock;
   readonly registry: Registry;
   /** Those of the worker, which may add to them. */
   readonly middleware: readonly Middleware[];
@@ -45,12 +47,12 @@ export class Performer {
     try {
       job = validated(schema, message);
     } catch (error) {
-      return refused(error, execution);
+      return this.#refused(error, execution);
     }
     if (!(job instanceof Promise)) return this.#perform(handler, job, context, execution);
     return job.then<Disposition | void, Disposition>(
       (late) => this.#perform(handler, late, context, execution),
-      (error: unknown) => refused(error, execution),
+      (error: unknown) => this.#refused(error, execution),
     );
   };
 
@@ -68,18 +70,19 @@ export class Performer {
           ? handler(job, execution)
           : through(middleware, { message: job, context: execution }, () => handler(job, execution));
     } catch (error) {
-      return execution.threw(error);
+      return execution.threw(error, this.#options.clock.now());
     }
     context.judgedBy(execution);
     return working as Promise<void>;
   }
-}
 
-function refused(error: unknown, execution: Execution): Disposition {
-  // A schema that throws has not judged the payload: that is a run that failed.
-  if (!isQueueError(error, "invalid_payload")) return execution.threw(error);
-  execution.end();
-  return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
+  #refused(error: unknown, execution: Execution): Disposition {
+    const now = this.#options.clock.now();
+    // A schema that throws has not judged the payload: that is a run that failed.
+    if (!isQueueError(error, "invalid_payload")) return execution.threw(error, now);
+    execution.end(now);
+    return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
+  }
 }
 
 /** At once where the schema answers at once. */

@@ -70,9 +70,10 @@ export class Worker {
           job: jobOf(execution),
           runningMs: queue.clock.now() - execution.startedAt,
         }),
-      ended: (execution) => this.#health.ended(execution),
+      ended: (execution, at) => this.#health.ended(execution, at),
     };
     this.#performer = new Performer({
+      clock: queue.clock,
       registry: this.#registry,
       middleware: this.#middleware,
       health: this.#health,

@@ -88,16 +88,16 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "ends a drain before its verdicts are carried out",
-    file: "src/receive/receiver.ts",
-    search: "    await this.#until(() => this.#conclusions.pending === 0, patienceMs);\n",
+    file: "src/receive/drain.ts",
+    search: "    await this.#until(() => conclusions.pending === 0, patienceMs);\n",
     replace: "    await this.#until(() => true, patienceMs);\n",
     adapters: MEMORY,
   },
   {
     name: "does not let running handlers finish in a drain",
-    file: "src/receive/receiver.ts",
-    search: "await this.#until(() => this.#running.size === 0, settings.drainMs);",
-    replace: "await this.#until(() => true, settings.drainMs);",
+    file: "src/receive/drain.ts",
+    search: "await this.#until(() => running.size === 0, drainMs);",
+    replace: "await this.#until(() => true, drainMs);",
     adapters: MEMORY,
   },
   {
