@@ -7,6 +7,7 @@ export function latency(quick: boolean): readonly Contest[] {
     {
       name: "SQS, idle queue, from send to handler",
       shown: "medianMs",
+      rounds: quick ? 3 : 9,
       server: { file: "sqs", name: "stub server", fill: 0 },
       sides: [
         { name: "queueport", file: "latency/sqs", settings: settings("queueport") },

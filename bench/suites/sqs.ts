@@ -128,6 +128,7 @@ function lone(quick: boolean): Contest {
   return {
     name: "SQS, one send on an idle queue",
     shown: "medianMs",
+    rounds: quick ? 3 : 11,
     server: { ...STUB, fill: 0 },
     sides: [
       { name: "queueport send()", file: "sqs/lone-send", settings: [{ by: "queueport", ...sizes }] },
