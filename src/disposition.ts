@@ -42,8 +42,7 @@ const KINDS: readonly unknown[] = [
  * @throws QueueError `invalid_options` for a kind that there is not: to acknowledge might lose what was to be kept
  */
 export function dispositionOf(returned: unknown): Disposition {
-  if (returned === ACK || typeof returned !== "object" || returned === null || !("kind" in returned))
-    return ACK;
+  if (typeof returned !== "object" || returned === null || !("kind" in returned)) return ACK;
   if (KINDS.includes(returned.kind)) return returned as Disposition;
   throw new QueueError(
     "invalid_options",

@@ -56,23 +56,14 @@ export class Performer {
     );
   };
 
-  #perform(
-    handler: JobHandler,
-    job: Message,
-    context: ReceiveContext,
-    execution: Execution,
-  ): Disposition | Promise<void> {
+  /** What it throws, or comes to, its execution judges. */
+  #perform(handler: JobHandler, job: Message, context: ReceiveContext, execution: Execution): Promise<void> {
     const { middleware } = this.#options;
-    let working: unknown;
-    try {
-      working =
-        middleware.length === 0
-          ? handler(job, execution)
-          : through(middleware, { message: job, context: execution }, () => handler(job, execution));
-    } catch (error) {
-      return execution.threw(error, this.#options.clock.now());
-    }
     context.judgedBy(execution);
+    const working: unknown =
+      middleware.length === 0
+        ? handler(job, execution)
+        : through(middleware, { message: job, context: execution }, () => handler(job, execution));
     return working as Promise<void>;
   }
 
