@@ -4,8 +4,8 @@ import { PermanentError, QueueError, RetryAfterError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Message } from "../message.ts";
 import type { Judge, ReceiveContext } from "../queue.ts";
-import type { Place } from "../roster.ts";
 import { show } from "../text.ts";
+import type { QueueState } from "./health.ts";
 import type { Registration } from "./registry.ts";
 import type { JobContext } from "./types.ts";
 
@@ -35,14 +35,14 @@ export class Execution implements JobContext, Judge, Deadline {
   /** When the next of its time limits is reached, in epoch milliseconds. */
   at: number;
   slot = -1;
-  /** Where the worker's health lists it. */
-  place: Place<Execution> | undefined;
-  stalled = false;
+  /** Where the worker's health counts it. */
+  state: QueueState | undefined;
   readonly #context: ReceiveContext;
   readonly #registration: Registration;
   readonly #host: ExecutionHost;
   #boundLogger: Logger | undefined;
   #timeout: QueueError | undefined;
+  #stalled = false;
   #ended = false;
 
   constructor(message: Message, context: ReceiveContext, registration: Registration, host: ExecutionHost) {
@@ -101,8 +101,8 @@ export class Execution implements JobContext, Judge, Deadline {
       this.#context.abort(this.#timeout);
       this.at = timeoutAt + Math.min(graceMs, hardLimitMs);
       deadlines.set(this);
-    } else if (!this.stalled) {
-      this.stalled = true;
+    } else if (!this.#stalled) {
+      this.#stalled = true;
       this.#host.stalled(this);
       this.at = timeoutAt + hardLimitMs;
       deadlines.set(this);
@@ -125,7 +125,6 @@ export class Execution implements JobContext, Judge, Deadline {
 
   end(at: number): void {
     this.#host.deadlines.cancel(this);
-    this.stalled = false;
     this.#ended = true;
     this.#host.ended(this, at);
   }

@@ -2,7 +2,6 @@ import type { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Clock } from "../clock.ts";
 import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
-import { Roster } from "../roster.ts";
 import type { Execution } from "./execution.ts";
 import type { QueueHealth, WorkerHealth } from "./types.ts";
 
@@ -13,13 +12,15 @@ const POLLED_LATELY_MS = 90_000;
 const LAG_WINDOW_MS = 1_000;
 
 /** What is known of one queue of a worker. */
-class QueueState {
+export class QueueState {
   lastPollAt: number | undefined;
   /** When it last began to have room for more; until then, it need not poll. */
   freeSince = 0;
   error: string | undefined;
   failed = false;
-  readonly running = new Roster<Execution>();
+  running = 0;
+  /** Those that go on after timeout and grace. */
+  readonly stalled: Set<Execution> = new Set();
 }
 
 /** Keeps what `worker.health()` tells. */
@@ -52,15 +53,24 @@ export class HealthRecord {
   }
 
   began(execution: Execution): void {
-    execution.place = this.#queues.get(execution.queue)?.running.add(execution);
+    const state = this.#queues.get(execution.queue);
+    if (state === undefined) return;
+    execution.state = state;
+    state.running += 1;
   }
 
   /** At `at`, in epoch milliseconds. */
   ended(execution: Execution, at: number): void {
-    const state = this.#queues.get(execution.queue);
-    if (state === undefined || execution.place === undefined) return;
-    if (state.running.size >= this.#concurrency) state.freeSince = at;
-    state.running.remove(execution.place);
+    const { state } = execution;
+    if (state === undefined) return;
+    if (state.running >= this.#concurrency) state.freeSince = at;
+    state.running -= 1;
+    if (state.stalled.size > 0) state.stalled.delete(execution);
+  }
+
+  /** It goes on after timeout and grace. */
+  stalled(execution: Execution): void {
+    execution.state?.stalled.add(execution);
   }
 
   /** Its queues are polled again. */
@@ -92,26 +102,24 @@ export class HealthRecord {
     const now = this.#clock.now();
     const states = [...this.#queues];
     const working = state === "running" || state === "paused";
-    const executions = states.flatMap(([, queue]) => queue.running.all());
+    const stalled = states.flatMap(([, queue]) => [...queue.stalled]);
     return {
       live: !states.some(([, queue]) => queue.failed || this.#isStuck(queue)),
       ready: working && states.every(([, queue]) => this.#isReady(queue, now, state === "paused")),
       state,
-      running: executions.length,
-      stalled: executions
-        .filter((execution) => execution.stalled)
-        .map(({ message, queue, startedAt }) => ({
-          id: message.id,
-          type: message.type,
-          queue,
-          runningMs: now - startedAt,
-        })),
+      running: states.reduce((sum, [, queue]) => sum + queue.running, 0),
+      stalled: stalled.map(({ message, queue, startedAt }) => ({
+        id: message.id,
+        type: message.type,
+        queue,
+        runningMs: now - startedAt,
+      })),
       eventLoopLagMs: this.#lagMs(),
       queues: states.map(([queue, { lastPollAt, error, running }]): QueueHealth => ({
         queue,
         lastPollAt: lastPollAt === undefined ? undefined : new Date(lastPollAt),
         error,
-        running: running.size,
+        running,
       })),
     };
   }
@@ -127,14 +135,14 @@ export class HealthRecord {
     return this.#lastLagMs;
   }
 
-  #isStuck({ running }: QueueState): boolean {
-    return running.size >= this.#concurrency && running.all().every((execution) => execution.stalled);
+  #isStuck({ stalled }: QueueState): boolean {
+    return stalled.size >= this.#concurrency;
   }
 
   #isReady(state: QueueState, now: number, paused: boolean): boolean {
     const { lastPollAt, freeSince, error, running } = state;
     if (lastPollAt === undefined || error !== undefined) return false;
-    if (paused || running.size >= this.#concurrency) return true;
+    if (paused || running >= this.#concurrency) return true;
     return now - Math.max(lastPollAt, freeSince) <= POLLED_LATELY_MS;
   }
 }

@@ -64,12 +64,14 @@ export class Worker {
       logger: options.logger ?? silentLogger,
       progress: (execution, percent, note) =>
         this.#report({ event: "progress", job: jobOf(execution), percent, note }),
-      stalled: (execution) =>
+      stalled: (execution) => {
+        this.#health.stalled(execution);
         this.#report({
           event: "stalled",
           job: jobOf(execution),
           runningMs: queue.clock.now() - execution.startedAt,
-        }),
+        });
+      },
       ended: (execution, at) => this.#health.ended(execution, at),
     };
     this.#performer = new Performer({

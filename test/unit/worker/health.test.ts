@@ -92,6 +92,27 @@ describe("readiness", () => {
   });
 });
 
+test("a job that outlives its worker's stop is none of what runs after the next start", async () => {
+  const bench = new Bench({ drainMs: SECOND, graceMs: SECOND });
+  const [first, second] = [new Door(), new Door()];
+  let runs = 0;
+  bench.worker.register("first", () => ((runs += 1) === 1 ? first.opened : undefined));
+  bench.worker.register("second", () => second.opened);
+  await bench.send("first");
+  const working = await bench.start();
+  const stopped = bench.worker.stop();
+  await bench.clock.advance(5 * SECOND);
+  await stopped;
+  expect(working).toMatchObject({ state: "rejected", error: { code: "drain_incomplete" } });
+  await bench.start();
+  await bench.send("second");
+  await bench.send("second");
+  expect(bench.worker.health()).toMatchObject({ running: 2, queues: [{ running: 2 }] });
+  first.open();
+  await bench.clock.settle();
+  expect(bench.worker.health()).toMatchObject({ running: 2, queues: [{ running: 2 }] });
+});
+
 describe("a listener that throws", () => {
   test("costs no job its verdict, and stops no time limit", async () => {
     const bench = new Bench({ timeoutMs: SECOND, graceMs: SECOND });
