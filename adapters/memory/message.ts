@@ -22,8 +22,11 @@ export interface Content {
 type State = "ready" | "blocked" | "leased" | "delayed" | "gone";
 
 /** One message in one queue. */
-export class StoredMessage implements Timed {
-  readonly content: Content;
+export class StoredMessage implements Content, Timed {
+  readonly body: Body;
+  readonly attributes: Attributes;
+  readonly orderingKey: string | undefined;
+  readonly deadLetter: Delivery["deadLetter"];
   readonly brokerId: string;
   readonly enqueuedAt: number;
   state: State = "ready";
@@ -38,8 +41,11 @@ export class StoredMessage implements Timed {
   at = 0;
   slot = -1;
 
-  constructor(content: Content, brokerId: string, enqueuedAt: number) {
-    this.content = content;
+  constructor({ body, attributes, orderingKey, deadLetter }: Content, brokerId: string, enqueuedAt: number) {
+    this.body = body;
+    this.attributes = attributes;
+    this.orderingKey = orderingKey;
+    this.deadLetter = deadLetter;
     this.brokerId = brokerId;
     this.enqueuedAt = enqueuedAt;
   }

@@ -178,7 +178,7 @@ export class MemoryQueue implements DeadLetterQueue {
     const { fixedLeaseMs, countsDeliveries } = this.#traits;
     const until = now + grantedLeaseMs(leaseMs, fixedLeaseMs, this.#surroundings.profile);
     const receipt = this.#store.lease(message, holder, until, now);
-    const { body, attributes, orderingKey, deadLetter } = message.content;
+    const { body, attributes, orderingKey, deadLetter } = message;
     return {
       body,
       attributes,
@@ -200,8 +200,9 @@ export class MemoryQueue implements DeadLetterQueue {
       reason: "MaxDeliveryCountExceeded",
       description: `Delivered ${message.deliveries} times; the queue allows ${brokerMaxDeliveries}.`,
     };
+    const { body, attributes, orderingKey } = message;
     const letters = this.#surroundings.deadLettersOf(this.name);
-    if (letters?.acceptDeadLetter({ ...message.content, deadLetter }) !== true) return false;
+    if (letters?.acceptDeadLetter({ body, attributes, orderingKey, deadLetter }) !== true) return false;
     // Whoever still has a lease on it settles nothing any more.
     message.lease = undefined;
     this.#store.remove(message);

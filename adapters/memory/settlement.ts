@@ -86,8 +86,10 @@ export class Settlement {
       return this.#permanent("cannot be dead-lettered: the queue has no dead letters of its own");
     }
     const { reason, description } = operation;
-    const attributes = { ...message.content.attributes, ...operation.attributes };
-    if (!letters.acceptDeadLetter({ ...message.content, attributes, deadLetter: { reason, description } })) {
+    const { body, orderingKey } = message;
+    const attributes = { ...message.attributes, ...operation.attributes };
+    const deadLetter = { reason, description };
+    if (!letters.acceptDeadLetter({ body, attributes, orderingKey, deadLetter })) {
       return this.#failed("full", "cannot be dead-lettered: the dead-letter queue is full");
     }
     this.#store.remove(message);

@@ -121,7 +121,7 @@ export class Store {
   }
 
   #enter(message: StoredMessage): void {
-    const { orderingKey } = message.content;
+    const { orderingKey } = message;
     const isHead =
       !this.ordered ||
       orderingKey === undefined ||
