@@ -24,9 +24,9 @@ export class Roster<Item> {
     return place;
   }
 
-  /** False where it was off the roster already. */
+  /** False where it was off the roster already, or is another roster's. */
   remove(place: Place<Item>): boolean {
-    if (place.index < 0) return false;
+    if (place.index < 0 || this.#places[place.index] !== place) return false;
     const last = this.#places.pop() as Place<Item>;
     if (last !== place) {
       this.#places[place.index] = last;
