@@ -99,7 +99,7 @@ export interface ReceiveOptions {
   readonly signal?: AbortSignal | undefined;
   /** Handlers running at once. @default 10 */
   readonly concurrency?: number | undefined;
-  /** Handlers of one type running at once; undefined is no limit of its own. */
+  /** Handlers of one type running at once; undefined is no limit of its own. Where it throws, its type runs one at a time. */
   readonly concurrencyOf?: ((type: string) => number | undefined) | undefined;
   /** @default 30000 */
   readonly leaseMs?: number | undefined;

@@ -8,8 +8,8 @@ import type { QueueTraits } from "../driver/limits.ts";
 import { decode } from "../envelope.ts";
 import type { Handler, ReceiveOptions } from "../queue.ts";
 import type { Sender } from "../send/sender.ts";
+import { Admission } from "./admission.ts";
 import { Conclusions } from "./conclusions.ts";
-import { crashLoopAt } from "./crash-loop.ts";
 import { unreadable } from "./unreadable.ts";
 import { Drain } from "./drain.ts";
 import { drainIncomplete, leaseLost } from "./errors.ts";
@@ -23,6 +23,7 @@ import { Run, type RunHost } from "./run.ts";
 import { Running } from "./running.ts";
 import { Settler } from "./settler.ts";
 import { Slots } from "./slots.ts";
+import { typeLimits } from "./type-limits.ts";
 import { Verdicts } from "./verdicts.ts";
 
 export interface ReceiverOptions {
@@ -34,9 +35,6 @@ export interface ReceiverOptions {
   readonly settings: ReceiveSettings;
   readonly options: Pick<ReceiveOptions, "concurrencyOf" | "gate" | "onEvent">;
 }
-
-/** A message counts as due this much early: clocks differ, and the pump has looked before. */
-const DUE_TOLERANCE_MS = 1_000;
 
 /** Receives one queue: takes what there is room for, runs the handler, and sees to the verdict. */
 export class Receiver implements RunHost {
@@ -53,6 +51,7 @@ export class Receiver implements RunHost {
   /** Verdicts that are not confirmed and messages that are asked for, together. As few as there are slots would leave slots waiting for confirmations. */
   readonly #maxConcluding: number;
   readonly #running: Running;
+  readonly #admission: Admission;
   readonly #handBacks = new HandBacks();
   readonly #draining = new AbortController();
   readonly #drain: Drain;
@@ -67,12 +66,18 @@ export class Receiver implements RunHost {
     this.#options = options;
     this.#reporter = new Reporter(connection, queue, options.options.onEvent);
     const report = this.#reporter.report.bind(this.#reporter);
-    this.#slots = new Slots(concurrency, options.options.concurrencyOf, connection.random);
+    const { concurrencyOf } = options.options;
+    const limitOf = concurrencyOf === undefined ? undefined : typeLimits(concurrencyOf, this.#reporter);
+    this.#slots = new Slots(concurrency, limitOf, connection.random);
     this.#maxConcluding = 2 * Math.max(concurrency, limits.maxSettleBatch);
     this.#source = connection.open(queue, { prefetch: concurrency * 3 + this.#maxConcluding, leaseMs });
     this.#lanes = new KeyLanes({
-      takeUp: (run) => this.#takeUp(run, () => this.#admit(run, clock.now())),
-      handBack: (run) => this.#handBack(run),
+      takeUp: (run) => this.#takeUp(run, () => this.#admission.admit(run, clock.now())),
+      handBack: (run) => {
+        this.#handBack(run);
+        // There may have been too many of them for anything to be fetched.
+        this.#intake.pull();
+      },
     });
     this.#leases = new LeaseKeeper(this.#source, { clock, limits, leaseMs, extendEveryMs });
     this.#verdicts = new Verdicts({
@@ -100,6 +105,15 @@ export class Receiver implements RunHost {
       reporter: this.#reporter,
       conclusions: this.#conclusions,
       ended: (run) => this.#ended(run),
+    });
+    this.#admission = new Admission({
+      traits,
+      slots: this.#slots,
+      running: this.#running,
+      conclusions: this.#conclusions,
+      verdicts: this.#verdicts,
+      isRefusing: () => this.#refusing,
+      handBack: (run) => this.#handBack(run),
     });
     this.#intake = new Intake(connection, this.#source, {
       queue,
@@ -171,6 +185,7 @@ export class Receiver implements RunHost {
     run.left(false);
     run.abort(leaseLost(this.queue, run.id));
     this.#reporter.report({ event: "lease_lost", queue: this.queue, id: run.id });
+    this.#intake.pull();
   }
 
   /**
@@ -216,7 +231,7 @@ export class Receiver implements RunHost {
       this.#leases.add(run);
       try {
         if (decoded.ok) this.#enter(run, now);
-        else this.#refuse(run, "malformed", decoded.problem);
+        else this.#admission.refuse(run, "malformed", decoded.problem);
       } catch (error) {
         // A callback of the user's threw: that message is left to come again, the others are not to suffer.
         this.#conclusions.track(Promise.reject(error), run);
@@ -228,39 +243,7 @@ export class Receiver implements RunHost {
   #enter(run: Run, now: number): void {
     const ordered = !this.#refusing && inOrder(run.delivery, run.id, this.#options.traits);
     if (ordered) this.#lanes.enter(run.delivery.orderingKey ?? "", run);
-    else this.#admit(run, now);
-  }
-
-  /** Decides what happens to a message before its handler: run it, let it wait, or not at all. */
-  #admit(run: Run, now: number): void {
-    const { traits } = this.#options;
-    const deliveryCount = run.delivery.deliveryCount - run.unstarted;
-    const crashLoop = crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits));
-    if (this.#refusing) {
-      this.#handBack(run);
-    } else if (run.meta.target !== undefined && run.meta.target !== (traits.target ?? run.meta.target)) {
-      // Parked, retried or redriven for somebody else, who receives what is sent here as well.
-      this.#conclusions.track(this.#verdicts.ack(run), run);
-    } else if (traits.countsDeliveries && deliveryCount >= crashLoop) {
-      this.#refuse(
-        run,
-        "crash_loop",
-        `delivered ${deliveryCount} times without a verdict: it may be what kills its worker`,
-      );
-    } else if (run.meta.notBefore !== undefined && run.meta.notBefore > now + DUE_TOLERANCE_MS) {
-      this.#conclusions.track(this.#verdicts.defer(run, run.meta.notBefore - now), run);
-    } else if (this.#slots.take(run.message.type)) {
-      this.#running.start(run);
-    } else if (!this.#slots.waitingIsFull || inOrder(run.delivery, run.id, traits)) {
-      // What keeps its place cannot step aside for a while; where too much of it waits, nothing is fetched.
-      this.#slots.wait(run);
-    } else {
-      this.#conclusions.track(this.#verdicts.defer(run, this.#slots.awayMs(run.message.type, now)), run);
-    }
-  }
-
-  #refuse(run: Run, reason: "malformed" | "crash_loop", why: string): void {
-    this.#conclusions.conclude(run, { kind: "dead_letter", reason, error: new Error(why), ran: false });
+    else this.#admission.admit(run, now);
   }
 
   #ended(run: Run): void {

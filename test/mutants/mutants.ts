@@ -117,7 +117,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "takes a message for exhausted on its receipt",
-    file: "src/receive/receiver.ts",
+    file: "src/receive/admission.ts",
     search: "traits.countsDeliveries && deliveryCount >= crashLoop",
     replace: "traits.countsDeliveries && deliveryCount > Math.min(crashLoop, run.message.maxAttempts)",
     adapters: MEMORY,

@@ -4,6 +4,7 @@ import { createQueue } from "../../../src/create-queue.ts";
 import type { Driver } from "../../../src/driver/contract.ts";
 import { RetryAfterError } from "../../../src/errors.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { MINUTE } from "../support.ts";
 
 /** A broker that says that it keeps order, and hands out several messages of a key at once, as SQS does. */
 function careless(clock: FakeClock): Driver {
@@ -80,6 +81,38 @@ test("those behind a head that fails are given back, and not run in its place", 
   expect(log).toContain("head#2");
   stop.abort();
   await clock.advance(60_000);
+  await receiving;
+  await queue.close();
+});
+
+test("a receiver that waits behind many heads fetches again once those behind them have gone back", async () => {
+  const clock = new FakeClock();
+  const driver = careless(clock);
+  const limits = { ...driver.limits, maxReceive: 10, maxReleaseDelayMs: 15 * MINUTE };
+  const queue = createQueue({ ...driver, limits }, { clock });
+  for (const orderingKey of ["a", "b"]) {
+    for (let index = 0; index < 10; index += 1)
+      await queue.send("q", { type: "t", payload: `${orderingKey}${index}`, orderingKey });
+  }
+  const done: unknown[] = [];
+  const stop = new AbortController();
+  const receiving = queue.receive(
+    "q",
+    ({ payload }, { attempt }) => {
+      // Longer than this broker hides a message: the head is held here for the rest of it.
+      if (attempt === 1 && ["a0", "b0"].includes(String(payload))) throw new RetryAfterError(20 * MINUTE);
+      done.push(payload);
+    },
+    { signal: stop.signal, concurrency: 10 },
+  );
+  await clock.advance(4 * MINUTE);
+  expect(done).toEqual([]);
+  await clock.advance(2 * MINUTE);
+  expect(done).toHaveLength(18);
+  await clock.advance(20 * MINUTE);
+  expect(done).toHaveLength(20);
+  stop.abort();
+  await clock.advance(MINUTE);
   await receiving;
   await queue.close();
 });
