@@ -57,7 +57,7 @@ export class LeaseKeeper {
   async extend(leased: Leased): Promise<void> {
     // One at a time: who waits for the extension under way has to wait for the last one.
     while (leased.extending !== undefined) await leased.extending;
-    if (leased.held === undefined || leased.held.index < 0) {
+    if (!holds(leased)) {
       throw new DriverError("lease_lost", "the lease was lost, or the message has had its verdict");
     }
     const [error] = await this.#extend([leased]);
@@ -90,6 +90,8 @@ export class LeaseKeeper {
     const due: Leased[] = [];
     let nextMs = extendEveryMs / 2;
     for (const leased of this.#held.all()) {
+      // One may go with the loss of another, behind which it waited: what is given back is not extended.
+      if (!holds(leased)) continue;
       if (wasSetBack) leased.leaseUntil = Math.min(leased.leaseUntil, now + leaseMs - extendEveryMs);
       const leftMs = leased.leaseUntil - now;
       // Another may have it from this moment on: to ask for more now would leave it with two owners until the answer.
@@ -148,4 +150,8 @@ export class LeaseKeeper {
   #lose(leased: Leased): void {
     if (this.remove(leased)) leased.onLeaseLost();
   }
+}
+
+function holds({ held }: Leased): boolean {
+  return held !== undefined && held.index >= 0;
 }

@@ -61,7 +61,8 @@ export class Run implements ReceiveContext, Leased {
     this.receivedAt = receivedAt;
     this.leaseUntil = delivery.leaseUntil;
     this.unstarted = unstarted;
-    this.attempt = meta.attempt + delivery.deliveryCount - unstarted;
+    // A broker that counts no deliveries, or not all, has not counted what was handed back either.
+    this.attempt = meta.attempt + Math.max(1, delivery.deliveryCount - unstarted);
   }
 
   get id(): string {

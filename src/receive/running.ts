@@ -37,15 +37,17 @@ export class Running {
     run.place = this.#runs.add(run);
     run.startedAt = clock.now();
     reporter.started(run);
-    let returned: Disposition | void | Promise<Disposition | void>;
+    let ending: Promise<Disposition | void>;
     try {
-      returned = handler(run.message, run);
+      ending = Promise.resolve(handler(run.message, run));
     } catch (error) {
-      returned = Promise.reject(error);
+      ending = Promise.reject(error);
     }
-    // Not awaited: what an async function keeps meanwhile is a fifth of what a message in hand takes.
-    Promise.resolve(returned).then(
-      (value) => {
+    // Not awaited: what an async function keeps meanwhile is a fifth of what a message in hand takes. As an await would,
+    // it goes by the promise itself, and not by a `then` that somebody put on it, which may call back twice.
+    void Promise.prototype.then.call(
+      ending,
+      (value: Disposition | void) => {
         run.endedAt = clock.now();
         this.#ended(run, this.#ofReturned(run, value));
       },
@@ -75,12 +77,13 @@ export class Running {
 
   #ofThrown(run: Run, thrown: unknown): Disposition {
     const { judge } = run;
+    const { conclusions } = this.#options;
     try {
-      if (judge !== undefined) return judge.threw(thrown, run.endedAt);
+      return judge === undefined ? conclusions.failed(run, thrown) : judge.threw(thrown, run.endedAt);
     } catch (error) {
-      return this.#options.conclusions.failed(run, error);
+      // What was thrown cannot be looked at.
+      return conclusions.failed(run, error);
     }
-    return this.#options.conclusions.failed(run, thrown);
   }
 
   #ended(run: Run, disposition: Disposition): void {

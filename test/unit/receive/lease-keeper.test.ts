@@ -146,6 +146,16 @@ describe("a lease that is lost", () => {
     }
   });
 
+  test("takes with it what has waited behind it: that is given back, and not extended beside", async () => {
+    const bench = new Bench();
+    bench.respond = fails("transient");
+    const head = bench.hold("head", 10_000);
+    const behind = bench.hold("behind");
+    head.onLeaseLost = () => void bench.keeper.remove(behind);
+    await bench.clock.advance(10 * SECOND);
+    expect(bench.requests.map(({ at }) => at)).toEqual([5_000]);
+  });
+
   test("one that an answer does not mention is tried again", async () => {
     const bench = new Bench();
     bench.hold();

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { memory } from "../../../adapters/memory/index.ts";
 import { PermanentError } from "../../../src/errors.ts";
 import { Gate } from "../../../src/gate.ts";
 import type { Message } from "../../../src/message.ts";
 import { DriverError } from "../../../src/driver/error.ts";
-import { Door, SECOND, times } from "../support.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { Door, MINUTE, SECOND, times } from "../support.ts";
 import { Bench } from "./bench.ts";
 
 const EMPTY = [0, 0, 0, 0];
@@ -86,16 +88,29 @@ describe("on receipt", () => {
     expect(bench.events.of("lease_lost")).toHaveLength(1);
   });
 
-  test("a callback that throws costs its own message a delivery, and nothing else", async () => {
+  test("what goes wrong in here costs its own message a delivery, and nothing else", async () => {
     const bench = new Bench();
+    let isArmed = false;
+    class Moody extends Gate {
+      override get closed(): boolean {
+        if (!isArmed) return super.closed;
+        isArmed = false;
+        throw new Error("a mistake");
+      }
+    }
+    const open = bench.driver.open.bind(bench.driver);
+    bench.driver.open = (queue, options) => {
+      const source = open(queue, options);
+      const next = source.next.bind(source);
+      source.next = async (max, signal) => {
+        const deliveries = await next(max, signal);
+        isArmed = deliveries.some(({ deliveryCount }) => deliveryCount === 1);
+        return deliveries;
+      };
+      return source;
+    };
     await bench.send("bad", "good");
-    let bad = 0;
-    bench.receive(() => Promise.resolve(), {
-      concurrencyOf: (type) => {
-        if (type === "bad" && (bad += 1) === 1) throw new Error("a mistake");
-        return undefined;
-      },
-    });
+    bench.receive(() => Promise.resolve(), { gate: new Moody() });
     await bench.clock.settle();
     expect(bench.events.of("completed")).toMatchObject([{ job: { type: "good" } }]);
     expect(bench.events.of("warning")).toMatchObject([{ code: "internal" }]);
@@ -104,6 +119,100 @@ describe("on receipt", () => {
       { job: { type: "good" } },
       { job: { type: "bad", attempt: 2 } },
     ]);
+  });
+});
+
+test("a type whose limit cannot be told has one place, wherever it is asked for, and others are as they were", async () => {
+  const bench = new Bench();
+  await bench.send("bad", "good", "bad", "good", "bad");
+  const doors = times(5, () => new Door());
+  let running = 0;
+  const ended: string[] = [];
+  bench.receive(
+    async ({ type }) => {
+      running += 1;
+      await doors[running - 1]?.opened;
+      ended.push(type);
+    },
+    {
+      concurrencyOf: (type) => {
+        if (type === "bad") throw new Error("a mistake");
+        return undefined;
+      },
+    },
+  );
+  await bench.clock.settle();
+  expect(running).toBe(3);
+  for (const door of doors) {
+    door.open();
+    await bench.clock.settle();
+  }
+  expect(ended).toEqual(["bad", "good", "good", "bad", "bad"]);
+  expect(bench.events.of("warning")).toMatchObject([{ code: "concurrency_of" }]);
+  expect(await bench.counts()).toEqual(EMPTY);
+});
+
+test("what was handed back where deliveries are not counted has still its first attempt before it", async () => {
+  const clock = new FakeClock();
+  const bench = new Bench({ clock, driver: memory({ clock, uncounted: ["jobs"] }) });
+  const gate = new Gate();
+  const attempts: number[] = [];
+  bench.receive(
+    (_, { attempt, unknownSince }) => {
+      attempts.push(attempt);
+      return unknownSince === undefined ? { kind: "unknown_type", delayMs: SECOND } : undefined;
+    },
+    { gate, allowUncounted: true },
+  );
+  await bench.clock.settle();
+  for (let back = 0; back < 2; back += 1) {
+    // The poll that is open brings it all the same.
+    gate.close();
+    if (back === 0) await bench.send("mail");
+    await bench.clock.settle();
+    gate.open();
+    await bench.clock.settle();
+  }
+  await bench.clock.advance(MINUTE);
+  expect(attempts).toEqual([1, 1]);
+  expect(bench.events.of("dead_lettered")).toEqual([]);
+  expect(await bench.counts()).toEqual(EMPTY);
+});
+
+describe("how a handler ends is told once", () => {
+  test("by the promise, and not by what somebody made of its then", async () => {
+    const bench = new Bench();
+    await bench.send("twice", "after");
+    bench.receive(
+      ({ type }) => {
+        const done = Promise.resolve();
+        if (type === "after") return done;
+        return Object.assign(done, {
+          // oxlint-disable-next-line unicorn/no-thenable -- that it has one is the point
+          then: (resolve: () => void) => {
+            resolve();
+            resolve();
+          },
+        });
+      },
+      { concurrency: 1 },
+    );
+    await bench.clock.settle();
+    expect(bench.events.of("completed")).toHaveLength(2);
+    expect(await bench.counts()).toEqual(EMPTY);
+  });
+
+  test("also where what it threw cannot be looked at", async () => {
+    const bench = new Bench();
+    await bench.send("mail");
+    bench.receive((_, { attempt }) => {
+      const { proxy, revoke } = Proxy.revocable(new Error("gone"), {});
+      revoke();
+      if (attempt === 1) throw proxy;
+    });
+    await bench.clock.advance(MINUTE);
+    expect(bench.events.names).toEqual(["started", "failed", "retrying", "started", "completed"]);
+    expect(await bench.counts()).toEqual(EMPTY);
   });
 });
 
