@@ -113,7 +113,7 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
     dedupId,
     trace,
   } = input;
-  if (type !== soundType) {
+  if (typeof type !== "string" || type !== soundType) {
     checkText(type, "type", MAX_TYPE_BYTES);
     soundType = type;
   }

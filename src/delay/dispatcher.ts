@@ -4,6 +4,7 @@ import { defaults } from "../defaults.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
 import type { Sender } from "../send/sender.ts";
+import { within } from "../wait.ts";
 import type { Delays } from "./delays.ts";
 import type { StoredMessage } from "./store.ts";
 
@@ -21,6 +22,8 @@ const CLAIM_MS = defaults.sendDeadlineMs + 5_000;
 const MAX_IN_HAND = 500;
 /** Between two looks, since another process may have put what is due sooner. */
 const LOOK_MS = 1_000;
+/** A store that has not answered by then has failed: a drain waits for it. */
+const ANSWER_MS = 10_000;
 /** A store that fails is asked again after this long. */
 const FAILED_MS = 5_000;
 
@@ -61,10 +64,10 @@ export class Dispatcher {
     if (limit <= 0) return LOOK_MS;
     try {
       const now = clock.now();
-      const due = await delays.store.claimDue(queue, { now, claimMs: CLAIM_MS, limit });
+      const due = await this.#answer(delays.store.claimDue(queue, { now, claimMs: CLAIM_MS, limit }));
       for (const message of due) this.#dispatch(message);
       if (due.length === limit) return LOOK_MS;
-      const nextAt = await delays.store.nextAt(queue);
+      const nextAt = await this.#answer(delays.store.nextAt(queue));
       return Math.max(0, Math.min(LOOK_MS, (nextAt ?? Number.POSITIVE_INFINITY) - clock.now()));
     } catch (error) {
       report({
@@ -91,11 +94,17 @@ export class Dispatcher {
     try {
       const outgoing = { body, attributes, orderingKey, dedupId, delayMs: 0 };
       await sender.send(queue, outgoing, defaults.sendDeadlineMs);
-      await delays.store.done([key]);
+      await this.#answer(delays.store.done([key]));
     } catch (error) {
       // Its claim lapses, and it is sent again then.
       report({ event: "settle_failed", queue, id: key, operation: "move", error, kind: "permanent" });
     }
+  }
+
+  #answer<T>(work: Promise<T>): Promise<T> {
+    return within(this.#options.connection.clock, ANSWER_MS, work, () => {
+      throw new Error(`no answer within ${ANSWER_MS} ms`);
+    });
   }
 
   #wakeUp(): void {

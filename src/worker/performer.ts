@@ -51,7 +51,12 @@ export class Performer {
     }
     if (!(job instanceof Promise)) return this.#perform(handler, job, context, execution);
     return job.then<Disposition | void, Disposition>(
-      (late) => this.#perform(handler, late, context, execution),
+      (late) => {
+        context.judgedBy(execution);
+        // While its schema took its time, its own may have run out, or somebody else have got the message.
+        context.signal.throwIfAborted();
+        return this.#perform(handler, late, context, execution);
+      },
       (error: unknown) => this.#refused(error, execution),
     );
   };

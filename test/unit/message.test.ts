@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { completeMessage, type NewMessage } from "../../src/message.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -72,4 +72,10 @@ test("a value that cannot be printed is refused with a sentence all the same", (
       message: expect.stringContaining("unprintable") as string,
     }),
   );
+});
+
+test("the very first message of a process is checked as well", async () => {
+  vi.resetModules();
+  const fresh = await import("../../src/message.ts");
+  expect(() => fresh.completeMessage({ payload: 1 } as never, NOW)).toThrow("type");
 });

@@ -135,6 +135,38 @@ describe("a schema", () => {
     expect(seen).toEqual([1]);
   });
 
+  test("that answers when the message has had its verdict starts no handler any more", async () => {
+    const bench = new Bench({ timeoutMs: SECOND, graceMs: SECOND, hardLimitMs: 5 * SECOND });
+    const door = new Door();
+    const job = validator((value) => door.opened.then(() => ({ value })));
+    const runs: number[] = [];
+    bench.worker.register(job, (_, { attempt }) => void runs.push(attempt));
+    await bench.send("order", 1);
+    await bench.start();
+    await bench.clock.advance(7 * SECOND);
+    expect(bench.events.names).toEqual(["started", "stalled", "failed", "retrying", "started"]);
+    door.open();
+    await bench.clock.advance(MINUTE);
+    expect(runs).toEqual([2]);
+    expect(bench.worker.health().running).toBe(0);
+    expect(await bench.counts()).toEqual([0, 0, 0, 0]);
+  });
+
+  test("that answers after the timeout has cost the run", async () => {
+    const bench = new Bench({ timeoutMs: SECOND });
+    const door = new Door();
+    const job = validator((value) => door.opened.then(() => ({ value })));
+    const runs: number[] = [];
+    bench.worker.register(job, (_, { attempt }) => void runs.push(attempt));
+    await bench.send("order", 1);
+    await bench.start();
+    await bench.clock.advance(2 * SECOND);
+    door.open();
+    await bench.clock.advance(MINUTE);
+    expect(runs).toEqual([2]);
+    expect(bench.events.of("failed")).toMatchObject([{ error: { code: "timeout" } }]);
+  });
+
   test("that answers with a promise of another make is waited for", async () => {
     const bench = new Bench();
     // oxlint-disable-next-line unicorn/no-thenable -- that it is one is the point
