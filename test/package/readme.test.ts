@@ -1,13 +1,15 @@
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { withTable } from "../../scripts/capabilities-table.ts";
 import { defaults } from "../../src/index.ts";
 import { application, root, runNode } from "./support.ts";
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const cli = readFileSync(join(root, "docs/cli.md"), "utf8");
+/** Pages whose snippets each stand by themselves. */
+const pages = ["docs/api.md", "docs/cli.md", "docs/metrics.md", "docs/providers/service-bus.md"];
+const api = readFileSync(join(root, "docs/api.md"), "utf8");
 
 /** The fenced blocks of a language, in their order. */
 function blocks(language: string, page: string = readme): string[] {
@@ -31,8 +33,10 @@ const app = application("zod", "@types/node", "@azure/service-bus", "rhea");
 afterAll(() => app[Symbol.dispose]());
 
 for (const [file, code] of snippets) writeFileSync(join(app.path, file ?? "unnamed.ts"), code);
-for (const [index, code] of blocks("ts", cli).entries())
-  writeFileSync(join(app.path, `cli-${index}.ts`), code);
+for (const [number, page] of pages.entries()) {
+  for (const [index, code] of blocks("ts", readFileSync(join(root, page), "utf8")).entries())
+    writeFileSync(join(app.path, `page-${number}-${index}.ts`), code);
+}
 writeFileSync(join(app.path, "package.json"), `{ "type": "module" }`);
 writeFileSync(join(app.path, "queue.json"), configuration);
 /** What the snippets leave to the reader: something that sends mails. */
@@ -85,7 +89,7 @@ describe("the snippets", () => {
     );
   });
 
-  test("compile, with those of docs/cli.md, in an application that is as strict as can be", async () => {
+  test("compile, with those of the pages, in an application that is as strict as can be", async () => {
     writeFileSync(
       join(app.path, "tsconfig.json"),
       JSON.stringify({
@@ -231,9 +235,35 @@ describe("the tables", () => {
   });
 });
 
+describe("docs/api.md", () => {
+  /** What stands in the first column of its tables. */
+  const named = new Set(
+    [...api.matchAll(/^\| (`.*?`) +\|/gm)].flatMap(([, cell = ""]) => cell.match(/[a-z_]+/gi) ?? []),
+  );
+
+  test("has every code of an error", () => {
+    const source = readFileSync(join(root, "src/errors.ts"), "utf8");
+    const union = /export type ErrorCode =([^;]+);/.exec(source)?.[1] ?? "";
+    const codes = union.match(/[a-z_]+/g) ?? [];
+    expect(codes.length).toBeGreaterThan(20);
+    expect(codes.filter((code) => !named.has(code))).toEqual([]);
+  });
+
+  test("has every event", () => {
+    const source = readFileSync(join(root, "src/diagnostics.ts"), "utf8");
+    const events = [...source.matchAll(/readonly event: "([a-z_]+)"/g)].map(([, event = ""]) => event);
+    expect(events.length).toBeGreaterThan(10);
+    expect(events.filter((event) => !named.has(event))).toEqual([]);
+  });
+});
+
 test("every link to a file leads somewhere", () => {
-  const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path = ""]) => path);
-  expect(links.length).toBeGreaterThan(5);
-  for (const path of links)
-    expect(() => readFileSync(join(root, path, path.includes(".") ? "" : "main.ts"))).not.toThrow();
+  const docs = globSync("docs/**/*.md", { cwd: root });
+  const links = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", ...docs].flatMap((page) =>
+    [...readFileSync(join(root, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(
+      ([, path = ""]) => join(root, dirname(page), path),
+    ),
+  );
+  expect(links.length).toBeGreaterThan(20);
+  expect(links.filter((path) => !existsSync(path))).toEqual([]);
 });
