@@ -12,6 +12,8 @@ import type {
   RedriveOptions,
   RedriveResult,
 } from "./dead-letters.ts";
+import { DriverError } from "../driver/error.ts";
+import { Callbacks } from "./callbacks.ts";
 import { matches } from "./filter.ts";
 import { Groups } from "./groups.ts";
 import { readLetter } from "./read.ts";
@@ -49,18 +51,20 @@ export class DeadLetterQueue implements DeadLetters {
 
   async groups(options: GroupsOptions = {}): Promise<DeadLetterGroup[]> {
     const groups = new Groups();
+    const callbacks = new Callbacks();
     let read = 0;
     await this.#scan(
       (delivery) => {
         const letter = this.#read(delivery);
         if (matches(letter, options)) groups.add(letter);
         read += 1;
-        options.onProgress?.(read);
+        callbacks.call(() => options.onProgress?.(read));
         return Promise.resolve("keep");
       },
-      () => false,
+      () => callbacks.failed,
       options.signal,
     );
+    callbacks.rethrow();
     return groups.all();
   }
 
@@ -72,33 +76,41 @@ export class DeadLetterQueue implements DeadLetters {
     const traits = await this.#attempt(to, "redrive to", () => this.#connection.traits(to));
     const source = await this.#attempt(this.#queue, READ, () => this.#connection.traits(this.#queue));
     if (to === source.deadLetterQueue) throw this.#invalid("to must be another queue than this one", to);
+    const callbacks = new Callbacks();
     const setting = { connection: this.#connection, sender: this.#sender, queue: this.#queue, to, traits };
-    const redrive = new Redrive(setting, options);
+    const redrive = new Redrive({ ...setting, callbacks }, options);
     await this.#scan(
       (delivery) => redrive.judge(delivery),
-      () => false,
+      () => callbacks.failed,
       signal,
     );
+    callbacks.rethrow();
     return redrive.result;
   }
 
   async discard(options: DiscardOptions): Promise<number> {
     const { dryRun = false, signal, onProgress } = options;
+    const callbacks = new Callbacks();
     let discarded = 0;
-    const count = (): void => {
+    const removed = (): void => {
       discarded += 1;
-      onProgress?.(discarded);
+      callbacks.call(() => onProgress?.(discarded));
+    };
+    // Where the provider lets nothing be removed, the others need not be tried.
+    const stayed = (error: unknown): void => {
+      if (error instanceof DriverError) throw error;
     };
     await this.#scan(
       (delivery) => {
         if (!matches(this.#read(delivery), options)) return Promise.resolve("keep");
-        if (!dryRun) return Promise.resolve({ removed: count });
-        count();
+        if (!dryRun) return Promise.resolve({ removed, stayed });
+        removed();
         return Promise.resolve("keep");
       },
-      () => false,
+      () => callbacks.failed,
       signal,
     );
+    callbacks.rethrow();
     return discarded;
   }
 

@@ -28,7 +28,7 @@ export interface DeadLetter {
   readonly message: Message | undefined;
   /** The body as it came. */
   readonly body: string | Uint8Array;
-  /** The same for dead letters that failed alike: by type, reason, error without its figures, and frame. */
+  /** The same for dead letters that failed alike: by type, reason, error without its figures (the first 200 characters), and frame. */
   readonly fingerprint: string;
 }
 
@@ -38,7 +38,7 @@ export interface DeadLetterGroup {
   /** Undefined where bodies cannot be read. */
   readonly type: string | undefined;
   readonly reason: DeadLetterReason;
-  /** The error, with `<n>`, `<id>` and the like where they differ. */
+  /** The first 200 characters of the error, with `<n>`, `<id>` and the like where they differ. */
   readonly error: string;
   readonly frame: string | undefined;
   readonly count: number;
@@ -100,11 +100,14 @@ export interface RedriveStep {
 export interface RedriveResult {
   /** Matched the filter. */
   readonly matched: number;
-  /** Sent and removed here; in a dry run, would be. */
+  /** Sent, and removed here, which was confirmed; in a dry run, would be. */
   readonly redriven: number;
   /** Matched, and left where they are: the transform said so, or they cannot be read and there is one. */
   readonly skipped: number;
-  /** Matched, and left where they are: the transform threw, or what it made cannot be sent. */
+  /**
+   * Matched, and left where they are: the transform threw, or what it made cannot be sent. Or sent, and here all the
+   * same, since its lease was lost meanwhile.
+   */
   readonly failed: number;
 }
 
@@ -129,8 +132,8 @@ export interface DeadLetters {
   groups(options?: GroupsOptions): Promise<DeadLetterGroup[]>;
   /**
    * Sends them back to the queue they came from, or to another; their attempts start over. Each is removed only after
-   * it was sent: to be killed half way leaves one twice at most. A failing provider ends it; what was done by then was
-   * reported to `onProgress`.
+   * it was sent: to be killed half way leaves one twice at most. A provider that fails, to remove one too, ends it; what
+   * was done by then was reported to `onProgress`. What a callback throws ends it as well, and is thrown.
    */
   redrive(options?: RedriveOptions): Promise<RedriveResult>;
   /** Removes them for good; returns how many. */

@@ -15,9 +15,13 @@ const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/\d+(?:[.,:_-]?\d+)*/g, "<n>"],
 ];
 
+/** As much of an error tells failures apart: of a long one, what is noted on a letter ends here or there, by its room. */
+const MAX_ERROR = 200;
+
 /** The error without what differs from one failure to the next: ids, times, addresses, figures. */
 export function normalisedError(error: string): string {
-  return VARIABLE.reduce((text, [pattern, stand]) => text.replaceAll(pattern, stand), error);
+  const text = VARIABLE.reduce((rest, [pattern, stand]) => rest.replaceAll(pattern, stand), error);
+  return text.slice(0, MAX_ERROR).toWellFormed();
 }
 
 /** The same for dead letters that failed alike, wherever their code was moved to by a line or two. */

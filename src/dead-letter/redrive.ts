@@ -2,8 +2,9 @@ import { sleep } from "../clock.ts";
 import { cloneId } from "../clone.ts";
 import type { Connection } from "../connection.ts";
 import { defaults } from "../defaults.ts";
-import type { Delivery, Outgoing } from "../driver/contract.ts";
+import type { Body, Delivery, Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
+import { DriverError } from "../driver/error.ts";
 import { isQueueError } from "../errors.ts";
 import { sha256 } from "../hash.ts";
 import type { NewMessage } from "../message.ts";
@@ -11,6 +12,7 @@ import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE, withM
 import { validatePayload } from "../schema.ts";
 import { compose, prepare } from "../send/prepare.ts";
 import type { Sender } from "../send/sender.ts";
+import type { Callbacks } from "./callbacks.ts";
 import type { DeadLetter, RedriveOptions, RedriveResult, RedriveStep } from "./dead-letters.ts";
 import { matches } from "./filter.ts";
 import { originalAttributes } from "./letter.ts";
@@ -25,6 +27,7 @@ export interface RedriveSetting {
   /** Where they go, and what that queue can do. */
   readonly to: string;
   readonly traits: QueueTraits;
+  readonly callbacks: Callbacks;
 }
 
 /** What is to be sent for a dead letter. */
@@ -46,10 +49,10 @@ export class Redrive {
   readonly #setting: RedriveSetting;
   readonly #options: RedriveOptions;
   /**
-   * A worker may fail what was redriven while this goes on: it is not sent round and round. Of each, a number of 48
-   * bits: there may be very many of them.
+   * A worker may fail what was redriven while this goes on: it is not sent round and round. Of each, by a number of 48
+   * bits, since there may be very many of them, how many like it are out: those that nobody gave an id may be alike.
    */
-  readonly #sent = new Set<number>();
+  readonly #sent = new Map<number, number>();
   #nextAt: number;
 
   constructor(setting: RedriveSetting, options: RedriveOptions) {
@@ -62,8 +65,7 @@ export class Redrive {
     const { connection, sender, queue, to } = this.#setting;
     const { dryRun = false } = this.#options;
     const letter = readLetter(delivery, queue, connection.clock.now());
-    const isBack = this.#sent.has(lifeOf(letter, delivery.attributes[REDRIVE]));
-    if (isBack || !matches(letter, this.#options) || this.#isStopped) return "keep";
+    if (this.#isBack(delivery) || !matches(letter, this.#options) || this.#isStopped) return "keep";
     this.#count({ matched: this.result.matched + 1 });
     let again: Again | undefined;
     try {
@@ -76,7 +78,7 @@ export class Redrive {
       await this.#pace();
       if (this.#isStopped) return "keep";
       // Before the send, since it may be back before that is confirmed.
-      this.#sent.add(lifeOf(letter, again.outgoing.attributes[REDRIVE]));
+      this.#note(again.outgoing);
       try {
         await sender.send(to, again.outgoing, defaults.sendDeadlineMs);
       } catch (error) {
@@ -84,9 +86,34 @@ export class Redrive {
         return this.#left({ letter, outcome: "failed", changed: again.changed, error });
       }
     }
-    this.#count({ redriven: this.result.redriven + 1 });
-    this.#options.onLetter?.({ letter, outcome: "redriven", changed: again.changed });
-    return dryRun ? "keep" : { removed() {} };
+    const { changed } = again;
+    const redriven = (): void => {
+      this.#count({ redriven: this.result.redriven + 1 });
+      this.#tell({ letter, outcome: "redriven", changed });
+    };
+    if (!dryRun) return { removed: redriven, stayed: (error) => this.#stayed(letter, changed, error) };
+    redriven();
+    return "keep";
+  }
+
+  /** Sent, and here all the same: where the provider lets nothing be removed, each further one would be there twice. */
+  #stayed(letter: DeadLetter, changed: NewMessage | undefined, error: unknown): void {
+    this.#left({ letter, outcome: "failed", changed, error });
+    if (error instanceof DriverError) throw error;
+  }
+
+  #note({ body, attributes }: Outgoing): void {
+    const life = lifeOf(body, attributes[REDRIVE]);
+    this.#sent.set(life, (this.#sent.get(life) ?? 0) + 1);
+  }
+
+  /** Whether this redrive has sent it before. Its body is what it is known by: that alone is never rewritten. */
+  #isBack({ body, attributes }: Delivery): boolean {
+    const life = lifeOf(body, attributes[REDRIVE]);
+    const count = this.#sent.get(life) ?? 0;
+    if (count === 1) this.#sent.delete(life);
+    else if (count > 1) this.#sent.set(life, count - 1);
+    return count > 0;
   }
 
   get #isStopped(): boolean {
@@ -95,13 +122,17 @@ export class Redrive {
 
   #left(step: RedriveStep & { readonly outcome: "skipped" | "failed" }): Verdict {
     this.#count({ [step.outcome]: this.result[step.outcome] + 1 });
-    this.#options.onLetter?.(step);
+    this.#tell(step);
     return "keep";
+  }
+
+  #tell(step: RedriveStep): void {
+    this.#setting.callbacks.call(() => this.#options.onLetter?.(step));
   }
 
   #count(change: Partial<RedriveResult>): void {
     this.result = { ...this.result, ...change };
-    this.#options.onProgress?.(this.result);
+    this.#setting.callbacks.call(() => this.#options.onProgress?.(this.result));
   }
 
   /** Spaces sends evenly. */
@@ -142,6 +173,6 @@ export class Redrive {
   }
 }
 
-function lifeOf({ id }: DeadLetter, generation: string | undefined): number {
-  return sha256(`${id} ${generation}`).readUIntBE(0, 6);
+function lifeOf(body: Body, generation: string | undefined): number {
+  return sha256(`${generation} ${sha256(body).toString("hex")}`).readUIntBE(0, 6);
 }

@@ -16,8 +16,14 @@ const SILENCE_MS = 2 * WAIT_MS;
 /** Between polls that do not wait, as some servers answer them. */
 const PAUSE_MS = 50;
 
-/** What is to become of a dead letter that was read: kept, or removed, and what to do once that is confirmed. */
-export type Verdict = "keep" | { readonly removed: () => void };
+/** What is to become of a dead letter that was read: kept, or removed, and what to do when that is confirmed, or is not. */
+export type Verdict =
+  | "keep"
+  | {
+      readonly removed: () => void;
+      /** It is still there. What this throws ends the scan. */
+      readonly stayed: (error: unknown) => void;
+    };
 
 /**
  * Reads a queue from end to end, once: all that it keeps stays leased until the scan ends, and is then released.
@@ -31,6 +37,8 @@ export class Scan {
   readonly #leases: LeaseKeeper;
   readonly #settler: Settler;
   readonly #kept = new Map<string, Leased>();
+  /** Why settlements failed, by the message, until that is asked for. */
+  readonly #failures = new Map<string, unknown>();
 
   /** @param fixedLeaseMs the lease that the queue prescribes, where it does */
   constructor(connection: Connection, queue: string, fixedLeaseMs?: number) {
@@ -44,8 +52,9 @@ export class Scan {
       leaseMs,
       extendEveryMs: leaseMs / 3,
     });
-    // What goes wrong with a settlement here shows in the result: the message is still there.
-    this.#settler = new Settler(connection, this.#source, queue, () => {});
+    this.#settler = new Settler(connection, this.#source, queue, (event) => {
+      if (event.event === "settle_failed") this.#failures.set(event.id, event.error);
+    });
   }
 
   /** Gives each message to `judge`, a batch at a time, until the end of the queue, `enough`, or the signal. */
@@ -83,11 +92,19 @@ export class Scan {
       verdict = await judge(delivery);
     } finally {
       if (verdict === "keep") this.#kept.set(leased.id, leased);
-      else {
-        this.#leases.remove(leased);
-        if (await this.#settler.settle({ kind: "ack", delivery }, leased)) verdict.removed();
-      }
+      else await this.#remove(leased, verdict);
     }
+  }
+
+  async #remove(leased: Leased, verdict: Exclude<Verdict, "keep">): Promise<void> {
+    this.#leases.remove(leased);
+    if (await this.#settler.settle({ kind: "ack", delivery: leased.delivery }, leased)) {
+      verdict.removed();
+      return;
+    }
+    // It may come once more while this goes on, and has been judged.
+    this.#kept.set(leased.id, leased);
+    verdict.stayed(this.#failures.get(leased.id) ?? new Error("its lease was lost before it was removed"));
   }
 
   async #next(): Promise<Delivery[]> {

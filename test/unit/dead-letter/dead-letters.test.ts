@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DriverError } from "../../../src/driver/error.ts";
-import type { RedriveResult } from "../../../src/dead-letter/dead-letters.ts";
+import type { RedriveOptions, RedriveResult } from "../../../src/dead-letter/dead-letters.ts";
+import { PermanentError } from "../../../src/errors.ts";
 import type { Personality } from "../../../adapters/memory/index.ts";
 import { SECOND, Stage, times, watch } from "../support.ts";
 
@@ -167,6 +168,103 @@ describe("a redrive", () => {
     await bench.clock.advance(SECOND);
     expect(redriven.value).toMatchObject({ redriven: 3 });
     expect(await bench.failed()).toBe(3);
+  });
+});
+
+describe("a redrive beside a worker that fails everything again", () => {
+  test.each<[string, { readonly body: string }, RedriveOptions]>([
+    ["what cannot be read", { body: "{" }, {}],
+    ["what has no id", { body: '{"type":"mail","payload":1}' }, {}],
+    [
+      "what gets another id on its way",
+      { body: '{"id":"a","type":"mail","payload":1}' },
+      { transform: ({ payload }) => ({ id: undefined, type: "mail", payload }) },
+    ],
+  ])("sends %s once", async (_, { body }, options) => {
+    const bench = new Bench();
+    await bench.plant("jobs-dlq", { body, attributes: {} });
+    await bench.plant("jobs-dlq", { body, attributes: {} });
+    const stop = new AbortController();
+    const received = bench.queue.receive("jobs", () => Promise.reject(new PermanentError("no")), {
+      signal: stop.signal,
+    });
+    const result = await bench.done(bench.queue.deadLetters("jobs").redrive(options));
+    expect(result).toEqual({ matched: 2, redriven: 2, skipped: 0, failed: 0 });
+    await bench.clock.advance(SECOND);
+    expect(await bench.failed()).toBe(2);
+    stop.abort();
+    await bench.clock.advance(SECOND);
+    await received;
+  });
+});
+
+describe("where the provider lets nothing be removed", () => {
+  const denied = new DriverError("auth", "no permission to delete");
+  const denies = (bench: Bench): void => {
+    bench.fault = (point) =>
+      point.operation === "settle" && point.operations.some(({ kind }) => kind === "ack")
+        ? { kind: "error", error: denied }
+        : undefined;
+  };
+
+  test("a redrive says so, and sends no more", async () => {
+    const bench = new Bench("sqs");
+    await bench.bury(...times(15, String));
+    denies(bench);
+    const steps: string[] = [];
+    let last: RedriveResult | undefined;
+    const redriven = watch(
+      bench.queue.deadLetters("jobs").redrive({
+        onLetter: ({ outcome }) => void steps.push(outcome),
+        onProgress: (done) => (last = done),
+      }),
+    );
+    await bench.clock.advance(60 * SECOND);
+    expect(redriven.error).toMatchObject({ code: "auth" });
+    expect(last).toEqual({ matched: 10, redriven: 0, skipped: 0, failed: 10 });
+    expect(steps).toEqual(times(10, () => "failed"));
+    expect((await bench.queue.stats("jobs")).messages).toBe(10);
+  });
+
+  test("a discard does", async () => {
+    const bench = new Bench();
+    await bench.bury("a");
+    denies(bench);
+    const discarded = watch(bench.queue.deadLetters("jobs").discard({}));
+    await bench.clock.advance(60 * SECOND);
+    expect(discarded.error).toMatchObject({ code: "auth" });
+  });
+});
+
+describe("a callback that throws", () => {
+  const mistake = new Error("my logger is broken");
+  const broken = (): never => {
+    throw mistake;
+  };
+
+  test.each<[string, RedriveOptions]>([
+    ["onLetter", { onLetter: broken }],
+    ["onProgress", { onProgress: broken }],
+  ])("%s ends a redrive, once what was sent has been removed", async (_, options) => {
+    const bench = new Bench();
+    await bench.bury("a", "b");
+    const redriven = watch(bench.queue.deadLetters("jobs").redrive(options));
+    await bench.clock.advance(10 * SECOND);
+    expect(redriven.error).toBe(mistake);
+    expect([(await bench.queue.stats("jobs")).messages, await bench.failed()]).toEqual([2, 0]);
+  });
+
+  test("ends a discard, and a look at the groups", async () => {
+    const bench = new Bench();
+    await bench.bury("a", "b");
+    const letters = bench.queue.deadLetters("jobs");
+    const grouped = watch(letters.groups({ onProgress: broken }));
+    await bench.clock.advance(10 * SECOND);
+    expect(grouped.error).toBe(mistake);
+    const discarded = watch(letters.discard({ onProgress: broken }));
+    await bench.clock.advance(10 * SECOND);
+    expect(discarded.error).toBe(mistake);
+    expect(await bench.failed()).toBe(0);
   });
 });
 

@@ -1,6 +1,7 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import type { DeadLetterInfo } from "../../../src/dead-letter/dead-letters.ts";
+import { times } from "../support.ts";
 import { fingerprintOf, frameOf, normalisedError } from "../../../src/dead-letter/fingerprint.ts";
 
 const info: DeadLetterInfo = {
@@ -48,6 +49,15 @@ describe("a fingerprint", () => {
     { frame: undefined },
   ])("is another where they did not: %j", (other) => {
     expect(fingerprintOf("mail", { ...info, ...other })).not.toBe(fingerprint);
+  });
+
+  test("is the same for long errors that are cut here or there", () => {
+    const long = (id: string, length: number): string =>
+      `user ${id} failed: ${"insert into users ".repeat(60)}`.slice(0, length);
+    const fingerprints = times(5, (index) =>
+      fingerprintOf("mail", { ...info, error: long("1".repeat(index + 1), 810 + index) }),
+    );
+    expect(new Set(fingerprints).size).toBe(1);
   });
 
   test("tells types apart", () => {
