@@ -10,15 +10,23 @@ import type { DelayStore, StoredMessage } from "./store.ts";
 /** What handles begin with that a store can cancel. */
 const HANDLE = "stored:";
 
+/** Who waits for messages of a queue to be put. */
+type Waiting = Map<string, Set<(dueAt: number) => void>>;
+
+/** By the store: several queues of one process may have one. */
+const waitingFor = new WeakMap<DelayStore, Waiting>();
+
 /** The delayed messages of a connection that has a store for them. */
 export class Delays {
   readonly store: DelayStore;
   readonly #clock: Clock;
-  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #waiting: Waiting;
 
   constructor(store: DelayStore, clock: Clock) {
     this.store = store;
     this.#clock = clock;
+    this.#waiting = waitingFor.get(store) ?? new Map();
+    waitingFor.set(store, this.#waiting);
   }
 
   /** Resolves with its handle once the store has it. @throws QueueError `send_failed`, `send_unknown` */
@@ -29,7 +37,7 @@ export class Delays {
     const kept = this.store.put(message).then(
       () => {
         // Whoever dispatches in this process need not find it out.
-        for (const wake of this.#waiting.get(queue) ?? []) wake();
+        for (const wake of this.#waiting.get(queue) ?? []) wake(dueAt);
       },
       (cause: unknown) => {
         throw new QueueError(
@@ -52,7 +60,7 @@ export class Delays {
   /** Undefined where the handle is not of a store's making. */
   async cancel(handle: string): Promise<boolean | undefined> {
     if (!handle.startsWith(HANDLE)) return undefined;
-    return this.store.cancel(handle.slice(HANDLE.length), this.#clock.now());
+    return this.store.cancel(handle.slice(HANDLE.length));
   }
 
   async list(queue: string, limit: number): Promise<DelayedMessage[]> {
@@ -68,8 +76,8 @@ export class Delays {
     });
   }
 
-  /** Calls `wake` whenever this process puts a message for this queue, until the returned function is called. */
-  onPut(queue: string, wake: () => void): () => void {
+  /** Calls `wake` whenever this process puts a message for this queue, with when it is due, until the returned function is called. */
+  onPut(queue: string, wake: (dueAt: number) => void): () => void {
     const waiting = this.#waiting.get(queue) ?? new Set();
     this.#waiting.set(queue, waiting.add(wake));
     return () => waiting.delete(wake);

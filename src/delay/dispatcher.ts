@@ -22,6 +22,8 @@ const CLAIM_MS = defaults.sendDeadlineMs + 5_000;
 const MAX_IN_HAND = 500;
 /** Between two looks, since another process may have put what is due sooner. */
 const LOOK_MS = 1_000;
+/** Between two looks where no other process can put anything. */
+const LONGEST_MS = 86_400_000;
 /** A store that has not answered by then has failed: a drain waits for it. */
 const ANSWER_MS = 10_000;
 /** A store that fails is asked again after this long. */
@@ -36,6 +38,8 @@ export class Dispatcher {
   readonly #inHand = new Set<Promise<void>>();
   #wake: () => void = () => {};
   #isAwake = true;
+  /** What is due no sooner need not wake it; nothing is, while it looks. */
+  #sleepsUntil = Number.POSITIVE_INFINITY;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -44,11 +48,13 @@ export class Dispatcher {
   /** Dispatches until `stop` aborts, and what is in hand has been sent. Never rejects: what goes wrong is reported. */
   async run(stop: AbortSignal): Promise<void> {
     const { delays, queue } = this.#options;
-    const wake = (): void => this.#wakeUp();
-    const unlisten = delays.onPut(queue, wake);
-    stop.addEventListener("abort", wake, { once: true });
+    const unlisten = delays.onPut(queue, (dueAt) => {
+      if (dueAt < this.#sleepsUntil) this.#wakeUp();
+    });
+    stop.addEventListener("abort", () => this.#wakeUp(), { once: true });
     while (!stop.aborted) {
       this.#isAwake = false;
+      this.#sleepsUntil = Number.POSITIVE_INFINITY;
       await this.#sleep(await this.#look());
     }
     unlisten();
@@ -68,7 +74,8 @@ export class Dispatcher {
       for (const message of due) this.#dispatch(message);
       if (due.length === limit) return LOOK_MS;
       const nextAt = await this.#answer(delays.store.nextAt(queue));
-      return Math.max(0, Math.min(LOOK_MS, (nextAt ?? Number.POSITIVE_INFINITY) - clock.now()));
+      const mostMs = delays.store.shared === false ? LONGEST_MS : LOOK_MS;
+      return Math.max(0, Math.min(mostMs, (nextAt ?? Number.POSITIVE_INFINITY) - clock.now()));
     } catch (error) {
       report({
         event: "warning",
@@ -88,9 +95,8 @@ export class Dispatcher {
     this.#inHand.add(sending);
   }
 
-  async #send({ key, body, attributes, orderingKey }: StoredMessage): Promise<void> {
+  async #send({ key, body, attributes, orderingKey, dedupId = dueId(key) }: StoredMessage): Promise<void> {
     const { sender, delays, queue, report } = this.#options;
-    const dedupId = cloneId(key, "due", { brokerId: key });
     try {
       const outgoing = { body, attributes, orderingKey, dedupId, delayMs: 0 };
       await sender.send(queue, outgoing, defaults.sendDeadlineMs);
@@ -115,6 +121,7 @@ export class Dispatcher {
   async #sleep(ms: number): Promise<void> {
     if (this.#isAwake || ms === 0) return;
     const { clock } = this.#options.connection;
+    this.#sleepsUntil = clock.now() + ms;
     await new Promise<void>((resolve) => {
       const timer = clock.timer(ms, resolve);
       this.#wake = () => {
@@ -124,4 +131,9 @@ export class Dispatcher {
     });
     this.#wake = () => {};
   }
+}
+
+/** For what has none of its own: one that is the same whoever sends it. */
+function dueId(key: string): string {
+  return cloneId(key, "due", { brokerId: key });
 }

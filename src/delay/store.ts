@@ -27,14 +27,20 @@ export interface ClaimOptions {
  * cancelled, whatever the provider. Calls may overlap, and several processes may use one store at once.
  */
 export interface DelayStore {
+  /**
+   * Whether other processes may put messages into it: it is then asked every second for what is due. Where not, nothing
+   * is asked for before the next is due.
+   * @default true
+   */
+  readonly shared?: boolean | undefined;
   /** Resolves once the message outlives the process and the machine: it is then accepted. */
   put(message: StoredMessage): Promise<void>;
   /** Claims messages of this queue that are due and not claimed, those that were due first first. */
   claimDue(queue: string, options: ClaimOptions): Promise<StoredMessage[]>;
   /** Removes what was sent on. A key that is not there is no error. */
   done(keys: readonly string[]): Promise<void>;
-  /** Removes one that is not claimed at `now`. False where it is claimed, or not there. */
-  cancel(key: string, now: number): Promise<boolean>;
+  /** Removes one that was never claimed. False where it was, since it may have been sent then, or is not there. */
+  cancel(key: string): Promise<boolean>;
   /** Those of this queue, by when they are due; at most `limit`. */
   list(queue: string, limit: number): Promise<StoredMessage[]>;
   count(queue: string): Promise<number>;

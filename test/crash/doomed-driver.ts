@@ -42,8 +42,13 @@ export class Doom {
     for (const copy of copies) this.#replacing.set(copy.dedupId ?? "", idOf(copy));
   }
 
-  replaced(dedupId: string): void {
-    this.#replacing.delete(dedupId);
+  /** These are about to be sent from the delay store, and are in it still. */
+  dispatching(due: readonly Pick<Outgoing, "dedupId" | "body">[]): void {
+    for (const message of due) this.#replacing.set(dueMark(message.dedupId), idOf(message));
+  }
+
+  dispatched(dedupId: string | undefined): void {
+    this.#replacing.delete(dueMark(dedupId));
   }
 
   acknowledged({ delivery }: Operation): void {
@@ -74,11 +79,14 @@ export function doomedDriver(
     },
     classify: (error) => inner.classify(error),
     async send(queue, messages, signal) {
-      doom.replacing(messages);
-      const results = await inner.send(queue, messages, signal);
-      if (queue === siblingQueue(main, "-dlq")) doom.pass("between_dead_letter_and_ack");
+      const isLetter = queue === siblingQueue(main, "-dlq");
       // With a delay store, clones go there; what is sent to the queue is due.
-      else if (adapter.delayStore === undefined) doom.pass("between_clone_and_ack");
+      const isDue = !isLetter && adapter.delayStore !== undefined;
+      if (isDue) doom.dispatching(messages);
+      else doom.replacing(messages);
+      const results = await inner.send(queue, messages, signal);
+      if (isLetter) doom.pass("between_dead_letter_and_ack");
+      else if (!isDue) doom.pass("between_clone_and_ack");
       return results;
     },
     open: (queue, options) => doomedSource(inner.open(queue, options), doom),
@@ -114,6 +122,11 @@ function doomedSource(inner: Source, doom: Doom): Source {
     },
     close: () => inner.close(),
   };
+}
+
+/** The copy that is dispatched has the id of the one that was put. */
+function dueMark(dedupId: string | undefined): string {
+  return `due ${dedupId}`;
 }
 
 function idOf({ body }: Pick<Delivery, "body">): string {

@@ -103,7 +103,7 @@ function mortal(store: DelayStore, isDead: () => boolean): DelayStore {
     put: (message) => alive(() => store.put(message)),
     claimDue: (queue, options) => alive(() => store.claimDue(queue, options)),
     done: (keys) => alive(() => store.done(keys)),
-    cancel: (key, now) => alive(() => store.cancel(key, now)),
+    cancel: (key) => alive(() => store.cancel(key)),
     list: (queue, limit) => alive(() => store.list(queue, limit)),
     count: (queue) => alive(() => store.count(queue)),
     nextAt: (queue) => alive(() => store.nextAt(queue)),

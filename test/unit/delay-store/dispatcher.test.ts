@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { memory } from "../../../adapters/memory/index.ts";
 import { createQueue } from "../../../src/create-queue.ts";
-import type { DelayStore } from "../../../src/delay/store.ts";
+import type { DelayStore, StoredMessage } from "../../../src/delay/store.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { Events, MINUTE, SECOND, watch } from "../support.ts";
+import { Events, HOUR, MINUTE, SECOND, watch } from "../support.ts";
 
 /** A store in which nothing waits. */
 const empty: DelayStore = {
@@ -17,6 +17,72 @@ const empty: DelayStore = {
   drop: () => Promise.resolve(),
   close: () => Promise.resolve(),
 };
+/** One that keeps messages in this process, and counts how often it is asked. */
+function listStore(): DelayStore & { claims: number } {
+  const waiting = new Map<string, StoredMessage>();
+  return {
+    ...empty,
+    shared: false,
+    claims: 0,
+    async put(message) {
+      waiting.set(message.key, message);
+    },
+    async claimDue(_, { now }) {
+      this.claims += 1;
+      const due = [...waiting.values()].filter(({ dueAt }) => dueAt <= now);
+      for (const { key } of due) waiting.delete(key);
+      return due;
+    },
+    async nextAt() {
+      const moments = [...waiting.values()].map(({ dueAt }) => dueAt);
+      return moments.length === 0 ? undefined : Math.min(...moments);
+    },
+  };
+}
+
+test("what has an id to deduplicate by keeps it", async () => {
+  const clock = new FakeClock();
+  const driver = memory({ clock, emulate: "service-bus", queues: ["jobs"] });
+  const queue = createQueue(driver, { clock, delayStore: listStore() });
+  for (let sent = 0; sent < 3; sent += 1) {
+    const message = { type: "mail", payload: sent, dedupId: "order-7" };
+    await clock.until(queue.sendDelayed("jobs", message, MINUTE));
+  }
+  const stop = new AbortController();
+  let runs = 0;
+  const receiving = queue.receive("jobs", () => void (runs += 1), { signal: stop.signal });
+  await clock.advance(2 * MINUTE);
+  expect(runs).toBe(1);
+  stop.abort();
+  await clock.until(receiving);
+  await queue.close();
+});
+
+test("a store of this process alone is asked when something is due, whichever queue put it there", async () => {
+  const clock = new FakeClock();
+  const driver = memory({ clock });
+  const delayStore = listStore();
+  const [sender, receiver] = [
+    createQueue(driver, { clock, delayStore }),
+    createQueue(driver, { clock, delayStore }),
+  ];
+  const stop = new AbortController();
+  const runs: number[] = [];
+  const start = clock.now();
+  const receiving = receiver.receive("jobs", () => void runs.push(clock.now() - start), {
+    signal: stop.signal,
+  });
+  await clock.advance(SECOND);
+  await clock.until(sender.sendDelayed("jobs", { type: "mail", payload: 1 }, { days: 3 }));
+  await clock.until(sender.sendDelayed("jobs", { type: "mail", payload: 2 }, { hours: 1 }));
+  await clock.advance(4 * 24 * HOUR);
+  expect(runs).toEqual([SECOND + HOUR, SECOND + 72 * HOUR]);
+  expect(delayStore.claims).toBeLessThan(20);
+  stop.abort();
+  await clock.until(receiving);
+  await receiver.close();
+});
+
 const due = { key: "k", queue: "jobs", dueAt: 0, body: "{}", attributes: {} };
 
 test.each<[string, Partial<DelayStore>, string]>([

@@ -54,13 +54,21 @@ describe("a store in SQLite", () => {
     expect(keys(await claim(1_000_000))).toEqual(["late"]);
   });
 
-  test("cancels what is not claimed, once", async () => {
+  test("cancels what was never claimed, once", async () => {
     await Promise.all([store.put(message("a")), store.put(message("b", { dueAt: 9_000 }))]);
     await claim(1_000);
-    expect(await store.cancel("a", 1_000)).toBe(false);
-    expect(await store.cancel("b", 1_000)).toBe(true);
-    expect(await store.cancel("b", 1_000)).toBe(false);
+    expect(await store.cancel("a")).toBe(false);
+    expect(await store.cancel("b")).toBe(true);
+    expect(await store.cancel("b")).toBe(false);
     expect(await store.count("jobs")).toBe(1);
+  });
+
+  test("does not say of what may have been sent that it is cancelled: who claimed it may have died after that", async () => {
+    await store.put(message("a"));
+    expect(keys(await store.claimDue("jobs", { now: 1_000, claimMs: 1, limit: 1 }))).toEqual(["a"]);
+    expect(await store.nextAt("jobs")).toBe(1_001);
+    expect(await store.cancel("a")).toBe(false);
+    expect(keys(await claim(2_000))).toEqual(["a"]);
   });
 
   test("is shared by those who open the same file, and outlives them", async () => {
@@ -79,6 +87,14 @@ describe("a store in SQLite", () => {
     expect(await store.count("jobs")).toBe(200);
     await store.drop("jobs");
     expect(await store.list("jobs", 10)).toEqual([]);
+  });
+
+  test("is a file, or said to be of this process alone", () => {
+    expect(() => sqliteDelayStore({ path: "" })).toThrow(
+      expect.objectContaining({ code: "config" }) as Error,
+    );
+    expect(store.shared).toBe(true);
+    expect(sqliteDelayStore({ path: ":memory:" }).shared).toBe(false);
   });
 
   test("a file that cannot be opened is said so", async () => {
