@@ -49,7 +49,8 @@ export class FakeClock implements Clock {
   }
 
   timer(ms: number, run: () => void, _keepAlive: boolean = false): Timer {
-    const entry: Entry = { at: this.#now + Math.max(0, Math.ceil(ms)), order: this.#order, run };
+    // What is no number is at once, as it is to setTimeout.
+    const entry: Entry = { at: this.#now + (ms > 0 ? Math.ceil(ms) : 0), order: this.#order, run };
     this.#order += 1;
     this.#pending += 1;
     push(this.#heap, entry);
@@ -104,12 +105,16 @@ export class FakeClock implements Clock {
 
   /**
    * Moves on from timer to timer until `promise` is settled, and settles as it does. For what takes its time on the
-   * clock, such as a drain, or requests that wait for company. Rejects where it is not settled after `maxMs`.
+   * clock, such as a drain, or requests that wait for company. Rejects where it is not settled after `maxMs`. Work that
+   * does real input and output needs real time: give it some before each timer with `realMs`.
    *
    * @example
    * const letters = await clock.until(queue.deadLetters("emails").list());
    */
-  async until<T>(promise: Promise<T>, { maxMs = YEAR_MS }: { readonly maxMs?: number } = {}): Promise<T> {
+  async until<T>(
+    promise: Promise<T>,
+    { maxMs = YEAR_MS, realMs = 0 }: { readonly maxMs?: number; readonly realMs?: number } = {},
+  ): Promise<T> {
     const end = this.#now + maxMs;
     let isSettled = false;
     const onSettled = (): void => {
@@ -120,8 +125,9 @@ export class FakeClock implements Clock {
       await this.settle();
       if (isSettled) return promise;
       if (this.#now >= end) throw new Error(`Not settled after ${maxMs} ms on the clock.`);
+      for (let spent = 0; spent < realMs && !isSettled; spent += REAL_MS) await realTime();
       // Where no timer is left, it can only be something that takes real time.
-      if (!(await this.advanceToNext())) await new Promise((resolve) => setTimeout(resolve, REAL_MS));
+      if (!isSettled && !(await this.advanceToNext())) await realTime();
     }
   }
 
@@ -146,12 +152,17 @@ export class FakeClock implements Clock {
       due.push(first);
       pop(this.#heap);
     }
-    for (const entry of due) {
-      const { run } = entry;
-      if (run === undefined) continue;
-      entry.run = undefined;
-      this.#pending -= 1;
-      run();
+    try {
+      for (let entry = due.shift(); entry !== undefined; entry = due.shift()) {
+        const { run } = entry;
+        if (run === undefined) continue;
+        entry.run = undefined;
+        this.#pending -= 1;
+        run();
+      }
+    } finally {
+      // One that throws is who turns the clock's to hear of; the others are due still.
+      for (const entry of due) push(this.#heap, entry);
     }
   }
 
@@ -164,6 +175,10 @@ export class FakeClock implements Clock {
     this.#heap = [];
     for (const one of live) push(this.#heap, one);
   }
+}
+
+function realTime(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, REAL_MS));
 }
 
 function isBefore(one: Entry, other: Entry): boolean {

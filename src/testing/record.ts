@@ -49,7 +49,10 @@ export class JobRecord implements Disposable {
     };
   }
 
-  /** Fails unless a job of this type was sent whose payload holds `payload`: the parts that are given have to agree. */
+  /**
+   * Fails unless a job of this type was sent whose payload holds `payload`: the parts that are given have to agree; a
+   * list is given as a whole.
+   */
   assertSent(type: string, payload?: unknown): RecordedSend {
     const ofType = this.sent.filter((send) => send.message.type === type);
     const match = ofType.find((send) => payload === undefined || holds(send.message.payload, payload));
@@ -103,7 +106,9 @@ export class JobRecord implements Disposable {
   }
 
   #onSend(queue: Queue, { source, outcome, message, delayMs, queue: name }: SendEvent): void {
-    if (source === queue && outcome === "sent") this.sent.push({ queue: name, delayMs, message });
+    if (source !== queue || outcome !== "sent") return;
+    // The sender may use its object again.
+    this.sent.push({ queue: name, delayMs, message: { ...message, payload: copyOf(message.payload) } });
   }
 
   #onJob(queue: Queue, event: JobEvent & Origin): void {
@@ -128,9 +133,20 @@ export function recordJobs(queue: Queue): JobRecord {
   return new JobRecord(queue);
 }
 
+/** What cannot be copied, a payload with a method, say, is kept as it is. */
+function copyOf(payload: unknown): unknown {
+  try {
+    return structuredClone(payload);
+  } catch {
+    return payload;
+  }
+}
+
 function holds(actual: unknown, expected: unknown): boolean {
   if (typeof expected !== "object" || expected === null || typeof actual !== "object" || actual === null)
     return Object.is(actual, expected);
+  // Of a list, each place counts: one that is empty would hold in any other.
+  if (Array.isArray(expected) && (!Array.isArray(actual) || actual.length !== expected.length)) return false;
   // It has no entries of its own, and would hold in any other.
   if (expected instanceof Date) return actual instanceof Date && Number(actual) === Number(expected);
   return Object.entries(expected).every(([key, value]) =>

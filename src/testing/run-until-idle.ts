@@ -2,6 +2,7 @@ import { QueueError } from "../errors.ts";
 import type { QueueStats } from "../queue.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { FakeClock } from "./fake-clock.ts";
+import { realTime, RealWork } from "./real-work.ts";
 
 /** How {@link runUntilIdle} turns the clock. */
 export interface RunUntilIdleOptions {
@@ -9,13 +10,16 @@ export interface RunUntilIdleOptions {
   readonly clock: FakeClock;
   /** Virtual milliseconds after which it gives up. @default 31536000000, a year */
   readonly maxMs?: number | undefined;
+  /**
+   * Real milliseconds that a handler gets for real input and output (a socket, a file, a timer of the machine) before
+   * the clock is turned on beside it. @default 2000
+   */
+  readonly realMs?: number | undefined;
 }
 
 const YEAR_MS = 31_536_000_000;
 /** Timers of empty polls between two looks at the counts, while all that is left is delayed: it might also expire. */
 const TIMERS_BETWEEN_LOOKS = 1_000;
-/** Real time that running handlers get for real input and output, before the clock is turned on. */
-const REAL_MS = 2;
 /** With nothing on the clock and nothing running, only a driver's own input and output can bring more: it gets this many such waits. */
 const MOST_SILENT = 500;
 /** Handlers that ignored their timeout, and are all that is left, get this long on the clock to end after all. */
@@ -38,7 +42,7 @@ export async function runUntilIdle(
   queues: string | readonly string[],
   options: RunUntilIdleOptions,
 ): Promise<void> {
-  const { clock, maxMs = YEAR_MS } = options;
+  const { clock, maxMs = YEAR_MS, realMs = 2_000 } = options;
   if (worker.queue.clock !== clock) {
     throw new QueueError(
       "invalid_options",
@@ -51,6 +55,7 @@ export async function runUntilIdle(
   let busyAt = started;
   let silent = 0;
   let ended: { readonly error: unknown } | undefined;
+  const realWork = new RealWork(worker, realMs);
   const working = worker.start(names).catch((error: unknown) => {
     ended = { error };
   });
@@ -66,7 +71,8 @@ export async function runUntilIdle(
       else if (running === 0 || clock.now() - busyAt >= STALLED_MS) break;
       if (clock.now() >= until || silent > MOST_SILENT) throw stillBusy(names, left, clock.now() - started);
       // A handler that does real input and output needs real time; one that waits on the clock, the clock.
-      if (running > 0) await realTime();
+      if (running > 0) await realWork.wait();
+      else realWork.rest();
       const isAsleep = running === 0 && !stats.some(isAwake);
       if (await (isAsleep ? sleepThrough(worker, clock, until) : clock.advanceToNext())) silent = 0;
       else if (running === 0) {
@@ -75,6 +81,7 @@ export async function runUntilIdle(
       }
     }
   } finally {
+    realWork.close();
     await clock.until(Promise.all([worker.stop(), working]), { maxMs: Number.POSITIVE_INFINITY });
   }
   if (ended !== undefined) throw ended.error;
@@ -99,10 +106,6 @@ async function sleepThrough(worker: Worker, clock: FakeClock, until: number): Pr
 
 function isAwake({ messages, inFlight }: QueueStats): boolean {
   return messages !== 0 || inFlight !== 0;
-}
-
-function realTime(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, REAL_MS));
 }
 
 function open({ messages, inFlight, delayed }: QueueStats): number {

@@ -29,6 +29,28 @@ describe("time", () => {
 });
 
 describe("timers", () => {
+  test("that are due together all fire, also where one of them throws", async () => {
+    const clock = new FakeClock();
+    const fired: string[] = [];
+    clock.timer(10, () => void fired.push("first"));
+    clock.timer(10, () => {
+      throw new Error("a mistake");
+    });
+    clock.timer(10, () => void fired.push("third"));
+    await expect(clock.advance(10)).rejects.toThrow("a mistake");
+    await clock.advance(0);
+    expect(fired).toEqual(["first", "third"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("of no number are at once, and leave the others in their order", async () => {
+    const clock = new FakeClock({ start: 0 });
+    const fired: number[] = [];
+    for (const ms of [30, Number.NaN, 10, 20]) clock.timer(ms, () => void fired.push(clock.now()));
+    await clock.advance(30);
+    expect(fired).toEqual([0, 10, 20, 30]);
+  });
+
   test("fire in order of their time, and of their setting within one moment, at their own time", async () => {
     const clock = new FakeClock({ start: 0 });
     const fired: [string, number][] = [];

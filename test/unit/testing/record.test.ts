@@ -36,6 +36,25 @@ describe("a record", () => {
     expect(() => jobs.assertDeadLettered("mail")).toThrow("Dead-lettered were: none");
   });
 
+  test("holds each payload as it was when it was sent", async () => {
+    const bench = new Bench();
+    using jobs = recordJobs(bench.queue);
+    const payload = { n: 1 };
+    for (; payload.n < 4; payload.n += 1) await bench.send("count", payload);
+    expect(jobs.sent.map(({ message }) => message.payload)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    await bench.send("odd", { n: 1, method() {} });
+    jobs.assertSent("odd", { n: 1 });
+  });
+
+  test("takes a list as a whole", async () => {
+    const bench = new Bench();
+    using jobs = recordJobs(bench.queue);
+    await bench.send("mail", { to: ["a", "b"] });
+    jobs.assertSent("mail", { to: ["a", "b"] });
+    for (const to of [[], ["a"], ["a", "b", "c"], ["b", "a"]])
+      expect(() => jobs.assertSent("mail", { to })).toThrow("No job mail");
+  });
+
   test("tells one moment from another", async () => {
     const bench = new Bench();
     using jobs = recordJobs(bench.queue);

@@ -28,6 +28,22 @@ describe("a worker runs until nothing is left", () => {
     expect(bench.clock.pending).toBe(0);
   });
 
+  test("and handlers get the real time that they need, but what nobody waits for holds up nothing", async () => {
+    const bench = new Bench();
+    const real = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    const timers: NodeJS.Timeout[] = [];
+    bench.worker.register("slow", () => real(300));
+    bench.worker.register("leaves a timer", () => void timers.push(setTimeout(() => {}, 60_000)));
+    bench.worker.register("virtual", () => new Promise<void>((resolve) => bench.clock.timer(HOUR, resolve)), {
+      timeoutMs: 2 * HOUR,
+    });
+    for (const type of ["leaves a timer", "slow", "virtual"]) await bench.send(type);
+    await runUntilIdle(bench.worker, "jobs", { clock: bench.clock, realMs: 1_000 });
+    for (const timer of timers) clearTimeout(timer);
+    expect(bench.events.of("failed")).toEqual([]);
+    expect(bench.events.of("completed")).toHaveLength(3);
+  });
+
   test("what handlers send on the way runs too, in every queue that was named", async () => {
     const bench = new Bench();
     const seen: unknown[] = [];
