@@ -142,7 +142,9 @@ export const sqsSchema: z.ZodType<SqsConfig> = z.strictObject({
   ...common,
   provider: z.literal("sqs"),
   region: z.string().min(1).optional(),
-  endpoint: z.url().optional(),
+  endpoint: z
+    .url({ protocol: /^https?$/, error: "expected a URL that begins with http:// or https://" })
+    .optional(),
   credentials: z
     .strictObject({
       accessKeyId: z.string().min(1),
@@ -170,10 +172,10 @@ export const pubsubSchema: z.ZodType<PubsubConfig> = z.strictObject({
   queues: z
     .record(
       z.string().min(1),
-      z.union([
-        z.string().min(1),
-        z.strictObject({ topic: z.string().min(1), subscription: z.string().min(1) }),
-      ]),
+      z.union(
+        [z.string().min(1), z.strictObject({ topic: z.string().min(1), subscription: z.string().min(1) })],
+        { error: "expected a name, or an object with topic and subscription" },
+      ),
     )
     .optional(),
   waitSeconds: z.number().min(1).max(60).optional(),
@@ -197,6 +199,13 @@ export const serviceBusSchema: z.ZodType<ServiceBusConfig> = z.strictObject({
   namespace: z.string().min(1).optional(),
   adminConnectionString: z.string().min(1).optional(),
   prefix: z.string().optional(),
-  queues: z.record(z.string().min(1), z.union([z.string().min(1), serviceBusQueue])).optional(),
+  queues: z
+    .record(
+      z.string().min(1),
+      z.union([z.string().min(1), serviceBusQueue], {
+        error: "expected a name, or an object with what is known of the queue",
+      }),
+    )
+    .optional(),
   maxMessageBytes: z.int().positive().optional(),
 } satisfies Fields<ServiceBusConfig>);

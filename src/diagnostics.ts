@@ -61,8 +61,22 @@ export type JobEvent =
     }
   | { readonly event: "completed"; readonly job: JobInfo; readonly durationMs: number }
   /** A run failed; `retrying` or `dead_lettered` follows. */
-  | { readonly event: "failed"; readonly job: JobInfo; readonly durationMs: number; readonly error: unknown }
-  | { readonly event: "retrying"; readonly job: JobInfo; readonly delayMs: number; readonly error: unknown }
+  | {
+      readonly event: "failed";
+      readonly job: JobInfo;
+      readonly durationMs: number;
+      readonly error: unknown;
+      /** Where no handler ran: nobody here knows its type, and a queue that keeps order cannot put it aside. */
+      readonly reason?: "unknown_type" | undefined;
+    }
+  | {
+      readonly event: "retrying";
+      readonly job: JobInfo;
+      readonly delayMs: number;
+      readonly error: unknown;
+      /** As that of the failure before it. */
+      readonly reason?: "unknown_type" | undefined;
+    }
   | {
       readonly event: "dead_lettered";
       readonly job: JobInfo;

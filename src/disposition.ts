@@ -12,6 +12,8 @@ export type Disposition =
       readonly kind: "retry";
       readonly delayMs: number;
       readonly error: unknown;
+      /** Where there was no handler to run. */
+      readonly reason?: "unknown_type" | undefined;
     }
   /** Never again: to the dead-letter queue. */
   | {

@@ -32,10 +32,10 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
     return rows;
   };
 
-  const handled = (queue: QueueRows, type: string): TypeRows => {
-    const known = queue.types.get(type);
-    if (known !== undefined) return known;
-    const label = labels.grant(type);
+  const handled = (queue: QueueRows, type: string): TypeRows =>
+    queue.types.get(type) ?? rowsOf(queue, labels.grant(type));
+
+  const rowsOf = (queue: QueueRows, label: string): TypeRows => {
     let rows = queue.types.get(label);
     if (rows === undefined) {
       rows = typeRows(families, queue.name, label);
@@ -43,6 +43,12 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
     }
     return rows;
   };
+
+  /** Where there was no handler, the type proves nothing either. */
+  const failed = (
+    queue: QueueRows,
+    { job, reason }: JobEvent & { readonly event: "failed" | "retrying" },
+  ): TypeRows => (reason === undefined ? handled(queue, job.type) : rowsOf(queue, labels.lookUp(job.type)));
 
   const ended = (type: string, status: "released" | "refused" | "discarded"): void => {
     families.processed.cell({ type, status }).value += 1;
@@ -65,13 +71,13 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
       }
       case "failed": {
         queue.end(job);
-        const rows = handled(queue, job.type);
+        const rows = failed(queue, event);
         rows.failed.value += 1;
         rows.duration.observe(event.durationMs);
         break;
       }
       case "retrying":
-        handled(queue, job.type).retried.value += 1;
+        failed(queue, event).retried.value += 1;
         break;
       case "dead_lettered": {
         const type = UNHANDLED.has(event.reason) ? labels.lookUp(job.type) : labels.grant(job.type);

@@ -82,7 +82,7 @@ export class Conclusions {
     if (disposition.kind === "unknown_type" && inOrder(run.delivery, run.id, this.#options.traits)) {
       // It cannot step aside without losing its place: to be unknown is to fail.
       const failed = this.failed(run, new Error(`no handler for type "${run.message.type}"`));
-      return failed.kind === "dead_letter" ? { ...failed, reason: "unknown_type" } : failed;
+      return { ...failed, reason: "unknown_type" } as Disposition;
     }
     // A run that fails after it was told to stop has not failed: it is given back.
     const failed =

@@ -280,7 +280,11 @@ export class Receiver implements RunHost {
   }
 
   #handBack(run: Run): void {
-    if (run.startedAt === 0) this.#handBacks.add(run.delivery.brokerId);
+    if (run.startedAt === 0) {
+      this.#handBacks.add(run.delivery.brokerId);
+      if (this.#draining.signal.aborted)
+        this.#reporter.report({ event: "released", job: run.info, why: "drain", delayMs: 0 });
+    }
     this.#conclusions.track(this.#verdicts.handBack(run), run);
   }
 

@@ -51,12 +51,11 @@ export class Reporter implements Origin {
         this.#completed(job, durationOf(run));
         break;
       case "retry":
-        this.report({ event: "failed", job, durationMs: durationOf(run), error: disposition.error });
-        this.report({ event: "retrying", job, delayMs: disposition.delayMs, error: disposition.error });
+        this.#failed(run, job, disposition);
+        this.report({ event: "retrying", job, ...of(disposition), delayMs: disposition.delayMs });
         break;
       case "dead_letter":
-        if (disposition.ran !== false)
-          this.report({ event: "failed", job, durationMs: durationOf(run), error: disposition.error });
+        if (disposition.ran !== false) this.#failed(run, job, disposition);
         break;
       case "release":
         this.report({ event: "released", job, why: "drain", delayMs: 0 });
@@ -78,6 +77,10 @@ export class Reporter implements Origin {
     return this.#onEvent !== undefined || channels.job.hasSubscribers;
   }
 
+  #failed(run: Run, job: JobInfo, disposition: Failure): void {
+    this.report({ event: "failed", job, durationMs: durationOf(run), ...of(disposition) });
+  }
+
   /** As {@link report} would: each job ends here, and to spread an event costs more than all else that is told of it. */
   #completed(job: JobInfo, durationMs: number): void {
     const { provider, queue, source } = this;
@@ -96,6 +99,13 @@ export class Reporter implements Origin {
       });
     }
   }
+}
+
+type Failure = Extract<Disposition, { readonly error: unknown }>;
+
+/** What there is to say of a failure; that no handler ran, where none did. */
+function of({ error, reason }: Failure): { readonly error: unknown; readonly reason?: "unknown_type" } {
+  return reason === "unknown_type" ? { error, reason: "unknown_type" } : { error };
 }
 
 function durationOf({ startedAt, endedAt }: Run): number {

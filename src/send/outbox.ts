@@ -120,12 +120,15 @@ export class Outbox {
 
   readonly #ended = ({ queue, prepared }: FirstSend, outcome: SendEvent["outcome"]): void => {
     this.#done(1);
+    this.#tell(queue, prepared, outcome);
+  };
+
+  #tell(queue: string, { message, delayMs }: Prepared | Composed, outcome: SendEvent["outcome"]): void {
     if (!channels.send.hasSubscribers) return;
     const { driver, source } = this.#connection;
-    const { message, delayMs } = prepared;
     const { id, type } = message;
     channels.send.publish({ provider: driver.provider, queue, source, type, id, outcome, message, delayMs });
-  };
+  }
 
   /** At once where there is nothing to wait for: neither the schema nor what the queue can do. */
   #prepare(
@@ -140,12 +143,17 @@ export class Outbox {
     const terms: Terms = { deadlineMs, since, signal: options.signal };
     // What travels is what was given: the receiver's own schema transforms it.
     const composed = compose(input, options, since);
-    const validating =
-      input.schema === undefined ? undefined : validateInTime(input.schema, input, clock, deadlineMs);
-    const known = connection.knownTraits(queue);
-    return validating === undefined && known !== undefined
-      ? prepare(connection, queue, known, composed, terms)
-      : this.#prepareLater(queue, composed, terms, validating);
+    try {
+      const validating =
+        input.schema === undefined ? undefined : validateInTime(input.schema, input, clock, deadlineMs);
+      const known = connection.knownTraits(queue);
+      return validating === undefined && known !== undefined
+        ? prepare(connection, queue, known, composed, terms)
+        : this.#prepareLater(queue, composed, terms, validating);
+    } catch (error) {
+      this.#tell(queue, composed, "failed");
+      throw error;
+    }
   }
 
   async #prepareLater(
@@ -154,12 +162,17 @@ export class Outbox {
     terms: Terms,
     validating: Promise<unknown> | undefined,
   ): Promise<Prepared> {
-    await validating;
-    const connection = this.#connection;
-    const traits =
-      connection.knownTraits(queue) ??
-      (await traitsInTime(connection, queue, leftMs(terms, connection.clock), terms.signal));
-    return prepare(connection, queue, traits, composed, terms);
+    try {
+      await validating;
+      const connection = this.#connection;
+      const traits =
+        connection.knownTraits(queue) ??
+        (await traitsInTime(connection, queue, leftMs(terms, connection.clock), terms.signal));
+      return prepare(connection, queue, traits, composed, terms);
+    } catch (error) {
+      this.#tell(queue, composed, "failed");
+      throw error;
+    }
   }
 
   #deadlineOf({ deadlineMs = this.#deadlineMs }: SendOptions): number {

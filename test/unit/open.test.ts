@@ -59,6 +59,11 @@ describe("parseConfig", () => {
     [{ provider: "memory", backoff: { factor: 0.5 } }, "backoff.factor: expected at least 1; got 0.5"],
     [{ provider: "memory", backoff: { bas: 1 } }, 'backoff: unknown key "bas", did you mean "baseMs"?'],
     [{ provider: "memory", sendDeadlineMs: 0 }, "sendDeadlineMs: expected more than 0; got 0"],
+    [{ provider: "sqs", endpoint: "localhost:4566" }, "endpoint: expected a URL that begins with http"],
+    [
+      { provider: "pubsub", queues: { a: { topic: "t" } } },
+      "queues.a: expected a name, or an object with topic and subscription",
+    ],
     [{ provider: "memory", sendDeadlineMs: Number.NaN }, "sendDeadlineMs: expected a number; got NaN"],
   ])("refuses %j, with path and expectation", (config, sentence) => {
     expect(refusal(config)).toMatchObject({ code: "config", message: expect.stringContaining(sentence) });

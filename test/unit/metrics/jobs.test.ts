@@ -55,6 +55,23 @@ describe("runs", () => {
       expect(await samplesOf(metrics, "jobs_active")).toEqual({ '{queue="emails"}': 0 });
     }));
 
+  it("of a type that nobody handles take no label, also where order makes them fail", () =>
+    withMetrics({ maxTypes: 3 }, async (metrics) => {
+      for (const id of ["a", "b", "c", "d"]) {
+        const stranger = job({ id, type: id });
+        publishJob({ event: "started", job: stranger, waitMs: 0 });
+        publishJob({ event: "failed", job: stranger, durationMs: 0, error: 0, reason: "unknown_type" });
+        publishJob({ event: "retrying", job: stranger, delayMs: 1, error: 0, reason: "unknown_type" });
+      }
+      publishRun({ type: "good" });
+      expect(await samplesOf(metrics, "jobs_processed_total")).toEqual({
+        '{status="completed",type="good"}': 1,
+        '{status="completed",type="unknown"}': 0,
+        '{status="failed",type="good"}': 0,
+        '{status="failed",type="unknown"}': 4,
+      });
+    }));
+
   it("are processed with one status each", () =>
     withMetrics({}, async (metrics) => {
       publishRun({});

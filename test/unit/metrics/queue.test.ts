@@ -1,4 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
+import { z } from "zod";
+import { memory } from "../../../adapters/memory/index.ts";
+import { createQueue } from "../../../src/create-queue.ts";
+import type { NewMessage } from "../../../src/message.ts";
 import { channels } from "../../../src/diagnostics.ts";
 import { DriverError } from "../../../src/driver/index.ts";
 import { anySource, publishReceive, publishSend, samplesOf, withMetrics } from "./support.ts";
@@ -21,6 +25,26 @@ describe("sends", () => {
       });
     }));
 });
+
+test("a send that is refused before it leaves counts as failed", () =>
+  withMetrics({}, async (metrics) => {
+    await using queue = createQueue(memory({ strict: true, queues: ["jobs"] }));
+    const schema = z.object({ n: z.number() });
+    const bad = { type: "mail", payload: { n: "one" }, schema } as unknown as NewMessage;
+    const good = { type: "mail", payload: 1 };
+    await expect(queue.send("nowhere", good)).rejects.toMatchObject({ code: "not_found" });
+    await queue.sendBatch("nowhere", [good, good]);
+    await queue.send("jobs", good);
+    await expect(queue.send("jobs", bad)).rejects.toMatchObject({ code: "invalid_payload" });
+    await expect(queue.send("jobs", { ...good, orderingKey: "k" })).rejects.toMatchObject({
+      code: "not_supported",
+    });
+    expect(await samplesOf(metrics, "job_send_failures_total")).toEqual({
+      '{outcome="failed",queue="nowhere"}': 3,
+      '{outcome="failed",queue="jobs"}': 2,
+    });
+    expect(await samplesOf(metrics, "jobs_queued_total")).toEqual({ '{queue="jobs",type="mail"}': 1 });
+  }));
 
 describe("requests", () => {
   it("count by provider, operation and outcome", () =>

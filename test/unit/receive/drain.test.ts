@@ -22,13 +22,14 @@ test("running handlers finish, nothing new starts, and what waits is handed back
   bench.stop.abort();
   await bench.send("late");
   await bench.clock.settle();
+  expect(bench.events.of("released")).toMatchObject([{ why: "drain" }, { why: "drain" }]);
   expect(await bench.counts()).toEqual([3, 1, 0, 0]);
   await bench.clock.advance(20 * SECOND);
   expect(received.state).toBe("pending");
   door.open();
   await bench.clock.settle();
   expect(received.state).toBe("resolved");
-  expect(bench.events.names).toEqual(["started", "completed"]);
+  expect(bench.events.names).toEqual(["started", "released", "released", "completed"]);
 });
 
 test("at the deadline signals abort, and what then fails has not failed: it is given back", async () => {
