@@ -9,7 +9,7 @@ import { type Connections, once } from "./clients.ts";
 import { CODE, codeOf, driverError } from "./errors.ts";
 import { leaseSeconds } from "./limits.ts";
 import type { Names } from "./names.ts";
-import type { Subscription, Subscriptions } from "./traits.ts";
+import { DELETED_TOPIC, type Subscription, type Subscriptions, TopicDeleted } from "./traits.ts";
 
 export interface AdminOptions {
   readonly connections: Connections;
@@ -139,7 +139,9 @@ export class PubsubAdmin implements Admin {
       found = await subscriptions.refresh(queue);
     } catch (error) {
       if (!(error instanceof DriverError && error.kind === "not_found")) throw error;
-      return [...changes, { kind: "create", resource }];
+      if (!(error instanceof TopicDeleted)) return [...changes, { kind: "create", resource }];
+      const [from, to] = [DELETED_TOPIC, written(wanted.topic)];
+      return [...changes, { kind: "conflict", resource, setting: "topic", from, to }];
     }
     const change = (kind: QueueChange["kind"], setting: string): QueueChange => {
       const path = setting.replaceAll(/_(\w)/g, (_all, letter: string) =>

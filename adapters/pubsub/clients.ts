@@ -113,8 +113,9 @@ export class Connections {
   }
 }
 
+/** What never came to be open does not close either. */
 async function closeAll({ publisher, subscriber, pulls }: Clients): Promise<void> {
-  await Promise.all([publisher.close(), subscriber.close(), pulls.close()]);
+  await Promise.allSettled([publisher.close(), subscriber.close(), pulls.close()]);
 }
 
 async function open(options: ConnectionOptions, replace: (clients: Clients) => void): Promise<Clients> {
@@ -154,6 +155,17 @@ async function open(options: ConnectionOptions, replace: (clients: Clients) => v
       }
     },
   };
+  try {
+    // Left to the first call, a failure is the client's for good, and beside that a rejection that nobody handles.
+    await Promise.all([
+      opened.publisher.initialize(),
+      opened.subscriber.initialize(),
+      opened.pulls.initialize(),
+    ]);
+  } catch (error) {
+    void closeAll(opened);
+    throw error;
+  }
   return opened;
 }
 

@@ -56,6 +56,13 @@ export class Lanes {
     return lane.followers;
   }
 
+  /** It comes again, and was never begun; so do those behind it, which are returned. */
+  lapsed(delivery: Delivery): Delivery[] {
+    if (delivery.orderingKey === undefined) return [];
+    this.#wentBack(delivery);
+    return this.scatter(delivery);
+  }
+
   /** As {@link scatter}, of every head whose lease ended unsettled. */
   scatterLapsed(now: number): Delivery[] {
     const heads = Array.from(this.#lanes.values(), ({ head }) => head);

@@ -61,7 +61,7 @@ export class Monitoring {
     const [, project = "", , id = ""] = subscription.split("/");
     const seconds = Math.floor(now / 1_000);
     try {
-      const client = this.#given ?? (await (this.#client ??= this.#open()));
+      const client = this.#given ?? (await this.#opened());
       const [series] = await client.listTimeSeries(
         {
           name: `projects/${project}`,
@@ -80,7 +80,6 @@ export class Monitoring {
         asOf: Number(point?.interval?.endTime?.seconds ?? seconds) * 1_000,
       };
     } catch (error) {
-      this.#client = undefined;
       throw driverError(error, "monitoring.timeSeries.list");
     }
   }
@@ -90,15 +89,30 @@ export class Monitoring {
     await client?.close();
   }
 
+  /** A failure is not kept: credentials may come later. */
+  #opened(): Promise<MetricClient> {
+    if (this.#client === undefined) {
+      const opening = this.#open();
+      opening.catch(() => {
+        if (this.#client === opening) this.#client = undefined;
+      });
+      this.#client = opening;
+    }
+    return this.#client;
+  }
+
   async #open(): Promise<MetricClient> {
     const { projectId, credentials, keyFilename } = this.#options;
     try {
       const sdk = await import("@google-cloud/monitoring");
-      return new sdk.MetricServiceClient({
+      const client = new sdk.MetricServiceClient({
         ...(projectId === undefined ? {} : { projectId }),
         ...(credentials === undefined ? {} : { credentials: { ...credentials } }),
         ...(keyFilename === undefined ? {} : { keyFilename }),
       });
+      // Left to the first call, a failure is the client's for good, and beside that a rejection that nobody handles.
+      await client.initialize();
+      return client;
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
       throw new DriverError(

@@ -33,6 +33,8 @@ export interface PubsubSourceOptions extends OpenOptions {
 const ANSWER_MS = 5_000;
 const EMULATED_ANSWER_MS = 2_000;
 const PROBE_EVERY_MS = 60_000;
+/** What nobody asks for in this time goes back, for others to have it: the worker may be paused, or its handlers long. */
+const KEPT_MS = 60_000;
 /** What has less than this left of its lease, or than a quarter of it, is not begun any more. */
 const LEAST_LEASE_MS = 5_000;
 
@@ -49,6 +51,7 @@ export class PubsubSource implements Source {
   #ready: Delivery[] = [];
   #upkeep: Timer | undefined;
   #nextProbeAt = 0;
+  #askedAt = 0;
   #stopped = false;
   #closed = false;
 
@@ -58,6 +61,7 @@ export class PubsubSource implements Source {
   }
 
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    this.#askedAt = this.#options.clock.now();
     const kept = this.#take(max);
     if (kept.length > 0 || this.#stopped || signal.aborted) return kept;
     const pull = this.#pulls.idle() ?? this.#pulls.start((cancelled) => this.#pull(max, cancelled));
@@ -118,7 +122,11 @@ export class PubsubSource implements Source {
   #take(max: number): Delivery[] {
     const { clock, leaseMs } = this.#options;
     const least = clock.now() + Math.min(LEAST_LEASE_MS, leaseSeconds(leaseMs) * 250);
-    this.#ready = this.#ready.filter((delivery) => receiptOf(delivery).leaseUntil > least);
+    this.#ready = this.#ready.filter((delivery) => {
+      const isLeased = receiptOf(delivery).leaseUntil > least;
+      if (!isLeased) this.#lanes.lapsed(delivery);
+      return isLeased;
+    });
     return this.#ready.splice(0, max).map((delivery) => {
       const { leaseUntil } = receiptOf(delivery);
       return leaseUntil === delivery.leaseUntil ? delivery : { ...delivery, leaseUntil };
@@ -139,7 +147,7 @@ export class PubsubSource implements Source {
       const deliveries = (receivedMessages ?? []).map((message) => deliveryOf(message, leaseUntil, ordered));
       await this.#agreeLease(deliveries, granted, ordered);
       this.#ready.push(...this.#lanes.admit(deliveries, clock.now()));
-      this.#keepFollowers();
+      this.#keepWaiting();
     } catch (error) {
       const code = codeOf(error);
       if (code === CODE.cancelled && signal.aborted) return;
@@ -205,14 +213,16 @@ export class PubsubSource implements Source {
         else this.#ready.push(next);
       }
     }
+    this.#keepWaiting();
     this.#pulls.wake();
     for (const [seconds, deliveries] of back)
       await modifyDeadlines(target, deliveries.map(receiptOf), seconds);
   }
 
-  /** Extends what waits behind another message, for as long as that one is held. */
-  #keepFollowers(): void {
-    if (this.#closed || this.#upkeep !== undefined || this.#lanes.holding === 0) return;
+  /** Extends what waits: behind another message, for as long as that one is held, or for somebody to take it. */
+  #keepWaiting(): void {
+    if (this.#closed || this.#upkeep !== undefined) return;
+    if (this.#lanes.holding === 0 && this.#ready.length === 0) return;
     const { clock, leaseMs } = this.#options;
     const seconds = leaseSeconds(leaseMs);
     this.#upkeep = clock.timer((seconds * 1_000) / 3, () => {
@@ -220,15 +230,24 @@ export class PubsubSource implements Source {
       const now = clock.now();
       // Whoever held the head has lost it: those behind it come again after it, when their own leases end.
       this.#lanes.scatterLapsed(now);
-      const due = this.#lanes.dueBy(now + (seconds * 2_000) / 3);
-      if (due.length > 0) void this.#extend(due, seconds);
-      this.#keepFollowers();
+      if (now - this.#askedAt > KEPT_MS) this.#giveBackReady();
+      const by = now + (seconds * 2_000) / 3;
+      const ready = this.#ready.map(receiptOf).filter(({ leaseUntil }) => leaseUntil <= by);
+      const due = [...this.#lanes.dueBy(by), ...ready];
+      // One that fails is tried again the next time, while there is time.
+      if (due.length > 0) this.#extend(due, seconds).catch(() => {});
+      this.#keepWaiting();
     });
+  }
+
+  #giveBackReady(): void {
+    const back = this.#ready.splice(0).flatMap((delivery) => [delivery, ...this.#lanes.lapsed(delivery)]);
+    if (back.length > 0) this.#extend(back.map(receiptOf), 0).catch(() => {});
   }
 
   async #target(): Promise<SettleTarget> {
     const { queue, connections, subscriptions, clock } = this.#options;
-    const { name } = await subscriptions.get(queue);
-    return { clients: await connections.clients(), subscription: name as string, clock };
+    const clients = await connections.clients();
+    return { clients, subscription: subscriptions.name(clients.project, queue), clock };
   }
 }

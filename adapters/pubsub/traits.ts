@@ -6,6 +6,16 @@ import type { Names } from "./names.ts";
 
 export type Subscription = protos.google.pubsub.v1.ISubscription;
 
+/** What a subscription has for a topic once that was deleted. */
+export const DELETED_TOPIC = "_deleted-topic_";
+
+/** The subscription is there, and nothing comes to it any more. */
+export class TopicDeleted extends DriverError {
+  constructor(subscription: string) {
+    super("not_found", `The topic of ${subscription} was deleted; drop the queue and create it anew`);
+  }
+}
+
 /** What is known of the subscription of each queue: asked for once, and again after it was created or removed. */
 export class Subscriptions {
   readonly #connections: Connections;
@@ -22,14 +32,30 @@ export class Subscriptions {
     return this.#known.get(queue) ?? this.refresh(queue);
   }
 
-  /** @throws DriverError `not_found`, `auth` … */
+  /**
+   * Asks again. What was known before stays so until there is an answer, and where it cannot be asked for.
+   * @throws DriverError `not_found`, `auth` …
+   */
   refresh(queue: string): Promise<Subscription> {
     const reading = this.#read(queue);
-    this.#known.set(queue, reading);
-    reading.catch(() => {
-      if (this.#known.get(queue) === reading) this.#known.delete(queue);
-    });
+    const before = this.#known.get(queue);
+    if (before === undefined) this.#known.set(queue, reading);
+    reading.then(
+      () => {
+        if (this.#known.get(queue) === before) this.#known.set(queue, reading);
+      },
+      (error: unknown) => {
+        const isGone = error instanceof DriverError && error.kind === "not_found";
+        const known = this.#known.get(queue);
+        if (known === reading || (isGone && known === before)) this.#known.delete(queue);
+      },
+    );
     return reading;
+  }
+
+  /** Its full name, for which nobody has to be asked. */
+  name(project: string, queue: string): string {
+    return this.#names.subscription(project, queue);
   }
 
   forget(queue: string): void {
@@ -43,11 +69,7 @@ export class Subscriptions {
       const [subscription] = await clients.answer(
         clients.subscriber.getSubscription({ subscription: name }, once()),
       );
-      if (subscription.topic === "_deleted-topic_")
-        throw new DriverError(
-          "not_found",
-          `The topic of ${name} was deleted; drop the queue and create it anew`,
-        );
+      if (subscription.topic === DELETED_TOPIC) throw new TopicDeleted(name);
       return { ...subscription, name };
     } catch (error) {
       throw driverError(error, "pubsub.subscriptions.get");

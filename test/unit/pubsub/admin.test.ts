@@ -50,6 +50,21 @@ test.each([
   });
 });
 
+test("a subscription whose topic was deleted cannot be mended, and the plan says so", async () => {
+  stub.answers["getTopic"] = () => ({});
+  stub.answers["getSubscription"] = ({ request }) => ({
+    name: request["subscription"],
+    topic: request["subscription"] === "projects/p/subscriptions/jobs" ? "_deleted-topic_" : "",
+  });
+  expect(await driver.admin?.plan?.("jobs", spec)).toContainEqual({
+    kind: "conflict",
+    resource: "subscription jobs",
+    setting: "topic",
+    from: "_deleted-topic_",
+    to: "projects/p/topics/jobs",
+  });
+});
+
 test("what may not be created says which permission is missing", async () => {
   stub.answers["createTopic"] = () => grpcError(7);
   await expect(driver.admin?.ensure("jobs", spec)).rejects.toMatchObject({

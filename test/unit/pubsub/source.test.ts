@@ -190,7 +190,48 @@ test("a lease other than the subscription's own is asked for before anything is 
   expect(stub.fields("modifyAckDeadline", "ackIds")).toEqual([["ack-1", "ack-2"]]);
 });
 
-test("what nobody asked for in time is not handed out when its lease is about to end", async () => {
+/** Has a pull bring this after its waiter has gone. */
+async function bringLate(...names: string[]): Promise<void> {
+  const stop = new AbortController();
+  const first = source.next(5, stop.signal);
+  await asked(1);
+  stop.abort();
+  await first;
+  pulls[0]?.answer(...names);
+  // It has come by the time that a later answer has.
+  await stub.clients.subscriber.getSubscription({ subscription: "projects/p/subscriptions/jobs" });
+}
+
+test("what nobody asks for yet is kept by extensions, and has lost nothing by it", async () => {
+  open();
+  await bringLate("a1", "a2");
+  await clock.advance(10_000);
+  expect(await changed(1)).toEqual([["ack-a2", "ack-a1"]]);
+  await clock.advance(10_000);
+  await changed(2);
+  await clock.advance(9_000);
+  expect(ids(await source.next(5, never))).toEqual(["a1"]);
+});
+
+test("what nobody asks for at all goes back after a minute, unstarted", async () => {
+  open();
+  await bringLate("a1", "a2");
+  for (let extension = 1; extension <= 6; extension += 1) {
+    await clock.advance(10_000);
+    await changed(extension);
+  }
+  await clock.advance(10_000);
+  await changed(7);
+  expect(stub.fields("modifyAckDeadline", "ackDeadlineSeconds").at(-1) ?? 0).toBe(0);
+  expect(stub.fields("modifyAckDeadline", "ackIds").at(-1)).toEqual(["ack-a1", "ack-a2"]);
+  const again = source.next(5, never);
+  await asked(2);
+  pulls[1]?.answer("a1");
+  expect((await again).map(({ deliveryCount }) => deliveryCount)).toEqual([1]);
+});
+
+test("what nobody asked for in time is not handed out when its lease is about to end, and cannot be extended", async () => {
+  stub.answers["modifyAckDeadline"] = () => grpcError(14);
   open();
   const stop = new AbortController();
   const first = source.next(5, stop.signal);

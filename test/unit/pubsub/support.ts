@@ -25,6 +25,7 @@ const CODECS: Readonly<Record<string, readonly [Codec, Codec]>> = {
   pull: [google.pubsub.v1.PullRequest, google.pubsub.v1.PullResponse],
   acknowledge: [google.pubsub.v1.AcknowledgeRequest, google.protobuf.Empty],
   modifyAckDeadline: [google.pubsub.v1.ModifyAckDeadlineRequest, google.protobuf.Empty],
+  getTopic: [google.pubsub.v1.GetTopicRequest, google.pubsub.v1.Topic],
   createTopic: [google.pubsub.v1.Topic, google.pubsub.v1.Topic],
   createSubscription: [google.pubsub.v1.Subscription, google.pubsub.v1.Subscription],
   getSubscription: [google.pubsub.v1.GetSubscriptionRequest, google.pubsub.v1.Subscription],
