@@ -98,12 +98,11 @@ export class SqsAdmin implements Admin {
   #changes(queue: string, found: Attributes | undefined, wanted: Attributes): QueueChange[] {
     const resource = `queue ${this.#urls.physical(queue)}`;
     if (found === undefined) return [{ kind: "create", resource }];
-    return Object.entries({ ...wanted, ...this.#encryption(found) }).flatMap(
-      ([setting, to]): QueueChange[] => {
-        const from = found[setting as QueueAttributeName];
-        return same(from, to) ? [] : [{ kind: "change", resource, setting, from, to }];
-      },
-    );
+    const all = { ...wanted, ...this.#encryption(found), ...withoutPolicy(found, wanted) };
+    return Object.entries(all).flatMap(([setting, to]): QueueChange[] => {
+      const from = found[setting as QueueAttributeName];
+      return same(from, to) ? [] : [{ kind: "change", resource, setting, from, to: to || undefined }];
+    });
   }
 
   async drop(queue: string): Promise<void> {
@@ -117,7 +116,7 @@ export class SqsAdmin implements Admin {
     const physical = this.#urls.physical(queue);
     this.#urls.forget(queue);
     const found = await this.#find(queue);
-    const wanted = { ...attributes, ...this.#encryption(found) };
+    const wanted = { ...attributes, ...this.#encryption(found), ...withoutPolicy(found, attributes) };
     if (found === undefined) {
       if (isUrl(physical))
         throw new DriverError(
@@ -181,11 +180,21 @@ export class SqsAdmin implements Admin {
     action: string,
     command: CreateQueueCommand | SetQueueAttributesCommand | DeleteQueueCommand,
   ): Promise<unknown> {
-    const { work, requestTimeoutMs } = this.#clients;
-    return request({ action, timeoutMs: requestTimeoutMs }, (options) =>
-      work.send(command as SetQueueAttributesCommand, options),
+    const clients = this.#clients;
+    return request({ clients, action }, (options) =>
+      clients.work.send(command as SetQueueAttributesCommand, options),
     );
   }
+}
+
+/**
+ * Each hop of a delay, and each look at the dead letters, counts as a receive: a redrive policy on their queues would
+ * move them away without a word. The empty one takes it off.
+ */
+function withoutPolicy(found: Attributes | undefined, wanted: Attributes): Attributes {
+  return found?.RedrivePolicy === undefined || wanted.RedrivePolicy !== undefined
+    ? {}
+    : { RedrivePolicy: "" };
 }
 
 function allowFrom(arn: string): Attributes {

@@ -25,6 +25,8 @@ export interface Clients {
   /** Long polls have sockets of their own: acknowledgements and extensions never wait behind them. */
   readonly polls: SQSClient;
   readonly requestTimeoutMs: number;
+  /** Whether any request of theirs has been answered: there are credentials then, though not in every moment. */
+  worked: boolean;
   /** @throws DriverError `permanent` where the client would send again by itself, and nobody would know */
   assertSendsOnce(): Promise<void>;
   close(): void;
@@ -44,6 +46,7 @@ export function openClients(options: ConnectionOptions, byUrl: boolean): Clients
     work,
     polls,
     requestTimeoutMs,
+    worked: false,
     assertSendsOnce: () => (sendsOnce ??= assertSendsOnce(work)),
     close() {
       if (work !== client) work.destroy();

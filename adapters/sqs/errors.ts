@@ -25,6 +25,11 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   SignatureDoesNotMatch: "auth",
   IncompleteSignature: "auth",
   MissingAuthenticationToken: "auth",
+  InvalidSignature: "auth",
+  InvalidSignatureException: "auth",
+  RequestExpired: "auth",
+  RequestInTheFuture: "auth",
+  RequestTimeTooSkewed: "auth",
   OptInRequired: "auth",
   KmsOptInRequired: "auth",
   ExpiredToken: "auth",
@@ -32,6 +37,13 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   CredentialsProviderError: "auth",
   ServiceUnavailable: "transient",
 };
+
+/** That there are no credentials in this moment; they come again where they came before. */
+const NO_CREDENTIALS: ReadonlySet<string> = new Set([
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "CredentialsProviderError",
+]);
 
 /** Before a connection stood, nothing can have been done. */
 const NEVER_SENT: ReadonlySet<string> = new Set([
@@ -104,11 +116,14 @@ function kindOfStatus(status: number): ErrorKind {
   return status >= 400 ? "permanent" : "ambiguous";
 }
 
-/** A failed call as a driver error. Where it was denied, the message names the permission that is missing. */
-export function driverError(error: unknown, action: string): DriverError {
+/**
+ * A failed call as a driver error. Where it was denied, the message names the permission that is missing. `worked` says
+ * whether others were answered before.
+ */
+export function driverError(error: unknown, action: string, worked: boolean = false): DriverError {
   if (error instanceof DriverError) return error;
-  const kind = classify(error);
   const { name = "", message } = error instanceof Error ? error : { message: String(error) };
+  const kind = worked && NO_CREDENTIALS.has(name) ? "transient" : classify(error);
   const what = kind === "auth" ? denied(action, name, message) : `${action}: ${message}${advice(message)}`;
   return new DriverError(kind, what, { cause: error });
 }

@@ -1,5 +1,5 @@
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
-import { QueueError, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
+import { DriverError, QueueError, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { request } from "./request.ts";
 
@@ -19,6 +19,8 @@ export class QueueUrls {
   readonly #prefix: string;
   readonly #queues: ReadonlyMap<string, string>;
   readonly #urls = new Map<string, Promise<string>>();
+  /** By physical name or URL, the logical name that means it. */
+  readonly #meant = new Map<string, string>();
 
   /** @throws QueueError `config` where two logical names mean one queue */
   constructor(clients: Clients, { prefix = "", queues = {} }: NamingOptions) {
@@ -29,17 +31,26 @@ export class QueueUrls {
     for (const [logical, physical] of Object.entries(queues)) {
       const other = byPhysical.get(physical);
       if (other !== undefined) {
-        throw new QueueError(
-          "config",
-          `queues: "${other}" and "${logical}" both mean ${physical}. Give each logical queue a queue of its own.`,
-        );
+        throw new QueueError("config", `queues: ${bothMean(other, logical, physical)}`);
       }
       byPhysical.set(physical, logical);
     }
   }
 
-  /** The physical name, or the URL where one was configured. */
+  /**
+   * The physical name, or the URL where one was configured.
+   * @throws DriverError `permanent` where another logical name means the same queue already
+   */
   physical(queue: string): string {
+    const physical = this.#physical(queue);
+    const other = this.#meant.get(physical) ?? queue;
+    // Each would take the other's messages, and to drop one would drop both.
+    if (other !== queue) throw new DriverError("permanent", bothMean(other, queue, physical));
+    this.#meant.set(physical, queue);
+    return physical;
+  }
+
+  #physical(queue: string): string {
     const mapped = this.#queues.get(queue);
     if (mapped !== undefined) return mapped;
     for (const suffix of SUFFIXES) {
@@ -68,13 +79,17 @@ export class QueueUrls {
 
   async #find(physical: string): Promise<string> {
     if (isUrl(physical)) return physical;
-    const { work, requestTimeoutMs } = this.#clients;
+    const clients = this.#clients;
     const command = new GetQueueUrlCommand({ QueueName: physical });
-    const { QueueUrl } = await request({ action: "GetQueueUrl", timeoutMs: requestTimeoutMs }, (options) =>
-      work.send(command, options),
+    const { QueueUrl } = await request({ clients, action: "GetQueueUrl" }, (options) =>
+      clients.work.send(command, options),
     );
     return QueueUrl as string;
   }
+}
+
+function bothMean(one: string, other: string, physical: string): string {
+  return `"${one}" and "${other}" both mean ${physical}. Give each logical queue a queue of its own.`;
 }
 
 export function isUrl(name: string): boolean {

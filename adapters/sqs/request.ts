@@ -1,4 +1,5 @@
 import { DriverError } from "../../src/driver/index.ts";
+import type { Clients } from "./clients.ts";
 import { driverError } from "./errors.ts";
 
 /** What one call of the SDK takes beside its command. */
@@ -8,9 +9,11 @@ export interface CallOptions {
 
 /** One request, as its caller bounds it. */
 export interface RequestOptions {
+  readonly clients: Clients;
   /** The permission that it needs, for the error where it is denied. */
   readonly action: string;
-  readonly timeoutMs: number;
+  /** @default that of the clients */
+  readonly timeoutMs?: number | undefined;
   /** Aborting it gives the request up as well. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -21,7 +24,7 @@ export interface RequestOptions {
  * answer in any case; and an injected client has whatever it was made with.
  */
 export async function request<Answer>(
-  { action, timeoutMs, signal }: RequestOptions,
+  { clients, action, timeoutMs = clients.requestTimeoutMs, signal }: RequestOptions,
   call: (options: CallOptions) => Promise<Answer>,
 ): Promise<Answer> {
   if (signal?.aborted === true)
@@ -32,11 +35,13 @@ export async function request<Answer>(
   const timer = setTimeout(() => giveUp.abort(NO_ANSWER), timeoutMs);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    return await call({ abortSignal: giveUp.signal });
+    const answer = await call({ abortSignal: giveUp.signal });
+    clients.worked = true;
+    return answer;
   } catch (error) {
     if (giveUp.signal.reason === NO_ANSWER)
       throw new DriverError("ambiguous", `${action}: no answer within ${timeoutMs} ms`, { cause: error });
-    throw driverError(error, action);
+    throw driverError(error, action, clients.worked);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);

@@ -30,9 +30,8 @@ export async function sendBatch(
   if (entries.length > 0) {
     await clients.assertSendsOnce();
     const command = new SendMessageBatchCommand({ QueueUrl: url, Entries: entries });
-    answer = await request(
-      { action: "SendMessage", timeoutMs: clients.requestTimeoutMs, signal },
-      (options) => clients.work.send(command, options),
+    answer = await request({ clients, action: "SendMessage", signal }, (options) =>
+      clients.work.send(command, options),
     );
   }
   const sent = new Map(answer.Successful?.map((entry) => [entry.Id, entry]));

@@ -43,18 +43,18 @@ export async function settleBatch(
 }
 
 function deleteMessages(
-  { work, requestTimeoutMs }: Clients,
+  clients: Clients,
   url: string,
   operations: readonly Operation[],
   indexes: readonly number[],
 ): Promise<Answer> {
   const entries = indexes.map((index) => ({ Id: String(index), ReceiptHandle: handleOf(operations[index]) }));
   const command = new DeleteMessageBatchCommand({ QueueUrl: url, Entries: entries });
-  return request({ action: DELETE, timeoutMs: requestTimeoutMs }, (options) => work.send(command, options));
+  return request({ clients, action: DELETE }, (options) => clients.work.send(command, options));
 }
 
 function changeVisibility(
-  { work, requestTimeoutMs }: Clients,
+  clients: Clients,
   url: string,
   operations: readonly Operation[],
   indexes: readonly number[],
@@ -70,7 +70,7 @@ function changeVisibility(
     };
   });
   const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries: entries });
-  return request({ action: CHANGE, timeoutMs: requestTimeoutMs }, (options) => work.send(command, options));
+  return request({ clients, action: CHANGE }, (options) => clients.work.send(command, options));
 }
 
 /** Puts one request's outcomes where they belong; a request that failed as a whole fails its own entries only. */

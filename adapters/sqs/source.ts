@@ -107,7 +107,7 @@ export class SqsSource implements Source {
         ReceiveRequestAttemptId: attemptId,
       });
       const { Messages = [] } = await request(
-        { action: "ReceiveMessage", timeoutMs: waitMs + clients.requestTimeoutMs },
+        { clients, action: "ReceiveMessage", timeoutMs: waitMs + clients.requestTimeoutMs },
         (options) => clients.polls.send(command, options),
       );
       // An answer that comes much later than SQS waits has been on its way, and the lease has run meanwhile.

@@ -53,11 +53,9 @@ export async function queueAttributes(
   url: string,
   names: QueueAttributeName[],
 ): Promise<QueueAttributes> {
-  const { work, requestTimeoutMs } = clients;
   const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: names });
-  const { Attributes = {} } = await request(
-    { action: "GetQueueAttributes", timeoutMs: requestTimeoutMs },
-    (options) => work.send(command, options),
+  const { Attributes = {} } = await request({ clients, action: "GetQueueAttributes" }, (options) =>
+    clients.work.send(command, options),
   );
   return Attributes;
 }

@@ -39,13 +39,14 @@ export class KeyLanes {
     }
   }
 
-  /** Takes out one that waits, whose lease was lost. */
+  /** Takes out one that waits, whose lease was lost. It comes again, and those behind it must not overtake it. */
   remove(key: string, run: Run): void {
     const behind = this.#behind.get(key);
     const index = behind?.indexOf(run) ?? -1;
     if (behind === undefined || index < 0) return;
-    behind.splice(index, 1);
-    this.#waiting -= 1;
+    const [, ...others] = behind.splice(index);
+    this.#waiting -= others.length + 1;
+    for (const other of others) this.#options.handBack(other);
   }
 
   /** Takes out all that wait; the heads are in other hands. */

@@ -7,6 +7,8 @@ import { Batcher } from "../send/batcher.ts";
 import type { Leased } from "./leased.ts";
 
 const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 5_000, jitter: true };
+/** What is not allowed is tried so often: for some seconds. */
+const AUTH_TRIES = 5;
 const MAX_CALLS = 8;
 /** Where a call saves no request, each tick's verdicts go by themselves. */
 const MAX_CALLS_APART = 64;
@@ -87,6 +89,7 @@ export class Settler {
   }
 
   async #run(settlements: readonly Settlement[]): Promise<void> {
+    const sentAt = this.#connection.clock.now();
     let results: SettleResult[];
     try {
       results = await this.#source.settle(settlements.map(({ operation }) => operation));
@@ -102,11 +105,13 @@ export class Settler {
         this.#failed(
           settlement,
           result?.error ?? new DriverError("ambiguous", "the provider's answer did not mention this message"),
+          sentAt,
         );
     }
   }
 
-  #failed(settlement: Settlement, error: DriverError): void {
+  #failed(settlement: Settlement, error: DriverError, sentAt: number): void {
+    const { clock, random } = this.#connection;
     const { operation, leased } = settlement;
     if (error.kind === "lease_lost") {
       this.#report({ event: "lease_lost", queue: this.#queue, id: leased.id });
@@ -114,11 +119,15 @@ export class Settler {
       return;
     }
     settlement.failures += 1;
-    const waitMs = backoffDelayMs(RETRY, settlement.failures, this.#connection.random);
-    // Released at once, perhaps: by now it may be somebody else's, from whom another release would take it.
-    const released = operation.kind === "release" && operation.delayMs === 0 && error.kind === "ambiguous";
-    if (isRetryable(error.kind) && !released && this.#connection.clock.now() + waitMs < leased.leaseUntil) {
-      this.#connection.clock.timer(waitMs, () => this.#batcher.add(settlement), true);
+    const waitMs = backoffDelayMs(RETRY, settlement.failures, random);
+    const againAt = clock.now() + waitMs;
+    // Released, perhaps: by then it may be somebody else's, from whom another release would take it.
+    const released =
+      operation.kind === "release" && error.kind === "ambiguous" && againAt >= sentAt + operation.delayMs;
+    // Credentials are renewed now and then, and may be missing for a moment.
+    const passing = isRetryable(error.kind) || (error.kind === "auth" && settlement.failures < AUTH_TRIES);
+    if (passing && !released && againAt < leased.leaseUntil) {
+      clock.timer(waitMs, () => this.#batcher.add(settlement), true);
       return;
     }
     this.#report({

@@ -4,7 +4,10 @@ import { createQueue } from "../../../src/create-queue.ts";
 import type { Driver } from "../../../src/driver/contract.ts";
 import { RetryAfterError } from "../../../src/errors.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { MINUTE } from "../support.ts";
+import { completeMessage } from "../../../src/message.ts";
+import { KeyLanes } from "../../../src/receive/key-lanes.ts";
+import { Run, type RunHost } from "../../../src/receive/run.ts";
+import { delivery, MINUTE } from "../support.ts";
 
 /** A broker that says that it keeps order, and hands out several messages of a key at once, as SQS does. */
 function careless(clock: FakeClock): Driver {
@@ -115,6 +118,24 @@ test("a receiver that waits behind many heads fetches again once those behind th
   await clock.advance(MINUTE);
   await receiving;
   await queue.close();
+});
+
+test("where one that waits loses its lease, those behind it go back: they must not overtake it", () => {
+  const log: string[] = [];
+  const lanes = new KeyLanes({
+    takeUp: (run) => void log.push(`runs ${run.id}`),
+    handBack: (run) => void log.push(`goes back ${run.id}`),
+  });
+  const runs = ["m1", "m2", "m3", "m4"].map((id) => {
+    const message = completeMessage({ id, type: "t", payload: 1 }, 0);
+    return new Run({ queue: "q" } as RunHost, delivery(), message, { attempt: 0, redrive: 0 }, 0);
+  });
+  for (const run of runs) lanes.enter("a", run);
+  lanes.remove("a", runs[2]!);
+  expect([log, lanes.waiting]).toEqual([["runs m1", "goes back m4"], 1]);
+  runs[0]!.left(true);
+  runs[1]!.left(true);
+  expect([log.slice(2), lanes.waiting]).toEqual([["runs m2"], 0]);
 });
 
 test("to be given back behind others costs no attempts, and is no crash loop", async () => {

@@ -150,6 +150,34 @@ describe("an answer that is lost", () => {
     expect(bench.calls.map((call) => call.length)).toEqual([2, 1]);
   });
 
+  test("has a release made again only while the message is hidden by it, if it was carried out", async () => {
+    const bench = new Bench();
+    bench.respond = async () => {
+      await bench.clock.advance(4_950);
+      return [failed("ambiguous")];
+    };
+    const released = bench.settle({ kind: "release", delayMs: 5_000 });
+    await bench.clock.settle();
+    await bench.clock.settle();
+    expect(released.value).toBe(false);
+    expect(bench.events.of("settle_failed")).toMatchObject([{ kind: "ambiguous" }]);
+  });
+
+  test("what is not allowed is tried again for some seconds: credentials may be renewed in this moment", async () => {
+    const bench = new Bench();
+    bench.respond = fails("auth");
+    const acked = bench.settle();
+    await bench.clock.advance(SECOND);
+    bench.respond = ok;
+    await bench.clock.advance(2 * SECOND);
+    expect(acked.value).toBe(true);
+    bench.respond = fails("auth");
+    const denied = bench.settle({ kind: "ack" }, 300_000);
+    await bench.clock.advance(20 * SECOND);
+    expect(denied.value).toBe(false);
+    expect(bench.events.of("settle_failed")).toMatchObject([{ kind: "auth" }]);
+  });
+
   test("is not waited for without end: others go, and it is made again while the lease lasts", async () => {
     const bench = new Bench();
     bench.respond = () => new Promise(() => {});

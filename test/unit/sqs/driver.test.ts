@@ -65,6 +65,30 @@ describe("ensure", () => {
     expect(again.map(stable)).toEqual([main, dlq, parking].map(stable));
   });
 
+  test("takes a redrive policy off the queues of delays and dead letters: each hop, and each look, is a receive", async () => {
+    await driver.admin?.ensure("hops", SPEC);
+    const { QueueArn = "" } = await attributesOf("hops-dlq");
+    const policy = JSON.stringify({ deadLetterTargetArn: QueueArn, maxReceiveCount: 2 });
+    const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: "hops-delay" }));
+    await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { RedrivePolicy: policy } }));
+    expect(await driver.admin?.plan?.("hops", SPEC)).toMatchObject([
+      { kind: "change", resource: "queue hops-delay", setting: "RedrivePolicy", to: undefined },
+    ]);
+    await driver.admin?.ensure("hops", SPEC);
+    expect((await attributesOf("hops-delay"))["RedrivePolicy"] ?? "").toBe("");
+    expect(await driver.admin?.plan?.("hops", SPEC)).toEqual([]);
+  });
+
+  test("refuses a second name for one queue, of which to drop one would drop both", async () => {
+    const twice = sqs({ client, prefix: "prod-", queues: { emails: "prod-mail" } });
+    await twice.admin?.ensure("emails", SPEC);
+    await expect(twice.admin?.drop("mail")).rejects.toMatchObject({
+      kind: "permanent",
+      message: expect.stringContaining('"emails" and "mail" both mean prod-mail') as string,
+    });
+    expect((await attributesOf("prod-mail"))["QueueArn"]).toBeDefined();
+  });
+
   test("leaves a queue its key, and encrypts with one where it is told to", async () => {
     await driver.admin?.ensure("secrets", SPEC);
     const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: "secrets" }));

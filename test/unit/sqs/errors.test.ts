@@ -70,6 +70,22 @@ describe("a call that is denied", () => {
   });
 });
 
+test.each(["InvalidSignatureException", "RequestExpired", "RequestInTheFuture"])(
+  "so is one that is called %s with the status of a bad request",
+  async (code) => {
+    const date = new Date(Date.now() + 2 * HOUR).toUTCString();
+    expect(classify(await thrownFor(400, code, { date }))).toBe("transient");
+    expect(classify(await thrownFor(400, code))).toBe("auth");
+  },
+);
+
+test("credentials that are missing for a moment come again, where there have been any", async () => {
+  const expired = await thrownFor(400, "ExpiredTokenException");
+  expect(driverError(expired, "DeleteMessage").kind).toBe("auth");
+  expect(driverError(expired, "DeleteMessage", true).kind).toBe("transient");
+  expect(driverError(await thrownFor(403, "AccessDenied"), "DeleteMessage", true).kind).toBe("auth");
+});
+
 test("a signature that the wrong time of this machine has spoilt is made again", async () => {
   const date = new Date(Date.now() + 2 * HOUR).toUTCString();
   const skewed = await thrownFor(403, "InvalidSignatureException", { date });
