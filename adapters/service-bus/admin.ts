@@ -29,11 +29,8 @@ export class ServiceBusAdmin implements Admin {
   async ensure(queue: string, spec: QueueSpec): Promise<void> {
     const { name } = this.#names.entity(queue);
     await this.#attempt(`Creating the queue ${name}`, async (admin) => {
-      const there = await find(admin, name);
-      if (there === undefined) {
-        await admin.createQueue(name, { ...wantedOf(spec), ...createdWith(spec) });
-        return;
-      }
+      const there = (await find(admin, name)) ?? (await create(admin, name, spec));
+      if (there === undefined) return;
       if (conflicts(there, spec))
         throw new DriverError(
           "permanent",
@@ -112,6 +109,26 @@ function createdWith({ ordering }: QueueSpec): CreateQueueOptions {
     duplicateDetectionHistoryTimeWindow: DEDUP_WINDOW,
     deadLetteringOnMessageExpiration: true,
   };
+}
+
+/** Undefined where it is as it is wanted; what somebody else has created in this moment, where one did. */
+async function create(
+  admin: Admins,
+  name: string,
+  spec: QueueSpec,
+): Promise<WithResponse<QueueProperties> | undefined> {
+  try {
+    await admin.createQueue(name, { ...wantedOf(spec), ...createdWith(spec) });
+    return undefined;
+  } catch (error) {
+    const there = isConflict(error) ? await find(admin, name) : undefined;
+    if (there === undefined) throw error;
+    return there;
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return (error as { statusCode?: unknown }).statusCode === 409;
 }
 
 async function find(admin: Admins, name: string): Promise<WithResponse<QueueProperties> | undefined> {

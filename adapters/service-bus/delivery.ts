@@ -44,6 +44,11 @@ export function deliveryOf(receipt: Receipt, leaseUntil: number, isDeadLetter: b
   };
 }
 
+/** AMQP has moments that no Date can hold. */
+function dateText(date: Date): string {
+  return Number.isNaN(date.getTime()) ? String(date) : date.toISOString();
+}
+
 /** Who sends by another library may send text, or a value. */
 function bodyOf(body: unknown): Body {
   if (typeof body === "string" || body instanceof Uint8Array) return body;
@@ -54,6 +59,6 @@ function attributesOf({ applicationProperties = {} }: ServiceBusReceivedMessage)
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(applicationProperties))
     if (!NOTES.has(name) && value !== null)
-      attributes[name] = value instanceof Date ? value.toISOString() : String(value);
+      attributes[name] = value instanceof Date ? dateText(value) : String(value);
   return attributes;
 }

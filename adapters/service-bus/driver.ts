@@ -90,13 +90,14 @@ class ServiceBusDriver implements Driver {
 
   open(queue: string, options: OpenOptions): Source {
     const entity = this.#names.entity(queue);
-    const source = new ServiceBusSource({
+    const source: ServiceBusSource = new ServiceBusSource({
       ...options,
       clients: this.#clients,
       entity,
       describe: () => this.#descriptions.of(entity),
       waitMs: options.waitMs ?? this.limits.longPollMs,
       clock: this.#clock,
+      closed: (one) => this.#sources.delete(one),
     });
     this.#sources.add(source);
     return source;

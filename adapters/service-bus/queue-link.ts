@@ -1,5 +1,6 @@
 import type { MessageHandlers, ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
 import { DriverError } from "../../src/driver/index.ts";
+import { hushLink } from "./connection.ts";
 import { driverError } from "./errors.ts";
 import { inTime } from "./feed.ts";
 
@@ -59,7 +60,10 @@ export class QueueLink {
         this.#opened();
         if (errorSource === "receive") this.#end(driverError(error, "Receiving", "Listen"));
       },
-      postInitialize: async () => this.#opened(),
+      postInitialize: async () => {
+        hushLink(this.#receiver);
+        this.#opened();
+      },
       preInitialize: async () => {
         this.#isOpening = true;
         this.#openings += 1;

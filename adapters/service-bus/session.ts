@@ -1,5 +1,6 @@
 import type { ServiceBusReceivedMessage, ServiceBusSessionReceiver } from "@azure/service-bus";
 import type { Clock } from "../../src/driver/index.ts";
+import { hushLink } from "./connection.ts";
 import { deliveryOf, type Receipt } from "./delivery.ts";
 import { inTime } from "./feed.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -48,6 +49,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    hushLink(options.receiver);
     this.#acceptedAt = options.clock.now();
     this.#lockedAt = this.#acceptedAt;
   }
@@ -63,6 +65,7 @@ export class Session {
   /** Asks for one message. */
   ask(): void {
     if (!this.isFree) return;
+    this.#idle?.();
     const { receiver, clock, lock } = this.#options;
     this.#state = "asked";
     this.#idleFor(BUSY_IDLE_MS);
@@ -155,7 +158,11 @@ export class Session {
     this.#state = "free";
     if (this.#isStopped || this.#options.receiver.isClosed || clock.now() - this.#acceptedAt > TURN_MS)
       this.#end();
-    else events.free(this);
+    else {
+      events.free(this);
+      // Where there is no room for another of its messages, somebody else may have.
+      if (this.isFree) this.#idleFor(BUSY_IDLE_MS);
+    }
   }
 
   #end(): void {

@@ -23,6 +23,7 @@ export interface ServiceBusSourceOptions extends OpenOptions {
   readonly describe: () => Promise<Description>;
   readonly waitMs: number;
   readonly clock: Clock;
+  readonly closed: (source: ServiceBusSource) => void;
 }
 
 /** Messages of one queue as they are asked for, and their settlement. */
@@ -60,6 +61,7 @@ export class ServiceBusSource implements Source {
 
   async close(): Promise<void> {
     this.#isStopped = true;
+    this.#options.closed(this);
     await this.#feed?.close();
   }
 

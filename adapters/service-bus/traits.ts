@@ -6,7 +6,7 @@ import {
   siblingQueue,
 } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { classify, driverError, isMissing } from "./errors.ts";
+import { classify, driverError } from "./errors.ts";
 import { deadLetterName, type Entity, type QueueNames } from "./names.ts";
 import { durationMs } from "./time.ts";
 
@@ -25,6 +25,8 @@ const GUESS = { lockMs: 30_000, maxDeliveryCount: 10 };
 const ADMIN_TIMEOUT_MS = 5_000;
 /** An administration interface that may not be asked is left alone for so long. */
 const ASK_AGAIN_MS = 300_000;
+/** One that fails otherwise is asked again for so long before a guess has to do: it may be closed off for good. */
+const PATIENCE_MS = 60_000;
 
 /** Describes queues: by the administration client where it may be asked, else by what the configuration says. */
 export class Descriptions {
@@ -33,6 +35,8 @@ export class Descriptions {
   readonly #clock: Clock;
   readonly #known = new Map<string, Promise<Description>>();
   #silentUntil = 0;
+  /** Since when it has failed without saying that it may not be asked. */
+  #failingSince: number | undefined;
 
   constructor(clients: Clients, names: QueueNames, clock: Clock) {
     this.#clients = clients;
@@ -58,7 +62,7 @@ export class Descriptions {
 
   async #describe(entity: Entity): Promise<Description> {
     const { sessions, dedupWindowMs, lockMs, maxDeliveryCount } = this.#names.facts(entity.queue);
-    const found = await this.#ask(entity);
+    const found = await this.#ask(entity, sessions !== undefined);
     if (found === undefined) await this.#assertExists(entity);
     return {
       sessions: found?.sessions ?? sessions ?? false,
@@ -69,12 +73,17 @@ export class Descriptions {
     };
   }
 
-  /** Undefined where the administration interface gives no answer. */
-  async #ask({ name }: Entity): Promise<Omit<Description, "isLockKnown"> | undefined> {
+  /**
+   * Undefined where the administration interface gives no answer. To guess is to guess whether there are sessions,
+   * unless that is said.
+   * @throws DriverError `transient` where it may answer if it is asked again
+   */
+  async #ask({ name }: Entity, isSaid: boolean): Promise<Omit<Description, "isLockKnown"> | undefined> {
     const { admin } = this.#clients;
     if (admin === undefined || this.#clock.now() < this.#silentUntil) return undefined;
     try {
       const queue = await admin.getQueue(name, { requestOptions: { timeout: ADMIN_TIMEOUT_MS } });
+      this.#failingSince = undefined;
       return {
         sessions: queue.requiresSession,
         dedupWindowMs: queue.requiresDuplicateDetection
@@ -84,8 +93,19 @@ export class Descriptions {
         maxDeliveryCount: queue.maxDeliveryCount,
       };
     } catch (error) {
-      if (isMissing(error)) throw driverError(error, `Reading the queue ${name}`, "Manage");
-      this.#silentUntil = this.#clock.now() + ASK_AGAIN_MS;
+      const failure = driverError(error, `Reading the queue ${name}`, "Manage");
+      if (failure.kind === "not_found") throw failure;
+      const now = this.#clock.now();
+      this.#failingSince ??= now;
+      const mayNot = failure.kind === "auth" || isRefused(error);
+      if (!mayNot && !isSaid && now - this.#failingSince < PATIENCE_MS)
+        throw new DriverError(
+          "transient",
+          `${failure.message}. Where the administration interface may not be asked, say sessions of the queue in the configuration`,
+          { cause: error },
+        );
+      this.#failingSince = undefined;
+      this.#silentUntil = now + ASK_AGAIN_MS;
       return undefined;
     }
   }
@@ -109,6 +129,11 @@ export class Descriptions {
       await sender.close().catch(() => undefined);
     }
   }
+}
+
+/** Nobody listens there: an emulator may have no such interface. */
+function isRefused(error: unknown): boolean {
+  return /ECONNREFUSED/.test(String((error as { code?: unknown }).code) + String(error));
 }
 
 export function traitsOf(entity: Entity, description: Description, nativeDelayMs: number): QueueTraits {

@@ -1,5 +1,6 @@
 import { ServiceBusClient } from "@azure/service-bus";
 import { afterAll, expect, test } from "vitest";
+import { hushLink } from "../../../adapters/service-bus/connection.ts";
 import { serviceBus, type ServiceBusOptions } from "../../../adapters/service-bus/index.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
 import type { Delivery, Driver, Operation, Outgoing, Source } from "../../../src/driver/index.ts";
@@ -14,9 +15,9 @@ const server = await startServiceBusServer({
     "retried",
     "cancelled",
     "foreign",
+    { name: "idle", requiresSession: true, lockDurationMs: 60_000 },
     { name: "foreign-ordered", requiresSession: true },
     { name: "ordered", requiresSession: true },
-    { name: "described", requiresSession: true, lockDurationMs: 20_000, duplicateDetectionWindowMs: 60_000 },
   ],
 });
 const opened: Driver[] = [];
@@ -120,49 +121,6 @@ test.each(["foreign", "foreign-ordered"])("properties of every type are attribut
     wanted: "true",
     name: "Ada",
   });
-});
-
-test("a queue is described by the administration client, or by what is configured", async () => {
-  const asked = await connect().describe("described");
-  expect(asked).toMatchObject({
-    ordering: "by_key",
-    orderingKeyRequired: true,
-    dedupWindowMs: 60_000,
-    fixedLeaseMs: 20_000,
-    brokerMaxDeliveries: 10,
-    deadLetter: "native",
-    deadLetterQueue: "described/$DeadLetterQueue",
-  });
-  const told = connect({ adminClient: false, queues: { described: { sessions: true, lockMs: 15_000 } } });
-  expect(await told.describe("described")).toMatchObject({
-    ordering: "by_key",
-    dedupWindowMs: 0,
-    fixedLeaseMs: 15_000,
-  });
-  expect(await connect({ adminClient: false }).describe("plain")).toMatchObject({
-    ordering: "none",
-    fixedLeaseMs: 30_000,
-  });
-  expect(await connect().describe("described/$DeadLetterQueue")).toMatchObject({ ordering: "none" });
-});
-
-test("a missing queue is not found, with an administration client and without", async () => {
-  for (const adminClient of [undefined, false] as const)
-    await expect(connect({ adminClient }).describe("missing")).rejects.toMatchObject({ kind: "not_found" });
-});
-
-test("without an administration client nothing is counted", async () => {
-  const stats = await connect({ adminClient: false }).stats("plain");
-  expect(stats).toEqual({ approximate: true, asOf: stats.asOf });
-});
-
-test("an administration that cannot be reached leaves counts untold, and descriptions to what is configured", async () => {
-  const adminConnectionString = server.connectionString.replace(`:${server.port};`, ":1;");
-  const driver = connect({ adminConnectionString, queues: { plain: { lockMs: 15_000 } } });
-  const { asOf } = await driver.stats("plain");
-  expect(await driver.stats("plain")).toMatchObject({ approximate: true });
-  expect(asOf).toBeGreaterThan(0);
-  expect(await driver.describe("plain")).toMatchObject({ fixedLeaseMs: 15_000, ordering: "none" });
 });
 
 test("a client that was injected is used, and left open", async () => {
@@ -273,24 +231,39 @@ test("a settlement that was refused for a while can be made again", async () => 
   expect(await driver.stats("retried")).toMatchObject({ active: 0 });
 });
 
-test("creates queues with sessions, and changes what can be changed", async () => {
-  const { admin } = connect();
-  const spec = { ordering: "by_key", brokerMaxDeliveries: 5_000, leaseMs: 1_000 } as const;
-  await admin.ensure("made", spec);
-  expect(await connect().describe("made")).toMatchObject({
-    ordering: "by_key",
-    brokerMaxDeliveries: 2_000,
-    fixedLeaseMs: 5_000,
-    dedupWindowMs: 600_000,
-  });
-  await admin.ensure("made", { ...spec, brokerMaxDeliveries: 40, leaseMs: 60_000 });
-  expect(await connect().describe("made")).toMatchObject({ brokerMaxDeliveries: 40, fixedLeaseMs: 60_000 });
-  await expect(admin.ensure("made", { ...spec, ordering: "none" })).rejects.toMatchObject({
-    kind: "permanent",
-  });
-  await admin.drop("made");
-  await admin.drop("made");
-  await expect(connect().describe("made")).rejects.toMatchObject({ kind: "not_found" });
+test("a session that is free, and has no room here, is others' soon", async () => {
+  const [first, second] = [connect(), connect()];
+  const options = { prefetch: 1, leaseMs: 30_000, waitMs: 20_000 };
+  await first.send("idle", [message("a1", { orderingKey: "a" })], never);
+  const [busy, idle] = [first.open("idle", options), second.open("idle", options)];
+  const a1 = await nextOf(busy);
+  // It asks for no other.
+  await busy.settle([{ kind: "release", delivery: a1, delayMs: 0 }]);
+  const startedAt = performance.now();
+  const again = await nextOf(idle);
+  expect([Buffer.from(again.body).toString(), again.deliveryCount]).toEqual(["a1", 2]);
+  // The lock would have lasted a minute.
+  expect(performance.now() - startedAt).toBeLessThan(30_000);
+  await idle.settle([{ kind: "ack", delivery: again }]);
+  await Promise.all([busy, idle].map((source) => source.close()));
+});
+
+test("a property that is a moment beyond every date is handed over", async () => {
+  const client = new ServiceBusClient(server.connectionString);
+  await client
+    .createSender("foreign")
+    .sendMessages({ body: "x", applicationProperties: { at: new Date(Number.NaN) } });
+  const [got] = await receive(connect(), "foreign", 1);
+  expect(got?.attributes).toEqual({ at: expect.any(String) as string });
+  await client.close();
+});
+
+test("how a link ends that is closed in vain is nobody's concern, and no unhandled rejection", async () => {
+  const link = { close: () => Promise.reject(new Error("no answer")) };
+  const receiver = { _streamingReceiver: { link } };
+  hushLink(receiver);
+  hushLink(receiver);
+  expect(await link.close()).toBeUndefined();
 });
 
 test("says what is missing where it is told too little", () => {
