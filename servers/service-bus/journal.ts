@@ -1,18 +1,11 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Entity } from "./broker/entity.ts";
 import type { StoredMessage } from "./broker/message.ts";
 import type { Namespace } from "./broker/namespace.ts";
 import type { Store } from "./broker/store.ts";
+import { DirectoryLock } from "./directory-lock.ts";
+import { linesOf, LineWriter } from "./lines.ts";
 import type { QueueSettings } from "./options.ts";
 
 /** One line of the journal. Infinity, which JSON does not have, is null. */
@@ -45,22 +38,32 @@ export class Journal implements Store {
   readonly #namespace: Namespace;
   /** The properties of these have changed since they were written. */
   readonly #written = new WeakMap<StoredMessage, Buffer>();
-  #file = -1;
-  #grownBytes = 0;
+  readonly #lock: DirectoryLock;
+  #file: LineWriter | undefined;
+  /** The size at which it is written anew. */
+  #compactAt = 0;
 
   /** Reads what is there into the namespace, and is its store from then on. */
   constructor(directory: string, namespace: Namespace) {
     mkdirSync(directory, { recursive: true });
+    this.#lock = new DirectoryLock(directory);
     this.#path = join(directory, "journal.ndjson");
     this.#namespace = namespace;
-    if (existsSync(this.#path)) this.#replay();
-    this.#compact();
+    try {
+      if (existsSync(this.#path)) this.#replay();
+      this.#compact();
+    } catch (error) {
+      this.#lock.release();
+      throw error;
+    }
     namespace.store = this;
   }
 
   close(): void {
-    if (this.#file >= 0) closeSync(this.#file);
-    this.#file = -1;
+    if (this.#file === undefined) return;
+    this.#file.close();
+    this.#file = undefined;
+    this.#lock.release();
   }
 
   define(settings: QueueSettings): void {
@@ -95,9 +98,26 @@ export class Journal implements Store {
   }
 
   #write(line: Line): void {
-    if (this.#file < 0) return;
-    this.#grownBytes += writeSync(this.#file, `${JSON.stringify(line)}\n`);
-    if (this.#grownBytes > COMPACT_BYTES) this.#compact();
+    if (this.#file === undefined) return;
+    // Before the line: what is there now has been written, all of it.
+    if (this.#file.bytes > this.#compactAt) this.#tryToCompact();
+    this.#file.write(line);
+  }
+
+  /** Where it fails, the file that is there goes on. */
+  #tryToCompact(): void {
+    try {
+      this.#compact();
+    } catch {
+      this.#compactAt += COMPACT_BYTES;
+    }
+  }
+
+  /** Of a queue that is not there, nothing is read: it was removed. */
+  #entity(path: string): Entity | undefined {
+    return this.#namespace.has(path.replace(/\/\$DeadLetterQueue$/i, ""))
+      ? this.#namespace.entity(path)
+      : undefined;
   }
 
   #replay(): void {
@@ -107,9 +127,9 @@ export class Journal implements Store {
       messages.set(path, known);
       return known;
     };
-    for (const text of readFileSync(this.#path, "utf8").split("\n")) {
+    for (const text of linesOf(this.#path)) {
       const line = parse(text);
-      if (line === undefined) continue;
+      if (line === undefined || ("path" in line && this.#entity(line.path) === undefined)) continue;
       if (line.do === "put") {
         of(line.path).set(line.message.sequence, read(line.message));
         this.#namespace.entity(line.path).contents.resumeAfter(line.message.sequence);
@@ -118,7 +138,7 @@ export class Journal implements Store {
         const message = of(line.path).get(line.message.sequence ?? 0);
         if (message !== undefined) Object.assign(message, { lock: undefined, ...line.message });
       } else if (line.do === "undefine") {
-        this.#namespace.drop(line.name);
+        if (this.#namespace.has(line.name)) this.#namespace.drop(line.name);
         for (const path of [line.name, `${line.name}/$DeadLetterQueue`]) messages.delete(path);
       } else this.#apply(line);
     }
@@ -149,25 +169,34 @@ export class Journal implements Store {
 
   /** Writes what there is now, beside the old file and then in its place. */
   #compact(): void {
-    const lines: Line[] = [];
+    const fresh = `${this.#path}.new`;
+    const file = new LineWriter(openSync(fresh, "w"));
+    try {
+      for (const line of this.#lines()) file.add(line);
+      file.flush();
+      renameSync(fresh, this.#path);
+    } catch (error) {
+      file.close();
+      rmSync(fresh, { force: true });
+      throw error;
+    }
+    this.#file?.close();
+    this.#file = file;
+    this.#compactAt = file.bytes + COMPACT_BYTES;
+  }
+
+  *#lines(): Iterable<Line> {
     for (const { entity } of this.#namespace.queues()) {
-      lines.push({ do: "define", settings: entity.settings });
-      lines.push({ do: "sequence", path: entity.path, last: entity.contents.lastSequence });
+      yield { do: "define", settings: entity.settings };
+      yield { do: "sequence", path: entity.path, last: entity.contents.lastSequence };
       for (const one of [entity, entity.deadLetters])
-        if (one !== undefined)
-          for (const message of one.contents.all()) lines.push(this.#putOf(one, message));
-      for (const [id, at] of entity.duplicates.entries())
-        lines.push({ do: "seen", path: entity.path, id, at });
+        if (one !== undefined) for (const message of one.contents.all()) yield this.#putOf(one, message);
+      for (const [id, at] of entity.duplicates.entries()) yield { do: "seen", path: entity.path, id, at };
       for (const id of entity.sessions?.ids() ?? []) {
         const state = entity.sessions?.getState(id)?.toString("base64");
-        if (state !== undefined) lines.push({ do: "session", path: entity.path, id, state });
+        if (state !== undefined) yield { do: "session", path: entity.path, id, state };
       }
     }
-    this.close();
-    writeFileSync(`${this.#path}.new`, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
-    renameSync(`${this.#path}.new`, this.#path);
-    this.#file = openSync(this.#path, "a");
-    this.#grownBytes = 0;
   }
 
   #putOf({ path }: Entity, message: StoredMessage): Line {
@@ -194,7 +223,8 @@ function read(message: WrittenMessage): StoredMessage {
 /** The last line may have been cut off by the end of the process. */
 function parse(text: string): Line | undefined {
   try {
-    return text === "" ? undefined : (JSON.parse(text) as Line);
+    const line: unknown = text === "" ? undefined : JSON.parse(text);
+    return typeof line === "object" && line !== null && "do" in line ? (line as Line) : undefined;
   } catch {
     return undefined;
   }

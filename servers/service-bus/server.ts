@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { systemClock } from "../../src/clock.ts";
 import { Listener } from "./amqp/listener.ts";
 import { Namespace } from "./broker/namespace.ts";
+import { refusals } from "./broker/refusal.ts";
 import { Faults } from "./faults.ts";
 import { AdministrationServer } from "./http/administration.ts";
 import { Journal } from "./journal.ts";
@@ -75,6 +76,7 @@ export async function startServiceBusServer(
     },
   };
   const listener = new Listener(context);
+  namespace.onDrop = (name) => listener.closeSenders(name, refusals.notFound(name));
   const administration = new AdministrationServer(namespace, keys);
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -83,7 +85,12 @@ export async function startServiceBusServer(
     welcome(socket, listener, administration);
     if (isStalled) socket.pause();
   });
-  await listen(server, port, host);
+  try {
+    await listen(server, port, host);
+  } catch (error) {
+    journal?.close();
+    throw error;
+  }
   const address = server.address() as AddressInfo;
   return {
     host,

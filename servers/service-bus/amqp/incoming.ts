@@ -64,7 +64,9 @@ export class IncomingLink implements ServedLink {
   }
 }
 
-/** What cannot be read is the sender's mistake. */
+/** What cannot be read is the sender's mistake; what cannot be written down, this machine's. */
 export function asRefusal(error: unknown): Refusal {
-  return error instanceof Refusal ? error : new Refusal("amqp:decode-error", String(error));
+  if (error instanceof Refusal) return error;
+  const isSystem = error instanceof Error && "syscall" in error;
+  return new Refusal(isSystem ? "amqp:internal-error" : "amqp:decode-error", String(error));
 }

@@ -62,6 +62,13 @@ export class Listener {
     return count;
   }
 
+  /** Closes the links by which messages are sent to one queue. Those that receive end with it. */
+  closeSenders(queue: string, refusal: Refusal): void {
+    for (const { links } of this.#peers.values()) {
+      for (const link of links) if (link instanceof IncomingLink && link.path === queue) link.detach(refusal);
+    }
+  }
+
   #gone(connection: Connection): void {
     const peer = this.#peers.get(connection);
     this.#peers.delete(connection);

@@ -63,9 +63,10 @@ export class Contents {
       .slice(0, count);
   }
 
+  /** What cannot be kept is not there. */
   put(message: StoredMessage): void {
-    this.restore(message);
     this.#surroundings.store.put(this.#path, message);
+    this.restore(message);
   }
 
   /** One that the store has already. */

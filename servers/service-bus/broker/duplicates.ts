@@ -21,7 +21,15 @@ export class Duplicates {
   }
 
   remember(id: string, at: number): void {
-    if (this.#windowMs > 0) this.#seen.set(id, at);
+    if (this.#windowMs === 0) return;
+    // It takes its place by its time.
+    this.#seen.delete(id);
+    this.#seen.set(id, at);
+  }
+
+  /** It was not taken in after all. */
+  forget(id: string): void {
+    this.#seen.delete(id);
   }
 
   entries(): Iterable<[string, number]> {

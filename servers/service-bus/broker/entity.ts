@@ -33,6 +33,7 @@ export class Entity {
   readonly #surroundings: Surroundings;
   readonly #locks = new Locks();
   readonly #alarms: Alarms;
+  #isOver = false;
 
   constructor(path: string, settings: QueueSettings, surroundings: Surroundings, deadLetters?: Entity) {
     this.path = path;
@@ -53,16 +54,26 @@ export class Entity {
 
   /** Takes messages in, all or none; repeated ones are dropped in silence, as the service does it. @throws Refusal */
   enqueue(messages: readonly NewMessage[]): StoredMessage[] {
+    this.#assertThere();
     const now = this.#surroundings.timers.now();
     if (this.contents.bytes > this.settings.maxSizeMegabytes * 1_048_576)
       throw refusals.full(this.path, this.settings.maxSizeMegabytes);
     const stored: StoredMessage[] = [];
-    for (const message of messages) {
-      if (this.duplicates.isRepeated(message.messageId, now)) continue;
-      stored.push(this.#admit(message, now));
-      // Not before the message: of a server that is killed in between, it would be dropped when it is sent again.
-      if (this.settings.duplicateDetectionWindowMs > 0)
-        this.#surroundings.store.seen(this.path, message.messageId, now);
+    const ids: string[] = [];
+    try {
+      for (const message of messages) {
+        if (this.duplicates.isRepeated(message.messageId, now)) continue;
+        ids.push(message.messageId);
+        stored.push(this.#admit(message, now));
+        // Not before the message: of a server that is killed in between, it would be dropped when it is sent again.
+        if (this.settings.duplicateDetectionWindowMs > 0)
+          this.#surroundings.store.seen(this.path, message.messageId, now);
+      }
+    } catch (error) {
+      // What could not be kept is refused, and no repetition when it is sent again.
+      for (const id of ids) this.duplicates.forget(id);
+      for (const message of stored) this.#remove(message);
+      throw error;
     }
     this.line.pump();
     return stored;
@@ -70,6 +81,7 @@ export class Entity {
 
   /** @throws Refusal where one of them is not scheduled any more; the others are cancelled all the same */
   cancel(sequences: readonly number[]): void {
+    this.#assertThere();
     let missing: number | undefined;
     for (const sequence of sequences) {
       const message = this.contents.get(sequence);
@@ -81,6 +93,7 @@ export class Entity {
 
   /** @throws Refusal where the lock is lost */
   settle(token: string, settlement: Settlement): void {
+    this.#assertThere();
     const message = this.#locks.heldBy(token);
     if (settlement.kind === "complete") return this.#remove(message);
     if (settlement.kind === "dead_letter" && this.deadLetters === undefined)
@@ -95,6 +108,7 @@ export class Entity {
 
   /** Extends the lock; returns until when. @throws Refusal */
   renew(token: string): number {
+    this.#assertThere();
     const message = this.#locks.heldBy(token);
     const until = this.#surroundings.timers.now() + this.settings.lockDurationMs;
     if (message.lock !== undefined) message.lock.until = until;
@@ -105,6 +119,7 @@ export class Entity {
 
   /** Locks deferred messages, or takes them for good. @throws Refusal where one of them is not there */
   takeDeferred(sequences: readonly number[], deletes: boolean): StoredMessage[] {
+    this.#assertThere();
     const messages = sequences.map((sequence) => {
       const message = this.contents.get(sequence);
       if (message?.state !== "deferred" || message.lock !== undefined)
@@ -132,6 +147,7 @@ export class Entity {
 
   /** Ends a delivery, as a failed one or not; the message goes back to its place. */
   fail(message: StoredMessage, counts: boolean): void {
+    if (this.#isOver) return;
     this.#unlock(message);
     if (counts) message.deliveryCount += 1;
     const { maxDeliveryCount } = this.settings;
@@ -152,10 +168,16 @@ export class Entity {
   }
 
   end(): void {
+    this.#isOver = true;
     this.#alarms.end();
     this.sessions?.end();
     this.line.end(refusals.notFound(this.path));
     this.contents.clear();
+  }
+
+  /** Links outlive their queue: one that was removed takes nothing, also where there is another of its name. */
+  #assertThere(): void {
+    if (this.#isOver) throw refusals.notFound(this.path);
   }
 
   #admit(message: NewMessage, now: number): StoredMessage {
@@ -219,14 +241,23 @@ export class Entity {
     const until =
       this.sessions?.lockedUntil(message) ?? this.#surroundings.timers.now() + this.settings.lockDurationMs;
     this.#locks.take(message, until);
-    this.contents.changed(message);
     if (this.sessions === undefined) this.#arm(message);
+    this.contents.changed(message);
   }
 
   #arm(message: StoredMessage): void {
     this.#alarms.set(message, message.lock?.until ?? 0, () => {
-      this.fail(message, true);
-      this.line.pump();
+      try {
+        this.fail(message, true);
+      } catch {
+        // That its lock has ended could not be written down; after a restart it ends once more.
+        this.#settleIn(message);
+      }
+      try {
+        this.line.pump();
+      } catch {
+        // Nor that there is another one: that ends as well.
+      }
     });
   }
 

@@ -19,6 +19,8 @@ export class Namespace implements Surroundings {
   readonly timers: Timers;
   /** Set once what it has kept is there again. */
   store: Store = forgetful;
+  /** Told of each queue that is removed, by its name. */
+  onDrop: (name: string) => void = () => {};
   readonly #queues = new Map<string, Queue>();
 
   constructor(clock: Clock) {
@@ -63,6 +65,7 @@ export class Namespace implements Surroundings {
     this.store.undefine(entity.path);
     entity.end();
     entity.deadLetters?.end();
+    this.onDrop(entity.path);
   }
 
   has(name: string): boolean {

@@ -102,7 +102,9 @@ export class Sessions {
     if (session?.holder !== holder) return;
     session.cancelTimer();
     session.holder = undefined;
-    for (const message of session.held) this.#entity.fail(message, counts);
+    // Those that it held: whoever has it next may hold some of them again meanwhile.
+    const held = Array.from(session.held);
+    for (const message of held) this.#entity.fail(message, counts);
     this.#offer(session);
   }
 
@@ -171,7 +173,8 @@ export class Sessions {
   }
 
   #offer(session: Session): void {
-    if (!this.#hasMessages(session)) return;
+    // A message that went back when it was released may have found somebody already.
+    if (session.holder !== undefined || !this.#hasMessages(session)) return;
     const waiter = this.#waiters.shift();
     if (waiter === undefined) {
       this.#free.add(session);

@@ -1,5 +1,7 @@
 import type { Clock, Timer } from "../../../src/clock.ts";
 
+const AGAIN_MS = 1_000;
+
 /** The time of one server, and its timers, all of which end with it. They do not keep the process alive. */
 export class Timers {
   readonly #clock: Clock;
@@ -24,7 +26,13 @@ export class Timers {
       const leftMs = at - this.now();
       if (leftMs <= 0) {
         this.#running.delete(cancel);
-        run();
+        try {
+          run();
+        } catch {
+          // It could not be written down: the disk may be full.
+          this.#running.add(cancel);
+          timer = this.#clock.timer(AGAIN_MS, arm);
+        }
         return;
       }
       timer = this.#clock.timer(leftMs, arm);

@@ -6,6 +6,7 @@ import {
   type ServiceBusReceiverOptions,
 } from "@azure/service-bus";
 import { afterAll } from "vitest";
+import type { NewMessage } from "../../../servers/service-bus/broker/message.ts";
 import {
   type ServiceBusServer,
   type ServiceBusServerOptions,
@@ -90,4 +91,16 @@ export function stray(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedM
 
 export function textOf({ body }: ServiceBusReceivedMessage): string {
   return Buffer.from(body as Buffer).toString();
+}
+
+/** A message as the broker takes it in. */
+export function newMessage(messageId: string, sessionId?: string): NewMessage {
+  return {
+    bare: Buffer.from("x"),
+    messageId,
+    sessionId,
+    partitionKey: undefined,
+    ttlMs: undefined,
+    scheduledAt: undefined,
+  };
 }

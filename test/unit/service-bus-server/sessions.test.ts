@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { clientOf, startBed, take } from "./bed.ts";
+import { Namespace } from "../../../servers/service-bus/broker/namespace.ts";
+import type { SessionHolder } from "../../../servers/service-bus/broker/sessions.ts";
+import { clientOf, newMessage, startBed, take } from "./bed.ts";
 
 const clock = new FakeClock();
 const { client, server } = await startBed({
@@ -83,4 +85,27 @@ test("waits for a session that has messages, and not for ever", async () => {
   expect(await receiver.getSessionState()).toEqual({ at: 7 });
   await impatient.close();
   await receiver.close();
+});
+
+test("one that is given back while others wait is taken by one of them, and by nobody else", () => {
+  const namespace = new Namespace(new FakeClock());
+  const { entity } = namespace.create({ name: "q", requiresSession: true });
+  const sessions = entity.sessions!;
+  const holder = (): SessionHolder => ({
+    credit: 1,
+    deletes: false,
+    deliver() {},
+    end() {},
+    lost() {},
+  });
+  const first = holder();
+  entity.enqueue([newMessage("a1", "a"), newMessage("a2", "a")]);
+  sessions.acceptNext(first, () => sessions.pump("a"));
+  sessions.pump("a");
+  const taken: string[] = [];
+  sessions.acceptNext(holder(), (session) => void taken.push(`second ${session}`));
+  sessions.acceptNext(holder(), (session) => void taken.push(`third ${session}`));
+  sessions.release("a", first, true);
+  sessions.acceptNext(holder(), (session) => void taken.push(`fourth ${session}`));
+  expect(taken).toEqual(["second a"]);
 });
