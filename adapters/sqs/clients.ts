@@ -33,6 +33,11 @@ export interface Clients {
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
+/**
+ * Without `info` and `error`, the SDK does not prepare every request and answer for a log that nobody reads. The others
+ * are called by what finds credentials.
+ */
+const QUIET = { trace() {}, debug() {}, warn() {} } as unknown as Logger;
 /** The longest that SQS waits for messages. */
 const LONGEST_WAIT_MS = 20_000;
 
@@ -99,8 +104,7 @@ function clientConfig(
     requestHandler: new Transport(timeoutMs),
     // Put together once for each action, not for each request.
     cacheMiddleware: true,
-    // Without methods, the SDK does not prepare every request and answer for a log that nobody reads.
-    logger: {} as Logger,
+    logger: QUIET,
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials }),

@@ -157,6 +157,28 @@ test("what nobody waits for any more is not sent", async () => {
   await own.close();
 });
 
+test("credentials that nobody gives are found as the SDK finds them; where there are none, that is said", async () => {
+  const { endpoint, region } = clientOptions(server);
+  const names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+  const before = names.map((name) => process.env[name]);
+  for (const name of names) process.env[name] = "local";
+  const found = sqs({ endpoint, region });
+  await found.admin?.ensure("found", SPEC);
+  expect(await found.describe("found")).toMatchObject({ ordering: "none" });
+  await found.close();
+  for (const name of names) delete process.env[name];
+  process.env["AWS_EC2_METADATA_DISABLED"] = "true";
+  const none = sqs({ endpoint, region });
+  await expect(none.describe("found")).rejects.toMatchObject({
+    kind: "auth",
+    message: expect.stringContaining("Could not load credentials") as string,
+  });
+  await none.close();
+  delete process.env["AWS_EC2_METADATA_DISABLED"];
+  for (const [index, name] of names.entries())
+    if (before[index] !== undefined) process.env[name] = before[index];
+});
+
 test("an endpoint that the environment names is not left for the host in a queue's URL", async () => {
   process.env["AWS_ENDPOINT_URL_SQS"] = server.endpoint;
   const { region, credentials } = clientOptions(server);
