@@ -3,6 +3,13 @@ import { z } from "zod";
 import { QueueError } from "../src/errors.ts";
 import { show } from "../src/text.ts";
 
+/** Below these, what stands there is not shown. */
+const SECRET: ReadonlySet<PropertyKey> = new Set([
+  "credentials",
+  "connectionString",
+  "adminConnectionString",
+]);
+
 /**
  * Checks outside data against a schema. Every fault is named by its path and by what was expected there, in one
  * {@link QueueError} `config`. `where` is what the data is, at the start of the sentence.
@@ -17,7 +24,8 @@ export function check<T>(
   if (result.success) return result.data;
   const faults = result.error.issues.map(({ path, message }) => {
     const at = pathText(path);
-    return at === "" ? message : `${at}: ${message}`;
+    const said = path.some((step) => SECRET.has(step)) ? message.replace(/; got .*$/s, "") : message;
+    return at === "" ? said : `${at}: ${said}`;
   });
   const sentence = faults.join("; ");
   throw new QueueError("config", `${where}: ${sentence}${sentence.endsWith("?") ? "" : "."}`);

@@ -86,7 +86,7 @@ async function readConfig(file: string): Promise<unknown> {
     case ".yaml":
     case ".yml": {
       const { parse } = await import("yaml");
-      return parseText(file, "YAML", (text) => parse(text));
+      return parseText(file, "YAML", (text) => parse(text, { prettyErrors: false }));
     }
     case ".ts":
     case ".js":
@@ -118,11 +118,18 @@ async function readModule(file: string): Promise<unknown> {
 }
 
 async function parseText(file: string, format: string, parse: (text: string) => unknown): Promise<unknown> {
+  const text = await readFile(file, "utf8");
   try {
-    return parse(await readFile(file, "utf8"));
+    return parse(text);
   } catch (error) {
-    throw new QueueError("config", `${file} could not be read as ${format}: ${describeError(error)}`, {
-      cause: error,
-    });
+    throw new QueueError("config", `${file} could not be read as ${format}: ${faultOf(error, text)}`);
   }
+}
+
+/** What is wrong, and where; without the text itself, and without the error that quotes it: it may be a secret. */
+function faultOf(error: unknown, text: string): string {
+  const { message = "", pos } = error as { readonly message?: string; readonly pos?: readonly [number] };
+  const at = pos?.[0] ?? Number(/ at position (\d+)/.exec(message)?.[1] ?? Number.NaN);
+  const [what = ""] = message.split(/, "|, \.\.\.| in JSON/, 1);
+  return Number.isNaN(at) ? what : `${what}, in line ${text.slice(0, at).split("\n").length}`;
 }

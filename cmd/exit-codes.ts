@@ -8,7 +8,7 @@ export const exitCodesHelp: string = `Exit codes:
   0    done; for a worker: drained, every running job finished
   1    the provider, a hook of the handlers module or a message failed, Ctrl-C came before all was done, or
        doctor found something broken
-  2    the arguments, the configuration or the input are wrong, or a port is in use; nothing was started
+  2    the arguments, the configuration or the input are wrong, a port is in use, or a module never answers
   3    the drain was incomplete: a job ignored its signal, the message says which
   130  a second SIGINT, 143 a second SIGTERM: exited at once`;
 

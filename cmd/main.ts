@@ -8,7 +8,7 @@ import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { jobsCommand } from "./jobs.ts";
 import { makeJobCommand } from "./make-job/index.ts";
 import { tooOld } from "./node-version.ts";
-import { errorLine, exitOnClosedPipe, printError } from "./output.ts";
+import { errorLine, exitOnceRead, outliveClosedPipes, printError, warn } from "./output.ts";
 import { provisionCommand } from "./provision.ts";
 import { pumpCommand } from "./pump.ts";
 import { sendCommand } from "./send.ts";
@@ -76,20 +76,37 @@ function usage(text: string): string {
 for (const [name, value] of Object.entries(process.env)) {
   if (name.startsWith("QUEUEPORT_") && value === "") delete process.env[name];
 }
-exitOnClosedPipe();
-try {
-  await program.parseAsync();
-  // What a provider's library leaves running does not keep a command that is done.
-  setTimeout(() => process.exit(), LINGER_MS).unref();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  } else {
-    printError(
-      error,
-      program.opts<{ verbose?: boolean }>().verbose === true || Boolean(process.env["DEBUG"]),
-    );
-    /** At once: a job that would not end must not keep a failed command alive. */
-    process.exit(exitCodeOf(error));
+outliveClosedPipes();
+void run();
+
+/** Not awaited up here: Node ends a module that waits for what never comes with a warning and a code of its own. */
+async function run(): Promise<void> {
+  process.once("exit", sayUnanswered);
+  try {
+    await program.parseAsync();
+    // What a provider's library leaves running does not keep a command that is done.
+    setTimeout(() => exitOnceRead(), LINGER_MS).unref();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    } else {
+      printError(
+        error,
+        program.opts<{ verbose?: boolean }>().verbose === true || Boolean(process.env["DEBUG"]),
+      );
+      /** At once: a job that would not end must not keep a failed command alive. */
+      exitOnceRead(exitCodeOf(error));
+    }
+  } finally {
+    process.off("exit", sayUnanswered);
   }
+}
+
+/** Nothing is left to do, and the command has not ended: what it waits for never comes. */
+function sayUnanswered(code: number): void {
+  if (code !== 0) return;
+  warn(
+    "ended before it was done: something never answers, such as an await at the top of a module, a configuration that is a function, or a transform.",
+  );
+  process.exitCode = exitCodes.usage;
 }

@@ -39,10 +39,29 @@ function oneLine(text: string): string {
   return text.replaceAll(/\s*\n\s*/g, " ").trim();
 }
 
-/** A reader that has seen enough (`| head`) ends the command; it is no failure of it. */
-export function exitOnClosedPipe(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
-  });
+/** What a stream says that nobody reads any more. */
+const CLOSED: ReadonlySet<unknown> = new Set(["EPIPE", "ERR_STREAM_DESTROYED"]);
+
+const unread = new AbortController();
+
+/** Aborts when nobody reads the results any more: who does nothing but show them may end then. */
+export const stdoutClosed: AbortSignal = unread.signal;
+
+/** A reader that has seen enough (`| head`) is no failure, and no end: a job that runs, or a queue to be made, goes on. */
+export function outliveClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (!CLOSED.has(error.code)) throw error;
+      if (stream === process.stdout) unread.abort();
+    });
+  }
+}
+
+/** Exits once all that was printed has been taken: a reader may be slow. */
+export function exitOnceRead(code?: number): void {
+  const isPending = [process.stdout, process.stderr].some(
+    (stream) => stream.writableLength > 0 && !stream.destroyed,
+  );
+  if (isPending) setTimeout(() => exitOnceRead(code), 20);
+  else process.exit(code);
 }

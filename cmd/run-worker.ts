@@ -31,6 +31,7 @@ export async function runWorker(flags: WorkerFlags): Promise<void> {
   const config = await loadConfig(flags);
   const settings = workerSettings(config.worker, flags);
   const logger = await createLogger(settings.logging);
+  exitOnCrash(logger);
   const queue = await openQueue(config.queue);
   const closing: (() => Promise<void>)[] = [() => queue.close()];
   try {
@@ -71,7 +72,6 @@ async function work({ settings, logger, queue, worker, hooks }: Running): Promis
   const { queues, options } = settings;
   const { drainMs = defaults.drainMs, graceMs = defaults.graceMs, leaseMs = defaults.leaseMs } = options;
   const patience = { jobsMs: drainMs + graceMs + CLOSE_MS, restMs: leaseMs };
-  exitOnCrash(logger);
   /** An idle provider may hold nothing that keeps Node alive: the worker is there until it is told to stop. */
   const alive = setInterval(() => {}, 2 ** 30);
   using interrupt = onSignals((signal) => {

@@ -30,16 +30,18 @@ export interface LineCounts {
   /** Certainly not sent: a wrong line, or one that the provider refused. */
   readonly failed: number;
   readonly unknown: number;
+  /** What ended it before the last line: the input failed, or an error that would be every line's. */
+  readonly error?: unknown;
 }
 
 /**
  * Sends every line. One that is wrong fails alone; an error that would be every line's, such as a missing queue, ends
- * the stream and is thrown once what was on its way is settled.
+ * the stream, and so does an input that fails. It never rejects: what was on its way is counted.
  */
 export async function sendLines(lines: Lines): Promise<LineCounts> {
   const counts = { sent: 0, failed: 0, unknown: 0 };
   const onTheWay = new OnTheWay();
-  let fatal: QueueError | undefined;
+  let fatal: unknown;
   let told = 0;
   const fault = (line: number, error: unknown): void => {
     if (isQueueError(error, "send_unknown")) counts.unknown += 1;
@@ -51,22 +53,24 @@ export async function sendLines(lines: Lines): Promise<LineCounts> {
     }
   };
   let line = 0;
-  for await (const json of readLines(lines.input, lines.signal)) {
-    line += 1;
-    if (json.trim() === "") continue;
-    const at = line;
-    onTheWay.add(
-      send(json, lines).then(
-        () => void (counts.sent += 1),
-        (error: unknown) => fault(at, error),
-      ),
-    );
-    await onTheWay.untilAtMost(IN_FLIGHT);
-    if (fatal !== undefined) break;
+  try {
+    for await (const bytes of readLines(lines.input, lines.signal)) {
+      line += 1;
+      const at = line;
+      onTheWay.add(
+        send(bytes, lines).then(
+          (isSent) => void (counts.sent += isSent ? 1 : 0),
+          (error: unknown) => fault(at, error),
+        ),
+      );
+      await onTheWay.untilAtMost(IN_FLIGHT);
+      if (fatal !== undefined) break;
+    }
+  } catch (error) {
+    fatal ??= error;
   }
   await onTheWay.untilAtMost(0);
-  if (fatal !== undefined) throw fatal;
-  return counts;
+  return fatal === undefined ? counts : { ...counts, error: fatal };
 }
 
 /** Promises that never reject, counted until they settle. */
@@ -91,8 +95,22 @@ class OnTheWay {
   }
 }
 
-async function send(json: string, lines: Lines): Promise<void> {
+/** False for an empty line. */
+async function send(bytes: Uint8Array, lines: Lines): Promise<boolean> {
+  const json = textOf(bytes);
+  if (json.trim() === "") return false;
   await lines.queue.send(lines.name, parseLine(json, lines), lines.options);
+  return true;
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch (error) {
+    throw new QueueError("invalid_payload", "not UTF-8, as JSON is", { cause: error });
+  }
 }
 
 const messageSchema = z.strictObject({
@@ -116,18 +134,26 @@ function parseLine(json: string, { type, template }: Lines): NewMessage {
   return { ...template, ...check(messageSchema, value, "message without --type") };
 }
 
+const NEWLINE = 0x0a;
+
 // Lines as they come; a stream that fails, throws.
-async function* readLines(input: Readable, signal: AbortSignal): AsyncGenerator<string> {
-  let rest = "";
+async function* readLines(input: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  /** The beginning of a line whose end has not come. */
+  let begun: Uint8Array[] = [];
   try {
-    for await (const chunk of addAbortSignal(signal, input.setEncoding("utf8"))) {
-      const lines = (rest + String(chunk)).split("\n");
-      rest = lines.pop() ?? "";
-      yield* lines;
+    for await (const chunk of addAbortSignal(signal, input) as AsyncIterable<Uint8Array | string>) {
+      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+      let from = 0;
+      for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, from)) {
+        yield Buffer.concat([...begun, bytes.subarray(from, end)]);
+        begun = [];
+        from = end + 1;
+      }
+      begun.push(bytes.subarray(from));
     }
   } catch (error) {
     if (!signal.aborted) throw error;
     return;
   }
-  if (rest !== "") yield rest;
+  yield Buffer.concat(begun);
 }

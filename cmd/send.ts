@@ -70,12 +70,17 @@ async function runSend(name: string, payload: string | undefined, flags: SendFla
 }
 
 /** Which file is read, where one is; refuses what contradicts itself. */
-function input(payload: string | undefined, { file, ndjson, type, id }: SendFlags): string | undefined {
+function input(
+  payload: string | undefined,
+  { file, ndjson, type, id, dedupId }: SendFlags,
+): string | undefined {
   if (payload !== undefined && (file !== undefined || ndjson === true)) {
     throw new QueueError("config", "Give the payload as an argument or by --file, not both.");
   }
   if (ndjson === true) {
     if (id !== undefined) throw new QueueError("config", "--id is for one job; put ids into the lines.");
+    if (dedupId !== undefined)
+      throw new QueueError("config", "--dedup-id is for one job: of all lines, one would be sent.");
     return file ?? "-";
   }
   if (type === undefined) throw new QueueError("config", "A job needs a type: give --type <type>.");
@@ -146,7 +151,7 @@ async function sendStream(
   options: SendOptions,
 ): Promise<void> {
   using interrupt = onSignals();
-  const counts = await sendLines({
+  const { error, ...counts } = await sendLines({
     queue,
     name,
     options,
@@ -154,7 +159,7 @@ async function sendStream(
     type: flags.type,
     template: template(flags),
     signal: interrupt.signal,
-    onFault: (line, error) => warn(`line ${line}: ${error.message}`),
+    onFault: (line, { message }) => warn(`line ${line}: ${message}`),
   });
   const { sent, failed, unknown } = counts;
   print(
@@ -162,6 +167,8 @@ async function sendStream(
       ? JSON.stringify({ queue: name, ...counts })
       : `${sent} sent to ${name}, ${failed} not sent, ${unknown} unknown`,
   );
+  // What was sent by then is told first, whatever ended it: to send all again would send that twice.
+  if (error !== undefined) throw error;
   if (interrupt.signal.aborted) throw new Interrupted("lines after these were not read.");
   if (failed + unknown > 0) process.exitCode = exitCodes.failure;
 }

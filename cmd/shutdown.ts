@@ -5,6 +5,8 @@ import { printError } from "./output.ts";
 
 /** A module of the user's may hold something that keeps the process alive after all of ours is closed. */
 const LINGER_MS = 1_000;
+/** Node takes no longer timeout than this, some 25 days. */
+const LONGEST_MS = 2_147_483_647;
 
 /** Waits for `closing`, but no longer than this: a job that would not end must not hold up the exit. */
 export async function within(ms: number, closing: Promise<unknown>): Promise<void> {
@@ -34,15 +36,22 @@ export function exitAfter({ jobsMs, restMs }: Patience, worker: Worker, logger: 
     printError(sentence, false);
     process.exit(exitCodes.drainIncomplete);
   };
-  const jobs = setTimeout(() => {
-    const { running, stalled } = worker.health();
-    if (running === 0) return;
-    const names = stalled.map(({ type, id }) => `${type} ${id}`).join(", ");
-    exit(`The drain did not end within ${jobsMs} ms; ${running} job(s) still run: ${names}.`);
-  }, jobsMs);
-  const rest = setTimeout(() => {
-    exit("The shutdown did not end: no job runs, but a poll, a connection or onStop does.");
-  }, jobsMs + restMs);
+  const jobs = setTimeout(
+    () => {
+      const { running, stalled } = worker.health();
+      if (running === 0) return;
+      const names = stalled.map(({ type, id }) => `${type} ${id}`).join(", ");
+      const which = names === "" ? "" : `: ${names}`;
+      exit(`The drain did not end within ${jobsMs} ms; ${running} job(s) still run${which}.`);
+    },
+    Math.min(jobsMs, LONGEST_MS),
+  );
+  const rest = setTimeout(
+    () => {
+      exit("The shutdown did not end: no job runs, but a poll, a connection or onStop does.");
+    },
+    Math.min(jobsMs + restMs, LONGEST_MS),
+  );
   return () => {
     clearTimeout(jobs);
     clearTimeout(rest);

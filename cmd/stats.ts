@@ -6,7 +6,7 @@ import { QueueError } from "../src/errors.ts";
 import { loadConfig } from "./config-file.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { addSourceOptions, names, positiveDuration, type SourceFlags } from "./options.ts";
-import { colorsFor, print } from "./output.ts";
+import { colorsFor, print, stdoutClosed } from "./output.ts";
 import { onSignals } from "./signals.ts";
 import { type StatsRow, statsRows } from "./stats-rows.ts";
 
@@ -48,7 +48,7 @@ async function runStats(given: readonly string[], flags: StatsFlags): Promise<vo
   }
   await using queue = await openQueue(config.queue);
   using interrupt = flags.watch ? onSignals() : undefined;
-  const watching = interrupt?.signal;
+  const watching = interrupt === undefined ? undefined : AbortSignal.any([interrupt.signal, stdoutClosed]);
   const show = await shower(flags);
   let rows: readonly StatsRow[];
   do {

@@ -13,6 +13,7 @@ export type {
   DeadLetters,
   DiscardOptions,
   GroupsOptions,
+  ListOptions,
   RedriveOptions,
   RedriveResult,
   RedriveStep,

@@ -34,8 +34,10 @@ Example:
 
 async function runDiscard(name: string, flags: DiscardFlags): Promise<void> {
   const { all = false, yes = false, json = false } = flags;
-  const filter = filterOf(flags);
-  if (!all && Object.values(filter).every((value) => value === undefined)) {
+  const asked = filterOf(flags);
+  // What comes while the question stands was not asked about.
+  const filter = { ...asked, until: yes ? undefined : new Date() };
+  if (!all && Object.values(asked).every((value) => value === undefined)) {
     throw new QueueError("config", "Which ones? Give --id, --type, --reason, --group or --since, or --all.");
   }
   if (!yes && !(process.stdin.isTTY && process.stderr.isTTY)) {
@@ -65,8 +67,12 @@ async function runDiscard(name: string, flags: DiscardFlags): Promise<void> {
   if (signal.aborted) throw new Interrupted("the others are where they were.");
 }
 
-async function isConfirmed(name: string, count: number, signal: AbortSignal): Promise<boolean> {
-  if (count === 0 || signal.aborted) return false;
+async function isConfirmed(name: string, count: number, interrupted: AbortSignal): Promise<boolean> {
+  if (count === 0 || interrupted.aborted) return false;
+  // Ctrl-D, or a terminal that is gone: nobody answers any more.
+  const gone = new AbortController();
+  process.stdin.once("end", () => gone.abort());
+  const signal = AbortSignal.any([interrupted, gone.signal]);
   const { default: confirm } = await import("@inquirer/confirm");
   const message = `Discard ${count} dead letter${count === 1 ? "" : "s"} of ${name} for good?`;
   try {

@@ -17,7 +17,11 @@ export function addFilterOptions(command: Command): Command {
     .option("-t, --type <type>", "of this job type")
     .option("--reason <reason>", "of this reason, such as max_attempts, permanent_error or broker")
     .option("-g, --group <fingerprint>", "of this group, as dlq groups shows it")
-    .option("--since <when>", "dead-lettered since then: 2h ago, or a time such as 2026-01-31T12:00Z", since);
+    .option(
+      "--since <when>",
+      "dead-lettered since then: 2h ago, or a time such as 2026-01-31T12:00Z (UTC where it names no zone)",
+      since,
+    );
 }
 
 export function filterOf({ id, type, reason, group, since: from }: FilterFlags): DeadLetterFilter {
@@ -27,7 +31,9 @@ export function filterOf({ id, type, reason, group, since: from }: FilterFlags):
 /** A duration that has passed since, or the time itself. */
 export function since(text: string, _before?: unknown, now: number = Date.now()): Date {
   if (/^\d{4}-/.test(text)) {
-    const at = new Date(text);
+    // As the tables show it, whatever the zone of this machine.
+    const hasZone = !text.includes(":") || /(?:Z|[+-]\d\d:?\d\d)$/i.test(text);
+    const at = new Date(`${text.trim().replace(" ", "T")}${hasZone ? "" : "Z"}`);
     if (!Number.isNaN(at.getTime())) return at;
   }
   try {

@@ -24,7 +24,10 @@ export function listCommand(): Command {
     .addHelpText("after", "\nExample:\n  $ queueport dlq list emails --reason max_attempts --since 2h")
     .action(async (name: string, flags: ReadFlags) => {
       await using opened = await openLetters(name, flags);
-      const letters = await opened.letters.list({ ...filterOf(flags), limit: flags.limit });
+      using interrupt = onSignals();
+      const { signal } = interrupt;
+      const letters = await opened.letters.list({ ...filterOf(flags), limit: flags.limit, signal });
+      if (signal.aborted) throw new Interrupted("nothing is listed, and all are where they were.");
       if (flags.json) return print(JSON.stringify(letters.map(letterJson)));
       if (letters.length === 0) return print(`No dead letter of ${name} matches.`);
       print(lettersTable(letters));
@@ -72,7 +75,10 @@ export function showCommand(): Command {
     .addHelpText("after", "\nExample:\n  $ queueport dlq show emails 01a21575-71c0-702f-bd55-97a156dbe221")
     .action(async (name: string, id: string, flags: ReadFlags) => {
       await using opened = await openLetters(name, flags);
-      const [letter] = await opened.letters.list({ ids: [id], limit: 1 });
+      using interrupt = onSignals();
+      const { signal } = interrupt;
+      const [letter] = await opened.letters.list({ ids: [id], limit: 1, signal });
+      if (letter === undefined && signal.aborted) throw new Interrupted("it was not found so far.");
       if (letter === undefined) {
         throw new QueueError("not_found", `Queue "${name}" has no dead letter with the id ${id}.`, {
           queue: name,

@@ -76,11 +76,9 @@ async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
   }
   bar[Symbol.dispose]();
   teller.end();
-  print(
-    json
-      ? JSON.stringify({ queue: name, to: to ?? name, dryRun, ...result })
-      : countsText(result, name, flags),
-  );
+  const isDone = failure === undefined && !interrupt.signal.aborted;
+  if (json) print(JSON.stringify({ queue: name, to: to ?? name, dryRun, ...result }));
+  else if (isDone || result.matched > 0) print(countsText(result, name, flags));
   // What was done by then is told first, whatever ended it.
   if (failure !== undefined) throw failure;
   if (interrupt.signal.aborted) throw new Interrupted("the others are where they were.");

@@ -98,7 +98,7 @@ function json(value: unknown): string {
 }
 
 function timeText(at: Date): string {
-  return at.toISOString().slice(0, 19).replace("T", " ");
+  return `${at.toISOString().slice(0, 19).replace("T", " ")}Z`;
 }
 
 function cut(text: string): string {

@@ -4,6 +4,8 @@ export interface JobNames {
   readonly pascal: string;
   /** `processPayment`: the definition. */
   readonly camel: string;
+  /** `processPaymentJob`: the definition with its handler. */
+  readonly handled: string;
   /** `process_payment`: the type that travels. */
   readonly type: string;
   /** `process-payment`: the files. */
@@ -16,6 +18,16 @@ export interface MadeFile {
   readonly content: string;
 }
 
+/** What JavaScript keeps for itself, and what the files below call something else. */
+const TAKEN: ReadonlySet<string> = new Set(
+  `arguments await break case catch class const continue debugger default delete do else enum eval export extends
+  false finally for function if implements import in instanceof interface let new null package private
+  protected public return static super switch this throw true try typeof undefined var void while with yield
+  assert clock createQueue defineJob handle jobs logger memory payload queue recordJobs runUntilIdle signal test z`.split(
+    /\s+/,
+  ),
+);
+
 /** The names of a job, whether it was given as `ProcessPaymentJob`, `processPayment` or `process-payment`. */
 export function jobNames(given: string): JobNames | undefined {
   if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(given)) return undefined;
@@ -27,9 +39,12 @@ export function jobNames(given: string): JobNames | undefined {
     .map((word) => word.toLowerCase());
   if (words.length > 1 && words.at(-1) === "job") words.pop();
   const pascal = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+  const camel = pascal.charAt(0).toLowerCase() + pascal.slice(1);
+  const isTaken = TAKEN.has(camel);
   return {
     pascal,
-    camel: pascal.charAt(0).toLowerCase() + pascal.slice(1),
+    camel: isTaken ? `${camel}Job` : camel,
+    handled: isTaken ? `${camel}JobHandled` : `${camel}Job`,
     type: words.join("_"),
     kebab: words.join("-"),
   };
@@ -68,7 +83,7 @@ export const ${camel} = defineJob({
 `;
 }
 
-function handler({ camel, pascal, kebab }: JobNames): string {
+function handler({ camel, handled, pascal, kebab }: JobNames): string {
   return `import type { JobContext, Message } from "queueport";
 import { ${camel}, type ${pascal}Payload } from ${fileOf(kebab, "job")};
 
@@ -85,18 +100,18 @@ async function handle(
   logger.info({ id: payload.id }, "done");
 }
 
-/** For a handlers module: export { ${camel}Job } from ${fileOf(kebab, "handler")}. */
-export const ${camel}Job = { ...${camel}, handler: handle };
+/** For a handlers module: export { ${handled} } from ${fileOf(kebab, "handler")}. */
+export const ${handled} = { ...${camel}, handler: handle };
 `;
 }
 
-function test({ camel, kebab, type }: JobNames): string {
+function test({ camel, handled, kebab, type }: JobNames): string {
   return `import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createQueue, Worker } from "queueport";
 import { memory } from "queueport/memory";
 import { FakeClock, recordJobs, runUntilIdle } from "queueport/testing";
-import { ${camel}Job } from ${fileOf(kebab, "handler")};
+import { ${handled} } from ${fileOf(kebab, "handler")};
 import { ${camel} } from ${fileOf(kebab, "job")};
 
 test("${type} is done", async () => {
@@ -105,7 +120,7 @@ test("${type} is done", async () => {
   const jobs = recordJobs(queue);
 
   await queue.send("jobs", ${camel}.message({ id: "1" }));
-  await runUntilIdle(new Worker(queue).register(${camel}, ${camel}Job.handler), "jobs", { clock });
+  await runUntilIdle(new Worker(queue).register(${camel}, ${handled}.handler), "jobs", { clock });
 
   jobs.assertCompleted("${type}", 1);
   jobs.close();

@@ -9,6 +9,7 @@ import type {
   DeadLetters,
   DiscardOptions,
   GroupsOptions,
+  ListOptions,
   RedriveOptions,
   RedriveResult,
 } from "./dead-letters.ts";
@@ -34,7 +35,7 @@ export class DeadLetterQueue implements DeadLetters {
     this.#queue = queue;
   }
 
-  async list(options: Parameters<DeadLetters["list"]>[0] = {}): Promise<DeadLetter[]> {
+  async list(options: ListOptions = {}): Promise<DeadLetter[]> {
     const { limit = LIST_LIMIT } = options;
     if (!(limit >= 1)) throw this.#invalid("limit must be 1 or more", limit);
     const letters: DeadLetter[] = [];
@@ -45,6 +46,7 @@ export class DeadLetterQueue implements DeadLetters {
         return Promise.resolve("keep");
       },
       () => letters.length >= limit,
+      options.signal,
     );
     return letters;
   }

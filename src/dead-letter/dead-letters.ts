@@ -58,6 +58,8 @@ export interface DeadLetterFilter {
   readonly fingerprint?: string | undefined;
   /** Dead-lettered at or after this moment. */
   readonly since?: Date | undefined;
+  /** Dead-lettered at or before this moment. */
+  readonly until?: Date | undefined;
 }
 
 /** Of something that takes its time, and may be stopped. */
@@ -114,6 +116,14 @@ export interface RedriveResult {
 /** What a discard does with what it finds. */
 export type DiscardOptions = DeadLetterFilter & Long<number>;
 
+/** What a look at some dead letters takes. */
+export interface ListOptions extends DeadLetterFilter {
+  /** @default 100 */
+  readonly limit?: number | undefined;
+  /** Ends it with what was read so far. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What a look at all dead letters takes. */
 export interface GroupsOptions extends DeadLetterFilter {
   readonly signal?: AbortSignal | undefined;
@@ -124,7 +134,7 @@ export interface GroupsOptions extends DeadLetterFilter {
 /** The dead letters of one queue. */
 export interface DeadLetters {
   /** Reads up to `limit` (100) dead letters, and leaves them where they are. */
-  list(options?: DeadLetterFilter & { readonly limit?: number | undefined }): Promise<DeadLetter[]>;
+  list(options?: ListOptions): Promise<DeadLetter[]>;
   /**
    * Reads them all, leaves them where they are, and tells those that failed alike together, the most frequent first.
    * The first 1,000 groups are told apart; what is of none of them is one more, `other`.

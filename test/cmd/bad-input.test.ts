@@ -40,6 +40,12 @@ const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
   ["an empty type", ["send", "emails", "{}", "--provider", "memory", "--type", ""], /type/],
   ["a negative delay", [...send, "{}", "--delay", "-3d"], /--delay.*cannot be negative/],
   [
+    "one id to deduplicate all lines by",
+    ["send", "jobs", "--provider", "memory", "--ndjson", "--dedup-id", "d"],
+    /--dedup-id is for one job/,
+  ],
+  ["a module that never answers", [...base, "-H", "never.mjs"], /ended before it was done: something never/],
+  [
     "a discard of nobody knows what",
     ["dlq", "discard", "jobs", "--provider", "memory"],
     /Which ones\? Give --id/,

@@ -25,9 +25,10 @@ const strict = {
   },
 };
 
-test.each(["ProcessPaymentJob", "email"])(
+test.each(["ProcessPaymentJob", "email", "Delete", "Queue"])(
   "what make:job %s writes compiles strictly, and its test passes",
   async (name) => {
+    const kebab = name === "ProcessPaymentJob" ? "process-payment" : name.toLowerCase();
     using app = application("zod", "@types/node");
     const { path: cwd } = app;
     writeFileSync(join(cwd, "package.json"), `{ "type": "module" }`);
@@ -37,9 +38,7 @@ test.each(["ProcessPaymentJob", "email"])(
     const made = await runNode([queueport, "make:job", name], { cwd });
     expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 0, stderr: "" });
     const files = readdirSync(join(cwd, "jobs"));
-    expect(files.toSorted()).toEqual(
-      ["handler", "job", "test"].map((part) => `${name === "email" ? name : "process-payment"}.${part}.ts`),
-    );
+    expect(files.toSorted()).toEqual(["handler", "job", "test"].map((part) => `${kebab}.${part}.ts`));
 
     const compiled = await runNode([tsc, "-p", cwd], { cwd });
     expect(compiled).toMatchObject({ code: 0, stdout: "" });
@@ -53,7 +52,7 @@ test.each(["ProcessPaymentJob", "email"])(
     const handlers = `jobs/${files.find((file) => file.includes(".handler."))}`;
     const listed = await runNode([queueport, "jobs", "--handlers", handlers, "--json"], { cwd });
     expect(JSON.parse(listed.stdout)).toMatchObject([
-      { type: name === "email" ? name : "process_payment", schema: "zod", maxAttempts: 3, timeoutMs: 60_000 },
+      { type: kebab.replace("-", "_"), schema: "zod", maxAttempts: 3, timeoutMs: 60_000 },
     ]);
   },
 );

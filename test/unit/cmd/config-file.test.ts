@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig, splitConfig } from "../../../cmd/config-file.ts";
 
@@ -67,6 +68,27 @@ describe("loadConfig", () => {
     const file = join(folder, name);
     await writeFile(file, content);
     await expect(loadConfig({ config: file })).rejects.toThrow(sentence);
+  });
+
+  it.each([
+    ["l.yaml", 'provider: sqs\ncredentials:\n  secretAccessKey: "wJalr" x\n', "in line 3"],
+    [
+      "m.json",
+      '{ "provider": "sqs",\n  "credentials": { "secretAccessKey": wJalr } }',
+      "as JSON: Unexpected token",
+    ],
+    ["n.json", '{ "provider": "sqs", "credentials": { "secretAccessKey": "wJalr" ', "in line 1"],
+    [
+      "o.json",
+      '{ "provider": "sqs", "credentials": { "accessKeyId": "A", "secretAccessKey": 56125 } }',
+      "credentials.secretAccessKey: expected a string.",
+    ],
+  ])("shows nobody a secret of %s", async (name, content, sentence) => {
+    const file = join(folder, name);
+    await writeFile(file, content);
+    const error = await loadConfig({ config: file }).catch((thrown: unknown) => thrown);
+    expect((error as Error).message).toContain(sentence);
+    expect(inspect(error)).not.toMatch(/wJ|56125/);
   });
 
   it("takes a provider without a file", async () => {

@@ -9,8 +9,17 @@ test.each([
   ["HTTPRequest", "HttpRequest", "httpRequest", "http_request", "http-request"],
   ["job", "Job", "job", "job", "job"],
 ])("%s", (given, pascal, camel, type, kebab) => {
-  expect(jobNames(given)).toEqual({ pascal, camel, type, kebab });
+  expect(jobNames(given)).toEqual({ pascal, camel, handled: `${camel}Job`, type, kebab });
 });
+
+test.each(["Delete", "Import", "Test", "Queue", "Z", "RecordJobs"])(
+  "%s is no name for a variable of the files",
+  (given) => {
+    const { camel, handled } = jobNames(given) ?? {};
+    expect(camel).toMatch(/Job$/);
+    expect(handled).toBe(`${camel}Handled`);
+  },
+);
 
 test.each(["", "1st", "../evil", "a b", "ü"])("%j is no name", (given) => {
   expect(jobNames(given)).toBeUndefined();

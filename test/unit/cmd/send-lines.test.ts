@@ -13,7 +13,7 @@ interface Sending {
 
 /** Sends these chunks of lines to a queue that does with each message what `outcome` says. */
 function send(
-  chunks: Iterable<string>,
+  chunks: Iterable<string | Uint8Array>,
   outcome: (message: NewMessage) => void = () => {},
   {
     type = "welcome",
@@ -72,7 +72,34 @@ describe("sendLines", () => {
     const { counts } = send(endless(), () => {
       throw new QueueError("not_found", "no such queue");
     });
-    await expect(counts).rejects.toMatchObject({ code: "not_found" });
+    expect(await counts).toMatchObject({ sent: 0, error: { code: "not_found" } });
+  });
+
+  it("counts what was sent before its input failed", async () => {
+    function* broken(): Generator<string> {
+      yield "1\n2\n3";
+      throw new Error("read ECONNRESET");
+    }
+    const { sent, counts } = send(broken());
+    expect(await counts).toMatchObject({ sent: 2, failed: 0, error: { message: "read ECONNRESET" } });
+    expect(sent).toHaveLength(2);
+  });
+
+  it("takes bytes that are no UTF-8 for a wrong line, and a byte-order mark for none", async () => {
+    const line = (...bytes: number[]): Buffer =>
+      Buffer.concat([Buffer.from('{"a":"'), Buffer.from(bytes), Buffer.from('"}\n')]);
+    const mark = Buffer.from([0xef, 0xbb, 0xbf]);
+    const [umlaut, half] = [line(0xc3, 0xbc), line(0xff)];
+    const { sent, faults, counts } = send([mark, umlaut.subarray(0, 7), umlaut.subarray(7), half]);
+    expect(await counts).toEqual({ sent: 1, failed: 1, unknown: 0 });
+    expect(sent[0]?.payload).toEqual({ a: "ü" });
+    expect(faults).toEqual([2]);
+  });
+
+  it("reads a long line in the time of its length", async () => {
+    const chunk = " ".repeat(65_536);
+    const { counts } = send(["[", ...Array.from({ length: 1_000 }, () => chunk), "1]"]);
+    expect(await counts).toEqual({ sent: 1, failed: 0, unknown: 0 });
   });
 
   it("stops reading when it is told to", async () => {
