@@ -86,7 +86,7 @@ async function readConfig(file: string): Promise<unknown> {
     case ".yaml":
     case ".yml": {
       const { parse } = await import("yaml");
-      return parseText(file, "YAML", (text) => parse(text, { prettyErrors: false }));
+      return parseText(file, "YAML", (text) => parse(text, { prettyErrors: false, logLevel: "error" }));
     }
     case ".ts":
     case ".js":
@@ -118,7 +118,12 @@ async function readModule(file: string): Promise<unknown> {
 }
 
 async function parseText(file: string, format: string, parse: (text: string) => unknown): Promise<unknown> {
-  const text = await readFile(file, "utf8");
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (cause) {
+    throw new QueueError("config", `${file} could not be read: ${describeError(cause)}`, { cause });
+  }
   try {
     return parse(text);
   } catch (error) {
@@ -130,6 +135,7 @@ async function parseText(file: string, format: string, parse: (text: string) => 
 function faultOf(error: unknown, text: string): string {
   const { message = "", pos } = error as { readonly message?: string; readonly pos?: readonly [number] };
   const at = pos?.[0] ?? Number(/ at position (\d+)/.exec(message)?.[1] ?? Number.NaN);
-  const [what = ""] = message.split(/, "|, \.\.\.| in JSON/, 1);
+  // An anchor, or what was not expected, stands behind a colon or a comma.
+  const [what = ""] = message.split(/, "|, \.\.\.| in JSON|: /, 1);
   return Number.isNaN(at) ? what : `${what}, in line ${text.slice(0, at).split("\n").length}`;
 }

@@ -58,7 +58,6 @@ export class Lanes {
 
   /** It comes again, and was never begun; so do those behind it, which are returned. */
   lapsed(delivery: Delivery): Delivery[] {
-    if (delivery.orderingKey === undefined) return [];
     this.#wentBack(delivery);
     return this.scatter(delivery);
   }

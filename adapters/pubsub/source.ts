@@ -121,15 +121,19 @@ export class PubsubSource implements Source {
   /** What is there, and leased for long enough to be extended in time; the rest comes again by itself. */
   #take(max: number): Delivery[] {
     const { clock, leaseMs } = this.#options;
-    const least = clock.now() + Math.min(LEAST_LEASE_MS, leaseSeconds(leaseMs) * 250);
-    this.#ready = this.#ready.filter((delivery) => {
-      const isLeased = receiptOf(delivery).leaseUntil > least;
-      if (!isLeased) this.#lanes.lapsed(delivery);
-      return isLeased;
-    });
+    this.#dropLapsed(clock.now() + Math.min(LEAST_LEASE_MS, leaseSeconds(leaseMs) * 250));
     return this.#ready.splice(0, max).map((delivery) => {
       const { leaseUntil } = receiptOf(delivery);
       return leaseUntil === delivery.leaseUntil ? delivery : { ...delivery, leaseUntil };
+    });
+  }
+
+  /** What is leased no longer than this comes again: to extend it might take it from whoever has it by then. */
+  #dropLapsed(until: number): void {
+    this.#ready = this.#ready.filter((delivery) => {
+      const isLeased = receiptOf(delivery).leaseUntil > until;
+      if (!isLeased) this.#lanes.lapsed(delivery);
+      return isLeased;
     });
   }
 
@@ -230,6 +234,7 @@ export class PubsubSource implements Source {
       const now = clock.now();
       // Whoever held the head has lost it: those behind it come again after it, when their own leases end.
       this.#lanes.scatterLapsed(now);
+      this.#dropLapsed(now);
       if (now - this.#askedAt > KEPT_MS) this.#giveBackReady();
       const by = now + (seconds * 2_000) / 3;
       const ready = this.#ready.map(receiptOf).filter(({ leaseUntil }) => leaseUntil <= by);

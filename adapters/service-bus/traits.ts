@@ -35,8 +35,8 @@ export class Descriptions {
   readonly #clock: Clock;
   readonly #known = new Map<string, Promise<Description>>();
   #silentUntil = 0;
-  /** Since when it has failed without saying that it may not be asked. */
-  #failingSince: number | undefined;
+  /** Since when it has failed without saying that it may not be asked, and when last. */
+  #failing: { readonly since: number; readonly last: number } | undefined;
 
   constructor(clients: Clients, names: QueueNames, clock: Clock) {
     this.#clients = clients;
@@ -83,7 +83,7 @@ export class Descriptions {
     if (admin === undefined || this.#clock.now() < this.#silentUntil) return undefined;
     try {
       const queue = await admin.getQueue(name, { requestOptions: { timeout: ADMIN_TIMEOUT_MS } });
-      this.#failingSince = undefined;
+      this.#failing = undefined;
       return {
         sessions: queue.requiresSession,
         dedupWindowMs: queue.requiresDuplicateDetection
@@ -96,18 +96,25 @@ export class Descriptions {
       const failure = driverError(error, `Reading the queue ${name}`, "Manage");
       if (failure.kind === "not_found") throw failure;
       const now = this.#clock.now();
-      this.#failingSince ??= now;
       const mayNot = failure.kind === "auth" || isRefused(error);
-      if (!mayNot && !isSaid && now - this.#failingSince < PATIENCE_MS)
+      if (!mayNot && isSaid) return undefined;
+      if (!mayNot && this.#mayRecover(now))
         throw new DriverError(
           "transient",
           `${failure.message}. Where the administration interface may not be asked, say sessions of the queue in the configuration`,
           { cause: error },
         );
-      this.#failingSince = undefined;
       this.#silentUntil = now + ASK_AGAIN_MS;
       return undefined;
     }
+  }
+
+  /** Whether it has not failed for long enough, and all the while. */
+  #mayRecover(now: number): boolean {
+    const { since, last } = this.#failing ?? { since: now, last: now };
+    const isNew = now - last > PATIENCE_MS;
+    this.#failing = { since: isNew ? now : since, last: now };
+    return isNew || now - since < PATIENCE_MS;
   }
 
   /** By a link to it: who may not send may look. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 /** Directories that servers of this process have. */
@@ -19,9 +19,7 @@ export class DirectoryLock {
     if (ours.has(this.#directory)) throw taken(this.#directory, process.pid);
     for (;;) {
       try {
-        const file = openSync(this.#path, "wx");
-        writeSync(file, String(process.pid));
-        closeSync(file);
+        linkWith(this.#path, String(process.pid));
         break;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -48,6 +46,17 @@ export class DirectoryLock {
     // In a container, processes that come one after the other may have one number.
     if (pid !== process.pid && isAlive(pid)) throw taken(this.#directory, pid);
     rmSync(this.#path, { force: true });
+  }
+}
+
+/** Whoever finds the file finds it whole. @throws EEXIST where it is there */
+function linkWith(path: string, text: string): void {
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, text);
+  try {
+    linkSync(own, path);
+  } finally {
+    rmSync(own, { force: true });
   }
 }
 

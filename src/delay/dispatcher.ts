@@ -22,8 +22,8 @@ const CLAIM_MS = defaults.sendDeadlineMs + 5_000;
 const MAX_IN_HAND = 500;
 /** Between two looks, since another process may have put what is due sooner. */
 const LOOK_MS = 1_000;
-/** Between two looks where no other process can put anything. */
-const LONGEST_MS = 86_400_000;
+/** Between two looks where no other process can put anything: timers do not go by the clock, which may be set. */
+const LONGEST_MS = 60_000;
 /** A store that has not answered by then has failed: a drain waits for it. */
 const ANSWER_MS = 10_000;
 /** A store that fails is asked again after this long. */

@@ -28,8 +28,8 @@ export interface ClaimOptions {
  */
 export interface DelayStore {
   /**
-   * Whether other processes may put messages into it: it is then asked every second for what is due. Where not, nothing
-   * is asked for before the next is due.
+   * Whether other processes may put messages into it: it is then asked every second for what is due. Where not, it
+   * is asked when the next is due, and every minute.
    * @default true
    */
   readonly shared?: boolean | undefined;

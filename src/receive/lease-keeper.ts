@@ -104,8 +104,9 @@ export class LeaseKeeper {
       // One that is not extended in time is noticed when it ends, rather than a sweep later.
       if (leftMs < nextMs) nextMs = leftMs;
     }
-    for (let from = 0; from < due.length; from += limits.maxSettleBatch) {
-      void this.#extend(due.slice(from, from + limits.maxSettleBatch));
+    const still = due.filter(holds);
+    for (let from = 0; from < still.length; from += limits.maxSettleBatch) {
+      void this.#extend(still.slice(from, from + limits.maxSettleBatch));
     }
     if (!this.#stopped) this.#arm(Math.max(1, nextMs));
   }

@@ -19,6 +19,8 @@ interface Settlement<Item extends Leased = Leased> {
   readonly leased: Item;
   readonly onEnd: (leased: Item, confirmed: boolean) => void;
   failures: number;
+  /** Until when a release may have hidden it; undefined where none can have been carried out. */
+  hiddenUntil?: number;
 }
 
 /**
@@ -122,8 +124,9 @@ export class Settler {
     const waitMs = backoffDelayMs(RETRY, settlement.failures, random);
     const againAt = clock.now() + waitMs;
     // Released, perhaps: by then it may be somebody else's, from whom another release would take it.
-    const released =
-      operation.kind === "release" && error.kind === "ambiguous" && againAt >= sentAt + operation.delayMs;
+    if (operation.kind === "release" && error.kind === "ambiguous")
+      settlement.hiddenUntil ??= sentAt + operation.delayMs;
+    const released = settlement.hiddenUntil !== undefined && againAt >= settlement.hiddenUntil;
     // Credentials are renewed now and then, and may be missing for a moment.
     const passing = isRetryable(error.kind) || (error.kind === "auth" && settlement.failures < AUTH_TRIES);
     if (passing && !released && againAt < leased.leaseUntil) {

@@ -64,7 +64,9 @@ export class Entity {
       for (const message of messages) {
         if (this.duplicates.isRepeated(message.messageId, now)) continue;
         ids.push(message.messageId);
-        stored.push(this.#admit(message, now));
+        const admitted = this.#numbered(message, now);
+        stored.push(admitted);
+        this.#keep(admitted);
         // Not before the message: of a server that is killed in between, it would be dropped when it is sent again.
         if (this.settings.duplicateDetectionWindowMs > 0)
           this.#surroundings.store.seen(this.path, message.messageId, now);
@@ -72,10 +74,11 @@ export class Entity {
     } catch (error) {
       // What could not be kept is refused, and no repetition when it is sent again.
       for (const id of ids) this.duplicates.forget(id);
-      for (const message of stored) this.#remove(message);
+      for (const message of stored) attempt(() => this.#remove(message));
       throw error;
     }
-    this.line.pump();
+    // They are kept, whatever becomes of handing them out.
+    attempt(() => this.line.pump());
     return stored;
   }
 
@@ -155,8 +158,12 @@ export class Entity {
       const text = `Message could not be consumed after ${maxDeliveryCount} delivery attempts.`;
       return this.#bury(message, deathNote("MaxDeliveryCountExceeded", text));
     }
-    this.contents.changed(message);
-    this.#settleIn(message);
+    try {
+      this.contents.changed(message);
+    } finally {
+      // Nobody holds it, written down or not.
+      this.#settleIn(message);
+    }
   }
 
   /** Whether it can be delivered now. One that has expired is put away. */
@@ -180,10 +187,10 @@ export class Entity {
     if (this.#isOver) throw refusals.notFound(this.path);
   }
 
-  #admit(message: NewMessage, now: number): StoredMessage {
+  #numbered(message: NewMessage, now: number): StoredMessage {
     const sequence = this.contents.nextSequence();
     const isScheduled = message.scheduledAt !== undefined && message.scheduledAt > now;
-    const stored: StoredMessage = {
+    return {
       ...message,
       sequence,
       enqueueSequence: sequence,
@@ -192,8 +199,6 @@ export class Entity {
       state: isScheduled ? "scheduled" : "active",
       lock: undefined,
     };
-    this.#keep(stored);
-    return stored;
   }
 
   #keep(message: StoredMessage): void {
@@ -227,8 +232,8 @@ export class Entity {
   #activate(message: StoredMessage): void {
     const sequence = this.contents.nextSequence();
     this.#keep({ ...message, sequence, enqueuedAt: this.#surroundings.timers.now(), state: "active" });
-    this.#remove(message);
-    this.line.pump();
+    attempt(() => this.#remove(message));
+    attempt(() => this.line.pump());
   }
 
   #hand(message: StoredMessage, consumer: Consumer): void {
@@ -247,17 +252,9 @@ export class Entity {
 
   #arm(message: StoredMessage): void {
     this.#alarms.set(message, message.lock?.until ?? 0, () => {
-      try {
-        this.fail(message, true);
-      } catch {
-        // That its lock has ended could not be written down; after a restart it ends once more.
-        this.#settleIn(message);
-      }
-      try {
-        this.line.pump();
-      } catch {
-        // Nor that there is another one: that ends as well.
-      }
+      // What cannot be written down of it is so again after a restart.
+      attempt(() => this.fail(message, true));
+      attempt(() => this.line.pump());
     });
   }
 
@@ -272,7 +269,12 @@ export class Entity {
     const { deadLetters } = this;
     if (deadLetters === undefined) return;
     const bare = withProperties(message.bare, note);
-    deadLetters.#keep({ ...message, bare, state: "active", lock: undefined });
+    try {
+      deadLetters.#keep({ ...message, bare, state: "active", lock: undefined });
+    } catch (error) {
+      this.#settleIn(message);
+      throw error;
+    }
     this.#remove(message);
     deadLetters.line.pump();
   }
@@ -287,5 +289,14 @@ export class Entity {
   #expiresAt({ enqueuedAt, ttlMs = NEVER }: StoredMessage): number {
     if (this.deadLetters === undefined) return NEVER;
     return enqueuedAt + Math.min(ttlMs, this.settings.timeToLiveMs);
+  }
+}
+
+/** For what goes on where something cannot be written down: the disk may be full. */
+function attempt(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // Memory is right all the same; what is on the disk is what was there before.
   }
 }

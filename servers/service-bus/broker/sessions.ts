@@ -104,7 +104,13 @@ export class Sessions {
     session.holder = undefined;
     // Those that it held: whoever has it next may hold some of them again meanwhile.
     const held = Array.from(session.held);
-    for (const message of held) this.#entity.fail(message, counts);
+    for (const message of held) {
+      try {
+        this.#entity.fail(message, counts);
+      } catch {
+        // It could not be written down, and is free all the same.
+      }
+    }
     this.#offer(session);
   }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -63,10 +63,12 @@ describe("loadConfig", () => {
     ["h.mjs", "export const a = 1;", "h.mjs: expected a default export"],
     ["i.mjs", "export default () => { throw new Error('no vault'); };", "i.mjs: its function failed"],
     ["j.mjs", "throw new Error('no vault');", "no vault"],
+    ["directory.json", undefined, "directory.json could not be read: "],
     ["k.toml", "", "k.toml: a configuration file ends in .ts"],
   ])("refuses %s", async (name, content, sentence) => {
     const file = join(folder, name);
-    await writeFile(file, content);
+    if (content === undefined) await mkdir(file);
+    else await writeFile(file, content);
     await expect(loadConfig({ config: file })).rejects.toThrow(sentence);
   });
 
@@ -78,6 +80,7 @@ describe("loadConfig", () => {
       "as JSON: Unexpected token",
     ],
     ["n.json", '{ "provider": "sqs", "credentials": { "secretAccessKey": "wJalr" ', "in line 1"],
+    ["p.yaml", "provider: sqs\ncredentials: *wJalr\n", "as YAML: Unresolved alias"],
     [
       "o.json",
       '{ "provider": "sqs", "credentials": { "accessKeyId": "A", "secretAccessKey": 56125 } }',

@@ -213,6 +213,21 @@ test("what nobody asks for yet is kept by extensions, and has lost nothing by it
   expect(ids(await source.next(5, never))).toEqual(["a1"]);
 });
 
+test("what has lapsed while the process stood still is not extended: somebody else may have it", async () => {
+  open();
+  await bringLate("a1", "a2");
+  stub.answers["modifyAckDeadline"] = () => grpcError(14);
+  await clock.advance(31_000);
+  stub.answers["modifyAckDeadline"] = () => ({});
+  const tried = stub.fields("modifyAckDeadline", "ackIds").length;
+  await clock.advance(20_000);
+  expect(stub.fields("modifyAckDeadline", "ackIds")).toHaveLength(tried);
+  const again = source.next(5, never);
+  await asked(2);
+  pulls[1]?.answer("a1");
+  expect(ids(await again)).toEqual(["a1"]);
+});
+
 test("what nobody asks for at all goes back after a minute, unstarted", async () => {
   open();
   await bringLate("a1", "a2");

@@ -163,6 +163,15 @@ describe("an answer that is lost", () => {
     expect(bench.events.of("settle_failed")).toMatchObject([{ kind: "ambiguous" }]);
   });
 
+  test("reckons that from the first answer that was lost", async () => {
+    const bench = new Bench();
+    bench.respond = fails("ambiguous");
+    const released = bench.settle({ kind: "release", delayMs: 1_000 }, 300_000);
+    await bench.clock.advance(60 * SECOND);
+    expect(released.value).toBe(false);
+    expect(bench.calls.length).toBeLessThanOrEqual(4);
+  });
+
   test("what is not allowed is tried again for some seconds: credentials may be renewed in this moment", async () => {
     const bench = new Bench();
     bench.respond = fails("auth");

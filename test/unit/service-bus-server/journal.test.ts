@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Namespace } from "../../../servers/service-bus/broker/namespace.ts";
+import type { SessionHolder } from "../../../servers/service-bus/broker/sessions.ts";
 import { forgetful } from "../../../servers/service-bus/broker/store.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
 import { Journal } from "../../../servers/service-bus/journal.ts";
@@ -109,6 +110,35 @@ test("what cannot be written down is refused, is not there, and is no repetition
   };
   await clock.advance(61 * SECOND);
   expect([...entity.contents.all()].map(({ deliveryCount }) => deliveryCount)).toContain(1);
+});
+
+test("nor is a session that ends on a full disk, and others have what it held", async () => {
+  const clock = new FakeClock();
+  const namespace = new Namespace(clock);
+  const { entity } = namespace.create({ name: "a", requiresSession: true, lockDurationMs: 5_000 });
+  const sessions = entity.sessions!;
+  const lost: string[] = [];
+  const holder = (): SessionHolder => ({
+    credit: 1,
+    deletes: false,
+    deliver() {},
+    end() {},
+    lost: (session) => void lost.push(session),
+  });
+  const taken: string[] = [];
+  entity.enqueue([newMessage("m1", "s"), newMessage("m2", "s")]);
+  sessions.acceptNext(holder(), (session) => sessions.pump(session));
+  sessions.pump("s");
+  sessions.acceptNext(holder(), (session) => void taken.push(session));
+  namespace.store = {
+    ...forgetful,
+    update() {
+      throw new Error("ENOSPC");
+    },
+  };
+  await clock.advance(6 * SECOND);
+  expect([lost, taken]).toEqual([["s"], ["s"]]);
+  expect([...entity.contents.all()].map(({ deliveryCount }) => deliveryCount)).toEqual([1, 1]);
 });
 
 test("a repeated id counts from when it was seen last, after a restart too", () => {

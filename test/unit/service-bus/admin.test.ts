@@ -80,6 +80,12 @@ test("an administration that fails is asked again, and its queues are not taken 
   });
   rule.remove();
   expect(await driver.describe("described")).toMatchObject({ ordering: "by_key" });
+  // What is said of one queue says nothing of another.
+  rule.remove();
+  const mixed = connect({ adminConnectionString, clock, queues: { large: { sessions: false } } });
+  proxy.on({}, { kind: "answer", status: 503, code: "ServerBusyError" });
+  await mixed.describe("large");
+  expect(await mixed.describe("described")).toMatchObject({ ordering: "by_key" });
   // Where it never answers, and nothing is said of the queue, a guess has to do after a minute.
   proxy.on({ times: Number.POSITIVE_INFINITY }, { kind: "answer", status: 503, code: "ServerBusyError" });
   const other = connect({ adminConnectionString, clock, queues: { large: { sessions: false } } });
