@@ -39,6 +39,7 @@ export class Meter {
   readonly #warmUp: number;
   readonly #last: number;
   readonly #resolve: (figures: Figures) => void;
+  readonly #first = Promise.withResolvers<void>();
   #count = 0;
   #startedAt = 0;
   #cpu: NodeJS.CpuUsage | undefined;
@@ -53,12 +54,14 @@ export class Meter {
 
   readonly count = (): void => {
     this.#count += 1;
+    if (this.#count === 1) this.#first.resolve();
     if (this.#count === this.#warmUp) this.#begin();
     if (this.#count === this.#last) this.#resolve(this.#figures());
   };
 
-  /** For what takes its time: counts from `warmUpMs` after now for `ms`. */
+  /** For what takes its time: counts from `warmUpMs` after the first message for `ms`, however long that takes to come. */
   async during(warmUpMs: number, ms: number): Promise<Figures> {
+    await this.#first.promise;
     await after(warmUpMs);
     const before = this.#count;
     this.#begin();

@@ -13,8 +13,8 @@ function consumers(work: Work, quick: boolean): Sides {
   // Each side runs for about as long: a process is slower while it is young.
   const [few, many] = quick
     ? [
-        { warmUp: 2_000, messages: 2_500 },
-        { warmUp: 7_000, messages: 6_000 },
+        { warmUp: 1_000, messages: 1_500 },
+        { warmUp: 4_000, messages: 4_000 },
       ]
     : [
         { warmUp: 4_000, messages: 5_000 },
@@ -50,7 +50,7 @@ function backlog(quick: boolean): Contest {
   const { queueport, single, batch, loop } = consumers("none", quick);
   return {
     name: "SQS consume, backlog",
-    server: { ...STUB, fill: quick ? 15_000 : 40_000 },
+    server: { ...STUB, fill: quick ? 9_000 : 40_000 },
     sides: [queueport, single, batch, loop],
     bars: [
       { name: "SQS consume / sqs-consumer handleMessage", figure: "rate", over: single.name, atLeast: 4.2 },
@@ -77,7 +77,7 @@ function mixed(quick: boolean): Contest {
   const { queueport, single, batch, loop } = consumers("mixed", true);
   return {
     name: "SQS consume, handlers of 10 ms, one in twenty 1 s; 80 slots",
-    server: { ...STUB, fill: 12_000 },
+    server: { ...STUB, fill: 9_000 },
     sides: quick ? [queueport, single] : [queueport, single, batch, loop],
     bars: [
       { name: "SQS mixed handlers / sqs-consumer", figure: "rate", over: single.name, atLeast: 8 },
@@ -98,8 +98,8 @@ function mixed(quick: boolean): Contest {
 function send(quick: boolean): Contest {
   const [few, many] = quick
     ? [
-        { warmUp: 1_500, messages: 2_000 },
-        { warmUp: 8_000, messages: 10_000 },
+        { warmUp: 800, messages: 1_000 },
+        { warmUp: 5_000, messages: 6_000 },
       ]
     : [
         { warmUp: 3_000, messages: 4_000 },
@@ -124,7 +124,7 @@ function send(quick: boolean): Contest {
 }
 
 function lone(quick: boolean): Contest {
-  const sizes = quick ? { warmUp: 200, messages: 200 } : { warmUp: 300, messages: 500 };
+  const sizes = quick ? { warmUp: 200, messages: 150 } : { warmUp: 300, messages: 500 };
   return {
     name: "SQS, one send on an idle queue",
     shown: "medianMs",
@@ -139,7 +139,7 @@ function lone(quick: boolean): Contest {
 }
 
 function whole(quick: boolean): Contest {
-  const settings = [{ messages: quick ? 2_000 : 5_000 }];
+  const settings = [{ messages: quick ? 1_500 : 5_000 }];
   return {
     name: "SQS requests of a message: send, receive, ack",
     shown: "requests",
