@@ -13,7 +13,6 @@ import type {
   RedriveOptions,
   RedriveResult,
 } from "./dead-letters.ts";
-import { DriverError } from "../driver/error.ts";
 import { Callbacks } from "./callbacks.ts";
 import { matches } from "./filter.ts";
 import { Groups } from "./groups.ts";
@@ -98,14 +97,10 @@ export class DeadLetterQueue implements DeadLetters {
       discarded += 1;
       callbacks.call(() => onProgress?.(discarded));
     };
-    // Where the provider lets nothing be removed, the others need not be tried.
-    const stayed = (error: unknown): void => {
-      if (error instanceof DriverError) throw error;
-    };
     await this.#scan(
       (delivery) => {
         if (!matches(this.#read(delivery), options)) return Promise.resolve("keep");
-        if (!dryRun) return Promise.resolve({ removed, stayed });
+        if (!dryRun) return Promise.resolve({ removed });
         removed();
         return Promise.resolve("keep");
       },

@@ -4,7 +4,6 @@ import type { Connection } from "../connection.ts";
 import { defaults } from "../defaults.ts";
 import type { Body, Delivery, Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import { DriverError } from "../driver/error.ts";
 import { isQueueError } from "../errors.ts";
 import { sha256 } from "../hash.ts";
 import type { NewMessage } from "../message.ts";
@@ -91,15 +90,10 @@ export class Redrive {
       this.#count({ redriven: this.result.redriven + 1 });
       this.#tell({ letter, outcome: "redriven", changed });
     };
-    if (!dryRun) return { removed: redriven, stayed: (error) => this.#stayed(letter, changed, error) };
+    const stayed = (error: unknown): void => void this.#left({ letter, outcome: "failed", changed, error });
+    if (!dryRun) return { removed: redriven, stayed };
     redriven();
     return "keep";
-  }
-
-  /** Sent, and here all the same: where the provider lets nothing be removed, each further one would be there twice. */
-  #stayed(letter: DeadLetter, changed: NewMessage | undefined, error: unknown): void {
-    this.#left({ letter, outcome: "failed", changed, error });
-    if (error instanceof DriverError) throw error;
   }
 
   #note({ body, attributes }: Outgoing): void {

@@ -21,8 +21,8 @@ export type Verdict =
   | "keep"
   | {
       readonly removed: () => void;
-      /** It is still there. What this throws ends the scan. */
-      readonly stayed: (error: unknown) => void;
+      /** It is still there. */
+      readonly stayed?: (error: unknown) => void;
     };
 
 /**
@@ -37,7 +37,7 @@ export class Scan {
   readonly #leases: LeaseKeeper;
   readonly #settler: Settler;
   readonly #kept = new Map<string, Leased>();
-  /** Why settlements failed, by the message, until that is asked for. */
+  /** Why removals failed, by the message. */
   readonly #failures = new Map<string, unknown>();
 
   /** @param fixedLeaseMs the lease that the queue prescribes, where it does */
@@ -104,7 +104,10 @@ export class Scan {
     }
     // It may come once more while this goes on, and has been judged.
     this.#kept.set(leased.id, leased);
-    verdict.stayed(this.#failures.get(leased.id) ?? new Error("its lease was lost before it was removed"));
+    const error = this.#failures.get(leased.id);
+    verdict.stayed?.(error ?? new Error("its lease was lost before it was removed"));
+    // Where the provider lets nothing be removed, the others need not be tried, nor sent a second time.
+    if (error !== undefined) throw error;
   }
 
   async #next(): Promise<Delivery[]> {

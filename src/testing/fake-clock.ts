@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../clock.ts";
+import { REAL_MS, realTime } from "./real-time.ts";
 
 /** How a {@link FakeClock} is set up. */
 export interface FakeClockOptions {
@@ -11,8 +12,6 @@ const DEFAULT_START = Date.UTC(2026, 0, 1);
 const MOST_ROUNDS = 1_000;
 const COMPACT_FROM = 64;
 const YEAR_MS = 31_536_000_000;
-/** Real time that is given to what does not wait for the clock. */
-const REAL_MS = 2;
 
 interface Entry {
   readonly at: number;
@@ -175,10 +174,6 @@ export class FakeClock implements Clock {
     this.#heap = [];
     for (const one of live) push(this.#heap, one);
   }
-}
-
-function realTime(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, REAL_MS));
 }
 
 function isBefore(one: Entry, other: Entry): boolean {

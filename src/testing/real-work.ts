@@ -1,12 +1,7 @@
 import type { Worker } from "../worker/worker.ts";
+import { realTime } from "./real-time.ts";
 
-/** Real time that is given to what does not wait for the clock. */
-const REAL_MS = 2;
 const EVENTS = ["started", "completed", "failed"] as const;
-
-export function realTime(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, REAL_MS));
-}
 
 /**
  * Gives handlers that do real input and output the real time for it: while there is more of that under way than when

@@ -2,7 +2,8 @@ import { QueueError } from "../errors.ts";
 import type { QueueStats } from "../queue.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { FakeClock } from "./fake-clock.ts";
-import { realTime, RealWork } from "./real-work.ts";
+import { realTime } from "./real-time.ts";
+import { RealWork } from "./real-work.ts";
 
 /** How {@link runUntilIdle} turns the clock. */
 export interface RunUntilIdleOptions {

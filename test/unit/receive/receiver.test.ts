@@ -3,12 +3,24 @@ import { memory } from "../../../adapters/memory/index.ts";
 import { PermanentError } from "../../../src/errors.ts";
 import { Gate } from "../../../src/gate.ts";
 import type { Message } from "../../../src/message.ts";
+import type { Delivery } from "../../../src/driver/contract.ts";
 import { DriverError } from "../../../src/driver/error.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { Door, MINUTE, SECOND, times } from "../support.ts";
 import { Bench } from "./bench.ts";
 
 const EMPTY = [0, 0, 0, 0];
+
+/** Has what polls bring pass through `change`. */
+function onArrival({ driver }: Bench, change: (deliveries: Delivery[]) => Delivery[]): void {
+  const open = driver.open.bind(driver);
+  driver.open = (queue, options) => {
+    const source = open(queue, options);
+    const next = source.next.bind(source);
+    source.next = async (max, signal) => change(await next(max, signal));
+    return source;
+  };
+}
 
 test("while nothing is confirmed, twice as many messages as there are slots are handled, and no more", async () => {
   const bench = new Bench({ emulate: "sqs" });
@@ -69,18 +81,9 @@ describe("on receipt", () => {
   test("what took so long to arrive that its lease has ended is not run", async () => {
     const bench = new Bench();
     await bench.send("mail");
-    const open = bench.driver.open.bind(bench.driver);
-    bench.driver.open = (queue, options) => {
-      const source = open(queue, options);
-      const next = source.next.bind(source);
-      source.next = async (max, signal) => {
-        const deliveries = await next(max, signal);
-        return deliveries.map((one) =>
-          one.deliveryCount === 1 ? { ...one, leaseUntil: bench.clock.now() } : one,
-        );
-      };
-      return source;
-    };
+    onArrival(bench, (deliveries) =>
+      deliveries.map((one) => (one.deliveryCount === 1 ? { ...one, leaseUntil: bench.clock.now() } : one)),
+    );
     const runs: number[] = [];
     bench.receive((_, { attempt }) => Promise.resolve(void runs.push(attempt)));
     await bench.clock.advance(60 * SECOND);
@@ -98,17 +101,10 @@ describe("on receipt", () => {
         throw new Error("a mistake");
       }
     }
-    const open = bench.driver.open.bind(bench.driver);
-    bench.driver.open = (queue, options) => {
-      const source = open(queue, options);
-      const next = source.next.bind(source);
-      source.next = async (max, signal) => {
-        const deliveries = await next(max, signal);
-        isArmed = deliveries.some(({ deliveryCount }) => deliveryCount === 1);
-        return deliveries;
-      };
-      return source;
-    };
+    onArrival(bench, (deliveries) => {
+      isArmed = deliveries.some(({ deliveryCount }) => deliveryCount === 1);
+      return deliveries;
+    });
     await bench.send("bad", "good");
     bench.receive(() => Promise.resolve(), { gate: new Moody() });
     await bench.clock.settle();
