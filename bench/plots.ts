@@ -17,21 +17,21 @@ const sqsConsumer =
   (concurrency) => ({
     name,
     file: "sqs/consume-sqs-consumer",
-    settings: [{ pollers: Math.ceil(concurrency / 10), batch, work: "none", ...sizes }],
+    settings: [{ pollers: Math.ceil(concurrency / 10), batch, work: "none", extent: sizes }],
   });
 
 await draw("sqs", "SQS: a backlog consumed from a stub server", [10, 20, 40, 80, 160], 16_000, [
   (concurrency) => ({
     name: "queueport",
     file: "sqs/consume-queueport",
-    settings: [{ concurrency, work: "none", ...SQS_SIZES }],
+    settings: [{ concurrency, work: "none", extent: SQS_SIZES }],
   }),
   sqsConsumer("sqs-consumer handleMessageBatch", true, SQS_SIZES),
   sqsConsumer("sqs-consumer handleMessage", false, { warmUp: 2_000, messages: 2_500 }),
   (concurrency) => ({
     name: "SDK, a loop by hand",
     file: "sqs/consume-loop",
-    settings: [{ pollers: Math.ceil(concurrency / 10), work: "none", ...SQS_SIZES }],
+    settings: [{ pollers: Math.ceil(concurrency / 10), work: "none", extent: SQS_SIZES }],
   }),
 ]);
 

@@ -33,51 +33,72 @@ export function tell(figures: Figures): void {
   process.send(told, () => process.exit());
 }
 
-/** Counts messages: leaves out the first ones, and then takes the time of all that follow. */
+/** What is measured of what takes its time: it begins with the first message, however long that takes to come. */
+export interface Span {
+  readonly warmUpMs: number;
+  readonly ms: number;
+}
+
+/** What is measured of the rest. */
+export interface Count {
+  readonly warmUp: number;
+  readonly messages: number;
+}
+
+/** From where a meter counts. */
+interface Mark {
+  readonly count: number;
+  readonly at: number;
+  readonly cpu: NodeJS.CpuUsage;
+}
+
+/** Counts messages: leaves out the first ones, and then takes the time of those that follow. */
 export class Meter {
   readonly done: Promise<Figures>;
-  readonly #warmUp: number;
-  readonly #last: number;
+  readonly #begin: () => unknown;
+  readonly #beginAt: number;
+  readonly #endAt: number;
   readonly #resolve: (figures: Figures) => void;
-  readonly #first = Promise.withResolvers<void>();
   #count = 0;
-  #startedAt = 0;
-  #cpu: NodeJS.CpuUsage | undefined;
+  #from: Mark = this.#mark();
 
-  constructor(warmUp: number, messages: number) {
+  constructor(extent: Count | Span) {
     const { promise, resolve } = Promise.withResolvers<Figures>();
     this.done = promise;
     this.#resolve = resolve;
-    this.#warmUp = warmUp;
-    this.#last = warmUp + messages;
+    if ("ms" in extent) {
+      this.#begin = () => this.#during(extent);
+      this.#beginAt = 1;
+      this.#endAt = Number.POSITIVE_INFINITY;
+    } else {
+      this.#begin = () => (this.#from = this.#mark());
+      this.#beginAt = extent.warmUp;
+      this.#endAt = extent.warmUp + extent.messages;
+    }
   }
 
   readonly count = (): void => {
     this.#count += 1;
-    if (this.#count === 1) this.#first.resolve();
-    if (this.#count === this.#warmUp) this.#begin();
-    if (this.#count === this.#last) this.#resolve(this.#figures());
+    if (this.#count === this.#beginAt) this.#begin();
+    if (this.#count === this.#endAt) this.#resolve(this.#figures());
   };
 
-  /** For what takes its time: counts from `warmUpMs` after the first message for `ms`, however long that takes to come. */
-  async during(warmUpMs: number, ms: number): Promise<Figures> {
-    await this.#first.promise;
+  async #during({ warmUpMs, ms }: Span): Promise<void> {
     await after(warmUpMs);
-    const before = this.#count;
-    this.#begin();
+    this.#from = this.#mark();
     await after(ms);
-    return this.#figures(before);
+    this.#resolve(this.#figures());
   }
 
-  #begin(): void {
-    this.#cpu = process.cpuUsage();
-    this.#startedAt = performance.now();
+  #mark(): Mark {
+    return { count: this.#count, at: performance.now(), cpu: process.cpuUsage() };
   }
 
-  #figures(before: number = this.#warmUp): Figures {
-    const seconds = (performance.now() - this.#startedAt) / 1_000;
-    const { user, system } = process.cpuUsage(this.#cpu);
-    const measured = this.#count - before;
+  #figures(): Figures {
+    const { count, at, cpu } = this.#from;
+    const seconds = (performance.now() - at) / 1_000;
+    const { user, system } = process.cpuUsage(cpu);
+    const measured = this.#count - count;
     return { rate: measured / seconds, cpuMicros: (user + system) / measured, messages: this.#count };
   }
 }

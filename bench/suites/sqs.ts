@@ -1,5 +1,6 @@
 import type { Contest, Side } from "../run/contest.ts";
 import type { Work } from "../sides/job.ts";
+import type { Count, Span } from "../sides/side.ts";
 
 const STUB = { file: "sqs", name: "stub server" };
 
@@ -8,46 +9,47 @@ export function sqs(quick: boolean): readonly Contest[] {
   return [backlog(quick), mixed(quick), send(quick), lone(quick), whole(quick)];
 }
 
-/** Each side with its best number of pollers; the short form takes what was best before. */
-function consumers(work: Work, quick: boolean): Sides {
-  // Each side runs for about as long: a process is slower while it is young.
-  const [few, many] = quick
-    ? [
-        { warmUp: 1_000, messages: 1_500 },
-        { warmUp: 4_000, messages: 4_000 },
-      ]
-    : [
-        { warmUp: 4_000, messages: 5_000 },
-        { warmUp: 15_000, messages: 20_000 },
-      ];
+interface Extents {
+  /** Of whom takes a request a message. */
+  readonly few: Count | Span;
+  readonly many: Count | Span;
+  /** Whether the best number of pollers is looked for; else the one that was best before is taken. */
+  readonly search: boolean;
+}
+
+function consumers(work: Work, { few, many, search }: Extents): Sides {
   const pollers = (counts: readonly number[], settings: object): object[] =>
-    (quick ? counts.slice(-1) : counts).map((count) => ({ pollers: count, work, ...settings }));
+    (search ? counts : counts.slice(-1)).map((count) => ({ pollers: count, work, ...settings }));
   return {
     queueport: {
       name: "queueport",
       file: "sqs/consume-queueport",
-      settings: [{ concurrency: 80, work, ...many }],
+      settings: [{ concurrency: 80, work, extent: many }],
     },
     single: {
       name: "sqs-consumer handleMessage",
       file: "sqs/consume-sqs-consumer",
-      settings: pollers([1, 4, 8], { batch: false, ...few }),
+      settings: pollers([1, 4, 8], { batch: false, extent: few }),
     },
     batch: {
       name: "sqs-consumer handleMessageBatch",
       file: "sqs/consume-sqs-consumer",
-      settings: pollers([4, 16, 8], { batch: true, ...many }),
+      settings: pollers([4, 16, 8], { batch: true, extent: many }),
     },
     loop: {
       name: "SDK, a loop by hand",
       file: "sqs/consume-loop",
-      settings: pollers([4, 16, 8], many),
+      settings: pollers([4, 16, 8], { extent: many }),
     },
   };
 }
 
 function backlog(quick: boolean): Contest {
-  const { queueport, single, batch, loop } = consumers("none", quick);
+  // Each side runs for about as long: a process is slower while it is young.
+  const extents = quick
+    ? { few: { warmUp: 1_000, messages: 1_500 }, many: { warmUp: 4_000, messages: 4_000 } }
+    : { few: { warmUp: 4_000, messages: 5_000 }, many: { warmUp: 15_000, messages: 20_000 } };
+  const { queueport, single, batch, loop } = consumers("none", { ...extents, search: !quick });
   return {
     name: "SQS consume, backlog",
     server: { ...STUB, fill: quick ? 9_000 : 40_000 },
@@ -74,10 +76,13 @@ function backlog(quick: boolean): Contest {
 type Sides = { readonly [name in "queueport" | "single" | "batch" | "loop"]: Side };
 
 function mixed(quick: boolean): Contest {
-  const { queueport, single, batch, loop } = consumers("mixed", true);
+  // Slow ones soon take all slots, and end together: throughput comes in waves, of 1.2 s until they have levelled out; of
+  // 1 s, for as long as it runs, where a poll waits for all of one batch. Six seconds hold whole ones of either.
+  const span = quick ? { warmUpMs: 2_000, ms: 3_000 } : { warmUpMs: 2_500, ms: 6_000 };
+  const { queueport, single, batch, loop } = consumers("mixed", { few: span, many: span, search: false });
   return {
     name: "SQS consume, handlers of 10 ms, one in twenty 1 s; 80 slots",
-    server: { ...STUB, fill: 9_000 },
+    server: { ...STUB, fill: quick ? 10_000 : 16_000 },
     sides: quick ? [queueport, single] : [queueport, single, batch, loop],
     bars: [
       { name: "SQS mixed handlers / sqs-consumer", figure: "rate", over: single.name, atLeast: 8 },

@@ -11,7 +11,7 @@ const { address, concurrency, warmUp, messages } = options() as {
   readonly messages: number;
 };
 const connection = { host: "127.0.0.1", port: Number(address), maxRetriesPerRequest: null };
-const meter = new Meter(warmUp, messages);
+const meter = new Meter({ warmUp, messages });
 const queue = new Queue("bench", { connection });
 await queue.obliterate({ force: true });
 const onHandled = feed(warmUp + messages, (number) =>

@@ -12,7 +12,7 @@ const { by, concurrency, warmUp, messages } = options() as {
   readonly warmUp: number;
   readonly messages: number;
 };
-const meter = new Meter(warmUp, messages);
+const meter = new Meter({ warmUp, messages });
 
 async function work(): Promise<void> {
   meter.count();

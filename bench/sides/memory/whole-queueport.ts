@@ -10,7 +10,7 @@ const { concurrency, warmUp, messages } = options() as {
   readonly warmUp: number;
   readonly messages: number;
 };
-const meter = new Meter(warmUp, messages);
+const meter = new Meter({ warmUp, messages });
 const queue = createQueue(memory());
 const onHandled = feed(warmUp + messages, (number) => queue.send("bench", messageOf(number)));
 startWorker(queue, concurrency, async () => {

@@ -4,7 +4,7 @@ import { type At, libraryClient } from "./clients.ts";
 
 /** Works off a backlog as the library's readme shows it. */
 const { warmUp, messages, ...at } = options() as At & { readonly warmUp: number; readonly messages: number };
-const meter = new Meter(warmUp, messages);
+const meter = new Meter({ warmUp, messages });
 const subscription = libraryClient(at).subscription("bench");
 subscription.on("message", (message: Message) => {
   JSON.parse(message.data.toString());

@@ -11,7 +11,7 @@ const { by, width, warmUp, messages, ...at } = options() as At & {
   readonly messages: number;
 };
 const send = by === "queueport" ? byQueueport() : byLibrary();
-const meter = new Meter(warmUp, messages);
+const meter = new Meter({ warmUp, messages });
 await inParallel(warmUp + messages, width, async (number) => {
   await send(number);
   meter.count();

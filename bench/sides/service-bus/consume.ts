@@ -12,7 +12,7 @@ const { by, address, concurrency, warmUp, messages } = options() as {
   readonly warmUp: number;
   readonly messages: number;
 };
-const meter = new Meter(warmUp, messages);
+const meter = new Meter({ warmUp, messages });
 if (by === "queueport") {
   const queue = createQueue(serviceBus({ connectionString: address }));
   startWorker(queue, concurrency, async () => meter.count());

@@ -1,16 +1,15 @@
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { type Payload, perform, type Work } from "../job.ts";
-import { Meter, options, tell } from "../side.ts";
+import { type Count, Meter, options, type Span, tell } from "../side.ts";
 import { type At, sdkClient, urlOf } from "./sdk.ts";
 
 /** Works off a backlog by the best loop that one writes by hand: several of them, ten at once, deletes batched. */
-const { pollers, warmUp, messages, work, ...at } = options() as At & {
+const { pollers, work, extent, ...at } = options() as At & {
   readonly pollers: number;
-  readonly warmUp: number;
-  readonly messages: number;
   readonly work: Work;
+  readonly extent: Count | Span;
 };
-const meter = new Meter(warmUp, messages);
+const meter = new Meter(extent);
 const sqs = sdkClient(at);
 const QueueUrl = urlOf(at);
 
@@ -32,4 +31,4 @@ async function loop(): Promise<never> {
 }
 
 for (let started = 0; started < pollers; started += 1) void loop();
-tell(await (work === "none" ? meter.done : meter.during(1_500, 3_000)));
+tell(await meter.done);

@@ -11,7 +11,7 @@ const { width, warmUp, messages, ...at } = options() as At & {
 };
 const queue = openQueueport(at);
 createMetrics({ only: queue });
-const meter = new Meter(warmUp, messages);
+const meter = new Meter({ warmUp, messages });
 await inParallel(warmUp + messages, width, async (number) => {
   await queue.send("bench", messageOf(number));
   meter.count();

@@ -10,7 +10,7 @@ const { width, warmUp, messages, ...at } = options() as At & {
   readonly messages: number;
 };
 const sqs = sdkClient(at);
-const meter = new Meter(warmUp, messages);
+const meter = new Meter({ warmUp, messages });
 await inParallel(warmUp + messages, width, async (number) => {
   await sqs.send(new SendMessageCommand({ QueueUrl: urlOf(at), MessageBody: bodyOf(number) }));
   meter.count();

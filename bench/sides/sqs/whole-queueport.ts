@@ -6,7 +6,7 @@ import { type At, openQueueport } from "./sdk.ts";
 const { messages, ...at } = options() as At & { readonly messages: number };
 const queue = openQueueport(at);
 await inParallel(messages, 50, (number) => queue.send("bench", messageOf(number)));
-const meter = new Meter(1, messages - 1);
+const meter = new Meter({ warmUp: 1, messages: messages - 1 });
 const { worker } = startWorker(queue, 100, async () => meter.count());
 const figures = await meter.done;
 // Returns when the last acknowledgement was confirmed.

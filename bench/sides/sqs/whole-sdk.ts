@@ -10,7 +10,7 @@ const QueueUrl = urlOf(at);
 await inParallel(messages, 50, (number) =>
   sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(payloadOf(number)) })),
 );
-const meter = new Meter(1, messages - 1);
+const meter = new Meter({ warmUp: 1, messages: messages - 1 });
 for (let handled = 0; handled < messages;) {
   const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }));
   for (const { ReceiptHandle } of Messages) {
