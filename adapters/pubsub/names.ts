@@ -1,4 +1,4 @@
-import { DriverError, QueueError, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
+import { DriverError, NameClaims, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
 
 /** A topic and the subscription on it that is received, by id or by full name (`projects/…`). */
 export interface Pair {
@@ -27,22 +27,18 @@ export class Names {
   readonly #queues: ReadonlyMap<string, string | Pair>;
   /** Topics that were named apart from a subscription. */
   readonly #shared = new Set<string>();
-  /** By subscription, the logical name that means it. */
-  readonly #meant = new Map<string, string>();
+  readonly #claims = new NameClaims("subscription");
 
   /** @throws QueueError `config` where two logical names mean one subscription */
   constructor({ prefix = "", queues = {} }: NamingOptions) {
     this.#prefix = prefix;
     this.#queues = new Map(Object.entries(queues));
-    const bySubscription = new Map<string, string>();
-    for (const [logical, mapped] of Object.entries(queues)) {
-      const { topic, subscription } = pairOf(mapped);
-      if (typeof mapped === "object") this.#shared.add(topic);
-      const other = bySubscription.get(subscription);
-      if (other !== undefined)
-        throw new QueueError("config", `queues: ${bothMean(other, logical, subscription)}`);
-      bySubscription.set(subscription, logical);
-    }
+    for (const mapped of this.#queues.values())
+      if (typeof mapped === "object") this.#shared.add(mapped.topic);
+    NameClaims.check(
+      "subscription",
+      Array.from(this.#queues, ([logical, mapped]) => [logical, pairOf(mapped).subscription] as const),
+    );
   }
 
   /** The ids or full names as they stand in the configuration. */
@@ -71,16 +67,9 @@ export class Names {
   /** @throws DriverError `permanent` where Pub/Sub takes no such name, or another logical name means it already */
   subscription(project: string, queue: string): string {
     const name = fullName(project, "subscriptions", this.pair(queue).subscription);
-    const other = this.#meant.get(name) ?? queue;
-    // Each would take the other's messages, and keep some of them from it for ever.
-    if (other !== queue) throw new DriverError("permanent", bothMean(other, queue, name));
-    this.#meant.set(name, queue);
+    this.#claims.claim(queue, name);
     return name;
   }
-}
-
-function bothMean(one: string, other: string, subscription: string): string {
-  return `"${one}" and "${other}" both mean the subscription ${subscription}. Give each logical queue a subscription of its own.`;
 }
 
 function pairOf(mapped: string | Pair): Pair {

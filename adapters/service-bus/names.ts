@@ -1,4 +1,4 @@
-import { DriverError, QueueError } from "../../src/driver/index.ts";
+import { DriverError, NameClaims } from "../../src/driver/index.ts";
 
 /** What is known of one queue beforehand; what is left out is asked of the service, where that may be asked. */
 export interface QueueFacts {
@@ -38,36 +38,40 @@ export interface Entity {
 export class QueueNames {
   readonly #prefix: string;
   readonly #queues: Readonly<Record<string, string | QueueFacts>>;
+  readonly #claims = new NameClaims("queue");
 
   /** @throws QueueError `config` where two logical names mean one queue */
   constructor({ prefix = "", queues = {} }: NamingOptions) {
     this.#prefix = prefix;
     this.#queues = queues;
-    const byName = new Map<string, string>();
-    for (const queue of Object.keys(queues)) {
-      // The service compares names without regard to case.
-      const name = this.entity(queue).name.toLowerCase();
-      const other = byName.get(name);
-      if (other !== undefined) {
-        throw new QueueError(
-          "config",
-          `queues: "${other}" and "${queue}" both mean ${name}. Give each logical queue a queue of its own.`,
-        );
-      }
-      byName.set(name, queue);
-    }
+    NameClaims.check(
+      "queue",
+      Object.keys(queues).map((queue) => [queue, comparable(this.#nameOf(queue))] as const),
+    );
   }
 
+  /** @throws DriverError `permanent` where another logical name means the same queue already */
   entity(queue: string): Entity {
     const isDeadLetters = queue.endsWith(DEAD_LETTERS);
     const owner = isDeadLetters ? queue.slice(0, -DEAD_LETTERS.length) : queue;
-    return { queue: owner, name: this.facts(owner).name ?? `${this.#prefix}${owner}`, isDeadLetters };
+    const name = this.#nameOf(owner);
+    this.#claims.claim(owner, comparable(name));
+    return { queue: owner, name, isDeadLetters };
+  }
+
+  #nameOf(queue: string): string {
+    return this.facts(queue).name ?? `${this.#prefix}${queue}`;
   }
 
   facts(queue: string): QueueFacts {
     const given = Object.hasOwn(this.#queues, queue) ? this.#queues[queue] : undefined;
     return typeof given === "string" ? { name: given } : (given ?? {});
   }
+}
+
+/** The service compares names without regard to case. */
+function comparable(name: string): string {
+  return name.toLowerCase();
 }
 
 /** The name under which the dead letters of a queue are read. */

@@ -1,5 +1,5 @@
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
-import { DriverError, QueueError, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
+import { NameClaims, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { request } from "./request.ts";
 
@@ -19,22 +19,14 @@ export class QueueUrls {
   readonly #prefix: string;
   readonly #queues: ReadonlyMap<string, string>;
   readonly #urls = new Map<string, Promise<string>>();
-  /** By physical name or URL, the logical name that means it. */
-  readonly #meant = new Map<string, string>();
+  readonly #claims = new NameClaims("queue");
 
   /** @throws QueueError `config` where two logical names mean one queue */
   constructor(clients: Clients, { prefix = "", queues = {} }: NamingOptions) {
     this.#clients = clients;
     this.#prefix = prefix;
     this.#queues = new Map(Object.entries(queues));
-    const byPhysical = new Map<string, string>();
-    for (const [logical, physical] of Object.entries(queues)) {
-      const other = byPhysical.get(physical);
-      if (other !== undefined) {
-        throw new QueueError("config", `queues: ${bothMean(other, logical, physical)}`);
-      }
-      byPhysical.set(physical, logical);
-    }
+    NameClaims.check("queue", this.#queues);
   }
 
   /**
@@ -43,10 +35,7 @@ export class QueueUrls {
    */
   physical(queue: string): string {
     const physical = this.#physical(queue);
-    const other = this.#meant.get(physical) ?? queue;
-    // Each would take the other's messages, and to drop one would drop both.
-    if (other !== queue) throw new DriverError("permanent", bothMean(other, queue, physical));
-    this.#meant.set(physical, queue);
+    this.#claims.claim(queue, physical);
     return physical;
   }
 
@@ -86,10 +75,6 @@ export class QueueUrls {
     );
     return QueueUrl as string;
   }
-}
-
-function bothMean(one: string, other: string, physical: string): string {
-  return `"${one}" and "${other}" both mean ${physical}. Give each logical queue a queue of its own.`;
 }
 
 export function isUrl(name: string): boolean {

@@ -20,7 +20,7 @@ export type {
 } from "./contract.ts";
 export { DriverError, type ErrorKind } from "./error.ts";
 export type { Limits, QueueTraits } from "./limits.ts";
-export { ownerQueue, siblingQueue } from "./names.ts";
+export { NameClaims, ownerQueue, siblingQueue } from "./names.ts";
 export { messageBytes } from "./size.ts";
 export { type Clock, systemClock, type Timer } from "../clock.ts";
 export { type Place, Roster } from "../roster.ts";

@@ -1,3 +1,6 @@
+import { QueueError } from "../errors.ts";
+import { DriverError } from "./error.ts";
+
 /**
  * The name of a queue that belongs to `queue`: `emails` → `emails-dlq`. A `.fifo` ending stays the ending,
  * since the provider that has it knows ordered queues by it: `emails.fifo` → `emails-dlq.fifo`.
@@ -12,4 +15,42 @@ export function ownerQueue(queue: string, suffix: "-dlq" | "-delay"): string | u
   const ending = queue.endsWith(".fifo") ? ".fifo" : "";
   const stem = queue.slice(0, queue.length - ending.length);
   return stem.endsWith(suffix) ? `${stem.slice(0, -suffix.length)}${ending}` : undefined;
+}
+
+/**
+ * Keeps the logical names of one driver apart: of two that meant one physical queue, each would take the other's
+ * messages, and to drop one would drop both.
+ */
+export class NameClaims {
+  readonly #kind: string;
+  /** By physical name, the logical name that means it. */
+  readonly #meant = new Map<string, string>();
+
+  /** `kind`: what a logical name stands for, such as "queue" or "subscription". */
+  constructor(kind: string) {
+    this.#kind = kind;
+  }
+
+  /** @throws QueueError `config` where two of the names that a user gave mean one */
+  static check(kind: string, mapped: Iterable<readonly [logical: string, physical: string]>): void {
+    const claims = new NameClaims(kind);
+    for (const [logical, physical] of mapped) {
+      const problem = claims.#problem(logical, physical);
+      if (problem !== undefined) throw new QueueError("config", `queues: ${problem}`);
+      claims.claim(logical, physical);
+    }
+  }
+
+  /** @throws DriverError `permanent` where another logical name means it already */
+  claim(logical: string, physical: string): void {
+    const problem = this.#problem(logical, physical);
+    if (problem !== undefined) throw new DriverError("permanent", problem);
+    this.#meant.set(physical, logical);
+  }
+
+  #problem(logical: string, physical: string): string | undefined {
+    const other = this.#meant.get(physical) ?? logical;
+    if (other === logical) return undefined;
+    return `"${other}" and "${logical}" both mean the ${this.#kind} ${physical}. Give each logical queue a ${this.#kind} of its own.`;
+  }
 }

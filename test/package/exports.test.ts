@@ -31,6 +31,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   "./open": ["openQueue", "parseConfig"],
   "./driver": [
     "DriverError",
+    "NameClaims",
     "QueueError",
     "Roster",
     "TimeHeap",

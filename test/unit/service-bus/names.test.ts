@@ -18,8 +18,21 @@ test("dead letters are read at the sub-queue of the same queue", () => {
 
 test("two logical queues cannot mean one, however it is spelled", () => {
   expect(() => new QueueNames({ queues: { one: "Mail", two: { name: "mail" } } })).toThrow(
-    'queues: "one" and "two" both mean mail. Give each logical queue a queue of its own.',
+    'queues: "one" and "two" both mean the queue mail. Give each logical queue a queue of its own.',
   );
+});
+
+test("nor when they are used: by the prefix, or by the name itself", () => {
+  const names = new QueueNames({ prefix: "prod-", queues: { emails: "Prod-Mail" } });
+  names.entity("emails");
+  names.entity("emails/$DeadLetterQueue");
+  expect(() => names.entity("mail")).toThrow(
+    expect.objectContaining({
+      kind: "permanent",
+      message: expect.stringContaining('"emails" and "mail" both mean the queue prod-mail') as string,
+    }),
+  );
+  expect(names.entity("emails").name).toBe("Prod-Mail");
 });
 
 test("handles say which queue and which number", () => {

@@ -84,7 +84,7 @@ describe("ensure", () => {
     await twice.admin?.ensure("emails", SPEC);
     await expect(twice.admin?.drop("mail")).rejects.toMatchObject({
       kind: "permanent",
-      message: expect.stringContaining('"emails" and "mail" both mean prod-mail') as string,
+      message: expect.stringContaining('"emails" and "mail" both mean the queue prod-mail') as string,
     });
     expect((await attributesOf("prod-mail"))["QueueArn"]).toBeDefined();
   });
