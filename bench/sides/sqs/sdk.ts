@@ -18,6 +18,6 @@ export function urlOf({ address }: At): string {
   return `${address}/000000000000/bench`;
 }
 
-export function openQueueport({ address }: At): Queue {
-  return createQueue(sqs({ endpoint: address, region: "eu-west-1", credentials }));
+export function openQueueport({ address }: At, options: { readonly waitSeconds?: number } = {}): Queue {
+  return createQueue(sqs({ endpoint: address, region: "eu-west-1", credentials, ...options }));
 }
