@@ -35,22 +35,22 @@ export class NameClaims {
   static check(kind: string, mapped: Iterable<readonly [logical: string, physical: string]>): void {
     const claims = new NameClaims(kind);
     for (const [logical, physical] of mapped) {
-      const problem = claims.#problem(logical, physical);
+      const problem = claims.#take(logical, physical);
       if (problem !== undefined) throw new QueueError("config", `queues: ${problem}`);
-      claims.claim(logical, physical);
     }
   }
 
   /** @throws DriverError `permanent` where another logical name means it already */
   claim(logical: string, physical: string): void {
-    const problem = this.#problem(logical, physical);
+    const problem = this.#take(logical, physical);
     if (problem !== undefined) throw new DriverError("permanent", problem);
-    this.#meant.set(physical, logical);
   }
 
-  #problem(logical: string, physical: string): string | undefined {
-    const other = this.#meant.get(physical) ?? logical;
-    if (other === logical) return undefined;
-    return `"${other}" and "${logical}" both mean the ${this.#kind} ${physical}. Give each logical queue a ${this.#kind} of its own.`;
+  /** Returns what is wrong with it, where somebody else has it. */
+  #take(logical: string, physical: string): string | undefined {
+    const holder = this.#meant.get(physical);
+    if (holder === undefined) this.#meant.set(physical, logical);
+    if (holder === undefined || holder === logical) return undefined;
+    return `"${holder}" and "${logical}" both mean the ${this.#kind} ${physical}. Give each logical queue a ${this.#kind} of its own.`;
   }
 }

@@ -1,5 +1,6 @@
 import { withProperties } from "../amqp/sections.ts";
 import type { QueueSettings } from "../options.ts";
+import { attempt } from "./attempt.ts";
 import { Alarms } from "./alarms.ts";
 import { Contents } from "./contents.ts";
 import { Duplicates } from "./duplicates.ts";
@@ -289,14 +290,5 @@ export class Entity {
   #expiresAt({ enqueuedAt, ttlMs = NEVER }: StoredMessage): number {
     if (this.deadLetters === undefined) return NEVER;
     return enqueuedAt + Math.min(ttlMs, this.settings.timeToLiveMs);
-  }
-}
-
-/** For what goes on where something cannot be written down: the disk may be full. */
-function attempt(work: () => void): void {
-  try {
-    work();
-  } catch {
-    // Memory is right all the same; what is on the disk is what was there before.
   }
 }

@@ -1,3 +1,4 @@
+import { attempt } from "./attempt.ts";
 import type { Entity, Surroundings } from "./entity.ts";
 import { Heap } from "./heap.ts";
 import { type Consumer, firstReady, type LineHost } from "./line.ts";
@@ -104,13 +105,7 @@ export class Sessions {
     session.holder = undefined;
     // Those that it held: whoever has it next may hold some of them again meanwhile.
     const held = Array.from(session.held);
-    for (const message of held) {
-      try {
-        this.#entity.fail(message, counts);
-      } catch {
-        // It could not be written down, and is free all the same.
-      }
-    }
+    for (const message of held) attempt(() => this.#entity.fail(message, counts));
     this.#offer(session);
   }
 
