@@ -24,13 +24,13 @@ export async function load<Module>(
   }
 }
 
-/** `@scope/name@^3` → `@scope/name`. */
+/** `@scope/name@^3` -> `@scope/name`. */
 function packageName(wanted: string): string {
   const version = wanted.indexOf("@", 1);
   return version === -1 ? wanted : wanted.slice(0, version);
 }
 
-/** Node says `Cannot find package '@scope/name' imported from …`; a file that is missing inside it reads otherwise. */
+/** Node says `Cannot find package '@scope/name' imported from ...`; a file that is missing inside it reads otherwise. */
 function isMissing(error: unknown, name: string): boolean {
   return (
     error instanceof Error &&

@@ -1,7 +1,7 @@
 import { copyFileSync, globSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { rolldown } from "rolldown";
+import { type Plugin, rolldown } from "rolldown";
 
 /** Joins what TypeScript has compiled, in its place: a file for each entry, and what several of them share. */
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -26,6 +26,12 @@ const bundle = await rolldown({
   input: Object.fromEntries(entries.map((name) => [name, `./${name}.js`])),
   external: (id) => installed.some((name) => id === name || id.startsWith(`${name}/`)),
 });
+/** V8 keeps a file in which a single character lies beyond Latin-1 at two bytes a character, all of it. */
+const inAscii: Plugin = {
+  name: "in-ascii",
+  renderChunk: (code) =>
+    code.replaceAll(/[^\0-\u007f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+};
 const compiled = globSync("**/*.js", { cwd: dist });
 const { output } = await bundle.write({
   dir: dist,
@@ -34,6 +40,7 @@ const { output } = await bundle.write({
   // What runs can be read: names stay, and a comment names the file where its code begins.
   minify: false,
   minifyInternalExports: false,
+  plugins: [inAscii],
   // Every sub-path needs most of the core, and a file costs more to load than what is in it.
   codeSplitting: {
     groups: [

@@ -19,7 +19,7 @@ export const defaultBackoff: Backoff = { baseMs: 1_000, factor: 2, capMs: 300_00
 
 /**
  * The delay in whole milliseconds after failed attempt `attempt` (1-based).
- * Full jitter: evenly drawn from 0 to min(cap, base · factor^(attempt−1)).
+ * Full jitter: evenly drawn from 0 to min(cap, base * factor^(attempt - 1)).
  */
 export function backoffDelayMs(backoff: Backoff, attempt: number, random: () => number): number {
   const { baseMs, factor, capMs, jitter } = backoff;

@@ -203,7 +203,7 @@ const ADVICE: Readonly<Record<ErrorKind, string>> = {
   permanent: "The same again would fail again.",
 };
 
-/** A driver's error as its user sees it. `attempted` completes "Could not …". */
+/** A driver's error as its user sees it. `attempted` completes "Could not ...". */
 export function queueError(error: unknown, queue: string, attempted: string, provider: string): QueueError {
   if (error instanceof QueueError) return error;
   const kind = error instanceof DriverError ? error.kind : "permanent";

@@ -9,7 +9,7 @@ function isOurs(name: string): boolean {
   return name.startsWith("qp_") || NEVER_FOLDED.has(name);
 }
 
-/** `qp_folded`, `qp_folded_2`, … */
+/** `qp_folded`, `qp_folded_2`, ... */
 function partName(index: number): string {
   return index === 0 ? FOLDED : `${FOLDED}_${index + 1}`;
 }

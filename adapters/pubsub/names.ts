@@ -1,6 +1,6 @@
 import { DriverError, NameClaims, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
 
-/** A topic and the subscription on it that is received, by id or by full name (`projects/…`). */
+/** A topic and the subscription on it that is received, by id or by full name (`projects/...`). */
 export interface Pair {
   readonly topic: string;
   readonly subscription: string;

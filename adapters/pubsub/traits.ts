@@ -27,14 +27,14 @@ export class Subscriptions {
     this.#names = names;
   }
 
-  /** @throws DriverError `not_found`, `auth` … */
+  /** @throws DriverError `not_found`, `auth` ... */
   get(queue: string): Promise<Subscription> {
     return this.#known.get(queue) ?? this.refresh(queue);
   }
 
   /**
    * Asks again. What was known before stays so until there is an answer, and where it cannot be asked for.
-   * @throws DriverError `not_found`, `auth` …
+   * @throws DriverError `not_found`, `auth` ...
    */
   refresh(queue: string): Promise<Subscription> {
     const reading = this.#read(queue);

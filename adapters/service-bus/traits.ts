@@ -44,7 +44,7 @@ export class Descriptions {
     this.#clock = clock;
   }
 
-  /** Asked for once. @throws DriverError `not_found` … */
+  /** Asked for once. @throws DriverError `not_found` ... */
   of(entity: Entity): Promise<Description> {
     const { name } = entity;
     let description = this.#known.get(name);

@@ -50,7 +50,7 @@ export class QueueUrls {
     return isUrl(queue) ? queue : `${this.#prefix}${queue}`;
   }
 
-  /** @throws DriverError `not_found`, `auth` … */
+  /** @throws DriverError `not_found`, `auth` ... */
   url(queue: string): Promise<string> {
     let url = this.#urls.get(queue);
     if (url === undefined) {

@@ -5,7 +5,7 @@ export type Figure = keyof Figures;
 /** One way to do something, in a process of its own. */
 export interface Side {
   readonly name: string;
-  /** In bench/sides. */
+  /** In bench/sides; TypeScript, unless its name says otherwise. */
   readonly file: string;
   /** What the process is started with. Several: the best of them is found first, by one run of each. */
   readonly settings: readonly object[];

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Answer, Command } from "../servers/server.ts";
 import type { Figures } from "../sides/side.ts";
@@ -8,7 +9,9 @@ import type { Figures } from "../sides/side.ts";
 const MOST_MS = 180_000;
 
 function pathOf(folder: "servers" | "sides", file: string): string {
-  return fileURLToPath(new URL(`../${folder}/${file}.ts`, import.meta.url));
+  return fileURLToPath(
+    new URL(`../${folder}/${extname(file) === "" ? `${file}.ts` : file}`, import.meta.url),
+  );
 }
 
 function start(path: string, args: readonly string[], execArgv: readonly string[]): ChildProcess {

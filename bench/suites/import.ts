@@ -2,7 +2,7 @@ import type { Contest } from "../run/contest.ts";
 
 /** What an import costs a process; the built package is measured. */
 export function importing(quick: boolean): readonly Contest[] {
-  const file = "import/start";
+  const file = "import/start.mjs";
   return [
     {
       name: "Import of the root and the memory adapter",

@@ -14,7 +14,7 @@ import { noCounts, type ServiceBusServerStats } from "./stats.ts";
 export interface ServiceBusServer {
   readonly host: string;
   readonly port: number;
-  /** For `new ServiceBusClient(…)`. */
+  /** For `new ServiceBusClient(...)`. */
   readonly connectionString: string;
   readonly stats: ServiceBusServerStats;
   readonly faults: Faults;

@@ -46,7 +46,7 @@ export function readJwt(token: string, audience: string): Grant {
   return { path: pathOf(audience), until };
 }
 
-/** `sb://host:port/queue` → `queue`. */
+/** `sb://host:port/queue` -> `queue`. */
 export function pathOf(audience: string): string {
   return audience
     .replace(/^\w+:\/\/[^/]*\/?/, "")

@@ -31,7 +31,7 @@ export type SendResult =
 export interface Delivery {
   readonly body: Body;
   readonly attributes: Attributes;
-  /** How often this copy was delivered, this time included: 1, 2, 3 … */
+  /** How often this copy was delivered, this time included: 1, 2, 3 ... */
   readonly deliveryCount: number;
   /** When the lease ends unless it is extended, by this process's clock, in epoch milliseconds. */
   readonly leaseUntil: number;

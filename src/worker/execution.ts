@@ -117,7 +117,7 @@ export class Execution implements JobContext, Judge, Deadline {
     return ACK;
   }
 
-  /** … and now that it has thrown, or could not be called. */
+  /** ... and now that it has thrown, or could not be called. */
   threw(error: unknown, at: number): Disposition {
     this.end(at);
     return this.#failed(error);

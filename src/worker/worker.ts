@@ -129,7 +129,7 @@ export class Worker {
   /**
    * Works until `signal` aborts or {@link stop} is called, and what runs has been drained.
    * @throws QueueError `no_handlers`, `already_running`, `invalid_options`; `drain_incomplete` where a handler would
-   * not end; that of a queue that cannot be received (`not_found`, `auth` …): the others are then drained as well.
+   * not end; that of a queue that cannot be received (`not_found`, `auth` ...): the others are then drained as well.
    */
   start(
     queues: string | readonly string[],

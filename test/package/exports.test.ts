@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { application, root, runNode } from "./support.ts";
@@ -113,6 +113,13 @@ describe("what is loaded", () => {
     const { loaded, files, builtins } = await load(".", "./memory");
     expect({ loaded, builtins }).toEqual({ loaded: [], builtins: [] });
     expect(files).toEqual(["adapters/memory/index.js", "chunks/core.js", "src/index.js"]);
+  });
+
+  test("takes a byte a character: nothing is built that V8 would have to keep at two", () => {
+    const built = globSync("**/*.js", { cwd: join(root, "dist") });
+    expect(built).toContain("chunks/core.js");
+    const wide = built.filter((file) => /[^\0-\u007f]/.test(readFileSync(join(root, "dist", file), "utf8")));
+    expect(wide).toEqual([]);
   });
 
   test("by ./open: what checks a configuration, and no SDK", async () => {
