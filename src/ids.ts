@@ -8,8 +8,12 @@ let used = pool.length;
 const random = new Uint8Array(16);
 const bytes = new Uint8Array(16);
 const text = Buffer.alloc(36, "-");
-const DIGITS = Buffer.from("0123456789abcdef");
-/** Where each byte has its two digits, between the hyphens. */
+const view = new DataView(text.buffer, text.byteOffset, text.length);
+/** The two digits of each byte, as the characters that they are. */
+const DIGITS: readonly number[] = Array.from({ length: 256 }, (_, byte) =>
+  Buffer.from(byte.toString(16).padStart(2, "0")).readUInt16BE(),
+);
+/** Where each byte has them, between the hyphens. */
 const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 let newest = "";
@@ -29,12 +33,8 @@ export function newId(now: number): string {
   used += RANDOM;
   v7({ random, msecs: now }, bytes);
   // In one piece: the package puts its text together from twenty.
-  for (let index = 0; index < 16; index += 1) {
-    const byte = bytes[index] as number;
-    const place = PLACES[index] as number;
-    text[place] = DIGITS[byte >> 4] as number;
-    text[place + 1] = DIGITS[byte & 15] as number;
-  }
+  for (let index = 0; index < 16; index += 1)
+    view.setUint16(PLACES[index] as number, DIGITS[bytes[index] as number] as number);
   newest = text.toString("latin1");
   return newest;
 }

@@ -5,7 +5,7 @@ import type { Disposition } from "../disposition.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import { decode } from "../envelope.ts";
+import { decode, type Decoded } from "../envelope.ts";
 import type { Handler, ReceiveOptions } from "../queue.ts";
 import type { Sender } from "../send/sender.ts";
 import { Admission } from "./admission.ts";
@@ -218,24 +218,28 @@ export class Receiver implements RunHost {
 
   #deliver(deliveries: readonly Delivery[]): void {
     const now = this.#options.connection.clock.now();
-    for (const delivery of deliveries) {
-      const decoded = decode(delivery, now);
-      const message = decoded.ok ? decoded.message : unreadable(delivery, now);
-      const meta = decoded.ok ? decoded.meta : { attempt: 0, redrive: 0 };
-      const run = new Run(this, delivery, message, meta, now, this.#handBacks.of(delivery.brokerId));
-      if (delivery.leaseUntil <= now) {
-        // It took so long to come that it may be somebody else's: to run it would be to run it twice.
-        this.#reporter.report({ event: "lease_lost", queue: this.queue, id: run.id });
-        continue;
-      }
-      this.#leases.add(run);
-      try {
-        if (decoded.ok) this.#enter(run, now);
-        else this.#admission.refuse(run, "malformed", decoded.problem);
-      } catch (error) {
-        // A callback of the user's threw: that message is left to come again, the others are not to suffer.
-        this.#conclusions.track(Promise.reject(error), run);
-      }
+    // All are read before the first is handled, as the processor does best what it has just done.
+    const decoded = deliveries.map((delivery) => decode(delivery, now));
+    for (const [index, delivery] of deliveries.entries())
+      this.#arrived(delivery, decoded[index] as Decoded, now);
+  }
+
+  #arrived(delivery: Delivery, decoded: Decoded, now: number): void {
+    const message = decoded.ok ? decoded.message : unreadable(delivery, now);
+    const meta = decoded.ok ? decoded.meta : { attempt: 0, redrive: 0 };
+    const run = new Run(this, delivery, message, meta, now, this.#handBacks.of(delivery.brokerId));
+    if (delivery.leaseUntil <= now) {
+      // It took so long to come that it may be somebody else's: to run it would be to run it twice.
+      this.#reporter.report({ event: "lease_lost", queue: this.queue, id: run.id });
+      return;
+    }
+    this.#leases.add(run);
+    try {
+      if (decoded.ok) this.#enter(run, now);
+      else this.#admission.refuse(run, "malformed", decoded.problem);
+    } catch (error) {
+      // A callback of the user's threw: that message is left to come again, the others are not to suffer.
+      this.#conclusions.track(Promise.reject(error), run);
     }
   }
 
