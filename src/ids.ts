@@ -9,10 +9,9 @@ const random = new Uint8Array(16);
 const bytes = new Uint8Array(16);
 const text = Buffer.alloc(36, "-");
 const view = new DataView(text.buffer, text.byteOffset, text.length);
-/** The two digits of each byte, as the characters that they are. */
-const DIGITS: readonly number[] = Array.from({ length: 256 }, (_, byte) =>
-  Buffer.from(byte.toString(16).padStart(2, "0")).readUInt16BE(),
-);
+/** The two digits of each byte, as the characters that they are; written before the first id, and not by an import. */
+const digits = new Uint16Array(256);
+const DIGIT = "0123456789abcdef";
 /** Where each byte has them, between the hyphens. */
 const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
@@ -25,16 +24,21 @@ export function isNewest(id: string): boolean {
 
 /** A UUIDv7 (RFC 9562) of `now`, in epoch milliseconds: sorts by the time it was made, unique without coordination. */
 export function newId(now: number): string {
-  if (used === pool.length) {
-    crypto.getRandomValues(pool);
-    used = 0;
-  }
+  if (used === pool.length) draw();
   for (let index = 0; index < RANDOM; index += 1) random[16 - RANDOM + index] = pool[used + index] as number;
   used += RANDOM;
   v7({ random, msecs: now }, bytes);
   // In one piece: the package puts its text together from twenty.
   for (let index = 0; index < 16; index += 1)
-    view.setUint16(PLACES[index] as number, DIGITS[bytes[index] as number] as number);
+    view.setUint16(PLACES[index] as number, digits[bytes[index] as number] as number);
   newest = text.toString("latin1");
   return newest;
+}
+
+function draw(): void {
+  crypto.getRandomValues(pool);
+  used = 0;
+  if (digits[0] !== 0) return;
+  for (let byte = 0; byte < digits.length; byte += 1)
+    digits[byte] = (DIGIT.charCodeAt(byte >> 4) << 8) | DIGIT.charCodeAt(byte & 15);
 }

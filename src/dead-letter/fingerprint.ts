@@ -3,7 +3,8 @@ import { sha256 } from "../hash.ts";
 import type { DeadLetterInfo } from "./dead-letters.ts";
 
 const MAX_FRAME = 120;
-const OURS: string = fileURLToPath(new URL("..", import.meta.url));
+/** Where our own code lies; looked up for the first failure, and not by an import. */
+let ours: string | undefined;
 /** What differs from one failure to the next of the same kind, and what stands for it; in this order. */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, "<id>"],
@@ -33,12 +34,13 @@ export function fingerprintOf(type: string | undefined, { reason, error, frame }
 
 /** `charge (billing/card.ts:12)`: the top frame of the stack that is neither Node's, a package's nor ours. */
 export function frameOf(error: unknown): string | undefined {
+  ours ??= fileURLToPath(new URL("..", import.meta.url));
   for (const line of stackOf(error).split("\n")) {
     const frame = /^ +at (?:async )?(?:(.+) \()?([^()]+?):(\d+):\d+\)?$/.exec(line);
     if (frame === null) continue;
     const [, name, file = "", at] = frame;
     const path = file.startsWith("file:") ? pathOf(file) : file;
-    if (/^node:|[\\/]node_modules[\\/]/.test(path) || path.startsWith(OURS)) continue;
+    if (/^node:|[\\/]node_modules[\\/]/.test(path) || path.startsWith(ours)) continue;
     const place = `${path.split(/[\\/]/).slice(-2).join("/")}:${at}`;
     return (name === undefined ? place : `${name} (${place})`).slice(-MAX_FRAME);
   }

@@ -7,7 +7,6 @@ import { unlessAborted, within } from "../wait.ts";
 import { notSent } from "./outcomes.ts";
 
 const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
-const NEVER: AbortSignal = new AbortController().signal;
 
 /**
  * What the queue can do that a message is to go to. Asked with tries again until the send's deadline, since to the
@@ -19,7 +18,7 @@ export async function traitsInTime(
   connection: Connection,
   queue: string,
   deadlineMs: number,
-  signal: AbortSignal = NEVER,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<QueueTraits> {
   const { clock, driver, random } = connection;
   const deadlineAt = clock.now() + deadlineMs;
