@@ -44,7 +44,9 @@ const { output } = await bundle.write({
   // Every sub-path needs most of the core, and a file costs more to load than what is in it.
   codeSplitting: {
     groups: [
-      { name: "core", test: /[\\/]dist[\\/]src[\\/](?!(?:conformance|delay-store|metrics|testing)[\\/])/ },
+      // With what it imports; so what is left for the second is what only consuming needs, which is loaded later.
+      { name: "core", test: /[\\/]dist[\\/]src[\\/](?:index|driver[\\/]index)\.js$/, priority: 1 },
+      { name: "consuming", test: /[\\/]dist[\\/]src[\\/]consuming\.js$/ },
     ],
   },
 });

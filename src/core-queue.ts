@@ -1,14 +1,14 @@
 import type { Backoff } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import { Connection, queueError } from "./connection.ts";
-import { DeadLetterQueue } from "./dead-letter/dead-letter-queue.ts";
 import type { DeadLetters } from "./dead-letter/dead-letters.ts";
+import { DeadLettersOnDemand } from "./dead-letter/on-demand.ts";
 import type { Delay } from "./delay/delay.ts";
 import { cancelDelayed, listDelayed } from "./delay/cancel.ts";
-import { pumpUntilStopped } from "./delay/pump-queue.ts";
 import type { DelayStore } from "./delay/store.ts";
 import type { Driver, QueueChange } from "./driver/contract.ts";
 import { QueueError } from "./errors.ts";
+import { withConsuming } from "./load-consuming.ts";
 import type { NewMessage } from "./message.ts";
 import { dropQueue, ensureQueue, planQueue } from "./provision.ts";
 import type {
@@ -24,7 +24,6 @@ import type {
   SendOutcome,
   SendReceipt,
 } from "./queue.ts";
-import { receiveQueue } from "./receive/receive-queue.ts";
 import { Outbox } from "./send/outbox.ts";
 import { Sender } from "./send/sender.ts";
 import { queueStats } from "./stats.ts";
@@ -103,7 +102,7 @@ export class CoreQueue implements Queue {
       );
     }
     options.signal?.throwIfAborted();
-    const receiving = receiveQueue({
+    const receiving = {
       connection: this.#connection,
       sender: this.#sender,
       queue,
@@ -111,8 +110,8 @@ export class CoreQueue implements Queue {
       options,
       backoff: this.#options.backoff,
       closing: this.#closing.signal,
-    });
-    await this.#track(receiving);
+    };
+    await this.#track(withConsuming(({ receiveQueue }) => receiveQueue(receiving)));
   }
 
   async stats(queue: string): Promise<QueueStats> {
@@ -122,7 +121,7 @@ export class CoreQueue implements Queue {
 
   deadLetters(queue: string): DeadLetters {
     this.#assertUsable(queue);
-    return new DeadLetterQueue(this.#connection, this.#sender, queue);
+    return new DeadLettersOnDemand(this.#connection, this.#sender, queue);
   }
 
   async delayed(
@@ -158,8 +157,14 @@ export class CoreQueue implements Queue {
   async pump(queue: string, options: PumpOptions = {}): Promise<void> {
     this.#assertUsable(queue);
     options.signal?.throwIfAborted();
-    const pumping = { connection: this.#connection, sender: this.#sender, queue, options };
-    await this.#track(pumpUntilStopped({ ...pumping, closing: this.#closing.signal }));
+    const pumping = {
+      connection: this.#connection,
+      sender: this.#sender,
+      queue,
+      options,
+      closing: this.#closing.signal,
+    };
+    await this.#track(withConsuming(({ pumpUntilStopped }) => pumpUntilStopped(pumping)));
   }
 
   async drop(queue: string): Promise<void> {

@@ -115,6 +115,34 @@ describe("what is loaded", () => {
     expect(files).toEqual(["adapters/memory/index.js", "chunks/core.js", "src/index.js"]);
   });
 
+  test("by a send: nothing more; by the first look at what is in a queue: the rest of the core", async () => {
+    const source = `
+      import { registerHooks } from "node:module";
+      const files = [];
+      registerHooks({
+        resolve(specifier, context, next) {
+          const resolved = next(specifier, context);
+          if (resolved.url.startsWith("file:")) files.push(resolved.url.replace(/.*\\/dist\\//, ""));
+          return resolved;
+        },
+      });
+      const { createQueue } = await import("queueport");
+      const { memory } = await import("queueport/memory");
+      files.length = 0;
+      await using queue = createQueue(memory());
+      await queue.send("emails", { type: "welcome", payload: null });
+      await queue.sendDelayed("emails", { type: "welcome", payload: null }, { days: 3 });
+      const bySending = [...files];
+      const letters = await queue.deadLetters("emails").list();
+      console.log(JSON.stringify({ bySending, files, letters }));
+    `;
+    expect(JSON.parse(await run(source))).toEqual({
+      bySending: [],
+      files: ["chunks/consuming.js", "chunks/core.js"],
+      letters: [],
+    });
+  });
+
   test("takes a byte a character: nothing is built that V8 would have to keep at two", () => {
     const built = globSync("**/*.js", { cwd: join(root, "dist") });
     expect(built).toContain("chunks/core.js");

@@ -62,9 +62,10 @@ test("every file that is imported exists", () => {
 });
 
 describe("the core", () => {
-  test("imports nothing but itself, not even dynamically", () => {
+  test("imports nothing but itself, and dynamically one part of it", () => {
     expect(offenders(({ from, to }) => inSrc(from) && isFile(to) && !inSrc(to))).toEqual([]);
-    expect(offenders(({ from, kind }) => inSrc(from) && kind === "dynamic")).toEqual([]);
+    const dynamic = offenders(({ from, kind }) => inSrc(from) && kind === "dynamic");
+    expect([...new Set(dynamic)]).toEqual(["src/load-consuming.ts → src/consuming.ts (dynamic)"]);
   });
 
   test("needs one package for its ids, and its metrics prom-client", () => {
@@ -86,7 +87,9 @@ describe("the core", () => {
       const inFolder = isIn(`src/${folder}`);
       expect(offenders(({ from, to }) => inFolder(from) && isInside(to))).toEqual([]);
       const files = imports.map(({ from }) => from).filter(inFolder);
-      expect([...closure(imports, files)].filter(isInside)).toEqual([]);
+      // A clock that is turned by hand has what consumes loaded, and uses nothing of it.
+      const used = imports.filter(({ to }) => to !== "src/consuming.ts");
+      expect([...closure(used, files)].filter(isInside)).toEqual([]);
     },
   );
 
