@@ -2,7 +2,7 @@ import type { Backoff } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import { Connection, queueError } from "./connection.ts";
 import type { DeadLetters } from "./dead-letter/dead-letters.ts";
-import { DeadLettersOnDemand } from "./dead-letter/on-demand.ts";
+import { deadLettersOnDemand } from "./dead-letter/on-demand.ts";
 import type { Delay } from "./delay/delay.ts";
 import { cancelDelayed, listDelayed } from "./delay/cancel.ts";
 import type { DelayStore } from "./delay/store.ts";
@@ -121,7 +121,7 @@ export class CoreQueue implements Queue {
 
   deadLetters(queue: string): DeadLetters {
     this.#assertUsable(queue);
-    return new DeadLettersOnDemand(this.#connection, this.#sender, queue);
+    return deadLettersOnDemand(this.#connection, this.#sender, queue);
   }
 
   async delayed(
