@@ -9,9 +9,8 @@ import type { Figures } from "../sides/side.ts";
 const MOST_MS = 180_000;
 
 function pathOf(folder: "servers" | "sides", file: string): string {
-  return fileURLToPath(
-    new URL(`../${folder}/${extname(file) === "" ? `${file}.ts` : file}`, import.meta.url),
-  );
+  const name = extname(file) === "" ? `${file}.ts` : file;
+  return fileURLToPath(new URL(`../${folder}/${name}`, import.meta.url));
 }
 
 function start(path: string, args: readonly string[], execArgv: readonly string[]): ChildProcess {
