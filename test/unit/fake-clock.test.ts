@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { sleep } from "../../src/clock.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
+import { withConsuming } from "../../src/load-consuming.ts";
 
 describe("time", () => {
   test("stands still until it is moved", async () => {
@@ -219,4 +220,13 @@ describe("settle", () => {
     await expect(clock.settle()).resolves.toBeUndefined();
     isRunning = false;
   });
+});
+
+test("what receives is there at once: to load it takes real time, which does not pass here", async () => {
+  let called = false;
+  const working = withConsuming(async () => {
+    called = true;
+  });
+  expect(called).toBe(true);
+  await working;
 });
