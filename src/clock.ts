@@ -7,7 +7,7 @@ export interface Timer {
 /**
  * Time as a parameter: everything in queueport that waits or reads the time does it through this. To turn it by hand,
  * take `FakeClock` of `queueport/testing`: what receives is loaded with it, where the first `receive` on another
- * clock takes a moment of real time.
+ * clock may take a moment of real time.
  */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
