@@ -22,10 +22,16 @@ export function perform(work: Work, number: number): Promise<void> {
   return after(work === "mixed" && number % 20 === 0 ? 1_000 : 10);
 }
 
+export const schema: z.ZodType<Payload, Payload> = z.object({
+  number: z.number(),
+  user: z.string(),
+  email: z.email(),
+});
+
 const job: JobDefinition<Payload> = {
   type: "bench_job",
-  schema: z.object({ number: z.number(), user: z.string(), email: z.email() }),
-  message: (payload) => ({ type: "bench_job", payload, schema: job.schema }),
+  schema,
+  message: (payload) => ({ type: "bench_job", payload, schema }),
 };
 
 export function messageOf(number: number): NewMessage<Payload> {

@@ -32,7 +32,11 @@ function pipeline(concurrency: number, rounds: number): Contest {
   return {
     name: `Memory, whole way of a message, concurrency ${concurrency}`,
     rounds,
-    sides: [{ name: "queueport", file: "memory/whole-queueport", settings: [sizes] }, ...functions],
+    sides: [
+      { name: "queueport", file: "memory/whole-queueport", settings: [sizes] },
+      ...functions,
+      { name: "a message's parts, no queue", file: "memory/parts", settings: [sizes] },
+    ],
     bars: [
       { name: "memory pipeline / p-queue", figure: "rate", over: "p-queue, bare functions", atLeast: 1.5 },
       {
