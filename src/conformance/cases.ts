@@ -15,6 +15,7 @@ import { lifecycleCases } from "./cases/lifecycle.ts";
 import { orderingCases } from "./cases/ordering.ts";
 import { redriveCases } from "./cases/redrive.ts";
 import { sizeCases } from "./cases/sizes.ts";
+import { statsCases } from "./cases/stats.ts";
 import { unreadableCases } from "./cases/unreadable.ts";
 import { verdictCases } from "./cases/verdicts.ts";
 import { type Line, lines } from "./manifest.ts";
@@ -38,6 +39,7 @@ const all: readonly ConformanceCase[] = [
   ...orderingCases,
   ...drainCases,
   ...lifecycleCases,
+  ...statsCases,
 ];
 
 /** Every case, in the order in which they are run. */

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { DriverError } from "../../driver/error.ts";
 import { RetryAfterError } from "../../errors.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
-import { timingOf } from "../harness.ts";
 import { job } from "../kit/jobs.ts";
 import { failSome } from "../kit/line.ts";
 import { unlessClones } from "../kit/skips.ts";
@@ -137,71 +136,6 @@ const nackDelayedElsewhere = check(
   unlessClones,
 );
 
-const leaseExpires = check(
-  "acknowledgement.lease",
-  "a lease that expires without ack redelivers, and not before",
-  async (stage) => {
-    const queue = await stage.makeQueue();
-    const doomed = await stage.connect();
-    const { id } = await doomed.queue.send(queue, job());
-    const inbox = stage.inbox();
-    // The lease begins at the provider, some time between here and the moment at which the message is seen.
-    const askedAt = stage.now();
-    doomed.receive(
-      queue,
-      inbox.handler(() => stage.hang()),
-      { concurrency: 1 },
-    );
-    await stage.until("it is leased", () => inbox.size > 0);
-    const leasedAt = stage.now();
-    await doomed.kill();
-    (await stage.connect()).receive(queue, inbox.handler());
-    await stage.until("it comes again", () => inbox.count(id) > 1);
-    const second = inbox.of(id)[1];
-    assert.ok(second);
-    stage.onTime(
-      "the second delivery",
-      second.at,
-      askedAt + stage.leaseMs,
-      stage.lateMs + leasedAt - askedAt,
-    );
-    assert.deepEqual(inbox.attempts(id), [1, 2]);
-  },
-);
-
-const leaseIsKept = check(
-  "acknowledgement.lease",
-  "a handler longer than its lease is kept alive by extension and runs once",
-  async (stage) => {
-    const queue = await stage.makeQueue();
-    const peers = [await stage.connect(), await stage.connect()];
-    const ids = await stage.sendMany(peers[0]!, queue, 3);
-    const inbox = stage.inbox();
-    const lost: string[] = [];
-    let finished = 0;
-    const behave = inbox.handler(async (_arrival, { signal }) => {
-      await stage.sleep(3.5 * stage.leaseMs, signal);
-      assert.ok(!signal.aborted, "its signal has not aborted");
-      finished += 1;
-    });
-    const all = peers.map((peer) =>
-      peer.receive(queue, behave, { onEvent: ({ event }) => event === "lease_lost" && lost.push(event) }),
-    );
-    await stage.until("the handlers finish", () => finished === 3, 5 * stage.leaseMs);
-    await stage.done("the receivers stop", Promise.all(all.map((receiving) => receiving.stop())));
-    await stage.assertEmpty(queue);
-    assert.deepEqual(
-      ids.map((id) => inbox.attempts(id)),
-      [[1], [1], [1]],
-    );
-    assert.deepEqual(lost, []);
-  },
-  ({ limits }, harness) =>
-    limits.maxTotalLeaseMs < 5 * timingOf(harness).leaseMs
-      ? `one delivery is held for at most ${limits.maxTotalLeaseMs} ms`
-      : undefined,
-);
-
 const partial = check(
   "acknowledgement.partial",
   "an ack that fails for one message of a batch fails for that one alone",
@@ -293,8 +227,6 @@ export const acknowledgementCases: readonly ConformanceCase[] = [
   nackDelayed,
   nackDelayedPastLease,
   nackDelayedElsewhere,
-  leaseExpires,
-  leaseIsKept,
   partial,
   partialForAWhile,
   partialAtServer,
