@@ -1,16 +1,14 @@
 import type { BackoffOptions } from "../backoff.ts";
-import { inOrder } from "../clone.ts";
 import { type Connection, queueError } from "../connection.ts";
 import type { Disposition } from "../disposition.ts";
-import type { Delivery, Source } from "../driver/contract.ts";
+import type { Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import { decode, type Decoded } from "../envelope.ts";
 import type { Handler, ReceiveOptions } from "../queue.ts";
 import type { Sender } from "../send/sender.ts";
 import { Admission } from "./admission.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Conclusions } from "./conclusions.ts";
-import { unreadable } from "./unreadable.ts";
 import { Drain } from "./drain.ts";
 import { drainIncomplete, leaseLost } from "./errors.ts";
 import { HandBacks } from "./hand-backs.ts";
@@ -19,7 +17,7 @@ import { KeyLanes } from "./key-lanes.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { ReceiveSettings } from "./options.ts";
 import { Reporter } from "./reporter.ts";
-import { Run, type RunHost } from "./run.ts";
+import type { Run, RunHost } from "./run.ts";
 import { Running } from "./running.ts";
 import { Settler } from "./settler.ts";
 import { Slots } from "./slots.ts";
@@ -52,6 +50,7 @@ export class Receiver implements RunHost {
   readonly #maxConcluding: number;
   readonly #running: Running;
   readonly #admission: Admission;
+  readonly #arrivals: Arrivals;
   readonly #handBacks = new HandBacks();
   readonly #draining = new AbortController();
   readonly #drain: Drain;
@@ -115,10 +114,22 @@ export class Receiver implements RunHost {
       isRefusing: () => this.#refusing,
       handBack: (run) => this.#handBack(run),
     });
+    this.#arrivals = new Arrivals({
+      host: this,
+      clock,
+      traits,
+      handBacks: this.#handBacks,
+      leases: this.#leases,
+      lanes: this.#lanes,
+      admission: this.#admission,
+      conclusions: this.#conclusions,
+      reporter: this.#reporter,
+      isRefusing: () => this.#refusing,
+    });
     this.#intake = new Intake(connection, this.#source, {
       queue,
       free: () => this.#free(),
-      deliver: (deliveries) => this.#deliver(deliveries),
+      deliver: (deliveries) => this.#arrivals.deliver(deliveries),
       report,
       failed: (error) => {
         this.#failure = error;
@@ -216,40 +227,6 @@ export class Receiver implements RunHost {
     return Math.min(this.#slots.free, this.#maxConcluding + held - this.#conclusions.pending);
   }
 
-  #deliver(deliveries: readonly Delivery[]): void {
-    const now = this.#options.connection.clock.now();
-    // All are read before the first is handled, as the processor does best what it has just done.
-    const decoded = deliveries.map((delivery) => decode(delivery, now));
-    for (const [index, delivery] of deliveries.entries())
-      this.#arrived(delivery, decoded[index] as Decoded, now);
-  }
-
-  #arrived(delivery: Delivery, decoded: Decoded, now: number): void {
-    const message = decoded.ok ? decoded.message : unreadable(delivery, now);
-    const meta = decoded.ok ? decoded.meta : { attempt: 0, redrive: 0 };
-    const run = new Run(this, delivery, message, meta, now, this.#handBacks.of(delivery.brokerId));
-    if (delivery.leaseUntil <= now) {
-      // It took so long to come that it may be somebody else's: to run it would be to run it twice.
-      this.#reporter.report({ event: "lease_lost", queue: this.queue, id: run.id });
-      return;
-    }
-    this.#leases.add(run);
-    try {
-      if (decoded.ok) this.#enter(run, now);
-      else this.#admission.refuse(run, "malformed", decoded.problem);
-    } catch (error) {
-      // A callback of the user's threw: that message is left to come again, the others are not to suffer.
-      this.#conclusions.track(Promise.reject(error), run);
-    }
-  }
-
-  /** Where its queue keeps order, a message waits for the one of its key that is in hand. */
-  #enter(run: Run, now: number): void {
-    const ordered = !this.#refusing && inOrder(run.delivery, run.id, this.#options.traits);
-    if (ordered) this.#lanes.enter(run.delivery.orderingKey ?? "", run);
-    else this.#admission.admit(run, now);
-  }
-
   #ended(run: Run): void {
     this.#slots.release(run.message.type, run.endedAt - run.startedAt);
     this.#slotFreed();
@@ -301,7 +278,7 @@ export class Receiver implements RunHost {
   #endAll(): Promise<Run[]> {
     this.#draining.abort(DRAINING);
     for (const run of [...this.#lanes.clear(), ...this.#slots.clear()]) this.#handBack(run);
-    this.#conclusions.track(this.#intake.stop().then((late) => this.#deliver(late)));
+    this.#conclusions.track(this.#intake.stop().then((late) => this.#arrivals.deliver(late)));
     return this.#drain.carryOut();
   }
 }
