@@ -7,11 +7,11 @@ import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { completeMessage } from "../../../src/message.ts";
 import { KeyLanes } from "../../../src/receive/key-lanes.ts";
 import { Run, type RunHost } from "../../../src/receive/run.ts";
-import { delivery, MINUTE } from "../support.ts";
+import { delivery, Door, type FaultRule, MINUTE } from "../support.ts";
 
 /** A broker that says that it keeps order, and hands out several messages of a key at once, as SQS does. */
-function careless(clock: FakeClock): Driver {
-  const driver = memory({ clock });
+function careless(clock: FakeClock, before: FaultRule = () => undefined): Driver {
+  const driver = memory({ clock, faults: { before: async (point) => before(point) } });
   const describe: Driver["describe"] = async (queue) => ({
     ...(await driver.describe(queue)),
     ordering: "by_key",
@@ -164,5 +164,38 @@ test("to be given back behind others costs no attempts, and is no crash loop", a
   stop.abort();
   await clock.advance(60_000);
   await receiving;
+  await queue.close();
+});
+
+test("what arrives after the stop goes back at once: it does not wait for a head that still runs", async () => {
+  const clock = new FakeClock();
+  const poll = new Door();
+  let fault: ReturnType<FaultRule>;
+  const driver = careless(clock, ({ operation }) => (operation === "receive" ? fault : undefined));
+  const queue = createQueue(driver, { clock });
+  const [stop, head] = [new AbortController(), new Door()];
+  const payloads: unknown[] = [];
+  const receiving = queue.receive(
+    "q",
+    ({ payload }) => {
+      payloads.push(payload);
+      fault = { kind: "stall", until: poll.opened };
+      return head.opened;
+    },
+    { signal: stop.signal },
+  );
+  for (const payload of ["head", "second"]) {
+    await queue.send("q", { type: "t", payload, orderingKey: "a" });
+    await clock.settle();
+  }
+  stop.abort();
+  fault = undefined;
+  poll.open();
+  await clock.settle();
+  expect(await queue.stats("q")).toMatchObject({ messages: 1, inFlight: 1 });
+  head.open();
+  await clock.settle();
+  await receiving;
+  expect(payloads).toEqual(["head"]);
   await queue.close();
 });
