@@ -1,7 +1,7 @@
 import { closestMatch } from "leven";
 import { z } from "zod";
 import { QueueError } from "../src/errors.ts";
-import { show } from "../src/text.ts";
+import { show } from "../src/lib/text.ts";
 
 /** Below these, what stands there is not shown. */
 const SECRET: ReadonlySet<PropertyKey> = new Set([

@@ -1,11 +1,11 @@
 import type { z } from "zod";
-import type { Clock } from "../src/clock.ts";
-import { createQueue, type QueueOptions } from "../src/create-queue.ts";
+import type { Clock } from "../src/lib/clock.ts";
+import { createQueue, type QueueOptions } from "../src/client/create-queue.ts";
 import type { DelayStore } from "../src/delay/store.ts";
 import type { Driver } from "../src/driver/contract.ts";
 import { QueueError } from "../src/errors.ts";
-import type { Queue } from "../src/queue.ts";
-import { show } from "../src/text.ts";
+import type { Queue } from "../src/queue/queue.ts";
+import { show } from "../src/lib/text.ts";
 import { check, listed, suggestion } from "./check.ts";
 import { memorySchema, pubsubSchema, type QueueConfig, serviceBusSchema, sqsSchema } from "./config.ts";
 import { load } from "./load.ts";

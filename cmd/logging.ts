@@ -54,7 +54,7 @@ export function logEvents(worker: Worker, logger: Pino): void {
     const level = why === "unknown_type" ? "warn" : "info";
     logger[level]({ ...bindings(job), why, delayMs }, "job given back");
   });
-  worker.on("stalled", ({ job, runningMs }) =>
+  worker.on("stuck", ({ job, runningMs }) =>
     logger.warn({ ...bindings(job), runningMs }, "job ignores its signal and goes on"),
   );
   worker.on("late", ({ job, durationMs }) =>

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { openQueue } from "../adapters/open.ts";
 import type { QueueChange } from "../src/driver/contract.ts";
 import { QueueError } from "../src/errors.ts";
-import type { Queue } from "../src/queue.ts";
+import type { Queue } from "../src/queue/queue.ts";
 import { loadConfig } from "./config-file.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { addSourceOptions, names, type SourceFlags } from "./options.ts";

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { openQueue } from "../adapters/open.ts";
 import { defaults } from "../src/defaults.ts";
-import type { Queue } from "../src/queue.ts";
+import type { Queue } from "../src/queue/queue.ts";
 import { Worker } from "../src/worker/worker.ts";
 import { loadConfig } from "./config-file.ts";
 import { type HandlersModule, registerHandlers } from "./handlers-file.ts";
@@ -15,7 +15,7 @@ import { type WorkerFlags, type WorkerSettings, workerSettings } from "./worker-
 const CLOSE_MS = 500;
 
 /** What a running worker consists of. */
-interface Running {
+interface Runner {
   readonly settings: WorkerSettings;
   readonly logger: Logger;
   readonly queue: Queue;
@@ -48,7 +48,7 @@ export async function runWorker(flags: WorkerFlags): Promise<void> {
 }
 
 /** Starts the endpoints where a port is given. Returns what closes them. */
-async function serveHealth(parts: Omit<Running, "hooks">): Promise<() => Promise<void>> {
+async function serveHealth(parts: Omit<Runner, "hooks">): Promise<() => Promise<void>> {
   const { settings, logger, queue, worker } = parts;
   const { metricsPort, host, queues } = settings;
   if (metricsPort === undefined) return async () => {};
@@ -68,7 +68,7 @@ async function serveHealth(parts: Omit<Running, "hooks">): Promise<() => Promise
   };
 }
 
-async function work({ settings, logger, queue, worker, hooks }: Running): Promise<void> {
+async function work({ settings, logger, queue, worker, hooks }: Runner): Promise<void> {
   const { queues, options } = settings;
   const { drainMs = defaults.drainMs, graceMs = defaults.graceMs, leaseMs = defaults.leaseMs } = options;
   const patience = { jobsMs: drainMs + graceMs + CLOSE_MS, restMs: leaseMs };
@@ -84,7 +84,7 @@ async function work({ settings, logger, queue, worker, hooks }: Running): Promis
   };
   signal.addEventListener("abort", onAbort);
   try {
-    const working = worker.start(queues, { signal });
+    const working = worker.run(queues, { signal });
     const types = worker.registered.map(({ type }) => type);
     logger.info({ provider: queue.provider, queues, types }, "worker started");
     const starting = callOnStart(hooks, queue, signal).catch(stop);

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import { QueueError } from "../src/errors.ts";
-import type { Queue } from "../src/queue.ts";
+import type { Queue } from "../src/queue/queue.ts";
 import type { Worker } from "../src/worker/worker.ts";
 import { errorLine } from "./output.ts";
 import { statsRows } from "./stats-rows.ts";
@@ -30,8 +30,8 @@ export function healthApp({ worker, queue, queues, registry }: Served): Hono {
     context.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
   app.get("/health/live", (context) => {
-    const { live, stalled } = worker.health();
-    return context.json({ live, stalled }, live ? 200 : 503);
+    const { live, stuck } = worker.health();
+    return context.json({ live, stuck }, live ? 200 : 503);
   });
   app.get("/health/ready", (context) => {
     const { ready, state, queues: polled } = worker.health();

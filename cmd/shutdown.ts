@@ -38,9 +38,9 @@ export function exitAfter({ jobsMs, restMs }: Patience, worker: Worker, logger: 
   };
   const jobs = setTimeout(
     () => {
-      const { running, stalled } = worker.health();
+      const { running, stuck } = worker.health();
       if (running === 0) return;
-      const names = stalled.map(({ type, id }) => `${type} ${id}`).join(", ");
+      const names = stuck.map(({ type, id }) => `${type} ${id}`).join(", ");
       const which = names === "" ? "" : `: ${names}`;
       exit(`The drain did not end within ${jobsMs} ms; ${running} job(s) still run${which}.`);
     },

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import { Command, Option } from "commander";
 import { openQueue } from "../adapters/open.ts";
-import { sleep, systemClock } from "../src/clock.ts";
+import { sleep, systemClock } from "../src/lib/clock.ts";
 import { QueueError } from "../src/errors.ts";
 import { loadConfig } from "./config-file.ts";
 import { exitCodes } from "./exit-codes.ts";

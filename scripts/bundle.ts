@@ -46,7 +46,7 @@ const { output } = await bundle.write({
     groups: [
       // With what it imports; so what is left for the second is what only consuming needs, which is loaded later.
       { name: "core", test: /[\\/]dist[\\/]src[\\/](?:index|driver[\\/]index)\.js$/, priority: 1 },
-      { name: "consuming", test: /[\\/]dist[\\/]src[\\/]consuming\.js$/ },
+      { name: "receive", test: /[\\/]dist[\\/]src[\\/]client[\\/]receive-parts\.js$/ },
     ],
   },
 });

@@ -61,7 +61,7 @@ function row(
   { limits, traits, orderedTraits, passed, skipped, server }: Capabilities,
 ): string[] {
   const beyond =
-    traits["nativeDelayMs"] === "unlimited" ? "" : Number(limits["maxParkMs"]) === 0 ? "refused" : "parked";
+    traits["nativeDelayMs"] === "unlimited" ? "" : Number(limits["maxHopMs"]) === 0 ? "refused" : "parked";
   const dedup = [traits, orderedTraits]
     .map((one) => one?.["dedupWindowMs"])
     .find((window) => window !== undefined && window !== 0);

@@ -11,11 +11,11 @@ export interface Defaults {
   /** A lease is extended when it is this old. */
   readonly extendEveryMs: number;
   readonly timeoutMs: number;
-  /** Between the abort of a handler's signal and the event `stalled`. */
+  /** Between the abort of a handler's signal and the event `stuck`. */
   readonly graceMs: number;
   /** Between a handler's timeout and the moment at which its lease is given up. */
   readonly hardLimitMs: number;
-  /** Running handlers get this long on shutdown; inside the 30 s that Kubernetes gives. */
+  /** Runner handlers get this long on shutdown; inside the 30 s that Kubernetes gives. */
   readonly drainMs: number;
   readonly unknownTypeMaxAgeMs: number;
   /** A send is settled, one way or the other, after this long. */

@@ -1,6 +1,7 @@
 import { type Channel, channel } from "node:diagnostics_channel";
 import type { ErrorKind } from "./driver/error.ts";
-import type { Message } from "./message.ts";
+import type { DeadLetterReason } from "./message/dead-letter-info.ts";
+import type { Message } from "./message/message.ts";
 
 /** Where an event comes from. */
 export interface Origin {
@@ -29,16 +30,6 @@ export interface RequestEvent extends Origin {
   /** Messages in the request, or received by it. */
   readonly messages: number;
 }
-
-/** Why a message was dead-lettered. */
-export type DeadLetterReason =
-  | "max_attempts"
-  | "permanent_error"
-  | "invalid_payload"
-  | "malformed"
-  | "unknown_type"
-  | "crash_loop"
-  | (string & {});
 
 /** What a job event says about its job. */
 export interface JobInfo {
@@ -91,7 +82,7 @@ export type JobEvent =
       readonly delayMs: number;
     }
   /** The handler goes on after its signal was aborted and the grace has passed. */
-  | { readonly event: "stalled"; readonly job: JobInfo; readonly runningMs: number }
+  | { readonly event: "stuck"; readonly job: JobInfo; readonly runningMs: number }
   /** The handler returned after its lease had been given up; its result was discarded. */
   | { readonly event: "late"; readonly job: JobInfo; readonly durationMs: number };
 

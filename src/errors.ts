@@ -1,4 +1,4 @@
-import { asText } from "./text.ts";
+import { asText } from "./lib/text.ts";
 
 /**
  * Every way in which queueport refuses or fails, as a stable code.

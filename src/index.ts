@@ -3,13 +3,12 @@
  * @module
  */
 export type { Backoff, BackoffOptions } from "./backoff.ts";
-export type { Clock, Timer } from "./clock.ts";
-export { createQueue, type QueueOptions } from "./create-queue.ts";
+export type { Clock, Timer } from "./lib/clock.ts";
+export { createQueue, type QueueOptions } from "./client/create-queue.ts";
 export type {
   DeadLetter,
   DeadLetterFilter,
   DeadLetterGroup,
-  DeadLetterInfo,
   DeadLetters,
   DiscardOptions,
   GroupsOptions,
@@ -17,13 +16,12 @@ export type {
   RedriveOptions,
   RedriveResult,
   RedriveStep,
-} from "./dead-letter/dead-letters.ts";
+} from "./queue/dead-letters.ts";
 export { defaults, type Defaults } from "./defaults.ts";
 export type { ClaimOptions, DelayStore, StoredMessage } from "./delay/store.ts";
-export type { Delay } from "./delay/delay.ts";
+export type { Delay } from "./message/delay.ts";
 export {
   channels,
-  type DeadLetterReason,
   type JobEvent,
   type JobInfo,
   type Origin,
@@ -31,13 +29,14 @@ export {
   type RequestEvent,
   type SendEvent,
 } from "./diagnostics.ts";
-export type { Disposition } from "./disposition.ts";
+export type { DeadLetterInfo, DeadLetterReason } from "./message/dead-letter-info.ts";
+export type { Disposition } from "./queue/disposition.ts";
 export type { Driver, QueueChange } from "./driver/contract.ts";
 export type { ErrorKind } from "./driver/error.ts";
 export type { Limits, QueueTraits } from "./driver/limits.ts";
 export { type ErrorCode, isQueueError, PermanentError, QueueError, RetryAfterError } from "./errors.ts";
-export type { Logger } from "./logger.ts";
-export type { Headers, Message, NewMessage, TraceContext } from "./message.ts";
+export type { Logger } from "./lib/logger.ts";
+export type { Headers, Message, NewMessage, TraceContext } from "./message/message.ts";
 export type {
   DelayedMessage,
   EnsureOptions,
@@ -52,8 +51,8 @@ export type {
   SendOptions,
   SendOutcome,
   SendReceipt,
-} from "./queue.ts";
-export { Gate } from "./gate.ts";
+} from "./queue/queue.ts";
+export { PauseController } from "./lib/pause.ts";
 export {
   defineJob,
   type JobDefinition,

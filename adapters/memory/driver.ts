@@ -17,7 +17,7 @@ import {
 import { untilAborted } from "./abort.ts";
 import { batchUnderFault, type FaultPoint, type Faults } from "./faults.ts";
 import { parseHandle } from "./handles.ts";
-import { type Personality, plain, type Profile, profiles } from "./personalities.ts";
+import { type EmulatedProvider, plain, type Profile, profiles } from "./personalities.ts";
 import { Registry } from "./registry.ts";
 import { MemorySource } from "./source.ts";
 
@@ -30,7 +30,7 @@ export interface MemoryOptions {
   /** Refuse queues that were not created, as a cloud does. @default false */
   readonly strict?: boolean | undefined;
   /** Take on the limits and traits of a cloud. Missing queues are then refused too. */
-  readonly emulate?: Personality | undefined;
+  readonly emulate?: EmulatedProvider | undefined;
   /** Count exactly, also where the cloud that is emulated does not: `runUntilIdle` has to. @default as the cloud does */
   readonly stats?: "exact" | undefined;
   /** The queues that exist from the start, with their dead-letter and parking queues. */

@@ -4,4 +4,4 @@
  */
 export { memory, type MemoryOptions } from "./driver.ts";
 export type { Fault, FaultPoint, Faults } from "./faults.ts";
-export type { Personality } from "./personalities.ts";
+export type { EmulatedProvider } from "./personalities.ts";

@@ -10,18 +10,18 @@ import { handleOf } from "./handles.ts";
 import { type Content, StoredMessage } from "./message.ts";
 import { refuseMessage } from "./refusals.ts";
 import type { Store } from "./store.ts";
-import { roundUp, type Surroundings } from "./surroundings.ts";
+import { roundUp, type BrokerContext } from "./surroundings.ts";
 
 /** The way into one queue: what is refused, what is absorbed as a duplicate, what is stored, and what is called back. */
-export class Intake {
+export class Poller {
   readonly #queue: string;
   readonly #store: Store;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: BrokerContext;
   /** Delayed messages that can be cancelled, by their broker's id. */
   readonly #cancellable = new Map<string, StoredMessage>();
   #dedup: DedupWindow | undefined;
 
-  constructor(queue: string, store: Store, surroundings: Surroundings) {
+  constructor(queue: string, store: Store, surroundings: BrokerContext) {
     this.#queue = queue;
     this.#store = store;
     this.#surroundings = surroundings;

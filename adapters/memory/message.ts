@@ -39,7 +39,7 @@ export class StoredMessage implements Content, Timed {
   behind: StoredMessage | undefined = undefined;
   cancellable = false;
   at = 0;
-  slot = -1;
+  heapIndex = -1;
 
   constructor({ body, attributes, orderingKey, deadLetter }: Content, brokerId: string, enqueuedAt: number) {
     this.body = body;
@@ -57,7 +57,7 @@ export class Lease implements Timed {
   readonly holder: Holder;
   readonly receivedAt: number;
   at: number;
-  slot = -1;
+  heapIndex = -1;
 
   constructor(message: StoredMessage, holder: Holder, receivedAt: number, until: number) {
     this.message = message;

@@ -1,7 +1,7 @@
 import type { Limits } from "../../src/driver/index.ts";
 
 /** A cloud whose limits and traits the memory driver can take on. */
-export type Personality = "sqs" | "pubsub" | "service-bus";
+export type EmulatedProvider = "sqs" | "pubsub" | "service-bus";
 
 /** What a queue in memory is held to, beside the limits. */
 export interface Profile {
@@ -59,7 +59,7 @@ export const plain: Profile = {
     longPollMs: 20 * SECOND,
     maxSettleBatch: 1_000,
     maxReleaseDelayMs: NO_LIMIT,
-    maxParkMs: NO_LIMIT,
+    maxHopMs: NO_LIMIT,
     maxLeaseMs: NO_LIMIT,
     maxTotalLeaseMs: NO_LIMIT,
     maxInFlight: NO_LIMIT,
@@ -101,7 +101,7 @@ const sqs: Profile = {
     maxSettleBatch: 10,
     settleLingerMs: 5,
     maxReleaseDelayMs: 900 * SECOND,
-    maxParkMs: 12 * HOUR - 2 * MINUTE,
+    maxHopMs: 12 * HOUR - 2 * MINUTE,
     maxLeaseMs: 12 * HOUR,
     maxTotalLeaseMs: 12 * HOUR,
     maxInFlight: 120_000,
@@ -142,7 +142,7 @@ const pubsub: Profile = {
     maxSettleBatch: 1_000,
     settleLingerMs: 5,
     maxReleaseDelayMs: 600 * SECOND,
-    maxParkMs: 600 * SECOND,
+    maxHopMs: 600 * SECOND,
     maxLeaseMs: 600 * SECOND,
     maxTotalLeaseMs: NO_LIMIT,
     maxInFlight: NO_LIMIT,
@@ -180,7 +180,7 @@ const serviceBus: Profile = {
     longPollMs: 20 * SECOND,
     maxSettleBatch: 1,
     maxReleaseDelayMs: 0,
-    maxParkMs: 0,
+    maxHopMs: 0,
     maxLeaseMs: 5 * MINUTE,
     maxTotalLeaseMs: NO_LIMIT,
     maxInFlight: NO_LIMIT,
@@ -205,4 +205,8 @@ const serviceBus: Profile = {
   xmlText: false,
 };
 
-export const profiles: Readonly<Record<Personality, Profile>> = { sqs, pubsub, "service-bus": serviceBus };
+export const profiles: Readonly<Record<EmulatedProvider, Profile>> = {
+  sqs,
+  pubsub,
+  "service-bus": serviceBus,
+};

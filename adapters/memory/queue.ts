@@ -8,32 +8,32 @@ import {
   type SendResult,
   type SettleResult,
 } from "../../src/driver/index.ts";
-import { Intake } from "./intake.ts";
+import { Poller } from "./intake.ts";
 import type { Content, Holder, StoredMessage } from "./message.ts";
 import { type Poll, Polls } from "./polls.ts";
 import { checkBatch } from "./refusals.ts";
 import { Settlement } from "./settlement.ts";
 import { Store } from "./store.ts";
-import { type DeadLetterQueue, grantedLeaseMs, type Surroundings } from "./surroundings.ts";
+import { type DeadLetterQueue, grantedLeaseMs, type BrokerContext } from "./surroundings.ts";
 
 /** One physical queue: takes messages in, leases them to polls, and carries out what becomes of them. */
 export class MemoryQueue implements DeadLetterQueue {
   readonly name: string;
   /** Set once it was dropped or its driver closed: the answer to every call from then on. */
   ended: DriverError | undefined = undefined;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: BrokerContext;
   readonly #store: Store;
-  readonly #intake: Intake;
+  readonly #intake: Poller;
   readonly #settlement: Settlement;
   readonly #polls: Polls;
   #traits: QueueTraits;
 
-  constructor(name: string, traits: QueueTraits, surroundings: Surroundings) {
+  constructor(name: string, traits: QueueTraits, surroundings: BrokerContext) {
     const { clock, profile } = surroundings;
     this.name = name;
     this.#surroundings = surroundings;
     this.#store = new Store(profile.limits.retentionMs);
-    this.#intake = new Intake(name, this.#store, surroundings);
+    this.#intake = new Poller(name, this.#store, surroundings);
     this.#settlement = new Settlement(name, this.#store, surroundings);
     this.#polls = new Polls(clock, profile.limits.longPollMs, () => this.#onTime());
     this.#traits = traits;

@@ -1,6 +1,6 @@
 import { DriverError, type QueueChange, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
 import { MemoryQueue } from "./queue.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { BrokerContext } from "./surroundings.ts";
 import { checkSpec, type Creation, deadLetterName, impliedOrdering, isSubQueue, traitsOf } from "./traits.ts";
 
 /** How the queues of a driver come into being. */
@@ -14,11 +14,11 @@ export interface RegistryOptions {
 /** The queues of one driver, by their physical names. */
 export class Registry {
   readonly #queues = new Map<string, MemoryQueue>();
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: BrokerContext;
   readonly #options: RegistryOptions;
   #closed: DriverError | undefined;
 
-  constructor(surroundings: Omit<Surroundings, "deadLettersOf">, options: RegistryOptions) {
+  constructor(surroundings: Omit<BrokerContext, "deadLettersOf">, options: RegistryOptions) {
     this.#surroundings = {
       ...surroundings,
       deadLettersOf: (queue) => this.#deadLettersOf(queue),
@@ -103,7 +103,7 @@ export class Registry {
   #siblings(name: string): string[] {
     const { profile } = this.#surroundings;
     const siblings = [deadLetterName(name, profile)];
-    if (profile.limits.maxParkMs > 0) siblings.push(siblingQueue(name, "-delay"));
+    if (profile.limits.maxHopMs > 0) siblings.push(siblingQueue(name, "-delay"));
     return siblings;
   }
 

@@ -7,7 +7,7 @@ import {
 } from "../../src/driver/index.ts";
 import { Lease, type StoredMessage } from "./message.ts";
 import type { Store } from "./store.ts";
-import { grantedLeaseMs, roundUp, type Surroundings } from "./surroundings.ts";
+import { grantedLeaseMs, roundUp, type BrokerContext } from "./surroundings.ts";
 
 const DONE: SettleResult = Object.freeze({ ok: true });
 
@@ -15,9 +15,9 @@ const DONE: SettleResult = Object.freeze({ ok: true });
 export class Settlement {
   readonly #queue: string;
   readonly #store: Store;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: BrokerContext;
 
-  constructor(queue: string, store: Store, surroundings: Surroundings) {
+  constructor(queue: string, store: Store, surroundings: BrokerContext) {
     this.#queue = queue;
     this.#store = store;
     this.#surroundings = surroundings;
@@ -62,9 +62,9 @@ export class Settlement {
   }
 
   #release(lease: Lease, delayMs: number, now: number): SettleResult {
-    const { maxParkMs, maxTotalLeaseMs, delayGranularityMs = 1 } = this.#surroundings.profile.limits;
-    if (!(delayMs >= 0 && delayMs <= maxParkMs)) {
-      return this.#permanent(`cannot be released for ${delayMs} ms: at most ${maxParkMs} are possible`);
+    const { maxHopMs, maxTotalLeaseMs, delayGranularityMs = 1 } = this.#surroundings.profile.limits;
+    if (!(delayMs >= 0 && delayMs <= maxHopMs)) {
+      return this.#permanent(`cannot be released for ${delayMs} ms: at most ${maxHopMs} are possible`);
     }
     if (now + delayMs - lease.receivedAt > maxTotalLeaseMs) {
       return this.#permanent(

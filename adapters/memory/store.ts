@@ -1,4 +1,4 @@
-import { TimeHeap } from "../../src/driver/index.ts";
+import { TimerHeap } from "../../src/driver/index.ts";
 import { Deque } from "./deque.ts";
 import { Lanes } from "./lanes.ts";
 import { type Holder, Lease, type StoredMessage } from "./message.ts";
@@ -15,8 +15,8 @@ export class Store {
   ordered = false;
   /** What may be delivered now. One that has gone meanwhile is skipped when it comes up. */
   readonly #ready = new Deque<StoredMessage>();
-  readonly #leased = new TimeHeap<Lease>();
-  readonly #delayed = new TimeHeap<StoredMessage>();
+  readonly #leased = new TimerHeap<Lease>();
+  readonly #delayed = new TimerHeap<StoredMessage>();
   readonly #lanes = new Lanes();
   readonly #retention: Retention | undefined;
   #released = 0;

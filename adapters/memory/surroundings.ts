@@ -3,7 +3,7 @@ import type { Content } from "./message.ts";
 import type { Profile } from "./personalities.ts";
 
 /** What a queue needs of the driver that it belongs to. */
-export interface Surroundings {
+export interface BrokerContext {
   readonly clock: Clock;
   readonly profile: Profile;
   /** Messages that one queue holds. */

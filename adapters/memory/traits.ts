@@ -38,7 +38,7 @@ export function traitsOf(queue: string, creation: Creation, profile: Profile): Q
     dedupWindowMs: profile.dedupWindowMs[ordering],
     deadLetter: profile.deadLetter,
     deadLetterQueue: deadLetterName(queue, profile),
-    parkingQueue: siblingQueue(queue, "-delay"),
+    delayQueue: siblingQueue(queue, "-delay"),
     nativeDelayMs: isOrdered ? profile.orderedNativeDelayMs : profile.limits.nativeDelayMs,
     brokerMaxDeliveries,
     fixedLeaseMs,

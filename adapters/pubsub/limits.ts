@@ -24,7 +24,7 @@ export const pubsubLimits: Limits = {
   maxSettleBatch: 1_000,
   settleLingerMs: 5,
   maxReleaseDelayMs: 600 * SECOND,
-  maxParkMs: 600 * SECOND,
+  maxHopMs: 600 * SECOND,
   maxLeaseMs: 600 * SECOND,
   maxTotalLeaseMs: Number.POSITIVE_INFINITY,
   maxInFlight: Number.POSITIVE_INFINITY,

@@ -91,7 +91,7 @@ export function traitsOf(queue: string, subscription: Subscription, shared: bool
     dedupWindowMs: 0,
     deadLetter: "copy",
     deadLetterQueue: siblingQueue(queue, "-dlq"),
-    parkingQueue: siblingQueue(queue, "-delay"),
+    delayQueue: siblingQueue(queue, "-delay"),
     nativeDelayMs: 0,
     target: shared ? (subscription.name ?? undefined) : undefined,
     brokerMaxDeliveries: maxDeliveries,

@@ -1,4 +1,4 @@
-import { type Clock, DriverError, type Place, Roster, type Timer } from "../../src/driver/index.ts";
+import { type Clock, DriverError, type Member, InFlightSet, type Timer } from "../../src/driver/index.ts";
 
 /** The SDK waits up to a minute for an answer, which is longer than most locks last. */
 const ANSWER_MS = 10_000;
@@ -9,7 +9,7 @@ export class Awaited {
   readonly until: number;
   readonly link: AbortSignal | undefined;
   readonly lost: (error: DriverError) => void;
-  place: Place<Awaited> | undefined;
+  place: Member<Awaited> | undefined;
 
   constructor(until: number, link: AbortSignal | undefined, lost: (error: DriverError) => void) {
     this.until = until;
@@ -21,7 +21,7 @@ export class Awaited {
 /** Settlements that wait for their answers: one timer for all of them, and one listener a link. */
 export class Answers {
   readonly #clock: Clock;
-  readonly #awaited = new Roster<Awaited>();
+  readonly #awaited = new InFlightSet<Awaited>();
   readonly #links = new WeakSet<AbortSignal>();
   #timer: Timer | undefined;
 

@@ -27,7 +27,7 @@ export const serviceBusLimits: Limits = {
   maxSettleBatch: 25,
   settlesTogether: false,
   maxReleaseDelayMs: 0,
-  maxParkMs: 0,
+  maxHopMs: 0,
   maxLeaseMs: 5 * MINUTE,
   maxTotalLeaseMs: NO_LIMIT,
   maxInFlight: NO_LIMIT,

@@ -4,7 +4,7 @@ import type { Answers } from "./answers.ts";
 import type { Receipt } from "./delivery.ts";
 import { classify, driverError } from "./errors.ts";
 import { within } from "./time.ts";
-import type { Turnstile } from "./turnstile.ts";
+import type { SettleSerializer } from "./turnstile.ts";
 
 /** The most that the service takes for a reason, and for a description. */
 const MAX_NOTE = 4_096;
@@ -17,7 +17,7 @@ type Conclusion = Exclude<Operation, { kind: "extend" }>;
 /** What settlements of one source have in common. */
 export interface SettleContext {
   readonly clock: Clock;
-  readonly turnstile: Turnstile;
+  readonly turnstile: SettleSerializer;
   readonly answers: Answers;
 }
 

@@ -15,7 +15,7 @@ import { QueueFeed } from "./queue-feed.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { settleAll, type SettleContext } from "./settle.ts";
 import type { Description } from "./traits.ts";
-import { Turnstile } from "./turnstile.ts";
+import { SettleSerializer } from "./turnstile.ts";
 
 export interface ServiceBusSourceOptions extends OpenOptions {
   readonly clients: Clients;
@@ -38,7 +38,7 @@ export class ServiceBusSource implements Source {
     this.#options = options;
     const { clock } = options;
     this.#mailbox = new Mailbox(clock);
-    this.#settling = { clock, turnstile: new Turnstile(), answers: new Answers(clock) };
+    this.#settling = { clock, turnstile: new SettleSerializer(), answers: new Answers(clock) };
   }
 
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {

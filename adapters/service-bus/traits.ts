@@ -153,7 +153,7 @@ export function traitsOf(entity: Entity, description: Description, nativeDelayMs
     dedupWindowMs: entity.isDeadLetters ? 0 : dedupWindowMs,
     deadLetter: "native",
     deadLetterQueue: deadLetterName(entity),
-    parkingQueue: siblingQueue(entity.queue, "-delay"),
+    delayQueue: siblingQueue(entity.queue, "-delay"),
     nativeDelayMs,
     brokerMaxDeliveries: entity.isDeadLetters ? undefined : maxDeliveryCount,
     fixedLeaseMs: lockMs,

@@ -11,7 +11,7 @@ interface Entry {
  * dead-lettered, or given back, right behind one that is completed would be completed, and lost. So completions share
  * a turn, among which there is nothing to mix up, and everything else has a turn of its own.
  */
-export class Turnstile {
+export class SettleSerializer {
   readonly #waiting: Entry[] = [];
   /** What the turn that is going on lets through. */
   #turn: "none" | "together" | "alone" = "none";

@@ -24,7 +24,7 @@ export const sqsLimits: Limits = {
   settleLingerMs: 5,
   maxReleaseDelayMs: 15 * MINUTE,
   // A message stays invisible for at most 12 hours from its receipt, however it is extended.
-  maxParkMs: 12 * HOUR - 2 * MINUTE,
+  maxHopMs: 12 * HOUR - 2 * MINUTE,
   maxLeaseMs: 12 * HOUR - 2 * MINUTE,
   maxTotalLeaseMs: 12 * HOUR - MINUTE,
   maxInFlight: 120_000,

@@ -24,7 +24,7 @@ export async function describeQueue(clients: Clients, queue: string, url: string
     dedupWindowMs: fifo ? DEDUP_WINDOW_MS : 0,
     deadLetter: "copy",
     deadLetterQueue: siblingQueue(queue, "-dlq"),
-    parkingQueue: siblingQueue(queue, "-delay"),
+    delayQueue: siblingQueue(queue, "-delay"),
     // A FIFO queue takes no delay for one message.
     nativeDelayMs: fifo ? 0 : sqsLimits.nativeDelayMs,
     brokerMaxDeliveries: maxReceiveCount(RedrivePolicy),

@@ -9,8 +9,8 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { encode } from "../../src/envelope.ts";
-import { completeMessage } from "../../src/message.ts";
+import { encode } from "../../src/message/envelope.ts";
+import { completeMessage } from "../../src/message/message.ts";
 import { messageOf } from "../sides/job.ts";
 import { obey } from "./server.ts";
 

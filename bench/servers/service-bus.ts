@@ -1,7 +1,7 @@
 import { ServiceBusClient } from "@azure/service-bus";
 import { startServiceBusServer } from "../../servers/service-bus/index.ts";
-import { encode } from "../../src/envelope.ts";
-import { completeMessage } from "../../src/message.ts";
+import { encode } from "../../src/message/envelope.ts";
+import { completeMessage } from "../../src/message/message.ts";
 import { messageOf } from "../sides/job.ts";
 import { obey } from "./server.ts";
 

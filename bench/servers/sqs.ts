@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { encode } from "../../src/envelope.ts";
-import { completeMessage } from "../../src/message.ts";
+import { encode } from "../../src/message/envelope.ts";
+import { completeMessage } from "../../src/message/message.ts";
 import { messageOf } from "../sides/job.ts";
 import { obey } from "./server.ts";
 

@@ -52,5 +52,5 @@ export function startWorker(
   worker.on("dead_lettered", ({ error }) => {
     throw error;
   });
-  return { worker, working: worker.start("bench"), completed: () => completed };
+  return { worker, working: worker.run("bench"), completed: () => completed };
 }

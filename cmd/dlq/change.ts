@@ -1,6 +1,6 @@
 import { createTwoFilesPatch } from "diff";
-import type { RedriveStep } from "../../src/dead-letter/dead-letters.ts";
-import type { Message, NewMessage } from "../../src/message.ts";
+import type { RedriveStep } from "../../src/queue/dead-letters.ts";
+import type { Message, NewMessage } from "../../src/message/message.ts";
 import { colorsFor } from "../output.ts";
 
 /** What a transform has made of one message, as a unified diff. */

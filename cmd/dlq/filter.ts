@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { DeadLetterFilter } from "../../src/dead-letter/dead-letters.ts";
+import type { DeadLetterFilter } from "../../src/queue/dead-letters.ts";
 import { duration, names } from "../options.ts";
 
 /** Which dead letters are meant: the same options in every command of `dlq`. */

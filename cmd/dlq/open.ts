@@ -1,5 +1,5 @@
 import { openQueue } from "../../adapters/open.ts";
-import type { DeadLetters } from "../../src/dead-letter/dead-letters.ts";
+import type { DeadLetters } from "../../src/queue/dead-letters.ts";
 import { isQueueError } from "../../src/errors.ts";
 import { loadConfig } from "../config-file.ts";
 import type { SourceFlags } from "../options.ts";

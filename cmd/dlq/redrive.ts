@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import type { RedriveResult, RedriveStep } from "../../src/dead-letter/dead-letters.ts";
+import type { RedriveResult, RedriveStep } from "../../src/queue/dead-letters.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { addSourceOptions, type SourceFlags } from "../options.ts";
 import { colorsFor, errorLine, print, warn } from "../output.ts";
@@ -65,7 +65,7 @@ async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
       ratePerSecond,
       dryRun,
       signal: interrupt.signal,
-      onLetter: (step) => teller.tell(step),
+      onMessage: (step) => teller.tell(step),
       onProgress: (done) => {
         result = done;
         bar.update(done.matched);

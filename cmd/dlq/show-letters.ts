@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import Table from "cli-table3";
-import type { DeadLetter, DeadLetterGroup } from "../../src/dead-letter/dead-letters.ts";
+import type { DeadLetter, DeadLetterGroup } from "../../src/queue/dead-letters.ts";
 import { colorsFor } from "../output.ts";
 
 /** What is left of a line for the error, beside the other columns. */

@@ -1,4 +1,4 @@
-import type { RedriveOptions } from "../../src/dead-letter/dead-letters.ts";
+import type { RedriveOptions } from "../../src/queue/dead-letters.ts";
 import { QueueError } from "../../src/errors.ts";
 import { importFile } from "../import-file.ts";
 

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { resolve } from "node:path";
 import { openQueue } from "../../adapters/open.ts";
-import type { Queue } from "../../src/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import { type Loaded, loadConfig } from "../config-file.ts";
 import { exitCodes } from "../exit-codes.ts";

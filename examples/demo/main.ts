@@ -42,7 +42,7 @@ async function demo(options: Options): Promise<number> {
   const title = `${queue.provider}, a day lasts ${daySeconds} s; Ctrl-C drains`;
   const view = show({ queue, names, worker, tally, title, total: messages }, json);
   const startedAt = performance.now();
-  const working = worker.start(names).catch(fail);
+  const working = worker.run(names).catch(fail);
   await sendAll(queue, options, tally, over, fail);
   while (!tally.balanced && !over.aborted) await sleep(20);
   await worker.stop();

@@ -42,7 +42,7 @@ const limits: Limits = {
   // A moment in a file's name may be as far off as it likes, so nothing has to be parked, and no lease is too long.
   nativeDelayMs: Number.POSITIVE_INFINITY,
   maxReleaseDelayMs: Number.POSITIVE_INFINITY,
-  maxParkMs: Number.POSITIVE_INFINITY,
+  maxHopMs: Number.POSITIVE_INFINITY,
   maxLeaseMs: Number.POSITIVE_INFINITY,
   maxTotalLeaseMs: Number.POSITIVE_INFINITY,
   maxInFlight: Number.POSITIVE_INFINITY,
@@ -87,7 +87,7 @@ class DirectoryDriver implements Driver {
       dedupWindowMs: 0,
       deadLetter: "copy",
       deadLetterQueue: siblingQueue(queue, "-dlq"),
-      parkingQueue: siblingQueue(queue, "-delay"),
+      delayQueue: siblingQueue(queue, "-delay"),
       nativeDelayMs: limits.nativeDelayMs,
       countsDeliveries: true,
     };

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/clock.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 
 /** One queue, in the service's own terms. Times in milliseconds. */
 export interface QueueDefinition {

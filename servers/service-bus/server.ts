@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { Listener } from "./amqp/listener.ts";
 import { Namespace } from "./broker/namespace.ts";
 import { refusals } from "./broker/refusal.ts";

@@ -32,7 +32,7 @@ export function capabilitiesOf({ server, declared, passed, failed, results }: Su
 
 /** The names are those of the queue that was asked, and say nothing of the adapter. */
 function traitsOf(traits: QueueTraits): Record<string, Plain> {
-  const names = new Set<string>(["deadLetterQueue", "parkingQueue"]);
+  const names = new Set<string>(["deadLetterQueue", "delayQueue"]);
   return plain(Object.fromEntries(Object.entries(traits).filter(([name]) => !names.has(name))));
 }
 

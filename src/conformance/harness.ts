@@ -1,7 +1,7 @@
 import type { DelayStore } from "../delay/store.ts";
 import type { Driver } from "../driver/contract.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 
 /** A clock that only the suite moves; `FakeClock` of `queueport/testing` is one. */
 export interface VirtualClock extends Clock {

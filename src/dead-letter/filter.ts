@@ -1,4 +1,4 @@
-import type { DeadLetter, DeadLetterFilter } from "./dead-letters.ts";
+import type { DeadLetter, DeadLetterFilter } from "../queue/dead-letters.ts";
 
 /** Whether a dead letter is meant. */
 export function matches(letter: DeadLetter, filter: DeadLetterFilter): boolean {

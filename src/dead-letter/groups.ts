@@ -1,5 +1,5 @@
-import type { DeadLetter, DeadLetterGroup } from "./dead-letters.ts";
-import { normalisedError } from "./fingerprint.ts";
+import type { DeadLetter, DeadLetterGroup } from "../queue/dead-letters.ts";
+import { normalisedError } from "../message/fingerprint.ts";
 
 /** Groups that are told apart. However many dead letters there are and however they differ, memory stays bounded. */
 const MOST_GROUPS = 1_000;

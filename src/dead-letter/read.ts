@@ -1,12 +1,13 @@
 import type { Delivery } from "../driver/contract.ts";
-import { decode } from "../envelope.ts";
-import type { Message } from "../message.ts";
-import type { DeadLetter, DeadLetterInfo } from "./dead-letters.ts";
-import { fingerprintOf } from "./fingerprint.ts";
-import { decodeInfo, originalAttributes } from "./letter.ts";
+import { decode } from "../message/envelope.ts";
+import type { Message } from "../message/message.ts";
+import type { DeadLetterInfo } from "../message/dead-letter-info.ts";
+import type { DeadLetter } from "../queue/dead-letters.ts";
+import { fingerprintOf } from "../message/fingerprint.ts";
+import { decodeInfo, originalAttributes } from "../message/dead-letter-info.ts";
 
 /** What lies in the dead-letter queue of `queue`, as its user sees it. */
-export function readLetter(delivery: Delivery, queue: string, now: number): DeadLetter {
+export function readDeadLetter(delivery: Delivery, queue: string, now: number): DeadLetter {
   const attributes = originalAttributes(delivery.attributes);
   const noted = decodeInfo(delivery.attributes);
   // Among dead letters a message has a key of its own; what is read is the one that it came with.

@@ -1,21 +1,29 @@
-import { sleep } from "../clock.ts";
-import { cloneId } from "../clone.ts";
-import type { Connection } from "../connection.ts";
+import { sleep } from "../lib/clock.ts";
+import { requeueId } from "../message/requeue.ts";
+import type { Connection } from "../transport/connection.ts";
 import { defaults } from "../defaults.ts";
 import type { Body, Delivery, Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { isQueueError } from "../errors.ts";
-import { sha256 } from "../hash.ts";
-import type { NewMessage } from "../message.ts";
-import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE, withMeta } from "../meta.ts";
-import { validatePayload } from "../schema.ts";
+import { sha256 } from "../lib/hash.ts";
+import type { NewMessage } from "../message/message.ts";
+import {
+  ATTEMPT,
+  DEAD_LETTER,
+  NOT_BEFORE,
+  REDRIVE,
+  TARGET,
+  UNKNOWN_SINCE,
+  withSystemAttributes,
+} from "../message/system-attributes.ts";
+import { validatePayload } from "../message/schema.ts";
 import { compose, prepare } from "../send/prepare.ts";
 import type { Sender } from "../send/sender.ts";
 import type { Callbacks } from "./callbacks.ts";
-import type { DeadLetter, RedriveOptions, RedriveResult, RedriveStep } from "./dead-letters.ts";
+import type { DeadLetter, RedriveOptions, RedriveResult, RedriveStep } from "../queue/dead-letters.ts";
 import { matches } from "./filter.ts";
-import { originalAttributes } from "./letter.ts";
-import { readLetter } from "./read.ts";
+import { originalAttributes } from "../message/dead-letter-info.ts";
+import { readDeadLetter } from "./read.ts";
 import type { Verdict } from "./scan.ts";
 
 export interface RedriveSetting {
@@ -63,7 +71,7 @@ export class Redrive {
   async judge(delivery: Delivery): Promise<Verdict> {
     const { connection, sender, queue, to } = this.#setting;
     const { dryRun = false } = this.#options;
-    const letter = readLetter(delivery, queue, connection.clock.now());
+    const letter = readDeadLetter(delivery, queue, connection.clock.now());
     if (this.#isBack(delivery) || !matches(letter, this.#options) || this.#isStopped) return "keep";
     this.#count({ matched: this.result.matched + 1 });
     let again: Again | undefined;
@@ -121,7 +129,7 @@ export class Redrive {
   }
 
   #tell(step: RedriveStep): void {
-    this.#setting.callbacks.call(() => this.#options.onLetter?.(step));
+    this.#setting.callbacks.call(() => this.#options.onMessage?.(step));
   }
 
   #count(change: Partial<RedriveResult>): void {
@@ -144,7 +152,7 @@ export class Redrive {
     const { connection, to, traits } = this.#setting;
     const { transform } = this.#options;
     const { clock } = connection;
-    const dedupId = cloneId(message?.id ?? delivery.brokerId, "redrive", delivery);
+    const dedupId = requeueId(message?.id ?? delivery.brokerId, "redrive", delivery);
     const generation = Number(delivery.attributes[REDRIVE] ?? 0) + 1;
     const marks = { [REDRIVE]: Number.isSafeInteger(generation) ? generation : 1, [TARGET]: traits.target };
     const orderingKey =
@@ -154,7 +162,10 @@ export class Redrive {
         ? (orderingKey ?? (traits.orderingKeyRequired ? dedupId : undefined))
         : undefined;
     if (transform === undefined) {
-      const attributes = withMeta(originalAttributes(delivery.attributes), { ...FORGOTTEN, ...marks });
+      const attributes = withSystemAttributes(originalAttributes(delivery.attributes), {
+        ...FORGOTTEN,
+        ...marks,
+      });
       return { outgoing: { body: delivery.body, attributes, delayMs: 0, orderingKey: key, dedupId } };
     }
     if (message === undefined) return undefined;
@@ -162,8 +173,13 @@ export class Redrive {
     if (changed === undefined) return undefined;
     if (changed.schema !== undefined) await validatePayload(changed.schema, changed.type, changed.payload);
     const composed = compose({ id: message.id, orderingKey: key, ...changed }, {}, clock.now());
-    const { outgoing } = prepare(connection, to, traits, composed, { deadlineMs: defaults.sendDeadlineMs });
-    return { outgoing: { ...outgoing, attributes: withMeta(outgoing.attributes, marks), dedupId }, changed };
+    const { outgoing } = prepare(this.#setting.sender.target, to, traits, composed, {
+      deadlineMs: defaults.sendDeadlineMs,
+    });
+    return {
+      outgoing: { ...outgoing, attributes: withSystemAttributes(outgoing.attributes, marks), dedupId },
+      changed,
+    };
   }
 }
 

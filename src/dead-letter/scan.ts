@@ -1,9 +1,9 @@
-import { sleep } from "../clock.ts";
-import type { Connection } from "../connection.ts";
+import { sleep } from "../lib/clock.ts";
+import type { Connection } from "../transport/connection.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
-import { LeaseKeeper } from "../receive/lease-keeper.ts";
-import type { Leased } from "../receive/leased.ts";
-import { Settler } from "../receive/settler.ts";
+import { LeaseKeeper } from "../transport/lease-keeper.ts";
+import type { Leased } from "../transport/leased.ts";
+import { Settler } from "../transport/settler.ts";
 
 /** How long a scan holds what it has read; it is extended while the scan goes on. */
 const LEASE_MS = 300_000;

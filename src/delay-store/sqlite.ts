@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { ClaimOptions, DelayStore, StoredMessage } from "../delay/store.ts";
 import { describeError, QueueError } from "../errors.ts";
-import { show } from "../text.ts";
+import { show } from "../lib/text.ts";
 
 /** Where the database is. */
 export interface SqliteDelayStoreOptions {

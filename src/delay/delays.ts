@@ -1,10 +1,11 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Outgoing } from "../driver/contract.ts";
-import { decode } from "../envelope.ts";
+import { decode } from "../message/envelope.ts";
 import { describeError, QueueError } from "../errors.ts";
-import { newId } from "../ids.ts";
-import type { DelayedMessage } from "../queue.ts";
-import { within } from "../wait.ts";
+import { newId } from "../lib/ids.ts";
+import type { DelayedMessage } from "../queue/queue.ts";
+import type { DelayedSends } from "../send/sender.ts";
+import { within } from "../lib/wait.ts";
 import type { DelayStore, StoredMessage } from "./store.ts";
 
 /** What handles begin with that a store can cancel. */
@@ -17,7 +18,7 @@ type Waiting = Map<string, Set<(dueAt: number) => void>>;
 const waitingFor = new WeakMap<DelayStore, Waiting>();
 
 /** The delayed messages of a connection that has a store for them. */
-export class Delays {
+export class Delays implements DelayedSends {
   readonly store: DelayStore;
   readonly #clock: Clock;
   readonly #waiting: Waiting;

@@ -1,14 +1,14 @@
-import { cloneId } from "../clone.ts";
-import type { Connection } from "../connection.ts";
+import { requeueId } from "../message/requeue.ts";
+import type { Connection } from "../transport/connection.ts";
 import { defaults } from "../defaults.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
 import type { Sender } from "../send/sender.ts";
-import { within } from "../wait.ts";
+import { within } from "../lib/wait.ts";
 import type { Delays } from "./delays.ts";
 import type { StoredMessage } from "./store.ts";
 
-export interface DispatcherOptions {
+export interface StoreDispatcherOptions {
   readonly connection: Connection;
   readonly sender: Sender;
   readonly delays: Delays;
@@ -33,15 +33,15 @@ const FAILED_MS = 5_000;
  * Sends on what is due in the delay store: claimed, sent, and only then done. To die in between sends it twice at
  * most, with one broker-side id; the claim of a process that died lapses. Every receiver of a queue dispatches for it.
  */
-export class Dispatcher {
-  readonly #options: DispatcherOptions;
+export class StoreDispatcher {
+  readonly #options: StoreDispatcherOptions;
   readonly #inHand = new Set<Promise<void>>();
   #wake: () => void = () => {};
   #isAwake = true;
   /** What is due no sooner need not wake it; nothing is, while it looks. */
   #sleepsUntil = Number.POSITIVE_INFINITY;
 
-  constructor(options: DispatcherOptions) {
+  constructor(options: StoreDispatcherOptions) {
     this.#options = options;
   }
 
@@ -135,5 +135,5 @@ export class Dispatcher {
 
 /** For what has none of its own: one that is the same whoever sends it. */
 function dueId(key: string): string {
-  return cloneId(key, "due", { brokerId: key });
+  return requeueId(key, "due", { brokerId: key });
 }

@@ -1,16 +1,19 @@
-import { type Connection, queueError } from "../connection.ts";
+import { type Connection, queueError } from "../transport/connection.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import type { PumpOptions } from "../queue.ts";
+import type { PumpOptions } from "../queue/queue.ts";
 import { Reporter } from "../receive/reporter.ts";
 import type { Sender } from "../send/sender.ts";
-import { untilAborted } from "../wait.ts";
-import { Dispatcher } from "./dispatcher.ts";
-import { ParkingPump } from "./pump.ts";
+import { untilAborted } from "../lib/wait.ts";
+import type { Delays } from "./delays.ts";
+import { StoreDispatcher } from "./dispatcher.ts";
+import { DelayPump } from "./pump.ts";
 
 export interface PumpQueueOptions {
   readonly connection: Connection;
   readonly sender: Sender;
+  /** Undefined if there is no delay store. */
+  readonly delays: Delays | undefined;
   readonly queue: string;
   readonly traits: QueueTraits;
   readonly report: (event: ReceiveEvent) => void;
@@ -19,19 +22,19 @@ export interface PumpQueueOptions {
 
 /** Moves on what waits for its delay on one queue, wherever it waits. Resolves once `stop` has aborted; never rejects. */
 export async function pumpQueue(options: PumpQueueOptions): Promise<void> {
-  const { connection, traits, stop } = options;
-  const { delays } = connection;
-  const dispatching = delays === undefined ? undefined : new Dispatcher({ ...options, delays }).run(stop);
-  const parks = connection.limits.maxParkMs > 0 && traits.nativeDelayMs !== Number.POSITIVE_INFINITY;
+  const { connection, delays, traits, stop } = options;
+  const dispatching =
+    delays === undefined ? undefined : new StoreDispatcher({ ...options, delays }).run(stop);
+  const parks = connection.limits.maxHopMs > 0 && traits.nativeDelayMs !== Number.POSITIVE_INFINITY;
   if (parks) {
     // What was parked before there was a store moves on as well; that there is no parking queue is then no fault.
     const report: PumpQueueOptions["report"] =
       delays === undefined
         ? options.report
         : (event) => {
-            if (event.event !== "warning" || event.code !== "parking_unavailable") options.report(event);
+            if (event.event !== "warning" || event.code !== "delay_queue_unavailable") options.report(event);
           };
-    await new ParkingPump({ ...options, report, parkingQueue: traits.parkingQueue }).run(stop);
+    await new DelayPump({ ...options, report, delayQueue: traits.delayQueue }).run(stop);
   }
   await dispatching;
 }
@@ -39,6 +42,7 @@ export async function pumpQueue(options: PumpQueueOptions): Promise<void> {
 export interface PumpUntilStoppedOptions {
   readonly connection: Connection;
   readonly sender: Sender;
+  readonly delays: Delays | undefined;
   readonly queue: string;
   readonly options: PumpOptions;
   /** Aborts when the queue closes. */
@@ -47,7 +51,7 @@ export interface PumpUntilStoppedOptions {
 
 /** The same without a receiver, until told to stop. Rejects where the queue cannot be described. */
 export async function pumpUntilStopped(pump: PumpUntilStoppedOptions): Promise<void> {
-  const { connection, sender, queue, options, closing } = pump;
+  const { connection, sender, delays, queue, options, closing } = pump;
   const { signal, onEvent } = options;
   let traits: QueueTraits;
   try {
@@ -61,7 +65,7 @@ export async function pumpUntilStopped(pump: PumpUntilStoppedOptions): Promise<v
   const report = (event: ReceiveEvent): void => reporter.report(event);
   const stop = signal === undefined ? closing : AbortSignal.any([signal, closing]);
   await Promise.all([
-    pumpQueue({ connection, sender, queue, traits, report, stop }),
+    pumpQueue({ connection, sender, delays, queue, traits, report, stop }),
     // Where nothing has to be pumped as well: who asked to pump until told to stop gets that.
     untilAborted(stop),
   ]);

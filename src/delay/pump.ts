@@ -1,17 +1,17 @@
-import { cloneOf } from "../clone.ts";
-import { sleep } from "../clock.ts";
-import { type Connection, queueError } from "../connection.ts";
+import { requeueCopy } from "../message/requeue.ts";
+import { sleep } from "../lib/clock.ts";
+import { type Connection, queueError } from "../transport/connection.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
 import type { Delivery } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
-import { Malformed } from "../malformed.ts";
-import { NOT_BEFORE, readMeta, withMeta } from "../meta.ts";
-import { Intake } from "../receive/intake.ts";
-import type { Leased } from "../receive/leased.ts";
-import { Settler } from "../receive/settler.ts";
+import { Malformed } from "../message/system-attributes.ts";
+import { NOT_BEFORE, readSystemAttributes, withSystemAttributes } from "../message/system-attributes.ts";
+import { Poller } from "../transport/poller.ts";
+import type { Leased } from "../transport/leased.ts";
+import { Settler } from "../transport/settler.ts";
 import { defaults } from "../defaults.ts";
 import type { Sender } from "../send/sender.ts";
-import { hopMs } from "./plan.ts";
+import { hopMs } from "../send/delay-plan.ts";
 
 export interface PumpOptions {
   readonly connection: Connection;
@@ -19,7 +19,7 @@ export interface PumpOptions {
   /** Where messages go when they are due. */
   readonly queue: string;
   /** Where they wait. */
-  readonly parkingQueue: string;
+  readonly delayQueue: string;
   readonly report: (event: ReceiveEvent) => void;
 }
 
@@ -40,7 +40,7 @@ const CROWDED = 2 / 3;
  * once. Hops cost no attempts. Every receiver of a queue pumps its parking queue, so that one is there while
  * anybody works.
  */
-export class ParkingPump {
+export class DelayPump {
   readonly #options: PumpOptions;
   #crowded = false;
   #nextLookAt = 0;
@@ -54,12 +54,12 @@ export class ParkingPump {
     while (!stop.aborted) {
       const failure = await this.#session(stop).catch((error: unknown) => error);
       if (failure === undefined) return;
-      const { connection, queue, parkingQueue, report } = this.#options;
-      const error = queueError(failure, parkingQueue, "receive", connection.driver.provider);
+      const { connection, queue, delayQueue, report } = this.#options;
+      const error = queueError(failure, delayQueue, "receive", connection.driver.provider);
       report({
         event: "warning",
         queue,
-        code: "parking_unavailable",
+        code: "delay_queue_unavailable",
         message: `Delays of queue "${queue}" that its provider cannot hold do not move on: ${error.message}`,
       });
       await sleep(connection.clock, MISSING_MS, stop);
@@ -68,12 +68,12 @@ export class ParkingPump {
 
   /** One source's life. Resolves with what ended it, or undefined where `stop` did. */
   async #session(stop: AbortSignal): Promise<DriverError | undefined> {
-    const { connection, parkingQueue, report } = this.#options;
-    const source = connection.open(parkingQueue, {
+    const { connection, delayQueue, report } = this.#options;
+    const source = connection.open(delayQueue, {
       prefetch: MAX_IN_HAND,
       leaseMs: Math.min(LEASE_MS, connection.limits.maxLeaseMs),
     });
-    const settler = new Settler(connection, source, parkingQueue, report);
+    const settler = new Settler(connection, source, delayQueue, report);
     const inHand = new Set<Promise<void>>();
     let end: (failure: DriverError | undefined) => void = () => {};
     const ended = new Promise<DriverError | undefined>((resolve) => {
@@ -86,8 +86,8 @@ export class ParkingPump {
       });
       inHand.add(moving);
     };
-    const intake = new Intake(connection, source, {
-      queue: parkingQueue,
+    const intake = new Poller(connection, source, {
+      queue: delayQueue,
       free: () => MAX_IN_HAND - inHand.size,
       deliver: (deliveries) => deliveries.forEach(take),
       report: (event) => {
@@ -110,7 +110,7 @@ export class ParkingPump {
   }
 
   async #moveOn(delivery: Delivery, settler: Settler): Promise<void> {
-    const { connection, sender, queue, parkingQueue } = this.#options;
+    const { connection, sender, queue, delayQueue } = this.#options;
     const { clock, limits, random } = connection;
     const now = clock.now();
     const leased = held(delivery, now);
@@ -119,18 +119,22 @@ export class ParkingPump {
     const stepMs = limits.delayGranularityMs ?? 1;
     const hop = Math.max(
       stepMs,
-      Math.floor(hopMs(Math.max(0, remainingMs), limits.maxParkMs, random()) / stepMs) * stepMs,
+      Math.floor(hopMs(Math.max(0, remainingMs), limits.maxHopMs, random()) / stepMs) * stepMs,
     );
     try {
       if (remainingMs < stepMs) {
         if (remainingMs > 0) await sleep(clock, remainingMs);
-        const attributes = withMeta(delivery.attributes, { [NOT_BEFORE]: undefined });
-        await sender.send(queue, cloneOf(delivery, leased.id, "due", attributes), defaults.sendDeadlineMs);
+        const attributes = withSystemAttributes(delivery.attributes, { [NOT_BEFORE]: undefined });
+        await sender.send(
+          queue,
+          requeueCopy(delivery, leased.id, "due", attributes),
+          defaults.sendDeadlineMs,
+        );
       } else if (this.#aged(delivery, now + hop) || (await this.#isCrowded(now))) {
         const { nativeDelayMs } = await connection.traits(queue);
         const delayMs = Math.min(remainingMs, nativeDelayMs);
-        const clone = { ...cloneOf(delivery, leased.id, "park", delivery.attributes), delayMs };
-        await sender.send(parkingQueue, clone, defaults.sendDeadlineMs);
+        const clone = { ...requeueCopy(delivery, leased.id, "park", delivery.attributes), delayMs };
+        await sender.send(delayQueue, clone, defaults.sendDeadlineMs);
       } else {
         await settler.settle({ kind: "release", delivery, delayMs: hop }, leased);
         return;
@@ -140,16 +144,13 @@ export class ParkingPump {
       const kind = "permanent";
       this.#options.report({
         event: "settle_failed",
-        queue: parkingQueue,
+        queue: delayQueue,
         id: leased.id,
         operation: "move",
         error,
         kind,
       });
-      await settler.settle(
-        { kind: "release", delivery, delayMs: Math.min(limits.maxParkMs, 30_000) },
-        leased,
-      );
+      await settler.settle({ kind: "release", delivery, delayMs: Math.min(limits.maxHopMs, 30_000) }, leased);
     }
   }
 
@@ -158,13 +159,13 @@ export class ParkingPump {
   }
 
   async #isCrowded(now: number): Promise<boolean> {
-    const { connection, queue, parkingQueue } = this.#options;
+    const { connection, queue, delayQueue } = this.#options;
     const { maxInFlight } = connection.limits;
     const { nativeDelayMs } = await connection.traits(queue);
     if (maxInFlight === Number.POSITIVE_INFINITY || nativeDelayMs === 0) return false;
     if (now >= this.#nextLookAt) {
       this.#nextLookAt = now + CROWDED_LOOK_MS;
-      const inFlight = await connection.stats(parkingQueue).then(
+      const inFlight = await connection.stats(delayQueue).then(
         (stats) => stats.inFlight,
         () => undefined,
       );
@@ -177,7 +178,7 @@ export class ParkingPump {
 /** When a parked message is due. One that does not say so readably is due now: the receiver of its queue judges it. */
 function dueAt(delivery: Delivery): number {
   try {
-    return readMeta(delivery.attributes).notBefore ?? 0;
+    return readSystemAttributes(delivery.attributes).notBefore ?? 0;
   } catch (error) {
     if (error instanceof Malformed) return 0;
     throw error;

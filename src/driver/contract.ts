@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { DriverError, ErrorKind } from "./error.ts";
 import type { Limits, QueueTraits } from "./limits.ts";
 
@@ -55,7 +55,7 @@ export type Operation =
   | { readonly kind: "ack"; readonly delivery: Delivery }
   /** Hold it for `leaseMs` from now. */
   | { readonly kind: "extend"; readonly delivery: Delivery; readonly leaseMs: number }
-  /** Give it back, to be delivered again after `delayMs`; at most `limits.maxParkMs`, 0 is at once. */
+  /** Give it back, to be delivered again after `delayMs`; at most `limits.maxHopMs`, 0 is at once. */
   | { readonly kind: "release"; readonly delivery: Delivery; readonly delayMs: number }
   /** Move it to the broker's own dead-letter queue. Only where `traits.deadLetter` is `native`. */
   | {

@@ -40,7 +40,7 @@ export interface Limits {
   /** The longest delay of a release that a retry uses; 0 where a release comes back at once. */
   readonly maxReleaseDelayMs: number;
   /** The longest release of a parked message: one hop. 0 where nothing can be parked. */
-  readonly maxParkMs: number;
+  readonly maxHopMs: number;
   /** The longest lease that can be asked for, and the longest extension. */
   readonly maxLeaseMs: number;
   /** The longest that one delivery can be held, extensions included. */
@@ -68,7 +68,7 @@ export interface QueueTraits {
   /** The name under which the dead letters of this queue are read. */
   readonly deadLetterQueue: string;
   /** The name under which messages of this queue wait for a delay that the provider cannot hold. */
-  readonly parkingQueue: string;
+  readonly delayQueue: string;
   /** The longest delay of a send on this queue; at most `limits.nativeDelayMs`. */
   readonly nativeDelayMs: number;
   /** Where others receive what is sent to this queue as well: the name by which a copy is meant for this one alone. */

@@ -12,7 +12,7 @@ export interface Families {
   readonly retried: Family<"type" | "queue">;
   readonly deadLettered: Family<"type" | "queue" | "reason">;
   readonly released: Family<"queue" | "why">;
-  readonly stalled: Family<"type" | "queue">;
+  readonly stuck: Family<"type" | "queue">;
   readonly late: Family<"type" | "queue">;
   readonly leasesLost: Family<"queue">;
   readonly settleFailures: Family<"queue" | "kind">;
@@ -40,7 +40,7 @@ export function createFamilies(): Families {
     retried: counter("jobs_retried_total", "Failed runs that will be tried again."),
     deadLettered: counter("jobs_dead_lettered_total", "Jobs moved to the dead-letter queue."),
     released: counter("jobs_released_total", "Jobs given back to the queue without a verdict."),
-    stalled: counter("jobs_stalled_total", "Runs that went on after their timeout and grace."),
+    stuck: counter("jobs_stuck_total", "Runs that went on after their timeout and grace."),
     late: counter("jobs_late_total", "Runs that returned after their lease had been given up."),
     leasesLost: counter("leases_lost_total", "Jobs that another receiver took over while they ran here."),
     settleFailures: counter("settle_failures_total", "Settlements that the provider did not confirm."),

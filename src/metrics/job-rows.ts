@@ -2,7 +2,7 @@ import type { JobInfo } from "../diagnostics.ts";
 import type { Families } from "./families.ts";
 import type { Cell } from "./family.ts";
 import type { Distribution } from "./histogram.ts";
-import { Running } from "./running.ts";
+import { Runner } from "./running.ts";
 
 /** The series that the handled jobs of one type in one queue are counted in. */
 export interface TypeRows {
@@ -34,7 +34,7 @@ export class QueueRows {
   readonly types: Map<string, TypeRows> = new Map();
   readonly wait: Distribution;
   readonly #active: Cell;
-  readonly #running = new Running();
+  readonly #running = new Runner();
 
   constructor(families: Families, name: string) {
     this.name = name;

@@ -1,9 +1,9 @@
 import type { Channel } from "node:diagnostics_channel";
 import { Registry } from "prom-client";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../lib/clock.ts";
 import { channels, type Origin } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
-import type { Queue } from "../queue.ts";
+import type { Queue } from "../queue/queue.ts";
 import { createFamilies } from "./families.ts";
 import { asMetric, type Scrapable } from "./family.ts";
 import { type StatsOptions, statsFamilies } from "./queue-stats.ts";

@@ -1,6 +1,6 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import { QueueError } from "../errors.ts";
-import type { Queue, QueueStats } from "../queue.ts";
+import type { Queue, QueueStats } from "../queue/queue.ts";
 import { Family } from "./family.ts";
 
 /** Whose depths are scraped. */

@@ -90,8 +90,8 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
         if (queue.end(job)) ended(labels.lookUp(job.type), "released");
         families.released.cell({ queue: queue.name, why: event.why }).value += 1;
         break;
-      case "stalled":
-        families.stalled.cell({ type: labels.grant(job.type), queue: queue.name }).value += 1;
+      case "stuck":
+        families.stuck.cell({ type: labels.grant(job.type), queue: queue.name }).value += 1;
         break;
       case "late": {
         const type = labels.grant(job.type);

@@ -11,7 +11,7 @@ const SLOTS = 1 << 14;
  * of id and attempt: the end of a run that never began finds its slot empty and is ignored. Only where another run is
  * in the very same one of 16,384 slots is the sum one too low, and only until that run ends.
  */
-export class Running {
+export class Runner {
   readonly #slots = new Uint32Array(SLOTS);
   #size = 0;
 

@@ -1,16 +1,16 @@
-import { inOrder } from "../clone.ts";
+import { inOrder } from "../message/requeue.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import type { Conclusions } from "./conclusions.ts";
-import { crashLoopAt } from "./crash-loop.ts";
+import { crashLoopAt } from "../queue/crash-loop.ts";
 import type { Run } from "./run.ts";
-import type { Running } from "./running.ts";
-import type { Slots } from "./slots.ts";
-import type { Verdicts } from "./verdicts.ts";
+import type { Runner } from "./runner.ts";
+import type { Slots } from "./capacity.ts";
+import type { Verdicts } from "./settlement.ts";
 
 export interface AdmissionOptions {
   readonly traits: QueueTraits;
   readonly slots: Slots;
-  readonly running: Running;
+  readonly running: Runner;
   readonly conclusions: Conclusions;
   readonly verdicts: Verdicts;
   /** Whether what arrives is given back at once. */

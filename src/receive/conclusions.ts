@@ -1,13 +1,13 @@
 import { type BackoffOptions, mergeBackoff } from "../backoff.ts";
-import { inOrder } from "../clone.ts";
-import type { Connection } from "../connection.ts";
-import { type Disposition, dispositionOfFailure } from "../disposition.ts";
+import { inOrder } from "../message/requeue.ts";
+import type { Connection } from "../transport/connection.ts";
+import { type Disposition, dispositionOfFailure } from "../queue/disposition.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { describeError } from "../errors.ts";
 import type { ReceiveSettings } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Run } from "./run.ts";
-import type { Verdicts } from "./verdicts.ts";
+import type { Verdicts } from "./settlement.ts";
 
 export interface ConclusionsOptions {
   readonly connection: Connection;

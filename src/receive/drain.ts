@@ -1,12 +1,12 @@
-import { type Clock, sleep } from "../clock.ts";
+import { type Clock, sleep } from "../lib/clock.ts";
 import type { Source } from "../driver/contract.ts";
 import { describeError } from "../errors.ts";
 import type { Conclusions } from "./conclusions.ts";
 import { drainDeadline } from "./errors.ts";
-import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { LeaseKeeper } from "../transport/lease-keeper.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Run } from "./run.ts";
-import type { Running } from "./running.ts";
+import type { Runner } from "./runner.ts";
 
 /** The parts of a receiver that have to end, and how long they get. Times in milliseconds. */
 export interface DrainOptions {
@@ -18,7 +18,7 @@ export interface DrainOptions {
   readonly graceMs: number;
   /** After that, for what is still on its way: the last poll, and verdicts. */
   readonly patienceMs: number;
-  readonly running: Running;
+  readonly running: Runner;
   readonly conclusions: Conclusions;
   readonly leases: LeaseKeeper;
   readonly source: Source;

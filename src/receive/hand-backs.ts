@@ -6,7 +6,7 @@ const MOST = 5_000;
  * delivery, and none was an attempt: on a queue that keeps order, every failure of a head costs those behind it one.
  * What another process gave back is not known here.
  */
-export class HandBacks {
+export class ReleaseCounts {
   /** By the broker's id of the copy, the longest unchanged first. */
   readonly #counts = new Map<string, number>();
 

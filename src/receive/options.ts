@@ -2,8 +2,8 @@ import { type Backoff, checkBackoff, defaultBackoff, mergeBackoff } from "../bac
 import { defaults } from "../defaults.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
-import type { ReceiveOptions } from "../queue.ts";
-import { show } from "../text.ts";
+import type { ReceiveOptions } from "../queue/queue.ts";
+import { show } from "../lib/text.ts";
 
 /** Receive options with every default filled in and agreed with what the queue prescribes. */
 export interface ReceiveSettings {

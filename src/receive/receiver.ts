@@ -1,28 +1,28 @@
 import type { BackoffOptions } from "../backoff.ts";
-import { type Connection, queueError } from "../connection.ts";
-import type { Disposition } from "../disposition.ts";
+import { type Connection, queueError } from "../transport/connection.ts";
+import type { Disposition } from "../queue/disposition.ts";
 import type { Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import type { Handler, ReceiveOptions } from "../queue.ts";
+import type { Handler, ReceiveOptions } from "../queue/queue.ts";
 import type { Sender } from "../send/sender.ts";
 import { Admission } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Conclusions } from "./conclusions.ts";
 import { Drain } from "./drain.ts";
 import { drainIncomplete, leaseLost } from "./errors.ts";
-import { HandBacks } from "./hand-backs.ts";
-import { Intake } from "./intake.ts";
-import { KeyLanes } from "./key-lanes.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
+import { ReleaseCounts } from "./hand-backs.ts";
+import { Poller } from "../transport/poller.ts";
+import { KeyQueues } from "./key-queues.ts";
+import { LeaseKeeper } from "../transport/lease-keeper.ts";
 import type { ReceiveSettings } from "./options.ts";
 import { Reporter } from "./reporter.ts";
 import type { Run, RunHost } from "./run.ts";
-import { Running } from "./running.ts";
-import { Settler } from "./settler.ts";
-import { Slots } from "./slots.ts";
+import { Runner } from "./runner.ts";
+import { Settler } from "../transport/settler.ts";
+import { Slots } from "./capacity.ts";
 import { typeLimits } from "./type-limits.ts";
-import { Verdicts } from "./verdicts.ts";
+import { Verdicts } from "./settlement.ts";
 
 export interface ReceiverOptions {
   readonly connection: Connection;
@@ -41,17 +41,17 @@ export class Receiver implements RunHost {
   readonly #reporter: Reporter;
   readonly #source: Source;
   readonly #slots: Slots;
-  readonly #lanes: KeyLanes;
+  readonly #lanes: KeyQueues;
   readonly #leases: LeaseKeeper;
   readonly #verdicts: Verdicts;
   readonly #conclusions: Conclusions;
-  readonly #intake: Intake;
+  readonly #intake: Poller;
   /** Verdicts that are not confirmed and messages that are asked for, together. As few as there are slots would leave slots waiting for confirmations. */
   readonly #maxConcluding: number;
-  readonly #running: Running;
+  readonly #running: Runner;
   readonly #admission: Admission;
   readonly #arrivals: Arrivals;
-  readonly #handBacks = new HandBacks();
+  readonly #handBacks = new ReleaseCounts();
   readonly #draining = new AbortController();
   readonly #drain: Drain;
   #failure: DriverError | undefined;
@@ -70,7 +70,7 @@ export class Receiver implements RunHost {
     this.#slots = new Slots(concurrency, limitOf, connection.random);
     this.#maxConcluding = 2 * Math.max(concurrency, limits.maxSettleBatch);
     this.#source = connection.open(queue, { prefetch: concurrency * 3 + this.#maxConcluding, leaseMs });
-    this.#lanes = new KeyLanes({
+    this.#lanes = new KeyQueues({
       takeUp: (run) => this.#takeUp(run, () => this.#admission.admit(run, clock.now())),
       handBack: (run) => {
         this.#handBack(run);
@@ -98,7 +98,7 @@ export class Receiver implements RunHost {
       reporter: this.#reporter,
       ended: () => this.#concluded(),
     });
-    this.#running = new Running({
+    this.#running = new Runner({
       clock,
       handler: options.handler,
       reporter: this.#reporter,
@@ -126,7 +126,7 @@ export class Receiver implements RunHost {
       reporter: this.#reporter,
       isRefusing: () => this.#refusing,
     });
-    this.#intake = new Intake(connection, this.#source, {
+    this.#intake = new Poller(connection, this.#source, {
       queue,
       free: () => this.#free(),
       deliver: (deliveries) => this.#arrivals.deliver(deliveries),

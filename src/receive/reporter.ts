@@ -1,6 +1,6 @@
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../transport/connection.ts";
 import { channels, type JobEvent, type JobInfo, type Origin, type ReceiveEvent } from "../diagnostics.ts";
-import type { Disposition } from "../disposition.ts";
+import type { Disposition } from "../queue/disposition.ts";
 import type { Run } from "./run.ts";
 
 /** Tells what happens to whoever asked: the receiver's own listener, and the diagnostics channels. */

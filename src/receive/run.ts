@@ -1,12 +1,12 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { JobInfo } from "../diagnostics.ts";
-import type { Disposition } from "../disposition.ts";
+import type { Disposition } from "../queue/disposition.ts";
 import type { Delivery } from "../driver/contract.ts";
-import type { Message } from "../message.ts";
-import type { Meta } from "../meta.ts";
-import type { Judge, ReceiveContext } from "../queue.ts";
-import type { Place } from "../roster.ts";
-import type { Leased } from "./leased.ts";
+import type { Message } from "../message/message.ts";
+import type { SystemAttributes } from "../message/system-attributes.ts";
+import type { Judge, ReceiveContext } from "../queue/queue.ts";
+import type { Member } from "../lib/in-flight-set.ts";
+import type { Leased } from "../transport/leased.ts";
 
 /** What a run needs from its receiver. */
 export interface RunHost {
@@ -21,7 +21,7 @@ export interface RunHost {
 export class Run implements ReceiveContext, Leased {
   readonly delivery: Delivery;
   readonly message: Message;
-  readonly meta: Meta;
+  readonly meta: SystemAttributes;
   readonly receivedAt: number;
   readonly attempt: number;
   /** Deliveries of this copy that were handed back here without a run: not attempts, though the broker counts them. */
@@ -32,9 +32,9 @@ export class Run implements ReceiveContext, Leased {
   startedAt = 0;
   /** When its handler ended, or the run was given up. */
   endedAt = 0;
-  held: Place<Leased> | undefined;
+  held: Member<Leased> | undefined;
   /** Where its receiver lists it while its handler runs. */
-  place: Place<Run> | undefined;
+  place: Member<Run> | undefined;
   /** Whoever says what the end of its handler means; undefined where the handler itself does. */
   judge: Judge | undefined;
   /** Its result counts for nothing any more: the lease is lost, or was given up. */
@@ -50,7 +50,7 @@ export class Run implements ReceiveContext, Leased {
     host: RunHost,
     delivery: Delivery,
     message: Message,
-    meta: Meta,
+    meta: SystemAttributes,
     receivedAt: number,
     unstarted: number = 0,
   ) {

@@ -1,5 +1,5 @@
 import { describeError } from "../errors.ts";
-import { show } from "../text.ts";
+import { show } from "../lib/text.ts";
 import type { Reporter } from "./reporter.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Delivery } from "../driver/contract.ts";
-import type { Message } from "../message.ts";
+import type { Message } from "../message/message.ts";
 
 /** Stands for a message whose body cannot be read, on its way to the dead letters. */
 export function unreadable({ brokerId, attributes, enqueuedAt }: Delivery, now: number): Message {

@@ -1,11 +1,11 @@
 import type { SendEvent } from "../diagnostics.ts";
 import { isQueueError } from "../errors.ts";
-import type { SendReceipt } from "../queue.ts";
-import type { Accepted, Caller } from "./pending.ts";
+import type { SendReceipt } from "../queue/queue.ts";
+import type { Accepted, SendListener } from "./request.ts";
 import type { Prepared } from "./prepare.ts";
 
 /** A user's own send, once it is on its way: tells how it ended, and then its promise. */
-export class FirstSend implements Caller {
+export class FirstSend implements SendListener {
   readonly queue: string;
   readonly prepared: Prepared;
   readonly #ended: (send: FirstSend, outcome: SendEvent["outcome"]) => void;

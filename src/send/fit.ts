@@ -2,7 +2,7 @@ import type { Outgoing } from "../driver/contract.ts";
 import type { Limits } from "../driver/limits.ts";
 import { messageBytes } from "../driver/size.ts";
 import { QueueError } from "../errors.ts";
-import { show } from "../text.ts";
+import { show } from "../lib/text.ts";
 
 /** Of every size limit, kept free for what a dead letter adds. */
 export const RESERVED_BYTES = 4_096;

@@ -1,16 +1,15 @@
-import type { Connection } from "../connection.ts";
-import { delayMs as readDelay } from "../delay/delay.ts";
-import type { Driver, Outgoing } from "../driver/contract.ts";
+import { delayMs as readDelay } from "../message/delay.ts";
+import type { Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import { type Encoded, encode } from "../envelope.ts";
+import { type Encoded, encode } from "../message/envelope.ts";
 import { QueueError } from "../errors.ts";
-import { completeMessage, type Message, type NewMessage } from "../message.ts";
-import type { SendOptions } from "../queue.ts";
+import { completeMessage, type Message, type NewMessage } from "../message/message.ts";
+import type { SendOptions } from "../queue/queue.ts";
 import { checkFirstSend } from "./fit.ts";
-import type { Dispatch, Terms } from "./sender.ts";
+import type { SendPlan, SendTarget, SendTerms } from "./sender.ts";
 
 /** A message that has passed every check, ready to be sent on its terms. */
-export interface Prepared extends Dispatch {
+export interface Prepared extends SendPlan {
   readonly message: Message;
   readonly outgoing: Outgoing;
 }
@@ -35,16 +34,13 @@ export function compose(input: NewMessage, options: SendOptions, now: number): C
   return { message, encoded: encode(message), delayMs, dedupId, cancellable: options.cancellable === true };
 }
 
-/** What there is to know of a connection to tell what it takes. */
-type Taking = Pick<Connection, "limits" | "delays"> & { readonly driver: Pick<Driver, "provider"> };
-
 /** Checks the rest of a first send before anything leaves: its size, what the queue can do. */
 export function prepare(
-  { limits, driver, delays }: Taking,
+  { limits, driver, delays }: SendTarget,
   queue: string,
   traits: QueueTraits,
   { message, encoded, delayMs, dedupId, cancellable }: Composed,
-  { deadlineMs, since, signal }: Terms,
+  { deadlineMs, since, signal }: SendTerms,
 ): Prepared {
   const { orderingKey } = message;
   if (orderingKey !== undefined && traits.ordering === "none") {

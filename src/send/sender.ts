@@ -1,18 +1,35 @@
-import type { Clock } from "../clock.ts";
-import type { Connection } from "../connection.ts";
-import { Deadlines } from "../deadlines.ts";
-import { planDelay } from "../delay/plan.ts";
-import type { Outgoing } from "../driver/contract.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Connection } from "../transport/connection.ts";
+import { Deadlines } from "../lib/deadlines.ts";
+import { planDelay } from "./delay-plan.ts";
+import type { Driver, Outgoing } from "../driver/contract.ts";
 import type { Limits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
-import { foldAttributes } from "../fold.ts";
-import { NOT_BEFORE, withMeta } from "../meta.ts";
+import { packAttributes } from "../message/pack-attributes.ts";
+import { NOT_BEFORE, withSystemAttributes } from "../message/system-attributes.ts";
 import { checkFits, outgoingBytes } from "./fit.ts";
-import { Lane } from "./lane.ts";
-import { type Accepted, type Caller, Pending } from "./pending.ts";
+import { QueueSender } from "./queue-sender.ts";
+import { type Accepted, type SendListener, SendRequest } from "./request.ts";
+
+/** A place outside of the provider where delayed messages wait: a delay store. */
+export interface DelayedSends {
+  /**
+   * Resolves with the handle by which the message can be cancelled, once it is stored. `dueAt` in epoch milliseconds.
+   * @throws QueueError `send_failed`, `send_unknown`
+   */
+  put(queue: string, outgoing: Outgoing, dueAt: number, deadlineMs: number): Promise<string>;
+}
+
+/** The parts of a connection that decide whether it can carry a message. */
+export interface SendTarget {
+  readonly limits: Limits;
+  readonly driver: Pick<Driver, "provider">;
+  /** Undefined if delays are left to the provider and the delay queue. */
+  readonly delays: DelayedSends | undefined;
+}
 
 /** On what terms one message is sent as it is. */
-export interface Terms {
+export interface SendTerms {
   readonly deadlineMs: number;
   /** When the deadline begins to run, in epoch milliseconds. @default now */
   readonly since?: number | undefined;
@@ -22,7 +39,7 @@ export interface Terms {
 }
 
 /** How one message is to be sent. */
-export interface Dispatch extends Terms {
+export interface SendPlan extends SendTerms {
   /** Deliver no earlier than this long from now; any length. */
   readonly delayMs: number;
   /** Whether it has a place among others that it must keep; it then cannot be delayed. @default false */
@@ -32,7 +49,7 @@ export interface Dispatch extends Terms {
 }
 
 /** What is left of the deadline: at least a moment, in which it passes. */
-export function leftMs({ deadlineMs, since }: Terms, clock: Clock): number {
+export function leftMs({ deadlineMs, since }: SendTerms, clock: Clock): number {
   return since === undefined ? deadlineMs : Math.max(1, since + deadlineMs - clock.now());
 }
 
@@ -41,14 +58,17 @@ const ORDERED_LANES = 8;
 
 /** Sends messages that are encoded: first sends, clones and copies alike. */
 export class Sender {
+  readonly target: SendTarget;
   readonly #connection: Connection;
   readonly #deadlines: Deadlines;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, QueueSender>();
   #outstanding = 0;
   #idle: (() => void)[] = [];
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, delays?: DelayedSends) {
     this.#connection = connection;
+    const { limits, driver } = connection;
+    this.target = { limits, driver, delays };
     this.#deadlines = new Deadlines(connection.clock);
   }
 
@@ -56,12 +76,12 @@ export class Sender {
    * Sends to a queue by the plan that its delay asks for. `outgoing.delayMs` is ignored.
    * @throws QueueError `too_large`, `not_supported` before anything is sent; else as {@link send}.
    */
-  dispatch(queue: string, outgoing: Outgoing, dispatch: Dispatch): Promise<Accepted> {
+  dispatch(queue: string, outgoing: Outgoing, dispatch: SendPlan): Promise<Accepted> {
     return promised((caller) => this.dispatchFor(caller, queue, outgoing, dispatch));
   }
 
   /** The same, without a promise: first sends, which are most of all, have one already. */
-  dispatchFor(caller: Caller, queue: string, outgoing: Outgoing, dispatch: Dispatch): void {
+  dispatchFor(caller: SendListener, queue: string, outgoing: Outgoing, dispatch: SendPlan): void {
     if (dispatch.delayMs <= 0) {
       this.#send(caller, queue, this.#cancellable(outgoing), dispatch);
     } else {
@@ -72,12 +92,13 @@ export class Sender {
     }
   }
 
-  async #dispatchLater(queue: string, outgoing: Outgoing, dispatch: Dispatch): Promise<Accepted> {
+  async #dispatchLater(queue: string, outgoing: Outgoing, dispatch: SendPlan): Promise<Accepted> {
     const { delayMs: asked, keepsOrder = false, isFirst = false } = dispatch;
     // The moment at which a parked message is due is noted in whole milliseconds.
     const delayMs = Math.ceil(asked);
     const traits = await this.#connection.traits(queue);
-    const { delays, limits, clock } = this.#connection;
+    const { delays } = this.target;
+    const { limits, clock } = this.#connection;
     const store = delays === undefined ? "none" : isFirst ? "all" : "beyond";
     const plan = planDelay(delayMs, queue, keepsOrder, traits, limits, store);
     if (plan.via === "store" && delays !== undefined) {
@@ -87,7 +108,7 @@ export class Sender {
       return outgoing.cancellable === true ? { handle } : {};
     }
     // What it travels with is not what was counted.
-    const terms: Terms = { ...dispatch, bytes: undefined };
+    const terms: SendTerms = { ...dispatch, bytes: undefined };
     const sendTo = (to: string, changed: Outgoing): Promise<Accepted> =>
       promised((caller) => this.#send(caller, to, changed, terms));
     if (plan.via === "native") return sendTo(queue, { ...outgoing, delayMs: plan.delayMs });
@@ -98,10 +119,10 @@ export class Sender {
         { queue },
       );
     }
-    const attributes = withMeta(outgoing.attributes, {
+    const attributes = withSystemAttributes(outgoing.attributes, {
       [NOT_BEFORE]: clock.now() + delayMs,
     });
-    return sendTo(traits.parkingQueue, { ...outgoing, attributes, delayMs: plan.delayMs });
+    return sendTo(traits.delayQueue, { ...outgoing, attributes, delayMs: plan.delayMs });
   }
 
   /**
@@ -113,15 +134,20 @@ export class Sender {
     return promised((caller) => this.#send(caller, queue, outgoing, { deadlineMs, signal }));
   }
 
-  #send(caller: Caller, queue: string, given: Outgoing, { deadlineMs, since, signal, bytes }: Terms): void {
-    let item: Pending;
+  #send(
+    caller: SendListener,
+    queue: string,
+    given: Outgoing,
+    { deadlineMs, since, signal, bytes }: SendTerms,
+  ): void {
+    let item: SendRequest;
     try {
       const { clock, limits } = this.#connection;
       const outgoing = fitting(given, limits);
       const counted = bytes === undefined || outgoing !== given ? outgoingBytes(outgoing, limits) : bytes;
       checkFits(queue, outgoing, counted, limits);
       const at = (since ?? clock.now()) + deadlineMs;
-      item = new Pending(queue, outgoing, counted, deadlineMs, at, caller, this.#done);
+      item = new SendRequest(queue, outgoing, counted, deadlineMs, at, caller, this.#done);
     } catch (error) {
       caller.refused(error);
       return;
@@ -150,7 +176,7 @@ export class Sender {
     return { ...outgoing, cancellable: false };
   }
 
-  readonly #done = (item: Pending): void => {
+  readonly #done = (item: SendRequest): void => {
     this.#deadlines.cancel(item);
     this.#outstanding -= 1;
     if (this.#outstanding > 0) return;
@@ -159,18 +185,18 @@ export class Sender {
     for (const resolve of idle) resolve();
   };
 
-  #lane(queue: string, { orderingKey }: Outgoing): Lane {
+  #lane(queue: string, { orderingKey }: Outgoing): QueueSender {
     const name = orderingKey === undefined ? queue : `${queue}\n${shard(orderingKey)}`;
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = new Lane(this.#connection, queue, orderingKey !== undefined);
+      lane = new QueueSender(this.#connection, queue, orderingKey !== undefined);
       this.#lanes.set(name, lane);
     }
     return lane;
   }
 }
 
-function promised(send: (caller: Caller) => void): Promise<Accepted> {
+function promised(send: (caller: SendListener) => void): Promise<Accepted> {
   return new Promise((accepted, refused) => {
     send({ accepted, refused });
   });
@@ -178,11 +204,11 @@ function promised(send: (caller: Caller) => void): Promise<Accepted> {
 
 /** With its attributes folded, where there are too many of them. */
 function fitting(given: Outgoing, limits: Limits): Outgoing {
-  const attributes = foldAttributes(given.attributes, limits);
+  const attributes = packAttributes(given.attributes, limits);
   return attributes === given.attributes ? given : { ...given, attributes };
 }
 
-function abortWith(signal: AbortSignal, item: Pending): void {
+function abortWith(signal: AbortSignal, item: SendRequest): void {
   const abort = (): void => item.abort(signal.reason);
   if (signal.aborted) {
     abort();

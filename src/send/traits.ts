@@ -1,9 +1,9 @@
 import { type Backoff, backoffDelayMs } from "../backoff.ts";
-import { sleep } from "../clock.ts";
-import { type Connection, queueError } from "../connection.ts";
+import { sleep } from "../lib/clock.ts";
+import { type Connection, queueError } from "../transport/connection.ts";
 import { DriverError, isRetryable } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import { unlessAborted, within } from "../wait.ts";
+import { unlessAborted, within } from "../lib/wait.ts";
 import { notSent } from "./outcomes.ts";
 
 const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };

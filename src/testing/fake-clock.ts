@@ -1,10 +1,10 @@
-import type { Clock, Timer } from "../clock.ts";
-import { DeadLetterQueue, pumpUntilStopped, receiveQueue } from "../consuming.ts";
-import { provideConsuming } from "../load-consuming.ts";
+import type { Clock, Timer } from "../lib/clock.ts";
+import { DeadLetterQueue, pumpUntilStopped, receiveQueue } from "../client/receive-parts.ts";
+import { preloadReceive } from "../client/lazy-receive.ts";
 import { REAL_MS, realTime } from "./real-time.ts";
 
 // To load it takes real time, which does not pass on such a clock.
-provideConsuming({ DeadLetterQueue, pumpUntilStopped, receiveQueue });
+preloadReceive({ DeadLetterQueue, pumpUntilStopped, receiveQueue });
 
 /** How a {@link FakeClock} is set up. */
 export interface FakeClockOptions {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { channels, type JobEvent, type Origin, type SendEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
-import type { Message } from "../message.ts";
-import type { Queue } from "../queue.ts";
+import type { Message } from "../message/message.ts";
+import type { Queue } from "../queue/queue.ts";
 
 /** A message that was sent. */
 export interface RecordedSend {

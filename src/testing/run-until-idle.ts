@@ -1,5 +1,5 @@
 import { QueueError } from "../errors.ts";
-import type { QueueStats } from "../queue.ts";
+import type { QueueStats } from "../queue/queue.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { FakeClock } from "./fake-clock.ts";
 import { realTime } from "./real-time.ts";
@@ -57,7 +57,7 @@ export async function runUntilIdle(
   let silent = 0;
   let ended: { readonly error: unknown } | undefined;
   const realWork = new RealWork(worker, realMs);
-  const working = worker.start(names).catch((error: unknown) => {
+  const working = worker.run(names).catch((error: unknown) => {
     ended = { error };
   });
   try {
@@ -66,8 +66,8 @@ export async function runUntilIdle(
       if (ended !== undefined) break;
       const stats = await Promise.all(names.map((name) => worker.queue.stats(name)));
       const left = stats.map(open);
-      const { running, stalled } = worker.health();
-      if (left.some((count) => count > 0) || running > stalled.length) busyAt = clock.now();
+      const { running, stuck } = worker.health();
+      if (left.some((count) => count > 0) || running > stuck.length) busyAt = clock.now();
       // The drain then names those that would not end.
       else if (running === 0 || clock.now() - busyAt >= STALLED_MS) break;
       if (clock.now() >= until || silent > MOST_SILENT) throw stillBusy(names, left, clock.now() - started);
@@ -89,7 +89,7 @@ export async function runUntilIdle(
 }
 
 /**
- * Turns the clock until something is received, or nothing is left on it; false where nothing was. To ask for the counts
+ * ReturnPacing the clock until something is received, or nothing is left on it; false where nothing was. To ask for the counts
  * at each timer would take most of the time.
  */
 async function sleepThrough(worker: Worker, clock: FakeClock, until: number): Promise<boolean> {

@@ -1,10 +1,10 @@
-import type { Deadline, Deadlines } from "../deadlines.ts";
-import { ACK, type Disposition } from "../disposition.ts";
+import type { Deadline, Deadlines } from "../lib/deadlines.ts";
+import { ACK, type Disposition } from "../queue/disposition.ts";
 import { PermanentError, QueueError, RetryAfterError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
-import type { Message } from "../message.ts";
-import type { Judge, ReceiveContext } from "../queue.ts";
-import { show } from "../text.ts";
+import type { Logger } from "../lib/logger.ts";
+import type { Message } from "../message/message.ts";
+import type { Judge, ReceiveContext } from "../queue/queue.ts";
+import { show } from "../lib/text.ts";
 import type { QueueState } from "./health.ts";
 import type { Registration } from "./registry.ts";
 import type { JobContext } from "./types.ts";
@@ -12,7 +12,7 @@ import type { JobContext } from "./types.ts";
 /** How long a run may take, in milliseconds. */
 export interface TimeLimits {
   readonly timeoutMs: number;
-  /** After the timeout, until it counts as stalled. */
+  /** After the timeout, until it counts as stuck. */
   readonly graceMs: number;
   /** After the timeout, until its lease is given up. */
   readonly hardLimitMs: number;
@@ -24,7 +24,7 @@ export interface ExecutionHost {
   readonly limits: TimeLimits;
   readonly logger: Logger;
   progress(execution: Execution, percent: number, note: string | undefined): void;
-  stalled(execution: Execution): void;
+  stuck(execution: Execution): void;
   ended(execution: Execution, at: number): void;
 }
 
@@ -34,7 +34,7 @@ export class Execution implements JobContext, Judge, Deadline {
   readonly startedAt: number;
   /** When the next of its time limits is reached, in epoch milliseconds. */
   at: number;
-  slot = -1;
+  heapIndex = -1;
   /** Where the worker's health counts it. */
   state: QueueState | undefined;
   readonly #context: ReceiveContext;
@@ -42,7 +42,7 @@ export class Execution implements JobContext, Judge, Deadline {
   readonly #host: ExecutionHost;
   #boundLogger: Logger | undefined;
   #timeout: QueueError | undefined;
-  #stalled = false;
+  #stuck = false;
   #ended = false;
 
   constructor(message: Message, context: ReceiveContext, registration: Registration, host: ExecutionHost) {
@@ -90,7 +90,7 @@ export class Execution implements JobContext, Judge, Deadline {
     return () => this.#context.extend();
   }
 
-  /** A time limit is reached: its signal aborts; then it counts as stalled; then its lease is given up. */
+  /** A time limit is reached: its signal aborts; then it counts as stuck; then its lease is given up. */
   expire(): void {
     const { deadlines, limits } = this.#host;
     const { graceMs, hardLimitMs } = limits;
@@ -101,9 +101,9 @@ export class Execution implements JobContext, Judge, Deadline {
       this.#context.abort(this.#timeout);
       this.at = timeoutAt + Math.min(graceMs, hardLimitMs);
       deadlines.set(this);
-    } else if (!this.#stalled) {
-      this.#stalled = true;
-      this.#host.stalled(this);
+    } else if (!this.#stuck) {
+      this.#stuck = true;
+      this.#host.stuck(this);
       this.at = timeoutAt + hardLimitMs;
       deadlines.set(this);
     } else {

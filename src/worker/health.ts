@@ -1,8 +1,7 @@
 import type { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
-import type { Execution } from "./execution.ts";
 import type { QueueHealth, WorkerHealth } from "./types.ts";
 
 /** A queue whose last poll is older than this is not ready, unless all of its slots are taken. */
@@ -10,6 +9,16 @@ const POLLED_LATELY_MS = 90_000;
 
 /** Looks closer together than this share one figure: probes side by side must not take it from each other. */
 const LAG_WINDOW_MS = 1_000;
+
+/** A run of a handler, as health counts it. */
+export interface CountedRun {
+  readonly message: { readonly id: string; readonly type: string };
+  readonly queue: string;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** The queue that counts this run; undefined if the worker does not work on it any more. */
+  state: QueueState | undefined;
+}
 
 /** What is known of one queue of a worker. */
 export class QueueState {
@@ -20,7 +29,7 @@ export class QueueState {
   failed = false;
   running = 0;
   /** Those that go on after timeout and grace. */
-  readonly stalled: Set<Execution> = new Set();
+  readonly stuck: Set<CountedRun> = new Set();
 }
 
 /** Keeps what `worker.health()` tells. */
@@ -52,25 +61,25 @@ export class HealthRecord {
     this.#lag = undefined;
   }
 
-  began(execution: Execution): void {
-    const state = this.#queues.get(execution.queue);
+  began(run: CountedRun): void {
+    const state = this.#queues.get(run.queue);
     if (state === undefined) return;
-    execution.state = state;
+    run.state = state;
     state.running += 1;
   }
 
   /** At `at`, in epoch milliseconds. */
-  ended(execution: Execution, at: number): void {
-    const { state } = execution;
+  ended(run: CountedRun, at: number): void {
+    const { state } = run;
     if (state === undefined) return;
     if (state.running >= this.#concurrency) state.freeSince = at;
     state.running -= 1;
-    if (state.stalled.size > 0) state.stalled.delete(execution);
+    if (state.stuck.size > 0) state.stuck.delete(run);
   }
 
   /** It goes on after timeout and grace. */
-  stalled(execution: Execution): void {
-    execution.state?.stalled.add(execution);
+  stuck(run: CountedRun): void {
+    run.state?.stuck.add(run);
   }
 
   /** Its queues are polled again. */
@@ -102,13 +111,13 @@ export class HealthRecord {
     const now = this.#clock.now();
     const states = [...this.#queues];
     const working = state === "running" || state === "paused";
-    const stalled = states.flatMap(([, queue]) => [...queue.stalled]);
+    const stuck = states.flatMap(([, queue]) => [...queue.stuck]);
     return {
       live: !states.some(([, queue]) => queue.failed || this.#isStuck(queue)),
       ready: working && states.every(([, queue]) => this.#isReady(queue, now, state === "paused")),
       state,
       running: states.reduce((sum, [, queue]) => sum + queue.running, 0),
-      stalled: stalled.map(({ message, queue, startedAt }) => ({
+      stuck: stuck.map(({ message, queue, startedAt }) => ({
         id: message.id,
         type: message.type,
         queue,
@@ -135,8 +144,8 @@ export class HealthRecord {
     return this.#lastLagMs;
   }
 
-  #isStuck({ stalled }: QueueState): boolean {
-    return stalled.size >= this.#concurrency;
+  #isStuck({ stuck }: QueueState): boolean {
+    return stuck.size >= this.#concurrency;
   }
 
   #isReady(state: QueueState, now: number, paused: boolean): boolean {

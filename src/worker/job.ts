@@ -2,8 +2,8 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { BackoffOptions } from "../backoff.ts";
 import { checkBackoff } from "../backoff.ts";
 import { QueueError } from "../errors.ts";
-import type { NewMessage } from "../message.ts";
-import { show } from "../text.ts";
+import type { NewMessage } from "../message/message.ts";
+import { show } from "../lib/text.ts";
 
 /** What a job type fixes once, for its senders and its handler. */
 export interface JobOptions {

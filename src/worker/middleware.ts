@@ -1,5 +1,5 @@
 import { QueueError } from "../errors.ts";
-import type { Message } from "../message.ts";
+import type { Message } from "../message/message.ts";
 import type { JobContext, Middleware } from "./types.ts";
 
 /**

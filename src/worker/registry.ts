@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { QueueError } from "../errors.ts";
-import { show } from "../text.ts";
+import { show } from "../lib/text.ts";
 import { checkJobOptions, type JobDefinition, type JobOptions, type RegisterOptions } from "./job.ts";
 import type { JobHandler } from "./types.ts";
 

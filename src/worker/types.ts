@@ -1,7 +1,7 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
-import type { Logger } from "../logger.ts";
-import type { Message } from "../message.ts";
+import type { Logger } from "../lib/logger.ts";
+import type { Message } from "../message/message.ts";
 
 /** What a job handler is given beside its message. */
 export interface JobContext {
@@ -40,9 +40,9 @@ export interface WorkerOptions {
   readonly concurrency?: number | undefined;
   /** How long a run may take, unless its type says otherwise. @default 300000 */
   readonly timeoutMs?: number | undefined;
-  /** After the abort of a handler's signal, until it counts as stalled. @default 5000 */
+  /** After the abort of a handler's signal, until it counts as stuck. @default 5000 */
   readonly graceMs?: number | undefined;
-  /** After the timeout, until the lease of a stalled handler is given up. @default 60000 */
+  /** After the timeout, until the lease of a stuck handler is given up. @default 60000 */
   readonly hardLimitMs?: number | undefined;
   /** @default 30000 */
   readonly leaseMs?: number | undefined;
@@ -62,14 +62,14 @@ export interface WorkerOptions {
 
 /** What a worker reports about itself. */
 export interface WorkerHealth {
-  /** False when every slot of a queue is stalled, or a queue's receiver has ended by an error: restart the process. */
+  /** False when every slot of a queue is stuck, or a queue's receiver has ended by an error: restart the process. */
   readonly live: boolean;
   /** True when every queue has polled with success lately, and the worker is neither starting nor draining. */
   readonly ready: boolean;
   readonly state: "idle" | "running" | "paused" | "draining" | "stopped";
   readonly running: number;
   /** Handlers that go on after timeout and grace. */
-  readonly stalled: readonly {
+  readonly stuck: readonly {
     readonly id: string;
     readonly type: string;
     readonly queue: string;

@@ -1,5 +1,5 @@
-import type { Disposition } from "../disposition.ts";
-import { show } from "../text.ts";
+import type { Disposition } from "../queue/disposition.ts";
+import { show } from "../lib/text.ts";
 
 const FIRST_MS = 5_000;
 const LONGEST_MS = 300_000;

@@ -1,16 +1,16 @@
 import { EventEmitter } from "node:events";
-import { Deadlines } from "../deadlines.ts";
+import { Deadlines } from "../lib/deadlines.ts";
 import { defaults } from "../defaults.ts";
 import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
-import { silentLogger } from "../logger.ts";
-import type { Queue } from "../queue.ts";
-import { Gate } from "../gate.ts";
-import { show } from "../text.ts";
+import { silentLogger } from "../lib/logger.ts";
+import type { Queue } from "../queue/queue.ts";
+import { PauseController } from "../lib/pause.ts";
+import { show } from "../lib/text.ts";
 import type { Execution, ExecutionHost } from "./execution.ts";
 import { HealthRecord } from "./health.ts";
 import type { JobDefinition, RegisterOptions } from "./job.ts";
-import { Performer } from "./performer.ts";
+import { Executor } from "./executor.ts";
 import { Registry, type Registration } from "./registry.ts";
 import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
 
@@ -20,7 +20,7 @@ import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions 
  * @example
  * const worker = new Worker(queue, { concurrency: 20 });
  * worker.register("send_welcome_email", async ({ payload }, { signal }) => mail(payload, signal));
- * await worker.start("emails", { signal: shutdown.signal });
+ * await worker.run("emails", { signal: shutdown.signal });
  */
 export class Worker {
   /** What it works on. */
@@ -29,10 +29,10 @@ export class Worker {
   readonly #registry = new Registry();
   readonly #middleware: Middleware[] = [];
   readonly #events = new EventEmitter<WorkerEvents>();
-  readonly #gate = new Gate();
+  readonly #gate = new PauseController();
   readonly #health: HealthRecord;
   readonly #deadlines: Deadlines;
-  readonly #performer: Performer;
+  readonly #performer: Executor;
   #state: "idle" | "running" | "draining" | "stopped" = "idle";
   #stop: AbortController | undefined;
   #started: Promise<void> | undefined;
@@ -64,17 +64,17 @@ export class Worker {
       logger: options.logger ?? silentLogger,
       progress: (execution, percent, note) =>
         this.#report({ event: "progress", job: jobOf(execution), percent, note }),
-      stalled: (execution) => {
-        this.#health.stalled(execution);
+      stuck: (execution) => {
+        this.#health.stuck(execution);
         this.#report({
-          event: "stalled",
+          event: "stuck",
           job: jobOf(execution),
           runningMs: queue.clock.now() - execution.startedAt,
         });
       },
       ended: (execution, at) => this.#health.ended(execution, at),
     };
-    this.#performer = new Performer({
+    this.#performer = new Executor({
       clock: queue.clock,
       registry: this.#registry,
       middleware: this.#middleware,
@@ -131,7 +131,7 @@ export class Worker {
    * @throws QueueError `no_handlers`, `already_running`, `invalid_options`; `drain_incomplete` where a handler would
    * not end; that of a queue that cannot be received (`not_found`, `auth` ...): the others are then drained as well.
    */
-  start(
+  run(
     queues: string | readonly string[],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
@@ -144,7 +144,7 @@ export class Worker {
     return this.#started;
   }
 
-  /** Drains, and resolves when `start` has settled; what it threw is thrown there. */
+  /** Drains, and resolves when `run` has settled; what it threw is thrown there. */
   async stop(): Promise<void> {
     this.#drain(this.#stop, new QueueError("closed", "The worker was stopped."));
     await this.#started?.catch(() => undefined);
@@ -169,7 +169,7 @@ export class Worker {
     if (this.#state === "running" || this.#state === "draining") {
       return new QueueError(
         "already_running",
-        "This worker is running already. Give start all of its queues at once, or make another worker.",
+        "This worker is running already. Give run all of its queues at once, or make another worker.",
       );
     }
     if (this.#registry.all.length === 0) {
@@ -181,11 +181,11 @@ export class Worker {
     if (queues.length === 0 || queues.some((queue) => typeof queue !== "string" || queue === "")) {
       return new QueueError(
         "invalid_options",
-        `start needs a queue name, or a list of them; got ${show(queues.length === 0 ? "an empty list" : queues)}.`,
+        `run needs a queue name, or a list of them; got ${show(queues.length === 0 ? "an empty list" : queues)}.`,
       );
     }
     if (new Set(queues).size < queues.length) {
-      return new QueueError("invalid_options", `start was given one queue twice: ${queues.join(", ")}.`);
+      return new QueueError("invalid_options", `run was given one queue twice: ${queues.join(", ")}.`);
     }
     return undefined;
   }

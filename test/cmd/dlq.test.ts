@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sqs } from "../../adapters/sqs/index.ts";
-import { createQueue } from "../../src/create-queue.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
 import { PermanentError } from "../../src/errors.ts";
-import type { Queue } from "../../src/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
 import { clientOptions, type SqsServer, startFauxqsHere } from "../support/sqs-server.ts";
 import { fixture, queueport } from "./run.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { sqs } from "../../adapters/sqs/index.ts";
-import { createQueue } from "../../src/create-queue.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
 import { clientOptions, startSqsServer } from "../support/sqs-server.ts";
 import { queueport } from "./run.ts";
 

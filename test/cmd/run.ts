@@ -12,7 +12,7 @@ interface Result {
 }
 
 /** A command that runs in a process of its own. */
-interface Running {
+interface Runner {
   /** What matches on stdout, as soon as it does; rejects where the command ends without it. */
   printed(pattern: RegExp): Promise<string>;
   /** The log line with this message, or the last of so many. */
@@ -35,7 +35,7 @@ export function fixture(name: string): string {
 }
 
 /** Starts `queueport` with these arguments; without the variables of this environment that could change it. */
-export function queueport(args: readonly string[], { input = "", env = {}, cwd }: RunOptions = {}): Running {
+export function queueport(args: readonly string[], { input = "", env = {}, cwd }: RunOptions = {}): Runner {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(QUEUEPORT_|npm_|DEBUG$|NO_COLOR$)/.test(name),
   );

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { pubsub } from "../../adapters/pubsub/index.ts";
-import { createQueue } from "../../src/create-queue.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
 import type { Delivery, Driver, Operation, QueueSpec, Source } from "../../src/driver/index.ts";
 import {
   type PubsubEmulator,

@@ -2,7 +2,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Message } from "../../src/message.ts";
+import type { Message } from "../../src/message/message.ts";
 import { PlainSqs, stringAttributes } from "../support/plain-sqs.ts";
 import { SqsBed, type SqsLine } from "../support/sqs-bed.ts";
 import { sqsProxyMissing } from "../support/sqs-server.ts";

@@ -10,7 +10,7 @@ import {
   summarize,
 } from "../../src/conformance/index.ts";
 import { readCapabilities } from "./capabilities-file.ts";
-import { harnesses, type Running } from "./harness/index.ts";
+import { harnesses, type Runner } from "./harness/index.ts";
 
 /** Cases have a deadline of their own, with their name in it; the runner's comes after it. */
 const TIMEOUT_MS = 1_300_000;
@@ -37,7 +37,7 @@ export function testConformance(
   } = {},
 ): void {
   describe(`adapter ${adapter}`, () => {
-    let running: Running;
+    let running: Runner;
     let declared: Declared;
     const results = new Map<string, CaseResult>();
 

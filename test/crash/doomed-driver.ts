@@ -6,14 +6,14 @@ import {
   siblingQueue,
   type Source,
 } from "../../src/driver/index.ts";
-import { cloneId, type ClonePurpose } from "../../src/clone.ts";
+import { requeueId, type RequeuePurpose } from "../../src/message/requeue.ts";
 import { seeded } from "../support/seeded.ts";
 import type { WorkerConfig } from "./config.ts";
 import { type CrashPoint, SHARES } from "./points.ts";
 import type { RunLog } from "./run-log.ts";
 
 /** What a worker copies messages for. */
-const PURPOSES: readonly ClonePurpose[] = ["retry", "defer", "dead_letter"];
+const PURPOSES: readonly RequeuePurpose[] = ["retry", "defer", "dead_letter"];
 
 /** Kills this process when it passes its point, by the seed; and knows until then what the death would duplicate. */
 export class Doom {
@@ -52,7 +52,7 @@ export class Doom {
   }
 
   acknowledged({ delivery }: Operation): void {
-    for (const purpose of PURPOSES) this.#replacing.delete(cloneId(idOf(delivery), purpose, delivery));
+    for (const purpose of PURPOSES) this.#replacing.delete(requeueId(idOf(delivery), purpose, delivery));
   }
 }
 

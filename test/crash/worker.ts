@@ -1,8 +1,8 @@
 /** One worker process of the crash harness; its configuration is its argument, as JSON. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { createQueue } from "../../src/create-queue.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
 import { PermanentError, RetryAfterError } from "../../src/errors.ts";
-import type { Message } from "../../src/message.ts";
+import type { Message } from "../../src/message/message.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import { seeded } from "../support/seeded.ts";
 import { openAdapter, openDelayStore } from "./adapters.ts";
@@ -44,6 +44,6 @@ const worker = new Worker(queue, { concurrency, leaseMs, drainMs: 2_000, graceMs
 for (const type of Object.values(jobTypes)) {
   worker.register(type, (message, { attempt }) => work(message, attempt));
 }
-await worker.start(config.queue, { signal: stop.signal });
+await worker.run(config.queue, { signal: stop.signal });
 await queue.close();
 log.close();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Handler, Queue, ReceiveOptions } from "../../src/queue.ts";
+import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
 import { PubsubBed } from "../support/pubsub-bed.ts";
 import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
 

@@ -105,7 +105,7 @@ describe.skipIf(missing !== undefined)("SQS by the thousand", () => {
 
     test("a delay of 72 h takes seven hops at most, an hour being a second", async () => {
       const hour = SECOND;
-      const limits = { nativeDelayMs: 0, maxParkMs: 12 * hour };
+      const limits = { nativeDelayMs: 0, maxHopMs: 12 * hour };
       await using line = await bed.line({ limits });
       const parking = siblingQueue(line.name, "-delay");
       const arrived: number[] = [];
@@ -125,7 +125,7 @@ describe.skipIf(missing !== undefined)("SQS by the thousand", () => {
     });
 
     test("a parking queue that is crowded lets them wait by SQS's own delay", async () => {
-      const limits = { nativeDelayMs: 2 * SECOND, maxParkMs: 60 * SECOND, maxInFlight: 6 };
+      const limits = { nativeDelayMs: 2 * SECOND, maxHopMs: 60 * SECOND, maxInFlight: 6 };
       await using line = await bed.line({ limits });
       const parking = siblingQueue(line.name, "-delay");
       const arrived = new Set<string>();

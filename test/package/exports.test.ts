@@ -17,7 +17,7 @@ const targets = Object.entries(manifest.exports).filter(([, target]) => typeof t
 /** The values that each sub-path exports: a name that appears or goes is a change of the public interface. */
 const names: Readonly<Record<string, readonly string[]>> = {
   ".": [
-    "Gate",
+    "PauseController",
     "PermanentError",
     "QueueError",
     "RetryAfterError",
@@ -33,8 +33,8 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "DriverError",
     "NameClaims",
     "QueueError",
-    "Roster",
-    "TimeHeap",
+    "InFlightSet",
+    "TimerHeap",
     "messageBytes",
     "ownerQueue",
     "siblingQueue",
@@ -138,7 +138,7 @@ describe("what is loaded", () => {
     `;
     expect(JSON.parse(await run(source))).toEqual({
       bySending: [],
-      files: ["chunks/consuming.js", "chunks/core.js"],
+      files: ["chunks/receive.js", "chunks/core.js"],
       letters: [],
     });
   });

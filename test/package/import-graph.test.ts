@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { closure, type Import, importsOf, read } from "./imports.ts";
+import { type Import, importsOf, read } from "./imports.ts";
 import { root } from "./support.ts";
 
 const imports = importsOf("src", "adapters", "cmd");
@@ -61,49 +61,92 @@ test("every file that is imported exists", () => {
   expect(offenders(({ to }) => isFile(to) && !existsSync(join(root, to)))).toEqual([]);
 });
 
+/**
+ * The rooms of `src/` (its folders and loose files), lowest first. A room imports only rooms that stand before it in this
+ * list; `only` narrows that further.
+ */
+const ROOMS: readonly { readonly name: string; readonly only?: readonly string[] }[] = [
+  { name: "lib" },
+  { name: "errors.ts" },
+  { name: "backoff.ts" },
+  { name: "defaults.ts" },
+  { name: "driver" },
+  { name: "message" },
+  { name: "diagnostics.ts" },
+  { name: "queue" },
+  { name: "worker" },
+  { name: "metrics", only: ["lib", "errors.ts", "diagnostics.ts", "queue", "worker"] },
+  { name: "transport", only: ["lib", "errors.ts", "backoff.ts", "driver", "message", "diagnostics.ts"] },
+  {
+    name: "send",
+    only: ["lib", "errors.ts", "backoff.ts", "driver", "message", "diagnostics.ts", "queue", "transport"],
+  },
+  { name: "dead-letter" },
+  { name: "receive" },
+  { name: "delay" },
+  { name: "delay-store", only: ["lib", "errors.ts", "delay"] },
+  { name: "client" },
+  { name: "testing" },
+  { name: "conformance" },
+  { name: "index.ts" },
+];
+/** Rooms beside the way of a message: no room of the way imports them. */
+const BESIDE: ReadonlySet<string> = new Set(["worker", "metrics", "delay-store", "testing", "conformance"]);
+const roomOf = (file: string): string => file.split("/")[1] ?? "";
+
 describe("the core", () => {
-  test("imports nothing but itself, and dynamically one part of it", () => {
+  test("imports nothing outside of itself", () => {
     expect(offenders(({ from, to }) => inSrc(from) && isFile(to) && !inSrc(to))).toEqual([]);
-    const dynamic = offenders(({ from, kind }) => inSrc(from) && kind === "dynamic");
-    expect([...new Set(dynamic)]).toEqual(["src/load-consuming.ts → src/consuming.ts (dynamic)"]);
   });
 
-  test("needs one package for its ids, and its metrics prom-client", () => {
+  test("loads one part of itself on first use", () => {
+    const dynamic = offenders(({ from, kind }) => inSrc(from) && kind === "dynamic");
+    expect([...new Set(dynamic)]).toEqual([
+      "src/client/lazy-receive.ts → src/client/receive-parts.ts (dynamic)",
+    ]);
+  });
+
+  test("needs one package for its ids, and prom-client for its metrics", () => {
     const isForeign = ({ from, to, typeOnly }: Import): boolean =>
       inSrc(from) && !isFile(to) && !to.startsWith("node:") && !typeOnly;
     const needed = new Set(
       imports.filter(isForeign).map(({ from, to }) => `${from.split("/").slice(0, 2).join("/")} → ${to}`),
     );
-    expect([...needed].toSorted()).toEqual(["src/ids.ts → uuid", "src/metrics → prom-client"]);
+    expect([...needed].toSorted()).toEqual(["src/lib → uuid", "src/metrics → prom-client"]);
   });
 
-  test.each(["worker", "metrics", "testing"])(
-    "%s knows the queue, and neither its insides nor a driver",
-    (folder) => {
-      const insides = ["driver", "send", "receive", "delay"].map((name) => `src/${name}/`);
-      const isInside = (to: string): boolean =>
-        insides.some((inside) => to.startsWith(inside)) ||
-        ["src/core-queue.ts", "src/connection.ts"].includes(to);
-      const inFolder = isIn(`src/${folder}`);
-      expect(offenders(({ from, to }) => inFolder(from) && isInside(to))).toEqual([]);
-      const files = imports.map(({ from }) => from).filter(inFolder);
-      // A clock that is turned by hand has what consumes loaded, and uses nothing of it.
-      const used = imports.filter(({ to }) => to !== "src/consuming.ts");
-      expect([...closure(used, files)].filter(isInside)).toEqual([]);
+  test("has no room that the order of the rooms does not name, and at most five loose files", () => {
+    const rooms = new Set(imports.filter(({ from }) => inSrc(from)).map(({ from }) => roomOf(from)));
+    const named = new Set(ROOMS.map(({ name }) => name));
+    expect([...rooms].filter((room) => !named.has(room))).toEqual([]);
+    expect([...named].filter((room) => room.endsWith(".ts")).length).toBeLessThanOrEqual(5);
+  });
+
+  test.each(ROOMS.map(({ name, only }, index) => ({ name, only, index })))(
+    "$name imports only rooms below it",
+    ({ name, only, index }) => {
+      const isTop = name === "testing" || name === "conformance" || name === "index.ts";
+      const below = new Set(
+        only ??
+          ROOMS.slice(0, index)
+            .map((room) => room.name)
+            .filter((room) => isTop || !BESIDE.has(room)),
+      );
+      const isUpwards = ({ from, to }: Import): boolean =>
+        inSrc(from) && inSrc(to) && roomOf(from) === name && roomOf(to) !== name && !below.has(roomOf(to));
+      expect(offenders(isUpwards)).toEqual([]);
     },
   );
 
-  test("the way of a message has one direction", () => {
-    const upwards: readonly (readonly [string, readonly string[]])[] = [
-      ["src/driver", ["src/send/", "src/receive/", "src/delay/", "src/dead-letter/", "src/worker/"]],
-      ["src/send", ["src/receive/", "src/dead-letter/", "src/worker/"]],
-      ["src/receive", ["src/worker/"]],
-    ];
-    for (const [folder, above] of upwards) {
-      const inFolder = isIn(folder);
-      const isAbove = (to: string): boolean => above.some((name) => to.startsWith(name));
-      expect(offenders(({ from, to }) => inFolder(from) && isAbove(to))).toEqual([]);
-    }
+  test("has no circle of imports between files, types included", () => {
+    const importsFrom = Map.groupBy(imports, ({ from }) => from);
+    const next = (file: string): string[] => (importsFrom.get(file) ?? []).map(({ to }) => to);
+    const circular = [...importsFrom.keys()].filter((file) => {
+      const reached = new Set(next(file));
+      for (const one of reached) for (const to of next(one)) reached.add(to);
+      return inSrc(file) && reached.has(file);
+    });
+    expect(circular).toEqual([]);
   });
 });
 

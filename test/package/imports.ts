@@ -64,14 +64,3 @@ function packageOf(specifier: string): string {
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
 }
-
-/** All that is loaded once `files` are, by static imports that are more than types. */
-export function closure(imports: readonly Import[], files: readonly string[]): Set<string> {
-  const reached = new Set(files);
-  for (const file of reached) {
-    for (const { from, to, kind, typeOnly } of imports) {
-      if (from === file && kind === "static" && !typeOnly) reached.add(to);
-    }
-  }
-  return reached;
-}

@@ -15,7 +15,7 @@ const works = `
     if (attempt === 1) throw new Error("once");
     done.resolve();
   }, { backoff: { capMs: 1 } });
-  const working = worker.start("emails");
+  const working = worker.run("emails");
   await queue.send("emails", { type: "fails_once", payload: {} });
   await queue.sendDelayed("emails", { type: "fails_once", payload: {} }, { days: 3 });
   await queue.send("emails", { type: "unknown", payload: {} });

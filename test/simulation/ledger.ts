@@ -1,10 +1,10 @@
-import type { ClonePurpose } from "../../src/clone.ts";
-import { cloneId } from "../../src/clone.ts";
-import { decodeInfo } from "../../src/dead-letter/letter.ts";
+import type { RequeuePurpose } from "../../src/message/requeue.ts";
+import { requeueId } from "../../src/message/requeue.ts";
+import { decodeInfo } from "../../src/message/dead-letter-info.ts";
 import type { Attributes, Delivery, Operation, Outgoing } from "../../src/driver/index.ts";
 import { isQueueError } from "../../src/errors.ts";
 import type { Plan } from "./plan.ts";
-import { type Copy, type Held, type Running, track, type Tracked } from "./tracked.ts";
+import { type Copy, type Held, type Runner, track, type Tracked } from "./tracked.ts";
 
 /** A rule that was broken. */
 export interface Violation {
@@ -26,7 +26,7 @@ export interface QueueNames {
 export class Ledger {
   readonly violations: Violation[] = [];
   readonly messages: Map<string, Tracked> = new Map();
-  readonly running: Set<Running> = new Set();
+  readonly running: Set<Runner> = new Set();
   readonly #copies = new Map<string, Copy>();
   readonly #live = new Set<Copy>();
   readonly #names: QueueNames;
@@ -109,16 +109,16 @@ export class Ledger {
   }
 
   /** Why `outgoing`, on its way to `queue`, takes the place of a copy; undefined where it does not. */
-  #purposeOf(queue: string, { dedupId }: Outgoing, id: string, copy: Copy): ClonePurpose | undefined {
+  #purposeOf(queue: string, { dedupId }: Outgoing, id: string, copy: Copy): RequeuePurpose | undefined {
     const { main, parking, deadLetters } = this.#names;
     const delivery = { brokerId: copy.brokerId } as Delivery;
     // The pump reads no bodies: it names clones after what the broker calls a message.
     if (copy.queue === parking) {
       const purpose = queue === main ? "due" : "park";
-      return cloneId(copy.brokerId, purpose, delivery) === dedupId ? purpose : undefined;
+      return requeueId(copy.brokerId, purpose, delivery) === dedupId ? purpose : undefined;
     }
-    const purposes: readonly ClonePurpose[] = queue === deadLetters ? ["dead_letter"] : ["retry", "defer"];
-    return purposes.find((purpose) => cloneId(id, purpose, delivery) === dedupId);
+    const purposes: readonly RequeuePurpose[] = queue === deadLetters ? ["dead_letter"] : ["retry", "defer"];
+    return purposes.find((purpose) => requeueId(id, purpose, delivery) === dedupId);
   }
 
   delivered({ brokerId, deliveryCount, attributes }: Delivery): Held | undefined {
@@ -175,7 +175,7 @@ export class Ledger {
   }
 
   /** A handler is called. */
-  started(process: string, held: Held, signal: AbortSignal): Running {
+  started(process: string, held: Held, signal: AbortSignal): Runner {
     const { copy } = held;
     const { message } = copy;
     const { id } = message.planned;

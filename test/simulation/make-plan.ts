@@ -45,12 +45,12 @@ export function makePlan(seed: number): Plan {
 function limitsFor(personality: Plan["personality"], random: Prng): Partial<Limits> {
   switch (personality) {
     case "sqs":
-      return { nativeDelayMs: 10_000, maxReleaseDelayMs: 15_000, maxParkMs: 30_000 };
+      return { nativeDelayMs: 10_000, maxReleaseDelayMs: 15_000, maxHopMs: 30_000 };
     case "pubsub":
-      return { nativeDelayMs: 0, maxReleaseDelayMs: 8_000, maxParkMs: 20_000 };
+      return { nativeDelayMs: 0, maxReleaseDelayMs: 8_000, maxHopMs: 20_000 };
     case "plain":
       return random.chance(0.5)
-        ? { nativeDelayMs: 5_000, maxReleaseDelayMs: random.pick([0, 3_000]), maxParkMs: 15_000, maxBatch: 5 }
+        ? { nativeDelayMs: 5_000, maxReleaseDelayMs: random.pick([0, 3_000]), maxHopMs: 15_000, maxBatch: 5 }
         : {};
     default:
       return {};

@@ -1,4 +1,4 @@
-import type { Personality } from "../../adapters/memory/index.ts";
+import type { EmulatedProvider } from "../../adapters/memory/index.ts";
 import type { Limits } from "../../src/driver/index.ts";
 
 /** What one run of a handler does. */
@@ -85,7 +85,7 @@ export interface PlannedRestart {
 /** All of one run that is chosen by chance before it begins. What happens is a function of this alone. */
 export interface Plan {
   readonly seed: number;
-  readonly personality: Personality | "plain";
+  readonly personality: EmulatedProvider | "plain";
   /** Limits made shorter than the provider's, so that what lies beyond them comes within minutes. */
   readonly limits: Partial<Limits>;
   readonly leaseMs: number;

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../src/clock.ts";
+import type { Clock, Timer } from "../../src/lib/clock.ts";
 import { FakeClock } from "../../src/testing/index.ts";
 
 interface Entry {

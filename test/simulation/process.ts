@@ -1,9 +1,9 @@
-import { sleep } from "../../src/clock.ts";
-import { createQueue } from "../../src/create-queue.ts";
+import { sleep } from "../../src/lib/clock.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
 import { isQueueError, PermanentError, RetryAfterError } from "../../src/errors.ts";
 import type { JobInfo } from "../../src/diagnostics.ts";
-import type { Message } from "../../src/message.ts";
-import type { Queue } from "../../src/queue.ts";
+import type { Message } from "../../src/message/message.ts";
+import type { Queue } from "../../src/queue/queue.ts";
 import type { JobContext } from "../../src/worker/types.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import type { FaultPoint } from "./faults.ts";
@@ -56,7 +56,7 @@ export class Process implements ViewHost {
     });
     this.#worker = this.#makeWorker(types);
     world.note(this.name, `starts, its clock off by ${skewMs} ms`);
-    this.#ended = this.#worker.start(world.names.main).catch((error: unknown) => {
+    this.#ended = this.#worker.run(world.names.main).catch((error: unknown) => {
       if (this.isDead || isQueueError(error, "drain_incomplete")) return;
       world.ledger.violate("worker", `the worker of ${this.name} ended by itself: ${String(error)}`);
     });

@@ -40,7 +40,7 @@ export interface Held {
 }
 
 /** One run of a handler that goes on. */
-export interface Running {
+export interface Runner {
   readonly held: Held;
   readonly process: string;
   readonly signal: AbortSignal;

@@ -1,5 +1,5 @@
 import { memory } from "../../adapters/memory/index.ts";
-import { sleep } from "../../src/clock.ts";
+import { sleep } from "../../src/lib/clock.ts";
 import type { Delivery, Driver } from "../../src/driver/index.ts";
 import { FakeClock } from "../../src/testing/index.ts";
 import { Faults } from "./faults.ts";
@@ -51,7 +51,7 @@ export class World {
     });
     await driver.admin.ensure(QUEUE, { brokerMaxDeliveries: 2 * MAX_ATTEMPTS + 10, leaseMs });
     const traits = await driver.describe(QUEUE);
-    const names = { main: QUEUE, parking: traits.parkingQueue, deadLetters: traits.deadLetterQueue };
+    const names = { main: QUEUE, parking: traits.delayQueue, deadLetters: traits.deadLetterQueue };
     return new World(plan, driver, clock, names, traced);
   }
 

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll } from "vitest";
 import { serviceBus, type ServiceBusOptions } from "../../adapters/service-bus/index.ts";
 import type { QueueDefinition, ServiceBusServerOptions } from "../../servers/service-bus/index.ts";
-import { createQueue } from "../../src/create-queue.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
 import type { ReceiveEvent } from "../../src/diagnostics.ts";
-import type { Handler, Queue, ReceiveOptions } from "../../src/queue.ts";
+import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
 import { ServiceBusProcess } from "./service-bus.ts";
 
 /** A Service Bus server in a process of its own, and what fault tests do with it. */

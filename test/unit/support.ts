@@ -1,10 +1,10 @@
-import { memory, type Fault, type FaultPoint, type Personality } from "../../adapters/memory/index.ts";
-import { Connection } from "../../src/connection.ts";
-import { createQueue } from "../../src/create-queue.ts";
+import { memory, type Fault, type FaultPoint, type EmulatedProvider } from "../../adapters/memory/index.ts";
+import { Connection } from "../../src/transport/connection.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
 import type { JobEvent, ReceiveEvent } from "../../src/diagnostics.ts";
 import type { Delivery, Driver, Outgoing, Source } from "../../src/driver/contract.ts";
 import type { Limits, QueueTraits } from "../../src/driver/limits.ts";
-import type { Queue } from "../../src/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 
 export const SECOND = 1_000;
@@ -30,7 +30,7 @@ export class Door {
 export type FaultRule = (point: FaultPoint) => Fault | undefined;
 
 export interface StageOptions {
-  readonly emulate?: Personality;
+  readonly emulate?: EmulatedProvider;
   readonly queues?: readonly string[];
   readonly random?: () => number;
   readonly clock?: FakeClock;
@@ -146,7 +146,7 @@ export const limits: Limits = {
   longPollMs: 20_000,
   maxSettleBatch: 10,
   maxReleaseDelayMs: 900_000,
-  maxParkMs: 12 * HOUR,
+  maxHopMs: 12 * HOUR,
   maxLeaseMs: 12 * HOUR,
   maxTotalLeaseMs: 12 * HOUR,
   maxInFlight: NO_LIMIT,
@@ -161,7 +161,7 @@ export const traits: QueueTraits = {
   dedupWindowMs: 0,
   deadLetter: "copy",
   deadLetterQueue: "jobs-dlq",
-  parkingQueue: "jobs-delay",
+  delayQueue: "jobs-delay",
   nativeDelayMs: 900_000,
   countsDeliveries: true,
 };

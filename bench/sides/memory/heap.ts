@@ -37,7 +37,7 @@ async function run(total: number): Promise<void> {
     if (onHandled !== undefined) onHandled();
   });
   handled = 0;
-  const working = worker.start("bench");
+  const working = worker.run("bench");
   for (let sent = 0; sent < total; sent += CHUNK) {
     await until(() => handled >= sent - MOST_WAITING);
     const outcomes = await queue.sendBatch("bench", chunk(sent, Math.min(CHUNK, total - sent)));

@@ -1,4 +1,4 @@
-import { newId } from "../../../src/ids.ts";
+import { newId } from "../../../src/lib/ids.ts";
 import { payloadOf, schema } from "../job.ts";
 import { Meter, options, tell } from "../side.ts";
 

@@ -13,7 +13,7 @@ import type { Store } from "./store.ts";
 import type { Timers } from "./timers.ts";
 
 /** What entities share. */
-export interface Surroundings {
+export interface BrokerContext {
   readonly timers: Timers;
   readonly store: Store;
 }
@@ -31,12 +31,12 @@ export class Entity {
   readonly duplicates: Duplicates;
   readonly contents: Contents;
   settings: QueueSettings;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: BrokerContext;
   readonly #locks = new Locks();
   readonly #alarms: Alarms;
   #isOver = false;
 
-  constructor(path: string, settings: QueueSettings, surroundings: Surroundings, deadLetters?: Entity) {
+  constructor(path: string, settings: QueueSettings, surroundings: BrokerContext, deadLetters?: Entity) {
     this.path = path;
     this.settings = settings;
     this.deadLetters = deadLetters;

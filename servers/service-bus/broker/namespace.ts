@@ -1,6 +1,6 @@
-import type { Clock } from "../../../src/clock.ts";
+import type { Clock } from "../../../src/lib/clock.ts";
 import { type QueueDefinition, type QueueSettings, settingsOf } from "../options.ts";
-import { Entity, type Surroundings } from "./entity.ts";
+import { Entity, type BrokerContext } from "./entity.ts";
 import { refusals } from "./refusal.ts";
 import { forgetful, type Store } from "./store.ts";
 import { Timers } from "./timers.ts";
@@ -15,7 +15,7 @@ export interface Queue {
 const DEAD_LETTERS = "/$deadletterqueue";
 
 /** All queues of one server. Names are compared as the service does it: without regard to case. */
-export class Namespace implements Surroundings {
+export class Namespace implements BrokerContext {
   readonly timers: Timers;
   /** Set once what it has kept is there again. */
   store: Store = forgetful;

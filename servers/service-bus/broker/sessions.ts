@@ -1,5 +1,5 @@
 import { attempt } from "./attempt.ts";
-import type { Entity, Surroundings } from "./entity.ts";
+import type { Entity, BrokerContext } from "./entity.ts";
 import { Heap } from "./heap.ts";
 import { type Consumer, firstReady, type LineHost } from "./line.ts";
 import type { StoredMessage } from "./message.ts";
@@ -31,14 +31,14 @@ interface Waiter {
 /** The sessions of one queue: each is received by one link at a time, and its messages share its lock. */
 export class Sessions {
   readonly #entity: Entity;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: BrokerContext;
   readonly #host: LineHost;
   readonly #sessions = new Map<string, Session>();
   /** Sessions that may have messages and no holder, the one that has waited longest first. */
   readonly #free = new Set<Session>();
   #waiters: Waiter[] = [];
 
-  constructor(entity: Entity, host: LineHost, surroundings: Surroundings) {
+  constructor(entity: Entity, host: LineHost, surroundings: BrokerContext) {
     this.#entity = entity;
     this.#surroundings = surroundings;
     this.#host = host;

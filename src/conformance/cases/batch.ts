@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DriverError } from "../../driver/error.ts";
-import type { SendOutcome } from "../../queue.ts";
+import type { SendOutcome } from "../../queue/queue.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
 import { job, refusal } from "../kit/jobs.ts";
 import { failSome } from "../kit/line.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { NewMessage } from "../../message.ts";
+import type { NewMessage } from "../../message/message.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
 import { job, refusal } from "../kit/jobs.ts";
 

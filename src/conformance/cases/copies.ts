@@ -107,7 +107,7 @@ const diesMoving = delay(
   "a process that dies while it moves a parked message loses nothing",
   async (stage) => {
     const { unitMs } = stage.timing;
-    const limits = { nativeDelayMs: 0, maxParkMs: unitMs };
+    const limits = { nativeDelayMs: 0, maxHopMs: unitMs };
     const queue = await stage.makeQueue();
     const doomed = await stage.connect({ limits });
     const { id } = await doomed.queue.sendDelayed(queue, job(), 2 * unitMs);

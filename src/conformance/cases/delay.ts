@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Delay } from "../../delay/delay.ts";
+import type { Delay } from "../../message/delay.ts";
 import type { Limits } from "../../driver/limits.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
 import { job, refusal } from "../kit/jobs.ts";
@@ -108,7 +108,7 @@ async function arrivesOnTime(
 
 const shortHops = (unitMs: number): Partial<Limits> => ({
   nativeDelayMs: unitMs,
-  maxParkMs: unitMs,
+  maxHopMs: unitMs,
   maxReleaseDelayMs: unitMs,
 });
 
@@ -125,7 +125,7 @@ const parkedOnly = check(
   "a delay that the provider cannot hold at all is parked and arrives on time",
   (stage) =>
     arrivesOnTime(stage, {
-      limits: { nativeDelayMs: 0, maxParkMs: stage.timing.unitMs },
+      limits: { nativeDelayMs: 0, maxHopMs: stage.timing.unitMs },
       delayMs: 5 * stage.timing.unitMs,
     }),
   unlessWaits,
@@ -159,8 +159,8 @@ const trueLimits = check(
   "delay.beyond",
   "a delay beyond the provider's true limits arrives on time",
   (stage) => {
-    const { nativeDelayMs, maxParkMs } = stage.declared.limits;
-    const longest = [nativeDelayMs, maxParkMs].filter(Number.isFinite);
+    const { nativeDelayMs, maxHopMs } = stage.declared.limits;
+    const longest = [nativeDelayMs, maxHopMs].filter(Number.isFinite);
     const nativeDays = nativeDelayMs === Number.POSITIVE_INFINITY ? 90 * 86_400_000 : 0;
     const delayMs = Math.max(nativeDays, ...longest.map((ms) => 2.2 * ms));
     // Where it is native, nobody has to be there; where it is parked, who is there sees it hop.

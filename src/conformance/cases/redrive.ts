@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RedriveResult, RedriveStep } from "../../dead-letter/dead-letters.ts";
+import type { RedriveResult, RedriveStep } from "../../queue/dead-letters.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
 import { job, missingQueue, refusal } from "../kit/jobs.ts";
 import { letterOf, lettersOf, withDeadLetters } from "../kit/letters.ts";
@@ -92,7 +92,7 @@ const throwing = check(
             if (message.id === ids[1]) throw new TypeError("no such field");
             return message.id === ids[2] ? { type: "", payload: null } : { ...message, type: "mended" };
           },
-          onLetter: (step) => steps.push(step),
+          onMessage: (step) => steps.push(step),
         }),
       );
     for (const dryRun of [true, false]) {

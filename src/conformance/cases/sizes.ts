@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { originalAttributes } from "../../dead-letter/letter.ts";
+import { originalAttributes } from "../../message/dead-letter-info.ts";
 import type { Attributes, Delivery } from "../../driver/contract.ts";
 import type { Limits } from "../../driver/limits.ts";
 import { messageBytes } from "../../driver/size.ts";

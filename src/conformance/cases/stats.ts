@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PermanentError } from "../../errors.ts";
-import type { QueueStats } from "../../queue.ts";
+import type { QueueStats } from "../../queue/queue.ts";
 import { caseMaker, type ConformanceCase } from "../case.ts";
 import { job } from "../kit/jobs.ts";
 import type { Peer } from "../kit/peer.ts";
@@ -93,7 +93,7 @@ const parked = check(
   async (stage) => {
     const { unitMs } = stage.timing;
     const queue = await stage.makeQueue();
-    const peer = await stage.connect({ limits: { nativeDelayMs: 0, maxParkMs: unitMs } });
+    const peer = await stage.connect({ limits: { nativeDelayMs: 0, maxHopMs: unitMs } });
     const told = new Map<string, boolean>();
     // Far enough off not to fall due before it has been looked at twice.
     await peer.queue.sendDelayed(queue, job(), 8 * unitMs);

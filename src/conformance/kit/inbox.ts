@@ -1,6 +1,6 @@
-import type { Disposition } from "../../disposition.ts";
-import type { Message } from "../../message.ts";
-import type { Handler, ReceiveContext } from "../../queue.ts";
+import type { Disposition } from "../../queue/disposition.ts";
+import type { Message } from "../../message/message.ts";
+import type { Handler, ReceiveContext } from "../../queue/queue.ts";
 
 /** One run of a handler. */
 export interface Arrival {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import type { NewMessage } from "../../message.ts";
+import type { NewMessage } from "../../message/message.ts";
 import type { Stage } from "./stage.ts";
 
 export function job(payload: unknown = null): NewMessage {

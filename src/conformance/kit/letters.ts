@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { DeadLetter } from "../../dead-letter/dead-letters.ts";
+import type { DeadLetter } from "../../queue/dead-letters.ts";
 import { PermanentError } from "../../errors.ts";
-import type { Handler } from "../../queue.ts";
+import type { Handler } from "../../queue/queue.ts";
 import type { Peer } from "./peer.ts";
 import type { Stage } from "./stage.ts";
 

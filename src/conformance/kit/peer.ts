@@ -1,10 +1,10 @@
 import type { BackoffOptions } from "../../backoff.ts";
-import type { Clock } from "../../clock.ts";
-import { createQueue } from "../../create-queue.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { createQueue } from "../../client/create-queue.ts";
 import type { DelayStore } from "../../delay/store.ts";
 import type { Driver } from "../../driver/contract.ts";
 import type { Limits } from "../../driver/limits.ts";
-import type { Handler, Queue, ReceiveOptions } from "../../queue.ts";
+import type { Handler, Queue, ReceiveOptions } from "../../queue/queue.ts";
 import type { Worker } from "../../worker/worker.ts";
 import type { Harness } from "../harness.ts";
 import { Line, type Taps } from "./line.ts";
@@ -69,7 +69,7 @@ export class Peer {
 
   /** Starts a worker of this peer's queue. */
   work(queue: string, worker: Worker): Receiving {
-    return this.#track((signal) => worker.start(queue, { signal }));
+    return this.#track((signal) => worker.run(queue, { signal }));
   }
 
   /** Dies on the spot, whatever it is doing: handlers that run are never heard of again. */

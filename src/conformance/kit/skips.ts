@@ -2,7 +2,7 @@ import type { Declared, Harness } from "../harness.ts";
 
 /** Why a case that parks messages does not apply; undefined where it does. */
 export function unlessParks({ limits }: Declared): string | undefined {
-  if (limits.maxParkMs > 0) return undefined;
+  if (limits.maxHopMs > 0) return undefined;
   return limits.nativeDelayMs === Number.POSITIVE_INFINITY
     ? "delays of any length are the provider's own"
     : "nothing can be parked";
@@ -22,7 +22,7 @@ export function unlessOnlyParks(declared: Declared, { openDelayStore }: Harness)
 export function unlessClones(declared: Declared, harness: Harness): string | undefined {
   const { limits } = declared;
   if (harness.openDelayStore !== undefined) return undefined;
-  return limits.nativeDelayMs === 0 && limits.maxParkMs === 0
+  return limits.nativeDelayMs === 0 && limits.maxHopMs === 0
     ? "nothing can be delayed by a clone"
     : undefined;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { sleep } from "../../clock.ts";
+import { sleep } from "../../lib/clock.ts";
 import type { Delivery, Source } from "../../driver/contract.ts";
-import type { NewMessage } from "../../message.ts";
+import type { NewMessage } from "../../message/message.ts";
 import { type Declared, type Harness, type QueueNeeds, type Timing, timingOf } from "../harness.ts";
 import { Inbox } from "./inbox.ts";
 import { Peer, type PeerHost, type PeerOptions, type Receiving } from "./peer.ts";

@@ -1,5 +1,5 @@
 import { AssertionError } from "node:assert";
-import { type Clock, sleep, systemClock } from "../../clock.ts";
+import { type Clock, sleep, systemClock } from "../../lib/clock.ts";
 import type { VirtualClock } from "../harness.ts";
 import { Stalls } from "./stalls.ts";
 

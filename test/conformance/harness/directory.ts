@@ -3,12 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directory } from "../../../examples/directory-adapter/index.ts";
-import { createQueue } from "../../../src/create-queue.ts";
-import type { Running } from "./index.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import type { Runner } from "./index.ts";
 import { onBusyMachine } from "./timing.ts";
 
 /** The example adapter, in a directory of its own. Each client is what another process would be. */
-export async function directoryHarness(): Promise<Running> {
+export async function directoryHarness(): Promise<Runner> {
   const path = await mkdtemp(join(tmpdir(), "queueport-"));
   const admin = createQueue(directory({ path }));
   return {

@@ -5,13 +5,13 @@ import { sqliteDelayStore } from "../../../src/delay-store/index.ts";
 import type { Harness } from "../../../src/conformance/index.ts";
 
 /** A harness that is up, and what takes it down again. */
-export interface Running {
+export interface Runner {
   readonly harness: Harness;
   close(): Promise<void>;
 }
 
 /** How the harness of each adapter is brought up; its module is loaded when it is asked for, with its client library. */
-export const harnesses: Readonly<Record<string, () => Promise<Running>>> = {
+export const harnesses: Readonly<Record<string, () => Promise<Runner>>> = {
   memory: () => inMemory(),
   "memory-sqs": () => inMemory("sqs"),
   "memory-pubsub": () => inMemory("pubsub"),
@@ -33,13 +33,13 @@ export const harnesses: Readonly<Record<string, () => Promise<Running>>> = {
     (await import("./service-bus.ts")).serviceBusHarness({ sessions: true }),
 };
 
-async function inMemory(emulate?: "sqs" | "pubsub" | "service-bus"): Promise<Running> {
+async function inMemory(emulate?: "sqs" | "pubsub" | "service-bus"): Promise<Runner> {
   const { memoryHarness } = await import("./memory.ts");
   return { harness: memoryHarness(emulate), close: async () => {} };
 }
 
 /** The same with a delay store: an SQLite file that every client opens for itself. */
-async function withStore(running: Running): Promise<Running> {
+async function withStore(running: Runner): Promise<Runner> {
   const { harness } = running;
   const directory = await mkdtemp(join(tmpdir(), "queueport-store-"));
   return {

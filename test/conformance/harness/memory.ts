@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { memory, type Personality } from "../../../adapters/memory/index.ts";
+import { memory, type EmulatedProvider } from "../../../adapters/memory/index.ts";
 import type { Harness } from "../../../src/conformance/index.ts";
-import { createQueue } from "../../../src/create-queue.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
 import {
   type Admin,
   type Delivery,
@@ -22,7 +22,7 @@ type Entry = "send" | "settle";
  * The memory driver as if it were a server: queues outlive the connections to them, and connections can be cut.
  * Its clock is a virtual one, so that no case waits.
  */
-export function memoryHarness(emulate?: Personality): Harness {
+export function memoryHarness(emulate?: EmulatedProvider): Harness {
   const clock = new FakeClock();
   const backend = memory({ clock, emulate });
   const network = new Network(backend);

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { pubsub } from "../../../adapters/pubsub/index.ts";
-import { createQueue } from "../../../src/create-queue.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
 import { TcpProxy } from "../../support/proxy/tcp-proxy.ts";
 import { pubsubEmulator } from "../../support/pubsub-emulator.ts";
-import type { Running } from "./index.ts";
+import type { Runner } from "./index.ts";
 import { onBusyMachine } from "./timing.ts";
 
 /** The Pub/Sub adapter against Google's emulator, a proxy in between. */
-export async function pubsubHarness(): Promise<Running> {
+export async function pubsubHarness(): Promise<Runner> {
   const emulator = await pubsubEmulator();
   const [host, port] = emulator.host.split(":");
   const proxy = await TcpProxy.start({ host, port: Number(port) });

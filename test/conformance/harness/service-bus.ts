@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serviceBus } from "../../../adapters/service-bus/index.ts";
 import type { Harness } from "../../../src/conformance/index.ts";
-import { createQueue } from "../../../src/create-queue.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
 import { ServiceBusProcess } from "../../support/service-bus.ts";
-import type { Running } from "./index.ts";
+import type { Runner } from "./index.ts";
 import { onBusyMachine } from "./timing.ts";
 
 const DEDUP_WINDOW_MS = 600_000;
@@ -29,7 +29,7 @@ const SESSION_DEVIATIONS: NonNullable<Harness["deviations"]> = {
  * The adapter against our own server, which keeps its messages; or, without faults, against the emulator that
  * QUEUEPORT_TEST_SERVICE_BUS names. With sessions, every queue requires them, asked for order or not.
  */
-export function serviceBusHarness({ sessions }: { readonly sessions: boolean }): Promise<Running> {
+export function serviceBusHarness({ sessions }: { readonly sessions: boolean }): Promise<Runner> {
   const connectionString = process.env["QUEUEPORT_TEST_SERVICE_BUS"];
   return connectionString === undefined ? ownServer(sessions) : emulator(connectionString, sessions);
 }
@@ -38,7 +38,7 @@ function nameOf(sessions: boolean): string {
   return sessions ? "service-bus-sessions" : "service-bus";
 }
 
-async function ownServer(sessions: boolean): Promise<Running> {
+async function ownServer(sessions: boolean): Promise<Runner> {
   const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
   const server = await ServiceBusProcess.start({ dataDir });
   return {
@@ -88,7 +88,7 @@ async function ownServer(sessions: boolean): Promise<Running> {
   };
 }
 
-async function emulator(connectionString: string, sessions: boolean): Promise<Running> {
+async function emulator(connectionString: string, sessions: boolean): Promise<Runner> {
   const adminConnectionString = process.env["QUEUEPORT_TEST_SERVICE_BUS_ADMIN"];
   const open = (): ReturnType<typeof serviceBus> => serviceBus({ connectionString, adminConnectionString });
   const admin = createQueue(open());

@@ -1,28 +1,28 @@
 import { randomUUID } from "node:crypto";
 import { sqs } from "../../../adapters/sqs/index.ts";
 import type { HarnessFaults } from "../../../src/conformance/index.ts";
-import { createQueue } from "../../../src/create-queue.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
 import type { Driver } from "../../../src/driver/index.ts";
 import type { HttpCall } from "../../support/proxy/http-call.ts";
 import { HttpProxy } from "../../support/proxy/http-proxy.ts";
 import { clientOptions, type SqsServer, startLocalAwsSqs, startSqsServer } from "../../support/sqs-server.ts";
 import { secondDeviates } from "./sqs-deviations.ts";
-import type { Running } from "./index.ts";
+import type { Runner } from "./index.ts";
 import { onBusyMachine } from "./timing.ts";
 
 /** Operations that settle; of one entry each in the failure that is injected. */
 const SETTLES = new Set(["DeleteMessageBatch"]);
 
 /** The adapter against a real server, the proxy in between. */
-export const sqsHarness = (): Promise<Running> => onServer(startSqsServer, {});
+export const sqsHarness = (): Promise<Runner> => onServer(startSqsServer, {});
 
 /** The same on another maker's server, as a second opinion. */
-export const secondSqsHarness = (): Promise<Running> => onServer(startLocalAwsSqs, secondDeviates);
+export const secondSqsHarness = (): Promise<Runner> => onServer(startLocalAwsSqs, secondDeviates);
 
 async function onServer(
   start: () => Promise<SqsServer>,
   deviations: Readonly<Record<string, string>>,
-): Promise<Running> {
+): Promise<Runner> {
   const server = await start();
   const { hostname, port, protocol } = new URL(server.endpoint);
   // The proxy speaks clear text, which the service itself does not.

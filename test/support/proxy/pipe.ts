@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { type Clock, sleep } from "../../../src/clock.ts";
+import { type Clock, sleep } from "../../../src/lib/clock.ts";
 
 /** What all that passes a proxy has to pass. */
 export interface Road {

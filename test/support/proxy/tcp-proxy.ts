@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { type Clock, systemClock } from "../../../src/clock.ts";
+import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { lastingPort } from "../port.ts";
 import { pipe, type Road } from "./pipe.ts";
 

@@ -1,12 +1,12 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { memory, type Personality } from "../../../adapters/memory/index.ts";
+import { memory, type EmulatedProvider } from "../../../adapters/memory/index.ts";
 import type { WorkerConfig } from "../../../adapters/config-file.ts";
 import { clockFinding, timeUrl } from "../../../cmd/doctor/clock.ts";
 import type { Finding } from "../../../cmd/doctor/finding.ts";
 import { queueFindings } from "../../../cmd/doctor/queue-findings.ts";
-import { createQueue } from "../../../src/create-queue.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
 import type { QueueSpec } from "../../../src/driver/contract.ts";
 
 interface Made extends Partial<QueueSpec> {
@@ -14,7 +14,7 @@ interface Made extends Partial<QueueSpec> {
 }
 
 async function look(
-  emulate: Personality,
+  emulate: EmulatedProvider,
   worker: WorkerConfig = {},
   { uncounted = false, ...spec }: Made = {},
 ): Promise<Finding[]> {

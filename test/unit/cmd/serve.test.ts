@@ -1,7 +1,7 @@
 import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { healthApp, listen } from "../../../cmd/serve.ts";
-import type { Queue } from "../../../src/queue.ts";
+import type { Queue } from "../../../src/queue/queue.ts";
 import type { WorkerHealth } from "../../../src/worker/types.ts";
 import type { Worker } from "../../../src/worker/worker.ts";
 
@@ -10,7 +10,7 @@ const healthy: WorkerHealth = {
   ready: true,
   state: "running",
   running: 1,
-  stalled: [],
+  stuck: [],
   eventLoopLagMs: 0,
   queues: [],
 };

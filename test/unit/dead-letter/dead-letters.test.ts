@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { DriverError } from "../../../src/driver/error.ts";
-import type { RedriveOptions, RedriveResult } from "../../../src/dead-letter/dead-letters.ts";
+import type { RedriveOptions, RedriveResult } from "../../../src/queue/dead-letters.ts";
 import { PermanentError } from "../../../src/errors.ts";
-import type { Personality } from "../../../adapters/memory/index.ts";
+import type { EmulatedProvider } from "../../../adapters/memory/index.ts";
 import { SECOND, Stage, times, watch } from "../support.ts";
 
-class Bench extends Stage {
-  constructor(emulate?: Personality) {
+class Fixture extends Stage {
+  constructor(emulate?: EmulatedProvider) {
     super({ queues: ["jobs"], ...(emulate === undefined ? {} : { emulate }) });
   }
 
@@ -55,9 +55,9 @@ class Bench extends Stage {
   }
 }
 
-describe.each<Personality | undefined>([undefined, "sqs", "service-bus"])("on %s", (emulate) => {
+describe.each<EmulatedProvider | undefined>([undefined, "sqs", "service-bus"])("on %s", (emulate) => {
   test("listing tells what there is, and leaves it there", async () => {
-    const bench = new Bench(emulate);
+    const bench = new Fixture(emulate);
     await bench.bury("a", "b");
     for (const _ of times(2, () => 0)) {
       const letters = await bench.done(bench.queue.deadLetters("jobs").list());
@@ -75,7 +75,7 @@ describe.each<Personality | undefined>([undefined, "sqs", "service-bus"])("on %s
   });
 
   test("a redrive sends them back, attempts starting over, each once", async () => {
-    const bench = new Bench(emulate);
+    const bench = new Fixture(emulate);
     await bench.bury("a", "b", "c");
     const progress: RedriveResult[] = [];
     const result = await bench.done(
@@ -91,7 +91,7 @@ describe.each<Personality | undefined>([undefined, "sqs", "service-bus"])("on %s
   });
 
   test("what is redriven twice is not swallowed, and carries nothing of its first life", async () => {
-    const bench = new Bench(emulate);
+    const bench = new Fixture(emulate);
     await bench.bury("a");
     for (const _ of times(2, () => 0)) {
       const redriven = await bench.done(bench.queue.deadLetters("jobs").redrive());
@@ -105,7 +105,7 @@ describe.each<Personality | undefined>([undefined, "sqs", "service-bus"])("on %s
   });
 
   test("discarding removes them for good", async () => {
-    const bench = new Bench(emulate);
+    const bench = new Fixture(emulate);
     await bench.bury("a", "b");
     expect(await bench.done(bench.queue.deadLetters("jobs").discard({ type: "a" }))).toBe(1);
     expect(await bench.failed()).toBe(1);
@@ -116,7 +116,7 @@ describe.each<Personality | undefined>([undefined, "sqs", "service-bus"])("on %s
 
 describe("a redrive", () => {
   test("may change messages, and leave some where they are", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.bury("a", "b");
     const result = await bench.done(
       bench.queue.deadLetters("jobs").redrive({
@@ -135,7 +135,7 @@ describe("a redrive", () => {
   });
 
   test("that only counts moves nothing", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.bury("a", "b");
     const result = await bench.done(bench.queue.deadLetters("jobs").redrive({ dryRun: true }));
     expect(result).toEqual({ matched: 2, redriven: 2, skipped: 0, failed: 0 });
@@ -143,7 +143,7 @@ describe("a redrive", () => {
   });
 
   test("keeps what could not be sent", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.bury("a", "b");
     bench.fault = ({ operation }) =>
       operation === "send"
@@ -157,7 +157,7 @@ describe("a redrive", () => {
   });
 
   test("keeps to its rate, and stops when it is told to", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.bury(...times(6, String));
     const stop = new AbortController();
     const redriven = watch(
@@ -181,7 +181,7 @@ describe("a redrive beside a worker that fails everything again", () => {
       { transform: ({ payload }) => ({ id: undefined, type: "mail", payload }) },
     ],
   ])("sends %s once", async (_, { body }, options) => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.plant("jobs-dlq", { body, attributes: {} });
     await bench.plant("jobs-dlq", { body, attributes: {} });
     const stop = new AbortController();
@@ -200,7 +200,7 @@ describe("a redrive beside a worker that fails everything again", () => {
 
 describe("where the provider lets nothing be removed", () => {
   const denied = new DriverError("auth", "no permission to delete");
-  const denies = (bench: Bench): void => {
+  const denies = (bench: Fixture): void => {
     bench.fault = (point) =>
       point.operation === "settle" && point.operations.some(({ kind }) => kind === "ack")
         ? { kind: "error", error: denied }
@@ -208,14 +208,14 @@ describe("where the provider lets nothing be removed", () => {
   };
 
   test("a redrive says so, and sends no more", async () => {
-    const bench = new Bench("sqs");
+    const bench = new Fixture("sqs");
     await bench.bury(...times(15, String));
     denies(bench);
     const steps: string[] = [];
     let last: RedriveResult | undefined;
     const redriven = watch(
       bench.queue.deadLetters("jobs").redrive({
-        onLetter: ({ outcome }) => void steps.push(outcome),
+        onMessage: ({ outcome }) => void steps.push(outcome),
         onProgress: (done) => (last = done),
       }),
     );
@@ -227,7 +227,7 @@ describe("where the provider lets nothing be removed", () => {
   });
 
   test("a discard does", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.bury("a");
     denies(bench);
     const discarded = watch(bench.queue.deadLetters("jobs").discard({}));
@@ -243,10 +243,10 @@ describe("a callback that throws", () => {
   };
 
   test.each<[string, RedriveOptions]>([
-    ["onLetter", { onLetter: broken }],
+    ["onMessage", { onMessage: broken }],
     ["onProgress", { onProgress: broken }],
   ])("%s ends a redrive, once what was sent has been removed", async (_, options) => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.bury("a", "b");
     const redriven = watch(bench.queue.deadLetters("jobs").redrive(options));
     await bench.clock.advance(10 * SECOND);
@@ -255,7 +255,7 @@ describe("a callback that throws", () => {
   });
 
   test("ends a discard, and a look at the groups", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.bury("a", "b");
     const letters = bench.queue.deadLetters("jobs");
     const grouped = watch(letters.groups({ onProgress: broken }));
@@ -269,7 +269,7 @@ describe("a callback that throws", () => {
 });
 
 test("what the provider put there by itself can be listed and redriven as well", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   await bench.plant("jobs-dlq", { body: "{", attributes: { theirs: "x" } });
   const [letter] = await bench.done(bench.queue.deadLetters("jobs").list());
   expect(letter).toMatchObject({ message: undefined, body: "{", info: { reason: "broker", source: "jobs" } });
@@ -280,7 +280,7 @@ test("what the provider put there by itself can be listed and redriven as well",
 });
 
 test("a provider that does not answer a poll does not hold up a listing for ever", async () => {
-  const bench = new Bench("sqs");
+  const bench = new Fixture("sqs");
   await bench.bury("a");
   bench.fault = ({ operation }) =>
     operation === "receive" ? { kind: "stall", until: new Promise(() => {}) } : undefined;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { DeadLetter } from "../../../src/dead-letter/dead-letters.ts";
-import { fingerprintOf } from "../../../src/dead-letter/fingerprint.ts";
+import type { DeadLetter } from "../../../src/queue/dead-letters.ts";
+import { fingerprintOf } from "../../../src/message/fingerprint.ts";
 import { Groups } from "../../../src/dead-letter/groups.ts";
 import { times } from "../support.ts";
 

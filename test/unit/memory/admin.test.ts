@@ -12,7 +12,7 @@ describe("queues", () => {
       dedupWindowMs: 0,
       deadLetter: "copy",
       deadLetterQueue: "new-dlq",
-      parkingQueue: "new-delay",
+      delayQueue: "new-delay",
       nativeDelayMs: Number.POSITIVE_INFINITY,
       brokerMaxDeliveries: undefined,
       fixedLeaseMs: undefined,

@@ -185,7 +185,7 @@ test("has ordered queues by their name: a key and an id needed, no delays", asyn
     dedupWindowMs: 5 * MINUTE,
     deadLetter: "copy",
     deadLetterQueue: "jobs-dlq.fifo",
-    parkingQueue: "jobs-delay.fifo",
+    delayQueue: "jobs-delay.fifo",
     nativeDelayMs: 0,
   });
   expect(

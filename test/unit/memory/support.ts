@@ -9,7 +9,7 @@ import type {
   SettleResult,
   Source,
 } from "../../../src/driver/index.ts";
-import { memory, type MemoryOptions, type Personality } from "../../../adapters/memory/index.ts";
+import { memory, type MemoryOptions, type EmulatedProvider } from "../../../adapters/memory/index.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 
 export const LEASE_MS = 30_000;
@@ -107,7 +107,7 @@ export async function counts({ driver, queue }: Bench): Promise<(number | undefi
 }
 
 /** A bench that is held to what a cloud is held to. */
-export function emulated(cloud: Personality, options: BenchOptions = {}): Bench {
+export function emulated(cloud: EmulatedProvider, options: BenchOptions = {}): Bench {
   return bench({ emulate: cloud, queues: [options.queue ?? "jobs"], ...options });
 }
 

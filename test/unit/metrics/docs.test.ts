@@ -73,7 +73,7 @@ function publishEverything(): void {
   publishSend("mail", { outcome: "unknown" });
   publishRun({});
   publishJob({ event: "released", job: job(), why: "drain", delayMs: 0 });
-  publishJob({ event: "stalled", job: job(), runningMs: 1 });
+  publishJob({ event: "stuck", job: job(), runningMs: 1 });
   publishJob({ event: "late", job: job(), durationMs: 1 });
   publishReceive({ event: "polled", queue: "emails", at: 1, messages: 1 });
   publishReceive({

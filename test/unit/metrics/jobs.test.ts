@@ -29,12 +29,12 @@ describe("runs", () => {
       expect(await samplesOf(metrics, "jobs_active")).toEqual({ '{queue="emails"}': 1 });
 
       // Stalled at its hard limit: the verdict comes, the second attempt starts, the first one returns.
-      publishJob({ event: "stalled", job: job({ id: "a" }), runningMs: 1 });
+      publishJob({ event: "stuck", job: job({ id: "a" }), runningMs: 1 });
       publishJob({ event: "failed", job: job({ id: "a" }), durationMs: 1, error: undefined });
       publishJob({ event: "started", job: job({ id: "a", attempt: 2 }), waitMs: 0 });
       publishJob({ event: "late", job: job({ id: "a" }), durationMs: 9 });
       expect(await samplesOf(metrics, "jobs_active")).toEqual({ '{queue="emails"}': 1 });
-      expect(await samplesOf(metrics, "jobs_stalled_total")).toEqual({ '{queue="emails",type="mail"}': 1 });
+      expect(await samplesOf(metrics, "jobs_stuck_total")).toEqual({ '{queue="emails",type="mail"}': 1 });
       expect(await samplesOf(metrics, "jobs_late_total")).toEqual({ '{queue="emails",type="mail"}': 1 });
       expect(await samplesOf(metrics, "jobs_processed_total")).toEqual({
         '{status="completed",type="mail"}': 0,

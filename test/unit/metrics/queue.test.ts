@@ -1,8 +1,8 @@
 import { describe, expect, it, test } from "vitest";
 import { z } from "zod";
 import { memory } from "../../../adapters/memory/index.ts";
-import { createQueue } from "../../../src/create-queue.ts";
-import type { NewMessage } from "../../../src/message.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import type { NewMessage } from "../../../src/message/message.ts";
 import { channels } from "../../../src/diagnostics.ts";
 import { DriverError } from "../../../src/driver/index.ts";
 import { anySource, publishReceive, publishSend, samplesOf, withMetrics } from "./support.ts";

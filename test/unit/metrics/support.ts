@@ -1,7 +1,7 @@
 import { type Metrics, createMetrics, type MetricsOptions } from "../../../src/metrics/index.ts";
-import type { Clock } from "../../../src/clock.ts";
+import type { Clock } from "../../../src/lib/clock.ts";
 import { channels, type JobEvent, type JobInfo, type ReceiveEvent } from "../../../src/diagnostics.ts";
-import type { Queue, QueueStats } from "../../../src/queue.ts";
+import type { Queue, QueueStats } from "../../../src/queue/queue.ts";
 
 /** The source of events, where a test does not care. */
 export const anySource: object = {};

@@ -55,7 +55,7 @@ test("deliveries are counted where there is a dead-letter policy, and there alon
     dedupWindowMs: 0,
     deadLetter: "copy",
     deadLetterQueue: "emails-dlq",
-    parkingQueue: "emails-delay",
+    delayQueue: "emails-delay",
     nativeDelayMs: 0,
     brokerMaxDeliveries: undefined,
     countsDeliveries: false,

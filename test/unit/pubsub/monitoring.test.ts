@@ -2,8 +2,8 @@ import { MetricServiceClient, protos as monitoring } from "@google-cloud/monitor
 import { PubSub, protos as pubsubProtos } from "@google-cloud/pubsub";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { pubsub } from "../../../adapters/pubsub/index.ts";
-import { createQueue } from "../../../src/create-queue.ts";
-import type { Queue } from "../../../src/queue.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import type { Queue } from "../../../src/queue/queue.ts";
 import { GrpcFailure, GrpcServer } from "../../support/grpc-server.ts";
 
 const { ListTimeSeriesRequest, ListTimeSeriesResponse } = monitoring.google.monitoring.v3;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { ReceiveContext } from "../../../src/queue.ts";
+import type { ReceiveContext } from "../../../src/queue/queue.ts";
 import { Door, HOUR, SECOND, times } from "../support.ts";
-import { Bench } from "./bench.ts";
+import { Fixture } from "./fixture.ts";
 
 test("with nothing under way it ends at once and leaves nothing behind", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   const received = bench.receive(() => Promise.resolve());
   await bench.clock.settle();
   bench.stop.abort();
@@ -14,7 +14,7 @@ test("with nothing under way it ends at once and leaves nothing behind", async (
 });
 
 test("running handlers finish, nothing new starts, and what waits is handed back at once", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   await bench.send("slow", "slow", "slow");
   const door = new Door();
   const received = bench.receive(() => door.opened, { concurrencyOf: () => 1 });
@@ -33,7 +33,7 @@ test("running handlers finish, nothing new starts, and what waits is handed back
 });
 
 test("at the deadline signals abort, and what then fails has not failed: it is given back", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 1 });
   const contexts: ReceiveContext[] = [];
   const received = bench.receive(
@@ -55,7 +55,7 @@ test("at the deadline signals abort, and what then fails has not failed: it is g
 });
 
 test("what ignores its signal is released after the grace, and named", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   await bench.queue.send("jobs", { type: "stuck", id: "job-1", payload: {} });
   const door = new Door();
   const received = bench.receive(() => door.opened, { drainMs: SECOND, graceMs: SECOND });
@@ -75,7 +75,7 @@ test("what ignores its signal is released after the grace, and named", async () 
 });
 
 test("ten drains in a row do not use up the one attempt: the message still runs", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   await bench.queue.send("jobs", { type: "mail", id: "m1", payload: {}, maxAttempts: 1 });
   for (const _ of times(10, () => 0)) {
     const stop = new AbortController();
@@ -95,7 +95,7 @@ test("ten drains in a row do not use up the one attempt: the message still runs"
 
 describe("a provider that does not answer", () => {
   test("to the last poll holds up the drain for a bounded time", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const never = new Door();
     bench.fault = ({ operation }) =>
       operation === "receive" ? { kind: "stall", until: never.opened } : undefined;
@@ -107,7 +107,7 @@ describe("a provider that does not answer", () => {
   });
 
   test("to an acknowledgement does too", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.send("mail");
     const never = new Door();
     bench.fault = ({ operation }) =>
@@ -121,7 +121,7 @@ describe("a provider that does not answer", () => {
   });
 
   test("when it is asked about the queue does not hold it up at all", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.driver.describe = () => new Promise(() => {});
     const received = bench.receive(() => Promise.resolve());
     await bench.clock.settle();
@@ -131,7 +131,7 @@ describe("a provider that does not answer", () => {
   });
 
   test("to an extension frees the slot all the same", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.send("mail");
     const never = new Door();
     bench.fault = (point) =>
@@ -153,7 +153,7 @@ describe("a provider that does not answer", () => {
 });
 
 test("what arrives after the stop is handed back, not kept until its lease ends", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   const door = new Door();
   bench.fault = ({ operation }) =>
     operation === "receive" ? { kind: "stall", until: door.opened } : undefined;
@@ -171,7 +171,7 @@ test("what arrives after the stop is handed back, not kept until its lease ends"
 });
 
 test("a backoff that is waited out here is cut short: its message is given back", async () => {
-  const bench = new Bench({ emulate: "service-bus", queues: [] });
+  const bench = new Fixture({ emulate: "service-bus", queues: [] });
   await bench.queue.ensure("jobs", { ordering: "by_key" });
   await bench.queue.send("jobs", { type: "mail", payload: {}, orderingKey: "k" });
   const received = bench.receive(() => Promise.reject(new Error("no")));

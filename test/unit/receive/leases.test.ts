@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { sleep } from "../../../src/clock.ts";
+import { sleep } from "../../../src/lib/clock.ts";
 import { DriverError } from "../../../src/driver/error.ts";
-import type { ReceiveContext } from "../../../src/queue.ts";
+import type { ReceiveContext } from "../../../src/queue/queue.ts";
 import { Door, type Outcome, SECOND, watch } from "../support.ts";
-import { Bench } from "./bench.ts";
+import { Fixture } from "./fixture.ts";
 
 describe("a lease", () => {
   test("whose extensions would come too late is refused; extended at half of it, it is kept", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const late = bench.receive(() => Promise.resolve(), { leaseMs: 30_000, extendEveryMs: 25_000 });
     await bench.clock.settle();
     expect(late.error).toMatchObject({ code: "invalid_options", queue: "jobs" });
@@ -27,7 +27,7 @@ describe("a lease", () => {
   });
 
   test("is kept while the handler runs: it runs once", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.send("mail");
     const door = new Door();
     bench.receive(() => door.opened);
@@ -38,7 +38,7 @@ describe("a lease", () => {
   });
 
   test("is given back after its last extension was answered: one that overtakes would hide the message", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.send("mail");
     const door = new Door();
     const kinds = (): string[] =>
@@ -64,7 +64,7 @@ describe("a lease", () => {
   });
 
   test("that is lost aborts the signal; the result is discarded, and the message runs again", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.send("mail");
     bench.fault = ({ operation }) =>
       operation === "settle" ? { kind: "error", error: new DriverError("transient", "away") } : undefined;

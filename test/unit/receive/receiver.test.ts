@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../../adapters/memory/index.ts";
 import { PermanentError } from "../../../src/errors.ts";
-import { Gate } from "../../../src/gate.ts";
-import type { Message } from "../../../src/message.ts";
+import { PauseController } from "../../../src/lib/pause.ts";
+import type { Message } from "../../../src/message/message.ts";
 import type { Delivery } from "../../../src/driver/contract.ts";
 import { DriverError } from "../../../src/driver/error.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { Door, MINUTE, SECOND, times } from "../support.ts";
-import { Bench } from "./bench.ts";
+import { Fixture } from "./fixture.ts";
 
 const EMPTY = [0, 0, 0, 0];
 
 /** Has what polls bring pass through `change`. */
-function onArrival({ driver }: Bench, change: (deliveries: Delivery[]) => Delivery[]): void {
+function onArrival({ driver }: Fixture, change: (deliveries: Delivery[]) => Delivery[]): void {
   const open = driver.open.bind(driver);
   driver.open = (queue, options) => {
     const source = open(queue, options);
@@ -23,7 +23,7 @@ function onArrival({ driver }: Bench, change: (deliveries: Delivery[]) => Delive
 }
 
 test("while nothing is confirmed, twice as many messages as there are slots are handled, and no more", async () => {
-  const bench = new Bench({ emulate: "sqs" });
+  const bench = new Fixture({ emulate: "sqs" });
   const door = new Door();
   bench.fault = ({ operation }) =>
     operation === "settle" ? { kind: "stall", until: door.opened } : undefined;
@@ -42,7 +42,7 @@ describe("on receipt", () => {
     ["that is no JSON", "{"],
     ["whose id cannot be printed", '{"type":"mail","payload":1,"id":{"toString":1}}'],
   ])("a body %s is dead-lettered as it came, and its neighbours run", async (_, body) => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.plant("jobs", { body, attributes: { theirs: "x" } });
     await bench.send("mail");
     bench.receive(() => Promise.resolve());
@@ -57,7 +57,7 @@ describe("on receipt", () => {
   });
 
   test("a message that kills its process each time is dead-lettered as crash_loop, without another run", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 2 });
     for (let delivery = 1; delivery < 7; delivery += 1) {
       await bench.peek("jobs");
@@ -70,7 +70,7 @@ describe("on receipt", () => {
   });
 
   test("one delivery less, and it runs", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 2 });
     for (let delivery = 1; delivery < 6; delivery += 1) await bench.peek("jobs");
     bench.receive(() => Promise.resolve());
@@ -79,7 +79,7 @@ describe("on receipt", () => {
   });
 
   test("what took so long to arrive that its lease has ended is not run", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.send("mail");
     onArrival(bench, (deliveries) =>
       deliveries.map((one) => (one.deliveryCount === 1 ? { ...one, leaseUntil: bench.clock.now() } : one)),
@@ -92,9 +92,9 @@ describe("on receipt", () => {
   });
 
   test("what goes wrong in here costs its own message a delivery, and nothing else", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     let isArmed = false;
-    class Moody extends Gate {
+    class Moody extends PauseController {
       override get closed(): boolean {
         if (!isArmed) return super.closed;
         isArmed = false;
@@ -119,7 +119,7 @@ describe("on receipt", () => {
 });
 
 test("a type whose limit cannot be told has one place, wherever it is asked for, and others are as they were", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   await bench.send("bad", "good", "bad", "good", "bad");
   const doors = times(5, () => new Door());
   let running = 0;
@@ -150,8 +150,8 @@ test("a type whose limit cannot be told has one place, wherever it is asked for,
 
 test("what was handed back where deliveries are not counted has still its first attempt before it", async () => {
   const clock = new FakeClock();
-  const bench = new Bench({ clock, driver: memory({ clock, uncounted: ["jobs"] }) });
-  const gate = new Gate();
+  const bench = new Fixture({ clock, driver: memory({ clock, uncounted: ["jobs"] }) });
+  const gate = new PauseController();
   const attempts: number[] = [];
   bench.receive(
     (_, { attempt, unknownSince }) => {
@@ -177,7 +177,7 @@ test("what was handed back where deliveries are not counted has still its first 
 
 describe("how a handler ends is told once", () => {
   test("by the promise, and not by what somebody made of its then", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.send("twice", "after");
     bench.receive(
       ({ type }) => {
@@ -199,7 +199,7 @@ describe("how a handler ends is told once", () => {
   });
 
   test("also where what it threw cannot be looked at", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await bench.send("mail");
     bench.receive((_, { attempt }) => {
       const { proxy, revoke } = Proxy.revocable(new Error("gone"), {});
@@ -214,8 +214,8 @@ describe("how a handler ends is told once", () => {
 
 describe("a gate that is closed", () => {
   test("lets nothing start, not even what waits for its type; opened, everything runs", async () => {
-    const bench = new Bench();
-    const gate = new Gate();
+    const bench = new Fixture();
+    const gate = new PauseController();
     await bench.send("slow", "slow", "slow");
     const doors = times(3, () => new Door());
     let runs = 0;
@@ -242,7 +242,7 @@ describe("a gate that is closed", () => {
 });
 
 test("a copy that cannot be made releases the original, which is never acknowledged", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   await bench.send("mail");
   bench.fault = ({ operation, queue }) =>
     operation === "send" && queue === "jobs-dlq"

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Limits, QueueTraits } from "../../../src/driver/limits.ts";
-import type { NewMessage } from "../../../src/message.ts";
-import type { SendOptions } from "../../../src/queue.ts";
+import type { NewMessage } from "../../../src/message/message.ts";
+import type { SendOptions } from "../../../src/queue/queue.ts";
 import { compose, type Prepared, prepare } from "../../../src/send/prepare.ts";
 import { limits, traits } from "../support.ts";
 

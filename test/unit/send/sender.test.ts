@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import type { Outgoing } from "../../../src/driver/contract.ts";
 import { DriverError, type ErrorKind } from "../../../src/driver/error.ts";
 import { SECOND } from "../support.ts";
-import { allOk, Bench, code, hangs, no } from "./bench.ts";
+import { allOk, Fixture, code, hangs, no } from "./fixture.ts";
 
 describe("by the deadline a send is answered with what is known", () => {
   test("send_failed: it was certainly not sent", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.respond = (_, messages) => Promise.resolve(messages.map(() => no("throttled")));
     const outcome = bench.send("a");
     await bench.clock.advance(29_999);
@@ -22,7 +22,7 @@ describe("by the deadline a send is answered with what is known", () => {
   });
 
   test("send_unknown: it is under way", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.respond = hangs;
     const outcome = bench.send("a");
     await bench.clock.advance(30 * SECOND);
@@ -30,7 +30,7 @@ describe("by the deadline a send is answered with what is known", () => {
   });
 
   test("send_unknown: an earlier try may have stored it", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.respond = () => Promise.reject(new DriverError("ambiguous", "lost"));
     const outcome = bench.send("a");
     await bench.clock.advance(1);
@@ -40,7 +40,7 @@ describe("by the deadline a send is answered with what is known", () => {
   });
 
   test("send_unknown: even where a later try is refused for good", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.respond = () => Promise.reject(new DriverError("ambiguous", "lost"));
     const outcome = bench.send("a");
     await bench.clock.settle();
@@ -50,7 +50,7 @@ describe("by the deadline a send is answered with what is known", () => {
   });
 
   test("send_timeout: it never left this process", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.respond = hangs;
     const first = bench.send("first", { key: "k" });
     await bench.clock.settle();
@@ -63,7 +63,7 @@ describe("by the deadline a send is answered with what is known", () => {
   });
 
   test("a call for which nobody waits any more is aborted, and the next goes", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.respond = hangs;
     bench.send("a", { key: "k", deadlineMs: SECOND });
     await bench.clock.settle();
@@ -82,7 +82,7 @@ describe("at once", () => {
     ["full", "queue_full"],
     ["permanent", "provider"],
   ])("%s is refused as %s", async (kind, expected) => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.respond = () => Promise.reject(new DriverError(kind, "no"));
     const outcome = bench.send("a");
     await bench.clock.settle();
@@ -91,7 +91,7 @@ describe("at once", () => {
   });
 
   test("what never fits is refused before anything is sent", async () => {
-    const bench = new Bench({ limits: { maxMessageBytes: 10, maxAttributes: 1, maxAttributeBytes: 5 } });
+    const bench = new Fixture({ limits: { maxMessageBytes: 10, maxAttributes: 1, maxAttributeBytes: 5 } });
     const send = (fields: Partial<Outgoing>) =>
       bench.sender.send("jobs", { body: "", attributes: {}, delayMs: 0, ...fields }, 1);
     const tooLarge = expect.objectContaining({ code: "too_large" }) as Error;
@@ -104,7 +104,7 @@ describe("at once", () => {
 
 describe("the user's signal", () => {
   test("that has aborted sends nothing", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const reason = new Error("enough");
     const outcome = bench.send("a", { signal: AbortSignal.abort(reason) });
     await bench.clock.settle();
@@ -114,7 +114,7 @@ describe("the user's signal", () => {
   });
 
   test("ends the wait: with its reason where nothing was sent, with send_unknown where something may be", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const stop = new AbortController();
     bench.respond = hangs;
     const underWay = bench.send("a", { key: "k", signal: stop.signal });

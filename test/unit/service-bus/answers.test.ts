@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Answers } from "../../../adapters/service-bus/answers.ts";
-import { Turnstile } from "../../../adapters/service-bus/turnstile.ts";
+import { SettleSerializer } from "../../../adapters/service-bus/turnstile.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
 
 test("each settlement is given up ten seconds after it began, unless its answer comes before", async () => {
@@ -38,7 +38,7 @@ test("when a link goes, what was settled on it is given up at once, and nothing 
 });
 
 test("completions share a turn of the event loop, and everything else has one of its own", async () => {
-  const turnstile = new Turnstile();
+  const turnstile = new SettleSerializer();
   const turns: string[][] = [[]];
   let isOver = false;
   const count = (): void => {

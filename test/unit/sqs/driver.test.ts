@@ -8,7 +8,7 @@ import { z } from "zod";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sqs } from "../../../adapters/sqs/index.ts";
 import { defineJob, Worker } from "../../../src/index.ts";
-import { createQueue } from "../../../src/create-queue.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
 import type { Driver } from "../../../src/driver/index.ts";
 import { HttpProxy } from "../../support/proxy/http-proxy.ts";
 import { clientOptions, type SqsServer, startFauxqsHere } from "../../support/sqs-server.ts";
@@ -214,7 +214,7 @@ test("nor does it keep silent where one of its jobs may take more attempts than 
   const warned = new Promise<string>((resolve) => {
     worker.once("warning", ({ message }) => resolve(message));
   });
-  const working = worker.start("patience");
+  const working = worker.run("patience");
   expect(await warned).toMatch(/after 15 deliveries.*after 25 \(maxAttempts 20\)/);
   await worker.stop();
   await working;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { recordJobs } from "../../../src/testing/record.ts";
 import { PermanentError } from "../../../src/errors.ts";
-import { Bench } from "../worker/bench.ts";
+import { Fixture } from "../worker/fixture.ts";
 
 describe("a record", () => {
   test("holds what this queue sent and what became of it, and nothing of another", async () => {
-    const bench = new Bench();
-    const other = new Bench();
+    const bench = new Fixture();
+    const other = new Fixture();
     using jobs = recordJobs(bench.queue);
     bench.worker.register("mail", () => {});
     bench.worker.register("bad", () => {
@@ -25,7 +25,7 @@ describe("a record", () => {
   });
 
   test("says what it saw instead", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     using jobs = recordJobs(bench.queue);
     expect(() => jobs.assertSent("mail")).toThrow("Sent were: none");
     await bench.send("mail", { to: "a" });
@@ -37,7 +37,7 @@ describe("a record", () => {
   });
 
   test("holds each payload as it was when it was sent", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     using jobs = recordJobs(bench.queue);
     const payload = { n: 1 };
     for (; payload.n < 4; payload.n += 1) await bench.send("count", payload);
@@ -47,7 +47,7 @@ describe("a record", () => {
   });
 
   test("takes a list as a whole", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     using jobs = recordJobs(bench.queue);
     await bench.send("mail", { to: ["a", "b"] });
     jobs.assertSent("mail", { to: ["a", "b"] });
@@ -56,7 +56,7 @@ describe("a record", () => {
   });
 
   test("tells one moment from another", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     using jobs = recordJobs(bench.queue);
     await bench.send("mail", { at: new Date(1) });
     jobs.assertSent("mail", { at: new Date(1) });
@@ -64,7 +64,7 @@ describe("a record", () => {
   });
 
   test("that is closed records no more, and a send that failed is none", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const jobs = recordJobs(bench.queue);
     await expect(bench.queue.send("jobs", { type: "", payload: 1 })).rejects.toThrow("a non-empty string");
     jobs.close();

@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { runUntilIdle } from "../../../src/testing/run-until-idle.ts";
 import { HOUR, SECOND } from "../support.ts";
-import { Bench } from "../worker/bench.ts";
+import { Fixture } from "../worker/fixture.ts";
 
 describe("a worker runs until nothing is left", () => {
   test("through backoffs and delays of days, at once", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const runs: [string, number][] = [];
     const start = bench.clock.now();
     bench.worker.register("mail", ({ type }, { attempt }) => {
@@ -29,7 +29,7 @@ describe("a worker runs until nothing is left", () => {
   });
 
   test("and handlers get the real time that they need, but what nobody waits for holds up nothing", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const real = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     const timers: NodeJS.Timeout[] = [];
     bench.worker.register("slow", () => real(300));
@@ -45,7 +45,7 @@ describe("a worker runs until nothing is left", () => {
   });
 
   test("what handlers send on the way runs too, in every queue that was named", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const seen: unknown[] = [];
     bench.worker.register("count", async ({ payload }, { queue }) => {
       const left = Number(payload);
@@ -64,7 +64,7 @@ describe("a worker runs until nothing is left", () => {
   });
 
   test("through a delay of weeks with few looks at the counts, which take time", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const end = bench.clock.now() + 14 * 24 * HOUR;
     let looks = 0;
     const stats = bench.driver.stats.bind(bench.driver);
@@ -81,7 +81,7 @@ describe("a worker runs until nothing is left", () => {
   });
 
   test("as Pub/Sub, which does not count, where memory is told to", async () => {
-    const told = new Bench({}, { emulate: "pubsub", queues: ["jobs"], stats: "exact" });
+    const told = new Fixture({}, { emulate: "pubsub", queues: ["jobs"], stats: "exact" });
     told.worker.register("mail", () => {});
     await told.queue.sendDelayed("jobs", { type: "mail", payload: {} }, { days: 3 });
     await runUntilIdle(told.worker, "jobs", { clock: told.clock });
@@ -91,7 +91,7 @@ describe("a worker runs until nothing is left", () => {
   test.each(["sqs", "pubsub", "service-bus"] as const)(
     "as %s, whose dead letters are then listed",
     async (cloud) => {
-      const bench = new Bench({}, { emulate: cloud, queues: ["jobs"], stats: "exact" });
+      const bench = new Fixture({}, { emulate: cloud, queues: ["jobs"], stats: "exact" });
       bench.worker.register("mail", () => Promise.reject(new Error("no")));
       await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 2 });
       await runUntilIdle(bench.worker, "jobs", { clock: bench.clock });
@@ -101,7 +101,7 @@ describe("a worker runs until nothing is left", () => {
   );
 
   test("the same worker may do it again", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     let runs = 0;
     bench.worker.register("mail", () => void (runs += 1));
     for (let round = 1; round <= 2; round += 1) {
@@ -114,7 +114,7 @@ describe("a worker runs until nothing is left", () => {
 
 describe("it gives up", () => {
   test("where messages are left when the time is over, and stops the worker all the same", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => {});
     await bench.queue.sendDelayed("jobs", { type: "mail", payload: {} }, 2 * HOUR);
     const run = runUntilIdle(bench.worker, "jobs", { clock: bench.clock, maxMs: HOUR });
@@ -126,7 +126,7 @@ describe("it gives up", () => {
   });
 
   test("where nothing on the clock would change anything: a worker that is paused", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => {});
     bench.worker.pause();
     await bench.send("mail");
@@ -137,7 +137,7 @@ describe("it gives up", () => {
   });
 
   test("where a handler never ends, and names it", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => new Promise(() => {}));
     await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 1 });
     await expect(runUntilIdle(bench.worker, "jobs", { clock: bench.clock })).rejects.toMatchObject({
@@ -148,7 +148,7 @@ describe("it gives up", () => {
   });
 
   test("at once, where it was given a clock that nobody waits by", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => {});
     await expect(runUntilIdle(bench.worker, "jobs", { clock: new FakeClock() })).rejects.toMatchObject({
       code: "invalid_options",
@@ -158,14 +158,14 @@ describe("it gives up", () => {
   });
 
   test("with what start throws", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     await expect(runUntilIdle(bench.worker, "jobs", { clock: bench.clock })).rejects.toMatchObject({
       code: "no_handlers",
     });
   });
 
   test("where the queue does not say what it holds, rather than call it idle", async () => {
-    const bench = new Bench({}, { emulate: "pubsub", queues: ["jobs"] });
+    const bench = new Fixture({}, { emulate: "pubsub", queues: ["jobs"] });
     bench.worker.register("mail", () => {});
     await bench.send("mail");
     await expect(runUntilIdle(bench.worker, "jobs", { clock: bench.clock })).rejects.toMatchObject({

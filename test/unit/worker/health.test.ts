@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { DriverError } from "../../../src/driver/error.ts";
 import { Door, MINUTE, SECOND } from "../support.ts";
-import { Bench } from "./bench.ts";
+import { Fixture } from "./fixture.ts";
 
 describe("pause", () => {
   test("takes nothing new, lets what runs finish, and resume takes up again", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const door = new Door();
     const seen: unknown[] = [];
     bench.worker.register("mail", async ({ payload }) => {
@@ -29,7 +29,7 @@ describe("pause", () => {
   });
 
   test("a paused worker drains", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => {});
     const working = await bench.start();
     bench.worker.pause();
@@ -42,7 +42,7 @@ describe("pause", () => {
 
 describe("readiness", () => {
   test("needs a poll that went well lately", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => {});
     expect(bench.worker.health()).toMatchObject({ state: "idle", ready: false, live: true });
     await bench.start();
@@ -59,7 +59,7 @@ describe("readiness", () => {
   });
 
   test("ends when a poll has not answered for long, and a full worker need not poll", async () => {
-    const bench = new Bench({ concurrency: 1 });
+    const bench = new Fixture({ concurrency: 1 });
     const door = new Door();
     bench.worker.register("mail", () => door.opened);
     await bench.start();
@@ -79,7 +79,7 @@ describe("readiness", () => {
   });
 
   test("lasts through a pause, and is not lost for a long poll when it ends", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => {});
     await bench.start();
     await bench.clock.advance(30 * SECOND);
@@ -93,7 +93,7 @@ describe("readiness", () => {
 });
 
 test("a job that outlives its worker's stop is none of what runs after the next start", async () => {
-  const bench = new Bench({ drainMs: SECOND, graceMs: SECOND });
+  const bench = new Fixture({ drainMs: SECOND, graceMs: SECOND });
   const [first, second] = [new Door(), new Door()];
   let runs = 0;
   bench.worker.register("first", () => ((runs += 1) === 1 ? first.opened : undefined));
@@ -115,13 +115,13 @@ test("a job that outlives its worker's stop is none of what runs after the next 
 
 describe("a listener that throws", () => {
   test("costs no job its verdict, and stops no time limit", async () => {
-    const bench = new Bench({ timeoutMs: SECOND, graceMs: SECOND });
+    const bench = new Fixture({ timeoutMs: SECOND, graceMs: SECOND });
     const thrown: unknown[] = [];
     const onThrown = (error: unknown): void => void thrown.push(error);
     const before = process.listeners("uncaughtException");
     process.removeAllListeners("uncaughtException");
     process.on("uncaughtException", onThrown);
-    for (const event of ["started", "progress", "completed", "stalled"] as const) {
+    for (const event of ["started", "progress", "completed", "stuck"] as const) {
       bench.worker.on(event, () => {
         throw new Error(event);
       });
@@ -134,7 +134,7 @@ describe("a listener that throws", () => {
     await bench.send("stuck");
     await bench.start();
     await bench.clock.advance(5 * SECOND);
-    expect(bench.events.of("stalled")).toHaveLength(2);
+    expect(bench.events.of("stuck")).toHaveLength(2);
     door.open();
     await bench.clock.settle();
     process.off("uncaughtException", onThrown);
@@ -147,17 +147,17 @@ describe("a listener that throws", () => {
       "completed",
       "completed",
       "progress",
-      "stalled",
-      "stalled",
       "started",
       "started",
       "started",
+      "stuck",
+      "stuck",
     ]);
   });
 });
 
 test("events of a job come in the order of its life", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   bench.worker.register("mail", (_, context) => {
     context.progress(10);
     if (context.attempt < 3) throw new Error("no");
@@ -170,7 +170,7 @@ test("events of a job come in the order of its life", async () => {
 });
 
 test("progress takes a percentage", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   bench.worker.register("mail", (_, context) => context.progress(101));
   await bench.send("mail");
   await bench.start();
@@ -178,7 +178,7 @@ test("progress takes a percentage", async () => {
 });
 
 test("progress of a run that has ended is none", async () => {
-  const bench = new Bench();
+  const bench = new Fixture();
   let after: (() => void) | undefined;
   bench.worker.register("mail", (_, { progress }) => {
     after = () => progress(100);

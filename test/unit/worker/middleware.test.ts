@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { PermanentError } from "../../../src/errors.ts";
 import { Door, SECOND } from "../support.ts";
-import { Bench } from "./bench.ts";
+import { Fixture } from "./fixture.ts";
 
 describe("middleware", () => {
   test("wraps handlers, the first one outermost, and sees what they throw", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const trail: string[] = [];
     for (const name of ["outer", "inner"]) {
       bench.worker.use(async ({ message }, next) => {
@@ -27,7 +27,7 @@ describe("middleware", () => {
   });
 
   test("that does not wait for the handler is not the end of the job: the handler is", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const doors = [new Door(), new Door()];
     bench.worker.use((_, next) => {
       void next();
@@ -49,7 +49,7 @@ describe("middleware", () => {
   });
 
   test("that gives up on a handler does not have it run twice at once", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const door = new Door();
     bench.worker.use((_, next) => Promise.race([next(), Promise.reject(new Error("too slow"))]));
     bench.worker.register("mail", () => door.opened);
@@ -63,7 +63,7 @@ describe("middleware", () => {
   });
 
   test("runs the handler once an attempt, and may leave it out", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     let runs = 0;
     bench.worker.use(async ({ message }, next) => {
       if (message.payload === "skip") return;
@@ -80,7 +80,7 @@ describe("middleware", () => {
   });
 
   test("that throws fails the job", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.use(() => Promise.reject(new Error("no")));
     bench.worker.register("mail", () => {});
     await bench.send("mail");

@@ -3,13 +3,13 @@ import { channels, type JobEvent, type Origin } from "../../../src/diagnostics.t
 import { PermanentError } from "../../../src/errors.ts";
 import type { JobContext } from "../../../src/worker/types.ts";
 import { Door, MINUTE, SECOND } from "../support.ts";
-import { Bench } from "./bench.ts";
+import { Fixture } from "./fixture.ts";
 
 const LIMITS = { timeoutMs: 60_000, graceMs: 5_000, hardLimitMs: 30_000 };
 
 /** A worker whose one handler goes on until the door opens, whatever its signal says. */
-function stuck(door: Door, contexts: JobContext[] = []): Bench {
-  const bench = new Bench({ concurrency: 1, ...LIMITS });
+function stuck(door: Door, contexts: JobContext[] = []): Fixture {
+  const bench = new Fixture({ concurrency: 1, ...LIMITS });
   bench.worker.register("mail", async (_, context) => {
     contexts.push(context);
     if (contexts.length === 1) await door.opened;
@@ -19,7 +19,7 @@ function stuck(door: Door, contexts: JobContext[] = []): Bench {
 
 describe("at its timeout a job", () => {
   test("has its signal aborted, with the reason; what it then throws is the timeout", async () => {
-    const bench = new Bench(LIMITS);
+    const bench = new Fixture(LIMITS);
     bench.worker.register(
       "mail",
       (_, { signal }) =>
@@ -37,7 +37,7 @@ describe("at its timeout a job", () => {
   });
 
   test("may still say outright what is to become of it, or finish", async () => {
-    const bench = new Bench(LIMITS);
+    const bench = new Fixture(LIMITS);
     const until = (signal: AbortSignal): Promise<void> =>
       new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
     bench.worker.register("gone", async (_, { signal }) => {
@@ -56,7 +56,7 @@ describe("at its timeout a job", () => {
   });
 
   test("of its type's own, where it has one", async () => {
-    const bench = new Bench(LIMITS);
+    const bench = new Fixture(LIMITS);
     const aborted: number[] = [];
     const start = bench.clock.now();
     bench.worker.register(
@@ -78,7 +78,7 @@ describe("at its timeout a job", () => {
 });
 
 describe("a job that goes on", () => {
-  test("is stalled after the grace; nothing is settled, and its lease is kept", async () => {
+  test("is stuck after the grace; nothing is settled, and its lease is kept", async () => {
     const door = new Door();
     const bench = stuck(door);
     await bench.send("mail");
@@ -86,17 +86,17 @@ describe("a job that goes on", () => {
     await bench.clock.advance(64_999);
     expect(bench.events.names).toEqual(["started"]);
     await bench.clock.advance(1);
-    expect(bench.events.of("stalled")).toMatchObject([{ runningMs: 65_000 }]);
+    expect(bench.events.of("stuck")).toMatchObject([{ runningMs: 65_000 }]);
     expect(bench.worker.health()).toMatchObject({
       live: false,
-      stalled: [{ type: "mail", runningMs: 65_000 }],
+      stuck: [{ type: "mail", runningMs: 65_000 }],
     });
     await bench.clock.advance(20 * SECOND);
     expect(await bench.counts()).toEqual([0, 1, 0, 0]);
     door.open();
     await bench.clock.settle();
-    expect(bench.events.names).toEqual(["started", "stalled", "completed"]);
-    expect(bench.worker.health()).toMatchObject({ live: true, stalled: [] });
+    expect(bench.events.names).toEqual(["started", "stuck", "completed"]);
+    expect(bench.worker.health()).toMatchObject({ live: true, stuck: [] });
   });
 
   test("is given up at the hard limit, with backoff; its slot stays taken until it returns", async () => {
@@ -106,7 +106,7 @@ describe("a job that goes on", () => {
     await bench.send("mail");
     await bench.start();
     await bench.clock.advance(90 * SECOND);
-    expect(bench.events.names).toEqual(["started", "stalled", "failed", "retrying"]);
+    expect(bench.events.names).toEqual(["started", "stuck", "failed", "retrying"]);
     await bench.clock.advance(2 * MINUTE);
     expect(contexts).toHaveLength(1);
     expect(await bench.counts()).toEqual([1, 0, 0, 0]);
@@ -155,7 +155,7 @@ describe("a job that goes on", () => {
 
 test("progress and stalls reach the diagnostics channel too, as this queue's", async () => {
   const door = new Door();
-  const bench = new Bench(LIMITS);
+  const bench = new Fixture(LIMITS);
   bench.worker.register("mail", async (_, context) => {
     context.progress(50, "half");
     await door.opened;
@@ -167,7 +167,7 @@ test("progress and stalls reach the diagnostics channel too, as this queue's", a
   await bench.start();
   await bench.clock.advance(70 * SECOND);
   channels.job.unsubscribe(onJob);
-  expect(seen.map(({ event }) => event)).toEqual(["started", "progress", "stalled"]);
+  expect(seen.map(({ event }) => event)).toEqual(["started", "progress", "stuck"]);
   expect(
     seen.every(
       ({ source, queue, provider }) => source === bench.queue && queue === "jobs" && provider === "memory",

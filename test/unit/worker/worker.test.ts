@@ -4,13 +4,13 @@ import type { JobDefinition } from "../../../src/worker/job.ts";
 import { defineJob } from "../../../src/worker/job.ts";
 import { Door, HOUR, MINUTE, SECOND, times } from "../support.ts";
 import { Worker } from "../../../src/worker/worker.ts";
-import { Bench } from "./bench.ts";
+import { Fixture } from "./fixture.ts";
 
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error;
 
 describe("a worker that is set up wrongly says so", () => {
   test("two handlers of one type, or none that can be called", () => {
-    const { worker } = new Bench();
+    const { worker } = new Fixture();
     worker.register("mail", () => {});
     expect(() => worker.register("mail", () => {})).toThrow(refused("duplicate_handler"));
     expect(() => worker.register("", () => {})).toThrow(refused("invalid_options"));
@@ -21,30 +21,30 @@ describe("a worker that is set up wrongly says so", () => {
   });
 
   test("something else than a queue to work on, or than a type to define", () => {
-    for (const queue of [undefined, new Bench().driver]) {
+    for (const queue of [undefined, new Fixture().driver]) {
       expect(() => new Worker(queue as never)).toThrow(refused("invalid_options"));
     }
     expect(() => defineJob({ type: "", schema: z.unknown() })).toThrow(refused("invalid_options"));
   });
 
   test("no handlers, no queue, one queue twice", async () => {
-    const { worker } = new Bench();
-    await expect(worker.start("jobs")).rejects.toMatchObject({ code: "no_handlers" });
+    const { worker } = new Fixture();
+    await expect(worker.run("jobs")).rejects.toMatchObject({ code: "no_handlers" });
     worker.register("mail", () => {});
-    await expect(worker.start([])).rejects.toMatchObject({ code: "invalid_options" });
+    await expect(worker.run([])).rejects.toMatchObject({ code: "invalid_options" });
     for (const nothing of [undefined, "", ["a", ""]]) {
-      await expect(worker.start(nothing as never)).rejects.toMatchObject({ code: "invalid_options" });
+      await expect(worker.run(nothing as never)).rejects.toMatchObject({ code: "invalid_options" });
     }
-    await expect(worker.start(["a", "a"])).rejects.toMatchObject({ code: "invalid_options" });
+    await expect(worker.run(["a", "a"])).rejects.toMatchObject({ code: "invalid_options" });
     expect(worker.health().state).toBe("idle");
   });
 
   test("a second start while it runs; after it has stopped, it may start again", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const seen: unknown[] = [];
     bench.worker.register("mail", ({ payload }) => void seen.push(payload));
     await bench.start();
-    await expect(bench.worker.start("other")).rejects.toMatchObject({ code: "already_running" });
+    await expect(bench.worker.run("other")).rejects.toMatchObject({ code: "already_running" });
     await bench.worker.stop();
     await bench.start();
     await bench.send("mail", 7);
@@ -52,7 +52,7 @@ describe("a worker that is set up wrongly says so", () => {
   });
 
   test("a queue that does not exist ends start, and the others are drained", async () => {
-    const bench = new Bench({}, { emulate: "sqs", queues: ["jobs"] });
+    const bench = new Fixture({}, { emulate: "sqs", queues: ["jobs"] });
     bench.worker.register("mail", () => {});
     const working = await bench.start(["jobs", "missing"]);
     await bench.clock.advance(SECOND);
@@ -61,9 +61,9 @@ describe("a worker that is set up wrongly says so", () => {
   });
 
   test("a signal that has aborted: nothing starts", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => {});
-    await expect(bench.worker.start("jobs", { signal: AbortSignal.abort(new Error("no")) })).rejects.toThrow(
+    await expect(bench.worker.run("jobs", { signal: AbortSignal.abort(new Error("no")) })).rejects.toThrow(
       "no",
     );
     expect(bench.requests).toEqual([]);
@@ -88,7 +88,7 @@ describe("a job definition", () => {
   });
 
   test("validates what is sent, and gives the handler what its schema makes of it", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     const seen: unknown[] = [];
     bench.worker.register(order, ({ payload, maxAttempts }) => void seen.push(payload.n, maxAttempts));
     const bad = bench.queue.send("jobs", order.message({ n: "x" } as never));
@@ -102,7 +102,7 @@ describe("a job definition", () => {
   });
 
   test("a payload that does not fit on receipt is dead-lettered, without a run", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     let runs = 0;
     bench.worker.register(order, () => void (runs += 1));
     await bench.send("order", { n: "x" });
@@ -120,7 +120,7 @@ describe("a schema", () => {
     });
 
   test("that throws has not judged the payload: it is tried again", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     let validations = 0;
     const job = validator((value) => {
       validations += 1;
@@ -136,7 +136,7 @@ describe("a schema", () => {
   });
 
   test("that answers when the message has had its verdict starts no handler any more", async () => {
-    const bench = new Bench({ timeoutMs: SECOND, graceMs: SECOND, hardLimitMs: 5 * SECOND });
+    const bench = new Fixture({ timeoutMs: SECOND, graceMs: SECOND, hardLimitMs: 5 * SECOND });
     const door = new Door();
     const job = validator((value) => door.opened.then(() => ({ value })));
     const runs: number[] = [];
@@ -144,7 +144,7 @@ describe("a schema", () => {
     await bench.send("order", 1);
     await bench.start();
     await bench.clock.advance(7 * SECOND);
-    expect(bench.events.names).toEqual(["started", "stalled", "failed", "retrying", "started"]);
+    expect(bench.events.names).toEqual(["started", "stuck", "failed", "retrying", "started"]);
     door.open();
     await bench.clock.advance(MINUTE);
     expect(runs).toEqual([2]);
@@ -153,7 +153,7 @@ describe("a schema", () => {
   });
 
   test("that answers after the timeout has cost the run", async () => {
-    const bench = new Bench({ timeoutMs: SECOND });
+    const bench = new Fixture({ timeoutMs: SECOND });
     const door = new Door();
     const job = validator((value) => door.opened.then(() => ({ value })));
     const runs: number[] = [];
@@ -168,7 +168,7 @@ describe("a schema", () => {
   });
 
   test("that answers with a promise of another make is waited for", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     // oxlint-disable-next-line unicorn/no-thenable -- that it is one is the point
     const job = validator((value) => ({ then: (resolve: (result: unknown) => void) => resolve({ value }) }));
     const seen: unknown[] = [];
@@ -181,7 +181,7 @@ describe("a schema", () => {
 
 describe("a type that nobody knows", () => {
   test("waits for a worker that does, its attempt unchanged", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => {});
     await bench.send("new");
     await bench.start();
@@ -191,13 +191,13 @@ describe("a type that nobody knows", () => {
     const attempts: number[] = [];
     const next = bench.make();
     next.register("new", (_, { attempt }) => void attempts.push(attempt));
-    void next.start("jobs");
+    void next.run("jobs");
     await bench.clock.advance(10 * MINUTE);
     expect(attempts).toEqual([1]);
   });
 
   test("is dead-lettered after an hour, and was not looked at too often", async () => {
-    const bench = new Bench();
+    const bench = new Fixture();
     bench.worker.register("mail", () => {});
     await bench.send("new");
     await bench.start();
@@ -211,7 +211,7 @@ describe("a type that nobody knows", () => {
 
 describe("a slow type at its limit", () => {
   test("does not starve the others, and all of it runs, one at a time", async () => {
-    const bench = new Bench({ concurrency: 3 });
+    const bench = new Fixture({ concurrency: 3 });
     let slow = 0;
     let most = 0;
     let quick = 0;
@@ -245,7 +245,7 @@ describe("a backlog of a type that is limited", () => {
     ["long runs", 2_000, 100, 4, 10],
     ["one at a time", 300, 60, 1, 5],
   ])("%s: its places are never empty for long", async (_, runMs, jobs, places, concurrency) => {
-    const bench = new Bench({ concurrency });
+    const bench = new Fixture({ concurrency });
     const handle = (): Promise<void> => new Promise((resolve) => bench.clock.timer(runMs, resolve));
     bench.worker.register("limited", handle, { concurrency: places });
     for (const n of times(jobs, (index) => index)) await bench.send("limited", n);
@@ -262,7 +262,7 @@ describe("a backlog of a type that is limited", () => {
 });
 
 test("several queues share handlers and not slots; stop drains them all", async () => {
-  const bench = new Bench({ concurrency: 1 });
+  const bench = new Fixture({ concurrency: 1 });
   const door = new Door();
   const seen: string[] = [];
   bench.worker.register("mail", async (_, { queue }) => {

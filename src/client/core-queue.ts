@@ -1,0 +1,238 @@
+import type { Backoff } from "../backoff.ts";
+import type { Clock } from "../lib/clock.ts";
+import { Connection, queueError } from "../transport/connection.ts";
+import type { DeadLetters } from "../queue/dead-letters.ts";
+import { lazyDeadLetters } from "./lazy-dead-letters.ts";
+import type { Delay } from "../message/delay.ts";
+import { cancelDelayed, listDelayed } from "./delayed.ts";
+import { Delays } from "../delay/delays.ts";
+import type { DelayStore } from "../delay/store.ts";
+import type { Driver, QueueChange } from "../driver/contract.ts";
+import { QueueError } from "../errors.ts";
+import { loadReceive } from "./lazy-receive.ts";
+import type { NewMessage } from "../message/message.ts";
+import { dropQueue, ensureQueue, planQueue } from "./provision.ts";
+import type {
+  DelayedMessage,
+  EnsureOptions,
+  Handler,
+  PumpOptions,
+  Queue,
+  QueueDescription,
+  QueueStats,
+  ReceiveOptions,
+  SendOptions,
+  SendOutcome,
+  SendReceipt,
+} from "../queue/queue.ts";
+import { Producer } from "../send/producer.ts";
+import { Sender } from "../send/sender.ts";
+import { queueStats } from "./stats.ts";
+import { show } from "../lib/text.ts";
+
+export interface CoreQueueOptions {
+  readonly backoff: Backoff;
+  readonly sendDeadlineMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly delayStore?: DelayStore | undefined;
+}
+
+const NONE: SendOptions = Object.freeze({});
+
+/** The portable queue on one driver. */
+export class CoreQueue implements Queue {
+  readonly provider: string;
+  readonly clock: Clock;
+  readonly #driver: Driver;
+  readonly #options: CoreQueueOptions;
+  readonly #connection: Connection;
+  /** Undefined if there is no delay store. */
+  readonly #delays: Delays | undefined;
+  readonly #sender: Sender;
+  readonly #outbox: Producer;
+  readonly #receiving = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
+
+  constructor(driver: Driver, options: CoreQueueOptions) {
+    this.provider = driver.provider;
+    this.clock = options.clock;
+    this.#driver = driver;
+    this.#options = options;
+    this.#connection = new Connection(driver, options.clock, options.random, this);
+    const { delayStore, clock } = options;
+    this.#delays = delayStore === undefined ? undefined : new Delays(delayStore, clock);
+    this.#sender = new Sender(this.#connection, this.#delays);
+    this.#outbox = new Producer(this.#connection, this.#sender, options.sendDeadlineMs);
+  }
+
+  send<P>(queue: string, message: NewMessage<P>, options: SendOptions = NONE): Promise<SendReceipt> {
+    try {
+      this.#assertUsable(queue);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#outbox.send(queue, message, options);
+  }
+
+  async sendBatch(
+    queue: string,
+    messages: readonly NewMessage[],
+    options: SendOptions = {},
+  ): Promise<SendOutcome[]> {
+    this.#assertUsable(queue);
+    return this.#outbox.sendBatch(queue, messages, options);
+  }
+
+  async sendDelayed<P>(
+    queue: string,
+    message: NewMessage<P>,
+    delay: Delay,
+    options: Omit<SendOptions, "delay"> = {},
+  ): Promise<SendReceipt> {
+    if (delay === undefined) {
+      throw new QueueError("invalid_delay", "sendDelayed needs a delay; send is without.", { queue });
+    }
+    return this.send(queue, message, { ...options, delay });
+  }
+
+  async receive(queue: string, handler: Handler, options: ReceiveOptions = {}): Promise<void> {
+    this.#assertUsable(queue);
+    if (typeof handler !== "function") {
+      throw new QueueError(
+        "invalid_options",
+        `receive("${queue}") needs a handler function; got ${show(handler)}.`,
+        { queue },
+      );
+    }
+    options.signal?.throwIfAborted();
+    const receiving = {
+      connection: this.#connection,
+      sender: this.#sender,
+      delays: this.#delays,
+      queue,
+      handler,
+      options,
+      backoff: this.#options.backoff,
+      closing: this.#closing.signal,
+    };
+    await this.#track(loadReceive(({ receiveQueue }) => receiveQueue(receiving)));
+  }
+
+  async stats(queue: string): Promise<QueueStats> {
+    this.#assertUsable(queue);
+    return this.#attempt(queue, "read the counts of", () =>
+      queueStats(this.#connection, this.#delays, queue),
+    );
+  }
+
+  deadLetters(queue: string): DeadLetters {
+    this.#assertUsable(queue);
+    return lazyDeadLetters(this.#connection, this.#sender, queue);
+  }
+
+  async delayed(
+    queue: string,
+    { limit = 100 }: { readonly limit?: number | undefined } = {},
+  ): Promise<DelayedMessage[]> {
+    this.#assertUsable(queue);
+    return listDelayed(this.#connection, this.#delays, queue, limit);
+  }
+
+  async cancel(handle: string): Promise<boolean> {
+    this.#assertOpen();
+    return cancelDelayed(this.#connection, this.#delays, handle);
+  }
+
+  async ensure(queue: string, options: EnsureOptions = {}): Promise<void> {
+    this.#assertUsable(queue);
+    await ensureQueue(this.#connection, queue, options);
+  }
+
+  async plan(queue: string, options: EnsureOptions = {}): Promise<QueueChange[]> {
+    this.#assertUsable(queue);
+    return planQueue(this.#connection, queue, options);
+  }
+
+  async describe(queue: string): Promise<QueueDescription> {
+    this.#assertUsable(queue);
+    this.#connection.forget();
+    const traits = await this.#attempt(queue, "describe", () => this.#connection.traits(queue));
+    return { traits, limits: this.#driver.limits };
+  }
+
+  async pump(queue: string, options: PumpOptions = {}): Promise<void> {
+    this.#assertUsable(queue);
+    options.signal?.throwIfAborted();
+    const pumping = {
+      connection: this.#connection,
+      sender: this.#sender,
+      delays: this.#delays,
+      queue,
+      options,
+      closing: this.#closing.signal,
+    };
+    await this.#track(loadReceive(({ pumpUntilStopped }) => pumpUntilStopped(pumping)));
+  }
+
+  async drop(queue: string): Promise<void> {
+    this.#assertUsable(queue);
+    await dropQueue(this.#connection, this.#delays, queue);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(new QueueError("closed", "The queue is closing."));
+    // What a receiver has to say of its drain goes to who called receive.
+    await Promise.allSettled(this.#receiving);
+    await this.#outbox.flush();
+    await this.#sender.close();
+    await this.#driver.close();
+    await this.#delays?.store.close();
+  }
+
+  /** Something that closing waits for. */
+  async #track(work: Promise<unknown>): Promise<void> {
+    this.#receiving.add(work);
+    // Somebody waits for it; the sockets of an idle driver need not keep the process alive by themselves.
+    const keepAlive = setInterval(() => {}, 2 ** 30);
+    try {
+      await work;
+    } finally {
+      clearInterval(keepAlive);
+      this.#receiving.delete(work);
+    }
+  }
+
+  async #attempt<T>(queue: string, attempted: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw queueError(error, queue, attempted, this.provider);
+    }
+  }
+
+  #assertUsable(queue: string): void {
+    if (typeof queue !== "string" || queue === "") {
+      throw new QueueError(
+        "invalid_options",
+        `A queue is called by its name, a non-empty string; got ${show(queue)}.`,
+      );
+    }
+    this.#assertOpen(queue);
+  }
+
+  #assertOpen(queue?: string): void {
+    if (this.#closed === undefined) return;
+    throw new QueueError("closed", "This queue was closed before. Open another one.", { queue });
+  }
+}

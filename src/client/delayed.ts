@@ -1,0 +1,54 @@
+import { type Connection, queueError } from "../transport/connection.ts";
+import type { Delays } from "../delay/delays.ts";
+import { QueueError } from "../errors.ts";
+import type { DelayedMessage } from "../queue/queue.ts";
+import { show } from "../lib/text.ts";
+
+/** Cancels a delayed send, in the delay store or at the provider. */
+export async function cancelDelayed(
+  { driver }: Connection,
+  delays: Delays | undefined,
+  handle: string,
+): Promise<boolean> {
+  const cancels = driver.cancel !== undefined && driver.limits.cancel;
+  if (!cancels && delays === undefined) {
+    throw new QueueError(
+      "not_supported",
+      `${driver.provider} cannot cancel delayed messages. Let the handler check whether the job is still wanted, or use a delay store.`,
+    );
+  }
+  if (typeof handle !== "string" || handle === "") {
+    throw new QueueError(
+      "invalid_options",
+      `cancel takes the handle of a send with cancellable: true; got ${show(handle)}.`,
+    );
+  }
+  try {
+    const cancelled = await delays?.cancel(handle);
+    return cancelled ?? (cancels ? ((await driver.cancel?.(handle)) ?? false) : false);
+  } catch (error) {
+    throw queueError(error, "", "cancel a delayed message", driver.provider);
+  }
+}
+
+/** What waits in the delay store. */
+export async function listDelayed(
+  { driver }: Connection,
+  delays: Delays | undefined,
+  queue: string,
+  limit: number,
+): Promise<DelayedMessage[]> {
+  if (!(limit >= 1)) {
+    throw new QueueError("invalid_options", `delayed: limit must be 1 or more; got ${show(limit)}.`, {
+      queue,
+    });
+  }
+  if (delays === undefined) {
+    throw new QueueError(
+      "not_supported",
+      `${driver.provider} cannot list delayed messages; a delay store can: give createQueue a delayStore, or the configuration { "delayStore": { "sqlite": "delays.db" } }.`,
+      { queue },
+    );
+  }
+  return delays.list(queue, limit);
+}

@@ -1,0 +1,73 @@
+import { type Connection, queueError } from "../transport/connection.ts";
+import type { Delays } from "../delay/delays.ts";
+import { defaults } from "../defaults.ts";
+import type { Admin, QueueChange, QueueSpec } from "../driver/contract.ts";
+import { QueueError } from "../errors.ts";
+import type { EnsureOptions } from "../queue/queue.ts";
+import { brokerMaxDeliveries } from "../queue/crash-loop.ts";
+
+/** Creates and agrees one logical queue, with the queues that belong to it. */
+export async function ensureQueue(
+  connection: Connection,
+  queue: string,
+  options: EnsureOptions,
+): Promise<void> {
+  const admin = adminOf(connection, "create queues");
+  await attempt(connection, queue, "create", () => admin.ensure(queue, specOf(options)));
+}
+
+/** What {@link ensureQueue} would change. */
+export async function planQueue(
+  connection: Connection,
+  queue: string,
+  options: EnsureOptions,
+): Promise<QueueChange[]> {
+  const admin = adminOf(connection, "create queues");
+  if (admin.plan === undefined) throw cannot(connection, "compare queues with what is wanted");
+  return attempt(connection, queue, "compare", () => admin.plan?.(queue, specOf(options)) ?? []);
+}
+
+/** Removes one logical queue, with the queues that belong to it. */
+export async function dropQueue(
+  connection: Connection,
+  delays: Delays | undefined,
+  queue: string,
+): Promise<void> {
+  const admin = adminOf(connection, "remove queues");
+  await attempt(connection, queue, "remove", () => admin.drop(queue));
+  await delays?.store.drop(queue);
+}
+
+function specOf(options: EnsureOptions): QueueSpec {
+  const { ordering = "none", maxAttempts = defaults.maxAttempts, leaseMs = defaults.leaseMs } = options;
+  return { ordering, brokerMaxDeliveries: brokerMaxDeliveries(maxAttempts, ordering === "by_key"), leaseMs };
+}
+
+function adminOf(connection: Connection, attempted: string): Admin {
+  const { admin } = connection.driver;
+  if (admin === undefined) throw cannot(connection, attempted);
+  return admin;
+}
+
+function cannot({ driver }: Connection, attempted: string): QueueError {
+  return new QueueError(
+    "not_supported",
+    `The ${driver.provider} adapter cannot ${attempted}. Do it with the provider's own tools.`,
+  );
+}
+
+/** Afterwards, what was known of queues is asked anew. */
+async function attempt<T>(
+  connection: Connection,
+  queue: string,
+  attempted: string,
+  call: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw queueError(error, queue, attempted, connection.driver.provider);
+  } finally {
+    connection.forget();
+  }
+}

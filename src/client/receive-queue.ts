@@ -1,0 +1,103 @@
+import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import { sleep } from "../lib/clock.ts";
+import { type Connection, queueError } from "../transport/connection.ts";
+import { defaults } from "../defaults.ts";
+import type { Delays } from "../delay/delays.ts";
+import { pumpQueue } from "../delay/pump-queue.ts";
+import type { ReceiveEvent } from "../diagnostics.ts";
+import type { DriverError } from "../driver/error.ts";
+import { isRetryable } from "../driver/error.ts";
+import type { QueueTraits } from "../driver/limits.ts";
+import { QueueError } from "../errors.ts";
+import type { Handler, ReceiveOptions } from "../queue/queue.ts";
+import type { Sender } from "../send/sender.ts";
+import { unlessAborted } from "../lib/wait.ts";
+import { crashLoopAt } from "../queue/crash-loop.ts";
+import { agreeLease, receiveSettings } from "../receive/options.ts";
+import { Receiver } from "../receive/receiver.ts";
+import { Reporter } from "../receive/reporter.ts";
+
+export interface ReceiveQueueOptions {
+  readonly connection: Connection;
+  readonly sender: Sender;
+  readonly delays: Delays | undefined;
+  readonly queue: string;
+  readonly handler: Handler;
+  readonly options: ReceiveOptions;
+  readonly backoff: Backoff;
+  /** Aborts when the queue closes. */
+  readonly closing: AbortSignal;
+}
+
+const RETRY: Backoff = { baseMs: 500, factor: 2, capMs: 30_000, jitter: true };
+
+/** Receives one queue, and pumps what is parked for it, until told to stop and drained. */
+export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> {
+  const { connection, sender, delays, queue, handler, options, backoff, closing } = receive;
+  const settings = receiveSettings(queue, options, backoff);
+  const reporter = new Reporter(connection, queue, options.onEvent);
+  const stop = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
+  const traits = await describe(receive, reporter, stop);
+  if (traits === undefined) return;
+  checkCounting(queue, traits, options, reporter, connection.driver.provider);
+  const agreed = agreeLease(queue, settings, traits, connection.limits);
+  const receiver = new Receiver({ connection, sender, queue, traits, handler, settings: agreed, options });
+  const pumping = new AbortController();
+  const report = (event: ReceiveEvent): void => reporter.report(event);
+  const pump = pumpQueue({ connection, sender, delays, queue, traits, report, stop: pumping.signal });
+  const stopPump = (): void => pumping.abort(stop.reason);
+  stop.addEventListener("abort", stopPump, { once: true });
+  if (stop.aborted) stopPump();
+  try {
+    await receiver.run(stop);
+  } finally {
+    stop.removeEventListener("abort", stopPump);
+    stopPump();
+    await pump;
+  }
+}
+
+/** Asks until there is an answer: a worker that starts while its cloud is away works as soon as it is back. */
+async function describe(
+  { connection, queue }: ReceiveQueueOptions,
+  reporter: Reporter,
+  stop: AbortSignal,
+): Promise<QueueTraits | undefined> {
+  for (let failures = 1; !stop.aborted; failures += 1) {
+    try {
+      return await unlessAborted(connection.traits(queue), stop);
+    } catch (cause) {
+      const error = cause as DriverError;
+      if (!isRetryable(error.kind)) throw queueError(error, queue, "receive", connection.driver.provider);
+      const retryInMs = backoffDelayMs(RETRY, failures, connection.random);
+      reporter.report({ event: "poll_failed", queue, error, kind: error.kind, retryInMs });
+      await sleep(connection.clock, retryInMs, stop);
+    }
+  }
+  return undefined;
+}
+
+/** Attempts are counted by the broker's deliveries; where it does not count, or acts first, the user has to know. */
+function checkCounting(
+  queue: string,
+  traits: QueueTraits,
+  { allowUncounted = false, maxAttempts = defaults.maxAttempts }: ReceiveOptions,
+  reporter: Reporter,
+  provider: string,
+): void {
+  const { countsDeliveries, brokerMaxDeliveries } = traits;
+  if (!countsDeliveries && !allowUncounted) {
+    throw new QueueError(
+      "not_supported",
+      `Queue "${queue}" (${provider}) does not count deliveries, so attempts cannot be counted. Give it a dead-letter policy (ensure does), or receive with allowUncounted: true to go without maxAttempts and the crash-loop guard.`,
+      { queue },
+    );
+  }
+  const guard = crashLoopAt(maxAttempts, traits.ordering === "by_key");
+  if (brokerMaxDeliveries !== undefined && brokerMaxDeliveries <= guard) {
+    reporter.warn(
+      "broker_limit",
+      `The broker dead-letters messages of queue "${queue}" by itself after ${brokerMaxDeliveries} deliveries, without a reason; queueport would after ${guard} (maxAttempts ${maxAttempts}). Raise the broker's limit above ${guard}.`,
+    );
+  }
+}

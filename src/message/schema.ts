@@ -1,0 +1,60 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Clock } from "../lib/clock.ts";
+import { QueueError } from "../errors.ts";
+import type { NewMessage } from "./message.ts";
+import { show } from "../lib/text.ts";
+import { within } from "../lib/wait.ts";
+
+/**
+ * The payload as the schema gives it back: at once where the schema answers at once, as most do, else promised.
+ *
+ * @throws QueueError `invalid_payload`, naming each issue with its path
+ */
+export function validatePayload(schema: StandardSchemaV1, type: string, payload: unknown): unknown {
+  const result = schema["~standard"].validate(payload);
+  return isPromised(result)
+    ? Promise.resolve(result).then((late) => valueOf(late, type))
+    : valueOf(result, type);
+}
+
+/**
+ * Validates what is to be sent, within the deadline of the send. Returns nothing to wait for where the schema answers
+ * at once.
+ *
+ * @throws QueueError `invalid_payload`; `send_timeout` where the schema does not answer
+ */
+export function validateInTime(
+  schema: StandardSchemaV1,
+  { type, payload }: NewMessage,
+  clock: Clock,
+  deadlineMs: number,
+): Promise<unknown> | undefined {
+  const validated = validatePayload(schema, type, payload);
+  if (!(validated instanceof Promise)) return undefined;
+  return within(clock, deadlineMs, validated, () => {
+    throw new QueueError(
+      "send_timeout",
+      `The schema of ${show(type)} had not validated the payload after ${deadlineMs} ms; the message was not sent. Give a longer deadline, or look at what the schema waits for.`,
+      { retryable: true },
+    );
+  });
+}
+
+type Result = StandardSchemaV1.Result<unknown>;
+
+/** What is no Promise of this realm may be one all the same. */
+function isPromised(result: Result | Promise<Result>): result is Promise<Result> {
+  return "then" in result && typeof result.then === "function";
+}
+
+function valueOf(result: Result, type: string): unknown {
+  if (result.issues === undefined) return result.value;
+  const issues = result.issues.slice(0, 5).map(({ path, message }) => {
+    const at = path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+    return at === undefined || at === "" ? message : `${at}: ${message}`;
+  });
+  throw new QueueError(
+    "invalid_payload",
+    `The payload of ${show(type)} does not fit its schema: ${issues.join("; ")}.`,
+  );
+}

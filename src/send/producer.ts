@@ -1,0 +1,200 @@
+import type { Connection } from "../transport/connection.ts";
+import { channels, type SendEvent } from "../diagnostics.ts";
+import { describeError, QueueError } from "../errors.ts";
+import type { NewMessage } from "../message/message.ts";
+import type { SendOptions, SendOutcome, SendReceipt } from "../queue/queue.ts";
+import { validateInTime } from "../message/schema.ts";
+import { show } from "../lib/text.ts";
+import { FirstSend } from "./first-send.ts";
+import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
+import { leftMs, type Sender, type SendTerms } from "./sender.ts";
+import { traitsInTime } from "./traits.ts";
+
+/** Takes what callers give: has it checked, sent and told, and knows what has no outcome yet. */
+export class Producer {
+  readonly #connection: Connection;
+  readonly #sender: Sender;
+  readonly #deadlineMs: number;
+  #outstanding = 0;
+  #idle: () => void = () => {};
+
+  constructor(connection: Connection, sender: Sender, deadlineMs: number) {
+    this.#connection = connection;
+    this.#sender = sender;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  send(queue: string, message: NewMessage, options: SendOptions): Promise<SendReceipt> {
+    return new Promise((resolve, reject) => {
+      options.signal?.throwIfAborted();
+      const prepared = this.#prepare(queue, message, options, this.#deadlineOf(options));
+      this.#outstanding += 1;
+      if (prepared instanceof Promise) this.#dispatchLater(queue, prepared, resolve, reject);
+      else this.#dispatch(queue, prepared, resolve, reject);
+    });
+  }
+
+  async sendBatch(
+    queue: string,
+    messages: readonly NewMessage[],
+    options: SendOptions,
+  ): Promise<SendOutcome[]> {
+    if (!Array.isArray(messages)) {
+      throw new QueueError(
+        "invalid_options",
+        `sendBatch takes an array of messages; got ${show(messages)}. send takes one.`,
+        { queue },
+      );
+    }
+    options.signal?.throwIfAborted();
+    const deadlineMs = this.#deadlineOf(options);
+    const refused = (index: number, error: unknown): SendOutcome => ({
+      ok: false,
+      id: idOf(messages[index]),
+      error: sendError(queue, error),
+    });
+    const count = messages.length;
+    this.#outstanding += count;
+    try {
+      // All of them are ready before the first goes: one whose schema takes its time keeps its place among the others.
+      // A hole in the list is a message that is missing: map would pass it over.
+      const preparing = Array.from(messages, async (message: NewMessage, index) => {
+        try {
+          return await this.#prepare(queue, message, options, deadlineMs);
+        } catch (error) {
+          return refused(index, error);
+        }
+      });
+      const sending = (await Promise.all(preparing)).map(async (one, index): Promise<SendOutcome> => {
+        if ("ok" in one) return one;
+        this.#outstanding += 1;
+        return new Promise((resolve) => {
+          this.#dispatch(
+            queue,
+            one,
+            (receipt) => resolve({ ok: true, ...receipt }),
+            (error) => resolve(refused(index, error)),
+          );
+        });
+      });
+      return await Promise.all(sending);
+    } finally {
+      this.#done(count);
+    }
+  }
+
+  /** Resolves when all that was given has its outcome. */
+  async flush(): Promise<void> {
+    if (this.#outstanding > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+  }
+
+  #done(count: number): void {
+    this.#outstanding -= count;
+    if (this.#outstanding === 0) this.#idle();
+  }
+
+  #dispatch(
+    queue: string,
+    prepared: Prepared,
+    resolve: (receipt: SendReceipt) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const caller = new FirstSend(queue, prepared, this.#ended, resolve, reject);
+    this.#sender.dispatchFor(caller, queue, prepared.outgoing, prepared);
+  }
+
+  #dispatchLater(
+    queue: string,
+    preparing: Promise<Prepared>,
+    resolve: (receipt: SendReceipt) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    preparing.then(
+      (prepared) => this.#dispatch(queue, prepared, resolve, reject),
+      (error: unknown) => {
+        this.#done(1);
+        reject(error);
+      },
+    );
+  }
+
+  readonly #ended = ({ queue, prepared }: FirstSend, outcome: SendEvent["outcome"]): void => {
+    this.#done(1);
+    this.#tell(queue, prepared, outcome);
+  };
+
+  #tell(queue: string, { message, delayMs }: Prepared | Composed, outcome: SendEvent["outcome"]): void {
+    if (!channels.send.hasSubscribers) return;
+    const { driver, source } = this.#connection;
+    const { id, type } = message;
+    channels.send.publish({ provider: driver.provider, queue, source, type, id, outcome, message, delayMs });
+  }
+
+  /** At once where there is nothing to wait for: neither the schema nor what the queue can do. */
+  #prepare(
+    queue: string,
+    input: NewMessage,
+    options: SendOptions,
+    deadlineMs: number,
+  ): Prepared | Promise<Prepared> {
+    const connection = this.#connection;
+    const { clock } = connection;
+    const since = clock.now();
+    const terms: SendTerms = { deadlineMs, since, signal: options.signal };
+    // What travels is what was given: the receiver's own schema transforms it.
+    const composed = compose(input, options, since);
+    try {
+      const validating =
+        input.schema === undefined ? undefined : validateInTime(input.schema, input, clock, deadlineMs);
+      const known = connection.knownTraits(queue);
+      return validating === undefined && known !== undefined
+        ? prepare(this.#sender.target, queue, known, composed, terms)
+        : this.#prepareLater(queue, composed, terms, validating);
+    } catch (error) {
+      this.#tell(queue, composed, "failed");
+      throw error;
+    }
+  }
+
+  async #prepareLater(
+    queue: string,
+    composed: Composed,
+    terms: SendTerms,
+    validating: Promise<unknown> | undefined,
+  ): Promise<Prepared> {
+    try {
+      await validating;
+      const connection = this.#connection;
+      const traits =
+        connection.knownTraits(queue) ??
+        (await traitsInTime(connection, queue, leftMs(terms, connection.clock), terms.signal));
+      return prepare(this.#sender.target, queue, traits, composed, terms);
+    } catch (error) {
+      this.#tell(queue, composed, "failed");
+      throw error;
+    }
+  }
+
+  #deadlineOf({ deadlineMs = this.#deadlineMs }: SendOptions): number {
+    if (Number.isFinite(deadlineMs) && deadlineMs > 0) return deadlineMs;
+    throw new QueueError(
+      "invalid_options",
+      `deadlineMs must be a finite number of milliseconds, more than 0; got ${show(deadlineMs)}.`,
+    );
+  }
+}
+
+/** Of what may be no message at all. */
+function idOf(message: NewMessage | undefined): string | undefined {
+  try {
+    return message?.id;
+  } catch {
+    return undefined;
+  }
+}
+
+function sendError(queue: string, error: unknown): QueueError {
+  if (error instanceof QueueError) return error;
+  const sentence = `The message was not sent to queue "${queue}": ${describeError(error)}.`;
+  return new QueueError("send_failed", sentence, { queue, cause: error });
+}

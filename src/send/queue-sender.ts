@@ -1,0 +1,101 @@
+import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import { sleep } from "../lib/clock.ts";
+import { type Connection, queueError } from "../transport/connection.ts";
+import type { SendResult } from "../driver/contract.ts";
+import { DriverError, isRetryable } from "../driver/error.ts";
+import { Batcher } from "../lib/batcher.ts";
+import { BatchCall } from "./request.ts";
+import { unknownOutcome } from "./outcomes.ts";
+import type { SendRequest } from "./request.ts";
+
+/** Between the tries of a send: short, since somebody waits for it. */
+const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
+/** Calls of one queue in flight at once. More would share their items out, not make them faster. */
+const MAX_CALLS = 16;
+
+/**
+ * The way of messages to one queue. An ordered lane has one call in flight and tries again in place, so that what
+ * was added later never overtakes; any other lane sets what failed aside, and goes on.
+ */
+export class QueueSender {
+  readonly #connection: Connection;
+  readonly #queue: string;
+  readonly #ordered: boolean;
+  readonly #batcher: Batcher<SendRequest>;
+
+  constructor(connection: Connection, queue: string, ordered: boolean) {
+    this.#connection = connection;
+    this.#queue = queue;
+    this.#ordered = ordered;
+    const { maxBatch, maxBatchBytes } = connection.limits;
+    this.#batcher = new Batcher({
+      maxItems: maxBatch,
+      maxBytes: maxBatchBytes,
+      maxCalls: ordered ? 1 : MAX_CALLS,
+      clock: connection.clock,
+      bytesOf: (item) => item.bytes,
+      run: (items) => this.#run(items),
+    });
+  }
+
+  add(item: SendRequest): void {
+    this.#batcher.add(item);
+  }
+
+  async #run(items: SendRequest[]): Promise<void> {
+    let failed = await this.#call(items);
+    if (!this.#ordered) {
+      for (const item of failed) this.#addLater(item);
+      return;
+    }
+    while (failed.length > 0) {
+      await sleep(this.#connection.clock, Math.max(...failed.map((item) => this.#waitMs(item))));
+      failed = await this.#call(failed);
+    }
+  }
+
+  #addLater(item: SendRequest): void {
+    item.pause = this.#connection.clock.timer(this.#waitMs(item), () => this.#batcher.add(item), true);
+  }
+
+  #waitMs(item: SendRequest): number {
+    return backoffDelayMs(RETRY, item.failures, this.#connection.random);
+  }
+
+  /** Makes one call for those that still wait for an answer; returns those that are worth another. */
+  async #call(items: readonly SendRequest[]): Promise<SendRequest[]> {
+    const live = items.filter((item) => !item.settled);
+    if (live.length === 0) return [];
+    const call = new BatchCall(live.length);
+    for (const item of live) item.call = call;
+    const messages = live.map((item) => item.outgoing);
+    let results: SendResult[];
+    try {
+      results = await this.#connection.send(this.#queue, messages, call.signal);
+    } catch (error) {
+      const failure: SendResult = { ok: false, error: error as DriverError };
+      results = live.map(() => failure);
+    }
+    return live.filter((item, index) => this.#unanswered(item, results[index]));
+  }
+
+  /** Answers the caller where the result is final. */
+  #unanswered(item: SendRequest, result: SendResult | undefined): boolean {
+    item.call = undefined;
+    if (item.settled) return false;
+    if (result?.ok === true) {
+      item.accept(result);
+      return false;
+    }
+    // An entry that the provider's answer does not mention may be stored or not.
+    const error =
+      result?.error ?? new DriverError("ambiguous", "the provider's answer did not mention this message");
+    item.failures += 1;
+    item.lastError = error;
+    if (error.kind === "ambiguous") item.ambiguous = true;
+    if (isRetryable(error.kind)) return true;
+    const final = queueError(error, this.#queue, "send to", this.#connection.driver.provider);
+    item.refuse(item.ambiguous ? unknownOutcome(this.#queue, final) : final);
+    return false;
+  }
+}

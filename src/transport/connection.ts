@@ -1,0 +1,215 @@
+import type { Clock } from "../lib/clock.ts";
+import { channels, type RequestEvent } from "../diagnostics.ts";
+import type {
+  Delivery,
+  Driver,
+  DriverStats,
+  OpenOptions,
+  Operation,
+  Outgoing,
+  SendResult,
+  SettleResult,
+  Source,
+} from "../driver/contract.ts";
+import { DriverError, type ErrorKind } from "../driver/error.ts";
+import type { Limits, QueueTraits } from "../driver/limits.ts";
+import { type ErrorCode, describeError, QueueError } from "../errors.ts";
+import { show } from "../lib/text.ts";
+import { within } from "../lib/wait.ts";
+
+/** A request without a signal of its own that has no answer after this long is given up. */
+const ANSWER_MS = 10_000;
+/** Beyond the provider's own long poll; then the last poll is not waited for any more. */
+const LAST_POLL_MS = 15_000;
+
+/**
+ * The driver as the core sees it: every call answered in time, traits cached, requests published, and a call that
+ * threw as one {@link DriverError} with its kind.
+ */
+export class Connection {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Whose events these are. */
+  readonly source: object;
+  readonly #traits = new Map<string, Promise<QueueTraits>>();
+  readonly #known = new Map<string, QueueTraits>();
+
+  constructor(driver: Driver, clock: Clock, random: () => number, source: object) {
+    this.driver = driver;
+    this.clock = clock;
+    this.random = random;
+    this.source = source;
+  }
+
+  get limits(): Limits {
+    return this.driver.limits;
+  }
+
+  /** What is peculiar to this queue; asked for once. A failure is not kept. */
+  traits(queue: string): Promise<QueueTraits> {
+    let traits = this.#traits.get(queue);
+    if (traits === undefined) {
+      traits = this.#call(queue, "describe", 0, () =>
+        this.#answer("transient", queue, "describe", this.driver.describe(queue)),
+      );
+      traits.then(
+        (known) => {
+          // Not before those who wait for it have gone on: what is sent after them must not overtake them.
+          setImmediate(() => {
+            if (this.#traits.get(queue) === traits) this.#known.set(queue, known);
+          });
+        },
+        () => {
+          if (this.#traits.get(queue) === traits) this.#traits.delete(queue);
+        },
+      );
+      this.#traits.set(queue, traits);
+    }
+    return traits;
+  }
+
+  /** The same where it has been answered before. */
+  knownTraits(queue: string): QueueTraits | undefined {
+    return this.#known.get(queue);
+  }
+
+  /** Forgets what is known of every queue, after queues were created or removed. */
+  forget(): void {
+    this.#traits.clear();
+    this.#known.clear();
+  }
+
+  send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
+    return this.#call(queue, "send", messages.length, async () =>
+      listed(await this.driver.send(queue, messages, signal)),
+    );
+  }
+
+  stats(queue: string): Promise<DriverStats> {
+    return this.#call(queue, "stats", 0, () =>
+      this.#answer("transient", queue, "stats", this.driver.stats(queue)),
+    );
+  }
+
+  open(queue: string, options: OpenOptions): Source {
+    const source = this.driver.open(queue, options);
+    return {
+      next: async (max: number, signal: AbortSignal): Promise<Delivery[]> => {
+        try {
+          const deliveries = await source.next(max, signal);
+          this.#publish(queue, "receive", "ok", deliveries.length);
+          return deliveries;
+        } catch (error) {
+          throw this.#failed(queue, "receive", 0, error);
+        }
+      },
+      settle: (operations: readonly Operation[]): Promise<SettleResult[]> =>
+        // A settlement that is not answered must not hold up the others, nor the lease that it would extend.
+        this.#call(queue, "settle", operations.length, async () =>
+          listed(await this.#answer("ambiguous", queue, "settle", source.settle(operations))),
+        ),
+      // What the last poll brings after that stays leased until its lease ends.
+      stop: async () => within(this.clock, this.limits.longPollMs + LAST_POLL_MS, source.stop(), () => []),
+      close: async () => within(this.clock, ANSWER_MS, source.close(), () => undefined),
+    };
+  }
+
+  /** @throws DriverError of this kind where there is no answer in time */
+  #answer<T>(kind: ErrorKind, queue: string, operation: string, work: Promise<T>): Promise<T> {
+    return within(this.clock, ANSWER_MS, work, () => {
+      throw new DriverError(kind, `No answer to a ${operation} on queue "${queue}" within ${ANSWER_MS} ms.`);
+    });
+  }
+
+  async #call<T>(
+    queue: string,
+    operation: RequestEvent["operation"],
+    messages: number,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      const result = await call();
+      this.#publish(queue, operation, "ok", messages);
+      return result;
+    } catch (error) {
+      throw this.#failed(queue, operation, messages, error);
+    }
+  }
+
+  #failed(
+    queue: string,
+    operation: RequestEvent["operation"],
+    messages: number,
+    error: unknown,
+  ): DriverError {
+    const kind = error instanceof DriverError ? error.kind : this.driver.classify(error);
+    this.#publish(queue, operation, kind, messages);
+    return error instanceof DriverError
+      ? error
+      : new DriverError(kind, describeError(error), { cause: error });
+  }
+
+  #publish(
+    queue: string,
+    operation: RequestEvent["operation"],
+    outcome: "ok" | ErrorKind,
+    messages: number,
+  ): void {
+    if (!channels.request.hasSubscribers) return;
+    channels.request.publish({
+      provider: this.driver.provider,
+      queue,
+      source: this.source,
+      operation,
+      outcome,
+      messages,
+    });
+  }
+}
+
+/** A driver's answer about several messages. What is none says nothing of any of them. */
+function listed<Result>(answer: Result[]): Result[] {
+  if (Array.isArray(answer)) return answer;
+  throw new DriverError("ambiguous", `The driver answered with ${show(answer)} instead of a list of results`);
+}
+
+const CODES: Readonly<Record<ErrorKind, ErrorCode>> = {
+  throttled: "unavailable",
+  transient: "unavailable",
+  ambiguous: "unavailable",
+  lease_lost: "lease_lost",
+  too_large: "too_large",
+  full: "queue_full",
+  not_found: "not_found",
+  auth: "auth",
+  permanent: "provider",
+};
+
+const ADVICE: Readonly<Record<ErrorKind, string>> = {
+  throttled: "Try again later, or ask the provider for a higher quota.",
+  transient: "Try again later; check that the provider can be reached.",
+  ambiguous: "It may have taken effect; check before doing it again.",
+  lease_lost: "Another receiver has the message now.",
+  too_large: "Send less, or a reference to data that is stored elsewhere.",
+  full: "Send fewer, or receive faster; the message was not sent.",
+  not_found: "Create the queue, as queue.ensure does, or correct its name.",
+  auth: "Check the credentials and their permissions.",
+  permanent: "The same again would fail again.",
+};
+
+/** A driver's error as its user sees it. `attempted` completes "Could not ...". */
+export function queueError(error: unknown, queue: string, attempted: string, provider: string): QueueError {
+  if (error instanceof QueueError) return error;
+  const kind = error instanceof DriverError ? error.kind : "permanent";
+  const text = error instanceof Error ? error.message : String(error);
+  return new QueueError(
+    CODES[kind],
+    `Could not ${attempted}${queue === "" ? "" : ` queue "${queue}"`} (${provider}): ${text.replace(/\.$/, "")}. ${ADVICE[kind]}`,
+    {
+      queue: queue === "" ? undefined : queue,
+      cause: error,
+      retryable: kind === "throttled" || kind === "transient" || kind === "ambiguous" || kind === "full",
+    },
+  );
+}

@@ -1,0 +1,158 @@
+import type { Clock, Timer } from "../lib/clock.ts";
+import type { Source } from "../driver/contract.ts";
+import { DriverError } from "../driver/error.ts";
+import type { Limits } from "../driver/limits.ts";
+import { InFlightSet } from "../lib/in-flight-set.ts";
+import type { Leased } from "./leased.ts";
+
+export interface LeaseKeeperOptions {
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly leaseMs: number;
+  /** A lease is extended when it is this old. */
+  readonly extendEveryMs: number;
+}
+
+/** A timer that fires this much early by the clock shows that the clock was set back. */
+const SET_BACK_MS = 100;
+
+/**
+ * Keeps the leases of all that is held: one sweep for all of them, not a timer each. Extensions have a way of their
+ * own, so that they never wait behind acknowledgements. A lease that ends without a confirmed extension counts as
+ * lost: another receiver may have the message.
+ */
+export class LeaseKeeper {
+  readonly #source: Source;
+  readonly #options: LeaseKeeperOptions;
+  readonly #held = new InFlightSet<Leased>();
+  #timer: Timer | undefined;
+  /** When the next sweep is, in epoch milliseconds. */
+  #sweepAt = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(source: Source, options: LeaseKeeperOptions) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  /** Leases that are kept. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  add(leased: Leased): void {
+    leased.held = this.#held.add(leased);
+    if (this.#stopped) return;
+    if (this.#timer === undefined) this.#arm(this.#options.extendEveryMs / 2);
+    // One that came late, with little of its lease left, does not wait for the next sweep.
+    if (leased.leaseUntil <= this.#sweepAt) this.#arm(0);
+  }
+
+  /** False where it was not held any more. */
+  remove(leased: Leased): boolean {
+    return leased.held !== undefined && this.#held.remove(leased.held);
+  }
+
+  /** Extends one lease now. @throws DriverError */
+  async extend(leased: Leased): Promise<void> {
+    // One at a time: who waits for the extension under way has to wait for the last one.
+    while (leased.extending !== undefined) await leased.extending;
+    if (!holds(leased)) {
+      throw new DriverError("lease_lost", "the lease was lost, or the message has had its verdict");
+    }
+    const [error] = await this.#extend([leased]);
+    if (error !== undefined) throw error;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#held.clear();
+  }
+
+  #arm(ms: number): void {
+    const { clock } = this.#options;
+    this.#timer?.cancel();
+    this.#sweepAt = clock.now() + ms;
+    this.#timer = clock.timer(ms, () => {
+      this.#timer = undefined;
+      this.#sweep();
+    });
+  }
+
+  #sweep(): void {
+    if (this.#held.size === 0) return;
+    const { clock, limits, leaseMs, extendEveryMs } = this.#options;
+    const now = clock.now();
+    // Timers do not go by this clock. Where it was set back meanwhile, a lease has less left than it seems.
+    const wasSetBack = now < this.#sweepAt - SET_BACK_MS;
+    const due: Leased[] = [];
+    let nextMs = extendEveryMs / 2;
+    for (const leased of this.#held.all()) {
+      // One may go with the loss of another, behind which it waited: what is given back is not extended.
+      if (!holds(leased)) continue;
+      if (wasSetBack) leased.leaseUntil = Math.min(leased.leaseUntil, now + leaseMs - extendEveryMs);
+      const leftMs = leased.leaseUntil - now;
+      // Another may have it from this moment on: to ask for more now would leave it with two owners until the answer.
+      if (leftMs <= 0) {
+        this.#lose(leased);
+        continue;
+      }
+      const extendable = leased.extending === undefined && now < leased.receivedAt + limits.maxTotalLeaseMs;
+      if (extendable && leftMs <= leaseMs - extendEveryMs) due.push(leased);
+      // One that is not extended in time is noticed when it ends, rather than a sweep later.
+      if (leftMs < nextMs) nextMs = leftMs;
+    }
+    const still = due.filter(holds);
+    for (let from = 0; from < still.length; from += limits.maxSettleBatch) {
+      void this.#extend(still.slice(from, from + limits.maxSettleBatch));
+    }
+    if (!this.#stopped) this.#arm(Math.max(1, nextMs));
+  }
+
+  /** Never rejects; returns each one's error. */
+  #extend(batch: readonly Leased[]): Promise<(DriverError | undefined)[]> {
+    const { clock, limits, leaseMs } = this.#options;
+    const now = clock.now();
+    const requests = batch.map((leased) => {
+      const mostMs = leased.receivedAt + limits.maxTotalLeaseMs - now;
+      return { kind: "extend" as const, delivery: leased.delivery, leaseMs: Math.min(leaseMs, mostMs) };
+    });
+    const extending = (async (): Promise<(DriverError | undefined)[]> => {
+      try {
+        const results = await this.#source.settle(requests);
+        return batch.map((leased, index) => {
+          const result = results[index];
+          if (result?.ok !== true)
+            return (
+              result?.error ??
+              new DriverError("ambiguous", "the provider's answer did not mention this message")
+            );
+          leased.leaseUntil = result.leaseUntil ?? now + (requests[index]?.leaseMs ?? leaseMs);
+          return undefined;
+        });
+      } catch (error) {
+        return batch.map(() => error as DriverError);
+      }
+    })();
+    const ended = extending.then((errors) => {
+      for (const [index, leased] of batch.entries()) {
+        leased.extending = undefined;
+        const error = errors[index];
+        if (error !== undefined && (error.kind === "lease_lost" || leased.leaseUntil <= clock.now()))
+          this.#lose(leased);
+      }
+    });
+    for (const leased of batch) leased.extending = ended;
+    return extending;
+  }
+
+  #lose(leased: Leased): void {
+    if (this.remove(leased)) leased.onLeaseLost();
+  }
+}
+
+function holds({ held }: Leased): boolean {
+  return held !== undefined && held.index >= 0;
+}

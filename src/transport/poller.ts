@@ -1,0 +1,162 @@
+import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import type { Timer } from "../lib/clock.ts";
+import type { Connection } from "./connection.ts";
+import type { ReceiveEvent } from "../diagnostics.ts";
+import type { Delivery, Source } from "../driver/contract.ts";
+import type { DriverError } from "../driver/error.ts";
+import { atEndOfTick } from "../lib/end-of-tick.ts";
+
+export interface PollerOptions {
+  readonly queue: string;
+  /** How many more messages could be taken now; what was asked for and has not come yet is subtracted here. */
+  readonly free: () => number;
+  readonly deliver: (deliveries: readonly Delivery[]) => void;
+  readonly report: (event: ReceiveEvent) => void;
+  /** The very first poll failed in a way that trying again does not mend. Nothing is fetched any more. */
+  readonly failed: (error: DriverError) => void;
+}
+
+const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 30_000, jitter: true };
+/** Of what may be over at any moment, such as a network that is down: who waits long has heard nothing for long after. */
+const RETRY_SOON: Backoff = { ...RETRY, capMs: 2_000 };
+/** A poll that comes back empty sooner than this did not wait; polls are then spaced out. */
+const EMPTY_AT_ONCE_MS = 20;
+/** Beyond the provider's own long poll; then the poll is taken for lost. */
+const STALLED_AFTER_MS = 15_000;
+
+/**
+ * Fetches for free slots and never more. One poll is kept open; when polls come back full there is a backlog, and
+ * more are opened side by side, each for as many as one poll can bring.
+ */
+export class Poller {
+  readonly #connection: Connection;
+  readonly #source: Source;
+  readonly #options: PollerOptions;
+  readonly #polls = new Set<AbortController>();
+  #requested = 0;
+  #pollLimit = 1;
+  #failures = 0;
+  #emptyAtOnce = 0;
+  #pause: Timer | undefined;
+  #scheduled = false;
+  #everPolled = false;
+  #stopped = false;
+
+  constructor(connection: Connection, source: Source, options: PollerOptions) {
+    this.#connection = connection;
+    this.#source = source;
+    this.#options = options;
+  }
+
+  /** Looks whether there is anything to fetch, once this tick's slots have all been freed. */
+  pull(): void {
+    if (this.#scheduled || this.#stopped || this.#pause !== undefined) return;
+    this.#scheduled = true;
+    atEndOfTick(() => {
+      this.#scheduled = false;
+      this.#fetch();
+    });
+  }
+
+  /** Ends fetching; resolves with what arrived and was not delivered, still leased. */
+  stop(): Promise<Delivery[]> {
+    this.#stopped = true;
+    this.#pause?.cancel();
+    this.#pause = undefined;
+    for (const poll of this.#polls) poll.abort(STOPPED);
+    return this.#source.stop();
+  }
+
+  #fetch(): void {
+    const { maxReceive, maxPolls } = this.#connection.limits;
+    const pollLimit = Math.min(this.#pollLimit, maxPolls);
+    while (!this.#stopped && this.#pause === undefined && this.#polls.size < pollLimit) {
+      const wanted = Math.min(maxReceive, this.#options.free() - this.#requested);
+      // A further poll is worth its price only if it can come back full.
+      if (wanted < (this.#polls.size === 0 ? 1 : maxReceive)) return;
+      void this.#poll(wanted);
+    }
+  }
+
+  async #poll(wanted: number): Promise<void> {
+    const { clock, limits } = this.#connection;
+    const poll = new AbortController();
+    this.#polls.add(poll);
+    this.#requested += wanted;
+    const startedAt = clock.now();
+    const watch = clock.timer(limits.longPollMs + STALLED_AFTER_MS, () => {
+      this.#options.report({
+        event: "warning",
+        queue: this.#options.queue,
+        code: "poll_stalled",
+        message: `A poll of queue "${this.#options.queue}" has not answered for ${limits.longPollMs + STALLED_AFTER_MS} ms; it is replaced.`,
+      });
+      poll.abort(STALLED);
+    });
+    let deliveries: readonly Delivery[] = [];
+    let failure: DriverError | undefined;
+    try {
+      deliveries = await this.#source.next(wanted, poll.signal);
+    } catch (error) {
+      failure = error as DriverError;
+    }
+    watch.cancel();
+    this.#polls.delete(poll);
+    this.#requested -= wanted;
+    if (failure !== undefined) this.#failed(failure);
+    else if (!poll.signal.aborted) this.#polled(deliveries, wanted, startedAt);
+    if (deliveries.length > 0) this.#options.deliver(deliveries);
+    this.pull();
+  }
+
+  #polled(deliveries: readonly Delivery[], wanted: number, startedAt: number): void {
+    const now = this.#connection.clock.now();
+    this.#everPolled = true;
+    this.#failures = 0;
+    this.#options.report({
+      event: "polled",
+      queue: this.#options.queue,
+      at: now,
+      messages: deliveries.length,
+    });
+    const full = deliveries.length >= wanted && wanted === this.#connection.limits.maxReceive;
+    if (full) this.#pollLimit = Math.min(this.#pollLimit + 1, this.#connection.limits.maxPolls);
+    else if (deliveries.length === 0) this.#pollLimit = 1;
+    else this.#pollLimit = Math.max(1, this.#pollLimit - 1);
+    if (deliveries.length === 0 && now - startedAt < EMPTY_AT_ONCE_MS) {
+      this.#emptyAtOnce += 1;
+      this.#wait(Math.min(1_000, EMPTY_AT_ONCE_MS * 2 ** this.#emptyAtOnce));
+    } else {
+      this.#emptyAtOnce = 0;
+    }
+  }
+
+  #failed(error: DriverError): void {
+    if (this.#stopped) return;
+    const { report, queue, failed } = this.#options;
+    const hopeless = error.kind === "not_found" || error.kind === "auth" || error.kind === "permanent";
+    if (!this.#everPolled && hopeless) {
+      this.#stopped = true;
+      failed(error);
+      return;
+    }
+    this.#failures += 1;
+    this.#pollLimit = 1;
+    const isPassing = error.kind === "transient" || error.kind === "ambiguous";
+    const retryInMs = backoffDelayMs(isPassing ? RETRY_SOON : RETRY, this.#failures, this.#connection.random);
+    report({ event: "poll_failed", queue, error, kind: error.kind, retryInMs });
+    this.#wait(retryInMs);
+  }
+
+  #wait(ms: number): void {
+    if (this.#stopped) return;
+    this.#pause?.cancel();
+    this.#pause = this.#connection.clock.timer(ms, () => {
+      this.#pause = undefined;
+      this.pull();
+    });
+  }
+}
+
+const STOPPED = new Error("the receiver has stopped");
+const STALLED = new Error("the poll did not answer");

@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import { memory } from "../../../adapters/memory/index.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import type { DelayStore, StoredMessage } from "../../../src/delay/store.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { Events, HOUR, MINUTE, SECOND, watch } from "../support.ts";
+
+/** A store in which nothing waits. */
+const empty: DelayStore = {
+  put: () => Promise.resolve(),
+  claimDue: () => Promise.resolve([]),
+  done: () => Promise.resolve(),
+  cancel: () => Promise.resolve(false),
+  list: () => Promise.resolve([]),
+  count: () => Promise.resolve(0),
+  nextAt: () => Promise.resolve(undefined),
+  drop: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
+/** One that keeps messages in this process, and counts how often it is asked. */
+function listStore(): DelayStore & { claims: number } {
+  const waiting = new Map<string, StoredMessage>();
+  return {
+    ...empty,
+    shared: false,
+    claims: 0,
+    async put(message) {
+      waiting.set(message.key, message);
+    },
+    async claimDue(_, { now }) {
+      this.claims += 1;
+      const due = [...waiting.values()].filter(({ dueAt }) => dueAt <= now);
+      for (const { key } of due) waiting.delete(key);
+      return due;
+    },
+    async nextAt() {
+      const moments = [...waiting.values()].map(({ dueAt }) => dueAt);
+      return moments.length === 0 ? undefined : Math.min(...moments);
+    },
+  };
+}
+
+test("what has an id to deduplicate by keeps it", async () => {
+  const clock = new FakeClock();
+  const driver = memory({ clock, emulate: "service-bus", queues: ["jobs"] });
+  const queue = createQueue(driver, { clock, delayStore: listStore() });
+  for (let sent = 0; sent < 3; sent += 1) {
+    const message = { type: "mail", payload: sent, dedupId: "order-7" };
+    await clock.until(queue.sendDelayed("jobs", message, MINUTE));
+  }
+  const stop = new AbortController();
+  let runs = 0;
+  const receiving = queue.receive("jobs", () => void (runs += 1), { signal: stop.signal });
+  await clock.advance(2 * MINUTE);
+  expect(runs).toBe(1);
+  stop.abort();
+  await clock.until(receiving);
+  await queue.close();
+});
+
+test("a store of this process alone is asked when something is due, and each minute, whichever queue put it there", async () => {
+  const clock = new FakeClock();
+  const driver = memory({ clock });
+  const delayStore = listStore();
+  const [sender, receiver] = [
+    createQueue(driver, { clock, delayStore }),
+    createQueue(driver, { clock, delayStore }),
+  ];
+  const stop = new AbortController();
+  const runs: number[] = [];
+  const start = clock.now();
+  const receiving = receiver.receive("jobs", () => void runs.push(clock.now() - start), {
+    signal: stop.signal,
+  });
+  await clock.advance(SECOND);
+  await clock.until(sender.sendDelayed("jobs", { type: "mail", payload: 1 }, { days: 3 }));
+  await clock.until(sender.sendDelayed("jobs", { type: "mail", payload: 2 }, { hours: 1 }));
+  await clock.advance(4 * 24 * HOUR);
+  expect(runs).toEqual([SECOND + HOUR, SECOND + 72 * HOUR]);
+  expect(delayStore.claims).toBeLessThan(4 * 24 * 60 + 20);
+  stop.abort();
+  await clock.until(receiving);
+  await receiver.close();
+});
+
+const due = { key: "k", queue: "jobs", dueAt: 0, body: "{}", attributes: {} };
+
+test.each<[string, Partial<DelayStore>, string]>([
+  ["claimDue", { claimDue: () => new Promise(() => {}) }, "warning"],
+  ["nextAt", { nextAt: () => new Promise(() => {}) }, "warning"],
+  [
+    "done",
+    {
+      claimDue: (_, { limit }) => Promise.resolve(limit === 500 ? [due] : []),
+      done: () => new Promise(() => {}),
+    },
+    "settle_failed",
+  ],
+])("a store that does not answer to %s is heard of, and holds up no drain", async (_, silent, said) => {
+  const clock = new FakeClock();
+  const queue = createQueue(memory({ clock }), { clock, delayStore: { ...empty, ...silent } });
+  const events = new Events();
+  const stop = new AbortController();
+  const receiving = watch(queue.receive("jobs", () => {}, { signal: stop.signal, onEvent: events.add }));
+  await clock.advance(5 * SECOND);
+  stop.abort();
+  await clock.advance(MINUTE);
+  expect(receiving.state).toBe("resolved");
+  expect(events.names).toContain(said);
+  await queue.close();
+});

@@ -1,0 +1,119 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { type Deadline, Deadlines } from "../../../src/lib/deadlines.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { times } from "../support.ts";
+
+function set(deadlines: Deadlines, at: number, expire: () => void): Deadline {
+  const deadline: Deadline = { at, heapIndex: -1, expire };
+  deadlines.set(deadline);
+  return deadline;
+}
+
+test("each fires once, at its moment, on one timer", async () => {
+  const clock = new FakeClock({ start: 0 });
+  const deadlines = new Deadlines(clock);
+  const fired: [number, number][] = [];
+  for (const at of [30, 10, 20, 10]) set(deadlines, at, () => fired.push([at, clock.now()]));
+  expect(clock.pending).toBe(1);
+  await clock.advance(100);
+  expect(fired).toEqual([
+    [10, 10],
+    [10, 10],
+    [20, 20],
+    [30, 30],
+  ]);
+  expect(clock.pending).toBe(0);
+});
+
+test("one that is cancelled never fires, and cancelling twice is nothing", async () => {
+  const clock = new FakeClock({ start: 0 });
+  const deadlines = new Deadlines(clock);
+  let fired = 0;
+  const deadline = set(deadlines, 10, () => (fired += 1));
+  set(deadlines, 20, () => (fired += 1));
+  deadlines.cancel(deadline);
+  deadlines.cancel(deadline);
+  await clock.advance(100);
+  expect(fired).toBe(1);
+});
+
+test("one that is set for the past fires as soon as time is looked at", async () => {
+  const clock = new FakeClock({ start: 100 });
+  const deadlines = new Deadlines(clock);
+  let fired = 0;
+  set(deadlines, 50, () => (fired += 1));
+  await clock.advance(0);
+  expect(fired).toBe(1);
+});
+
+test("one that is set by another in the same moment fires too", async () => {
+  const clock = new FakeClock({ start: 0 });
+  const deadlines = new Deadlines(clock);
+  const fired: string[] = [];
+  set(deadlines, 10, () => {
+    fired.push("first");
+    set(deadlines, 10, () => fired.push("same moment"));
+    set(deadlines, 15, () => fired.push("later"));
+  });
+  await clock.advance(20);
+  expect(fired).toEqual(["first", "same moment", "later"]);
+});
+
+test("clear forgets all, and what is set afterwards fires", async () => {
+  const clock = new FakeClock({ start: 0 });
+  const deadlines = new Deadlines(clock);
+  let fired = 0;
+  set(deadlines, 10, () => (fired += 1));
+  deadlines.clear();
+  expect(clock.pending).toBe(0);
+  set(deadlines, 20, () => (fired += 10));
+  await clock.advance(100);
+  expect(fired).toBe(10);
+});
+
+test("thousands that are cancelled leave no timer behind", () => {
+  const clock = new FakeClock({ start: 0 });
+  const deadlines = new Deadlines(clock);
+  const all = times(3_000, (index) => set(deadlines, 1_000 + index, () => {}));
+  for (const deadline of all) deadlines.cancel(deadline);
+  for (let more = 0; more < 2_000; more += 1) deadlines.cancel(set(deadlines, 10, () => {}));
+  expect(clock.pending).toBeLessThanOrEqual(1);
+});
+
+test("whatever is set, cancelled and waited for: those that were not cancelled fire, in order, on time", async () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("set" as const), in: fc.integer({ min: 0, max: 50 }) }),
+    fc.record({ kind: fc.constant("cancel" as const), which: fc.nat() }),
+    fc.record({ kind: fc.constant("wait" as const), for: fc.integer({ min: 0, max: 20 }) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const clock = new FakeClock({ start: 0 });
+      const deadlines = new Deadlines(clock);
+      const all: { deadline: Deadline; at: number; cancelled: boolean; firedAt: number | undefined }[] = [];
+      for (const one of steps) {
+        if (one.kind === "wait") await clock.advance(one.for);
+        else if (one.kind === "set") {
+          const at = clock.now() + one.in;
+          const entry = {
+            deadline: undefined as unknown as Deadline,
+            at,
+            cancelled: false,
+            firedAt: undefined as number | undefined,
+          };
+          entry.deadline = set(deadlines, at, () => (entry.firedAt = clock.now()));
+          all.push(entry);
+        } else {
+          const entry = all[one.which % Math.max(1, all.length)];
+          if (entry === undefined || entry.firedAt !== undefined) continue;
+          deadlines.cancel(entry.deadline);
+          entry.cancelled = true;
+        }
+      }
+      await clock.advance(100);
+      for (const { at, cancelled, firedAt } of all) expect(firedAt).toBe(cancelled ? undefined : at);
+    }),
+    { numRuns: 40 },
+  );
+});

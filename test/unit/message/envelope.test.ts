@@ -1,0 +1,190 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Attributes, Body } from "../../../src/driver/contract.ts";
+import { type Decoded, decode, encode } from "../../../src/message/envelope.ts";
+import { completeMessage, type Message, type NewMessage } from "../../../src/message/message.ts";
+import { delivery } from "../support.ts";
+
+const NOW = Date.UTC(2026, 0, 1);
+
+function read(body: Body, attributes: Attributes = {}): Decoded {
+  return decode(delivery({ body, attributes, enqueuedAt: NOW - 1 }), NOW);
+}
+
+function messageOf(decoded: Decoded): Message {
+  if (!decoded.ok) throw new Error(decoded.problem);
+  return decoded.message;
+}
+
+/** Whether it says why it cannot be read, or is a message that can be handled. */
+function isSound(decoded: Decoded): boolean {
+  if (!decoded.ok) return decoded.problem !== "";
+  const { id, type, maxAttempts, createdAt } = decoded.message;
+  const named = typeof id === "string" && id !== "" && typeof type === "string" && type !== "";
+  const counted = maxAttempts >= 1 && decoded.meta.attempt >= 0;
+  return named && counted && !Number.isNaN(createdAt.getTime());
+}
+
+const problemOf = (decoded: Decoded): string => (decoded.ok ? "none" : decoded.problem);
+const json = (fields: object): string => JSON.stringify({ type: "mail", payload: 1, ...fields });
+
+describe("there and back", () => {
+  const printable = fc.string({ minLength: 1, maxLength: 30, unit: "grapheme" });
+  const name = printable.filter((text) => !/\p{Cc}/u.test(text));
+  // JSON has no negative zero.
+  const payload = fc
+    .jsonValue({ noUnicodeString: false })
+    .map((value) => JSON.parse(JSON.stringify(value)) as unknown);
+  const newMessage = fc.record(
+    {
+      type: name,
+      payload,
+      id: name,
+      headers: fc.dictionary(printable, fc.string({ unit: "binary" }), { maxKeys: 4 }),
+      maxAttempts: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      backoff: fc.record(
+        {
+          baseMs: fc.nat(),
+          factor: fc.double({ min: 1, max: 10, noNaN: true }),
+          capMs: fc.nat(),
+          jitter: fc.boolean(),
+        },
+        { requiredKeys: [] },
+      ),
+      trace: fc.record({ traceparent: name, tracestate: name }, { requiredKeys: ["traceparent"] }),
+    },
+    { requiredKeys: ["type", "payload"] },
+  );
+
+  test("a message comes back as it was, from text and from bytes", () => {
+    const due = fc.option(fc.integer({ min: NOW, max: NOW + 1e12 }), { nil: undefined });
+    fc.assert(
+      fc.property(newMessage, due, fc.boolean(), (input, scheduledAt, asBytes) => {
+        const message = completeMessage(input as NewMessage, NOW, scheduledAt);
+        const { body, attributes } = encode(message);
+        const back = read(asBytes ? Buffer.from(body) : body, attributes);
+        expect(messageOf(back)).toEqual(message);
+        expect(back).toMatchObject({ meta: { attempt: 0, redrive: 0 } });
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("whatever comes", () => {
+  const qp = fc.constantFrom(
+    "qp_attempt",
+    "qp_not_before",
+    "qp_unknown_since",
+    "qp_redrive",
+    "type",
+    "Type",
+    "traceparent",
+  );
+  const attributes = fc.dictionary(fc.oneof(qp, fc.string()), fc.string({ unit: "binary" }), { maxKeys: 5 });
+  const field = fc.constantFrom(
+    "id",
+    "type",
+    "payload",
+    "headers",
+    "max_attempts",
+    "created_at",
+    "scheduled_at",
+    "backoff",
+  );
+  const nasty = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom<unknown>(
+      { toString: 1 },
+      { toString: 1, valueOf: 1 },
+      1e308,
+      -1,
+      "",
+      [],
+      { base_ms: "x" },
+      { factor: 0 },
+    ),
+  );
+  const body: fc.Arbitrary<Body> = fc.oneof(
+    fc.uint8Array(),
+    fc.string({ unit: "binary" }),
+    fc.json(),
+    fc.dictionary(field, nasty).map((fields) => JSON.stringify(fields)),
+  );
+
+  test("yields a message or a problem, and never throws", () => {
+    fc.assert(
+      fc.property(body, attributes, (bytes, given) => {
+        const decoded = read(bytes, given);
+        expect(isSound(decoded)).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each([
+    ["an id that cannot be printed", json({ id: { toString: 1 } }), "id must be"],
+    [
+      "an id that is nested too deep to be printed",
+      `{"type":"a","id":${"[".repeat(50_000)}${"]".repeat(50_000)}}`,
+      "id must be",
+    ],
+    ["no JSON", "{", "not JSON"],
+    ["no UTF-8", new Uint8Array([0xff, 0xfe]), "not JSON"],
+    ["nothing", "", "not JSON"],
+    ["no type", "{}", "no type"],
+    ["an empty type", json({ type: "" }), "no type"],
+    ["a type that is no string", json({ type: 1 }), "no type"],
+    ["an empty id", json({ id: "" }), "id must be"],
+    ["attempts that are none", json({ max_attempts: 0 }), "max_attempts"],
+    ["a time that is none", json({ created_at: "yesterday" }), "created_at"],
+    ["a time that is a number", json({ scheduled_at: 1 }), "scheduled_at"],
+    ["headers that are a list", json({ headers: [] }), "headers"],
+    ["a header that is a number", json({ headers: { a: 1 } }), "header"],
+    ["a backoff that shrinks", json({ backoff: { factor: 0 } }), "backoff.factor"],
+    ["a backoff without end", '{"type":"a","payload":1,"backoff":{"cap_ms":1e999}}', "backoff.cap_ms"],
+  ])("%s is a problem", (_, bytes, says) => {
+    expect(problemOf(read(bytes))).toContain(says);
+  });
+
+  test.each(["-1", "1.5", "1e3", "", "x", "99999999999999999"])("qp_attempt %j is a problem", (value) => {
+    expect(problemOf(read(json({}), { qp_attempt: value }))).toContain("qp_attempt");
+  });
+});
+
+describe("bodies of other makers", () => {
+  test("ten lines of any language are enough", () => {
+    const message = messageOf(read('{"type":"mail","payload":{"a":1},"attempts":7}'));
+    expect(message).toMatchObject({ id: "b1", type: "mail", payload: { a: 1 }, maxAttempts: 5 });
+    expect(message.createdAt).toEqual(new Date(NOW - 1));
+  });
+
+  test("a null is a field that is left out, as some languages write it", () => {
+    const fields = {
+      type: null,
+      id: null,
+      headers: null,
+      max_attempts: null,
+      backoff: null,
+      created_at: null,
+    };
+    const message = messageOf(read(JSON.stringify({ ...fields, payload: 1 }), { type: "mail" }));
+    expect(message).toMatchObject({ id: "b1", type: "mail", payload: 1, headers: {}, maxAttempts: 5 });
+    expect(message.backoff).toBeUndefined();
+  });
+
+  test("are the payload as a whole where only an attribute names the type", () => {
+    expect(messageOf(read("[1,2]", { Type: "list" }))).toMatchObject({ type: "list", payload: [1, 2] });
+    expect(messageOf(read('{"a":1}', { type: "thing" }))).toMatchObject({ payload: { a: 1 } });
+  });
+
+  test("what the body says wins over attributes, but for qp_ ones", () => {
+    const decoded = read(json({ type: "body", id: "1" }), {
+      type: "attribute",
+      qp_attempt: "3",
+      qp_redrive: "2",
+    });
+    expect(messageOf(decoded).type).toBe("body");
+    expect(decoded).toMatchObject({ meta: { attempt: 3, redrive: 2 } });
+  });
+});

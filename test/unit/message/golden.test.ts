@@ -1,0 +1,110 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { Delivery } from "../../../src/driver/contract.ts";
+import { decode, encode } from "../../../src/message/envelope.ts";
+import type { Message } from "../../../src/message/message.ts";
+import {
+  ATTEMPT,
+  DEAD_LETTER,
+  FOLDED,
+  NOT_BEFORE,
+  REDRIVE,
+  TARGET,
+  UNKNOWN_SINCE,
+} from "../../../src/message/system-attributes.ts";
+
+/** A message as it stands in a file: its times are text. */
+type Written = Partial<Omit<Message, "createdAt" | "scheduledAt">> & {
+  readonly createdAt?: string;
+  readonly scheduledAt?: string;
+};
+
+interface Golden {
+  readonly about: string;
+  readonly body: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/** The files fix the format: a change that breaks one breaks the messages that are in queues now. */
+function golden<Part>(name: string): (Golden & Part)[] {
+  return JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), "utf8")) as (Golden &
+    Part)[];
+}
+
+const enqueuedAt = Date.UTC(2026, 0, 1);
+
+/** What a message has that its body does not say. */
+const implied: Omit<Message, "type" | "id" | "payload"> = {
+  headers: {},
+  maxAttempts: 5,
+  createdAt: new Date(enqueuedAt),
+  scheduledAt: undefined,
+  backoff: undefined,
+  trace: undefined,
+  orderingKey: undefined,
+};
+
+function messageOf({ createdAt, scheduledAt, ...rest }: Written): Message {
+  return {
+    ...implied,
+    ...(rest as Message),
+    ...(createdAt !== undefined && { createdAt: new Date(createdAt) }),
+    ...(scheduledAt !== undefined && { scheduledAt: new Date(scheduledAt) }),
+  };
+}
+
+function deliveryOf({ body, attributes = {} }: Golden, asBytes = false): Delivery {
+  return {
+    body: asBytes ? new TextEncoder().encode(body) : body,
+    attributes,
+    deliveryCount: 1,
+    leaseUntil: Number.POSITIVE_INFINITY,
+    enqueuedAt,
+    brokerId: "broker-1",
+    receipt: undefined,
+  };
+}
+
+describe("what is sent", () => {
+  test.each(golden<{ message: Written }>("encoded"))("$about", ({ message, body, attributes }) => {
+    expect(encode(messageOf(message))).toEqual({ body, attributes });
+  });
+
+  test.each(golden<{ message: Written }>("encoded"))("comes back: $about", ({ message, ...sent }) => {
+    const decoded = decode(deliveryOf(sent), 0);
+    expect(decoded).toEqual({ ok: true, message: messageOf(message), meta: { attempt: 0, redrive: 0 } });
+  });
+});
+
+describe("what is understood", () => {
+  test.each(golden<{ message: Written; meta: object }>("understood"))(
+    "$about",
+    ({ message, meta, ...sent }) => {
+      const expected = { ok: true, message: messageOf(message), meta };
+      expect(decode(deliveryOf(sent), 0)).toEqual(expected);
+      expect(decode(deliveryOf(sent, true), 0)).toEqual(expected);
+    },
+  );
+});
+
+describe("what is malformed", () => {
+  test.each(golden<{ problem: string }>("malformed"))("$about", ({ problem, ...sent }) => {
+    const decoded = decode(deliveryOf(sent), 0);
+    expect(decoded).toMatchObject({ ok: false, problem: expect.stringContaining(problem) });
+  });
+
+  test("bytes that are no UTF-8", () => {
+    const delivery = { ...deliveryOf({ about: "", body: "" }), body: Uint8Array.of(0x22, 0xff, 0x22) };
+    expect(decode(delivery, 0)).toMatchObject({ ok: false, problem: expect.stringContaining("not JSON") });
+  });
+});
+
+test("the page on the format shows a body of it", () => {
+  const page = readFileSync(new URL("../../../docs/wire-format.md", import.meta.url), "utf8");
+  const body = /```json\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
+  expect(decode(deliveryOf({ about: "", body }), 0)).toMatchObject({ ok: true });
+  const names = new Set([...page.matchAll(/`(qp_\w+)`/g)].map(([, name]) => name));
+  const all = [ATTEMPT, DEAD_LETTER, FOLDED, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE];
+  names.delete("qp_");
+  expect(names).toEqual(new Set(all));
+});

@@ -1,0 +1,201 @@
+import { expect, test } from "vitest";
+import { memory } from "../../../adapters/memory/index.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import type { Driver } from "../../../src/driver/contract.ts";
+import { RetryAfterError } from "../../../src/errors.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { completeMessage } from "../../../src/message/message.ts";
+import { KeyQueues } from "../../../src/receive/key-queues.ts";
+import { Run, type RunHost } from "../../../src/receive/run.ts";
+import { delivery, Door, type FaultRule, MINUTE } from "../support.ts";
+
+/** A broker that says that it keeps order, and hands out several messages of a key at once, as SQS does. */
+function careless(clock: FakeClock, before: FaultRule = () => undefined): Driver {
+  const driver = memory({ clock, faults: { before: async (point) => before(point) } });
+  const describe: Driver["describe"] = async (queue) => ({
+    ...(await driver.describe(queue)),
+    ordering: "by_key",
+  });
+  return {
+    provider: driver.provider,
+    limits: driver.limits,
+    describe,
+    classify: (error) => driver.classify(error),
+    send: (queue, messages, signal) => driver.send(queue, messages, signal),
+    open: (queue, options) => driver.open(queue, options),
+    stats: (queue) => driver.stats(queue),
+    close: () => driver.close(),
+  };
+}
+
+test("messages of a key that arrive together are handled one after the other, and keys side by side", async () => {
+  const clock = new FakeClock();
+  const queue = createQueue(careless(clock), { clock });
+  for (const orderingKey of ["a", "b"]) {
+    for (let index = 0; index < 5; index += 1) {
+      await queue.send("q", { type: "t", payload: `${orderingKey}${index}`, orderingKey });
+    }
+  }
+  const log: string[] = [];
+  const running = new Set<string>();
+  let most = 0;
+  const stop = new AbortController();
+  const receiving = queue.receive(
+    "q",
+    async ({ payload, orderingKey = "" }) => {
+      expect(running.has(orderingKey)).toBe(false);
+      running.add(orderingKey);
+      most = Math.max(most, running.size);
+      log.push(String(payload));
+      await new Promise<void>((resolve) => clock.timer(10, resolve));
+      running.delete(orderingKey);
+    },
+    { signal: stop.signal, concurrency: 10 },
+  );
+  await clock.advance(1_000);
+  expect(log.filter((one) => one.startsWith("a"))).toEqual(["a0", "a1", "a2", "a3", "a4"]);
+  expect(log.filter((one) => one.startsWith("b"))).toEqual(["b0", "b1", "b2", "b3", "b4"]);
+  expect(most).toBe(2);
+  stop.abort();
+  await clock.advance(60_000);
+  await receiving;
+  await queue.close();
+});
+
+test("those behind a head that fails are given back, and not run in its place", async () => {
+  const clock = new FakeClock();
+  const queue = createQueue(careless(clock), { clock });
+  for (const payload of ["head", "second"]) await queue.send("q", { type: "t", payload, orderingKey: "a" });
+  const log: string[] = [];
+  const stop = new AbortController();
+  const receiving = queue.receive(
+    "q",
+    async ({ payload }, { attempt }) => {
+      log.push(`${String(payload)}#${attempt}`);
+      if (payload === "head" && attempt === 1) throw new RetryAfterError(5_000);
+    },
+    { signal: stop.signal },
+  );
+  await clock.settle();
+  await clock.advance(10_000);
+  // This broker lets the second overtake; what counts is that it went back to it rather than being run at once.
+  expect(log[0]).toBe("head#1");
+  expect(log).toContain("second#1");
+  expect(log).toContain("head#2");
+  stop.abort();
+  await clock.advance(60_000);
+  await receiving;
+  await queue.close();
+});
+
+test("a receiver that waits behind many heads fetches again once those behind them have gone back", async () => {
+  const clock = new FakeClock();
+  const driver = careless(clock);
+  const limits = { ...driver.limits, maxReceive: 10, maxReleaseDelayMs: 15 * MINUTE };
+  const queue = createQueue({ ...driver, limits }, { clock });
+  for (const orderingKey of ["a", "b"]) {
+    for (let index = 0; index < 10; index += 1)
+      await queue.send("q", { type: "t", payload: `${orderingKey}${index}`, orderingKey });
+  }
+  const done: unknown[] = [];
+  const stop = new AbortController();
+  const receiving = queue.receive(
+    "q",
+    ({ payload }, { attempt }) => {
+      // Longer than this broker hides a message: the head is held here for the rest of it.
+      if (attempt === 1 && ["a0", "b0"].includes(String(payload))) throw new RetryAfterError(20 * MINUTE);
+      done.push(payload);
+    },
+    { signal: stop.signal, concurrency: 10 },
+  );
+  await clock.advance(4 * MINUTE);
+  expect(done).toEqual([]);
+  await clock.advance(2 * MINUTE);
+  expect(done).toHaveLength(18);
+  await clock.advance(20 * MINUTE);
+  expect(done).toHaveLength(20);
+  stop.abort();
+  await clock.advance(MINUTE);
+  await receiving;
+  await queue.close();
+});
+
+test("where one that waits loses its lease, those behind it go back: they must not overtake it", () => {
+  const log: string[] = [];
+  const lanes = new KeyQueues({
+    takeUp: (run) => void log.push(`runs ${run.id}`),
+    handBack: (run) => void log.push(`goes back ${run.id}`),
+  });
+  const runs = ["m1", "m2", "m3", "m4"].map((id) => {
+    const message = completeMessage({ id, type: "t", payload: 1 }, 0);
+    return new Run({ queue: "q" } as RunHost, delivery(), message, { attempt: 0, redrive: 0 }, 0);
+  });
+  for (const run of runs) lanes.enter("a", run);
+  lanes.remove("a", runs[2]!);
+  expect([log, lanes.waiting]).toEqual([["runs m1", "goes back m4"], 1]);
+  runs[0]!.left(true);
+  runs[1]!.left(true);
+  expect([log.slice(2), lanes.waiting]).toEqual([["runs m2"], 0]);
+});
+
+test("to be given back behind others costs no attempts, and is no crash loop", async () => {
+  const clock = new FakeClock();
+  const queue = createQueue(careless(clock), { clock });
+  const all = Array.from({ length: 9 }, (_, index) => `m${index}`);
+  for (const payload of all) await queue.send("q", { type: "t", payload, orderingKey: "a" });
+  const runs = new Map<unknown, number[]>();
+  const stop = new AbortController();
+  const receiving = queue.receive(
+    "q",
+    ({ payload }, { attempt }) => {
+      runs.set(payload, [...(runs.get(payload) ?? []), attempt]);
+      throw new RetryAfterError(0);
+    },
+    { signal: stop.signal },
+  );
+  await clock.advance(1_000);
+  expect(new Set(runs.keys())).toEqual(new Set(all));
+  expect(new Set([...runs.values()].map(String))).toEqual(new Set(["1,2,3,4,5"]));
+  const letters = queue.deadLetters("q").list();
+  await clock.advance(10_000);
+  expect((await letters).map(({ info }) => [info.reason, info.attempts])).toEqual(
+    all.map(() => ["max_attempts", 5]),
+  );
+  stop.abort();
+  await clock.advance(60_000);
+  await receiving;
+  await queue.close();
+});
+
+test("what arrives after the stop goes back at once: it does not wait for a head that still runs", async () => {
+  const clock = new FakeClock();
+  const poll = new Door();
+  let fault: ReturnType<FaultRule>;
+  const driver = careless(clock, ({ operation }) => (operation === "receive" ? fault : undefined));
+  const queue = createQueue(driver, { clock });
+  const [stop, head] = [new AbortController(), new Door()];
+  const payloads: unknown[] = [];
+  const receiving = queue.receive(
+    "q",
+    ({ payload }) => {
+      payloads.push(payload);
+      fault = { kind: "stall", until: poll.opened };
+      return head.opened;
+    },
+    { signal: stop.signal },
+  );
+  for (const payload of ["head", "second"]) {
+    await queue.send("q", { type: "t", payload, orderingKey: "a" });
+    await clock.settle();
+  }
+  stop.abort();
+  fault = undefined;
+  poll.open();
+  await clock.settle();
+  expect(await queue.stats("q")).toMatchObject({ messages: 1, inFlight: 1 });
+  head.open();
+  await clock.settle();
+  await receiving;
+  expect(payloads).toEqual(["head"]);
+  await queue.close();
+});
