@@ -41,7 +41,6 @@ export type {
   DelayedMessage,
   EnsureOptions,
   Handler,
-  Judge,
   PumpOptions,
   Queue,
   QueueDescription,
@@ -52,7 +51,6 @@ export type {
   SendOutcome,
   SendReceipt,
 } from "./queue/queue.ts";
-export { PauseController } from "./lib/pause.ts";
 export {
   defineJob,
   type JobDefinition,

@@ -12,12 +12,12 @@ import { QueueError } from "../errors.ts";
 import { loadReceive } from "./lazy-receive.ts";
 import type { NewMessage } from "../message/message.ts";
 import { dropQueue, ensureQueue, planQueue } from "./provision.ts";
+import type { ManagedHandler, ManagedQueue, ManagedReceiveOptions } from "../queue/managed-receive.ts";
 import type {
   DelayedMessage,
   EnsureOptions,
   Handler,
   PumpOptions,
-  Queue,
   QueueDescription,
   QueueStats,
   ReceiveOptions,
@@ -41,7 +41,7 @@ export interface CoreQueueOptions {
 const NONE: SendOptions = Object.freeze({});
 
 /** The portable queue on one driver. */
-export class CoreQueue implements Queue {
+export class CoreQueue implements ManagedQueue {
   readonly provider: string;
   readonly clock: Clock;
   readonly #driver: Driver;
@@ -97,7 +97,15 @@ export class CoreQueue implements Queue {
     return this.send(queue, message, { ...options, delay });
   }
 
-  async receive(queue: string, handler: Handler, options: ReceiveOptions = {}): Promise<void> {
+  receive(queue: string, handler: Handler, options: ReceiveOptions = {}): Promise<void> {
+    return this.receiveManaged(queue, handler, options);
+  }
+
+  async receiveManaged(
+    queue: string,
+    handler: ManagedHandler,
+    options: ManagedReceiveOptions,
+  ): Promise<void> {
     this.#assertUsable(queue);
     if (typeof handler !== "function") {
       throw new QueueError(

@@ -9,7 +9,8 @@ import type { DriverError } from "../driver/error.ts";
 import { isRetryable } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
-import type { Handler, ReceiveOptions } from "../queue/queue.ts";
+import type { ManagedHandler, ManagedReceiveOptions } from "../queue/managed-receive.ts";
+import type { ReceiveOptions } from "../queue/queue.ts";
 import type { Sender } from "../send/sender.ts";
 import { unlessAborted } from "../lib/wait.ts";
 import { crashLoopAt } from "../queue/crash-loop.ts";
@@ -22,8 +23,8 @@ export interface ReceiveQueueOptions {
   readonly sender: Sender;
   readonly delays: Delays | undefined;
   readonly queue: string;
-  readonly handler: Handler;
-  readonly options: ReceiveOptions;
+  readonly handler: ManagedHandler;
+  readonly options: ManagedReceiveOptions;
   readonly backoff: Backoff;
   /** Aborts when the queue closes. */
   readonly closing: AbortSignal;

@@ -82,13 +82,17 @@ export class DelayPump {
     const take = (delivery: Delivery): void => {
       const moving = this.#moveOn(delivery, settler).finally(() => {
         inHand.delete(moving);
-        intake.pull();
+        intake.wake();
       });
       inHand.add(moving);
     };
     const intake = new Poller(connection, source, {
       queue: delayQueue,
-      free: () => MAX_IN_HAND - inHand.size,
+      capacity: {
+        get free() {
+          return MAX_IN_HAND - inHand.size;
+        },
+      },
       deliver: (deliveries) => deliveries.forEach(take),
       report: (event) => {
         // That the main queue is polled is what health asks; this one's polls would blur it.
@@ -98,7 +102,7 @@ export class DelayPump {
     });
     const onStop = (): void => end(undefined);
     stop.addEventListener("abort", onStop, { once: true });
-    intake.pull();
+    intake.wake();
     const failure = await ended;
     stop.removeEventListener("abort", onStop);
     (await intake.stop()).forEach(take);

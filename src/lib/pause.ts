@@ -1,24 +1,24 @@
-/** Lets a receiver's intake through, or not. One gate may serve many receivers. */
+/** Pauses and resumes receivers. One controller may serve many receivers. */
 export class PauseController {
-  #closed = false;
-  readonly #waiting = new Set<() => void>();
+  #paused = false;
+  readonly #listeners = new Set<() => void>();
 
-  get closed(): boolean {
-    return this.#closed;
+  get paused(): boolean {
+    return this.#paused;
   }
 
-  close(): void {
-    this.#closed = true;
+  pause(): void {
+    this.#paused = true;
   }
 
-  open(): void {
-    this.#closed = false;
-    for (const onOpen of this.#waiting) onOpen();
+  resume(): void {
+    this.#paused = false;
+    for (const listener of this.#listeners) listener();
   }
 
-  /** Calls `run` each time the gate is opened, until the returned function is called. */
-  onOpen(run: () => void): () => void {
-    this.#waiting.add(run);
-    return () => this.#waiting.delete(run);
+  /** Calls `listener` on every resume, until the returned function is called. */
+  onResume(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 }

@@ -17,7 +17,7 @@ export interface Encoded {
 
 /** What came out of a delivery: the message and what we noted beside it, or why it cannot be read. */
 export type Decoded =
-  | { readonly ok: true; readonly message: Message; readonly meta: SystemAttributes }
+  | { readonly ok: true; readonly message: Message; readonly system: SystemAttributes }
   | { readonly ok: false; readonly problem: string };
 
 /**
@@ -132,9 +132,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** Reads a delivery. Any bytes at all yield a message or a problem; it never throws. */
 export function decode(delivery: Delivery, now: number): Decoded {
   try {
-    const meta = readSystemAttributes(delivery.attributes);
+    const system = readSystemAttributes(delivery.attributes);
     const json = parse(delivery.body);
-    return { ok: true, message: read(json, delivery, now), meta };
+    return { ok: true, message: read(json, delivery, now), system };
   } catch (error) {
     // What is not ours to throw is a body that breaks the reader: that message is malformed too.
     return { ok: false, problem: error instanceof Malformed ? error.message : describeError(error) };

@@ -39,9 +39,22 @@ const KINDS: readonly unknown[] = [
   "unknown_type",
 ] satisfies Disposition["kind"][];
 
+const FIELDS: ReadonlySet<string> = new Set(["kind", "delayMs", "error", "reason", "ran"]);
+
+/** Whether `value` is a disposition: it has a disposition's kind, and no field that a disposition does not have. */
+export function isDisposition(value: unknown): value is Disposition {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "kind" in value &&
+    KINDS.includes(value.kind) &&
+    Object.keys(value).every((field) => FIELDS.has(field))
+  );
+}
+
 /**
- * What a handler returned, as a disposition. A value of another make says nothing against the message: it was handled.
- * @throws QueueError `invalid_options` for a kind that there is not: to acknowledge might lose what was to be kept
+ * The disposition that a handler returned. Any value without a `kind` acknowledges the message: it was handled.
+ * @throws QueueError `invalid_options` for an unknown kind, since an acknowledgement might lose what was to be kept
  */
 export function dispositionOf(returned: unknown): Disposition {
   if (typeof returned !== "object" || returned === null || !("kind" in returned)) return ACK;

@@ -7,7 +7,6 @@ import type { Limits, QueueTraits } from "../driver/limits.ts";
 import type { QueueError } from "../errors.ts";
 import type { Message, NewMessage } from "../message/message.ts";
 import type { Disposition } from "./disposition.ts";
-import type { PauseController } from "../lib/pause.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 
 /** How a send is bounded. */
@@ -49,38 +48,19 @@ export interface QueueStats {
   readonly asOf: Date;
 }
 
-/** What becomes of a message, by how its handler has ended; `at` is when, in epoch milliseconds. Asked once. */
-export interface Judge {
-  returned(at: number): Disposition;
-  threw(error: unknown, at: number): Disposition;
-}
-
-/** What a handler is told beside its message. */
+/** The context of one run of a handler. */
 export interface ReceiveContext {
   readonly queue: string;
-  /** 1 on the first run; never below the runs that really happened. */
+  /** 1 on the first run; never below the number of runs that really happened. */
   readonly attempt: number;
-  /** When its handler was called, in epoch milliseconds. */
-  readonly startedAt: number;
-  /** When the message's type was first found unknown by a worker, in epoch milliseconds. */
+  /** When a worker first found the message's type unknown, in epoch milliseconds; undefined if none has. */
   readonly unknownSince: number | undefined;
-  /** Aborts at the drain deadline and when the lease is lost, with the reason. Made when it is first read. */
+  /** Aborts at the drain deadline and when the lease is lost; `signal.reason` says which. Created on first read. */
   readonly signal: AbortSignal;
   /**
-   * What becomes of the message when this run fails with `error`: tried again, or dead-lettered where attempts are
-   * used up. `backoff` lies over the queue's, and under the message's own.
+   * Extends the lease now. It is also extended automatically, for as long as the handler runs.
+   * @throws QueueError `lease_lost` if another receiver may have the message; `unavailable`, `auth`, `provider`
    */
-  failure(error: unknown, backoff?: BackoffOptions): Disposition;
-  /**
-   * The message's verdict, while its handler goes on: that keeps its slot until it ends, and what it returns then counts
-   * for nothing.
-   */
-  giveUp(disposition: Disposition): void;
-  /** From now on `judge` says what the end of the handler means; what it returns is no disposition then. */
-  judgedBy(judge: Judge): void;
-  /** Aborts the signal of this message alone. */
-  abort(reason: Error): void;
-  /** Extends the lease now. It is extended by itself too, for as long as the handler runs. */
   readonly extend: () => Promise<void>;
 }
 
@@ -99,8 +79,6 @@ export interface ReceiveOptions {
   readonly signal?: AbortSignal | undefined;
   /** Handlers running at once. @default 10 */
   readonly concurrency?: number | undefined;
-  /** Handlers of one type running at once; undefined is no limit of its own. Where it throws, its type runs one at a time. */
-  readonly concurrencyOf?: ((type: string) => number | undefined) | undefined;
   /** @default 30000 */
   readonly leaseMs?: number | undefined;
   /** A lease is extended when it is this old; at most half of it. @default 10000 */
@@ -112,8 +90,6 @@ export interface ReceiveOptions {
   readonly graceMs?: number | undefined;
   /** The largest `maxAttempts` to be expected: where the broker would dead-letter before that, there is a warning. @default 5 */
   readonly maxAttempts?: number | undefined;
-  /** Closed, it keeps intake from taking anything new. */
-  readonly gate?: PauseController | undefined;
   /** Where a provider cannot count deliveries: give up attempts and the crash-loop guard knowingly. @default false */
   readonly allowUncounted?: boolean | undefined;
   /** Sees every event of this receiver. It must not throw. */

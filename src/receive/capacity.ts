@@ -1,100 +1,174 @@
-import type { Run } from "./run.ts";
+import { describeError } from "../errors.ts";
+import type { PauseController } from "../lib/pause.ts";
+import { show } from "../lib/text.ts";
 import { ReturnPacing } from "./return-pacing.ts";
 
+export interface CapacityOptions {
+  /** Handlers that may run at once. */
+  readonly concurrency: number;
+  /**
+   * Settlements that may be unconfirmed, and messages that may be requested, together. More than `concurrency`, so that
+   * slots do not wait for confirmations.
+   */
+  readonly maxSettling: number;
+  /** Whether the queue keeps the order of its keys: a message cannot be put aside then, so nothing more is fetched. */
+  readonly keepsOrder: boolean;
+  /** Maximum concurrent handlers of one type; undefined means that only `concurrency` applies. */
+  readonly limitOf?: ((type: string) => number | undefined) | undefined;
+  readonly pause?: PauseController | undefined;
+  readonly random: () => number;
+}
+
+const DRAINING = new Error("draining");
+
 /**
- * The places in which handlers run, overall and of each type that has a limit of its own. A message whose type is at
- * its limit waits here, leased; at most as many wait as there are places, and others are told when to come back.
+ * Room in one receiver: slots, unconfirmed settlements, held keys, paused, draining. The only part of a receiver that
+ * calls back: everything that waits for room listens here.
  */
-export class Slots {
-  readonly #concurrency: number;
-  readonly #limitOf: (type: string) => number | undefined;
-  readonly #taken = new Map<string, number>();
-  readonly #waiting = new Map<string, Run[]>();
-  readonly #turns: ReturnPacing;
+export class Capacity {
+  /** Runs that wait for a slot of their type. Written by the list that holds them. */
+  waitingForSlot = 0;
+  /** Runs that wait behind the head of their key. Written by the queues that hold them. */
+  waitingForKey = 0;
+  readonly #options: CapacityOptions;
+  readonly #pacing: ReturnPacing;
+  readonly #takenByType = new Map<string, number>();
+  readonly #draining = new AbortController();
+  readonly #listeners: (() => void)[] = [];
+  readonly #unsubscribe: (() => void) | undefined;
   #running = 0;
-  #waitingCount = 0;
+  #settling = 0;
+  #held = 0;
 
-  constructor(
-    concurrency: number,
-    limitOf: ((type: string) => number | undefined) | undefined,
-    random: () => number = Math.random,
-  ) {
-    this.#concurrency = concurrency;
-    this.#limitOf = limitOf ?? (() => undefined);
-    this.#turns = new ReturnPacing(random);
+  constructor(options: CapacityOptions) {
+    this.#options = options;
+    this.#pacing = new ReturnPacing(options.random);
+    this.#unsubscribe = options.pause?.onResume(() => this.changed());
   }
 
+  /** How many more messages can be taken now. Requested messages that have not arrived yet are not subtracted. */
   get free(): number {
-    return this.#concurrency - this.#running;
+    const { concurrency, maxSettling, keepsOrder, pause } = this.#options;
+    if (pause?.paused === true) return 0;
+    if (keepsOrder && (this.waitingIsFull || this.waitingForKey >= concurrency)) return 0;
+    // A key that is held through its backoff must not block the others. At most as many are excused as there are slots.
+    const held = Math.min(this.#held, concurrency);
+    return Math.min(concurrency - this.#running, maxSettling + held - this.#settling);
   }
 
+  /** Whether as many runs wait for a slot of their type as there are slots. */
   get waitingIsFull(): boolean {
-    return this.#waitingCount >= this.#concurrency;
+    return this.waitingForSlot >= this.#options.concurrency;
   }
 
-  /** Takes a place. False where there is none for this type. */
+  /** Whether arriving messages are released at once: the receiver is paused or draining. */
+  get refusing(): boolean {
+    return this.#draining.signal.aborted || this.#options.pause?.paused === true;
+  }
+
+  /** Aborts when the receiver begins to drain. */
+  get draining(): AbortSignal {
+    return this.#draining.signal;
+  }
+
+  /** Settlements that are not confirmed yet. */
+  get settling(): number {
+    return this.#settling;
+  }
+
+  /** Takes a slot. False if there is none for this type. */
   take(type: string): boolean {
-    if (this.#running >= this.#concurrency) return false;
-    const limit = this.#limitOf(type);
+    if (this.#running >= this.#options.concurrency) return false;
+    const limit = this.#options.limitOf?.(type);
     if (limit !== undefined) {
-      const taken = this.#taken.get(type) ?? 0;
+      const taken = this.#takenByType.get(type) ?? 0;
       if (taken >= limit) return false;
-      this.#taken.set(type, taken + 1);
+      this.#takenByType.set(type, taken + 1);
     }
     this.#running += 1;
     return true;
   }
 
-  /** Gives a place back; after a run, with how long it took. */
-  release(type: string, ranMs?: number): void {
+  /** Frees the slot of a run that took `ranMs` milliseconds. */
+  release(type: string, ranMs: number): void {
+    if (this.#takenByType.has(type)) this.#pacing.ended(type, ranMs);
+    this.untake(type);
+    this.changed();
+  }
+
+  /** Frees a slot in which nothing ran. Nobody is notified: the caller looks for the next run itself. */
+  untake(type: string): void {
     this.#running -= 1;
-    const taken = this.#taken.get(type);
+    const taken = this.#takenByType.get(type);
     if (taken === undefined) return;
-    if (ranMs !== undefined) this.#turns.ended(type, ranMs);
-    if (taken === 1) this.#taken.delete(type);
-    else this.#taken.set(type, taken - 1);
+    if (taken === 1) this.#takenByType.delete(type);
+    else this.#takenByType.set(type, taken - 1);
   }
 
-  /** How long one of this type, for which there is neither a place nor room to wait, stays away. */
+  /** Milliseconds for which a run stays away that has neither a slot nor room to wait. */
   awayMs(type: string, now: number): number {
-    return this.#turns.next(type, now, this.#limitOf(type) ?? this.#concurrency, this.#waitingCount);
+    const { limitOf, concurrency } = this.#options;
+    return this.#pacing.next(type, now, limitOf?.(type) ?? concurrency, this.waitingForSlot);
   }
 
-  wait(run: Run): void {
-    const waiting = this.#waiting.get(run.message.type);
-    if (waiting === undefined) this.#waiting.set(run.message.type, [run]);
-    else waiting.push(run);
-    this.#waitingCount += 1;
+  beginSettling(): void {
+    this.#settling += 1;
   }
 
-  /** The next that waits and finds a place now, with its place taken. */
-  next(): Run | undefined {
-    if (this.#waitingCount === 0) return undefined;
-    for (const [type, waiting] of this.#waiting) {
-      if (!this.take(type)) continue;
-      const run = waiting.shift() as Run;
-      this.#waitingCount -= 1;
-      if (waiting.length === 0) this.#waiting.delete(type);
-      return run;
+  endSettling(): void {
+    this.#settling -= 1;
+    // Nobody waits for a confirmation unless the bound was reached, or the receiver drains.
+    if (this.#settling >= this.#options.maxSettling - 1 || this.#draining.signal.aborted) this.changed();
+  }
+
+  /** Counts a message that is held, leased, until its backoff is over. */
+  hold(): void {
+    this.#held += 1;
+    this.changed();
+  }
+
+  unhold(): void {
+    this.#held -= 1;
+  }
+
+  /** From now on, arriving messages are released. */
+  drain(): void {
+    this.#unsubscribe?.();
+    this.#draining.abort(DRAINING);
+  }
+
+  /** Notifies everybody who waits for room. */
+  changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Registers a listener. Listeners are called in the order of registration. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+}
+
+/**
+ * Guards the user's `concurrencyOf`. It is called when a slot is freed, where no message could carry its error: a type
+ * for which it throws is limited to 1, and the first error is reported to `warn`.
+ */
+export function guardedLimits(
+  concurrencyOf: (type: string) => number | undefined,
+  warn: (code: string, message: string) => void,
+): (type: string) => number | undefined {
+  let isReported = false;
+  return (type) => {
+    try {
+      return concurrencyOf(type);
+    } catch (error) {
+      if (!isReported) {
+        warn(
+          "concurrency_of",
+          `concurrencyOf threw for ${show(type)}: ${describeError(error)}. Types for which it throws run one job at a time.`,
+        );
+      }
+      isReported = true;
+      return 1;
     }
-    return undefined;
-  }
-
-  /** Takes out one that waits, whose lease was lost. */
-  remove(run: Run): void {
-    const waiting = this.#waiting.get(run.message.type);
-    const index = waiting?.indexOf(run) ?? -1;
-    if (waiting === undefined || index < 0) return;
-    waiting.splice(index, 1);
-    this.#waitingCount -= 1;
-    if (waiting.length === 0) this.#waiting.delete(run.message.type);
-  }
-
-  /** Takes out all that wait. */
-  clear(): Run[] {
-    const all = [...this.#waiting.values()].flat();
-    this.#waiting.clear();
-    this.#waitingCount = 0;
-    return all;
-  }
+  };
 }

@@ -1,92 +1,89 @@
-import { type Clock, sleep } from "../lib/clock.ts";
-import type { Source } from "../driver/contract.ts";
-import { describeError } from "../errors.ts";
-import type { Conclusions } from "./conclusions.ts";
-import { drainDeadline } from "./errors.ts";
-import type { LeaseKeeper } from "../transport/lease-keeper.ts";
-import type { Reporter } from "./reporter.ts";
+import { describeError, QueueError } from "../errors.ts";
+import { sleep } from "../lib/clock.ts";
+import type { ReceiverContext } from "./context.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
-
-/** The parts of a receiver that have to end, and how long they get. Times in milliseconds. */
-export interface DrainOptions {
-  readonly queue: string;
-  readonly clock: Clock;
-  /** For handlers to end by themselves. */
-  readonly drainMs: number;
-  /** After that, for handlers whose signal was aborted. */
-  readonly graceMs: number;
-  /** After that, for what is still on its way: the last poll, and verdicts. */
-  readonly patienceMs: number;
-  readonly running: Runner;
-  readonly conclusions: Conclusions;
-  readonly leases: LeaseKeeper;
-  readonly source: Source;
-  readonly reporter: Reporter;
-  /** Gives a message back to its queue. */
-  readonly handBack: (run: Run) => void;
-}
+import type { Settlement } from "./settlement.ts";
 
 const DONE = new Error("drained");
 
-/** The end of a receiver, once nothing comes in any more: what runs gets its time, and what is left goes back. */
+/** The end of a receiver, after intake has stopped: running handlers get their time, and the rest is released. */
 export class Drain {
-  readonly #options: DrainOptions;
+  readonly #context: ReceiverContext;
+  readonly #runner: Runner;
+  readonly #settlement: Settlement;
   #progressed: () => void = () => {};
 
-  constructor(options: DrainOptions) {
-    this.#options = options;
+  constructor(context: ReceiverContext, runner: Runner, settlement: Settlement) {
+    this.#context = context;
+    this.#runner = runner;
+    this.#settlement = settlement;
   }
 
-  /** To be called whenever a run or a conclusion has ended. */
+  /** To be called whenever a run or a settlement has ended. */
   progressed(): void {
     this.#progressed();
   }
 
-  /** Returns the runs that would not end. */
+  /** Returns the runs that did not end. */
   async carryOut(): Promise<Run[]> {
-    const { queue, drainMs, graceMs, patienceMs, running, conclusions, leases } = this.#options;
-    await this.#until(() => running.size === 0, drainMs);
-    for (const run of running.all()) {
+    const { queue, settings, capacity, leases, connection } = this.#context;
+    const { drainMs, graceMs, leaseMs } = settings;
+    const runner = this.#runner;
+    await this.#until(() => runner.size === 0, drainMs);
+    for (const run of runner.all()) {
       run.drained = true;
       run.abort(drainDeadline(queue, drainMs));
     }
-    await this.#until(() => running.size === 0, graceMs);
-    const left = running.all();
-    for (const run of left) this.#giveBack(run);
-    // The last poll has to come back as well, or what it brings would stay leased; but not for ever.
-    await this.#until(() => conclusions.pending === 0, patienceMs);
+    await this.#until(() => runner.size === 0, graceMs);
+    const left = runner.all();
+    for (const run of left) this.#release(run);
+    // The last poll has to return too, or its messages would stay leased. Bounded, since it may never return.
+    await this.#until(() => capacity.settling === 0, Math.max(leaseMs, connection.limits.longPollMs));
     leases.stop();
     await this.#close();
     return left;
   }
 
-  #giveBack(run: Run): void {
-    // One whose lease is lost, or was given up, has had its verdict.
+  #release(run: Run): void {
+    // A fenced run has lost its lease, or was given up and settled.
     if (run.fenced) return;
     run.fenced = true;
-    this.#options.reporter.verdict(run, { kind: "release" });
-    this.#options.handBack(run);
+    this.#context.reporter.disposition(run, { kind: "release" });
+    this.#settlement.release(run);
   }
 
   async #close(): Promise<void> {
-    const { source, reporter } = this.#options;
+    const { source, reporter } = this.#context;
     try {
       await source.close();
     } catch (error) {
-      // All has been settled by now; who waits for the drain wants to hear of its jobs.
+      // Not rethrown: all messages are settled by now, and the caller of the drain waits to hear of its jobs.
       reporter.warn("close_failed", `The source could not be closed: ${describeError(error)}`);
     }
   }
 
-  /** Waits until `done` holds, looked at whenever a run or a conclusion ends, but no longer than `ms`. */
+  /** Waits until `done` holds, at most `ms`. It is checked whenever a run or a settlement ends. */
   async #until(done: () => boolean, ms: number): Promise<void> {
     if (done()) return;
     const enough = new AbortController();
     this.#progressed = () => {
       if (done()) enough.abort(DONE);
     };
-    await sleep(this.#options.clock, ms, enough.signal);
+    await sleep(this.#context.connection.clock, ms, enough.signal);
     this.#progressed = () => {};
   }
+}
+
+function drainDeadline(queue: string, drainMs: number): QueueError {
+  const sentence = `The receiver of queue "${queue}" is shutting down, and its drain deadline of ${drainMs} ms has passed. Stop; the message is released.`;
+  return new QueueError("draining", sentence, { queue });
+}
+
+/** The error of a drain that left runs behind. */
+export function drainIncomplete(queue: string, left: readonly Run[]): QueueError {
+  const names = left.slice(0, 5).map((run) => `${run.message.type} ${run.id}`);
+  if (left.length > names.length) names.push(`${left.length - names.length} more`);
+  const sentence = `${left.length} job(s) of queue "${queue}" ignored their signal and still run: ${names.join(", ")}. Their messages were released and will run again. Let handlers stop when context.signal aborts.`;
+  return new QueueError("drain_incomplete", sentence, { queue });
 }

@@ -1,33 +1,29 @@
+import type { Capacity } from "./capacity.ts";
 import type { Run } from "./run.ts";
 
 export interface KeyQueuesOptions {
-  /** Takes up the message that is the head of its key now. */
-  readonly takeUp: (run: Run) => void;
-  /** Gives back a message that has waited behind one that will come again. */
-  readonly handBack: (run: Run) => void;
+  readonly capacity: Capacity;
+  /** Starts a run that is now the head of its key. */
+  readonly start: (run: Run) => void;
+  /** Releases a run that has waited behind a head which will be redelivered. */
+  readonly release: (run: Run) => void;
 }
 
 /**
- * One message of an ordering key at a time. A provider may hand out several of one key at once (SQS does, in one
- * receive): those behind the head wait here, leased, until the head has left the queue. Where it stays in the queue
- * instead, to come again, those behind it go back as well, or they would overtake it.
+ * Runs one message of an ordering key at a time. A provider may deliver several messages of one key together (SQS does,
+ * in one receive): those behind the head wait here, leased, until the head was removed from the queue. If the head stays
+ * in the queue, to be redelivered, those behind it are released as well, or they would overtake it.
  */
 export class KeyQueues {
   readonly #options: KeyQueuesOptions;
-  /** A key stands here while its head is in hand, with those behind it. */
+  /** Has an entry for each key whose head this process holds, with the runs behind the head. */
   readonly #behind = new Map<string, Run[]>();
-  #waiting = 0;
 
   constructor(options: KeyQueuesOptions) {
     this.#options = options;
   }
 
-  /** Messages that wait behind the heads of their keys. */
-  get waiting(): number {
-    return this.#waiting;
-  }
-
-  /** Takes it up, or lets it wait. */
+  /** Starts the run if it is the head of its key, or queues it behind the head. */
   enter(key: string, run: Run): void {
     const behind = this.#behind.get(key);
     if (behind === undefined) {
@@ -35,25 +31,25 @@ export class KeyQueues {
       this.#lead(key, run);
     } else {
       behind.push(run);
-      this.#waiting += 1;
+      this.#options.capacity.waitingForKey += 1;
     }
   }
 
-  /** Takes out one that waits, whose lease was lost. It comes again, and those behind it must not overtake it. */
+  /** Removes a waiting run whose lease was lost. It will be redelivered, so those behind it are released. */
   remove(key: string, run: Run): void {
     const behind = this.#behind.get(key);
     const index = behind?.indexOf(run) ?? -1;
     if (behind === undefined || index < 0) return;
     const [, ...others] = behind.splice(index);
-    this.#waiting -= others.length + 1;
-    for (const other of others) this.#options.handBack(other);
+    this.#options.capacity.waitingForKey -= others.length + 1;
+    for (const other of others) this.#options.release(other);
   }
 
-  /** Takes out all that wait; the heads are in other hands. */
+  /** Removes and returns all waiting runs. The heads are left. */
   clear(): Run[] {
     const all = [...this.#behind.values()].flat();
     for (const key of this.#behind.keys()) this.#behind.set(key, []);
-    this.#waiting = 0;
+    this.#options.capacity.waitingForKey = 0;
     return all;
   }
 
@@ -62,7 +58,7 @@ export class KeyQueues {
       if (gone) this.#advance(key);
       else this.#scatter(key);
     };
-    this.#options.takeUp(run);
+    this.#options.start(run);
   }
 
   #advance(key: string): void {
@@ -71,14 +67,14 @@ export class KeyQueues {
       this.#behind.delete(key);
       return;
     }
-    this.#waiting -= 1;
+    this.#options.capacity.waitingForKey -= 1;
     this.#lead(key, next);
   }
 
   #scatter(key: string): void {
     const behind = this.#behind.get(key) ?? [];
     this.#behind.delete(key);
-    this.#waiting -= behind.length;
-    for (const run of behind) this.#options.handBack(run);
+    this.#options.capacity.waitingForKey -= behind.length;
+    for (const run of behind) this.#options.release(run);
   }
 }

@@ -43,7 +43,7 @@ export class Reporter implements Origin {
   }
 
   /** What was decided; a dead letter is reported as such once it is one. */
-  verdict(run: Run, disposition: Disposition): void {
+  disposition(run: Run, disposition: Disposition): void {
     if (!this.#listening) return;
     const job = run.info;
     switch (disposition.kind) {

@@ -1,47 +1,50 @@
-import type { BackoffOptions } from "../backoff.ts";
+import { type Backoff, type BackoffOptions, mergeBackoff } from "../backoff.ts";
 import type { JobInfo } from "../diagnostics.ts";
-import type { Disposition } from "../queue/disposition.ts";
 import type { Delivery } from "../driver/contract.ts";
+import type { Member } from "../lib/in-flight-set.ts";
 import type { Message } from "../message/message.ts";
 import type { SystemAttributes } from "../message/system-attributes.ts";
-import type { Judge, ReceiveContext } from "../queue/queue.ts";
-import type { Member } from "../lib/in-flight-set.ts";
+import { type Disposition, dispositionOfFailure } from "../queue/disposition.ts";
+import type { Decider, ManagedRun } from "../queue/managed-receive.ts";
 import type { Leased } from "../transport/leased.ts";
 
-/** What a run needs from its receiver. */
+/** The receiver of a run: what its runs share, and what a handler may ask of it. */
 export interface RunHost {
   readonly queue: string;
+  /** The receiver's backoff, laid over the queue's. */
+  readonly backoff: Backoff;
+  /** Evenly distributed in [0, 1). */
+  readonly random: () => number;
   extend(run: Run): Promise<void>;
-  failure(run: Run, error: unknown, backoff: BackoffOptions | undefined): Disposition;
   giveUp(run: Run, disposition: Disposition): void;
   leaseLost(run: Run): void;
 }
 
-/** One message in this process, from its receipt to its verdict; and the context that its handler sees. */
-export class Run implements ReceiveContext, Leased {
+/** One message in this process, from its receipt to its settlement; and the context that its handler sees. */
+export class Run implements ManagedRun, Leased {
   readonly delivery: Delivery;
   readonly message: Message;
-  readonly meta: SystemAttributes;
+  readonly system: SystemAttributes;
   readonly receivedAt: number;
   readonly attempt: number;
-  /** Deliveries of this copy that were handed back here without a run: not attempts, though the broker counts them. */
+  /** Deliveries of this copy that were released here without a run. They are no attempts, although the broker counts them. */
   readonly unstarted: number;
   leaseUntil: number;
   extending: Promise<void> | undefined;
-  /** When its handler was called, in epoch milliseconds; 0 until then. */
+  /** When the handler was called, in epoch milliseconds; 0 until then. */
   startedAt = 0;
-  /** When its handler ended, or the run was given up. */
+  /** When the handler ended or the run was given up, in epoch milliseconds. */
   endedAt = 0;
   held: Member<Leased> | undefined;
-  /** Where its receiver lists it while its handler runs. */
-  place: Member<Run> | undefined;
-  /** Whoever says what the end of its handler means; undefined where the handler itself does. */
-  judge: Judge | undefined;
-  /** Its result counts for nothing any more: the lease is lost, or was given up. */
+  /** The run's membership among the running ones, while its handler runs. */
+  running: Member<Run> | undefined;
+  /** Decides the disposition when the handler ends; undefined if the handler's result does. */
+  decider: Decider | undefined;
+  /** Whether the result of the run is discarded: the lease was lost or given up. */
   fenced = false;
-  /** Called once when it is out of our hands: true where it has left the queue, false where it comes again. */
+  /** Called once, when this process stops holding the message. `gone` is true if the message was removed from the queue, false if it will be redelivered. */
   onLeft: ((gone: boolean) => void) | undefined;
-  /** Whether its signal was aborted at the drain deadline. */
+  /** Whether the signal was aborted at the drain deadline. */
   drained = false;
   readonly #host: RunHost;
   #abort: AbortController | undefined;
@@ -50,19 +53,19 @@ export class Run implements ReceiveContext, Leased {
     host: RunHost,
     delivery: Delivery,
     message: Message,
-    meta: SystemAttributes,
+    system: SystemAttributes,
     receivedAt: number,
     unstarted: number = 0,
   ) {
     this.#host = host;
     this.delivery = delivery;
     this.message = message;
-    this.meta = meta;
+    this.system = system;
     this.receivedAt = receivedAt;
     this.leaseUntil = delivery.leaseUntil;
     this.unstarted = unstarted;
-    // A broker that counts no deliveries, or not all, has not counted what was handed back either.
-    this.attempt = meta.attempt + Math.max(1, delivery.deliveryCount - unstarted);
+    // A broker that does not count all deliveries has not counted the released ones either.
+    this.attempt = system.attempt + Math.max(1, delivery.deliveryCount - unstarted);
   }
 
   get id(): string {
@@ -74,7 +77,7 @@ export class Run implements ReceiveContext, Leased {
   }
 
   get unknownSince(): number | undefined {
-    return this.meta.unknownSince;
+    return this.system.unknownSince;
   }
 
   get signal(): AbortSignal {
@@ -82,7 +85,7 @@ export class Run implements ReceiveContext, Leased {
     return this.#abort.signal;
   }
 
-  /** Made anew each time: kept, it would be one more object to each message that is in hand. */
+  /** Created on each read: a stored one would cost every message in this process another object. */
   get info(): JobInfo {
     const { id, type, maxAttempts } = this.message;
     return { id, type, queue: this.#host.queue, attempt: this.attempt, maxAttempts };
@@ -99,21 +102,28 @@ export class Run implements ReceiveContext, Leased {
     if (!this.#abort.signal.aborted) this.#abort.abort(reason);
   }
 
-  /** Made when it is read, so that it may be taken out of the context. */
+  /** A function of its own, so that it can be taken out of the context. */
   get extend(): () => Promise<void> {
     return () => this.#host.extend(this);
   }
 
   failure(error: unknown, backoff?: BackoffOptions): Disposition {
-    return this.#host.failure(this, error, backoff);
+    const { maxAttempts, backoff: ofMessage } = this.message;
+    return dispositionOfFailure({
+      error,
+      attempt: this.attempt,
+      maxAttempts,
+      backoff: mergeBackoff(this.#host.backoff, backoff, ofMessage),
+      random: this.#host.random,
+    });
   }
 
   giveUp(disposition: Disposition): void {
     this.#host.giveUp(this, disposition);
   }
 
-  judgedBy(judge: Judge): void {
-    this.judge = judge;
+  decidedBy(decider: Decider): void {
+    this.decider = decider;
   }
 
   onLeaseLost(): void {

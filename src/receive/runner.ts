@@ -1,27 +1,32 @@
 import type { Clock } from "../lib/clock.ts";
-import { type Disposition, dispositionOf } from "../queue/disposition.ts";
-import type { Handler } from "../queue/queue.ts";
 import { InFlightSet } from "../lib/in-flight-set.ts";
-import type { Conclusions } from "./conclusions.ts";
+import { type Disposition, dispositionOf } from "../queue/disposition.ts";
+import type { ManagedHandler } from "../queue/managed-receive.ts";
+import type { Capacity } from "./capacity.ts";
+import type { ReceiverContext } from "./context.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Run } from "./run.ts";
+import type { Settlement } from "./settlement.ts";
 
-export interface RunnerOptions {
-  readonly clock: Clock;
-  readonly handler: Handler;
-  readonly reporter: Reporter;
-  readonly conclusions: Conclusions;
-  /** Called when a handler has ended, and its slot is free. */
-  readonly ended: (run: Run) => void;
-}
-
-/** The runs under way: each has a slot, and its handler has been called and has not ended. */
+/** Runs handlers. Each run has a slot until its handler has ended. */
 export class Runner {
-  readonly #options: RunnerOptions;
+  readonly #clock: Clock;
+  readonly #capacity: Capacity;
+  readonly #reporter: Reporter;
+  readonly #handler: ManagedHandler;
+  readonly #settlement: Settlement;
   readonly #runs = new InFlightSet<Run>();
 
-  constructor(options: RunnerOptions) {
-    this.#options = options;
+  constructor(
+    { connection, capacity, reporter }: ReceiverContext,
+    handler: ManagedHandler,
+    next: Settlement,
+  ) {
+    this.#clock = connection.clock;
+    this.#capacity = capacity;
+    this.#reporter = reporter;
+    this.#handler = handler;
+    this.#settlement = next;
   }
 
   get size(): number {
@@ -32,65 +37,63 @@ export class Runner {
     return this.#runs.all();
   }
 
+  /** Calls the handler. The slot of the run has been taken. */
   start(run: Run): void {
-    const { clock, handler, reporter } = this.#options;
-    run.place = this.#runs.add(run);
-    run.startedAt = clock.now();
-    reporter.started(run);
-    let ending: Promise<Disposition | void>;
+    run.running = this.#runs.add(run);
+    run.startedAt = this.#clock.now();
+    this.#reporter.started(run);
+    let ending: Promise<unknown>;
     try {
-      ending = Promise.resolve(handler(run.message, run));
+      ending = Promise.resolve(this.#handler(run.message, run));
     } catch (error) {
       ending = Promise.reject(error);
     }
-    // Not awaited: what an async function keeps meanwhile is a fifth of what a message in hand takes. As an await would,
-    // it goes by the promise itself, and not by a `then` that somebody put on it, which may call back twice.
+    // Not awaited: the frame of an async function takes a fifth of the memory of a message in this process. Like `await`,
+    // this ignores a `then` that a user put on the promise, which might call back twice.
     void Promise.prototype.then.call(
       ending,
-      (value: Disposition | void) => {
-        run.endedAt = clock.now();
-        this.#ended(run, this.#ofReturned(run, value));
+      (value: unknown) => {
+        run.endedAt = this.#clock.now();
+        this.#ended(run, dispositionOfReturn(run, value));
       },
       (error: unknown) => {
-        run.endedAt = clock.now();
-        this.#ended(run, this.#ofThrown(run, error));
+        run.endedAt = this.#clock.now();
+        this.#ended(run, dispositionOfThrow(run, error));
       },
     );
   }
 
-  /** Its verdict is `disposition`, and its handler goes on. */
+  /** Settles the message as `disposition` says, while its handler goes on and keeps its slot. */
   giveUp(run: Run, disposition: Disposition): void {
     if (run.fenced) return;
-    run.endedAt = this.#options.clock.now();
+    run.endedAt = this.#clock.now();
     run.fenced = true;
-    this.#options.conclusions.conclude(run, disposition);
-  }
-
-  #ofReturned(run: Run, value: Disposition | void): Disposition {
-    const { judge } = run;
-    try {
-      return judge === undefined ? dispositionOf(value) : judge.returned(run.endedAt);
-    } catch (error) {
-      return this.#options.conclusions.failed(run, error);
-    }
-  }
-
-  #ofThrown(run: Run, thrown: unknown): Disposition {
-    const { judge } = run;
-    const { conclusions } = this.#options;
-    try {
-      return judge === undefined ? conclusions.failed(run, thrown) : judge.threw(thrown, run.endedAt);
-    } catch (error) {
-      // What was thrown cannot be looked at.
-      return conclusions.failed(run, error);
-    }
+    this.#settlement.apply(run, disposition);
   }
 
   #ended(run: Run, disposition: Disposition): void {
-    const { reporter, conclusions, ended } = this.#options;
-    if (run.fenced) reporter.late(run);
-    else conclusions.conclude(run, disposition);
-    if (run.place !== undefined) this.#runs.remove(run.place);
-    ended(run);
+    if (run.fenced) this.#reporter.late(run);
+    else this.#settlement.apply(run, disposition);
+    if (run.running !== undefined) this.#runs.remove(run.running);
+    this.#capacity.release(run.message.type, run.endedAt - run.startedAt);
+  }
+}
+
+function dispositionOfReturn(run: Run, value: unknown): Disposition {
+  const { decider } = run;
+  try {
+    return decider === undefined ? dispositionOf(value) : decider.returned(value, run.endedAt);
+  } catch (error) {
+    return run.failure(error);
+  }
+}
+
+function dispositionOfThrow(run: Run, thrown: unknown): Disposition {
+  const { decider } = run;
+  try {
+    return decider === undefined ? run.failure(thrown) : decider.threw(thrown, run.endedAt);
+  } catch (error) {
+    // Reading what was thrown has thrown itself.
+    return run.failure(error);
   }
 }

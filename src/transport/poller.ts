@@ -8,8 +8,8 @@ import { atEndOfTick } from "../lib/end-of-tick.ts";
 
 export interface PollerOptions {
   readonly queue: string;
-  /** How many more messages could be taken now; what was asked for and has not come yet is subtracted here. */
-  readonly free: () => number;
+  /** How many more messages can be taken now. The poller subtracts what it has requested and not received yet. */
+  readonly capacity: { readonly free: number };
   readonly deliver: (deliveries: readonly Delivery[]) => void;
   readonly report: (event: ReceiveEvent) => void;
   /** The very first poll failed in a way that trying again does not mend. Nothing is fetched any more. */
@@ -49,7 +49,7 @@ export class Poller {
   }
 
   /** Looks whether there is anything to fetch, once this tick's slots have all been freed. */
-  pull(): void {
+  wake(): void {
     if (this.#scheduled || this.#stopped || this.#pause !== undefined) return;
     this.#scheduled = true;
     atEndOfTick(() => {
@@ -71,7 +71,7 @@ export class Poller {
     const { maxReceive, maxPolls } = this.#connection.limits;
     const pollLimit = Math.min(this.#pollLimit, maxPolls);
     while (!this.#stopped && this.#pause === undefined && this.#polls.size < pollLimit) {
-      const wanted = Math.min(maxReceive, this.#options.free() - this.#requested);
+      const wanted = Math.min(maxReceive, this.#options.capacity.free - this.#requested);
       // A further poll is worth its price only if it can come back full.
       if (wanted < (this.#polls.size === 0 ? 1 : maxReceive)) return;
       void this.#poll(wanted);
@@ -106,7 +106,7 @@ export class Poller {
     if (failure !== undefined) this.#failed(failure);
     else if (!poll.signal.aborted) this.#polled(deliveries, wanted, startedAt);
     if (deliveries.length > 0) this.#options.deliver(deliveries);
-    this.pull();
+    this.wake();
   }
 
   #polled(deliveries: readonly Delivery[], wanted: number, startedAt: number): void {
@@ -153,7 +153,7 @@ export class Poller {
     this.#pause?.cancel();
     this.#pause = this.#connection.clock.timer(ms, () => {
       this.#pause = undefined;
-      this.pull();
+      this.wake();
     });
   }
 }

@@ -1,9 +1,9 @@
 import type { Deadline, Deadlines } from "../lib/deadlines.ts";
-import { ACK, type Disposition } from "../queue/disposition.ts";
+import { ACK, type Disposition, isDisposition } from "../queue/disposition.ts";
 import { PermanentError, QueueError, RetryAfterError } from "../errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Message } from "../message/message.ts";
-import type { Judge, ReceiveContext } from "../queue/queue.ts";
+import type { Decider, ManagedRun } from "../queue/managed-receive.ts";
 import { show } from "../lib/text.ts";
 import type { QueueState } from "./health.ts";
 import type { Registration } from "./registry.ts";
@@ -29,7 +29,7 @@ export interface ExecutionHost {
 }
 
 /** One run of one handler under its time limits; and what the handler sees of it. */
-export class Execution implements JobContext, Judge, Deadline {
+export class Execution implements JobContext, Decider, Deadline {
   readonly message: Message;
   readonly startedAt: number;
   /** When the next of its time limits is reached, in epoch milliseconds. */
@@ -37,7 +37,7 @@ export class Execution implements JobContext, Judge, Deadline {
   heapIndex = -1;
   /** Where the worker's health counts it. */
   state: QueueState | undefined;
-  readonly #context: ReceiveContext;
+  readonly #context: ManagedRun;
   readonly #registration: Registration;
   readonly #host: ExecutionHost;
   #boundLogger: Logger | undefined;
@@ -45,7 +45,7 @@ export class Execution implements JobContext, Judge, Deadline {
   #stuck = false;
   #ended = false;
 
-  constructor(message: Message, context: ReceiveContext, registration: Registration, host: ExecutionHost) {
+  constructor(message: Message, context: ManagedRun, registration: Registration, host: ExecutionHost) {
     this.message = message;
     this.startedAt = context.startedAt;
     this.at = context.startedAt + (registration.timeoutMs ?? host.limits.timeoutMs);
@@ -111,13 +111,13 @@ export class Execution implements JobContext, Judge, Deadline {
     }
   }
 
-  /** What becomes of its message, now that its handler has returned. */
-  returned(at: number): Disposition {
+  /** The handler has returned: its value is the job's result, and the message is acknowledged. */
+  returned(value: unknown, at: number): Disposition {
     this.end(at);
-    return ACK;
+    return isDisposition(value) ? this.#failed(dispositionReturned(this.message, this.queue, value)) : ACK;
   }
 
-  /** ... and now that it has thrown, or could not be called. */
+  /** The handler has thrown, or could not be called. */
   threw(error: unknown, at: number): Disposition {
     this.end(at);
     return this.#failed(error);
@@ -139,6 +139,14 @@ export class Execution implements JobContext, Judge, Deadline {
       return error;
     return this.#timeout;
   }
+}
+
+function dispositionReturned({ type }: Message, queue: string, { kind }: Disposition): QueueError {
+  return new QueueError(
+    "invalid_options",
+    `The handler of ${show(type)} returned a disposition of the kind "${kind}", but the return value of a Worker's handler is the job's result. Throw PermanentError to dead-letter the job, RetryAfterError or any other error to retry it; return to complete it. Dispositions belong to handlers of queue.receive.`,
+    { queue },
+  );
 }
 
 function timeoutError({ id, type }: Message, queue: string, timeoutMs: number): QueueError {

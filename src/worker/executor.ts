@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Disposition } from "../queue/disposition.ts";
 import { isQueueError } from "../errors.ts";
 import { type Message, withPayload } from "../message/message.ts";
-import type { ReceiveContext } from "../queue/queue.ts";
+import type { ManagedRun } from "../queue/managed-receive.ts";
 import { validatePayload } from "../message/schema.ts";
 import { Execution, type ExecutionHost } from "./execution.ts";
 import type { HealthRecord } from "./health.ts";
@@ -33,7 +33,7 @@ export class Executor {
   /** Not async, nor what it calls, for the same reason as `Runner.start`; and what its end means, its execution says. */
   readonly handle = (
     message: Message,
-    context: ReceiveContext,
+    context: ManagedRun,
   ): Disposition | void | Promise<Disposition | void> => {
     const { registry, health, host, unknownTypeMaxAgeMs } = this.#options;
     const registration = registry.get(message.type);
@@ -52,7 +52,7 @@ export class Executor {
     if (!(job instanceof Promise)) return this.#perform(handler, job, context, execution);
     return job.then<Disposition | void, Disposition>(
       (late) => {
-        context.judgedBy(execution);
+        context.decidedBy(execution);
         // While its schema took its time, its own may have run out, or somebody else have got the message.
         context.signal.throwIfAborted();
         return this.#perform(handler, late, context, execution);
@@ -62,9 +62,9 @@ export class Executor {
   };
 
   /** What it throws, or comes to, its execution judges. */
-  #perform(handler: JobHandler, job: Message, context: ReceiveContext, execution: Execution): Promise<void> {
+  #perform(handler: JobHandler, job: Message, context: ManagedRun, execution: Execution): Promise<void> {
     const { middleware } = this.#options;
-    context.judgedBy(execution);
+    context.decidedBy(execution);
     const working: unknown =
       middleware.length === 0
         ? handler(job, execution)

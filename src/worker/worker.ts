@@ -4,6 +4,7 @@ import { defaults } from "../defaults.ts";
 import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
 import { silentLogger } from "../lib/logger.ts";
+import type { ManagedQueue } from "../queue/managed-receive.ts";
 import type { Queue } from "../queue/queue.ts";
 import { PauseController } from "../lib/pause.ts";
 import { show } from "../lib/text.ts";
@@ -25,20 +26,21 @@ import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions 
 export class Worker {
   /** What it works on. */
   readonly queue: Queue;
+  readonly #managed: ManagedQueue;
   readonly #options: WorkerOptions;
   readonly #registry = new Registry();
   readonly #middleware: Middleware[] = [];
   readonly #events = new EventEmitter<WorkerEvents>();
-  readonly #gate = new PauseController();
+  readonly #pause = new PauseController();
   readonly #health: HealthRecord;
   readonly #deadlines: Deadlines;
-  readonly #performer: Executor;
+  readonly #executor: Executor;
   #state: "idle" | "running" | "draining" | "stopped" = "idle";
   #stop: AbortController | undefined;
   #started: Promise<void> | undefined;
 
   constructor(queue: Queue, options: WorkerOptions = {}) {
-    if (typeof queue?.receive !== "function") {
+    if (typeof (queue as Partial<ManagedQueue> | undefined)?.receiveManaged !== "function") {
       throw new QueueError(
         "invalid_options",
         `A Worker works on a Queue: what openQueue or createQueue returns; got ${show(queue)}.`,
@@ -55,6 +57,7 @@ export class Worker {
         );
     }
     this.queue = queue;
+    this.#managed = queue as ManagedQueue;
     this.#options = options;
     this.#health = new HealthRecord(queue.clock, concurrency);
     this.#deadlines = new Deadlines(queue.clock);
@@ -74,7 +77,7 @@ export class Worker {
       },
       ended: (execution, at) => this.#health.ended(execution, at),
     };
-    this.#performer = new Executor({
+    this.#executor = new Executor({
       clock: queue.clock,
       registry: this.#registry,
       middleware: this.#middleware,
@@ -152,17 +155,17 @@ export class Worker {
 
   /** Takes nothing new until {@link resume}; what runs goes on. */
   pause(): void {
-    this.#gate.close();
+    this.#pause.pause();
   }
 
   resume(): void {
-    if (this.#gate.closed) this.#health.resumed();
-    this.#gate.open();
+    if (this.#pause.paused) this.#health.resumed();
+    this.#pause.resume();
   }
 
   /** How the worker is, for liveness and readiness checks. */
   health(): WorkerHealth {
-    return this.#health.report(this.#state === "running" && this.#gate.closed ? "paused" : this.#state);
+    return this.#health.report(this.#state === "running" && this.#pause.paused ? "paused" : this.#state);
   }
 
   #refusal(queues: readonly string[]): QueueError | undefined {
@@ -215,7 +218,7 @@ export class Worker {
   async #receive(queue: string, stop: AbortController): Promise<void> {
     const { concurrency, leaseMs, extendEveryMs, drainMs, graceMs, backoff, allowUncounted } = this.#options;
     try {
-      await this.queue.receive(queue, this.#performer.handle, {
+      await this.#managed.receiveManaged(queue, this.#executor.handle, {
         signal: stop.signal,
         concurrency,
         concurrencyOf: (type) => this.#registry.get(type)?.concurrency,
@@ -226,7 +229,7 @@ export class Worker {
         backoff,
         allowUncounted,
         maxAttempts: Math.max(defaults.maxAttempts, ...this.registered.map((job) => job.maxAttempts ?? 0)),
-        gate: this.#gate,
+        pause: this.#pause,
         onEvent: (event) => {
           this.#health.saw(event);
           this.#emit(event);

@@ -4,7 +4,8 @@ import { createQueue } from "../../client/create-queue.ts";
 import type { DelayStore } from "../../delay/store.ts";
 import type { Driver } from "../../driver/contract.ts";
 import type { Limits } from "../../driver/limits.ts";
-import type { Handler, Queue, ReceiveOptions } from "../../queue/queue.ts";
+import type { ManagedHandler, ManagedQueue, ManagedReceiveOptions } from "../../queue/managed-receive.ts";
+import type { Queue } from "../../queue/queue.ts";
 import type { Worker } from "../../worker/worker.ts";
 import type { Harness } from "../harness.ts";
 import { Line, type Taps } from "./line.ts";
@@ -60,10 +61,15 @@ export class Peer {
   }
 
   /** Receives until it is stopped. Leases are as long as the timing says, unless the options say otherwise. */
-  receive(queue: string, handler: Handler, options: ReceiveOptions = {}): Receiving {
+  receive(queue: string, handler: ManagedHandler, options: Partial<ManagedReceiveOptions> = {}): Receiving {
     const { leaseMs } = this.#host;
     return this.#track((signal) =>
-      this.queue.receive(queue, handler, { leaseMs, graceMs: leaseMs, ...options, signal }),
+      (this.queue as ManagedQueue).receiveManaged(queue, handler, {
+        leaseMs,
+        graceMs: leaseMs,
+        ...options,
+        signal,
+      }),
     );
   }
 

@@ -21,7 +21,7 @@ function isSound(decoded: Decoded): boolean {
   if (!decoded.ok) return decoded.problem !== "";
   const { id, type, maxAttempts, createdAt } = decoded.message;
   const named = typeof id === "string" && id !== "" && typeof type === "string" && type !== "";
-  const counted = maxAttempts >= 1 && decoded.meta.attempt >= 0;
+  const counted = maxAttempts >= 1 && decoded.system.attempt >= 0;
   return named && counted && !Number.isNaN(createdAt.getTime());
 }
 
@@ -64,7 +64,7 @@ describe("there and back", () => {
         const { body, attributes } = encode(message);
         const back = read(asBytes ? Buffer.from(body) : body, attributes);
         expect(messageOf(back)).toEqual(message);
-        expect(back).toMatchObject({ meta: { attempt: 0, redrive: 0 } });
+        expect(back).toMatchObject({ system: { attempt: 0, redrive: 0 } });
       }),
       { numRuns: 300 },
     );
@@ -185,6 +185,6 @@ describe("bodies of other makers", () => {
       qp_redrive: "2",
     });
     expect(messageOf(decoded).type).toBe("body");
-    expect(decoded).toMatchObject({ meta: { attempt: 3, redrive: 2 } });
+    expect(decoded).toMatchObject({ system: { attempt: 3, redrive: 2 } });
   });
 });

@@ -76,7 +76,7 @@ describe("the top frame", () => {
     } catch (error) {
       thrown = error;
     }
-    expect(frameOf(thrown)).toMatch(/^charge \(dead-letter\/fingerprint\.test\.ts:\d+\)$/);
+    expect(frameOf(thrown)).toMatch(/^charge \(message\/fingerprint\.test\.ts:\d+\)$/);
   });
 
   test("is not Node's, nor a package's", () => {

@@ -27,7 +27,7 @@ interface Golden {
 
 /** The files fix the format: a change that breaks one breaks the messages that are in queues now. */
 function golden<Part>(name: string): (Golden & Part)[] {
-  return JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), "utf8")) as (Golden &
+  return JSON.parse(readFileSync(new URL(`../../golden/${name}.json`, import.meta.url), "utf8")) as (Golden &
     Part)[];
 }
 

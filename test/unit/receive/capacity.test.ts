@@ -1,74 +1,161 @@
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
-import { Run, type RunHost } from "../../../src/receive/run.ts";
-import { Slots } from "../../../src/receive/capacity.ts";
+import { describe, expect, test } from "vitest";
+import { PauseController } from "../../../src/lib/pause.ts";
 import { completeMessage } from "../../../src/message/message.ts";
+import { Capacity, type CapacityOptions, guardedLimits } from "../../../src/receive/capacity.ts";
+import { Run, type RunHost } from "../../../src/receive/run.ts";
+import { WaitingRuns } from "../../../src/receive/waiting-runs.ts";
 import { delivery } from "../support.ts";
 
 const host = { queue: "jobs" } as RunHost;
 const run = (type: string): Run =>
   new Run(host, delivery(), completeMessage({ type, payload: 1 }, 0), { attempt: 0, redrive: 0 }, 0);
+const open = (concurrency: number, options: Partial<CapacityOptions> = {}): Capacity =>
+  new Capacity({ concurrency, maxSettling: 100, keepsOrder: false, random: () => 0, ...options });
 
-test("there are as many places as were given", () => {
-  const slots = new Slots(2, undefined);
-  expect([slots.take("a"), slots.take("b"), slots.take("c"), slots.free]).toEqual([true, true, false, 0]);
-  slots.release("a");
-  expect([slots.free, slots.take("c")]).toEqual([1, true]);
+describe("slots", () => {
+  test("are as many as concurrency says", () => {
+    const capacity = open(2);
+    expect([capacity.take("a"), capacity.take("b"), capacity.take("c"), capacity.free]).toEqual([
+      true,
+      true,
+      false,
+      0,
+    ]);
+    capacity.release("a", 1);
+    expect([capacity.free, capacity.take("c")]).toEqual([1, true]);
+  });
+
+  test("are never lost, and no limit is exceeded, whatever is taken and released", () => {
+    const limitOf = (type: string): number | undefined => ({ a: 1, b: 2 })[type];
+    const step = fc.tuple(fc.boolean(), fc.constantFrom("a", "b", "c"));
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step), (slots, steps) => {
+        const capacity = open(slots, { limitOf });
+        const taken: string[] = [];
+        for (const [take, type] of steps) {
+          const ofType = taken.filter((one) => one === type).length;
+          const room = taken.length < slots && ofType < (limitOf(type) ?? slots);
+          const got = take && capacity.take(type);
+          expect(got).toBe(take && room);
+          if (got) taken.push(type);
+          if (take || ofType === 0) continue;
+          capacity.release(type, 1);
+          taken.splice(taken.indexOf(type), 1);
+        }
+        expect(capacity.free).toBe(slots - taken.length);
+      }),
+    );
+  });
 });
 
-test("a type at its limit waits, and takes nothing from the others", () => {
-  const slots = new Slots(3, (type) => (type === "slow" ? 1 : undefined));
-  expect([slots.take("slow"), slots.take("slow"), slots.take("quick")]).toEqual([true, false, true]);
-  const waiting = run("slow");
-  slots.wait(waiting);
-  expect(slots.next()).toBeUndefined();
-  slots.release("slow");
-  expect(slots.next()).toBe(waiting);
-  expect([slots.free, slots.take("slow")]).toEqual([1, false]);
+describe("waiting runs", () => {
+  test("of a type at its limit leave the slots to other types", () => {
+    const capacity = open(3, { limitOf: (type) => (type === "slow" ? 1 : undefined) });
+    const waiting = new WaitingRuns(capacity);
+    expect([capacity.take("slow"), capacity.take("slow"), capacity.take("quick")]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    const slow = run("slow");
+    waiting.add(slow);
+    expect(waiting.next()).toBeUndefined();
+    capacity.release("slow", 1);
+    expect(waiting.next()).toBe(slow);
+    expect([capacity.free, capacity.take("slow")]).toEqual([1, false]);
+  });
+
+  test("start in order of arrival within a type, and are full at as many as there are slots", () => {
+    const capacity = open(2, { limitOf: () => 1 });
+    const waiting = new WaitingRuns(capacity);
+    const [first, second] = [run("a"), run("a")];
+    capacity.take("a");
+    waiting.add(first);
+    expect(capacity.waitingIsFull).toBe(false);
+    waiting.add(second);
+    expect(capacity.waitingIsFull).toBe(true);
+    capacity.release("a", 1);
+    expect(waiting.next()).toBe(first);
+    expect(capacity.waitingIsFull).toBe(false);
+  });
+
+  test("that were removed do not start, and clear removes the rest", () => {
+    const capacity = open(3, { limitOf: () => 1 });
+    const waiting = new WaitingRuns(capacity);
+    const [first, second, third] = [run("a"), run("a"), run("b")];
+    for (const one of [first, second, third]) waiting.add(one);
+    waiting.remove(first);
+    waiting.remove(first);
+    expect(waiting.clear()).toEqual([second, third]);
+    expect(waiting.next()).toBeUndefined();
+    expect(capacity.waitingIsFull).toBe(false);
+  });
 });
 
-test("what waits comes up in its order, type by type, and no more waits than there are places", () => {
-  const slots = new Slots(2, () => 1);
-  const [first, second] = [run("a"), run("a")];
-  slots.take("a");
-  slots.wait(first);
-  expect(slots.waitingIsFull).toBe(false);
-  slots.wait(second);
-  expect(slots.waitingIsFull).toBe(true);
-  slots.release("a");
-  expect(slots.next()).toBe(first);
-  expect(slots.waitingIsFull).toBe(false);
+describe("room for messages", () => {
+  test("is none while the receiver is paused, and listeners are notified of the resume", () => {
+    const pause = new PauseController();
+    const capacity = open(2, { pause });
+    let changes = 0;
+    capacity.onChange(() => (changes += 1));
+    pause.pause();
+    expect([capacity.free, capacity.refusing]).toEqual([0, true]);
+    pause.resume();
+    expect([capacity.free, capacity.refusing, changes]).toEqual([2, false, 1]);
+    capacity.drain();
+    pause.resume();
+    expect([capacity.refusing, changes]).toEqual([true, 1]);
+  });
+
+  test("shrinks with unconfirmed settlements, but not with as many held keys as there are slots", () => {
+    const capacity = open(2, { maxSettling: 4 });
+    for (let count = 0; count < 4; count += 1) capacity.beginSettling();
+    expect(capacity.free).toBe(0);
+    for (let count = 0; count < 3; count += 1) capacity.hold();
+    expect(capacity.free).toBe(2);
+    capacity.unhold();
+    capacity.unhold();
+    expect(capacity.free).toBe(1);
+  });
+
+  test("is none on an ordered queue while as many messages wait as there are slots", () => {
+    const ordered = open(2, { keepsOrder: true });
+    ordered.waitingForKey = 2;
+    expect(ordered.free).toBe(0);
+    ordered.waitingForKey = 1;
+    ordered.waitingForSlot = 2;
+    expect(ordered.free).toBe(0);
+    const unordered = open(2);
+    unordered.waitingForSlot = 2;
+    expect(unordered.free).toBe(2);
+  });
+
+  test("is announced when a confirmation makes room, and on every confirmation while draining", () => {
+    const capacity = open(1, { maxSettling: 3 });
+    let changes = 0;
+    capacity.onChange(() => (changes += 1));
+    for (let count = 0; count < 3; count += 1) capacity.beginSettling();
+    capacity.endSettling();
+    expect(changes).toBe(1);
+    capacity.endSettling();
+    expect(changes).toBe(1);
+    capacity.drain();
+    capacity.endSettling();
+    expect(changes).toBe(2);
+  });
 });
 
-test("one that is taken out comes up no more; clear takes out all", () => {
-  const slots = new Slots(3, () => 1);
-  const [first, second, third] = [run("a"), run("a"), run("b")];
-  for (const one of [first, second, third]) slots.wait(one);
-  slots.remove(first);
-  slots.remove(first);
-  expect(slots.clear()).toEqual([second, third]);
-  expect(slots.next()).toBeUndefined();
-  expect(slots.waitingIsFull).toBe(false);
-});
-
-test("whatever is taken and released, no place is ever lost, and no limit exceeded", () => {
-  const limitOf = (type: string): number | undefined => ({ a: 1, b: 2 })[type];
-  const step = fc.tuple(fc.boolean(), fc.constantFrom("a", "b", "c"));
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step), (places, steps) => {
-      const slots = new Slots(places, limitOf);
-      const taken: string[] = [];
-      for (const [take, type] of steps) {
-        const of = taken.filter((one) => one === type).length;
-        const room = taken.length < places && of < (limitOf(type) ?? places);
-        const got = take && slots.take(type);
-        expect(got).toBe(take && room);
-        if (got) taken.push(type);
-        if (take || of === 0) continue;
-        slots.release(type);
-        taken.splice(taken.indexOf(type), 1);
-      }
-      expect(slots.free).toBe(places - taken.length);
-    }),
+test("a limit function that throws limits its type to 1, and is reported once", () => {
+  const warnings: string[] = [];
+  const limitOf = guardedLimits(
+    () => {
+      throw new Error("a mistake");
+    },
+    (code, message) => warnings.push(`${code} ${message}`),
   );
+  expect([limitOf("a"), limitOf("b")]).toEqual([1, 1]);
+  expect(warnings).toEqual([
+    'concurrency_of concurrencyOf threw for "a": Error: a mistake. Types for which it throws run one job at a time.',
+  ]);
 });

@@ -1,4 +1,8 @@
-import type { Handler, ReceiveOptions } from "../../../src/queue/queue.ts";
+import type {
+  ManagedHandler,
+  ManagedQueue,
+  ManagedReceiveOptions,
+} from "../../../src/queue/managed-receive.ts";
 import { Events, type Outcome, Stage, type StageOptions, watch } from "../support.ts";
 
 /** A stage whose queue "jobs" is received. */
@@ -10,9 +14,10 @@ export class Fixture extends Stage {
     super({ queues: ["jobs"], ...options });
   }
 
-  receive(handler: Handler, options: ReceiveOptions = {}): Outcome<void> {
+  receive(handler: ManagedHandler, options: ManagedReceiveOptions = {}): Outcome<void> {
     const { signal } = this.stop;
-    return watch(this.queue.receive("jobs", handler, { signal, onEvent: this.events.add, ...options }));
+    const queue = this.queue as ManagedQueue;
+    return watch(queue.receiveManaged("jobs", handler, { signal, onEvent: this.events.add, ...options }));
   }
 
   async send(...types: string[]): Promise<void> {

@@ -6,6 +6,7 @@ import { RetryAfterError } from "../../../src/errors.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { completeMessage } from "../../../src/message/message.ts";
 import { KeyQueues } from "../../../src/receive/key-queues.ts";
+import { Capacity } from "../../../src/receive/capacity.ts";
 import { Run, type RunHost } from "../../../src/receive/run.ts";
 import { delivery, Door, type FaultRule, MINUTE } from "../support.ts";
 
@@ -122,20 +123,22 @@ test("a receiver that waits behind many heads fetches again once those behind th
 
 test("where one that waits loses its lease, those behind it go back: they must not overtake it", () => {
   const log: string[] = [];
-  const lanes = new KeyQueues({
-    takeUp: (run) => void log.push(`runs ${run.id}`),
-    handBack: (run) => void log.push(`goes back ${run.id}`),
+  const capacity = new Capacity({ concurrency: 10, maxSettling: 20, keepsOrder: true, random: () => 0 });
+  const keys = new KeyQueues({
+    capacity,
+    start: (run) => void log.push(`runs ${run.id}`),
+    release: (run) => void log.push(`goes back ${run.id}`),
   });
   const runs = ["m1", "m2", "m3", "m4"].map((id) => {
     const message = completeMessage({ id, type: "t", payload: 1 }, 0);
     return new Run({ queue: "q" } as RunHost, delivery(), message, { attempt: 0, redrive: 0 }, 0);
   });
-  for (const run of runs) lanes.enter("a", run);
-  lanes.remove("a", runs[2]!);
-  expect([log, lanes.waiting]).toEqual([["runs m1", "goes back m4"], 1]);
+  for (const run of runs) keys.enter("a", run);
+  keys.remove("a", runs[2]!);
+  expect([log, capacity.waitingForKey]).toEqual([["runs m1", "goes back m4"], 1]);
   runs[0]!.left(true);
   runs[1]!.left(true);
-  expect([log.slice(2), lanes.waiting]).toEqual([["runs m2"], 0]);
+  expect([log.slice(2), capacity.waitingForKey]).toEqual([["runs m2"], 0]);
 });
 
 test("to be given back behind others costs no attempts, and is no crash loop", async () => {

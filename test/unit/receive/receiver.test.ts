@@ -95,8 +95,8 @@ describe("on receipt", () => {
     const bench = new Fixture();
     let isArmed = false;
     class Moody extends PauseController {
-      override get closed(): boolean {
-        if (!isArmed) return super.closed;
+      override get paused(): boolean {
+        if (!isArmed) return super.paused;
         isArmed = false;
         throw new Error("a mistake");
       }
@@ -106,7 +106,7 @@ describe("on receipt", () => {
       return deliveries;
     });
     await bench.send("bad", "good");
-    bench.receive(() => Promise.resolve(), { gate: new Moody() });
+    bench.receive(() => Promise.resolve(), { pause: new Moody() });
     await bench.clock.settle();
     expect(bench.events.of("completed")).toMatchObject([{ job: { type: "good" } }]);
     expect(bench.events.of("warning")).toMatchObject([{ code: "internal" }]);
@@ -151,22 +151,22 @@ test("a type whose limit cannot be told has one place, wherever it is asked for,
 test("what was handed back where deliveries are not counted has still its first attempt before it", async () => {
   const clock = new FakeClock();
   const bench = new Fixture({ clock, driver: memory({ clock, uncounted: ["jobs"] }) });
-  const gate = new PauseController();
+  const pause = new PauseController();
   const attempts: number[] = [];
   bench.receive(
     (_, { attempt, unknownSince }) => {
       attempts.push(attempt);
       return unknownSince === undefined ? { kind: "unknown_type", delayMs: SECOND } : undefined;
     },
-    { gate, allowUncounted: true },
+    { pause, allowUncounted: true },
   );
   await bench.clock.settle();
   for (let back = 0; back < 2; back += 1) {
     // The poll that is open brings it all the same.
-    gate.close();
+    pause.pause();
     if (back === 0) await bench.send("mail");
     await bench.clock.settle();
-    gate.open();
+    pause.resume();
     await bench.clock.settle();
   }
   await bench.clock.advance(MINUTE);
@@ -215,7 +215,7 @@ describe("how a handler ends is told once", () => {
 describe("a gate that is closed", () => {
   test("lets nothing start, not even what waits for its type; opened, everything runs", async () => {
     const bench = new Fixture();
-    const gate = new PauseController();
+    const pause = new PauseController();
     await bench.send("slow", "slow", "slow");
     const doors = times(3, () => new Door());
     let runs = 0;
@@ -224,16 +224,16 @@ describe("a gate that is closed", () => {
         runs += 1;
         return doors[runs - 1]?.opened ?? Promise.resolve();
       },
-      { gate, concurrencyOf: () => 1 },
+      { pause, concurrencyOf: () => 1 },
     );
     await bench.clock.settle();
     expect(runs).toBe(1);
-    gate.close();
+    pause.pause();
     doors[0]?.open();
     await bench.clock.advance(60 * SECOND);
     expect(runs).toBe(1);
     for (const door of doors) door.open();
-    gate.open();
+    pause.resume();
     await bench.clock.advance(60 * SECOND);
     expect(runs).toBe(3);
     expect(await bench.counts()).toEqual(EMPTY);

@@ -76,7 +76,7 @@ test("a judge says what the end of a handler means, and is judged as a run where
     throw new PermanentError("no verdict");
   };
   bench.receive(({ type }, context) => {
-    context.judgedBy(
+    context.decidedBy(
       type.startsWith("judged")
         ? { returned: () => spam("it returned"), threw: spam }
         : { returned: thrower, threw: thrower },

@@ -47,7 +47,7 @@ class Fixture {
     });
     this.intake = new Poller(connect(driverOf({}), this.clock), source, {
       queue: "jobs",
-      free: () => this.free,
+      capacity: this,
       deliver: (deliveries) => {
         this.delivered.push(...deliveries);
         this.free -= deliveries.length;
@@ -58,7 +58,7 @@ class Fixture {
   }
 
   async pull(): Promise<void> {
-    this.intake.pull();
+    this.intake.wake();
     await this.clock.settle();
   }
 

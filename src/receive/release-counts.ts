@@ -1,13 +1,13 @@
-/** Messages whose hand-backs are remembered; beyond that the oldest are forgotten. */
+/** Messages whose releases are remembered; beyond that, the oldest are forgotten. */
 const MOST = 5_000;
 
 /**
- * How often this receiver gave each message back without having started it. The broker counts each of these as a
- * delivery, and none was an attempt: on a queue that keeps order, every failure of a head costs those behind it one.
- * What another process gave back is not known here.
+ * Counts how often this receiver released each message without a run. The broker counts each release as a delivery,
+ * although none was an attempt: on a queue that keeps order, each failure of a head costs every message behind it one.
+ * Releases of other processes are not known here.
  */
 export class ReleaseCounts {
-  /** By the broker's id of the copy, the longest unchanged first. */
+  /** Counts by the broker's id of the copy, the longest unchanged first. */
   readonly #counts = new Map<string, number>();
 
   add(brokerId: string): void {

@@ -1,0 +1,23 @@
+import type { Source } from "../driver/contract.ts";
+import type { QueueTraits } from "../driver/limits.ts";
+import type { Sender } from "../send/sender.ts";
+import type { Connection } from "../transport/connection.ts";
+import type { LeaseKeeper } from "../transport/lease-keeper.ts";
+import type { Settler } from "../transport/settler.ts";
+import type { Capacity } from "./capacity.ts";
+import type { ReceiveSettings } from "./options.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** The parts that all stages of one receiver share. */
+export interface ReceiverContext {
+  readonly queue: string;
+  readonly traits: QueueTraits;
+  readonly settings: ReceiveSettings;
+  readonly connection: Connection;
+  readonly sender: Sender;
+  readonly source: Source;
+  readonly leases: LeaseKeeper;
+  readonly settler: Settler;
+  readonly capacity: Capacity;
+  readonly reporter: Reporter;
+}

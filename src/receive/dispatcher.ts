@@ -1,0 +1,164 @@
+import type { Delivery } from "../driver/contract.ts";
+import { QueueError } from "../errors.ts";
+import { decode, type Decoded } from "../message/envelope.ts";
+import type { Message } from "../message/message.ts";
+import { inOrder } from "../message/requeue.ts";
+import { crashLoopAt } from "../queue/crash-loop.ts";
+import type { ReceiverContext } from "./context.ts";
+import { KeyQueues } from "./key-queues.ts";
+import { Run, type RunHost } from "./run.ts";
+import type { Runner } from "./runner.ts";
+import type { Settlement } from "./settlement.ts";
+import { WaitingRuns } from "./waiting-runs.ts";
+
+/** A message counts as due this much early: clocks differ, and the pump of the delay queue has checked before. */
+const DUE_TOLERANCE_MS = 1_000;
+
+/** Turns deliveries into runs, and decides what happens to each before its handler: run it, let it wait, or neither. */
+export class Dispatcher {
+  readonly #context: ReceiverContext;
+  readonly #host: RunHost;
+  readonly #runner: Runner;
+  readonly #settlement: Settlement;
+  readonly #keys: KeyQueues;
+  readonly #waiting: WaitingRuns;
+
+  constructor(context: ReceiverContext, host: RunHost, runner: Runner, settlement: Settlement) {
+    const { capacity, connection } = context;
+    this.#context = context;
+    this.#host = host;
+    this.#runner = runner;
+    this.#settlement = settlement;
+    this.#waiting = new WaitingRuns(capacity);
+    this.#keys = new KeyQueues({
+      capacity,
+      start: (run) => {
+        if (this.#stillLeased(run)) this.#admit(run, connection.clock.now());
+      },
+      release: (run) => {
+        settlement.release(run);
+        // Too many runs may have waited for anything to be fetched.
+        capacity.changed();
+      },
+    });
+  }
+
+  /** Takes the deliveries of one poll. */
+  dispatch(deliveries: readonly Delivery[]): void {
+    const now = this.#context.connection.clock.now();
+    // All are decoded before the first is handled: one tight loop after another is faster than both interleaved.
+    const decoded = deliveries.map((delivery) => decode(delivery, now));
+    for (const [index, delivery] of deliveries.entries())
+      this.#arrived(delivery, decoded[index] as Decoded, now);
+  }
+
+  /** Starts waiting runs while there are slots for them. */
+  startWaiting(): void {
+    const { capacity } = this.#context;
+    if (capacity.refusing) return;
+    for (let run = this.#waiting.next(); run !== undefined; run = this.#waiting.next()) {
+      if (this.#stillLeased(run)) this.#runner.start(run);
+      else capacity.untake(run.message.type);
+    }
+  }
+
+  /** Releases every waiting run. */
+  releaseWaiting(): void {
+    for (const run of [...this.#keys.clear(), ...this.#waiting.clear()]) this.#settlement.release(run);
+  }
+
+  /** Fences a run whose lease was lost. */
+  leaseLost(run: Run): void {
+    const { queue, capacity, reporter } = this.#context;
+    run.fenced = true;
+    this.#waiting.remove(run);
+    this.#keys.remove(run.delivery.orderingKey ?? "", run);
+    run.left(false);
+    run.abort(leaseLost(queue, run.id));
+    reporter.report({ event: "lease_lost", queue, id: run.id });
+    capacity.changed();
+  }
+
+  #arrived(delivery: Delivery, decoded: Decoded, now: number): void {
+    const { leases, reporter } = this.#context;
+    const message = decoded.ok ? decoded.message : unreadable(delivery, now);
+    const system = decoded.ok ? decoded.system : { attempt: 0, redrive: 0 };
+    const run = new Run(
+      this.#host,
+      delivery,
+      message,
+      system,
+      now,
+      this.#settlement.releasesOf(delivery.brokerId),
+    );
+    if (delivery.leaseUntil <= now) {
+      // The delivery took so long to arrive that another receiver may have the message: a run might be a second one.
+      reporter.report({ event: "lease_lost", queue: this.#host.queue, id: run.id });
+      return;
+    }
+    leases.add(run);
+    try {
+      if (decoded.ok) this.#enter(run, now);
+      else this.#settlement.refuse(run, "malformed", decoded.problem);
+    } catch (error) {
+      // A callback of the user's threw. This message is left to be redelivered; the others are not affected.
+      this.#settlement.track(Promise.reject(error), run);
+    }
+  }
+
+  /** Queues a message behind the one of its key that this process holds, if the queue keeps order. */
+  #enter(run: Run, now: number): void {
+    const { capacity, traits } = this.#context;
+    if (!capacity.refusing && inOrder(run.delivery, run.id, traits))
+      this.#keys.enter(run.delivery.orderingKey ?? "", run);
+    else this.#admit(run, now);
+  }
+
+  #admit(run: Run, now: number): void {
+    const { traits, capacity } = this.#context;
+    const settlement = this.#settlement;
+    const { target, notBefore } = run.system;
+    const deliveryCount = run.delivery.deliveryCount - run.unstarted;
+    if (capacity.refusing) {
+      settlement.release(run);
+    } else if (target !== undefined && target !== (traits.target ?? target)) {
+      // Requeued or redriven for another receiver, which also receives what is sent to this queue.
+      settlement.skip(run);
+    } else if (
+      traits.countsDeliveries &&
+      deliveryCount >= crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits))
+    ) {
+      const why = `delivered ${deliveryCount} times without a disposition: it may be what kills its worker`;
+      settlement.refuse(run, "crash_loop", why);
+    } else if (notBefore !== undefined && notBefore > now + DUE_TOLERANCE_MS) {
+      settlement.defer(run, notBefore - now);
+    } else if (capacity.take(run.message.type)) {
+      this.#runner.start(run);
+    } else if (!capacity.waitingIsFull || inOrder(run.delivery, run.id, traits)) {
+      // A message that keeps its place cannot be put aside. While too many wait, nothing is fetched.
+      this.#waiting.add(run);
+    } else {
+      settlement.defer(run, capacity.awayMs(run.message.type, now));
+    }
+  }
+
+  /** False if the lease of a waiting run has ended unnoticed, since the event loop stood still. The run is then fenced. */
+  #stillLeased(run: Run): boolean {
+    if (run.leaseUntil > this.#context.connection.clock.now()) return true;
+    this.#settlement.abandon(run);
+    this.leaseLost(run);
+    return false;
+  }
+}
+
+/** Represents a message whose body cannot be read, on its way to the dead-letter queue. */
+function unreadable({ brokerId, attributes, enqueuedAt }: Delivery, now: number): Message {
+  const type = attributes["type"] ?? "malformed";
+  const createdAt = new Date(enqueuedAt ?? now);
+  return { id: brokerId, type, payload: null, headers: {}, maxAttempts: 1, createdAt };
+}
+
+function leaseLost(queue: string, id: string): QueueError {
+  const sentence = `The lease on message ${id} of queue "${queue}" is lost: another receiver may run it now. Stop; the result of this run is discarded.`;
+  return new QueueError("lease_lost", sentence, { queue });
+}
