@@ -15,7 +15,7 @@ export interface Defaults {
   readonly graceMs: number;
   /** Between a handler's timeout and the moment at which its lease is given up. */
   readonly hardLimitMs: number;
-  /** Runner handlers get this long on shutdown; inside the 30 s that Kubernetes gives. */
+  /** Running handlers get this long on shutdown; inside the 30 s that Kubernetes gives. */
   readonly drainMs: number;
   readonly unknownTypeMaxAgeMs: number;
   /** A send is settled, one way or the other, after this long. */

@@ -84,7 +84,7 @@ export interface ReceiveOptions {
   /** A lease is extended when it is this old; at most half of it. @default 10000 */
   readonly extendEveryMs?: number | undefined;
   readonly backoff?: BackoffOptions | undefined;
-  /** Runner handlers get this long after the abort of `signal`, before theirs is aborted. @default 25000 */
+  /** Running handlers get this long after the abort of `signal`, before theirs is aborted. @default 25000 */
   readonly drainMs?: number | undefined;
   /** After that, they get this long before their messages are released. @default 5000 */
   readonly graceMs?: number | undefined;

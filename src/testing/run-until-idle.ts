@@ -89,7 +89,7 @@ export async function runUntilIdle(
 }
 
 /**
- * ReturnPacing the clock until something is received, or nothing is left on it; false where nothing was. To ask for the counts
+ * Turns the clock until something is received, or nothing is left on it; false where nothing was. To ask for the counts
  * at each timer would take most of the time.
  */
 async function sleepThrough(worker: Worker, clock: FakeClock, until: number): Promise<boolean> {
