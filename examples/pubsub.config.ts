@@ -1,12 +1,12 @@
 import type { QueueConfig } from "queueport/open";
 
-/** Google Pub/Sub, or its emulator: give PUBSUB_EMULATOR_HOST then; any project will do. */
+/** Google Pub/Sub; or its emulator, if PUBSUB_EMULATOR_HOST is set. The emulator accepts any project. */
 const { PUBSUB_EMULATOR_HOST, GOOGLE_CLOUD_PROJECT } = process.env;
 
 export default {
   provider: "pubsub",
   projectId: GOOGLE_CLOUD_PROJECT ?? (PUBSUB_EMULATOR_HOST === undefined ? undefined : "local"),
   emulatorHost: PUBSUB_EMULATOR_HOST,
-  // A worker ends when its pulls do. In earnest, leave it out: longer pulls are fewer.
+  // Short pulls let the demo end soon. An application leaves this out: longer pulls make fewer requests.
   waitSeconds: 2,
 } satisfies QueueConfig;

@@ -1,8 +1,8 @@
 import type { QueueConfig } from "queueport/open";
 
 /**
- * Azure Service Bus, or a local server that speaks its protocol. Give SERVICE_BUS_CONNECTION_STRING; or
- * SERVICE_BUS_NAMESPACE, to sign in as Azure's library finds out.
+ * Azure Service Bus, or a local server with its protocol. Set SERVICE_BUS_CONNECTION_STRING; or set
+ * SERVICE_BUS_NAMESPACE, to sign in with the credentials that `@azure/identity` finds.
  */
 const { SERVICE_BUS_CONNECTION_STRING, SERVICE_BUS_NAMESPACE } = process.env;
 

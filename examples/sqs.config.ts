@@ -1,12 +1,12 @@
 import type { QueueConfig } from "queueport/open";
 
-/** SQS, or a local server that speaks its protocol: give SQS_ENDPOINT then; any region and keys will do. */
+/** Amazon SQS; or a local server with its protocol, if SQS_ENDPOINT is set. A local server accepts any region and keys. */
 const { SQS_ENDPOINT, AWS_REGION = "us-east-1" } = process.env;
 
 export default {
   provider: "sqs",
   region: AWS_REGION,
-  // A worker ends when its polls do. In earnest, leave it out: longer polls are fewer.
+  // Short polls let the demo end soon. An application leaves this out: longer polls make fewer requests.
   waitSeconds: 2,
   ...(SQS_ENDPOINT === undefined
     ? {}

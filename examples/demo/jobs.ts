@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { defineJob } from "../../src/index.ts";
 
-/** Short waits, so that a retry can be watched. In earnest, leave it out: the default backs off from 1 s to 5 min. */
+/** Short waits, so that you can watch a retry. An application leaves `backoff` out: the default grows from 1 s to 5 min. */
 const backoff = { baseMs: 600, factor: 2 };
 
-/** The jobs of the demo. Service and worker share these definitions: what one may send is what the other gets. */
+/** The jobs of the demo. Service and worker share these definitions, so that they agree on every payload. */
 export const sendWelcomeEmail = defineJob({
   type: "send_welcome_email",
   schema: z.object({ userId: z.string(), name: z.string(), email: z.email() }),
@@ -25,5 +25,5 @@ export const generateReport = defineJob({
   backoff,
 });
 
-/** Reports are slow: in a queue of their own they never keep a mail waiting. */
+/** The queues of the demo. Reports are slow, so they have a queue of their own, where no mail waits behind them. */
 export const queues = { emails: "emails", reports: "reports" } as const;

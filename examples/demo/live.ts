@@ -2,16 +2,16 @@ import Table from "cli-table3";
 import { createLogUpdate } from "log-update";
 import type { QueueStats } from "../../src/index.ts";
 import { colorsFor } from "../../cmd/output.ts";
-import { tellNews } from "./news.ts";
+import { reportNews } from "./news.ts";
 import type { Scene, View } from "./view.ts";
 
 const FRAME_MS = 100;
 const NEWS_LINES = 6;
-/** As many reports as may run at once: the frame keeps its height. */
+/** The concurrency of reports, so that every running report has its line and the frame keeps its height. */
 const REPORT_LINES = 3;
 const BAR_CELLS = 36;
 
-/** Draws a scene on the terminal: counts, progress, the latest news. */
+/** Draws a scene on the terminal: counts, progress and the latest events. */
 export function drawLive({ queue, names, worker, tally, title, total }: Scene): View {
   const { bold, cyan, dim, green } = colorsFor(process.stdout);
   const screen = createLogUpdate(process.stdout);
@@ -19,7 +19,7 @@ export function drawLive({ queue, names, worker, tally, title, total }: Scene): 
   const reports = new Map<string, string>();
   const counts = new Map<string, QueueStats>();
 
-  tellNews(worker, tally, colorsFor(process.stdout), (line) => news.push(line));
+  reportNews(worker, tally, colorsFor(process.stdout), (line) => news.push(line));
   worker.on("progress", ({ job, percent, note }) =>
     reports.set(job.id, bar(`report ${tally.about(job.id)}`, percent / 100, cyan, note)),
   );
@@ -44,7 +44,7 @@ export function drawLive({ queue, names, worker, tally, title, total }: Scene): 
   };
 
   const refresh = async (): Promise<void> => {
-    // Counts are for show: a provider that cannot tell them just now does not end the demo.
+    // A failed count is ignored: the table is only for display, and must not end the demo.
     await Promise.allSettled(names.map(async (name) => counts.set(name, await queue.stats(name))));
     draw();
   };

@@ -10,9 +10,9 @@ import { Tally } from "./tally.ts";
 import { printSums, show } from "./view.ts";
 import { createWorker } from "./worker.ts";
 
-/** All jobs are sent within this time, however many there are. */
+/** The time over which all jobs are sent, however many there are. */
 const SENDING_MS = 3_000;
-/** Beyond the last delay: by then everything is done, or something is wrong. */
+/** Time after the last delay, in which all jobs end. The demo gives up when it is over. */
 const PATIENCE_MS = 60_000;
 const names = Object.values(queues);
 
@@ -23,7 +23,7 @@ try {
   process.exitCode = isQueueError(error, "config") ? 2 : 1;
 }
 
-/** Runs service and worker side by side until every job is done or dead-lettered; returns the exit code. */
+/** Runs the service and the worker until every job is done or dead-lettered. Returns the exit code. */
 async function demo(options: Options): Promise<number> {
   const { config, daySeconds, messages, json } = options;
   await using queue = await openQueue(config);
@@ -33,7 +33,7 @@ async function demo(options: Options): Promise<number> {
   const tally = new Tally();
   tally.watch(worker);
 
-  using interrupt = onSignals(() => process.stderr.write("\ndraining; once more exits at once\n"));
+  using interrupt = onSignals(() => process.stderr.write("\ndraining; press Ctrl-C again to exit at once\n"));
   const failed = new AbortController();
   const patience = AbortSignal.timeout(PATIENCE_MS + 3_000 * daySeconds);
   const over = AbortSignal.any([interrupt.signal, failed.signal, patience]);
@@ -55,7 +55,7 @@ async function demo(options: Options): Promise<number> {
   return tally.balanced ? 0 : 1;
 }
 
-/** The service's part: sends evenly over a while, without waiting for one before the next. */
+/** The service: starts its sends evenly over `SENDING_MS`, and does not wait for one before it starts the next. */
 async function sendAll(
   queue: Queue,
   { messages, daySeconds }: Options,
@@ -74,7 +74,7 @@ async function sendAll(
   await Promise.all(sending);
 }
 
-/** Creates the queues where the adapter can; elsewhere they are there already, or the first send says so. */
+/** Creates the queues, if the adapter can. If it cannot and a queue is missing, the first send fails with `not_found`. */
 async function ensureQueues(queue: Queue): Promise<void> {
   for (const name of names) {
     await queue.ensure(name).catch((error: unknown) => {

@@ -2,11 +2,16 @@ import type { Colors } from "../../cmd/output.ts";
 import type { JobInfo, Worker } from "../../src/index.ts";
 import type { Tally } from "./tally.ts";
 
-/** Tells, a line each, what became of the jobs of a worker. */
-export function tellNews(worker: Worker, tally: Tally, colors: Colors, tell: (line: string) => void): void {
+/** Prints one line for each job of a worker that is completed, retried or dead-lettered. */
+export function reportNews(
+  worker: Worker,
+  tally: Tally,
+  colors: Colors,
+  print: (line: string) => void,
+): void {
   const { dim, green, red, yellow } = colors;
-  const line = (mark: string, job: JobInfo, rest = ""): void =>
-    tell(`${mark} ${job.type.padEnd(20)} ${tally.about(job.id)}${rest === "" ? "" : dim(`  ${rest}`)}`);
+  const line = (symbol: string, job: JobInfo, rest = ""): void =>
+    print(`${symbol} ${job.type.padEnd(20)} ${tally.about(job.id)}${rest === "" ? "" : dim(`  ${rest}`)}`);
 
   worker.on("completed", ({ job }) =>
     line(green("✓"), job, job.attempt === 1 ? "" : `on attempt ${job.attempt}`),
@@ -19,7 +24,7 @@ export function tellNews(worker: Worker, tally: Tally, colors: Colors, tell: (li
   );
 }
 
-/** What went wrong, in its own words. */
+/** The message of anything that was thrown. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

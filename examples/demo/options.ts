@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { loadConfig } from "../../cmd/config-file.ts";
 import type { QueueConfig } from "../../adapters/open.ts";
 
-/** How the demo was called. */
+/** The options of the command line. */
 export interface Options {
   readonly config: QueueConfig;
   readonly daySeconds: number;
@@ -17,17 +17,22 @@ interface Flags {
   readonly json?: true;
 }
 
-/** Reads the command line; without `--config`, queues in memory that have room for all of it. */
+/** Reads the command line. Without `--config`, the queues are in memory and have room for every job. */
 export async function readOptions(): Promise<Options> {
   const program = new Command("demo")
     .usage("[-- options]")
     .description(
-      "An application service and its worker: watch jobs being sent, done, retried, dead-lettered.",
+      "Runs an application service and its worker, and shows jobs as they are sent, completed, retried and dead-lettered.",
     )
-    .option("--day-seconds <n>", "how long a day lasts; a mail goes out after three", number(0), 2)
-    .option("--messages <n>", "how many jobs are sent", number(1), 40)
-    .option("--config <file>", "a queue configuration, for another provider than memory")
-    .option("--json", "log to stderr, and end stdout with the sums as JSON")
+    .option(
+      "--day-seconds <n>",
+      "length of a simulated day in seconds; one mail is due after three days",
+      number(0),
+      2,
+    )
+    .option("--messages <n>", "number of jobs to send", number(1), 40)
+    .option("--config <file>", "configuration file of a queue on another provider than memory")
+    .option("--json", "log to stderr, and print the sums as JSON in the last line of stdout")
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
     .parse();
   const { config: file, daySeconds, messages: count, json = false } = program.opts<Flags>();

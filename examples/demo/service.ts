@@ -1,14 +1,14 @@
 import type { Queue, SendReceipt } from "../../src/index.ts";
 import { generateReport, queues, sendOnboardingTips, sendWelcomeEmail } from "./jobs.ts";
 
-/** Sends one job; resolves when the provider has it. */
+/** Sends one job. Resolves when the provider has accepted it. */
 export type Send = () => Promise<SendReceipt>;
 
 /**
- * The application service, on a busy day: people sign up, and some of them order a report. It sends and goes on; when
- * and where the jobs are done is not its concern. Without end: take as many as you like.
+ * The application service on a busy day: customers sign up, and every other one orders a report. The sequence is
+ * endless; take as many sends as you like.
  *
- * @yields one send after the other, not yet begun
+ * @yields a function that sends one job when it is called
  */
 export function* busyDay(queue: Queue, daySeconds: number): Generator<Send> {
   for (let number = 0; ; number += 1) {
@@ -16,7 +16,7 @@ export function* busyDay(queue: Queue, daySeconds: number): Generator<Send> {
     yield () => queue.send(queues.emails, sendWelcomeEmail.message({ userId, name, email }));
     yield () =>
       queue.sendDelayed(queues.emails, sendOnboardingTips.message({ userId, email }), {
-        seconds: 3 * daySeconds, // outside of a demo: { days: 3 }
+        seconds: 3 * daySeconds, // in an application: { days: 3 }
       });
     if (number % 2 === 0) {
       yield () => queue.send(queues.reports, generateReport.message({ userId, name, pages: 10 }));

@@ -1,6 +1,6 @@
 import type { Message, Worker } from "../../src/index.ts";
 
-/** What the demo comes to. */
+/** Numbers of jobs, by outcome. */
 export interface Sums {
   readonly sent: number;
   readonly completed: number;
@@ -9,8 +9,8 @@ export interface Sums {
 }
 
 /**
- * Keeps the books, by id: delivery is at least once, so a job may run twice, and counts once. A queue may hold jobs of
- * an earlier run as well; only those that were sent here are counted.
+ * Counts jobs by their id. Delivery is at least once, so a job may run twice, and is counted once. Jobs that an
+ * earlier run left in the queue are not counted.
  */
 export class Tally {
   readonly #sent = new Set<string>();
@@ -19,7 +19,7 @@ export class Tally {
   readonly #deadLettered = new Map<string, string>();
   readonly #about = new Map<string, string>();
 
-  /** Records what the handlers of a worker do. */
+  /** Starts to record the jobs of a worker. */
   watch(worker: Worker): void {
     worker.use(async ({ message, context }, next) => {
       this.#about.set(message.id, subject(message));
@@ -28,8 +28,8 @@ export class Tally {
       this.#completed.add(message.id);
     });
     worker.on("dead_lettered", ({ job, reason, error }) => {
-      const why = error instanceof Error ? `${error.message} (${reason})` : reason;
-      this.#deadLettered.set(job.id, `${job.type} ${this.about(job.id)}: ${why}`);
+      const cause = error instanceof Error ? `${error.message} (${reason})` : reason;
+      this.#deadLettered.set(job.id, `${job.type} ${this.about(job.id)}: ${cause}`);
     });
   }
 
@@ -37,17 +37,17 @@ export class Tally {
     this.#sent.add(id);
   }
 
-  /** Whom or what a job concerns. */
+  /** The recipient of a job's mail or report; the job's id, if it has not run. */
   about(id: string): string {
     return this.#about.get(id) ?? id;
   }
 
-  /** What was dead-lettered, and why, a line each. */
+  /** One line for each dead-lettered job, with its reason. */
   get deadLetters(): readonly string[] {
     return [...this.#deadLettered].filter(([id]) => this.#sent.has(id)).map(([, line]) => line);
   }
 
-  /** Whether every job that was sent has come to its end. */
+  /** Whether every job that was sent has completed or was dead-lettered. */
   get balanced(): boolean {
     const { sent, completed, deadLettered } = this.sums();
     return sent === completed + deadLettered;

@@ -1,39 +1,39 @@
 import type { Queue, Worker } from "../../src/index.ts";
 import { drawLive } from "./live.ts";
 import { colorsFor } from "../../cmd/output.ts";
-import { tellNews } from "./news.ts";
+import { reportNews } from "./news.ts";
 import type { Tally } from "./tally.ts";
 
-/** What there is to see. */
+/** Everything that a view shows. */
 export interface Scene {
   readonly queue: Queue;
   readonly names: readonly string[];
   readonly worker: Worker;
   readonly tally: Tally;
   readonly title: string;
-  /** Jobs that will be sent. */
+  /** Number of jobs that will be sent. */
   readonly total: number;
 }
 
-/** Shows a scene until it is closed. */
+/** A scene on the screen, until it is closed. */
 export interface View {
   close(): Promise<void>;
 }
 
-/** A live picture on a terminal, a plain log elsewhere. With `json`, stdout is kept for the sums. */
+/** Shows live counts on a terminal, and a plain log elsewhere. With `json`, stdout is reserved for the sums. */
 export function show(scene: Scene, json: boolean): View {
   if (process.stdout.isTTY && !json) return drawLive(scene);
   const stream = json ? process.stderr : process.stdout;
   const startedAt = performance.now();
   stream.write(`queueport demo on ${scene.title}\n`);
-  tellNews(scene.worker, scene.tally, colorsFor(stream), (line) => {
+  reportNews(scene.worker, scene.tally, colorsFor(stream), (line) => {
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(2);
     stream.write(`${seconds.padStart(6)} s  ${line}\n`);
   });
   return { close: async () => {} };
 }
 
-/** What it came to; with `json`, as the last line of stdout. */
+/** Prints the sums; with `json`, as the last line of stdout. */
 export function printSums(tally: Tally, elapsedMs: number, json: boolean): void {
   const sums = tally.sums();
   if (json) {

@@ -3,8 +3,8 @@ import { PermanentError, type Queue, RetryAfterError, Worker } from "../../src/i
 import { generateReport, sendOnboardingTips, sendWelcomeEmail } from "./jobs.ts";
 
 /**
- * The worker. To sleep stands for the real work; `speed` shortens it where there is much to do. A handler that throws
- * is run again after a backoff; one that throws `PermanentError` is not.
+ * The worker. Its handlers sleep instead of real work; `speed` divides the time that they sleep. A handler that throws
+ * is run again after a backoff, unless it throws `PermanentError`.
  */
 export function createWorker(queue: Queue, speed: number): Worker {
   const worker = new Worker(queue, { concurrency: 6 });
@@ -36,7 +36,7 @@ export function createWorker(queue: Queue, speed: number): Worker {
   return worker;
 }
 
-/** Whose mails fail at the first attempt. */
+/** Whether mails to this user fail on the first attempt. */
 function isUnlucky(userId: string): boolean {
   return Number(userId.replace("user-", "")) % 5 === 1;
 }

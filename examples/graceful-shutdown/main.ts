@@ -1,4 +1,4 @@
-// Shows: a worker that finishes its running jobs when it is told to stop, and leaves the others in the queue.
+// Shows: a worker that finishes its running jobs on shutdown, and leaves the others in the queue.
 // Run:   npx node examples/graceful-shutdown/main.ts, then press Ctrl-C; a second Ctrl-C ends it at once
 // Ends:  by Ctrl-C or SIGTERM, as sent by Kubernetes, ECS or systemd.
 import { setTimeout as sleep } from "node:timers/promises";

@@ -65,10 +65,14 @@ test("the tests of the example fake-clock pass", { concurrent: true }, async () 
   expect(code).toBe(0);
 });
 
-test("an example runs in a clone, where it imports the built package", { concurrent: true }, async () => {
-  const { code, stdout } = await runNode([join(examples, "hello/main.ts")]);
-  expect({ code, stdout }).toEqual({ code: 0, stdout: "Hello, Ada!\n" });
-});
+test(
+  "an example runs in the repository, where it imports the built package",
+  { concurrent: true },
+  async () => {
+    const { code, stdout } = await runNode([join(examples, "hello/main.ts")]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "Hello, Ada!\n" });
+  },
+);
 
 describe.concurrent("an example that runs until it is stopped", () => {
   /** Starts an example, and sends it `signal` when `until` first returns true for a line that it printed. */
@@ -171,7 +175,7 @@ test("the examples compile in an application that uses the strictest options", a
 });
 
 describe("each example", () => {
-  test.each(files)("%s begins with three lines: what it shows, how it is run, when it ends", (file) => {
+  test.each(files)("%s begins with three lines that say its purpose, its command and its end", (file) => {
     const [shows, run, ends] = readFileSync(join(examples, file), "utf8").split("\n");
     expect(shows).toMatch(/^\/\/ Shows: .+\.$/);
     expect(run).toMatch(/^\/\/ Run: {3}npx node /);
