@@ -30,6 +30,6 @@ for (const step of STEPS) {
     await queue.send("orders.fifo", { type: "order_changed", payload: { order, step }, orderingKey: order });
   }
 }
-await worker.start("orders.fifo"); // works until stop
+await worker.run("orders.fifo"); // works until stop
 for (const [order, steps] of seen) console.log(`${order}: ${steps.join(", ")}`);
 await queue.close();

@@ -8,7 +8,7 @@ import { openQueue } from "queueport/open";
 const JOBS = 100;
 const queue = await openQueue({ provider: "memory" });
 
-// Running jobs get ten seconds. After that their `signal` aborts, and their messages go back to the queue. Choose
+// Jobs that run get ten seconds. After that their `signal` aborts, and their messages go back to the queue. Choose
 // less than what the platform waits before it kills the process: 30 seconds on Kubernetes, for example.
 const worker = new Worker(queue, { concurrency: 2, drainMs: 10_000 });
 worker.register<{ image: string }>("resize", async ({ payload }, { signal }) => {
@@ -28,7 +28,7 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 for (let number = 1; number <= JOBS; number += 1) {
   await queue.send("images", { type: "resize", payload: { image: `image-${number}` } });
 }
-await worker.start("images", { signal: shutdown.signal }); // works until the signal aborts, then drains
+await worker.run("images", { signal: shutdown.signal }); // works until the signal aborts, then drains
 
 const { messages } = await queue.stats("images");
 console.log(`${messages} jobs are left in the queue`); // a cloud keeps them; queues in memory end with the process

@@ -10,5 +10,5 @@ worker.register("welcome", ({ payload }) => console.log(`Hello, ${payload.name}!
 worker.once("completed", () => void worker.stop());
 
 await queue.send("emails", { type: "welcome", payload: { name: "Ada" } });
-await worker.start("emails"); // works until stop
+await worker.run("emails"); // works until stop
 await queue.close();

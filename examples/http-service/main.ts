@@ -49,7 +49,7 @@ const server = createServer((request, response) => {
 // The worker is usually another process. Queues in memory have one process only.
 const worker = new Worker(queue);
 worker.register(welcome, ({ payload, id }) => console.log(`welcomed ${payload.email} (${id})`));
-const working = worker.start("emails"); // works until stop
+const working = worker.run("emails"); // works until stop
 
 server.listen(Number(process.env["PORT"] ?? 3_000), "127.0.0.1");
 await once(server, "listening");

@@ -40,7 +40,7 @@ worker.register<{ account: string; cents: number }>("deposit", ({ id, payload },
 worker.once("completed", () => void worker.stop());
 
 await queue.send("payments", { type: "deposit", payload: { account: "ada", cents: 5_000 } });
-await worker.start("payments"); // works until stop
+await worker.run("payments"); // works until stop
 await queue.close();
 
 const ada = db.prepare("SELECT cents FROM accounts WHERE name = 'ada'").get() as { cents: number };

@@ -18,7 +18,7 @@ const worker = new Worker(queue);
 worker.register("welcome", ({ payload }) => console.log(`Hello, ${payload.name}!`));
 worker.once("completed", () => void worker.stop());
 await queue.send("emails", { type: "welcome", payload: { name: "Ada" } });
-await worker.start("emails"); // works until stop
+await worker.run("emails"); // works until stop
 
 // The conformance suite proves what an adapter declares. Leave `only` out to run all of it, which takes minutes.
 const harness: Harness = {

@@ -24,5 +24,5 @@ worker.on("completed", ({ job }) => {
 process.once("SIGINT", () => void worker.stop());
 
 await queue.send("reports", { type: "report", payload: { pages: 5 } });
-await worker.start("reports"); // works until stop
+await worker.run("reports"); // works until stop
 await queue.close();

@@ -50,5 +50,5 @@ async function handle(
   };
   worker.register<{ email: string }>("welcome", ({ payload }) => send(payload));
   worker.on("completed", onEnd).on("dead_lettered", onEnd);
-  await worker.start("emails"); // works until stop
+  await worker.run("emails"); // works until stop
 }

@@ -35,5 +35,5 @@ try {
 }
 
 await queue.send("invoices", sendInvoice.message({ email: "ada@example.com", cents: 1_250 }));
-await worker.start("invoices"); // works until stop
+await worker.run("invoices"); // works until stop
 await queue.close();
