@@ -1,3 +1,4 @@
+import type { InMs } from "../src/lib/duration.ts";
 import type { WorkerOptions } from "../src/worker/types.ts";
 import type { QueueConfig } from "./config.ts";
 
@@ -14,7 +15,7 @@ import type { QueueConfig } from "./config.ts";
 export type ConfigFile = QueueConfig & { readonly worker?: WorkerConfig | undefined };
 
 /** The `worker` part of a configuration file: a worker's own options, and what the process does around it. */
-export interface WorkerConfig extends Omit<WorkerOptions, "logger"> {
+export interface WorkerConfig extends InMs<Omit<WorkerOptions, "logger">> {
   /** The queues to work on. */
   readonly queues?: readonly string[] | undefined;
   /** Those of them that keep the order of each key: how `queueport provision` creates them. */

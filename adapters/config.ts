@@ -119,7 +119,7 @@ export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
   factor: z.number().min(1).optional(),
   capMs: z.number().min(0).optional(),
   jitter: z.boolean().optional(),
-}) as z.ZodType<BackoffOptions>;
+});
 
 const common: Fields<CommonConfig> = {
   backoff: backoffSchema.optional(),

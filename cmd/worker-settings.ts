@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { WorkerConfig } from "../adapters/open.ts";
 import { QueueError } from "../src/errors.ts";
+import type { InMs } from "../src/lib/duration.ts";
 import type { WorkerOptions } from "../src/worker/types.ts";
 import type { LoggingOptions } from "./logging.ts";
 import type { LogLevel, SourceFlags } from "./options.ts";
@@ -24,7 +25,7 @@ export interface WorkerFlags extends SourceFlags {
 export interface WorkerSettings {
   readonly queues: readonly string[];
   readonly handlers: string;
-  readonly options: WorkerOptions;
+  readonly options: InMs<WorkerOptions>;
   readonly metricsPort: number | undefined;
   readonly host: string;
   readonly logging: LoggingOptions;

@@ -1,4 +1,6 @@
 import { QueueError } from "./errors.ts";
+import { type Duration, durationMs } from "./lib/duration.ts";
+import { show } from "./lib/text.ts";
 
 /** How long to wait before the next attempt of a failed job: exponential, with full jitter, capped. */
 export interface Backoff {
@@ -12,8 +14,17 @@ export interface Backoff {
   readonly jitter: boolean;
 }
 
-/** Parts of a {@link Backoff}; what is missing is taken from the next wider setting. */
-export type BackoffOptions = Partial<Backoff>;
+/** Parts of a {@link Backoff}. A missing part is taken from the next wider setting: message, job definition, worker, queue. */
+export interface BackoffOptions {
+  /** The wait before the second attempt, at most. @default 1000 */
+  readonly baseMs?: Duration | undefined;
+  /** Growth per attempt, 1 or more. @default 2 */
+  readonly factor?: number | undefined;
+  /** The longest wait. @default 300000 */
+  readonly capMs?: Duration | undefined;
+  /** Whether the wait is drawn evenly from 0 to the ceiling; without it, the wait is the ceiling. @default true */
+  readonly jitter?: boolean | undefined;
+}
 
 export const defaultBackoff: Backoff = { baseMs: 1_000, factor: 2, capMs: 300_000, jitter: true };
 
@@ -36,9 +47,9 @@ export function mergeBackoff(base: Backoff, ...narrower: (BackoffOptions | undef
     if (options === undefined) continue;
     // A part that is given as undefined is a part that is missing.
     merged = {
-      baseMs: options.baseMs ?? merged.baseMs,
+      baseMs: options.baseMs === undefined ? merged.baseMs : durationMs(options.baseMs),
       factor: options.factor ?? merged.factor,
-      capMs: options.capMs ?? merged.capMs,
+      capMs: options.capMs === undefined ? merged.capMs : durationMs(options.capMs),
       jitter: options.jitter ?? merged.jitter,
     };
   }
@@ -50,14 +61,18 @@ export function checkBackoff(backoff: BackoffOptions, where: string): void {
   const refuse = (field: string, expected: string, got: unknown): never => {
     throw new QueueError(
       "invalid_options",
-      `${where}: backoff.${field} must be ${expected}; got ${String(got)}.`,
+      `${where}: backoff.${field} must be ${expected}; got ${show(got)}.`,
     );
   };
   const { baseMs, factor, capMs } = backoff;
-  if (baseMs !== undefined && !(Number.isFinite(baseMs) && baseMs >= 0))
-    refuse("baseMs", "0 or more milliseconds", baseMs);
+  if (baseMs !== undefined && !isSpan(baseMs))
+    refuse("baseMs", "0 or more milliseconds or a duration", baseMs);
   if (factor !== undefined && !(Number.isFinite(factor) && factor >= 1))
     refuse("factor", "1 or more", factor);
-  if (capMs !== undefined && !(Number.isFinite(capMs) && capMs >= 0))
-    refuse("capMs", "0 or more milliseconds", capMs);
+  if (capMs !== undefined && !isSpan(capMs)) refuse("capMs", "0 or more milliseconds or a duration", capMs);
+}
+
+function isSpan(duration: Duration): boolean {
+  const ms = durationMs(duration);
+  return Number.isFinite(ms) && ms >= 0;
 }

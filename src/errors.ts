@@ -1,4 +1,5 @@
-import { asText } from "./lib/text.ts";
+import { type Duration, durationMs } from "./lib/duration.ts";
+import { asText, show } from "./lib/text.ts";
 
 /**
  * Every way in which queueport refuses or fails, as a stable code.
@@ -111,19 +112,20 @@ export class PermanentError extends Error {
  * It counts as a failed attempt.
  *
  * @example
- * throw new RetryAfterError(30_000, "rate limited");
+ * throw new RetryAfterError("30s", "rate limited");
  */
 export class RetryAfterError extends Error {
   override readonly name: string = "RetryAfterError";
   /** Milliseconds until the next attempt; 0 is at once. */
   readonly delayMs: number;
 
-  constructor(delayMs: number, message: string = `retry after ${delayMs} ms`, options?: ErrorOptions) {
-    super(message, options);
+  constructor(delay: Duration, message?: string, options?: ErrorOptions) {
+    const delayMs = durationMs(delay);
+    super(message ?? `retry after ${delayMs} ms`, options);
     if (!Number.isFinite(delayMs) || delayMs < 0) {
       throw new QueueError(
         "invalid_delay",
-        `RetryAfterError takes a finite number of milliseconds, 0 or more; got ${delayMs}.`,
+        `RetryAfterError takes a finite duration, 0 or more milliseconds; got ${show(delay)}.`,
       );
     }
     this.delayMs = delayMs;

@@ -20,6 +20,7 @@ export type {
 export { defaults, type Defaults } from "./defaults.ts";
 export type { ClaimOptions, DelayStore, StoredMessage } from "./delay/store.ts";
 export type { Delay } from "./message/delay.ts";
+export type { Duration, DurationParts } from "./lib/duration.ts";
 export {
   channels,
   type JobEvent,

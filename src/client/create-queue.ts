@@ -1,4 +1,5 @@
 import { type BackoffOptions, checkBackoff, defaultBackoff, mergeBackoff } from "../backoff.ts";
+import { type Duration, optionalMs } from "../lib/duration.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { CoreQueue } from "./core-queue.ts";
 import { defaults } from "../defaults.ts";
@@ -13,7 +14,7 @@ export interface QueueOptions {
   /** @default the defaults' backoff: full jitter, base 1 s, factor 2, cap 5 min */
   readonly backoff?: BackoffOptions | undefined;
   /** How long a send may take, in milliseconds, unless it says otherwise. @default 30000 */
-  readonly sendDeadlineMs?: number | undefined;
+  readonly sendDeadlineMs?: Duration | undefined;
   /** The driver's, where that has one. @default the driver's clock, else the machine's */
   readonly clock?: Clock | undefined;
   /** Where delayed messages wait, instead of in the provider's queues; closed with the queue. */
@@ -36,18 +37,13 @@ export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
       `createQueue takes a driver, such as memory(); got ${show(driver)}. openQueue takes a configuration.`,
     );
   }
-  const {
-    backoff,
-    sendDeadlineMs = defaults.sendDeadlineMs,
-    clock = driver.clock ?? systemClock,
-    random = Math.random,
-    delayStore,
-  } = options;
+  const { backoff, clock = driver.clock ?? systemClock, random = Math.random, delayStore } = options;
   if (backoff !== undefined) checkBackoff(backoff, "createQueue");
+  const sendDeadlineMs = optionalMs(options.sendDeadlineMs) ?? defaults.sendDeadlineMs;
   if (!(Number.isFinite(sendDeadlineMs) && sendDeadlineMs > 0)) {
     throw new QueueError(
       "invalid_options",
-      `createQueue: sendDeadlineMs must be a finite number of milliseconds, more than 0; got ${sendDeadlineMs}.`,
+      `createQueue: sendDeadlineMs must be a finite duration, more than 0 milliseconds; got ${show(options.sendDeadlineMs)}.`,
     );
   }
   if (driver.clock !== undefined && driver.clock !== clock) {

@@ -2,6 +2,8 @@ import { type Connection, queueError } from "../transport/connection.ts";
 import type { Delays } from "../delay/delays.ts";
 import { defaults } from "../defaults.ts";
 import type { Admin, QueueChange, QueueSpec } from "../driver/contract.ts";
+import { optionalMs } from "../lib/duration.ts";
+import { show } from "../lib/text.ts";
 import { QueueError } from "../errors.ts";
 import type { EnsureOptions } from "../queue/queue.ts";
 import { brokerMaxDeliveries } from "../queue/crash-loop.ts";
@@ -39,7 +41,14 @@ export async function dropQueue(
 }
 
 function specOf(options: EnsureOptions): QueueSpec {
-  const { ordering = "none", maxAttempts = defaults.maxAttempts, leaseMs = defaults.leaseMs } = options;
+  const { ordering = "none", maxAttempts = defaults.maxAttempts } = options;
+  const leaseMs = optionalMs(options.leaseMs) ?? defaults.leaseMs;
+  if (!(Number.isFinite(leaseMs) && leaseMs > 0)) {
+    throw new QueueError(
+      "invalid_options",
+      `ensure: leaseMs must be a finite duration, more than 0 milliseconds; got ${show(options.leaseMs)}.`,
+    );
+  }
   return { ordering, brokerMaxDeliveries: brokerMaxDeliveries(maxAttempts, ordering === "by_key"), leaseMs };
 }
 

@@ -1,10 +1,10 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { Attributes, Body, Delivery } from "../driver/contract.ts";
 import { describeError, QueueError } from "../errors.ts";
+import { optionalMs } from "../lib/duration.ts";
 import { isNewest } from "../lib/ids.ts";
 import { defaults } from "../defaults.ts";
-import { Malformed } from "./system-attributes.ts";
-import { type SystemAttributes, readSystemAttributes } from "./system-attributes.ts";
+import { Malformed, readSystemAttributes, type SystemAttributes } from "./system-attributes.ts";
 import type { Headers, Message, TraceContext } from "./message.ts";
 import { show } from "../lib/text.ts";
 import { assertFaithful } from "./payload.ts";
@@ -118,7 +118,7 @@ function isEmpty(headers: Headers): boolean {
 }
 
 function wireBackoff({ baseMs, factor, capMs, jitter }: BackoffOptions): unknown {
-  return { base_ms: baseMs, factor, cap_ms: capMs, jitter };
+  return { base_ms: optionalMs(baseMs), factor, cap_ms: optionalMs(capMs), jitter };
 }
 
 /** JSON may hold them as they are; not every provider carries them (SQS takes XML's characters only). */

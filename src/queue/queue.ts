@@ -1,6 +1,7 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
+import type { Duration } from "../lib/duration.ts";
 import type { Delay } from "../message/delay.ts";
 import type { QueueChange } from "../driver/contract.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
@@ -12,7 +13,7 @@ import type { DeadLetters } from "./dead-letters.ts";
 /** How a send is bounded. */
 export interface SendOptions {
   /** Settled after this long, one way or the other; in milliseconds. @default 30000 */
-  readonly deadlineMs?: number | undefined;
+  readonly deadlineMs?: Duration | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Deliver no earlier than after this delay. @default 0 */
   readonly delay?: Delay | undefined;
@@ -80,14 +81,14 @@ export interface ReceiveOptions {
   /** Handlers running at once. @default 10 */
   readonly concurrency?: number | undefined;
   /** @default 30000 */
-  readonly leaseMs?: number | undefined;
+  readonly leaseMs?: Duration | undefined;
   /** A lease is extended when it is this old; at most half of it. @default 10000 */
-  readonly extendEveryMs?: number | undefined;
+  readonly extendEveryMs?: Duration | undefined;
   readonly backoff?: BackoffOptions | undefined;
   /** Running handlers get this long after the abort of `signal`, before theirs is aborted. @default 25000 */
-  readonly drainMs?: number | undefined;
+  readonly drainMs?: Duration | undefined;
   /** After that, they get this long before their messages are released. @default 5000 */
-  readonly graceMs?: number | undefined;
+  readonly graceMs?: Duration | undefined;
   /** The largest `maxAttempts` to be expected: where the broker would dead-letter before that, there is a warning. @default 5 */
   readonly maxAttempts?: number | undefined;
   /** Where a provider cannot count deliveries: give up attempts and the crash-loop guard knowingly. @default false */
@@ -168,5 +169,5 @@ export interface EnsureOptions {
   /** The largest `maxAttempts` that will be used on it: the broker's own limit is set above. @default 5 */
   readonly maxAttempts?: number | undefined;
   /** @default 30000 */
-  readonly leaseMs?: number | undefined;
+  readonly leaseMs?: Duration | undefined;
 }

@@ -3,6 +3,7 @@ import { defaults } from "../defaults.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
 import type { ReceiveOptions } from "../queue/queue.ts";
+import { optionalMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 
 /** Receive options with every default filled in and agreed with what the queue prescribes. */
@@ -21,13 +22,11 @@ export function receiveSettings(
   options: ReceiveOptions,
   base: Backoff = defaultBackoff,
 ): ReceiveSettings {
-  const {
-    concurrency = defaults.concurrency,
-    leaseMs = defaults.leaseMs,
-    drainMs = defaults.drainMs,
-    graceMs = defaults.graceMs,
-  } = options;
-  const { extendEveryMs = Math.min(defaults.extendEveryMs, leaseMs / 3) } = options;
+  const { concurrency = defaults.concurrency } = options;
+  const leaseMs = optionalMs(options.leaseMs) ?? defaults.leaseMs;
+  const drainMs = optionalMs(options.drainMs) ?? defaults.drainMs;
+  const graceMs = optionalMs(options.graceMs) ?? defaults.graceMs;
+  const extendEveryMs = optionalMs(options.extendEveryMs) ?? Math.min(defaults.extendEveryMs, leaseMs / 3);
   const refuse = (field: string, expected: string, got: unknown): never => {
     throw new QueueError(
       "invalid_options",
@@ -38,11 +37,15 @@ export function receiveSettings(
   if (!Number.isSafeInteger(concurrency) || concurrency < 1)
     refuse("concurrency", "a whole number, 1 or more", concurrency);
   if (!(Number.isFinite(leaseMs) && leaseMs > 0))
-    refuse("leaseMs", "a finite number of milliseconds, more than 0", leaseMs);
+    refuse("leaseMs", "a finite duration, more than 0 milliseconds", options.leaseMs);
   if (!(extendEveryMs > 0 && extendEveryMs < leaseMs))
-    refuse("extendEveryMs", `more than 0 and less than leaseMs (${leaseMs})`, extendEveryMs);
-  if (!(drainMs >= 0)) refuse("drainMs", "0 or more milliseconds", drainMs);
-  if (!(graceMs >= 0)) refuse("graceMs", "0 or more milliseconds", graceMs);
+    refuse(
+      "extendEveryMs",
+      `a duration, more than 0 and less than leaseMs (${leaseMs})`,
+      options.extendEveryMs,
+    );
+  if (!(drainMs >= 0)) refuse("drainMs", "a duration, 0 or more milliseconds", options.drainMs);
+  if (!(graceMs >= 0)) refuse("graceMs", "a duration, 0 or more milliseconds", options.graceMs);
   if (options.backoff !== undefined) checkBackoff(options.backoff, `receive("${queue}")`);
   return {
     concurrency,

@@ -4,6 +4,7 @@ import { describeError, QueueError } from "../errors.ts";
 import type { NewMessage } from "../message/message.ts";
 import type { SendOptions, SendOutcome, SendReceipt } from "../queue/queue.ts";
 import { validateInTime } from "../message/schema.ts";
+import { durationMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 import { FirstSend } from "./first-send.ts";
 import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
@@ -175,11 +176,13 @@ export class Producer {
     }
   }
 
-  #deadlineOf({ deadlineMs = this.#deadlineMs }: SendOptions): number {
+  #deadlineOf({ deadlineMs: given }: SendOptions): number {
+    if (given === undefined) return this.#deadlineMs;
+    const deadlineMs = durationMs(given);
     if (Number.isFinite(deadlineMs) && deadlineMs > 0) return deadlineMs;
     throw new QueueError(
       "invalid_options",
-      `deadlineMs must be a finite number of milliseconds, more than 0; got ${show(deadlineMs)}.`,
+      `deadlineMs must be a finite duration, more than 0 milliseconds; got ${show(given)}.`,
     );
   }
 }

@@ -3,6 +3,7 @@ import type { BackoffOptions } from "../backoff.ts";
 import { checkBackoff } from "../backoff.ts";
 import { QueueError } from "../errors.ts";
 import type { NewMessage } from "../message/message.ts";
+import { type Duration, durationMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 
 /** What a job type fixes once, for its senders and its handler. */
@@ -12,7 +13,7 @@ export interface JobOptions {
   /** Over the queue's backoff. */
   readonly backoff?: BackoffOptions | undefined;
   /** How long one run may take, in milliseconds. @default the worker's */
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?: Duration | undefined;
   /** Runs of this type at once in one worker. @default the worker's concurrency */
   readonly concurrency?: number | undefined;
 }
@@ -93,10 +94,10 @@ export function checkJobOptions(
   };
   whole("maxAttempts", maxAttempts);
   whole("concurrency", concurrency);
-  if (timeoutMs !== undefined && !(timeoutMs > 0))
+  if (timeoutMs !== undefined && !(durationMs(timeoutMs) > 0))
     throw new QueueError(
       "invalid_options",
-      `${where}: timeoutMs must be more than 0; got ${show(timeoutMs)}.`,
+      `${where}: timeoutMs must be a duration, more than 0 milliseconds; got ${show(timeoutMs)}.`,
     );
   if (backoff !== undefined) checkBackoff(backoff, where);
 }

@@ -1,11 +1,14 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { QueueError } from "../errors.ts";
+import { optionalMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 import { checkJobOptions, type JobDefinition, type JobOptions, type RegisterOptions } from "./job.ts";
 import type { JobHandler } from "./types.ts";
 
 /** What a worker knows of one type. */
-export interface Registration extends JobOptions {
+export interface Registration extends Omit<JobOptions, "timeoutMs"> {
+  /** Milliseconds; undefined if the worker's applies. */
+  readonly timeoutMs: number | undefined;
   readonly type: string;
   readonly schema: StandardSchemaV1 | undefined;
   readonly handler: JobHandler;
@@ -44,7 +47,7 @@ export class Registry {
       concurrency: options.concurrency ?? definition.concurrency,
     };
     checkJobOptions(merged, `register(${show(type)})`);
-    this.#byType.set(type, { type, schema, handler, ...merged });
+    this.#byType.set(type, { type, schema, handler, ...merged, timeoutMs: optionalMs(merged.timeoutMs) });
   }
 
   get(type: string): Registration | undefined {

@@ -1,5 +1,6 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
+import type { Duration } from "../lib/duration.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Message } from "../message/message.ts";
 
@@ -39,21 +40,21 @@ export interface WorkerOptions {
   /** Handlers running at once on each queue. @default 10 */
   readonly concurrency?: number | undefined;
   /** How long a run may take, unless its type says otherwise. @default 300000 */
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?: Duration | undefined;
   /** After the abort of a handler's signal, until it counts as stuck. @default 5000 */
-  readonly graceMs?: number | undefined;
+  readonly graceMs?: Duration | undefined;
   /** After the timeout, until the lease of a stuck handler is given up. @default 60000 */
-  readonly hardLimitMs?: number | undefined;
+  readonly hardLimitMs?: Duration | undefined;
   /** @default 30000 */
-  readonly leaseMs?: number | undefined;
+  readonly leaseMs?: Duration | undefined;
   /** At most half of `leaseMs`. @default 10000 */
-  readonly extendEveryMs?: number | undefined;
+  readonly extendEveryMs?: Duration | undefined;
   /** On shutdown, running handlers get this long before their signals abort. @default 25000 */
-  readonly drainMs?: number | undefined;
+  readonly drainMs?: Duration | undefined;
   /** Over the queue's backoff. */
   readonly backoff?: BackoffOptions | undefined;
   /** A message of a type that nobody knows is dead-lettered after this long. @default 3600000 */
-  readonly unknownTypeMaxAgeMs?: number | undefined;
+  readonly unknownTypeMaxAgeMs?: Duration | undefined;
   /** Where a provider cannot count deliveries: work all the same, without attempts. @default false */
   readonly allowUncounted?: boolean | undefined;
   /** @default silent */
@@ -98,4 +99,7 @@ export type WorkerEvents = {
   readonly [E in JobEvent["event"]]: [Extract<JobEvent, { event: E }>];
 } & {
   readonly [E in ReceiveEvent["event"]]: [Extract<ReceiveEvent, { event: E }>];
+} & {
+  /** A worker that {@link Worker.start} started has ended with an error. Without a listener, the error is thrown. */
+  readonly error: [unknown];
 };

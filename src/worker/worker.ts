@@ -1,12 +1,13 @@
 import { EventEmitter } from "node:events";
 import { Deadlines } from "../lib/deadlines.ts";
 import { defaults } from "../defaults.ts";
-import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
+import { channels, type JobEvent } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
 import { silentLogger } from "../lib/logger.ts";
 import type { ManagedQueue } from "../queue/managed-receive.ts";
 import type { Queue } from "../queue/queue.ts";
 import { PauseController } from "../lib/pause.ts";
+import { optionalMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 import type { Execution, ExecutionHost } from "./execution.ts";
 import { HealthRecord } from "./health.ts";
@@ -37,7 +38,10 @@ export class Worker {
   readonly #executor: Executor;
   #state: "idle" | "running" | "draining" | "stopped" = "idle";
   #stop: AbortController | undefined;
-  #started: Promise<void> | undefined;
+  #isStopping = false;
+  /** Whether it was started by `start`, so that nobody awaits its end. */
+  #isInBackground = false;
+  #working: Promise<void> | undefined;
 
   constructor(queue: Queue, options: WorkerOptions = {}) {
     if (typeof (queue as Partial<ManagedQueue> | undefined)?.receiveManaged !== "function") {
@@ -46,16 +50,11 @@ export class Worker {
         `A Worker works on a Queue: what openQueue or createQueue returns; got ${show(queue)}.`,
       );
     }
-    const { concurrency = defaults.concurrency, timeoutMs = defaults.timeoutMs } = options;
-    const { graceMs = defaults.graceMs, hardLimitMs = defaults.hardLimitMs } = options;
-    const { unknownTypeMaxAgeMs = defaults.unknownTypeMaxAgeMs } = options;
-    for (const [name, value] of Object.entries({ timeoutMs, graceMs, hardLimitMs, unknownTypeMaxAgeMs })) {
-      if (!(value >= 0))
-        throw new QueueError(
-          "invalid_options",
-          `Worker: ${name} must be 0 or more milliseconds; got ${show(value)}.`,
-        );
-    }
+    const { concurrency = defaults.concurrency } = options;
+    const timeoutMs = spanOf(options, "timeoutMs");
+    const graceMs = spanOf(options, "graceMs");
+    const hardLimitMs = spanOf(options, "hardLimitMs");
+    const unknownTypeMaxAgeMs = spanOf(options, "unknownTypeMaxAgeMs");
     this.queue = queue;
     this.#managed = queue as ManagedQueue;
     this.#options = options;
@@ -130,27 +129,61 @@ export class Worker {
   }
 
   /**
-   * Works until `signal` aborts or {@link stop} is called, and what runs has been drained.
-   * @throws QueueError `no_handlers`, `already_running`, `invalid_options`; `drain_incomplete` where a handler would
-   * not end; that of a queue that cannot be received (`not_found`, `auth` ...): the others are then drained as well.
+   * Works until `signal` aborts or {@link stop} is called, and running jobs have been drained.
+   *
+   * @throws QueueError `no_handlers`, `already_running`, `invalid_options`; `drain_incomplete` if a handler did not end;
+   * the error of a queue that cannot be received (`not_found`, `auth` ...), after the other queues were drained.
+   *
+   * @example
+   * await worker.run(["emails", "reports"], { signal: shutdown.signal });
    */
   run(
     queues: string | readonly string[],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    const names = Array.isArray(queues) ? [...queues] : [queues as string];
-    const refusal = this.#refusal(names);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    const stop = new AbortController();
-    this.#stop = stop;
-    this.#started = this.#work(names, stop, options.signal);
-    return this.#started;
+    return this.#begin(queues, options.signal, undefined);
   }
 
-  /** Drains, and resolves when `run` has settled; what it threw is thrown there. */
+  /**
+   * Starts to work, and resolves when every queue is being polled. A receiver that ends with an error after that is
+   * emitted as `error`; without a listener for it, the error is thrown as an uncaught exception.
+   *
+   * @throws QueueError as {@link run}, for what fails before the first poll
+   *
+   * @example
+   * await worker.start("emails");
+   * process.once("SIGTERM", () => worker.stop());
+   */
+  start(
+    queues: string | readonly string[],
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let isStarted = false;
+      const started = (): void => {
+        isStarted = true;
+        resolve();
+      };
+      this.#begin(queues, options.signal, started).then(started, (error: unknown) => {
+        if (!isStarted) reject(error);
+        // Thrown by `stop` if it was called.
+        else if (!this.#isStopping) this.#emit("error", error);
+      });
+    });
+  }
+
+  /**
+   * Drains, and resolves when {@link run} has settled; its error is thrown there. After {@link start}, the error is
+   * thrown here.
+   *
+   * @throws QueueError `drain_incomplete` if the worker was started with {@link start} and a handler did not end
+   */
   async stop(): Promise<void> {
+    const isWorking = this.#state === "running" || this.#state === "draining";
+    this.#isStopping = true;
     this.#drain(this.#stop, new QueueError("closed", "The worker was stopped."));
-    await this.#started?.catch(() => undefined);
+    if (isWorking && this.#isInBackground) await this.#working;
+    else await this.#working?.catch(() => undefined);
   }
 
   /** Takes nothing new until {@link resume}; what runs goes on. */
@@ -168,11 +201,33 @@ export class Worker {
     return this.#health.report(this.#state === "running" && this.#pause.paused ? "paused" : this.#state);
   }
 
+  /** Calls `onPolling` once, when every queue is being polled. */
+  #begin(
+    queues: string | readonly string[],
+    signal: AbortSignal | undefined,
+    onPolling: (() => void) | undefined,
+  ): Promise<void> {
+    const names = Array.isArray(queues) ? [...queues] : [queues as string];
+    const refusal = this.#refusal(names);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#isStopping = false;
+    this.#isInBackground = onPolling !== undefined;
+    let unpolled = names.length;
+    const polling = (): void => {
+      unpolled -= 1;
+      if (unpolled === 0) onPolling?.();
+    };
+    this.#working = this.#work(names, stop, signal, polling);
+    return this.#working;
+  }
+
   #refusal(queues: readonly string[]): QueueError | undefined {
     if (this.#state === "running" || this.#state === "draining") {
       return new QueueError(
         "already_running",
-        "This worker is running already. Give run all of its queues at once, or make another worker.",
+        "This worker is running already. Give run or start all queues at once, or create another worker.",
       );
     }
     if (this.#registry.all.length === 0) {
@@ -184,11 +239,11 @@ export class Worker {
     if (queues.length === 0 || queues.some((queue) => typeof queue !== "string" || queue === "")) {
       return new QueueError(
         "invalid_options",
-        `run needs a queue name, or a list of them; got ${show(queues.length === 0 ? "an empty list" : queues)}.`,
+        `A worker needs a queue name, or a list of them; got ${show(queues.length === 0 ? "an empty list" : queues)}.`,
       );
     }
     if (new Set(queues).size < queues.length) {
-      return new QueueError("invalid_options", `run was given one queue twice: ${queues.join(", ")}.`);
+      return new QueueError("invalid_options", `A worker was given one queue twice: ${queues.join(", ")}.`);
     }
     return undefined;
   }
@@ -197,6 +252,7 @@ export class Worker {
     queues: readonly string[],
     stop: AbortController,
     signal: AbortSignal | undefined,
+    onPolling: () => void,
   ): Promise<void> {
     const onAbort = (): void => this.#drain(stop, signal?.reason);
     this.#state = "running";
@@ -204,7 +260,7 @@ export class Worker {
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       signal?.throwIfAborted();
-      const ends = await Promise.allSettled(queues.map((queue) => this.#receive(queue, stop)));
+      const ends = await Promise.allSettled(queues.map((queue) => this.#receive(queue, stop, onPolling)));
       const errors = ends.filter((end) => end.status === "rejected").map((end) => end.reason as Error);
       if (errors.length > 0) throw combined(errors);
     } finally {
@@ -215,7 +271,7 @@ export class Worker {
     }
   }
 
-  async #receive(queue: string, stop: AbortController): Promise<void> {
+  async #receive(queue: string, stop: AbortController, onPolling: () => void): Promise<void> {
     const { concurrency, leaseMs, extendEveryMs, drainMs, graceMs, backoff, allowUncounted } = this.#options;
     try {
       await this.#managed.receiveManaged(queue, this.#executor.handle, {
@@ -230,14 +286,15 @@ export class Worker {
         allowUncounted,
         maxAttempts: Math.max(defaults.maxAttempts, ...this.registered.map((job) => job.maxAttempts ?? 0)),
         pause: this.#pause,
+        onPolling,
         onEvent: (event) => {
           this.#health.saw(event);
-          this.#emit(event);
+          this.#emit(event.event, event);
         },
       });
     } catch (error) {
       this.#health.failed(queue, error);
-      // The others are drained and start rejects: a process that does half of its work is found by nobody.
+      // The other queues are drained as well: a process that does half of its work would go unnoticed.
       this.#drain(stop, error);
       throw error;
     }
@@ -250,7 +307,7 @@ export class Worker {
 
   /** What happens inside of a run, which its receiver does not see. */
   #report(event: JobEvent): void {
-    this.#emit(event);
+    this.#emit(event.event, event);
     if (!channels.job.hasSubscribers) return;
     channels.job.publish({
       ...event,
@@ -260,9 +317,9 @@ export class Worker {
     });
   }
 
-  #emit(event: JobEvent | ReceiveEvent): void {
+  #emit(name: keyof WorkerEvents, event: unknown): void {
     try {
-      (this.#events as EventEmitter).emit(event.event, event);
+      (this.#events as EventEmitter).emit(name, event);
     } catch (error) {
       // A listener's mistake is shown as any event listener's is, but must not fail a job, or stop a time limit.
       queueMicrotask(() => {
@@ -270,6 +327,17 @@ export class Worker {
       });
     }
   }
+}
+
+type Span = "timeoutMs" | "graceMs" | "hardLimitMs" | "unknownTypeMaxAgeMs";
+
+function spanOf(options: WorkerOptions, name: Span): number {
+  const ms = optionalMs(options[name]) ?? defaults[name];
+  if (ms >= 0) return ms;
+  throw new QueueError(
+    "invalid_options",
+    `Worker: ${name} must be a duration, 0 or more milliseconds; got ${show(options[name])}.`,
+  );
 }
 
 function jobOf({ message, queue, attempt }: Execution): JobEvent["job"] {

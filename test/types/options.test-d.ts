@@ -44,8 +44,9 @@ describe("a queue", () => {
     void queue.sendDelayed("emails", message, 1_000);
     void queue.sendDelayed("emails", message, { hours: 1, minutes: 30 });
     void queue.sendDelayed("emails", message, { at: new Date() });
-    // @ts-expect-error -- a delay is no text
-    void queue.sendDelayed("emails", message, "3d");
+    void queue.sendDelayed("emails", message, "3 days");
+    // @ts-expect-error -- not a unit of time
+    void queue.sendDelayed("emails", message, "3 months");
     // @ts-expect-error -- there are no weeks
     void queue.sendDelayed("emails", message, { weeks: 1 });
   });

@@ -72,15 +72,15 @@ describe("what is sent", () => {
 
   test.each(golden<{ message: Written }>("encoded"))("comes back: $about", ({ message, ...sent }) => {
     const decoded = decode(deliveryOf(sent), 0);
-    expect(decoded).toEqual({ ok: true, message: messageOf(message), meta: { attempt: 0, redrive: 0 } });
+    expect(decoded).toEqual({ ok: true, message: messageOf(message), system: { attempt: 0, redrive: 0 } });
   });
 });
 
 describe("what is understood", () => {
-  test.each(golden<{ message: Written; meta: object }>("understood"))(
+  test.each(golden<{ message: Written; system: object }>("understood"))(
     "$about",
-    ({ message, meta, ...sent }) => {
-      const expected = { ok: true, message: messageOf(message), meta };
+    ({ message, system, ...sent }) => {
+      const expected = { ok: true, message: messageOf(message), system };
       expect(decode(deliveryOf(sent), 0)).toEqual(expected);
       expect(decode(deliveryOf(sent, true), 0)).toEqual(expected);
     },
