@@ -1,37 +1,37 @@
 import type { Clock, Timer } from "./clock.ts";
 import { atEndOfTick } from "./end-of-tick.ts";
 
-/** How items are gathered. */
+/** Limits and timing of a {@link Batcher}. */
 export interface BatcherOptions<Item> {
   /** Items in one call. */
   readonly maxItems: number;
-  /** Bytes in one call. An item that is larger by itself goes alone. */
+  /** Bytes in one call. A larger item is sent alone. */
   readonly maxBytes: number;
   readonly bytesOf: (item: Item) => number;
   /** Calls that may be in flight at once. */
   readonly maxCalls: number;
-  /** Whether items gather while calls are in flight: of no use where those of one call share no request. @default true */
+  /** Whether items gather while calls are in flight. Useless if the items of a call do not share a request. @default true */
   readonly gathers?: boolean | undefined;
-  /** How long a first item is to wait for others where nothing is in flight; a call's worth never waits. @default 0 */
+  /** Milliseconds that a first item waits for others while nothing is in flight. A full call never waits. @default 0 */
   readonly lingerMs?: () => number;
-  /** Needed to linger, and to go round a call that is stuck. */
+  /** Needed for lingering, and for bypassing a call that is stuck. */
   readonly clock?: Clock;
   /** Carries out one call. It settles its items itself and never rejects. */
   readonly run: (items: Item[]) => Promise<void>;
 }
 
-/** Calls in flight that have not come back for this long are not waited for where another one may be made. */
+/** Items stop waiting for calls in flight after this long, if another call may be made. */
 const STUCK_MS = 250;
 
 /**
- * Coalesces single items into calls. What is added while nothing is in flight goes out at the end of the running
- * tick, together with all else that the tick added; while calls are in flight, items gather until one returns or
- * a call's worth is there. So a lone item never waits, and a crowd shares its requests.
+ * Coalesces single items into calls. Items that are added while nothing is in flight go out together at the end of the
+ * current tick. While calls are in flight, items gather until one returns or a full call is there. A lone item thus never
+ * waits, and many items share requests.
  */
 export class Batcher<Item> {
   readonly #options: BatcherOptions<Item>;
   #queued: Item[] = [];
-  /** Where in `#queued` those begin that have not been taken. */
+  /** Index of the first item in `#queued` that has not been taken. */
   #head = 0;
   #bytes = 0;
   #inFlight = 0;
@@ -54,7 +54,7 @@ export class Batcher<Item> {
     else this.#waitNoLonger();
   }
 
-  /** Whether nothing is queued and nothing is in flight. */
+  /** True if nothing is queued and nothing is in flight. */
   get idle(): boolean {
     return this.#inFlight === 0 && this.#waiting === 0;
   }
@@ -78,14 +78,14 @@ export class Batcher<Item> {
     this.#lingering?.cancel();
     this.#lingering = undefined;
     this.#scheduled = true;
-    // What promise callbacks of this tick add travels along.
+    // Items that promise callbacks of this tick add are included.
     atEndOfTick(() => {
       this.#scheduled = false;
       this.#dispatch();
     });
   }
 
-  /** Nothing waits long for what is in flight: a call that is stuck would hold up everybody. */
+  /** Bounds the wait for calls in flight: a call that is stuck would hold up every item. */
   #waitNoLonger(): void {
     const { clock, maxCalls } = this.#options;
     if (clock === undefined || this.#inFlight >= maxCalls || this.#stuck !== undefined) return;
@@ -106,7 +106,7 @@ export class Batcher<Item> {
     });
   }
 
-  /** Whether what waits may go although calls are in flight. */
+  /** Whether waiting items may go although calls are in flight. */
   get #ready(): boolean {
     const { maxItems, maxBytes, maxCalls, gathers = true } = this.#options;
     return this.#inFlight < maxCalls && (!gathers || this.#waiting >= maxItems || this.#bytes >= maxBytes);
@@ -146,7 +146,7 @@ export class Batcher<Item> {
     }
     this.#bytes -= bytes;
     const taken = this.#queued.slice(from, this.#head);
-    // Now and then, rather than at each call: what has been taken is let go.
+    // Taken items are released now and then, which is cheaper than at each call.
     if (this.#head > 1_024 && this.#head * 2 > this.#queued.length) {
       this.#queued = this.#queued.slice(this.#head);
       this.#head = 0;

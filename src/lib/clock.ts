@@ -5,21 +5,24 @@ export interface Timer {
 }
 
 /**
- * Time as a parameter: everything in queueport that waits or reads the time does it through this. To turn it by hand,
- * take `FakeClock` of `queueport/testing`: what receives is loaded with it, where the first `receive` on another
- * clock may take a moment of real time.
+ * Time as a parameter: everything in queueport that waits or reads the time uses a clock. Tests turn `FakeClock` of
+ * `queueport/testing` by hand. `FakeClock` also loads the receiving code; on any other clock, the first `receive` takes a
+ * moment of real time to load it.
  */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /**
    * Calls `run` once after `ms` milliseconds.
-   * @param keepAlive whether this timer alone keeps the process alive. @default false
+   * @param keepAlive whether the timer keeps the process alive. @default false
    */
   timer(ms: number, run: () => void, keepAlive?: boolean): Timer;
 }
 
-/** Node takes no longer timeout than this; a longer one is re-armed on the way. */
+/**
+ * Longest timeout of Node, a signed 32-bit integer (https://nodejs.org/api/timers.html, 2026-11). A longer one is re-armed
+ * on the way.
+ */
 const LONGEST_TIMEOUT_MS = 2_147_483_647;
 
 /** The machine's own clock. */
@@ -38,8 +41,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Resolves after `ms`, or as soon as `signal` aborts. It never rejects: who waits looks at the signal.
- * It keeps the process alive, since somebody waits for it.
+ * Resolves after `ms`, or as soon as `signal` aborts. Never rejects: the caller checks the signal. Keeps the process
+ * alive.
  */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted === true) return Promise.resolve();

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "./clock.ts";
 import { type Timed, TimerHeap } from "./timer-heap.ts";
 
-/** What is to happen at a moment, unless it is cancelled before. */
+/** An action at a moment, unless it is cancelled before. */
 export interface Deadline extends Timed {
   /** Called once, at `at` or soon after. */
   expire(): void;
@@ -18,15 +18,15 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** Has it expire at its moment. The timer does not keep the process alive. */
+  /** Schedules a deadline for its moment. The timer does not keep the process alive. */
   set(deadline: Deadline): void {
     this.#heap.push(deadline);
     if (deadline.at < this.#armedFor) this.#arm(deadline.at);
   }
 
-  /** One that has expired, or was never set, is left as it is. */
+  /** Cancels a deadline. One that has expired, or was never set, is ignored. */
   cancel(deadline: Deadline): void {
-    // The timer is left: the next deadline is most likely a later one, for which it need not be set anew.
+    // The timer stays armed: the next deadline is most likely a later one.
     if (deadline.heapIndex >= 0) this.#heap.remove(deadline);
   }
 

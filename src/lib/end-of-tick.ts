@@ -1,8 +1,8 @@
 let waiting: (() => void)[] = [];
 
 /**
- * Calls back once the promise callbacks of this tick have run, before anything new is read. All that is put off in one
- * tick is done in one go, so that what it writes to a socket can leave together.
+ * Calls `run` after the promise callbacks of this tick, before any new input is read. All callbacks of one tick run
+ * together, so that their writes to a socket can share a packet.
  */
 export function atEndOfTick(run: () => void): void {
   if (waiting.push(run) === 1) setImmediate(runAll);
@@ -15,7 +15,7 @@ function runAll(): void {
     try {
       (due[index] as () => void)();
     } catch (error) {
-      // It is its own failure: the others go on.
+      // Rethrown on its own, so that the other callbacks still run.
       queueMicrotask(() => {
         throw error;
       });

@@ -1,6 +1,6 @@
 import { v7 } from "uuid";
 
-/** What of an id is random: of the sixteen bytes that the package asks for, it looks at the last ten. */
+/** Random bytes of an id. The package asks for sixteen, and reads only the last ten. */
 const RANDOM = 10;
 /** Random bytes are drawn from the system in blocks: one call serves 1,024 ids. */
 const pool = new Uint8Array(1_024 * RANDOM);
@@ -9,26 +9,26 @@ const random = new Uint8Array(16);
 const bytes = new Uint8Array(16);
 const text = Buffer.alloc(36, "-");
 const view = new DataView(text.buffer, text.byteOffset, text.length);
-/** The two digits of each byte, as the characters that they are; written before the first id, and not by an import. */
+/** The two hexadecimal digits of each byte, as a pair of character codes. Filled before the first id, not on import. */
 const digits = new Uint16Array(256);
 const DIGIT = "0123456789abcdef";
-/** Where each byte has them, between the hyphens. */
+/** Positions of the bytes' digits in the text, between the hyphens. */
 const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 let newest = "";
 
-/** Whether it is the id that was made last: then there is nothing in it that any notation would have to escape. */
+/** Whether `id` is the last one that {@link newId} returned. Such an id needs no escaping in JSON. */
 export function isNewest(id: string): boolean {
   return id === newest;
 }
 
-/** A UUIDv7 (RFC 9562) of `now`, in epoch milliseconds: sorts by the time it was made, unique without coordination. */
+/** Creates a UUIDv7 (RFC 9562) for `now`, in epoch milliseconds. Ids sort by their time, and are unique without coordination. */
 export function newId(now: number): string {
   if (used === pool.length) draw();
   for (let index = 0; index < RANDOM; index += 1) random[16 - RANDOM + index] = pool[used + index] as number;
   used += RANDOM;
   v7({ random, msecs: now }, bytes);
-  // In one piece: the package puts its text together from twenty.
+  // Written into one buffer, since the package would concatenate twenty strings.
   for (let index = 0; index < 16; index += 1)
     view.setUint16(PLACES[index] as number, digits[bytes[index] as number] as number);
   newest = text.toString("latin1");

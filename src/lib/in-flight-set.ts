@@ -1,48 +1,48 @@
-/** An item's place on a {@link InFlightSet}, by which it is taken off again. */
+/** An item's membership in an {@link InFlightSet}, by which it is removed. */
 export interface Member<Item> {
   readonly item: Item;
-  /** The roster's own; -1 once the item is off it. */
+  /** Written by the set only; -1 once the item was removed. */
   index: number;
 }
 
 /**
- * Those that are in hand, while they come and go by the thousand; in no order. A `Set` would do, but for the garbage
- * collector: a set that outgrows its table leaves it behind, with a reference to the next one and to all that was
- * listed at the time. Old tables form a chain by which most of what was ever listed survives its first collections,
- * as if it were in use still; and that costs more than all else that is done with a message.
+ * An unordered set of items that come and go by the thousand. A `Set` is not used because of the garbage collector: a `Set`
+ * that outgrows its table leaves the table behind, with references to the next table and to every item in it. The old tables
+ * form a chain through which most former items survive their first collections, which costs more than all other work on a
+ * message.
  */
 export class InFlightSet<Item> {
-  readonly #places: Member<Item>[] = [];
+  readonly #members: Member<Item>[] = [];
 
   get size(): number {
-    return this.#places.length;
+    return this.#members.length;
   }
 
   add(item: Item): Member<Item> {
-    const place = { item, index: this.#places.length };
-    this.#places.push(place);
-    return place;
+    const member = { item, index: this.#members.length };
+    this.#members.push(member);
+    return member;
   }
 
-  /** False where it was off the roster already, or is another roster's. */
-  remove(place: Member<Item>): boolean {
-    if (place.index < 0 || this.#places[place.index] !== place) return false;
-    const last = this.#places.pop() as Member<Item>;
-    if (last !== place) {
-      this.#places[place.index] = last;
-      last.index = place.index;
+  /** Removes an item. False if it was removed before, or belongs to another set. */
+  remove(member: Member<Item>): boolean {
+    if (member.index < 0 || this.#members[member.index] !== member) return false;
+    const last = this.#members.pop() as Member<Item>;
+    if (last !== member) {
+      this.#members[member.index] = last;
+      last.index = member.index;
     }
-    place.index = -1;
+    member.index = -1;
     return true;
   }
 
-  /** Those that are on it now; what follows does not change the list. */
+  /** A copy of the current items. */
   all(): Item[] {
-    return this.#places.map(({ item }) => item);
+    return this.#members.map(({ item }) => item);
   }
 
   clear(): void {
-    for (const place of this.#places) place.index = -1;
-    this.#places.length = 0;
+    for (const member of this.#members) member.index = -1;
+    this.#members.length = 0;
   }
 }

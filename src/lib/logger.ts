@@ -1,10 +1,10 @@
-/** Writes one line: what it says, or what belongs to it and what it says. */
+/** Writes one log line: a message, or fields and a message. */
 export interface Log {
   (message: string): void;
   (bindings: object, message?: string): void;
 }
 
-/** What queueport logs to: pino, or anything of its shape. */
+/** A logger: pino, or any object of its shape. */
 export interface Logger {
   readonly debug: Log;
   readonly info: Log;
@@ -13,7 +13,7 @@ export interface Logger {
   child(bindings: object): Logger;
 }
 
-/** Says nothing. */
+/** Discards every line. */
 export const silentLogger: Logger = {
   debug() {},
   info() {},

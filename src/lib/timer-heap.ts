@@ -1,14 +1,14 @@
-/** What a {@link TimerHeap} orders. It belongs to one heap at a time. */
+/** An item of a {@link TimerHeap}. It belongs to one heap at a time. */
 export interface Timed {
   /** Epoch milliseconds. Changed only through the heap. */
   at: number;
-  /** Where it stands in its heap, -1 where it is in none; the heap's own. */
+  /** Index in the heap, -1 if it is in none. Written by the heap only. */
   heapIndex: number;
 }
 
 /**
- * Items by their moment, the earliest first. Each knows its heapIndex, so that one that is settled leaves at once:
- * the size is always the true count, and nothing stale piles up.
+ * A binary heap of items by their moment, the earliest first. Each item knows its index, so that it can be removed at once:
+ * the size is always the true count, and no stale items accumulate.
  */
 export class TimerHeap<Item extends Timed> {
   readonly #items: Item[] = [];
@@ -26,7 +26,7 @@ export class TimerHeap<Item extends Timed> {
     this.#rise(item, this.#items.length - 1);
   }
 
-  /** Takes out the earliest, where it is due at `now`. */
+  /** Removes and returns the earliest item if it is due at `now`. */
   popDue(now: number): Item | undefined {
     const first = this.#items[0];
     if (first === undefined || first.at > now) return undefined;

@@ -1,9 +1,6 @@
 import type { Clock } from "./clock.ts";
 
-/**
- * Settles as `work` does, or after `ms` with what `late` returns or throws. What becomes of the work after that is
- * nobody's concern any more.
- */
+/** Settles as `work` does, or after `ms` as `late` does. The result of `work` is discarded after that. */
 export function within<T>(clock: Clock, ms: number, work: Promise<T>, late: () => T): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = clock.timer(ms, () => {

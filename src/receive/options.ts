@@ -6,7 +6,7 @@ import type { ReceiveOptions } from "../queue/queue.ts";
 import { optionalMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 
-/** Receive options with every default filled in and agreed with what the queue prescribes. */
+/** Receive options with every default filled in, adapted to the lease that the queue prescribes. Times in milliseconds. */
 export interface ReceiveSettings {
   readonly concurrency: number;
   readonly leaseMs: number;
@@ -16,7 +16,10 @@ export interface ReceiveSettings {
   readonly graceMs: number;
 }
 
-/** @throws QueueError `invalid_options` */
+/**
+ * Fills in the defaults.
+ * @throws QueueError `invalid_options`
+ */
 export function receiveSettings(
   queue: string,
   options: ReceiveOptions,
@@ -57,7 +60,10 @@ export function receiveSettings(
   };
 }
 
-/** A lease that the queue prescribes wins; it is then extended after a third of it at the latest. */
+/**
+ * Adapts the lease to the queue. A lease that the queue prescribes wins; it is extended after a third of it at the latest.
+ * @throws QueueError `invalid_options` if the lease is too long for the provider, or extended too late
+ */
 export function agreeLease(
   queue: string,
   settings: ReceiveSettings,
@@ -72,7 +78,7 @@ export function agreeLease(
       { queue },
     );
   }
-  // An extension that is due just after a sweep waits for the next one, and one that fails needs time for another.
+  // At most half, since an extension that is due just after a sweep waits for the next one, and a failed one needs time for another.
   if (traits.fixedLeaseMs === undefined && settings.extendEveryMs > leaseMs / 2) {
     throw new QueueError(
       "invalid_options",

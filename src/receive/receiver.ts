@@ -30,7 +30,7 @@ export interface ReceiverOptions {
 
 /**
  * Receives one queue: poller → dispatcher → runner → settlement. The stages are built in the reverse of that order, and
- * each calls only the next; whatever waits for room listens to the capacity.
+ * each calls only the next. Everything that waits for room listens to the capacity.
  */
 export class Receiver implements RunHost {
   readonly queue: string;

@@ -3,7 +3,7 @@ import { channels, type JobEvent, type JobInfo, type Origin, type ReceiveEvent }
 import type { Disposition } from "../queue/disposition.ts";
 import type { Run } from "./run.ts";
 
-/** Tells what happens to whoever asked: the receiver's own listener, and the diagnostics channels. */
+/** Reports events to the receiver's own listener and to the diagnostics channels. */
 export class Reporter implements Origin {
   readonly provider: string;
   readonly queue: string;
@@ -22,7 +22,7 @@ export class Reporter implements Origin {
   }
 
   report(event: JobEvent | ReceiveEvent): void {
-    this.#tell(event);
+    this.#notify(event);
     const { provider, queue, source } = this;
     if ("job" in event) {
       if (channels.job.hasSubscribers) channels.job.publish({ ...event, provider, queue, source });
@@ -37,12 +37,12 @@ export class Reporter implements Origin {
     const waitMs = Math.max(0, run.startedAt - since.getTime());
     const { info: job } = run;
     const { provider, queue, source } = this;
-    this.#tell({ event: "started", job, waitMs });
+    this.#notify({ event: "started", job, waitMs });
     if (channels.job.hasSubscribers)
       channels.job.publish({ event: "started", job, waitMs, provider, queue, source });
   }
 
-  /** What was decided; a dead letter is reported as such once it is one. */
+  /** Reports a disposition. `dead_lettered` is reported later, once the message is in the dead-letter queue. */
   disposition(run: Run, disposition: Disposition): void {
     if (!this.#listening) return;
     const job = run.info;
@@ -81,19 +81,19 @@ export class Reporter implements Origin {
     this.report({ event: "failed", job, durationMs: durationOf(run), ...of(disposition) });
   }
 
-  /** As {@link report} would: each job ends here, and to spread an event costs more than all else that is told of it. */
+  /** Does what {@link report} would. Written out, since every job ends here and spreading an event costs more than the rest. */
   #completed(job: JobInfo, durationMs: number): void {
     const { provider, queue, source } = this;
-    this.#tell({ event: "completed", job, durationMs });
+    this.#notify({ event: "completed", job, durationMs });
     if (channels.job.hasSubscribers)
       channels.job.publish({ event: "completed", job, durationMs, provider, queue, source });
   }
 
-  #tell(event: JobEvent | ReceiveEvent): void {
+  #notify(event: JobEvent | ReceiveEvent): void {
     try {
       this.#onEvent?.(event);
     } catch (error) {
-      // A listener's mistake is shown as any event listener's is, but must not cost the message its verdict.
+      // Rethrown as an uncaught exception, as for any event listener; the message must still be settled.
       queueMicrotask(() => {
         throw error;
       });
@@ -103,7 +103,7 @@ export class Reporter implements Origin {
 
 type Failure = Extract<Disposition, { readonly error: unknown }>;
 
-/** What there is to say of a failure; that no handler ran, where none did. */
+/** The error of a failure, and the reason if no handler ran. */
 function of({ error, reason }: Failure): { readonly error: unknown; readonly reason?: "unknown_type" } {
   return reason === "unknown_type" ? { error, reason: "unknown_type" } : { error };
 }

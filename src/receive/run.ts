@@ -8,7 +8,7 @@ import { type Disposition, dispositionOfFailure } from "../queue/disposition.ts"
 import type { Decider, ManagedRun } from "../queue/managed-receive.ts";
 import type { Leased } from "../transport/leased.ts";
 
-/** The receiver of a run: what its runs share, and what a handler may ask of it. */
+/** The receiver of a run, as its runs use it. */
 export interface RunHost {
   readonly queue: string;
   /** The receiver's backoff, laid over the queue's. */

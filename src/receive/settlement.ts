@@ -25,8 +25,8 @@ const COPY_FAILED_MS = 30_000;
 const LONGEST_MS = 1e14;
 
 /**
- * Settles messages as their dispositions say. One rule holds throughout: what replaces a message is accepted by the broker
- * before the message is acknowledged. A crash in between leaves two copies; a failure leaves the original.
+ * Settles messages as their dispositions say. One rule holds throughout: the broker accepts a replacement before the
+ * original is acknowledged. A crash in between leaves two copies; a failure leaves the original.
  */
 export class Settlement {
   readonly #context: ReceiverContext;

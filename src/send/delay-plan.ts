@@ -1,21 +1,21 @@
 import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
 
-/** How a delay is carried: by the provider itself, or in the parking queue for a first hop of `delayMs`. */
+/** The way to carry a delay: by the provider, by the delay queue with a first hop of `delayMs`, or by the delay store. */
 export type DelayPlan =
   | { readonly via: "native"; readonly delayMs: number }
-  | { readonly via: "parking"; readonly delayMs: number }
-  /** In the delay store. */
+  | { readonly via: "delay_queue"; readonly delayMs: number }
   | { readonly via: "store"; readonly delayMs: number };
 
-/** What goes to a delay store: nothing, where there is none; what the provider cannot hold; or everything. */
+/** Delays that a delay store carries: none, those beyond the provider's longest, or all. */
 export type StoreUse = "none" | "beyond" | "all";
 
 const NOW: DelayPlan = { via: "native", delayMs: 0 };
 
 /**
- * Decides by the limits alone. A delay is never shortened in silence: what the provider cannot hold goes by parking,
- * and what cannot be parked is refused.
+ * Chooses the way of a delay, from limits and traits alone. A delay is never shortened: one that the provider cannot hold
+ * takes the delay queue, and without a delay queue it is refused.
+ * @throws QueueError `not_supported`
  */
 export function planDelay(
   delayMs: number,
@@ -43,14 +43,14 @@ export function planDelay(
       { queue },
     );
   }
-  // What this queue cannot hold itself, its parking queue, being of its kind, cannot either.
-  return { via: "parking", delayMs: Math.min(delayMs, traits.nativeDelayMs) };
+  // The delay queue is a queue of the same kind, so it holds no longer delay than this queue.
+  return { via: "delay_queue", delayMs: Math.min(delayMs, traits.nativeDelayMs) };
 }
 
 /**
- * How long a parked message waits for its next hop. Hops are shortened, and arrivals spread a little, by `random`:
- * a thousand messages that are due together neither hop nor arrive in one moment. Never early: the last hop ends
- * at the due time or up to a second (2 % of a short hop) after it.
+ * Milliseconds until the next hop of a message in the delay queue. `random` shortens hops and spreads arrivals a little, so
+ * that a thousand messages that are due together neither hop nor arrive at one moment. The last hop is never early: it ends
+ * at the due time, or up to 1 s (2 % of a short hop) after it.
  */
 export function hopMs(remainingMs: number, maxHopMs: number, random: number): number {
   const late = remainingMs + Math.floor(random * Math.min(1_000, remainingMs * 0.02));

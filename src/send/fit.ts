@@ -4,17 +4,17 @@ import { messageBytes } from "../driver/size.ts";
 import { QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
 
-/** Of every size limit, kept free for what a dead letter adds. */
+/** Bytes of every size limit that are reserved for the attribute of a dead letter. */
 export const RESERVED_BYTES = 4_096;
 
-/** What a message counts against the limits; 0 where there are none. */
+/** Bytes of a message as the provider counts them; 0 if there is no limit. */
 export function outgoingBytes({ body, attributes, orderingKey, dedupId }: Outgoing, limits: Limits): number {
   const most = Math.min(limits.maxMessageBytes, limits.maxBatchBytes);
   if (most === Number.POSITIVE_INFINITY) return 0;
   return messageBytes(body, attributes, limits) + (orderingKey?.length ?? 0) + (dedupId?.length ?? 0);
 }
 
-/** Refuses, before anything is sent, what the provider never takes. */
+/** @throws QueueError `too_large` for a message that the provider would never accept */
 export function checkFits(queue: string, { attributes }: Outgoing, bytes: number, limits: Limits): void {
   const most = Math.min(limits.maxMessageBytes, limits.maxBatchBytes);
   if (bytes > most) throw tooLarge(queue, bytes, most);
@@ -42,12 +42,15 @@ export function checkFits(queue: string, { attributes }: Outgoing, bytes: number
   }
 }
 
-/** A first send leaves room for its own dead letter. Returns its bytes. */
+/**
+ * Checks that a first send leaves room for its dead letter. Returns its bytes.
+ * @throws QueueError `too_large`
+ */
 export function checkFirstSend(queue: string, outgoing: Outgoing, limits: Limits): number {
   const most = Math.min(limits.maxMessageBytes, limits.maxBatchBytes) - RESERVED_BYTES;
   const bytes = outgoingBytes(outgoing, limits);
   if (bytes > most)
-    throw tooLarge(queue, bytes, most, `, as ${RESERVED_BYTES} are kept for why it may be dead-lettered`);
+    throw tooLarge(queue, bytes, most, `, as ${RESERVED_BYTES} are reserved for the reason of a dead letter`);
   return bytes;
 }
 

@@ -8,13 +8,13 @@ import type { SendOptions } from "../queue/queue.ts";
 import { checkFirstSend } from "./fit.ts";
 import type { SendPlan, SendTarget, SendTerms } from "./sender.ts";
 
-/** A message that has passed every check, ready to be sent on its terms. */
+/** A message that has passed every check, and its terms. */
 export interface Prepared extends SendPlan {
   readonly message: Message;
   readonly outgoing: Outgoing;
 }
 
-/** A message as it was given, with the body that travels. */
+/** A checked message, with its encoded body. */
 export interface Composed {
   readonly message: Message;
   readonly encoded: Encoded;
@@ -24,8 +24,8 @@ export interface Composed {
 }
 
 /**
- * Checks the message and its payload, and writes its body: before anything is waited for, since its caller may use
- * the object again as soon as the call has returned.
+ * Checks the message and its payload, and encodes the body. Synchronous, since the caller may reuse the object as soon as
+ * the call has returned.
  */
 export function compose(input: NewMessage, options: SendOptions, now: number): Composed {
   const delayMs = options.delay === undefined ? 0 : readDelay(options.delay, now);
@@ -34,7 +34,10 @@ export function compose(input: NewMessage, options: SendOptions, now: number): C
   return { message, encoded: encode(message), delayMs, dedupId, cancellable: options.cancellable === true };
 }
 
-/** Checks the rest of a first send before anything leaves: its size, what the queue can do. */
+/**
+ * Checks a first send against the queue, before anything is sent.
+ * @throws QueueError `not_supported` for a trait that the queue does not have; `too_large`
+ */
 export function prepare(
   { limits, driver, delays }: SendTarget,
   queue: string,

@@ -1,17 +1,17 @@
 import type { Connection } from "../transport/connection.ts";
 import { channels, type SendEvent } from "../diagnostics.ts";
-import { describeError, QueueError } from "../errors.ts";
+import { describeError, isQueueError, QueueError } from "../errors.ts";
 import type { NewMessage } from "../message/message.ts";
 import type { SendOptions, SendOutcome, SendReceipt } from "../queue/queue.ts";
 import { validateInTime } from "../message/schema.ts";
 import { durationMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
-import { FirstSend } from "./first-send.ts";
 import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
+import type { Accepted, SendListener } from "./request.ts";
 import { leftMs, type Sender, type SendTerms } from "./sender.ts";
 import { traitsInTime } from "./traits.ts";
 
-/** Takes what callers give: has it checked, sent and told, and knows what has no outcome yet. */
+/** Checks, sends and reports the messages of users, and counts those without an outcome. */
 export class Producer {
   readonly #connection: Connection;
   readonly #sender: Sender;
@@ -57,8 +57,8 @@ export class Producer {
     const count = messages.length;
     this.#outstanding += count;
     try {
-      // All of them are ready before the first goes: one whose schema takes its time keeps its place among the others.
-      // A hole in the list is a message that is missing: map would pass it over.
+      // All are prepared before the first is sent, so that one with a slow schema keeps its place among the others.
+      // Array.from, since map would skip a hole in the list, which is a missing message.
       const preparing = Array.from(messages, async (message: NewMessage, index) => {
         try {
           return await this.#prepare(queue, message, options, deadlineMs);
@@ -84,7 +84,7 @@ export class Producer {
     }
   }
 
-  /** Resolves when all that was given has its outcome. */
+  /** Resolves when every message has its outcome. */
   async flush(): Promise<void> {
     if (this.#outstanding > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
   }
@@ -121,17 +121,17 @@ export class Producer {
 
   readonly #ended = ({ queue, prepared }: FirstSend, outcome: SendEvent["outcome"]): void => {
     this.#done(1);
-    this.#tell(queue, prepared, outcome);
+    this.#publish(queue, prepared, outcome);
   };
 
-  #tell(queue: string, { message, delayMs }: Prepared | Composed, outcome: SendEvent["outcome"]): void {
+  #publish(queue: string, { message, delayMs }: Prepared | Composed, outcome: SendEvent["outcome"]): void {
     if (!channels.send.hasSubscribers) return;
     const { driver, source } = this.#connection;
     const { id, type } = message;
     channels.send.publish({ provider: driver.provider, queue, source, type, id, outcome, message, delayMs });
   }
 
-  /** At once where there is nothing to wait for: neither the schema nor what the queue can do. */
+  /** Synchronous if neither the schema nor the traits of the queue have to be waited for. */
   #prepare(
     queue: string,
     input: NewMessage,
@@ -142,7 +142,7 @@ export class Producer {
     const { clock } = connection;
     const since = clock.now();
     const terms: SendTerms = { deadlineMs, since, signal: options.signal };
-    // What travels is what was given: the receiver's own schema transforms it.
+    // The given payload is sent, not the schema's output: the receiver's own schema transforms it.
     const composed = compose(input, options, since);
     try {
       const validating =
@@ -152,7 +152,7 @@ export class Producer {
         ? prepare(this.#sender.target, queue, known, composed, terms)
         : this.#prepareLater(queue, composed, terms, validating);
     } catch (error) {
-      this.#tell(queue, composed, "failed");
+      this.#publish(queue, composed, "failed");
       throw error;
     }
   }
@@ -171,7 +171,7 @@ export class Producer {
         (await traitsInTime(connection, queue, leftMs(terms, connection.clock), terms.signal));
       return prepare(this.#sender.target, queue, traits, composed, terms);
     } catch (error) {
-      this.#tell(queue, composed, "failed");
+      this.#publish(queue, composed, "failed");
       throw error;
     }
   }
@@ -187,7 +187,7 @@ export class Producer {
   }
 }
 
-/** Of what may be no message at all. */
+/** The id of a value that may be no message at all. */
 function idOf(message: NewMessage | undefined): string | undefined {
   try {
     return message?.id;
@@ -200,4 +200,38 @@ function sendError(queue: string, error: unknown): QueueError {
   if (error instanceof QueueError) return error;
   const sentence = `The message was not sent to queue "${queue}": ${describeError(error)}.`;
   return new QueueError("send_failed", sentence, { queue, cause: error });
+}
+
+/** A first send on its way: reports its outcome, then settles its promise. */
+class FirstSend implements SendListener {
+  readonly queue: string;
+  readonly prepared: Prepared;
+  readonly #ended: (send: FirstSend, outcome: SendEvent["outcome"]) => void;
+  readonly #resolve: (receipt: SendReceipt) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(
+    queue: string,
+    prepared: Prepared,
+    ended: (send: FirstSend, outcome: SendEvent["outcome"]) => void,
+    resolve: (receipt: SendReceipt) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.queue = queue;
+    this.prepared = prepared;
+    this.#ended = ended;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  accepted({ handle }: Accepted): void {
+    const { id } = this.prepared.message;
+    this.#ended(this, "sent");
+    this.#resolve(handle === undefined ? { id } : { id, handle });
+  }
+
+  refused(error: unknown): void {
+    this.#ended(this, isQueueError(error, "send_unknown") ? "unknown" : "failed");
+    this.#reject(error);
+  }
 }

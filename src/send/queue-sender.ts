@@ -8,14 +8,14 @@ import { BatchCall } from "./request.ts";
 import { unknownOutcome } from "./outcomes.ts";
 import type { SendRequest } from "./request.ts";
 
-/** Between the tries of a send: short, since somebody waits for it. */
+/** Short, since the caller of the send is waiting. */
 const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
-/** Calls of one queue in flight at once. More would share their items out, not make them faster. */
+/** Concurrent calls for one queue. More calls would only carry fewer messages each. */
 const MAX_CALLS = 16;
 
 /**
- * The way of messages to one queue. An ordered lane has one call in flight and tries again in place, so that what
- * was added later never overtakes; any other lane sets what failed aside, and goes on.
+ * Sends the messages of one queue in batches. An ordered sender has one call in flight and repeats failed messages in place,
+ * so that later messages never overtake them. Any other sender puts failed messages aside, and goes on.
  */
 export class QueueSender {
   readonly #connection: Connection;
@@ -62,7 +62,7 @@ export class QueueSender {
     return backoffDelayMs(RETRY, item.failures, this.#connection.random);
   }
 
-  /** Makes one call for those that still wait for an answer; returns those that are worth another. */
+  /** Makes one call for the messages without an outcome. Returns those that are worth another try. */
   async #call(items: readonly SendRequest[]): Promise<SendRequest[]> {
     const live = items.filter((item) => !item.settled);
     if (live.length === 0) return [];
@@ -79,7 +79,7 @@ export class QueueSender {
     return live.filter((item, index) => this.#unanswered(item, results[index]));
   }
 
-  /** Answers the caller where the result is final. */
+  /** Whether a message is worth another try. Reports a final result to its listener. */
   #unanswered(item: SendRequest, result: SendResult | undefined): boolean {
     item.call = undefined;
     if (item.settled) return false;
@@ -87,7 +87,7 @@ export class QueueSender {
       item.accept(result);
       return false;
     }
-    // An entry that the provider's answer does not mention may be stored or not.
+    // A message that the answer does not mention may or may not be stored.
     const error =
       result?.error ?? new DriverError("ambiguous", "the provider's answer did not mention this message");
     item.failures += 1;

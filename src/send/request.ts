@@ -5,41 +5,41 @@ import type { DriverError } from "../driver/error.ts";
 import type { QueueError } from "../errors.ts";
 import { notSent, timedOut, unknownOutcome } from "./outcomes.ts";
 
-/** What the provider said of a message that it took. */
+/** The provider's answer for a message that it accepted. */
 export interface Accepted {
   readonly brokerId?: string | undefined;
   readonly handle?: string | undefined;
 }
 
-/** Who waits for the outcome of a send. Hears of it once. */
+/** Receives the outcome of a send, once. */
 export interface SendListener {
   accepted(accepted: Accepted): void;
   refused(error: unknown): void;
 }
 
-/** One message between its caller and the provider's answer. */
+/** One message on its way to the provider. */
 export class SendRequest implements Deadline {
   readonly queue: string;
   readonly outgoing: Outgoing;
   readonly bytes: number;
   readonly deadlineMs: number;
-  /** Epoch milliseconds at which its caller is answered, whatever is known by then. */
+  /** Deadline, in epoch milliseconds. The listener then gets an error that says what is known. */
   readonly at: number;
   heapIndex = -1;
-  /** Whether the caller has been answered. */
+  /** Whether the listener has the outcome. */
   settled = false;
-  /** The call that it travels in. */
+  /** The call under way that contains the message. */
   call: BatchCall | undefined;
-  /** Until it is tried again. */
+  /** The timer of the next try. */
   pause: Timer | undefined;
-  /** Failed calls so far. */
+  /** Number of failed calls. */
   failures = 0;
-  /** Whether any call may have stored it. */
+  /** Whether any failed call may have stored the message. */
   ambiguous = false;
   lastError: DriverError | undefined;
-  /** Called once, when the caller has been answered; for whoever made it. */
+  /** Called once, when the listener has the outcome. */
   onEnd: (() => void) | undefined;
-  readonly #caller: SendListener;
+  readonly #listener: SendListener;
   readonly #onDone: (item: SendRequest) => void;
 
   constructor(
@@ -48,7 +48,7 @@ export class SendRequest implements Deadline {
     bytes: number,
     deadlineMs: number,
     at: number,
-    caller: SendListener,
+    listener: SendListener,
     onDone: (item: SendRequest) => void,
   ) {
     this.queue = queue;
@@ -56,23 +56,23 @@ export class SendRequest implements Deadline {
     this.bytes = bytes;
     this.deadlineMs = deadlineMs;
     this.at = at;
-    this.#caller = caller;
+    this.#listener = listener;
     this.#onDone = onDone;
   }
 
   accept(accepted: Accepted): void {
     if (this.settled) return;
     this.#end();
-    this.#caller.accepted(accepted);
+    this.#listener.accepted(accepted);
   }
 
   refuse(error: unknown): void {
     if (this.settled) return;
     this.#end();
-    this.#caller.refused(error);
+    this.#listener.refused(error);
   }
 
-  /** Its caller waits no longer. */
+  /** Ends the wait, as the user's signal asks. */
   abort(reason: unknown): void {
     this.refuse(this.#perhapsSent ? unknownOutcome(this.queue, reason) : reason);
   }
@@ -101,9 +101,9 @@ export class SendRequest implements Deadline {
   }
 }
 
-const NOBODY_WAITS = new Error("every caller has been answered");
+const NONE_WAITS = new Error("every message of the call has its outcome");
 
-/** One call of the provider for several messages. Once the last caller has been answered, by its deadline, nobody waits for it. */
+/** One call to the provider for several messages. It is aborted when the deadline of the last message has passed. */
 export class BatchCall {
   readonly #abort = new AbortController();
   #waiting: number;
@@ -112,14 +112,14 @@ export class BatchCall {
     this.#waiting = messages;
   }
 
-  /** Aborts when nobody waits for this call any more. */
+  /** Aborts when no message of the call waits any more. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** The caller of one of its messages has been answered, while it is under way. */
+  /** Counts a message that got its outcome while the call was under way. */
   answered(): void {
     this.#waiting -= 1;
-    if (this.#waiting === 0) this.#abort.abort(NOBODY_WAITS);
+    if (this.#waiting === 0) this.#abort.abort(NONE_WAITS);
   }
 }

@@ -28,40 +28,40 @@ export interface SendTarget {
   readonly delays: DelayedSends | undefined;
 }
 
-/** On what terms one message is sent as it is. */
+/** Terms on which one message is sent. */
 export interface SendTerms {
   readonly deadlineMs: number;
-  /** When the deadline begins to run, in epoch milliseconds. @default now */
+  /** Start of the deadline, in epoch milliseconds. @default now */
   readonly since?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Of the message as it is, where they have been counted. */
+  /** Bytes of the message, if they have been counted. */
   readonly bytes?: number | undefined;
 }
 
-/** How one message is to be sent. */
+/** The terms of one message, and its delay. */
 export interface SendPlan extends SendTerms {
-  /** Deliver no earlier than this long from now; any length. */
+  /** Milliseconds until delivery, at least; of any length. */
   readonly delayMs: number;
-  /** Whether it has a place among others that it must keep; it then cannot be delayed. @default false */
+  /** Whether the message must keep its place among others, and so cannot be delayed. @default false */
   readonly keepsOrder?: boolean;
-  /** Whether it is the user's own send: where there is a delay store, it waits there, to be listed and cancelled. @default false */
+  /** Whether the user sent it. If there is a delay store, the message then waits there, to be listed and cancelled. @default false */
   readonly isFirst?: boolean;
 }
 
-/** What is left of the deadline: at least a moment, in which it passes. */
+/** Milliseconds left of the deadline, 1 or more. */
 export function leftMs({ deadlineMs, since }: SendTerms, clock: Clock): number {
   return since === undefined ? deadlineMs : Math.max(1, since + deadlineMs - clock.now());
 }
 
-/** Keys are spread over this many ordered lanes a queue: one key's messages share a lane, and keep their order. */
-const ORDERED_LANES = 8;
+/** Ordered senders of one queue. The keys are spread over them; messages of one key share a sender, and keep their order. */
+const ORDERED_SENDERS = 8;
 
-/** Sends messages that are encoded: first sends, clones and copies alike. */
+/** Sends encoded messages: first sends, requeued copies and dead letters alike. */
 export class Sender {
   readonly target: SendTarget;
   readonly #connection: Connection;
   readonly #deadlines: Deadlines;
-  readonly #lanes = new Map<string, QueueSender>();
+  readonly #senders = new Map<string, QueueSender>();
   #outstanding = 0;
   #idle: (() => void)[] = [];
 
@@ -73,14 +73,14 @@ export class Sender {
   }
 
   /**
-   * Sends to a queue by the plan that its delay asks for. `outgoing.delayMs` is ignored.
-   * @throws QueueError `too_large`, `not_supported` before anything is sent; else as {@link send}.
+   * Sends to a queue, through the delay queue or the delay store if its delay needs that. `outgoing.delayMs` is ignored.
+   * @throws QueueError `too_large`, `not_supported` before anything is sent; otherwise as {@link send}
    */
   dispatch(queue: string, outgoing: Outgoing, dispatch: SendPlan): Promise<Accepted> {
     return promised((caller) => this.dispatchFor(caller, queue, outgoing, dispatch));
   }
 
-  /** The same, without a promise: first sends, which are most of all, have one already. */
+  /** Dispatches without a promise, since a first send has one already. */
   dispatchFor(caller: SendListener, queue: string, outgoing: Outgoing, dispatch: SendPlan): void {
     if (dispatch.delayMs <= 0) {
       this.#send(caller, queue, this.#cancellable(outgoing), dispatch);
@@ -94,7 +94,7 @@ export class Sender {
 
   async #dispatchLater(queue: string, outgoing: Outgoing, dispatch: SendPlan): Promise<Accepted> {
     const { delayMs: asked, keepsOrder = false, isFirst = false } = dispatch;
-    // The moment at which a parked message is due is noted in whole milliseconds.
+    // Rounded up, since the due time is recorded in whole milliseconds.
     const delayMs = Math.ceil(asked);
     const traits = await this.#connection.traits(queue);
     const { delays } = this.target;
@@ -107,7 +107,7 @@ export class Sender {
       const handle = await delays.put(queue, fits, clock.now() + delayMs, leftMs(dispatch, clock));
       return outgoing.cancellable === true ? { handle } : {};
     }
-    // What it travels with is not what was counted.
+    // The attributes change below, so the counted bytes do not apply.
     const terms: SendTerms = { ...dispatch, bytes: undefined };
     const sendTo = (to: string, changed: Outgoing): Promise<Accepted> =>
       promised((caller) => this.#send(caller, to, changed, terms));
@@ -115,7 +115,7 @@ export class Sender {
     if (outgoing.cancellable === true) {
       throw new QueueError(
         "not_supported",
-        `A delay of ${delayMs} ms on queue "${queue}" is carried by its parking queue, where it cannot be cancelled.`,
+        `A delay of ${delayMs} ms on queue "${queue}" is carried by its delay queue, where it cannot be cancelled.`,
         { queue },
       );
     }
@@ -126,9 +126,9 @@ export class Sender {
   }
 
   /**
-   * Sends as it is, with tries again until the deadline; `delayMs` is the provider's own.
-   * @throws QueueError `send_timeout`, `send_failed`, `send_unknown`: what is known when the deadline passes;
-   * `too_large`, `queue_full`, `not_found`, `auth`, `provider` at once.
+   * Sends to exactly this queue, and tries again until the deadline. The provider carries `outgoing.delayMs`.
+   * @throws QueueError `send_timeout`, `send_failed` or `send_unknown` when the deadline passes; `too_large`, `queue_full`,
+   * `not_found`, `auth` or `provider` at once
    */
   send(queue: string, outgoing: Outgoing, deadlineMs: number, signal?: AbortSignal): Promise<Accepted> {
     return promised((caller) => this.#send(caller, queue, outgoing, { deadlineMs, signal }));
@@ -155,22 +155,22 @@ export class Sender {
     this.#outstanding += 1;
     this.#deadlines.set(item);
     if (signal !== undefined) abortWith(signal, item);
-    if (!item.settled) this.#lane(queue, item.outgoing).add(item);
+    if (!item.settled) this.#senderOf(queue, item.outgoing).add(item);
   }
 
-  /** Resolves when every send has been answered. */
+  /** Resolves when every send has its outcome. */
   flush(): Promise<void> {
     if (this.#outstanding === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** Flushes, and leaves no timer behind. */
+  /** Flushes, and clears the timer. */
   async close(): Promise<void> {
     await this.flush();
     this.#deadlines.clear();
   }
 
-  /** A store cancels what waits in it; what does not wait is the provider's, which may not know of cancelling. */
+  /** Without a delay, the message goes to the provider, which may not be able to cancel: the request for a handle is dropped. */
   #cancellable(outgoing: Outgoing): Outgoing {
     if (outgoing.cancellable !== true || this.#connection.limits.cancel) return outgoing;
     return { ...outgoing, cancellable: false };
@@ -185,14 +185,14 @@ export class Sender {
     for (const resolve of idle) resolve();
   };
 
-  #lane(queue: string, { orderingKey }: Outgoing): QueueSender {
+  #senderOf(queue: string, { orderingKey }: Outgoing): QueueSender {
     const name = orderingKey === undefined ? queue : `${queue}\n${shard(orderingKey)}`;
-    let lane = this.#lanes.get(name);
-    if (lane === undefined) {
-      lane = new QueueSender(this.#connection, queue, orderingKey !== undefined);
-      this.#lanes.set(name, lane);
+    let sender = this.#senders.get(name);
+    if (sender === undefined) {
+      sender = new QueueSender(this.#connection, queue, orderingKey !== undefined);
+      this.#senders.set(name, sender);
     }
-    return lane;
+    return sender;
   }
 }
 
@@ -202,7 +202,7 @@ function promised(send: (caller: SendListener) => void): Promise<Accepted> {
   });
 }
 
-/** With its attributes folded, where there are too many of them. */
+/** The message with its attributes packed if there are too many of them. */
 function fitting(given: Outgoing, limits: Limits): Outgoing {
   const attributes = packAttributes(given.attributes, limits);
   return attributes === given.attributes ? given : { ...given, attributes };
@@ -218,10 +218,10 @@ function abortWith(signal: AbortSignal, item: SendRequest): void {
   item.onEnd = () => signal.removeEventListener("abort", abort);
 }
 
-/** FNV-1a. */
+/** The index of a key's sender, by FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/). */
 function shard(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1)
     hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
-  return (hash >>> 0) % ORDERED_LANES;
+  return (hash >>> 0) % ORDERED_SENDERS;
 }

@@ -9,10 +9,9 @@ import { notSent } from "./outcomes.ts";
 const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
 
 /**
- * What the queue can do that a message is to go to. Asked with tries again until the send's deadline, since to the
- * caller this is a part of sending.
- * @throws QueueError `send_failed` when the deadline passes; `not_found`, `auth`, `provider` at once; or the reason
- * of the signal
+ * Requests the traits of a queue, and tries again until the deadline of the send.
+ * @throws QueueError `send_failed` when the deadline passes; `not_found`, `auth` or `provider` at once; the reason of the
+ * signal when it aborts
  */
 export async function traitsInTime(
   connection: Connection,

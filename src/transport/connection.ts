@@ -17,20 +17,20 @@ import { type ErrorCode, describeError, QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
 import { within } from "../lib/wait.ts";
 
-/** A request without a signal of its own that has no answer after this long is given up. */
+/** A request that takes no signal is given up after this long without an answer. */
 const ANSWER_MS = 10_000;
-/** Beyond the provider's own long poll; then the last poll is not waited for any more. */
+/** Added to the provider's long poll; after both, the last poll is not waited for any more. */
 const LAST_POLL_MS = 15_000;
 
 /**
- * The driver as the core sees it: every call answered in time, traits cached, requests published, and a call that
- * threw as one {@link DriverError} with its kind.
+ * The driver as the core uses it: every call is answered in time, traits are cached, requests are published, and every
+ * thrown value becomes a {@link DriverError} with its kind.
  */
 export class Connection {
   readonly driver: Driver;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Whose events these are. */
+  /** The queue whose events are published. */
   readonly source: object;
   readonly #traits = new Map<string, Promise<QueueTraits>>();
   readonly #known = new Map<string, QueueTraits>();
@@ -46,7 +46,7 @@ export class Connection {
     return this.driver.limits;
   }
 
-  /** What is peculiar to this queue; asked for once. A failure is not kept. */
+  /** The traits of a queue, requested once. A failure is not cached. */
   traits(queue: string): Promise<QueueTraits> {
     let traits = this.#traits.get(queue);
     if (traits === undefined) {
@@ -55,7 +55,7 @@ export class Connection {
       );
       traits.then(
         (known) => {
-          // Not before those who wait for it have gone on: what is sent after them must not overtake them.
+          // Set only after everybody who awaits the answer has continued: later sends must not overtake theirs.
           setImmediate(() => {
             if (this.#traits.get(queue) === traits) this.#known.set(queue, known);
           });
@@ -69,12 +69,12 @@ export class Connection {
     return traits;
   }
 
-  /** The same where it has been answered before. */
+  /** The traits of a queue if they are cached. */
   knownTraits(queue: string): QueueTraits | undefined {
     return this.#known.get(queue);
   }
 
-  /** Forgets what is known of every queue, after queues were created or removed. */
+  /** Clears the cached traits of all queues, after queues were created or removed. */
   forget(): void {
     this.#traits.clear();
     this.#known.clear();
@@ -105,17 +105,17 @@ export class Connection {
         }
       },
       settle: (operations: readonly Operation[]): Promise<SettleResult[]> =>
-        // A settlement that is not answered must not hold up the others, nor the lease that it would extend.
+        // Bounded, since an unanswered settlement must not hold up the others, nor the lease that it would extend.
         this.#call(queue, "settle", operations.length, async () =>
           listed(await this.#answer("ambiguous", queue, "settle", source.settle(operations))),
         ),
-      // What the last poll brings after that stays leased until its lease ends.
+      // Messages that the last poll returns later stay leased until their leases end.
       stop: async () => within(this.clock, this.limits.longPollMs + LAST_POLL_MS, source.stop(), () => []),
       close: async () => within(this.clock, ANSWER_MS, source.close(), () => undefined),
     };
   }
 
-  /** @throws DriverError of this kind where there is no answer in time */
+  /** @throws DriverError of this kind if there is no answer in time */
   #answer<T>(kind: ErrorKind, queue: string, operation: string, work: Promise<T>): Promise<T> {
     return within(this.clock, ANSWER_MS, work, () => {
       throw new DriverError(kind, `No answer to a ${operation} on queue "${queue}" within ${ANSWER_MS} ms.`);
@@ -168,7 +168,7 @@ export class Connection {
   }
 }
 
-/** A driver's answer about several messages. What is none says nothing of any of them. */
+/** Checks a driver's answer. Without a list of results, the outcome of every message is ambiguous. */
 function listed<Result>(answer: Result[]): Result[] {
   if (Array.isArray(answer)) return answer;
   throw new DriverError("ambiguous", `The driver answered with ${show(answer)} instead of a list of results`);
@@ -198,7 +198,7 @@ const ADVICE: Readonly<Record<ErrorKind, string>> = {
   permanent: "The same again would fail again.",
 };
 
-/** A driver's error as its user sees it. `attempted` completes "Could not ...". */
+/** Converts a driver's error for the user. `attempted` completes the sentence "Could not ...". */
 export function queueError(error: unknown, queue: string, attempted: string, provider: string): QueueError {
   if (error instanceof QueueError) return error;
   const kind = error instanceof DriverError ? error.kind : "permanent";

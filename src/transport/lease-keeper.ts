@@ -13,12 +13,12 @@ export interface LeaseKeeperOptions {
   readonly extendEveryMs: number;
 }
 
-/** A timer that fires this much early by the clock shows that the clock was set back. */
+/** A timer that fires this much early, by the clock, shows that the clock was set back. */
 const SET_BACK_MS = 100;
 
 /**
- * Keeps the leases of all that is held: one sweep for all of them, not a timer each. Extensions have a way of their
- * own, so that they never wait behind acknowledgements. A lease that ends without a confirmed extension counts as
+ * Keeps the leases of all messages in one process by one sweep, not by a timer each. Extensions are sent apart from other
+ * settlements, so that they never wait behind acknowledgements. A lease that ends without a confirmed extension counts as
  * lost: another receiver may have the message.
  */
 export class LeaseKeeper {
@@ -35,7 +35,7 @@ export class LeaseKeeper {
     this.#options = options;
   }
 
-  /** Leases that are kept. */
+  /** Number of leases that are kept. */
   get size(): number {
     return this.#held.size;
   }
@@ -44,21 +44,24 @@ export class LeaseKeeper {
     leased.held = this.#held.add(leased);
     if (this.#stopped) return;
     if (this.#timer === undefined) this.#arm(this.#options.extendEveryMs / 2);
-    // One that came late, with little of its lease left, does not wait for the next sweep.
+    // A message that arrived late, with little of its lease left, does not wait for the next sweep.
     if (leased.leaseUntil <= this.#sweepAt) this.#arm(0);
   }
 
-  /** False where it was not held any more. */
+  /** Stops keeping a lease. False if it was not kept any more. */
   remove(leased: Leased): boolean {
     return leased.held !== undefined && this.#held.remove(leased.held);
   }
 
-  /** Extends one lease now. @throws DriverError */
+  /**
+   * Extends one lease now.
+   * @throws DriverError `lease_lost` if the lease was lost or the message settled; the error of the request
+   */
   async extend(leased: Leased): Promise<void> {
-    // One at a time: who waits for the extension under way has to wait for the last one.
+    // One extension at a time: code that waits for the extension under way has to wait for the last one.
     while (leased.extending !== undefined) await leased.extending;
     if (!holds(leased)) {
-      throw new DriverError("lease_lost", "the lease was lost, or the message has had its verdict");
+      throw new DriverError("lease_lost", "the lease was lost, or the message was settled");
     }
     const [error] = await this.#extend([leased]);
     if (error !== undefined) throw error;
@@ -85,23 +88,23 @@ export class LeaseKeeper {
     if (this.#held.size === 0) return;
     const { clock, limits, leaseMs, extendEveryMs } = this.#options;
     const now = clock.now();
-    // Timers do not go by this clock. Where it was set back meanwhile, a lease has less left than it seems.
+    // Timers ignore changes of the clock. If the clock was set back meanwhile, a lease has less time left than it seems.
     const wasSetBack = now < this.#sweepAt - SET_BACK_MS;
     const due: Leased[] = [];
     let nextMs = extendEveryMs / 2;
     for (const leased of this.#held.all()) {
-      // One may go with the loss of another, behind which it waited: what is given back is not extended.
+      // A released message is not extended: the loss of one lease may release the messages behind it.
       if (!holds(leased)) continue;
       if (wasSetBack) leased.leaseUntil = Math.min(leased.leaseUntil, now + leaseMs - extendEveryMs);
       const leftMs = leased.leaseUntil - now;
-      // Another may have it from this moment on: to ask for more now would leave it with two owners until the answer.
+      // Another receiver may have the message from this moment on. An extension now would leave it with two owners.
       if (leftMs <= 0) {
         this.#lose(leased);
         continue;
       }
       const extendable = leased.extending === undefined && now < leased.receivedAt + limits.maxTotalLeaseMs;
       if (extendable && leftMs <= leaseMs - extendEveryMs) due.push(leased);
-      // One that is not extended in time is noticed when it ends, rather than a sweep later.
+      // The next sweep comes when the first lease ends, so that its end is noticed at once.
       if (leftMs < nextMs) nextMs = leftMs;
     }
     const still = due.filter(holds);
@@ -111,7 +114,7 @@ export class LeaseKeeper {
     if (!this.#stopped) this.#arm(Math.max(1, nextMs));
   }
 
-  /** Never rejects; returns each one's error. */
+  /** Resolves with the error of each message. Never rejects. */
   #extend(batch: readonly Leased[]): Promise<(DriverError | undefined)[]> {
     const { clock, limits, leaseMs } = this.#options;
     const now = clock.now();

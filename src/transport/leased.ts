@@ -9,10 +9,16 @@ export interface Leased {
   readonly receivedAt: number;
   /** When the lease ends unless it is extended, in epoch milliseconds. */
   leaseUntil: number;
-  /** Where the keeper of its lease lists it. */
+  /** Membership in the lease keeper's set; undefined until the lease is kept. */
   held?: Member<Leased> | undefined;
-  /** The extension that is under way. */
+  /** The extension under way, if there is one. */
   extending: Promise<void> | undefined;
-  /** Called once when the lease has gone to somebody else, or ended. */
+  /** Called once, when the lease was lost or has ended. */
   onLeaseLost(): void;
+}
+
+/** A lease without a run: the message is moved or inspected, and nobody handles it. */
+export function plainLease(delivery: Delivery, receivedAt: number): Leased {
+  const { brokerId: id, leaseUntil } = delivery;
+  return { delivery, id, receivedAt, leaseUntil, extending: undefined, onLeaseLost() {} };
 }

@@ -12,21 +12,21 @@ export interface PollerOptions {
   readonly capacity: { readonly free: number };
   readonly deliver: (deliveries: readonly Delivery[]) => void;
   readonly report: (event: ReceiveEvent) => void;
-  /** The very first poll failed in a way that trying again does not mend. Nothing is fetched any more. */
+  /** Called if the first poll fails in a way that another try does not help. Nothing is fetched after that. */
   readonly failed: (error: DriverError) => void;
 }
 
 const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 30_000, jitter: true };
-/** Of what may be over at any moment, such as a network that is down: who waits long has heard nothing for long after. */
+/** Capped at 2 s so that polling resumes soon after the provider can be reached again. */
 const RETRY_SOON: Backoff = { ...RETRY, capMs: 2_000 };
-/** A poll that comes back empty sooner than this did not wait; polls are then spaced out. */
+/** A poll that returns empty sooner than this did not wait. Further polls are then spaced out. */
 const EMPTY_AT_ONCE_MS = 20;
-/** Beyond the provider's own long poll; then the poll is taken for lost. */
+/** Added to the provider's long poll; after both, the poll counts as lost. */
 const STALLED_AFTER_MS = 15_000;
 
 /**
- * Fetches for free slots and never more. One poll is kept open; when polls come back full there is a backlog, and
- * more are opened side by side, each for as many as one poll can bring.
+ * Fetches as many messages as there is room for. One poll is kept open. Full polls show a backlog, so more polls are then
+ * opened in parallel, each for as many messages as one poll can return.
  */
 export class Poller {
   readonly #connection: Connection;
@@ -48,7 +48,7 @@ export class Poller {
     this.#options = options;
   }
 
-  /** Looks whether there is anything to fetch, once this tick's slots have all been freed. */
+  /** Polls if there is room, at the end of this tick, when all of its slots have been freed. */
   wake(): void {
     if (this.#scheduled || this.#stopped || this.#pause !== undefined) return;
     this.#scheduled = true;
@@ -58,7 +58,7 @@ export class Poller {
     });
   }
 
-  /** Ends fetching; resolves with what arrived and was not delivered, still leased. */
+  /** Stops fetching. Resolves with the messages that arrived and were not delivered, still leased. */
   stop(): Promise<Delivery[]> {
     this.#stopped = true;
     this.#pause?.cancel();
@@ -72,7 +72,7 @@ export class Poller {
     const pollLimit = Math.min(this.#pollLimit, maxPolls);
     while (!this.#stopped && this.#pause === undefined && this.#polls.size < pollLimit) {
       const wanted = Math.min(maxReceive, this.#options.capacity.free - this.#requested);
-      // A further poll is worth its price only if it can come back full.
+      // A further poll is worth its request only if it can return full.
       if (wanted < (this.#polls.size === 0 ? 1 : maxReceive)) return;
       void this.#poll(wanted);
     }

@@ -7,25 +7,25 @@ import { Batcher } from "../lib/batcher.ts";
 import type { Leased } from "./leased.ts";
 
 const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 5_000, jitter: true };
-/** What is not allowed is tried so often: for some seconds. */
+/** Tries of a settlement without permission, over some seconds: credentials are renewed now and then. */
 const AUTH_TRIES = 5;
 const MAX_CALLS = 8;
-/** Where a call saves no request, each tick's verdicts go by themselves. */
+/** Concurrent calls if settlements do not share requests: each tick then sends its own. */
 const MAX_CALLS_APART = 64;
 
-/** How one verdict is carried out. */
+/** One settlement on its way to the provider. */
 interface SettleRequest<Item extends Leased = Leased> {
   readonly operation: Operation;
   readonly leased: Item;
   readonly onEnd: (leased: Item, confirmed: boolean) => void;
   failures: number;
-  /** Until when a release may have hidden it; undefined where none can have been carried out. */
+  /** Until when a release may have hidden the message, in epoch milliseconds; undefined if none can have been carried out. */
   hiddenUntil?: number;
 }
 
 /**
- * Carries verdicts to the provider, several in a request, each with its own confirmation. What fails for a while is
- * tried again until the lease ends; after that the message is somebody else's, and comes again: nothing is lost.
+ * Sends settlements to the provider, several in a request, each with its own confirmation. A settlement that fails is tried
+ * again until the lease ends. After that the message is redelivered, so nothing is lost.
  */
 export class Settler {
   readonly #connection: Connection;
@@ -36,7 +36,7 @@ export class Settler {
   #pending = 0;
   #idle: (() => void)[] = [];
 
-  /** `lingerMs` says how long a verdict is to wait for others to share its request. */
+  /** @param lingerMs milliseconds that a settlement waits for others to share its request */
   constructor(
     connection: Connection,
     source: Source,
@@ -61,19 +61,19 @@ export class Settler {
     });
   }
 
-  /** Verdicts that have not been confirmed yet. */
+  /** Number of settlements that are not confirmed yet. */
   get pending(): number {
     return this.#pending;
   }
 
-  /** Resolves true when the provider has confirmed, false when it never will; which was then reported. */
+  /** Resolves true once the provider has confirmed. Resolves false if it never will, which was reported. */
   settle(operation: Operation, leased: Leased): Promise<boolean> {
     return new Promise((resolve) => {
       this.settleThen(operation, leased, (_, confirmed) => resolve(confirmed));
     });
   }
 
-  /** The same, without a promise: for acknowledgements, which are most of all. `onEnd` must not throw. */
+  /** Settles without a promise: for acknowledgements, which are most settlements. `onEnd` must not throw. */
   settleThen<Item extends Leased>(
     operation: Operation,
     leased: Item,
@@ -84,7 +84,7 @@ export class Settler {
     this.#batcher.add(settlement as unknown as SettleRequest);
   }
 
-  /** Resolves when every verdict has been confirmed or given up. */
+  /** Resolves when every settlement was confirmed or given up. */
   flush(): Promise<void> {
     if (this.#pending === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
@@ -123,11 +123,10 @@ export class Settler {
     settlement.failures += 1;
     const waitMs = backoffDelayMs(RETRY, settlement.failures, random);
     const againAt = clock.now() + waitMs;
-    // Released, perhaps: by then it may be somebody else's, from whom another release would take it.
+    // The release may have been carried out. By then another receiver may have the message, and a second release would take it away.
     if (operation.kind === "release" && error.kind === "ambiguous")
       settlement.hiddenUntil ??= sentAt + operation.delayMs;
     const released = settlement.hiddenUntil !== undefined && againAt >= settlement.hiddenUntil;
-    // Credentials are renewed now and then, and may be missing for a moment.
     const passing = isRetryable(error.kind) || (error.kind === "auth" && settlement.failures < AUTH_TRIES);
     if (passing && !released && againAt < leased.leaseUntil) {
       clock.timer(waitMs, () => this.#batcher.add(settlement), true);
