@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Import, importsOf, read } from "./imports.ts";
+import { type Import, importsOf, read } from "../../scripts/imports.ts";
 import { root } from "./support.ts";
 
 const imports = importsOf("src", "adapters", "cmd");
@@ -29,7 +29,6 @@ function offenders(isOffence: (one: Import) => boolean): string[] {
 
 test("every import is found, of whatever form", () => {
   const source = `
-    import a, { type B } from "./a.ts";
 import a, { type B } from "./a.ts";
 import type { C } from "../c.ts";
 import {
