@@ -1,11 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { Argument, Command } from "commander";
-import { type Contest, judge, type Rounds, type Verdict } from "./run/contest.ts";
-import { hold } from "./run/hold.ts";
-import { writeFigures } from "./run/page.ts";
-import { build, installPeers } from "./run/peers.ts";
-import { describeContest } from "./run/report.ts";
-import type { Suite } from "./suites/suite.ts";
+import { type Benchmark, evaluate, type Rounds, type Suite } from "./run/benchmark.ts";
+import { build, installPeers } from "./run/prepare.ts";
+import { describeBenchmark, writeFigures } from "./run/report.ts";
+import { runRounds } from "./run/rounds.ts";
 import { importing } from "./suites/import.ts";
 import { latency } from "./suites/latency.ts";
 import { memory } from "./suites/memory.ts";
@@ -24,14 +22,12 @@ const SUITES: Readonly<Record<string, Suite>> = {
 
 const program = new Command("bench")
   .usage("-- [suite] [options]")
-  .description("Measure queueport beside what one would use instead. Every case in processes of its own.")
-  .addArgument(
-    new Argument("[suite]", "what is measured; all, where it is left out").choices(Object.keys(SUITES)),
-  )
-  .option("--quick", "the first eight bars alone, in a minute and a half")
-  .option("--write", "put the figures into docs/performance.md")
-  .option("--case <text>", "only cases whose name has this in it", "")
-  .option("--json", "one line a case: name, value, reference, ratio, bar, holds")
+  .description("Compare queueport with its alternatives. Every contender runs in processes of its own.")
+  .addArgument(new Argument("[suite]", "the suite to run (default: all)").choices(Object.keys(SUITES)))
+  .option("--quick", "run the short form; without a suite, that of sqs only (90 seconds)")
+  .option("--write", "write the figures into docs/performance.md")
+  .option("--case <text>", "run only the benchmarks whose name contains this text", "")
+  .option("--json", "print one line per threshold: name, value, reference, ratio, threshold, holds")
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .parse();
 const [wanted] = program.processedArgs as [string | undefined];
@@ -48,40 +44,38 @@ const {
 }>();
 
 installPeers();
-// Its processes are many and short, and their start is not measured: what Node has compiled for one serves the others.
+// The compile cache shortens the start of the many short processes. The start is not part of what they measure.
 if (quick && wanted === undefined)
   process.env["NODE_COMPILE_CACHE"] ??= fileURLToPath(new URL("node_modules/.cache", import.meta.url));
 const names = wanted === undefined ? (quick ? ["sqs"] : Object.keys(SUITES)) : [wanted];
 let failed = 0;
 for (const name of names) {
-  for (const contest of SUITES[name]?.(quick) ?? []) {
-    if (!contest.name.includes(part)) continue;
-    if (contest.built === true) build();
-    const rounds = await held(contest);
+  for (const benchmark of SUITES[name]?.(quick) ?? []) {
+    if (!benchmark.name.includes(part)) continue;
+    if (benchmark.built === true) build();
+    const rounds = await roundsOf(benchmark);
     if (rounds === undefined) continue;
-    const verdicts = judge(contest, rounds);
-    if (write) writeFigures(contest, rounds, verdicts);
-    failed += verdicts.filter(({ holds }) => !holds).length;
+    const results = evaluate(benchmark, rounds);
+    if (write) writeFigures(benchmark, rounds, results);
+    failed += results.filter(({ holds }) => !holds).length;
     process.stdout.write(
-      json ? verdicts.map(asJson).join("") : `${describeContest(contest, rounds, verdicts)}\n`,
+      json
+        ? results.map((result) => `${JSON.stringify(result)}\n`).join("")
+        : `${describeBenchmark(benchmark, rounds, results)}\n`,
     );
   }
 }
 process.exitCode = failed === 0 ? 0 : 1;
 
-/** Undefined where it could not be held: what went wrong is said, and the others are held all the same. */
-async function held(contest: Contest): Promise<Rounds | undefined> {
+/** Runs one benchmark. After an error, which is printed, the result is undefined, and the other benchmarks still run. */
+async function roundsOf(benchmark: Benchmark): Promise<Rounds | undefined> {
   try {
-    const rounds = await hold(contest, contest.rounds ?? (quick ? 3 : 5));
+    const rounds = await runRounds(benchmark, benchmark.rounds ?? (quick ? 3 : 5));
     if (rounds !== undefined) return rounds;
-    process.stderr.write(`${contest.name}: left out, ${contest.server?.name} does not start here.\n`);
+    process.stderr.write(`${benchmark.name}: skipped, ${benchmark.server?.name} does not start here.\n`);
   } catch (error) {
     failed += 1;
-    process.stderr.write(`${contest.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${benchmark.name}: ${error instanceof Error ? error.message : String(error)}\n`);
   }
   return undefined;
-}
-
-function asJson(verdict: Verdict): string {
-  return `${JSON.stringify(verdict)}\n`;
 }

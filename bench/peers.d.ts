@@ -1,6 +1,6 @@
 /**
- * The slices of the peers that the bench uses. They are installed when it runs, and the project has to be checked
- * without them.
+ * Types of the packages that the bench compares with, as far as it uses them. The packages are installed by the first
+ * run, and the type check has to work before that.
  */
 declare module "sqs-consumer" {
   import type { Message, SQSClient } from "@aws-sdk/client-sqs";
@@ -35,14 +35,14 @@ declare module "fastq" {
 }
 
 declare module "bullmq" {
-  interface Connection {
+  interface ConnectionOptions {
     readonly host: string;
     readonly port: number;
     readonly maxRetriesPerRequest: null;
   }
 
   export class Queue {
-    constructor(name: string, options: { readonly connection: Connection });
+    constructor(name: string, options: { readonly connection: ConnectionOptions });
     add(name: string, data: object, options: { readonly removeOnComplete: boolean }): Promise<unknown>;
     obliterate(options: { readonly force: boolean }): Promise<void>;
   }
@@ -51,7 +51,7 @@ declare module "bullmq" {
     constructor(
       name: string,
       run: () => Promise<void>,
-      options: { readonly connection: Connection; readonly concurrency: number },
+      options: { readonly connection: ConnectionOptions; readonly concurrency: number },
     );
     on(event: "error", listener: (error: Error) => void): this;
   }

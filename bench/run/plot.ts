@@ -1,5 +1,5 @@
-/** One line of a plot. */
-export interface Line {
+/** The points of one contender. */
+export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
 }
@@ -12,9 +12,9 @@ const TOP = 64;
 const BOTTOM = 50;
 const COLOURS = ["#0b6e4f", "#c1440e", "#3a5ba0", "#8a6d1f"];
 
-/** Lines over a logarithmic axis, each named at its end. */
-export function plot(title: string, xName: string, yName: string, lines: readonly Line[]): string {
-  const all = lines.flatMap(({ points }) => points);
+/** Draws an SVG with a logarithmic x axis. Each series is named at its end. */
+export function plot(title: string, xName: string, yName: string, series: readonly Series[]): string {
+  const all = series.flatMap(({ points }) => points);
   const xs = [...new Set(all.map(([x]) => x))].toSorted((one, other) => one - other);
   const [least = 1, most = 1] = [xs[0], xs.at(-1)];
   const top = roundUp(Math.max(...all.map(([, y]) => y)));
@@ -26,8 +26,8 @@ export function plot(title: string, xName: string, yName: string, lines: readonl
     return `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y}" y2="${y}" stroke="#ddd"/>${text(LEFT - 8, y + 4, (part * top).toLocaleString("en"), "end")}`;
   });
   const ticks = xs.map((x) => text(xOf(x), HEIGHT - BOTTOM + 18, String(x), "middle"));
-  const ends = spread(lines.map(({ points }) => yOf(points.at(-1)?.[1] ?? 0)));
-  const drawn = lines.map(({ name, points }, index) => {
+  const ends = spread(series.map(({ points }) => yOf(points.at(-1)?.[1] ?? 0)));
+  const drawn = series.map(({ name, points }, index) => {
     const colour = COLOURS[index % COLOURS.length];
     const path = points.map(([x, y]) => `${xOf(x).toFixed(1)},${yOf(y).toFixed(1)}`);
     const dots = path.map(
@@ -54,13 +54,13 @@ function text(x: number, y: number, content: string, anchor: string, fill: strin
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${fill}">${content}</text>`;
 }
 
-/** Up to a round number of four equal parts. */
+/** Rounds up to a number whose quarters are round numbers too. */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1.2, 1.6, 2, 3, 4, 6, 8].find((factor) => factor * power >= value) ?? 10) * power;
 }
 
-/** Moves names apart that would lie over each other. */
+/** Moves labels apart that would overlap. */
 function spread(wanted: readonly number[]): number[] {
   const places = [...wanted];
   const order = wanted

@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Answer, Command } from "../servers/server.ts";
-import type { Figures } from "../sides/side.ts";
+import type { Figures } from "../contenders/measure.ts";
 
-/** No side takes longer; one that does is stuck. */
-const MOST_MS = 180_000;
+/** Time limit of a process. A longer run means that the process is stuck. */
+const MAX_MS = 180_000;
 
-function pathOf(folder: "servers" | "sides", file: string): string {
+function pathOf(folder: "servers" | "contenders", file: string): string {
   const name = extname(file) === "" ? `${file}.ts` : file;
   return fileURLToPath(new URL(`../${folder}/${name}`, import.meta.url));
 }
@@ -17,7 +17,7 @@ function start(path: string, args: readonly string[], execArgv: readonly string[
   return fork(path, args, { execArgv: [...execArgv], stdio: ["ignore", "inherit", "inherit", "ipc"] });
 }
 
-/** Stops a process when this one ends. */
+/** Kills the child when this process ends. */
 function tie(child: ChildProcess): ChildProcess {
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
@@ -25,8 +25,8 @@ function tie(child: ChildProcess): ChildProcess {
   return child;
 }
 
-/** The next message of a process. Rejects where it ends before. */
-function told<Message>(child: ChildProcess, what: string): Promise<Message> {
+/** Resolves with the next message of a process. Rejects if the process ends first or takes too long. */
+function nextMessage<Message>(child: ChildProcess, name: string): Promise<Message> {
   return new Promise((resolve, reject) => {
     const end = (settle: () => void): void => {
       clearTimeout(timer);
@@ -34,23 +34,23 @@ function told<Message>(child: ChildProcess, what: string): Promise<Message> {
       settle();
     };
     const onMessage = (message: unknown): void => end(() => resolve(message as Message));
-    const fail = (how: string) => (): void => end(() => reject(new Error(`${what} ${how}.`)));
-    const onExit = fail("ended before it told its figures");
-    const timer = setTimeout(fail(`has not ended within ${MOST_MS} ms`), MOST_MS);
+    const fail = (how: string) => (): void => end(() => reject(new Error(`${name} ${how}.`)));
+    const onExit = fail("ended before it reported its figures");
+    const timer = setTimeout(fail(`did not end within ${MAX_MS} ms`), MAX_MS);
     child.on("message", onMessage).on("exit", onExit);
   });
 }
 
-/** Runs a side to its end, in a process of its own. */
-export async function runSide(
+/** Runs a contender in a process of its own, and returns the figures that it reports. */
+export async function runContender(
   file: string,
   settings: object,
   execArgv: readonly string[] = [],
 ): Promise<Figures> {
-  const child = tie(start(pathOf("sides", file), [JSON.stringify(settings)], execArgv));
+  const child = tie(start(pathOf("contenders", file), [JSON.stringify(settings)], execArgv));
   const exited = once(child, "exit");
   try {
-    const figures = await told<Figures>(child, file);
+    const figures = await nextMessage<Figures>(child, file);
     await exited;
     return figures;
   } finally {
@@ -58,7 +58,7 @@ export async function runSide(
   }
 }
 
-/** A server in a process of its own. It ends when the channel to this one does, and has ended by then what it started. */
+/** A server in a process of its own. Disposing it closes the channel, upon which the process ends with its children. */
 export interface Server extends AsyncDisposable {
   readonly address: string;
   ask(command: Command): Promise<Answer>;
@@ -66,11 +66,11 @@ export interface Server extends AsyncDisposable {
 
 export async function startServer(file: string): Promise<Server> {
   const child = start(pathOf("servers", file), [], []);
-  const { address } = await told<Answer>(child, file);
+  const { address } = await nextMessage<Answer>(child, file);
   return {
     address,
     ask(command) {
-      const answer = told<Answer>(child, file);
+      const answer = nextMessage<Answer>(child, file);
       child.send(command);
       return answer;
     },

@@ -11,10 +11,10 @@ import {
 } from "@grpc/grpc-js";
 import { encode } from "../../src/message/envelope.ts";
 import { completeMessage } from "../../src/message/message.ts";
-import { messageOf } from "../sides/job.ts";
-import { obey } from "./server.ts";
+import { messageOf } from "../contenders/job.ts";
+import { answerCommands } from "./server.ts";
 
-/** Answers Pub/Sub's gRPC from memory: what is delivered is not delivered again, whatever becomes of it. */
+/** Answers the gRPC protocol of Pub/Sub from memory. A delivered message is never delivered again. */
 
 const { pubsub } = protos.google;
 const { PublishRequest, PublishResponse, PubsubMessage, ReceivedMessage, Subscription } = pubsub.v1;
@@ -22,7 +22,7 @@ const { AcknowledgeRequest, PullRequest, StreamingPullRequest } = pubsub.v1;
 
 type Stream = ServerDuplexStream<protos.google.pubsub.v1.StreamingPullRequest, Uint8Array>;
 
-/** A stream and how much more it takes. */
+/** A stream, and the number of messages that it has room for. */
 interface Subscriber {
   readonly stream: Stream;
   room: number;
@@ -34,18 +34,18 @@ interface Pulling {
 }
 
 const NOTHING = new Uint8Array(0);
-/** In one answer of a stream. */
+/** Number of messages in one answer of a stream. */
 const CHUNK = 100;
 
-/** A message that was published and has not been delivered. */
+/** A published message that was not delivered yet. */
 interface Published {
   readonly id: string;
   readonly message: protos.google.pubsub.v1.IPubsubMessage;
 }
 
 /**
- * What has not been delivered. What the server was filled with is encoded already; what is published is encoded when it
- * is delivered, so that publishing is measured and not this server.
+ * Messages that were not delivered yet. The messages of a `fill` are encoded in advance. A published message is encoded when it
+ * is delivered, so that a publish takes as little time here as possible.
  */
 let backlog: (Uint8Array | Published)[] = [];
 let head = 0;
@@ -62,14 +62,14 @@ function store(message: protos.google.pubsub.v1.IPubsubMessage): string {
   return id;
 }
 
-/** As a field of a `PullResponse`: the message with the id under which it is acknowledged. */
+/** Encodes a message with its ack id as a field of a `PullResponse`. */
 function encoded({ id: messageId, message }: Published): Uint8Array {
   const received = ReceivedMessage.encode({
     ackId: `ack-${messageId}-${"0".repeat(160)}`,
     message: { ...message, messageId, publishTime: { seconds: Math.floor(Date.now() / 1_000) } },
     deliveryAttempt: 1,
   }).finish();
-  // Field 1 of the answer, of any length below 2^21.
+  // The tag of field 1 and the length of the message as a varint.
   const length: number[] = [];
   for (let rest = received.length; ; rest >>>= 7) {
     length.push(rest > 127 ? (rest & 127) | 128 : rest);
@@ -106,7 +106,7 @@ function serve(): void {
   }
 }
 
-/** The id stands first in a message, after the tags and lengths of both. */
+/** Reads the ack id, which is the first field of an encoded message. */
 function ackIdOf(bytes: Uint8Array): string {
   const at = Buffer.from(bytes.buffer, bytes.byteOffset).indexOf("ack-");
   return Buffer.from(bytes.buffer, bytes.byteOffset + at, bytes.byteLength - at).toString("latin1", 0, 20);
@@ -123,7 +123,7 @@ const publish: handleUnaryCall<protos.google.pubsub.v1.PublishRequest, Uint8Arra
 
 const pull: handleUnaryCall<protos.google.pubsub.v1.PullRequest, Uint8Array> = (call, answer) => {
   requests += 1;
-  // Nothing is ever parked: such a pull waits until its client gives it up.
+  // The delay queue is always empty, so such a pull waits until its client cancels it.
   if (!call.request.subscription.endsWith("/bench")) return;
   const waiting: Pulling = { max: call.request.maxMessages, answer };
   pulling.add(waiting);
@@ -217,7 +217,7 @@ const implementation: UntypedServiceImplementation = {
 server.addService(definition, implementation);
 server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
   if (error !== null) throw error;
-  obey(({ fill }) => {
+  answerCommands(({ fill }) => {
     if (fill !== undefined) refill(fill);
     return { requests, address: `127.0.0.1:${port}` };
   });

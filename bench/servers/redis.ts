@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { obey } from "./server.ts";
+import { answerCommands } from "./server.ts";
 
-/** A redis-server of our own, in memory only. Ends at once where there is none on this machine. */
+/** Starts redis-server without persistence. Ends at once if the program is not installed. */
 const port = await freePort();
 const redis = spawn("redis-server", ["--port", String(port), "--save", "", "--appendonly", "no"], {
   stdio: ["ignore", "pipe", "inherit"],
@@ -11,7 +11,7 @@ const redis = spawn("redis-server", ["--port", String(port), "--save", "", "--ap
 redis.once("error", () => process.exit(1));
 process.once("exit", () => redis.kill("SIGKILL"));
 await ready();
-obey(() => ({ requests: Number.NaN, address: String(port) }));
+answerCommands(() => ({ requests: Number.NaN, address: String(port) }));
 
 async function ready(): Promise<void> {
   for await (const chunk of redis.stdout) if (String(chunk).includes("Ready to accept connections")) return;

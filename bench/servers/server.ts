@@ -1,22 +1,21 @@
-/** What a server is asked by the bench, beside its protocol. */
+/** A command from the bench to a server process. */
 export interface Command {
-  /** Forget everything, and hold this many messages. */
+  /** Number of messages to put into the queue. The server drops all others and resets its counts. */
   readonly fill?: number;
 }
 
-/** What it answers. */
+/** The answer of a server process to a command. */
 export interface Answer {
-  /** Requests since the last fill. */
+  /** Number of requests since the last `fill`. */
   readonly requests: number;
-  /** Where it listens. */
+  /** Address for the contenders: a URL, a port or a connection string. */
   readonly address: string;
 }
 
-/** Lets the process that started this one command it; the channel is the one that `fork` gives. */
-export function obey(carryOut: (command: Command) => Answer | Promise<Answer>): void {
+/** Answers the commands of the parent process, over the channel of `fork`. Ends this process with its parent. */
+export function answerCommands(carryOut: (command: Command) => Answer | Promise<Answer>): void {
   const answer = async (command: Command): Promise<void> => {
-    const said = await carryOut(command);
-    process.send?.(said);
+    process.send?.(await carryOut(command));
   };
   process.on("message", (command: Command) => void answer(command));
   process.on("disconnect", () => process.exit());

@@ -2,13 +2,13 @@ import { ServiceBusClient } from "@azure/service-bus";
 import { startServiceBusServer } from "../../servers/service-bus/index.ts";
 import { encode } from "../../src/message/envelope.ts";
 import { completeMessage } from "../../src/message/message.ts";
-import { messageOf } from "../sides/job.ts";
-import { obey } from "./server.ts";
+import { messageOf } from "../contenders/job.ts";
+import { answerCommands } from "./server.ts";
 
 /** The AMQP server of this repository, in memory. */
 const server = await startServiceBusServer({ queues: ["bench", "bench-delay"] });
 
-obey(async ({ fill }) => {
+answerCommands(async ({ fill }) => {
   if (fill !== undefined) {
     server.deleteQueue("bench");
     server.createQueue("bench");

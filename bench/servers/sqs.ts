@@ -3,17 +3,18 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { encode } from "../../src/message/envelope.ts";
 import { completeMessage } from "../../src/message/message.ts";
-import { messageOf } from "../sides/job.ts";
-import { obey } from "./server.ts";
+import { messageOf } from "../contenders/job.ts";
+import { answerCommands } from "./server.ts";
 
 /**
- * Answers SQS's JSON protocol from memory, as fast as it can: no leases, no delays, nothing is delivered twice. It
- * stands in where a real server would be what is measured.
+ * Answers the JSON protocol of SQS from memory, as fast as possible: no leases, no delays, no redelivery. A complete
+ * server would be the bottleneck, and the benchmark would measure the server.
  */
 
+/** A message, as parts of the JSON of an answer. */
 interface Stored {
-  /** Of a message in an answer: what everybody gets, and what those get who ask for attributes. */
   readonly plain: string;
+  /** Included only if the request asks for system attributes. */
   readonly attributes: string;
 }
 
@@ -30,7 +31,7 @@ interface Queue {
   readonly waiting: Set<Waiting>;
 }
 
-interface Entry {
+interface BatchEntry {
   readonly Id: string;
   readonly MessageBody: string;
   readonly MessageAttributes?: unknown;
@@ -44,7 +45,7 @@ interface Request {
   readonly MessageSystemAttributeNames?: readonly string[];
   readonly MessageBody?: string;
   readonly MessageAttributes?: unknown;
-  readonly Entries?: readonly Entry[];
+  readonly Entries?: readonly BatchEntry[];
 }
 
 const queues = new Map<string, Queue>();
@@ -65,7 +66,7 @@ const server = createServer((request, response) => {
 server.keepAliveTimeout = 60_000;
 server.listen(0, "127.0.0.1", () => {
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  obey(({ fill }) => {
+  answerCommands(({ fill }) => {
     if (fill !== undefined) {
       queues.clear();
       const now = Date.now();

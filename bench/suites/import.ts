@@ -1,7 +1,7 @@
-import type { Contest } from "../run/contest.ts";
+import type { Benchmark } from "../run/benchmark.ts";
 
-/** What an import costs a process; the built package is measured. */
-export function importing(quick: boolean): readonly Contest[] {
+/** The time and memory that an import takes. The built package is measured. */
+export function importing(quick: boolean): readonly Benchmark[] {
   const file = "import/start.mjs";
   return [
     {
@@ -9,11 +9,11 @@ export function importing(quick: boolean): readonly Contest[] {
       shown: "medianMs",
       rounds: quick ? 5 : 31,
       built: true,
-      sides: [
+      contenders: [
         { name: "queueport", file, settings: [{ modules: ["src/index.js", "adapters/memory/index.js"] }] },
         { name: "an empty process", file, settings: [{ modules: [] }] },
       ],
-      bars: [
+      thresholds: [
         {
           name: "import, ms above an empty process",
           figure: "medianMs",

@@ -1,7 +1,7 @@
-import type { Contest } from "../run/contest.ts";
+import type { Benchmark } from "../run/benchmark.ts";
 
-/** How soon a message is handled, and how late the event loop is. */
-export function latency(quick: boolean): readonly Contest[] {
+/** The time until a message is handled, and the lag of the event loop. */
+export function latency(quick: boolean): readonly Benchmark[] {
   const settings = (by: string): object[] => [{ by, warmUp: 100, messages: quick ? 100 : 200 }];
   return [
     {
@@ -9,11 +9,11 @@ export function latency(quick: boolean): readonly Contest[] {
       shown: "medianMs",
       rounds: quick ? 3 : 9,
       server: { file: "sqs", name: "stub server", fill: 0 },
-      sides: [
-        { name: "queueport", file: "latency/sqs", settings: settings("queueport") },
-        { name: "SDK, long poll", file: "latency/sqs", settings: settings("sdk") },
+      contenders: [
+        { name: "queueport", file: "sqs/idle", settings: settings("queueport") },
+        { name: "SDK, long poll", file: "sqs/idle", settings: settings("sdk") },
       ],
-      bars: [
+      thresholds: [
         {
           name: "SQS idle latency / long poll of the SDK",
           figure: "medianMs",
@@ -25,11 +25,11 @@ export function latency(quick: boolean): readonly Contest[] {
     {
       name: "Event loop with 10,000 messages leased, handlers of 1 s",
       shown: "p99Ms",
-      sides: [
-        { name: "queueport", file: "latency/lag", settings: [{ leased: 10_000 }] },
-        { name: "an empty process", file: "latency/lag", settings: [{ leased: 0 }] },
+      contenders: [
+        { name: "queueport", file: "memory/lag", settings: [{ leased: 10_000 }] },
+        { name: "an empty process", file: "memory/lag", settings: [{ leased: 0 }] },
       ],
-      bars: [
+      thresholds: [
         {
           name: "event loop lag, p99, ms above an empty process",
           figure: "p99Ms",

@@ -1,68 +1,70 @@
-import type { Contest, Side } from "../run/contest.ts";
+import type { Benchmark, Contender } from "../run/benchmark.ts";
 
 const PEERS = ["p-queue", "fastq"] as const;
-/** More than elsewhere: they are short, and what else the machine does is seen in them most. */
+/** More rounds than elsewhere, because these are short and other load on the machine affects them most. */
 const ROUNDS = 9;
-/** Its sides differ most in what they suffer from others, and its bar is close. */
-const ROUNDS_BESIDE_REDIS = 13;
+/** More rounds still: other load affects the two contenders differently, and the ratio is close to the threshold. */
+const ROUNDS_WITH_REDIS = 13;
 
-/** One process: what our layer itself costs. */
-export function memory(quick: boolean): readonly Contest[] {
+/** The cost of our own layer, measured in one process. */
+export function memory(quick: boolean): readonly Benchmark[] {
   return quick ? [pipeline(100, 3), heap()] : [pipeline(100, ROUNDS), redis(), heap()];
 }
 
-function heap(): Contest {
+function heap(): Benchmark {
   const messages = 1_000_000;
   return {
-    name: "Memory, what a million messages leave on the heap",
+    name: "Memory, heap growth after a million messages",
     shown: "mib",
     rounds: 1,
-    sides: [{ name: "queueport", file: "memory/heap", settings: [{ messages }], execArgv: ["--expose-gc"] }],
-    bars: [{ name: "heap after a million messages, MiB above before", figure: "mib", atMost: 20 }],
+    contenders: [
+      { name: "queueport", file: "memory/heap", settings: [{ messages }], execArgv: ["--expose-gc"] },
+    ],
+    thresholds: [{ name: "heap growth after a million messages, MiB", figure: "mib", atMost: 20 }],
   };
 }
 
-function pipeline(concurrency: number, rounds: number): Contest {
+function pipeline(concurrency: number, rounds: number): Benchmark {
   const sizes = { concurrency, warmUp: 100_000, messages: 300_000 };
-  const functions = PEERS.map((by): Side => ({
-    name: `${by}, bare functions`,
+  const functions = PEERS.map((by): Contender => ({
+    name: `${by}, plain functions`,
     file: "memory/functions",
     settings: [{ by, ...sizes }],
   }));
   return {
-    name: `Memory, whole way of a message, concurrency ${concurrency}`,
+    name: `Memory, full path of a message, concurrency ${concurrency}`,
     rounds,
-    sides: [
-      { name: "queueport", file: "memory/whole-queueport", settings: [sizes] },
+    contenders: [
+      { name: "queueport", file: "memory/queueport", settings: [sizes] },
       ...functions,
-      { name: "a message's parts, no queue", file: "memory/parts", settings: [sizes] },
+      { name: "parts of a message, no queue", file: "memory/parts", settings: [sizes] },
     ],
-    bars: [
-      { name: "memory pipeline / p-queue", figure: "rate", over: "p-queue, bare functions", atLeast: 1.5 },
+    thresholds: [
+      { name: "memory pipeline / p-queue", figure: "rate", over: "p-queue, plain functions", atLeast: 1.5 },
       {
         name: "memory pipeline / fastq.promise",
         figure: "rate",
-        over: "fastq, bare functions",
+        over: "fastq, plain functions",
         atLeast: 0.8,
       },
     ],
   };
 }
 
-function redis(): Contest {
+function redis(): Benchmark {
   const sizes = { concurrency: 100, warmUp: 10_000, messages: 30_000 };
   return {
-    name: "Memory beside Redis, concurrency 100",
-    rounds: ROUNDS_BESIDE_REDIS,
+    name: "Memory and Redis, concurrency 100",
+    rounds: ROUNDS_WITH_REDIS,
     server: { file: "redis", fill: 0, name: "redis-server", optional: true },
-    sides: [
+    contenders: [
       {
         name: "queueport, in memory",
-        file: "memory/whole-queueport",
+        file: "memory/queueport",
         settings: [{ ...sizes, warmUp: 100_000, messages: 300_000 }],
       },
       { name: "BullMQ", file: "memory/bullmq", settings: [sizes] },
     ],
-    bars: [{ name: "memory pipeline / BullMQ", figure: "rate", over: "BullMQ", atLeast: 15 }],
+    thresholds: [{ name: "memory pipeline / BullMQ", figure: "rate", over: "BullMQ", atLeast: 15 }],
   };
 }

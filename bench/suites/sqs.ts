@@ -1,51 +1,54 @@
-import type { Contest, Side } from "../run/contest.ts";
-import type { Work } from "../sides/job.ts";
-import type { Count, Span } from "../sides/side.ts";
+import type { Benchmark, Contender } from "../run/benchmark.ts";
+import type { Work } from "../contenders/job.ts";
+import type { Count, Span } from "../contenders/measure.ts";
 
 const STUB = { file: "sqs", name: "stub server" };
 
-/** Amazon SQS: the first eight bars. */
-export function sqs(quick: boolean): readonly Contest[] {
-  return [backlog(quick), mixed(quick), send(quick), lone(quick), whole(quick)];
+/** Amazon SQS, on the stub server. */
+export function sqs(quick: boolean): readonly Benchmark[] {
+  return [backlog(quick), mixed(quick), send(quick), singleSend(quick), whole(quick)];
 }
 
 interface Extents {
-  /** Of whom takes a request a message. */
+  /** Extent for contenders that make one request per message. */
   readonly few: Count | Span;
+  /** Extent for contenders that make one request for several messages. */
   readonly many: Count | Span;
-  /** Whether the best number of pollers is looked for; else the one that was best before is taken. */
+  /** Whether to find the best number of pollers. Otherwise the number is used that was best in earlier runs. */
   readonly search: boolean;
 }
 
-function consumers(work: Work, { few, many, search }: Extents): Sides {
-  const pollers = (counts: readonly number[], settings: object): object[] =>
-    (search ? counts : counts.slice(-1)).map((count) => ({ pollers: count, work, ...settings }));
+type Consumers = { readonly [name in "queueport" | "single" | "batch" | "loop"]: Contender };
+
+function consumers(work: Work, { few, many, search }: Extents): Consumers {
+  const settings = (by: string, counts: readonly number[], others: object): object[] =>
+    (search ? counts : counts.slice(-1)).map((pollers) => ({ by, pollers, work, ...others }));
   return {
     queueport: {
       name: "queueport",
-      file: "sqs/consume-queueport",
-      settings: [{ concurrency: 80, work, extent: many }],
+      file: "sqs/consume",
+      settings: [{ by: "queueport", concurrency: 80, work, extent: many }],
     },
     single: {
       name: "sqs-consumer handleMessage",
-      file: "sqs/consume-sqs-consumer",
-      settings: pollers([1, 4, 8], { batch: false, extent: few }),
+      file: "sqs/consume",
+      settings: settings("sqs-consumer", [1, 4, 8], { batch: false, extent: few }),
     },
     batch: {
       name: "sqs-consumer handleMessageBatch",
-      file: "sqs/consume-sqs-consumer",
-      settings: pollers([4, 16, 8], { batch: true, extent: many }),
+      file: "sqs/consume",
+      settings: settings("sqs-consumer", [4, 16, 8], { batch: true, extent: many }),
     },
     loop: {
-      name: "SDK, a loop by hand",
-      file: "sqs/consume-loop",
-      settings: pollers([4, 16, 8], { extent: many }),
+      name: "SDK, handwritten loop",
+      file: "sqs/consume",
+      settings: settings("loop", [4, 16, 8], { extent: many }),
     },
   };
 }
 
-function backlog(quick: boolean): Contest {
-  // Each side runs for about as long: a process is slower while it is young.
+function backlog(quick: boolean): Benchmark {
+  // Every contender runs for about the same time, because a process is slower at first.
   const extents = quick
     ? { few: { warmUp: 1_000, messages: 1_500 }, many: { warmUp: 4_000, messages: 4_000 } }
     : { few: { warmUp: 4_000, messages: 5_000 }, many: { warmUp: 15_000, messages: 20_000 } };
@@ -53,8 +56,8 @@ function backlog(quick: boolean): Contest {
   return {
     name: "SQS consume, backlog",
     server: { ...STUB, fill: quick ? 9_000 : 40_000 },
-    sides: [queueport, single, batch, loop],
-    bars: [
+    contenders: [queueport, single, batch, loop],
+    thresholds: [
       { name: "SQS consume / sqs-consumer handleMessage", figure: "rate", over: single.name, atLeast: 4.2 },
       {
         name: "SQS consume / sqs-consumer handleMessageBatch",
@@ -62,7 +65,7 @@ function backlog(quick: boolean): Contest {
         over: batch.name,
         atLeast: 1.35,
       },
-      { name: "SQS consume / the best loop by hand", figure: "rate", over: loop.name, atLeast: 1 },
+      { name: "SQS consume / handwritten loop", figure: "rate", over: loop.name, atLeast: 1 },
       {
         name: "SQS consume CPU / sqs-consumer handleMessage",
         figure: "cpuMicros",
@@ -73,18 +76,16 @@ function backlog(quick: boolean): Contest {
   };
 }
 
-type Sides = { readonly [name in "queueport" | "single" | "batch" | "loop"]: Side };
-
-function mixed(quick: boolean): Contest {
-  // Slow ones soon take all slots, and end together: throughput comes in waves, of 1.2 s until they have levelled out; of
-  // 1 s, for as long as it runs, where a poll waits for all of one batch. Six seconds hold whole ones of either.
+function mixed(quick: boolean): Benchmark {
+  // Slow handlers soon fill all slots and end together, so throughput comes in waves. The waves of queueport take 1.2 s and
+  // level out. The waves of a consumer that waits for a whole batch take 1 s. Six seconds hold complete waves of both.
   const span = quick ? { warmUpMs: 2_000, ms: 3_000 } : { warmUpMs: 2_500, ms: 6_000 };
   const { queueport, single, batch, loop } = consumers("mixed", { few: span, many: span, search: false });
   return {
-    name: "SQS consume, handlers of 10 ms, one in twenty 1 s; 80 slots",
+    name: "SQS consume, 10 ms handlers, one in 20 takes 1 s, 80 slots",
     server: { ...STUB, fill: quick ? 10_000 : 16_000 },
-    sides: quick ? [queueport, single] : [queueport, single, batch, loop],
-    bars: [
+    contenders: quick ? [queueport, single] : [queueport, single, batch, loop],
+    thresholds: [
       { name: "SQS mixed handlers / sqs-consumer", figure: "rate", over: single.name, atLeast: 8 },
       ...(quick
         ? []
@@ -100,7 +101,7 @@ function mixed(quick: boolean): Contest {
   };
 }
 
-function send(quick: boolean): Contest {
+function send(quick: boolean): Benchmark {
   const [few, many] = quick
     ? [
         { warmUp: 800, messages: 1_000 },
@@ -111,15 +112,15 @@ function send(quick: boolean): Contest {
         { warmUp: 20_000, messages: 30_000 },
       ];
   return {
-    name: "SQS send, 50 callers at once",
+    name: "SQS send, 50 concurrent callers",
     server: { ...STUB, fill: 0 },
-    sides: [
-      { name: "queueport send()", file: "sqs/send-queueport", settings: [{ width: 50, ...many }] },
-      { name: "SDK SendMessage", file: "sqs/send-sdk", settings: [{ width: 50, ...few }] },
+    contenders: [
+      { name: "queueport send()", file: "sqs/send", settings: [{ by: "queueport", width: 50, ...many }] },
+      { name: "SDK SendMessage", file: "sqs/send", settings: [{ by: "sdk", width: 50, ...few }] },
     ],
-    bars: [
+    thresholds: [
       {
-        name: "SQS send, 50 at once / SendMessage each",
+        name: "SQS send, 50 callers / SendMessage each",
         figure: "rate",
         over: "SDK SendMessage",
         atLeast: 7,
@@ -128,33 +129,35 @@ function send(quick: boolean): Contest {
   };
 }
 
-function lone(quick: boolean): Contest {
+function singleSend(quick: boolean): Benchmark {
   const sizes = quick ? { warmUp: 200, messages: 150 } : { warmUp: 300, messages: 500 };
   return {
-    name: "SQS, one send on an idle queue",
+    name: "SQS, single send on an idle queue",
     shown: "medianMs",
     rounds: quick ? 3 : 11,
     server: { ...STUB, fill: 0 },
-    sides: [
-      { name: "queueport send()", file: "sqs/lone-send", settings: [{ by: "queueport", ...sizes }] },
-      { name: "SDK SendMessage", file: "sqs/lone-send", settings: [{ by: "sdk", ...sizes }] },
+    contenders: [
+      { name: "queueport send()", file: "sqs/send", settings: [{ by: "queueport", ...sizes }] },
+      { name: "SDK SendMessage", file: "sqs/send", settings: [{ by: "sdk", ...sizes }] },
     ],
-    bars: [{ name: "SQS lone send / SendMessage", figure: "medianMs", over: "SDK SendMessage", atMost: 1.1 }],
+    thresholds: [
+      { name: "SQS single send / SendMessage", figure: "medianMs", over: "SDK SendMessage", atMost: 1.1 },
+    ],
   };
 }
 
-function whole(quick: boolean): Contest {
-  const settings = [{ messages: quick ? 1_500 : 5_000 }];
+function whole(quick: boolean): Benchmark {
+  const settings = (by: string): object[] => [{ by, messages: quick ? 1_500 : 5_000 }];
   return {
-    name: "SQS requests of a message: send, receive, ack",
+    name: "SQS requests per message: send, receive, ack",
     shown: "requests",
     server: { ...STUB, fill: 0 },
-    sides: quick
-      ? [{ name: "queueport", file: "sqs/whole-queueport", settings }]
+    contenders: quick
+      ? [{ name: "queueport", file: "sqs/whole", settings: settings("queueport") }]
       : [
-          { name: "queueport", file: "sqs/whole-queueport", settings },
-          { name: "SDK, a request each", file: "sqs/whole-sdk", settings },
+          { name: "queueport", file: "sqs/whole", settings: settings("queueport") },
+          { name: "SDK, one request each", file: "sqs/whole", settings: settings("sdk") },
         ],
-    bars: [{ name: "SQS requests a message", figure: "requests", atMost: 0.31 }],
+    thresholds: [{ name: "SQS requests per message", figure: "requests", atMost: 0.31 }],
   };
 }
