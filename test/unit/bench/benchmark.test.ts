@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
   type Contender,
@@ -6,6 +7,12 @@ import {
   type Rounds,
   type Threshold,
 } from "../../../bench/run/benchmark.ts";
+import { importing } from "../../../bench/suites/import.ts";
+import { latency } from "../../../bench/suites/latency.ts";
+import { memory } from "../../../bench/suites/memory.ts";
+import { pubsub } from "../../../bench/suites/pubsub.ts";
+import { serviceBus } from "../../../bench/suites/service-bus.ts";
+import { sqs } from "../../../bench/suites/sqs.ts";
 
 const contender = (name: string): Contender => ({ name, file: "none", settings: [] });
 
@@ -62,3 +69,12 @@ describe("a threshold", () => {
     expect(resultOf({ figure: "requests", atMost: 1 })).toMatchObject({ holds: false });
   });
 });
+
+test.each(Object.entries({ importing, latency, memory, pubsub, serviceBus, sqs }))(
+  "every benchmark of the suite %s has a section on the page",
+  (_, suite) => {
+    const page = readFileSync(new URL("../../../docs/performance.md", import.meta.url), "utf8");
+    const missing = suite(false).filter(({ name }) => !page.includes(`<!-- bench: ${name} -->`));
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  },
+);
