@@ -36,7 +36,7 @@ describe("a sentence", () => {
     expect(findings("src/x.ts", source)).toEqual(['4: sentence begins with "Whoever"']);
   });
 
-  test("of an example or a comment for a tool is not looked at", () => {
+  test("is ignored in an example and in a comment for a tool", () => {
     expect(findings("src/x.ts", "/**\n * Sends.\n *\n * @example\n * // What it sends\n */\n")).toEqual([]);
     expect(findings("src/x.ts", "// oxlint-disable-next-line where\n")).toEqual([]);
   });
@@ -94,7 +94,7 @@ describe("Markdown", () => {
     ]);
   });
 
-  test("of a changelog is read where it is unreleased, and may quote old names", () => {
+  test("in the changelog is read in the unreleased section only, and may quote old names", () => {
     const page =
       "# Log\n\nOf it.\n\n## [Unreleased]\n\n- `maxParkMs` is `maxHopMs`.\n- Of it.\n\n## [0.1.0]\n\n- Of it.\n";
     expect(findings("CHANGELOG.md", page)).toEqual(['8: sentence begins with "Of"']);
