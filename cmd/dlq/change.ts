@@ -4,7 +4,7 @@ import type { Message, NewMessage } from "../../src/message/message.ts";
 import { colorsFor } from "../output.ts";
 
 /** What a transform has made of one message, as a unified diff. */
-export function changeText({ letter, changed }: RedriveStep): string {
+export function changeText({ deadLetter: letter, changed }: RedriveStep): string {
   const { green, red, dim, bold } = colorsFor(process.stdout);
   if (letter.message === undefined || changed === undefined) return "";
   const [before, after] = [written(letter.message), written({ ...kept(letter.message), ...changed })];

@@ -111,7 +111,7 @@ class Teller {
   }
 
   tell(step: RedriveStep): void {
-    const { letter, outcome, error } = step;
+    const { deadLetter: letter, outcome, error } = step;
     const change = this.#showsChanges ? changeText(step) : "";
     if (outcome !== "failed" && change === "") return;
     if (this.#told >= TOLD) {

@@ -1,28 +1,28 @@
 import type { DeadLetter, DeadLetterGroup } from "../queue/dead-letters.ts";
 import { normalisedError } from "../message/fingerprint.ts";
 
-/** Groups that are told apart. However many dead letters there are and however they differ, memory stays bounded. */
+/** Maximum number of groups, which bounds the memory; further dead letters are counted in one group. */
 const MOST_GROUPS = 1_000;
 const OTHER = "other";
 
-/** Dead letters, told together where they failed alike. Of each group one example is kept, the others are counted. */
+/** Groups dead letters that failed alike. One example of each group is kept, the others are counted. */
 export class Groups {
   readonly #groups = new Map<string, DeadLetterGroup>();
 
-  add(letter: DeadLetter): void {
+  add(deadLetter: DeadLetter): void {
     const full = this.#groups.size >= MOST_GROUPS;
-    const key = this.#groups.has(letter.fingerprint) || !full ? letter.fingerprint : OTHER;
+    const key = this.#groups.has(deadLetter.fingerprint) || !full ? deadLetter.fingerprint : OTHER;
     const group = this.#groups.get(key);
-    const { at } = letter.info;
+    const { at } = deadLetter.info;
     this.#groups.set(
       key,
       group === undefined
         ? {
-            ...(key === OTHER ? ofOthers : kindOf(letter)),
+            ...(key === OTHER ? ofOthers : kindOf(deadLetter)),
             count: 1,
             firstAt: at,
             lastAt: at,
-            example: letter,
+            example: deadLetter,
           }
         : {
             ...group,
@@ -33,7 +33,7 @@ export class Groups {
     );
   }
 
-  /** The most frequent first, and of those the latest. */
+  /** The groups, the most frequent first; among equals, the latest first. */
   all(): DeadLetterGroup[] {
     return [...this.#groups.values()].toSorted(
       (one, other) => other.count - one.count || other.lastAt.getTime() - one.lastAt.getTime(),

@@ -13,12 +13,10 @@ import type {
   RedriveOptions,
   RedriveResult,
 } from "../queue/dead-letters.ts";
-import { Callbacks } from "./callbacks.ts";
-import { matches } from "./filter.ts";
 import { Groups } from "./groups.ts";
-import { readDeadLetter } from "./read.ts";
+import { matches, readDeadLetter } from "./read.ts";
 import { Redrive } from "./redrive.ts";
-import { Scan, type Verdict } from "./scan.ts";
+import { Callbacks, Scan, type ScanDecision } from "./scan.ts";
 
 const LIST_LIMIT = 100;
 
@@ -37,17 +35,17 @@ export class DeadLetterQueue implements DeadLetters {
   async list(options: ListOptions = {}): Promise<DeadLetter[]> {
     const { limit = LIST_LIMIT } = options;
     if (!(limit >= 1)) throw this.#invalid("limit must be 1 or more", limit);
-    const letters: DeadLetter[] = [];
+    const deadLetters: DeadLetter[] = [];
     await this.#scan(
       (delivery) => {
-        const letter = this.#read(delivery);
-        if (matches(letter, options) && letters.length < limit) letters.push(letter);
+        const deadLetter = this.#read(delivery);
+        if (matches(deadLetter, options) && deadLetters.length < limit) deadLetters.push(deadLetter);
         return Promise.resolve("keep");
       },
-      () => letters.length >= limit,
+      () => deadLetters.length >= limit,
       options.signal,
     );
-    return letters;
+    return deadLetters;
   }
 
   async groups(options: GroupsOptions = {}): Promise<DeadLetterGroup[]> {
@@ -56,8 +54,8 @@ export class DeadLetterQueue implements DeadLetters {
     let read = 0;
     await this.#scan(
       (delivery) => {
-        const letter = this.#read(delivery);
-        if (matches(letter, options)) groups.add(letter);
+        const deadLetter = this.#read(delivery);
+        if (matches(deadLetter, options)) groups.add(deadLetter);
         read += 1;
         callbacks.call(() => options.onProgress?.(read));
         return Promise.resolve("keep");
@@ -81,7 +79,7 @@ export class DeadLetterQueue implements DeadLetters {
     const setting = { connection: this.#connection, sender: this.#sender, queue: this.#queue, to, traits };
     const redrive = new Redrive({ ...setting, callbacks }, options);
     await this.#scan(
-      (delivery) => redrive.judge(delivery),
+      (delivery) => redrive.decide(delivery),
       () => callbacks.failed,
       signal,
     );
@@ -112,7 +110,7 @@ export class DeadLetterQueue implements DeadLetters {
   }
 
   async #scan(
-    judge: (delivery: Delivery) => Promise<Verdict>,
+    decide: (delivery: Delivery) => Promise<ScanDecision>,
     enough: () => boolean,
     signal?: AbortSignal,
   ): Promise<void> {
@@ -120,9 +118,9 @@ export class DeadLetterQueue implements DeadLetters {
       const traits = await this.#connection.traits(this.#queue);
       const scan = new Scan(this.#connection, traits.deadLetterQueue, traits.fixedLeaseMs);
       try {
-        await scan.run(judge, enough, signal);
+        await scan.run(decide, enough, signal);
       } catch (error) {
-        // Who has stopped it wants to know what was done so far.
+        // Not rethrown after an abort: the caller wants the result so far.
         if (signal?.aborted !== true) throw error;
       }
     });

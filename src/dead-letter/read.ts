@@ -1,20 +1,19 @@
 import type { Delivery } from "../driver/contract.ts";
 import { decode } from "../message/envelope.ts";
 import type { Message } from "../message/message.ts";
-import type { DeadLetterInfo } from "../message/dead-letter-info.ts";
-import type { DeadLetter } from "../queue/dead-letters.ts";
+import type { DeadLetter, DeadLetterFilter } from "../queue/dead-letters.ts";
 import { fingerprintOf } from "../message/fingerprint.ts";
-import { decodeInfo, originalAttributes } from "../message/dead-letter-info.ts";
+import { type DeadLetterInfo, decodeInfo, originalAttributes } from "../message/dead-letter-info.ts";
 
-/** What lies in the dead-letter queue of `queue`, as its user sees it. */
+/** Reads a message of the dead-letter queue of `queue`. */
 export function readDeadLetter(delivery: Delivery, queue: string, now: number): DeadLetter {
   const attributes = originalAttributes(delivery.attributes);
-  const noted = decodeInfo(delivery.attributes);
-  // Among dead letters a message has a key of its own; what is read is the one that it came with.
-  const orderingKey = noted === undefined ? delivery.orderingKey : noted.orderingKey;
+  const recorded = decodeInfo(delivery.attributes);
+  // In the dead-letter queue each message has a key of its own; the original key was recorded.
+  const orderingKey = recorded === undefined ? delivery.orderingKey : recorded.orderingKey;
   const decoded = decode({ ...delivery, attributes, orderingKey }, now);
   const message = decoded.ok ? decoded.message : undefined;
-  const info = noted ?? brokersInfo(delivery, queue, message, now);
+  const info = recorded ?? brokersInfo(delivery, queue, message, now);
   return {
     id: message?.id ?? delivery.brokerId,
     info,
@@ -24,7 +23,7 @@ export function readDeadLetter(delivery: Delivery, queue: string, now: number): 
   };
 }
 
-/** For what the broker put there by itself, without a word of ours. */
+/** Information about a message that the broker dead-lettered on its own. */
 function brokersInfo(
   { deadLetter, enqueuedAt, deliveryCount }: Delivery,
   source: string,
@@ -39,4 +38,14 @@ function brokersInfo(
     at: new Date(enqueuedAt ?? now),
     firstSeenAt: message?.createdAt,
   };
+}
+
+/** Whether a dead letter meets every condition of the filter. */
+export function matches({ id, info, message, fingerprint }: DeadLetter, filter: DeadLetterFilter): boolean {
+  if (filter.ids !== undefined && !filter.ids.includes(id)) return false;
+  if (filter.type !== undefined && message?.type !== filter.type) return false;
+  if (filter.reason !== undefined && info.reason !== filter.reason) return false;
+  if (filter.fingerprint !== undefined && fingerprint !== filter.fingerprint) return false;
+  if (filter.since !== undefined && info.at < filter.since) return false;
+  return filter.until === undefined || info.at <= filter.until;
 }

@@ -19,26 +19,24 @@ import {
 import { validatePayload } from "../message/schema.ts";
 import { compose, prepare } from "../send/prepare.ts";
 import type { Sender } from "../send/sender.ts";
-import type { Callbacks } from "./callbacks.ts";
 import type { DeadLetter, RedriveOptions, RedriveResult, RedriveStep } from "../queue/dead-letters.ts";
-import { matches } from "./filter.ts";
 import { originalAttributes } from "../message/dead-letter-info.ts";
-import { readDeadLetter } from "./read.ts";
-import type { Verdict } from "./scan.ts";
+import { matches, readDeadLetter } from "./read.ts";
+import type { Callbacks, ScanDecision } from "./scan.ts";
 
 export interface RedriveSetting {
   readonly connection: Connection;
   readonly sender: Sender;
-  /** The queue whose dead letters they are. */
+  /** The queue whose dead letters are redriven. */
   readonly queue: string;
-  /** Where they go, and what that queue can do. */
+  /** The queue to which they are sent, and its traits. */
   readonly to: string;
   readonly traits: QueueTraits;
   readonly callbacks: Callbacks;
 }
 
-/** What is to be sent for a dead letter. */
-interface Again {
+/** The message that is sent for a dead letter. */
+interface RedrivenMessage {
   readonly outgoing: Outgoing;
   readonly changed?: NewMessage | undefined;
 }
@@ -50,14 +48,14 @@ const FORGOTTEN = {
   [DEAD_LETTER]: undefined,
 };
 
-/** One redrive on its way through a dead-letter queue: the judge over each letter, and the counts. */
+/** One redrive of a dead-letter queue: decides about each dead letter, and counts. */
 export class Redrive {
   result: RedriveResult = { matched: 0, redriven: 0, skipped: 0, failed: 0 };
   readonly #setting: RedriveSetting;
   readonly #options: RedriveOptions;
   /**
-   * A worker may fail what was redriven while this goes on: it is not sent round and round. Of each, by a number of 48
-   * bits, since there may be very many of them, how many like it are out: those that nobody gave an id may be alike.
+   * Number of redriven messages by a 48-bit hash of their content. A worker may fail a message during the redrive; the hash
+   * keeps it from being sent again and again. Counted, since messages without an id may be equal; hashed, to save memory.
    */
   readonly #sent = new Map<number, number>();
   #nextAt: number;
@@ -68,48 +66,49 @@ export class Redrive {
     this.#nextAt = setting.connection.clock.now();
   }
 
-  async judge(delivery: Delivery): Promise<Verdict> {
+  async decide(delivery: Delivery): Promise<ScanDecision> {
     const { connection, sender, queue, to } = this.#setting;
     const { dryRun = false } = this.#options;
-    const letter = readDeadLetter(delivery, queue, connection.clock.now());
-    if (this.#isBack(delivery) || !matches(letter, this.#options) || this.#isStopped) return "keep";
+    const deadLetter = readDeadLetter(delivery, queue, connection.clock.now());
+    if (this.#isBack(delivery) || !matches(deadLetter, this.#options) || this.#isStopped) return "keep";
     this.#count({ matched: this.result.matched + 1 });
-    let again: Again | undefined;
+    let again: RedrivenMessage | undefined;
     try {
-      again = await this.#again(delivery, letter);
+      again = await this.#again(delivery, deadLetter);
     } catch (error) {
-      return this.#left({ letter, outcome: "failed", error });
+      return this.#notRedriven({ deadLetter, outcome: "failed", error });
     }
-    if (again === undefined) return this.#left({ letter, outcome: "skipped" });
+    if (again === undefined) return this.#notRedriven({ deadLetter, outcome: "skipped" });
     if (!dryRun) {
       await this.#pace();
       if (this.#isStopped) return "keep";
-      // Before the send, since it may be back before that is confirmed.
-      this.#note(again.outgoing);
+      // Recorded before the send, since the message may be back before the send is confirmed.
+      this.#record(again.outgoing);
       try {
         await sender.send(to, again.outgoing, defaults.sendDeadlineMs);
       } catch (error) {
         if (!isQueueError(error, "too_large")) throw error;
-        return this.#left({ letter, outcome: "failed", changed: again.changed, error });
+        return this.#notRedriven({ deadLetter, outcome: "failed", changed: again.changed, error });
       }
     }
     const { changed } = again;
     const redriven = (): void => {
       this.#count({ redriven: this.result.redriven + 1 });
-      this.#tell({ letter, outcome: "redriven", changed });
+      this.#report({ deadLetter, outcome: "redriven", changed });
     };
-    const stayed = (error: unknown): void => void this.#left({ letter, outcome: "failed", changed, error });
+    const stayed = (error: unknown): void =>
+      void this.#notRedriven({ deadLetter, outcome: "failed", changed, error });
     if (!dryRun) return { removed: redriven, stayed };
     redriven();
     return "keep";
   }
 
-  #note({ body, attributes }: Outgoing): void {
+  #record({ body, attributes }: Outgoing): void {
     const life = lifeOf(body, attributes[REDRIVE]);
     this.#sent.set(life, (this.#sent.get(life) ?? 0) + 1);
   }
 
-  /** Whether this redrive has sent it before. Its body is what it is known by: that alone is never rewritten. */
+  /** Whether this redrive has sent the message. It is recognised by its body, the only part that is never rewritten. */
   #isBack({ body, attributes }: Delivery): boolean {
     const life = lifeOf(body, attributes[REDRIVE]);
     const count = this.#sent.get(life) ?? 0;
@@ -122,13 +121,13 @@ export class Redrive {
     return this.#options.signal?.aborted === true;
   }
 
-  #left(step: RedriveStep & { readonly outcome: "skipped" | "failed" }): Verdict {
+  #notRedriven(step: RedriveStep & { readonly outcome: "skipped" | "failed" }): ScanDecision {
     this.#count({ [step.outcome]: this.result[step.outcome] + 1 });
-    this.#tell(step);
+    this.#report(step);
     return "keep";
   }
 
-  #tell(step: RedriveStep): void {
+  #report(step: RedriveStep): void {
     this.#setting.callbacks.call(() => this.#options.onMessage?.(step));
   }
 
@@ -147,8 +146,8 @@ export class Redrive {
     await sleep(clock, at - clock.now(), signal);
   }
 
-  /** The message as it goes back: as it was sent at first, its attempts forgotten, its redrives counted. */
-  async #again(delivery: Delivery, { message, info }: DeadLetter): Promise<Again | undefined> {
+  /** The message to send: as it was sent first, without its attempts, with its redrives counted. */
+  async #again(delivery: Delivery, { message, info }: DeadLetter): Promise<RedrivenMessage | undefined> {
     const { connection, to, traits } = this.#setting;
     const { transform } = this.#options;
     const { clock } = connection;

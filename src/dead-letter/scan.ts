@@ -2,33 +2,32 @@ import { sleep } from "../lib/clock.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
 import { LeaseKeeper } from "../transport/lease-keeper.ts";
-import type { Leased } from "../transport/leased.ts";
+import { type Leased, plainLease } from "../transport/leased.ts";
 import { Settler } from "../transport/settler.ts";
 
-/** How long a scan holds what it has read; it is extended while the scan goes on. */
+/** Lease of the messages that a scan has read. It is extended while the scan goes on. */
 const LEASE_MS = 300_000;
-/** How long a poll waits here. */
+/** Time that a poll waits for messages. */
 const WAIT_MS = 1_000;
-/** Beyond that; then the poll is taken for lost. */
+/** Added to the wait; after both, a poll counts as lost. */
 const STALLED_AFTER_MS = 15_000;
-/** A queue from which nothing has come for this long has been read to its end: a provider of many parts may miss once. */
+/** Silence after which the queue counts as read to its end. Two polls, since a distributed queue may miss messages in one. */
 const SILENCE_MS = 2 * WAIT_MS;
-/** Between polls that do not wait, as some servers answer them. */
+/** Pause between polls of a server that answers without waiting. */
 const PAUSE_MS = 50;
 
-/** What is to become of a dead letter that was read: kept, or removed, and what to do when that is confirmed, or is not. */
-export type Verdict =
+/** The decision about a dead letter: it is kept, or removed, with callbacks for the outcome of the removal. */
+export type ScanDecision =
   | "keep"
   | {
       readonly removed: () => void;
-      /** It is still there. */
+      /** Called if the message could not be removed. */
       readonly stayed?: (error: unknown) => void;
     };
 
 /**
- * Reads a queue from end to end, once: all that it keeps stays leased until the scan ends, and is then released.
- * What is removed is settled on the way, so that however long the queue, only what is kept is held; and of that,
- * no body.
+ * Reads a queue once, from end to end. Kept messages stay leased until the scan ends, and are then released. Removed
+ * messages are settled on the way. So a scan holds only the kept messages, without their bodies, however long the queue.
  */
 export class Scan {
   readonly #connection: Connection;
@@ -37,10 +36,10 @@ export class Scan {
   readonly #leases: LeaseKeeper;
   readonly #settler: Settler;
   readonly #kept = new Map<string, Leased>();
-  /** Why removals failed, by the message. */
+  /** Errors of failed removals, by message id. */
   readonly #failures = new Map<string, unknown>();
 
-  /** @param fixedLeaseMs the lease that the queue prescribes, where it does */
+  /** @param fixedLeaseMs lease that the queue prescribes, in milliseconds */
   constructor(connection: Connection, queue: string, fixedLeaseMs?: number) {
     const leaseMs = fixedLeaseMs ?? Math.min(LEASE_MS, connection.limits.maxLeaseMs);
     this.#connection = connection;
@@ -57,9 +56,9 @@ export class Scan {
     });
   }
 
-  /** Gives each message to `judge`, a batch at a time, until the end of the queue, `enough`, or the signal. */
+  /** Calls `decide` for each message, a batch at a time, until the end of the queue, `enough`, or the signal. */
   async run(
-    judge: (delivery: Delivery) => Promise<Verdict>,
+    decide: (delivery: Delivery) => Promise<ScanDecision>,
     enough: () => boolean,
     signal?: AbortSignal,
   ): Promise<void> {
@@ -67,9 +66,11 @@ export class Scan {
       while (!enough() && signal?.aborted !== true) {
         const deliveries = await this.#next();
         if (deliveries.length === 0) break;
-        // All of them to their end, whichever fails: a message that was sent on is removed here.
-        const judged = await Promise.allSettled(deliveries.map((delivery) => this.#judge(delivery, judge)));
-        const failed = judged.find((one) => one.status === "rejected");
+        // All are awaited even if one fails, since a message that was redriven is removed here.
+        const decided = await Promise.allSettled(
+          deliveries.map((delivery) => this.#decide(delivery, decide)),
+        );
+        const failed = decided.find((one) => one.status === "rejected");
         if (failed !== undefined) throw failed.reason;
       }
     } finally {
@@ -77,36 +78,36 @@ export class Scan {
     }
   }
 
-  async #judge(delivery: Delivery, judge: (delivery: Delivery) => Promise<Verdict>): Promise<void> {
-    const leased = leasedOf(delivery, this.#connection.clock.now());
+  async #decide(delivery: Delivery, decide: (delivery: Delivery) => Promise<ScanDecision>): Promise<void> {
+    const leased = bodiless(delivery, this.#connection.clock.now());
     this.#leases.add(leased);
     const before = this.#kept.get(leased.id);
     if (before !== undefined) {
-      // Its lease was lost, and it comes once more: it has been judged.
+      // The lease was lost, and the message is redelivered: it was decided about before.
       this.#leases.remove(before);
       this.#kept.set(leased.id, leased);
       return;
     }
-    let verdict: Verdict = "keep";
+    let decision: ScanDecision = "keep";
     try {
-      verdict = await judge(delivery);
+      decision = await decide(delivery);
     } finally {
-      if (verdict === "keep") this.#kept.set(leased.id, leased);
-      else await this.#remove(leased, verdict);
+      if (decision === "keep") this.#kept.set(leased.id, leased);
+      else await this.#remove(leased, decision);
     }
   }
 
-  async #remove(leased: Leased, verdict: Exclude<Verdict, "keep">): Promise<void> {
+  async #remove(leased: Leased, decision: Exclude<ScanDecision, "keep">): Promise<void> {
     this.#leases.remove(leased);
     if (await this.#settler.settle({ kind: "ack", delivery: leased.delivery }, leased)) {
-      verdict.removed();
+      decision.removed();
       return;
     }
-    // It may come once more while this goes on, and has been judged.
+    // The message may be redelivered during the scan, and was decided about.
     this.#kept.set(leased.id, leased);
     const error = this.#failures.get(leased.id);
-    verdict.stayed?.(error ?? new Error("its lease was lost before it was removed"));
-    // Where the provider lets nothing be removed, the others need not be tried, nor sent a second time.
+    decision.stayed?.(error ?? new Error("its lease was lost before it was removed"));
+    // Ends the scan: if the provider refuses a removal, others would be sent a second time as well.
     if (error !== undefined) throw error;
   }
 
@@ -123,7 +124,7 @@ export class Scan {
     return [];
   }
 
-  /** A poll that does not answer is taken for an empty one; what it brings later is released at the end. */
+  /** Polls once. A poll that does not answer counts as empty; messages that it returns later are released at the end. */
   async #poll(): Promise<Delivery[]> {
     const { clock, limits } = this.#connection;
     const stalled = new AbortController();
@@ -135,7 +136,7 @@ export class Scan {
     }
   }
 
-  /** Where the provider's counts are exact, there is no need to wait for silence. */
+  /** Whether exact counts of the provider say that nothing is left, so that silence need not be waited for. */
   async #isEmpty(): Promise<boolean> {
     try {
       const stats = await this.#connection.stats(this.#queue);
@@ -148,7 +149,7 @@ export class Scan {
   async #end(): Promise<void> {
     const late = await this.#source.stop();
     const now = this.#connection.clock.now();
-    const all = [...this.#kept.values(), ...late.map((delivery) => leasedOf(delivery, now))];
+    const all = [...this.#kept.values(), ...late.map((delivery) => bodiless(delivery, now))];
     for (const leased of all) await leased.extending;
     this.#leases.stop();
     await Promise.all(
@@ -162,13 +163,31 @@ export class Scan {
 
 const STALLED = new Error("the poll did not answer");
 
-function leasedOf(delivery: Delivery, now: number): Leased {
-  return {
-    delivery: { ...delivery, body: "", attributes: {} },
-    id: delivery.brokerId,
-    receivedAt: now,
-    leaseUntil: delivery.leaseUntil,
-    extending: undefined,
-    onLeaseLost() {},
-  };
+/** A lease that keeps no body in memory. */
+function bodiless(delivery: Delivery, now: number): Leased {
+  return plainLease({ ...delivery, body: "", attributes: {} }, now);
+}
+
+/**
+ * Calls the user's callbacks during a scan. An error in one must not interrupt the settlement of a message: it ends the scan
+ * after the current batch, and is then rethrown to the user.
+ */
+export class Callbacks {
+  #thrown: { readonly error: unknown } | undefined;
+
+  get failed(): boolean {
+    return this.#thrown !== undefined;
+  }
+
+  call(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#thrown ??= { error };
+    }
+  }
+
+  rethrow(): void {
+    if (this.#thrown !== undefined) throw this.#thrown.error;
+  }
 }

@@ -8,37 +8,36 @@ import type { DelayedSends } from "../send/sender.ts";
 import { within } from "../lib/wait.ts";
 import type { DelayStore, StoredMessage } from "./store.ts";
 
-/** What handles begin with that a store can cancel. */
+/** Prefix of the handles that a store can cancel. */
 const HANDLE = "stored:";
 
-/** Who waits for messages of a queue to be put. */
-type Waiting = Map<string, Set<(dueAt: number) => void>>;
+/** Listeners for puts, by queue. */
+type Listeners = Map<string, Set<(dueAt: number) => void>>;
 
-/** By the store: several queues of one process may have one. */
-const waitingFor = new WeakMap<DelayStore, Waiting>();
+/** Listeners by store, since several queues of one process may share a store. */
+const listenersOf = new WeakMap<DelayStore, Listeners>();
 
-/** The delayed messages of a connection that has a store for them. */
+/** The delayed messages of a queue that has a delay store. */
 export class Delays implements DelayedSends {
   readonly store: DelayStore;
   readonly #clock: Clock;
-  readonly #waiting: Waiting;
+  readonly #listeners: Listeners;
 
   constructor(store: DelayStore, clock: Clock) {
     this.store = store;
     this.#clock = clock;
-    this.#waiting = waitingFor.get(store) ?? new Map();
-    waitingFor.set(store, this.#waiting);
+    this.#listeners = listenersOf.get(store) ?? new Map();
+    listenersOf.set(store, this.#listeners);
   }
 
-  /** Resolves with its handle once the store has it. @throws QueueError `send_failed`, `send_unknown` */
   async put(queue: string, outgoing: Outgoing, dueAt: number, deadlineMs: number): Promise<string> {
     const { body, attributes, orderingKey, dedupId } = outgoing;
     const key = newId(this.#clock.now());
     const message: StoredMessage = { key, queue, dueAt, body, attributes, orderingKey, dedupId };
     const kept = this.store.put(message).then(
       () => {
-        // Whoever dispatches in this process need not find it out.
-        for (const wake of this.#waiting.get(queue) ?? []) wake(dueAt);
+        // Wakes the dispatchers of this process, which would otherwise notice later.
+        for (const wake of this.#listeners.get(queue) ?? []) wake(dueAt);
       },
       (cause: unknown) => {
         throw new QueueError(
@@ -58,7 +57,7 @@ export class Delays implements DelayedSends {
     return `${HANDLE}${key}`;
   }
 
-  /** Undefined where the handle is not of a store's making. */
+  /** Cancels by handle. Undefined if the handle is not from a delay store. */
   async cancel(handle: string): Promise<boolean | undefined> {
     if (!handle.startsWith(HANDLE)) return undefined;
     return this.store.cancel(handle.slice(HANDLE.length));
@@ -77,10 +76,10 @@ export class Delays implements DelayedSends {
     });
   }
 
-  /** Calls `wake` whenever this process puts a message for this queue, with when it is due, until the returned function is called. */
+  /** Calls `wake` with the due time of each message that this process stores for the queue, until the returned function is called. */
   onPut(queue: string, wake: (dueAt: number) => void): () => void {
-    const waiting = this.#waiting.get(queue) ?? new Set();
-    this.#waiting.set(queue, waiting.add(wake));
+    const waiting = this.#listeners.get(queue) ?? new Set();
+    this.#listeners.set(queue, waiting.add(wake));
     return () => waiting.delete(wake);
   }
 }

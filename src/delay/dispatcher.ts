@@ -16,36 +16,36 @@ export interface StoreDispatcherOptions {
   readonly report: (event: ReceiveEvent) => void;
 }
 
-/** Longer than a send may take: a claim that lapses is of a process that died, or of a send that failed. */
+/** Longer than a send may take, so that a claim lapses only if its process died or the send failed. */
 const CLAIM_MS = defaults.sendDeadlineMs + 5_000;
-/** Sends at once. */
-const MAX_IN_HAND = 500;
-/** Between two looks, since another process may have put what is due sooner. */
+/** Concurrent sends. */
+const MAX_SENDING = 500;
+/** Time between two checks of a shared store, into which another process may put a message that is due sooner. */
 const LOOK_MS = 1_000;
-/** Between two looks where no other process can put anything: timers do not go by the clock, which may be set. */
+/** Time between two checks of a store that is not shared. Bounded, since the clock may be set, which timers ignore. */
 const LONGEST_MS = 60_000;
-/** A store that has not answered by then has failed: a drain waits for it. */
+/** Time limit of the store. Bounded, since a drain waits for the answer. */
 const ANSWER_MS = 10_000;
-/** A store that fails is asked again after this long. */
+/** Time until a store that failed is tried again. */
 const FAILED_MS = 5_000;
 
 /**
- * Sends on what is due in the delay store: claimed, sent, and only then done. To die in between sends it twice at
- * most, with one broker-side id; the claim of a process that died lapses. Every receiver of a queue dispatches for it.
+ * Sends the due messages of a delay store: each is claimed, sent, and only then removed. A crash in between sends it twice at
+ * most, with one broker-side id, after its claim has lapsed. Every receiver of a queue dispatches for it.
  */
 export class StoreDispatcher {
   readonly #options: StoreDispatcherOptions;
-  readonly #inHand = new Set<Promise<void>>();
+  readonly #sending = new Set<Promise<void>>();
   #wake: () => void = () => {};
   #isAwake = true;
-  /** What is due no sooner need not wake it; nothing is, while it looks. */
+  /** Epoch milliseconds until which it sleeps. A message that is due later does not wake it. */
   #sleepsUntil = Number.POSITIVE_INFINITY;
 
   constructor(options: StoreDispatcherOptions) {
     this.#options = options;
   }
 
-  /** Dispatches until `stop` aborts, and what is in hand has been sent. Never rejects: what goes wrong is reported. */
+  /** Dispatches until `stop` aborts and the messages under way have been sent. Never rejects: failures are reported. */
   async run(stop: AbortSignal): Promise<void> {
     const { delays, queue } = this.#options;
     const unlisten = delays.onPut(queue, (dueAt) => {
@@ -58,15 +58,15 @@ export class StoreDispatcher {
       await this.#sleep(await this.#look());
     }
     unlisten();
-    while (this.#inHand.size > 0) await Promise.all(this.#inHand);
+    while (this.#sending.size > 0) await Promise.all(this.#sending);
   }
 
-  /** Takes what is due; resolves with how long there is nothing more to do. */
+  /** Claims due messages. Resolves with the milliseconds until the next check. */
   async #look(): Promise<number> {
     const { connection, delays, queue, report } = this.#options;
     const { clock } = connection;
-    const limit = MAX_IN_HAND - this.#inHand.size;
-    // A place that comes free wakes it.
+    const limit = MAX_SENDING - this.#sending.size;
+    // The end of a send wakes it.
     if (limit <= 0) return LOOK_MS;
     try {
       const now = clock.now();
@@ -88,11 +88,11 @@ export class StoreDispatcher {
   }
 
   #dispatch(message: StoredMessage): void {
-    const sending = this.#send(message).finally(() => {
-      this.#inHand.delete(sending);
-      if (this.#inHand.size === MAX_IN_HAND - 1) this.#wakeUp();
+    const one = this.#send(message).finally(() => {
+      this.#sending.delete(one);
+      if (this.#sending.size === MAX_SENDING - 1) this.#wakeUp();
     });
-    this.#inHand.add(sending);
+    this.#sending.add(one);
   }
 
   async #send({ key, body, attributes, orderingKey, dedupId = dueId(key) }: StoredMessage): Promise<void> {
@@ -102,7 +102,7 @@ export class StoreDispatcher {
       await sender.send(queue, outgoing, defaults.sendDeadlineMs);
       await this.#answer(delays.store.done([key]));
     } catch (error) {
-      // Its claim lapses, and it is sent again then.
+      // The claim lapses, and the message is sent again.
       report({ event: "settle_failed", queue, id: key, operation: "move", error, kind: "permanent" });
     }
   }
@@ -133,7 +133,7 @@ export class StoreDispatcher {
   }
 }
 
-/** For what has none of its own: one that is the same whoever sends it. */
+/** The broker-side id of a message without one: the same for every process that sends it. */
 function dueId(key: string): string {
   return requeueId(key, "due", { brokerId: key });
 }

@@ -20,14 +20,14 @@ export interface PumpQueueOptions {
   readonly stop: AbortSignal;
 }
 
-/** Moves on what waits for its delay on one queue, wherever it waits. Resolves once `stop` has aborted; never rejects. */
+/** Moves the delayed messages of one queue on, from its delay queue and the delay store. Resolves once `stop` has aborted; never rejects. */
 export async function pumpQueue(options: PumpQueueOptions): Promise<void> {
   const { connection, delays, traits, stop } = options;
   const dispatching =
     delays === undefined ? undefined : new StoreDispatcher({ ...options, delays }).run(stop);
-  const parks = connection.limits.maxHopMs > 0 && traits.nativeDelayMs !== Number.POSITIVE_INFINITY;
-  if (parks) {
-    // What was parked before there was a store moves on as well; that there is no parking queue is then no fault.
+  const usesDelayQueue = connection.limits.maxHopMs > 0 && traits.nativeDelayMs !== Number.POSITIVE_INFINITY;
+  if (usesDelayQueue) {
+    // With a delay store, the delay queue may still hold older messages; a missing one is no fault then.
     const report: PumpQueueOptions["report"] =
       delays === undefined
         ? options.report
@@ -49,7 +49,7 @@ export interface PumpUntilStoppedOptions {
   readonly closing: AbortSignal;
 }
 
-/** The same without a receiver, until told to stop. Rejects where the queue cannot be described. */
+/** Pumps without a receiver until the signal aborts. Rejects if the queue cannot be described. */
 export async function pumpUntilStopped(pump: PumpUntilStoppedOptions): Promise<void> {
   const { connection, sender, delays, queue, options, closing } = pump;
   const { signal, onEvent } = options;
@@ -66,7 +66,7 @@ export async function pumpUntilStopped(pump: PumpUntilStoppedOptions): Promise<v
   const stop = signal === undefined ? closing : AbortSignal.any([signal, closing]);
   await Promise.all([
     pumpQueue({ connection, sender, delays, queue, traits, report, stop }),
-    // Where nothing has to be pumped as well: who asked to pump until told to stop gets that.
+    // Pumping lasts until the signal aborts, also if there is nothing to pump.
     untilAborted(stop),
   ]);
 }

@@ -4,10 +4,14 @@ import { type Connection, queueError } from "../transport/connection.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
 import type { Delivery } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
-import { Malformed } from "../message/system-attributes.ts";
-import { NOT_BEFORE, readSystemAttributes, withSystemAttributes } from "../message/system-attributes.ts";
+import {
+  Malformed,
+  NOT_BEFORE,
+  readSystemAttributes,
+  withSystemAttributes,
+} from "../message/system-attributes.ts";
 import { Poller } from "../transport/poller.ts";
-import type { Leased } from "../transport/leased.ts";
+import { plainLease } from "../transport/leased.ts";
 import { Settler } from "../transport/settler.ts";
 import { defaults } from "../defaults.ts";
 import type { Sender } from "../send/sender.ts";
@@ -16,29 +20,29 @@ import { hopMs } from "../send/delay-plan.ts";
 export interface PumpOptions {
   readonly connection: Connection;
   readonly sender: Sender;
-  /** Where messages go when they are due. */
+  /** The queue to which messages move when they are due. */
   readonly queue: string;
-  /** Where they wait. */
+  /** The delay queue, in which they wait. */
   readonly delayQueue: string;
   readonly report: (event: ReceiveEvent) => void;
 }
 
 const LEASE_MS = 30_000;
-/** Parked messages in hand at once. */
-const MAX_IN_HAND = 200;
-/** A parking queue that is missing is looked for again after this long. */
+/** Messages of the delay queue that are leased at once. */
+const MAX_LEASED = 200;
+/** Time until a missing delay queue is looked for again. */
 const MISSING_MS = 60_000;
-/** Between two looks at how crowded the parking queue is. */
+/** Time between two checks of how crowded the delay queue is. */
 const CROWDED_LOOK_MS = 60_000;
-/** A copy is replaced by a fresh one when it has used up this share of its retention. */
+/** Share of its retention after which a copy is replaced by a fresh one. */
 const AGED = 0.9;
-/** From this share of the provider's limit of messages in flight on, parked ones wait by native delay instead. */
+/** Share of the provider's limit of messages in flight from which on messages wait by native delay instead. */
 const CROWDED = 2 / 3;
 
 /**
- * Sees that parked messages move on: released in place, hop by hop, until they are due; then moved to their queue,
- * once. Hops cost no attempts. Every receiver of a queue pumps its parking queue, so that one is there while
- * anybody works.
+ * Moves delayed messages through a delay queue: each is released in place, hop by hop, until it is due, and is then moved to
+ * its queue once. Hops cost no attempts. Every receiver of a queue pumps its delay queue, so that delays move on while any
+ * worker works.
  */
 export class DelayPump {
   readonly #options: PumpOptions;
@@ -49,7 +53,7 @@ export class DelayPump {
     this.#options = options;
   }
 
-  /** Pumps until `stop` aborts. Never rejects: what goes wrong is reported, and tried again. */
+  /** Pumps until `stop` aborts. Never rejects: failures are reported, and tried again. */
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       const failure = await this.#session(stop).catch((error: unknown) => error);
@@ -66,48 +70,48 @@ export class DelayPump {
     }
   }
 
-  /** One source's life. Resolves with what ended it, or undefined where `stop` did. */
+  /** The life of one source. Resolves with the error that ended it, or undefined if `stop` did. */
   async #session(stop: AbortSignal): Promise<DriverError | undefined> {
     const { connection, delayQueue, report } = this.#options;
     const source = connection.open(delayQueue, {
-      prefetch: MAX_IN_HAND,
+      prefetch: MAX_LEASED,
       leaseMs: Math.min(LEASE_MS, connection.limits.maxLeaseMs),
     });
     const settler = new Settler(connection, source, delayQueue, report);
-    const inHand = new Set<Promise<void>>();
+    const moving = new Set<Promise<void>>();
     let end: (failure: DriverError | undefined) => void = () => {};
     const ended = new Promise<DriverError | undefined>((resolve) => {
       end = resolve;
     });
     const take = (delivery: Delivery): void => {
-      const moving = this.#moveOn(delivery, settler).finally(() => {
-        inHand.delete(moving);
-        intake.wake();
+      const move = this.#moveOn(delivery, settler).finally(() => {
+        moving.delete(move);
+        poller.wake();
       });
-      inHand.add(moving);
+      moving.add(move);
     };
-    const intake = new Poller(connection, source, {
+    const poller = new Poller(connection, source, {
       queue: delayQueue,
       capacity: {
         get free() {
-          return MAX_IN_HAND - inHand.size;
+          return MAX_LEASED - moving.size;
         },
       },
       deliver: (deliveries) => deliveries.forEach(take),
       report: (event) => {
-        // That the main queue is polled is what health asks; this one's polls would blur it.
+        // Not reported: health asks when the main queue was polled.
         if (event.event !== "polled") report(event);
       },
       failed: end,
     });
     const onStop = (): void => end(undefined);
     stop.addEventListener("abort", onStop, { once: true });
-    intake.wake();
+    poller.wake();
     const failure = await ended;
     stop.removeEventListener("abort", onStop);
-    (await intake.stop()).forEach(take);
-    // What has been moved has to be acknowledged while the source is open, or it would be moved again.
-    while (inHand.size > 0) await Promise.all(inHand);
+    (await poller.stop()).forEach(take);
+    // Moved messages have to be acknowledged while the source is open, or they would be moved again.
+    while (moving.size > 0) await Promise.all(moving);
     await settler.flush();
     await source.close();
     return failure;
@@ -117,9 +121,9 @@ export class DelayPump {
     const { connection, sender, queue, delayQueue } = this.#options;
     const { clock, limits, random } = connection;
     const now = clock.now();
-    const leased = held(delivery, now);
+    const leased = plainLease(delivery, now);
     const remainingMs = dueAt(delivery) - now;
-    // A release is rounded up: it is asked for in whole steps, and the rest of the last one is waited for in hand.
+    // The provider rounds a release up, so it is requested in whole steps. The rest of the last step is waited for here.
     const stepMs = limits.delayGranularityMs ?? 1;
     const hop = Math.max(
       stepMs,
@@ -179,7 +183,7 @@ export class DelayPump {
   }
 }
 
-/** When a parked message is due. One that does not say so readably is due now: the receiver of its queue judges it. */
+/** When a message is due, in epoch milliseconds. An unreadable due time is now: the receiver of the queue handles the message. */
 function dueAt(delivery: Delivery): number {
   try {
     return readSystemAttributes(delivery.attributes).notBefore ?? 0;
@@ -187,15 +191,4 @@ function dueAt(delivery: Delivery): number {
     if (error instanceof Malformed) return 0;
     throw error;
   }
-}
-
-function held(delivery: Delivery, now: number): Leased {
-  return {
-    delivery,
-    id: delivery.brokerId,
-    receivedAt: now,
-    leaseUntil: delivery.leaseUntil,
-    extending: undefined,
-    onLeaseLost() {},
-  };
 }

@@ -6,7 +6,7 @@ export interface Member<Item> {
 }
 
 /**
- * An unordered set of items that come and go by the thousand. A `Set` is not used because of the garbage collector: a `Set`
+ * An unordered set of items that come and go in their thousands. A `Set` is not used because of the garbage collector: a `Set`
  * that outgrows its table leaves the table behind, with references to the next table and to every item in it. The old tables
  * form a chain through which most former items survive their first collections, which costs more than all other work on a
  * message.

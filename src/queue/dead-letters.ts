@@ -72,7 +72,7 @@ export interface RedriveOptions extends DeadLetterFilter, Long<RedriveResult> {
 
 /** What became of one dead letter. */
 export interface RedriveStep {
-  readonly letter: DeadLetter;
+  readonly deadLetter: DeadLetter;
   readonly outcome: "redriven" | "skipped" | "failed";
   /** What was made of it, where a transform did. */
   readonly changed?: NewMessage | undefined;

@@ -99,7 +99,9 @@ const throwing = check(
       steps.length = 0;
       assert.deepEqual(await redrive(dryRun), { matched: 4, redriven: 2, skipped: 0, failed: 2 });
       assert.deepEqual(
-        new Set(steps.map(({ letter, outcome, changed }) => `${letter.id} ${outcome} ${changed?.type}`)),
+        new Set(
+          steps.map(({ deadLetter: letter, outcome, changed }) => `${letter.id} ${outcome} ${changed?.type}`),
+        ),
         new Set([
           `${ids[0]} redriven mended`,
           `${ids[1]} failed undefined`,
@@ -107,7 +109,7 @@ const throwing = check(
           `${ids[3]} redriven mended`,
         ]),
       );
-      assert.match(String(steps.find(({ letter }) => letter.id === ids[1])?.error), /no such field/);
+      assert.match(String(steps.find(({ deadLetter }) => deadLetter.id === ids[1])?.error), /no such field/);
     }
     const left = await lettersOf(stage, peer, queue, 2);
     assert.deepEqual(new Set(left.map(({ id }) => id)), new Set([ids[1], ids[2]]));

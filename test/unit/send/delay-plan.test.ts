@@ -10,12 +10,15 @@ describe("the first step", () => {
   });
 
   test("what it cannot waits in the parking queue, whose first hop is what the provider can hold", () => {
-    expect(planDelay(900_001, "jobs", false, traits, limits)).toEqual({ via: "parking", delayMs: 900_000 });
+    expect(planDelay(900_001, "jobs", false, traits, limits)).toEqual({
+      via: "delay_queue",
+      delayMs: 900_000,
+    });
   });
 
   test("an ordered queue that holds no delay has a parking queue that holds none", () => {
     const ordered = { ...traits, ordering: "by_key" as const, nativeDelayMs: 0 };
-    expect(planDelay(5_000, "jobs", false, ordered, limits)).toEqual({ via: "parking", delayMs: 0 });
+    expect(planDelay(5_000, "jobs", false, ordered, limits)).toEqual({ via: "delay_queue", delayMs: 0 });
   });
 
   test("what cannot be parked is refused, and what keeps its order too", () => {
