@@ -76,3 +76,8 @@ function isSpan(duration: Duration): boolean {
   const ms = durationMs(duration);
   return Number.isFinite(ms) && ms >= 0;
 }
+
+/** The pacing of repeated requests: doubling from `baseMs` to `capMs` milliseconds, with full jitter. */
+export function requestBackoff(baseMs: number, capMs: number): Backoff {
+  return { baseMs, factor: 2, capMs, jitter: true };
+}

@@ -1,4 +1,4 @@
-import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import { type Backoff, backoffDelayMs, requestBackoff } from "../backoff.ts";
 import { sleep } from "../lib/clock.ts";
 import { type Connection, queueError } from "../transport/connection.ts";
 import { defaults } from "../defaults.ts";
@@ -30,7 +30,7 @@ export interface ReceiveQueueOptions {
   readonly closing: AbortSignal;
 }
 
-const RETRY: Backoff = { baseMs: 500, factor: 2, capMs: 30_000, jitter: true };
+const RETRY = requestBackoff(500, 30_000);
 
 /** Receives one queue, and pumps what is parked for it, until told to stop and drained. */
 export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import { backoffDelayMs, requestBackoff } from "../backoff.ts";
 import { sleep } from "../lib/clock.ts";
 import { type Connection, queueError } from "../transport/connection.ts";
 import type { SendResult } from "../driver/contract.ts";
@@ -9,7 +9,7 @@ import { unknownOutcome } from "./outcomes.ts";
 import type { SendRequest } from "./request.ts";
 
 /** Short, since the caller of the send is waiting. */
-const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
+const RETRY = requestBackoff(100, 5_000);
 /** Concurrent calls for one queue. More calls would only carry fewer messages each. */
 const MAX_CALLS = 16;
 

@@ -1,4 +1,4 @@
-import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import { backoffDelayMs, requestBackoff } from "../backoff.ts";
 import { sleep } from "../lib/clock.ts";
 import { type Connection, queueError } from "../transport/connection.ts";
 import { DriverError, isRetryable } from "../driver/error.ts";
@@ -6,7 +6,7 @@ import type { QueueTraits } from "../driver/limits.ts";
 import { unlessAborted, within } from "../lib/wait.ts";
 import { notSent } from "./outcomes.ts";
 
-const RETRY: Backoff = { baseMs: 100, factor: 2, capMs: 5_000, jitter: true };
+const RETRY = requestBackoff(100, 5_000);
 
 /**
  * Requests the traits of a queue, and tries again until the deadline of the send.

@@ -1,4 +1,4 @@
-import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import { backoffDelayMs, requestBackoff } from "../backoff.ts";
 import type { Timer } from "../lib/clock.ts";
 import type { Connection } from "./connection.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
@@ -16,9 +16,9 @@ export interface PollerOptions {
   readonly failed: (error: DriverError) => void;
 }
 
-const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 30_000, jitter: true };
+const RETRY = requestBackoff(200, 30_000);
 /** Capped at 2 s so that polling resumes soon after the provider can be reached again. */
-const RETRY_SOON: Backoff = { ...RETRY, capMs: 2_000 };
+const RETRY_SOON = requestBackoff(200, 2_000);
 /** A poll that returns empty sooner than this did not wait. Further polls are then spaced out. */
 const EMPTY_AT_ONCE_MS = 20;
 /** Added to the provider's long poll; after both, the poll counts as lost. */

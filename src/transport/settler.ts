@@ -1,4 +1,4 @@
-import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import { backoffDelayMs, requestBackoff } from "../backoff.ts";
 import type { Connection } from "./connection.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
 import type { Operation, SettleResult, Source } from "../driver/contract.ts";
@@ -6,7 +6,7 @@ import { DriverError, isRetryable } from "../driver/error.ts";
 import { Batcher } from "../lib/batcher.ts";
 import type { Leased } from "./leased.ts";
 
-const RETRY: Backoff = { baseMs: 200, factor: 2, capMs: 5_000, jitter: true };
+const RETRY = requestBackoff(200, 5_000);
 /** Tries of a settlement without permission, over some seconds: credentials are renewed now and then. */
 const AUTH_TRIES = 5;
 const MAX_CALLS = 8;
