@@ -110,10 +110,16 @@ export interface ServiceBusQueueConfig {
 /** Everything that `openQueue` takes, told apart by `provider`. It is data: it may stand in a JSON file. */
 export type QueueConfig = MemoryConfig | SqsConfig | PubsubConfig | ServiceBusConfig;
 
-/** Fields of a schema of `T`: none forgotten, none invented, each of the field's type. */
+/**
+ * Fields of a schema of `T`: none forgotten, none invented, each of the field's type.
+ * @internal
+ */
 type Fields<T> = { readonly [K in keyof Required<T>]: z.ZodType<T[K]> };
 
-/** As it may stand in any configuration, the worker's included. */
+/**
+ * The backoff in any configuration, the worker's included.
+ * @internal
+ */
 export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
   baseMs: z.number().min(0).optional(),
   factor: z.number().min(1).optional(),

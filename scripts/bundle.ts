@@ -1,50 +1,71 @@
-import { copyFileSync, globSync, readFileSync, rmSync } from "node:fs";
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Plugin, rolldown } from "rolldown";
+import { type OutputChunk, type Plugin, type PreRenderedChunk, rolldown } from "rolldown";
+import { pruneDeclarations } from "./declarations.ts";
+import { packageOf, thirdPartyPage } from "./third-party.ts";
+import { isReplaced, withoutRequire, withoutUnused } from "./built-in.ts";
 
-/** Joins what TypeScript has compiled, in its place: a file for each entry, and what several of them share. */
+/**
+ * Bundles the compiled files in `dist/` in place: one file per entry, and chunks for the modules that several entries
+ * share. Packages that users do not install are built in. Writes `THIRD-PARTY.md` with the licences of these packages.
+ */
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 const { exports, bin, dependencies, peerDependencies } = JSON.parse(
   readFileSync(join(root, "package.json"), "utf8"),
 ) as {
-  readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
+  readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
   readonly bin: Readonly<Record<string, string>>;
   readonly dependencies: object;
   readonly peerDependencies: object;
 };
-const entries = [
-  ...Object.values(exports).flatMap((target) => (typeof target === "object" ? [target.default] : [])),
-  ...Object.values(bin),
-].map((file) => file.replace(/^\.\/dist\/(.*)\.js$/, "$1"));
-const installed = Object.keys({ ...dependencies, ...peerDependencies });
+const subPaths = Object.values(exports).filter((target) => typeof target === "object");
+const entries = [...subPaths.map((target) => target.default), ...Object.values(bin)].map((file) =>
+  file.replace(/^\.\/dist\/(.*)\.js$/, "$1"),
+);
+/** The command line has a prom-client of its own. `queueport/metrics` loads the user's, without an import. */
+const BUILT_IN_PEERS: ReadonlySet<string> = new Set(["prom-client"]);
+const installed = Object.keys({ ...dependencies, ...peerDependencies }).filter(
+  (name) => !BUILT_IN_PEERS.has(name),
+);
+
+/** V8 stores a whole file at two bytes per character if a single character is beyond Latin-1. */
+const inAscii: Plugin = {
+  name: "in-ascii",
+  renderChunk: (code) =>
+    code.replaceAll(/[^\0-\u007f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
+};
+
+/** A chunk that holds packages only is named after the package that it begins with. */
+function chunkName({ facadeModuleId, moduleIds }: PreRenderedChunk): string {
+  const packages = moduleIds.map(packageOf);
+  const [first] =
+    facadeModuleId === null || facadeModuleId === undefined ? packages : [packageOf(facadeModuleId)];
+  const isForeign = first !== undefined && !packages.includes(undefined);
+  return `chunks/${isForeign ? first.name.replace("@", "").replace("/", "-") : "[name]"}.js`;
+}
 
 const bundle = await rolldown({
   cwd: dist,
   platform: "node",
   input: Object.fromEntries(entries.map((name) => [name, `./${name}.js`])),
   external: (id) => installed.some((name) => id === name || id.startsWith(`${name}/`)),
+  plugins: [withoutUnused(), withoutRequire],
 });
-/** V8 keeps a file in which a single character lies beyond Latin-1 at two bytes a character, all of it. */
-const inAscii: Plugin = {
-  name: "in-ascii",
-  renderChunk: (code) =>
-    code.replaceAll(/[^\0-\u007f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
-};
 const compiled = globSync("**/*.js", { cwd: dist });
 const { output } = await bundle.write({
   dir: dist,
   entryFileNames: "[name].js",
-  chunkFileNames: "chunks/[name].js",
-  // What runs can be read: names stay, and a comment names the file where its code begins.
+  chunkFileNames: chunkName,
+  // Readable at run time: names are kept, and a comment names the source file where its code begins.
   minify: false,
   minifyInternalExports: false,
   plugins: [inAscii],
-  // Every sub-path needs most of the core, and a file costs more to load than what is in it.
+  // Every sub-path needs most of the core, and loading a file costs more than what is in the file.
   codeSplitting: {
     groups: [
-      // With what it imports; so what is left for the second is what only consuming needs, which is loaded later.
+      // Includes the imports of these files. So the second group holds only what receiving needs, loaded later.
       { name: "core", test: /[\\/]dist[\\/]src[\\/](?:index|driver[\\/]index)\.js$/, priority: 1 },
       { name: "receive", test: /[\\/]dist[\\/]src[\\/]client[\\/]receive-parts\.js$/ },
     ],
@@ -52,7 +73,12 @@ const { output } = await bundle.write({
 });
 await bundle.close();
 
-const written = new Set(output.map(({ fileName }) => fileName));
+const chunks = output.filter((file): file is OutputChunk => file.type === "chunk");
+const written = new Set(chunks.map(({ fileName }) => fileName));
 for (const file of compiled) if (!written.has(file.replaceAll("\\", "/"))) rmSync(join(dist, file));
-// What is no dependency is built in, and its licence goes with it.
-copyFileSync(join(root, "node_modules/uuid/LICENSE.md"), join(dist, "chunks/LICENSE-uuid.md"));
+pruneDeclarations(
+  dist,
+  subPaths.map((target) => join(root, target.types)),
+);
+const modules = chunks.flatMap(({ moduleIds }) => moduleIds).filter((id) => !isReplaced(id));
+writeFileSync(join(root, "THIRD-PARTY.md"), thirdPartyPage(modules));

@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
 
 // A file that is no longer built would still be published.
-rmSync(new URL("../dist", import.meta.url), { recursive: true, force: true });
+for (const built of ["dist", "THIRD-PARTY.md"])
+  rmSync(new URL(`../${built}`, import.meta.url), { recursive: true, force: true });

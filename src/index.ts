@@ -3,8 +3,16 @@
  * @module
  */
 export type { Backoff, BackoffOptions } from "./backoff.ts";
-export type { Clock, Timer } from "./lib/clock.ts";
-export { createQueue, type QueueOptions } from "./client/create-queue.ts";
+export {
+  type MemoryConfig,
+  openQueue,
+  type PubsubConfig,
+  type QueueConfig,
+  type ServiceBusConfig,
+  type SqsConfig,
+} from "./client/open-queue.ts";
+export type { Clock, Timer } from "./clock.ts";
+export { createQueue, type QueueOptions } from "./create-queue.ts";
 export type {
   DeadLetter,
   DeadLetterFilter,

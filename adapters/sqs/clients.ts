@@ -1,7 +1,7 @@
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
 import { DriverError } from "../../src/driver/index.ts";
 import type { CallOptions } from "./request.ts";
-import { Transport } from "./transport.ts";
+import { requestHandler } from "./transport.ts";
 
 type Logger = NonNullable<SQSClientConfig["logger"]>;
 
@@ -101,7 +101,7 @@ function clientConfig(
     md5: false,
     // The host in an answer's queue URL would win over the endpoint that the environment names.
     useQueueUrlAsEndpoint: byUrl,
-    requestHandler: new Transport(timeoutMs),
+    requestHandler: requestHandler(timeoutMs),
     // Put together once for each action, not for each request.
     cacheMiddleware: true,
     logger: QUIET,

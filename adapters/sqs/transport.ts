@@ -1,6 +1,7 @@
+import type { SQSClientConfig } from "@aws-sdk/client-sqs";
 import { type Dispatcher, Pool } from "undici";
 
-/** What the SDK hands over, as far as SQS's protocol uses it. */
+/** A request as the AWS SDK passes it on: the fields that the protocol of SQS uses. */
 interface Request {
   readonly protocol: string;
   readonly hostname: string;
@@ -15,25 +16,51 @@ interface Response {
   readonly statusCode: number;
   readonly reason: string | undefined;
   readonly headers: Record<string, string>;
-  /** Whole: the SDK then reads it without a stream. */
+  /** The whole body. The SDK reads bytes directly, without a stream. */
   readonly body: Uint8Array;
 }
 
-/** Connections to one host. Those that are idle for longer are closed before the service does it. */
+/** Connections to one host. A connection that is idle for `KEEP_ALIVE_MS` is closed before the service closes it. */
 const CONNECTIONS = 256;
 const KEEP_ALIVE_MS = 15_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Carries the SDK's requests by undici, at half the cost of the SDK's own transport. On SQS, where nothing is as dear
- * as a request, that is a third of the work of a message.
+ * The `requestHandler` of an SQS client: undici, or the settings of the SDK's own handler where undici does not work.
+ * Bun replaces the package `undici` by a substitute without `dispatch`. A request without an answer fails after
+ * `timeoutMs` milliseconds.
+ *
+ * @param pool undici's `Pool`, or its substitute
+ */
+export function requestHandler(
+  timeoutMs: number,
+  pool: unknown = Pool,
+): NonNullable<SQSClientConfig["requestHandler"]> {
+  const isUsable =
+    typeof pool === "function" &&
+    typeof (pool.prototype as Partial<Pool> | undefined)?.dispatch === "function";
+  if (isUsable) return new Transport(timeoutMs);
+  const agent = { keepAlive: true, maxSockets: CONNECTIONS };
+  return {
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: timeoutMs,
+    // Otherwise the SDK only logs a warning when `requestTimeout` is exceeded.
+    throwOnRequestTimeout: true,
+    httpAgent: agent,
+    httpsAgent: agent,
+  };
+}
+
+/**
+ * Sends the requests of the AWS SDK by undici, which costs half as much CPU time as the SDK's own handler. On SQS, where
+ * requests are most of the cost, that saves a third of the work for each message.
  */
 export class Transport {
   readonly metadata: { readonly handlerProtocol: string } = { handlerProtocol: "http/1.1" };
   readonly #timeoutMs: number;
   readonly #pools = new Map<string, Pool>();
 
-  /** A request without an answer fails after `timeoutMs`. */
+  /** A request without an answer fails after `timeoutMs` milliseconds. */
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
   }
@@ -74,7 +101,7 @@ export class Transport {
   }
 }
 
-/** One request and its answer. */
+/** A request to undici, and its response. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #resolve: (response: Response) => void;
   readonly #reject: (error: Error) => void;
@@ -88,7 +115,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#reject = reject;
   }
 
-  /** undici tells the two versions of its interface apart by this. */
+  /** Present so that undici uses the current version of its handler interface. */
   onRequestStart(): void {}
 
   onResponseStart(

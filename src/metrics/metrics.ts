@@ -1,6 +1,7 @@
 import type { Channel } from "node:diagnostics_channel";
-import { Registry } from "prom-client";
-import { type Clock, systemClock } from "../lib/clock.ts";
+import { createRequire } from "node:module";
+import type { Registry } from "prom-client";
+import { type Clock, systemClock } from "../clock.ts";
 import { channels, type Origin } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -13,7 +14,11 @@ import { TypeLabels } from "./type-labels.ts";
 
 /** What is counted, and where. */
 export interface MetricsOptions {
-  /** Where the metrics are registered. @default a new one */
+  /**
+   * The prom-client registry that the metrics are registered in. An application that is bundled into one file passes
+   * its own: by default, prom-client is loaded at run time from `node_modules`.
+   * @default a new registry
+   */
   readonly registry?: Registry | undefined;
   /** Count only what concerns this queue. @default every queue of the process */
   readonly only?: Queue | undefined;
@@ -39,10 +44,10 @@ const MAX_TYPES = 200;
  * @example
  * const metrics = createMetrics({ stats: { queue, names: ["emails"] } });
  * app.get("/metrics", async (c) => c.text(await metrics.registry.metrics()));
- * @throws QueueError `invalid_options`
+ * @throws QueueError `invalid_options`; `missing_dependency` if no registry is given and prom-client is not installed
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
-  const { registry = new Registry(), only, stats, maxTypes = MAX_TYPES, clock = systemClock } = options;
+  const { registry = newRegistry(), only, stats, maxTypes = MAX_TYPES, clock = systemClock } = options;
   check("maxTypes", maxTypes);
   check("stats.maxAgeMs", stats?.maxAgeMs);
   check("stats.timeoutMs", stats?.timeoutMs);
@@ -66,6 +71,28 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       unregister();
     },
   };
+}
+
+/** Failures of `require` which mean that prom-client is not there. The second one is that of a CommonJS bundle. */
+const MISSING: ReadonlySet<unknown> = new Set(["MODULE_NOT_FOUND", "ERR_INVALID_ARG_VALUE"]);
+
+/**
+ * A registry of the application's prom-client. Loaded by `require`, since prom-client is an optional peer: a missing
+ * package would make an import of this module fail, with the loader's own error.
+ */
+function newRegistry(): Registry {
+  let promClient: typeof import("prom-client");
+  try {
+    promClient = createRequire(import.meta.url)("prom-client") as typeof import("prom-client");
+  } catch (cause) {
+    if (!MISSING.has((cause as NodeJS.ErrnoException).code)) throw cause;
+    throw new QueueError(
+      "missing_dependency",
+      "createMetrics needs the package prom-client, which is not installed. Install it: npm install prom-client. In an application that is bundled into one file, pass a registry: createMetrics({ registry: new Registry() }).",
+      { cause },
+    );
+  }
+  return new promClient.Registry();
 }
 
 /** Puts all into the registry, or none. Returns how to take out again what is still ours there. */

@@ -1,8 +1,9 @@
+import { GetQueueUrlCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test } from "vitest";
-import { Transport } from "../../../adapters/sqs/transport.ts";
+import { afterEach, describe, expect, test } from "vitest";
+import { requestHandler, Transport } from "../../../adapters/sqs/transport.ts";
 import { lastingPort } from "../../support/port.ts";
 
 const open: (() => void)[] = [];
@@ -41,7 +42,7 @@ function transport(timeoutMs: number = 30_000): Transport {
   return made;
 }
 
-test("an answer comes whole, with its status and headers, however it was cut", async () => {
+test("a response that arrives in parts is returned whole, with its status and headers", async () => {
   const server = await listen((request, response) => {
     response.writeHead(418, "Teapot", { "x-kind": "tea" });
     request.on("data", (chunk: Buffer) => {
@@ -55,19 +56,19 @@ test("an answer comes whole, with its status and headers, however it was cut", a
   expect(response.headers["x-kind"]).toBe("tea");
 });
 
-test("an answer without a body is empty", async () => {
+test("a response without a body has an empty body", async () => {
   const server = await listen((_, response) => void response.writeHead(204).end());
   const { response } = await transport().handle(requestTo(server));
   expect(response.body.byteLength).toBe(0);
 });
 
-test("nobody there: the error has the system's code", async () => {
+test("a request to a port where nothing listens fails with the error code of the system", async () => {
   const server = await listen(() => {});
   const request = { ...requestTo(server), port: await lastingPort() };
   await expect(transport().handle(request)).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });
 
-test("what is under way when it is destroyed fails, and does not hang", async () => {
+test("a request that is in progress when the transport is destroyed fails", async () => {
   const { promise: arrived, resolve } = Promise.withResolvers<void>();
   const server = await listen(() => resolve());
   const made = transport();
@@ -76,4 +77,43 @@ test("what is under way when it is destroyed fails, and does not hang", async ()
   await arrived;
   made.destroy();
   expect(await failed).toBeInstanceOf(Error);
+});
+
+test("undici is used where its pool has a dispatch method", () => {
+  const handler = requestHandler(30_000);
+  expect(handler).toBeInstanceOf(Transport);
+});
+
+describe("where the package undici is replaced by a substitute without dispatch", () => {
+  const clientOf = (server: Server, timeoutMs: number): SQSClient => {
+    const { port } = server.address() as AddressInfo;
+    const client = new SQSClient({
+      endpoint: `http://127.0.0.1:${port}`,
+      region: "eu-west-1",
+      credentials: { accessKeyId: "test", secretAccessKey: "test" },
+      maxAttempts: 1,
+      requestHandler: requestHandler(timeoutMs, class Pool {}),
+    });
+    open.push(() => client.destroy());
+    return client;
+  };
+
+  test("the SDK sends a request by its own handler", async () => {
+    const server = await listen((_, response) => {
+      response.writeHead(200, { "content-type": "application/x-amz-json-1.0" });
+      response.end(`{ "QueueUrl": "http://127.0.0.1/1/emails" }`);
+    });
+    const answer = await clientOf(server, 30_000).send(new GetQueueUrlCommand({ QueueName: "emails" }));
+    expect(answer.QueueUrl).toBe("http://127.0.0.1/1/emails");
+  });
+
+  test("a request without an answer fails after the timeout", async () => {
+    const server = await listen(() => {});
+    const answer = clientOf(server, 20).send(new GetQueueUrlCommand({ QueueName: "emails" }));
+    await expect(answer).rejects.toMatchObject({ name: "TimeoutError" });
+  });
+
+  test.each([null, {}, () => {}])("%o is no pool that can be used", (substitute) => {
+    expect(requestHandler(30_000, substitute)).not.toBeInstanceOf(Transport);
+  });
 });
