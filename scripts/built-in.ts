@@ -1,7 +1,7 @@
 import { builtinModules } from "node:module";
 import type { Plugin } from "rolldown";
 
-/** Files of built-in packages, most of which never run in queueport, and what replaces each. */
+/** Code that replaces files of built-in packages, by path below `node_modules`. The replaced code never runs here. */
 const REPLACEMENTS: Readonly<Record<string, string>> = {
   // The SQS adapter uses the connection pool alone, not `fetch`, caches, mocks or WebSockets.
   "undici/index.js": `exports.Pool = require("./lib/dispatcher/pool.js");`,
@@ -11,8 +11,6 @@ const REPLACEMENTS: Readonly<Record<string, string>> = {
   "undici/lib/web/fetch/body.js": `exports.extractBody = () => { throw new TypeError("FormData is not built in."); };`,
   // Logs in a worker thread, which runs a file of its own. The command line logs in its own thread.
   "pino/lib/transport.js": `module.exports = () => { throw new Error("pino's transports are not built in."); };`,
-  // Counts CPU time as all other metrics, without OpenTelemetry's API, which its exemplars need.
-  "@opentelemetry/api/build/esm/index.js": "export {};",
 };
 
 /** The path of a file below `node_modules`, with slashes. */
@@ -20,11 +18,10 @@ function fileIn(id: string): string {
   return id.replaceAll("\\", "/").replace(/^.*\/node_modules\//, "");
 }
 
-export function isReplaced(id: string): boolean {
-  return Object.hasOwn(REPLACEMENTS, fileIn(id));
-}
+/** Packages that are left out. prom-client requires this one for exemplars, which the command line does not use. */
+export const LEFT_OUT: Readonly<Record<string, false>> = { "@opentelemetry/api": false };
 
-/** Replaces the parts of built-in packages that would never run. They would be half of what is built in. */
+/** Replaces the parts of built-in packages that never run. They are half of the code of these packages. */
 export function withoutUnused(): Plugin {
   const stale = new Set(Object.keys(REPLACEMENTS));
   return {
@@ -35,23 +32,24 @@ export function withoutUnused(): Plugin {
       return REPLACEMENTS[file] ?? null;
     },
     buildEnd() {
-      // A later version of a package may have its code elsewhere. Without this, the whole of it would be built in.
+      // Another version of a package may have moved the file. Without this error, all of its code would be built in.
       if (stale.size > 0)
         this.error(`scripts/built-in.ts replaces files that are not built in: ${[...stale].join(", ")}.`);
     },
   };
 }
 
-const BUILT_IN_MODULE = new RegExp(`\\brequire\\((['"])(?:node:)?(${builtinModules.join("|")})\\1\\)`, "g");
+const nodeModules = builtinModules.map((name) => name.replace("node:", "")).join("|");
+const REQUIRE = new RegExp(`\\brequire\\((['"])(?:node:)?(${nodeModules})\\1\\)`, "g");
 
 /**
- * Lets CommonJS packages load Node's modules without `require`. A `require` in an ES module is made of
- * `import.meta.url`, which a CommonJS bundle of the user's application does not have.
+ * Lets built-in CommonJS packages load Node's modules without `require`. In an ES module, `require` is derived from
+ * `import.meta.url`, which is missing if a user's bundler writes CommonJS.
  */
 export const withoutRequire: Plugin = {
   name: "without-require",
   transform: {
     filter: { id: /node_modules/ },
-    handler: (code) => code.replaceAll(BUILT_IN_MODULE, `process.getBuiltinModule("node:$2")`),
+    handler: (code) => code.replaceAll(REQUIRE, `globalThis.process.getBuiltinModule("node:$2")`),
   },
 };

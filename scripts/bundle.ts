@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type OutputChunk, type Plugin, type PreRenderedChunk, rolldown } from "rolldown";
 import { pruneDeclarations } from "./declarations.ts";
 import { packageOf, thirdPartyPage } from "./third-party.ts";
-import { isReplaced, withoutRequire, withoutUnused } from "./built-in.ts";
+import { LEFT_OUT, withoutRequire, withoutUnused } from "./built-in.ts";
 
 /**
  * Bundles the compiled files in `dist/` in place: one file per entry, and chunks for the modules that several entries
@@ -51,6 +51,7 @@ const bundle = await rolldown({
   platform: "node",
   input: Object.fromEntries(entries.map((name) => [name, `./${name}.js`])),
   external: (id) => installed.some((name) => id === name || id.startsWith(`${name}/`)),
+  resolve: { alias: LEFT_OUT },
   plugins: [withoutUnused(), withoutRequire],
 });
 const compiled = globSync("**/*.js", { cwd: dist });
@@ -80,5 +81,5 @@ pruneDeclarations(
   dist,
   subPaths.map((target) => join(root, target.types)),
 );
-const modules = chunks.flatMap(({ moduleIds }) => moduleIds).filter((id) => !isReplaced(id));
+const modules = chunks.flatMap(({ moduleIds }) => moduleIds);
 writeFileSync(join(root, "THIRD-PARTY.md"), thirdPartyPage(modules));

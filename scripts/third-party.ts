@@ -7,16 +7,17 @@ export interface BuiltIn {
   readonly folder: string;
 }
 
-/** The package that a module belongs to. `undefined` for a module that is not in `node_modules`. */
+/** The package that a module belongs to. `undefined` for a module of queueport and for one that the bundler makes. */
 export function packageOf(moduleId: string): BuiltIn | undefined {
+  if (moduleId.startsWith("\0")) return undefined;
   const path = moduleId.replaceAll("\\", "/");
   const [folder, name] = /^\/?.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path) ?? [];
   return folder === undefined || name === undefined ? undefined : { name, folder };
 }
 
 /**
- * The page `THIRD-PARTY.md`: name, version and licence of each package that one of `moduleIds` belongs to, with the
- * texts of its licence. Throws if a package has no such text: it may not be built in then.
+ * The page `THIRD-PARTY.md`: name, version and licence text of each package that one of `moduleIds` belongs to. Throws
+ * if a package has no licence text, since such a package may not be built in.
  */
 export function thirdPartyPage(moduleIds: readonly string[]): string {
   const builtIn = new Map(
@@ -24,7 +25,10 @@ export function thirdPartyPage(moduleIds: readonly string[]): string {
       .map(packageOf)
       .flatMap((found) => (found === undefined ? [] : [[found.folder, found] as const])),
   );
-  const sections = [...builtIn.values()].map(section).toSorted((one, other) => (one < other ? -1 : 1));
+  // One version of a package may be installed in several folders.
+  const sections = [...new Set([...builtIn.values()].map(section))].toSorted((one, other) =>
+    one < other ? -1 : 1,
+  );
   return `# Third-party software
 
 The files in \`dist/\` contain code of the packages below. Each package is under its own licence.

@@ -1,5 +1,5 @@
-import { execFile } from "node:child_process";
-import { mkdtempSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { globSync, mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,18 @@ import { promisify } from "node:util";
 /** The repository. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
-/** What a process had to say. */
+interface Manifest {
+  readonly bin: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional?: boolean }>>;
+}
+
+export const manifest: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
+
+/** The exit code and the output of a process. */
 export interface Ran {
   readonly code: number;
   readonly stdout: string;
@@ -17,7 +28,7 @@ export interface Ran {
 
 const run = promisify(execFile);
 
-/** Runs the project's own Node to its end. A process that does not end by itself fails after `timeoutMs`. */
+/** Runs a process on the Node of the project until it ends. Throws if that takes longer than `timeoutMs`. */
 export async function runNode(
   args: readonly string[],
   {
@@ -42,18 +53,39 @@ export async function runNode(
   }
 }
 
-/** An application's folder, in which the built package and some others are installed. */
+/** The folder of an application in which the built package is installed, and some others. */
 export interface Application extends Disposable {
   readonly path: string;
 }
 
+/** An application with the repository as the package: every package of the repository can be found from there. */
 export function application(...packages: readonly string[]): Application {
   const path = mkdtempSync(join(tmpdir(), "queueport-"));
-  const link = (from: string, to: string): void => {
-    mkdirSync(dirname(to), { recursive: true });
-    symlinkSync(from, to, "dir");
-  };
   link(root, join(path, "node_modules/queueport"));
+  return installed(path, packages);
+}
+
+/**
+ * An application with what `npm install queueport` brings, from a packed tarball. Besides `packages`, no other package
+ * can be found from there.
+ */
+export function packedApplication(...packages: readonly string[]): Application {
+  const path = mkdtempSync(join(tmpdir(), "queueport-"));
+  const folder = join(path, "node_modules/queueport");
+  mkdirSync(folder, { recursive: true });
+  const pack = ["pack", "--ignore-scripts", "--pack-destination", path];
+  execFileSync("npm", pack, { cwd: root, stdio: "ignore" });
+  const [tarball = ""] = globSync("*.tgz", { cwd: path });
+  execFileSync("tar", ["-xzf", join(path, tarball), "-C", folder, "--strip-components=1"]);
+  return installed(path, [...Object.keys(manifest.dependencies), ...packages]);
+}
+
+function installed(path: string, packages: readonly string[]): Application {
   for (const name of packages) link(join(root, "node_modules", name), join(path, "node_modules", name));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+function link(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  symlinkSync(from, to, "dir");
 }

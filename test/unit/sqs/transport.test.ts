@@ -92,7 +92,7 @@ describe("where the package undici is replaced by a substitute without dispatch"
       region: "eu-west-1",
       credentials: { accessKeyId: "test", secretAccessKey: "test" },
       maxAttempts: 1,
-      requestHandler: requestHandler(timeoutMs, class Pool {}),
+      requestHandler: requestHandler(timeoutMs, { prototype: {} }),
     });
     open.push(() => client.destroy());
     return client;
