@@ -11,8 +11,8 @@ export {
   type ServiceBusConfig,
   type SqsConfig,
 } from "./client/open-queue.ts";
-export type { Clock, Timer } from "./clock.ts";
-export { createQueue, type QueueOptions } from "./create-queue.ts";
+export type { Clock, Timer } from "./lib/clock.ts";
+export { createQueue, type QueueOptions } from "./client/create-queue.ts";
 export type {
   DeadLetter,
   DeadLetterFilter,

@@ -1,6 +1,6 @@
 import type { QueueConfig } from "../../adapters/open.ts";
-import type { QueueOptions } from "../create-queue.ts";
-import type { Queue } from "../queue.ts";
+import type { QueueOptions } from "./create-queue.ts";
+import type { Queue } from "../queue/queue.ts";
 
 export type {
   MemoryConfig,

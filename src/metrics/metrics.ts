@@ -1,7 +1,7 @@
 import type { Channel } from "node:diagnostics_channel";
 import { createRequire } from "node:module";
 import type { Registry } from "prom-client";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../lib/clock.ts";
 import { channels, type Origin } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -81,9 +81,9 @@ const MISSING: ReadonlySet<unknown> = new Set(["MODULE_NOT_FOUND", "ERR_INVALID_
  * package would make an import of this module fail, with the loader's own error.
  */
 function newRegistry(): Registry {
-  let promClient: typeof import("prom-client");
+  let promClient: { readonly Registry: new () => Registry };
   try {
-    promClient = createRequire(import.meta.url)("prom-client") as typeof import("prom-client");
+    promClient = createRequire(import.meta.url)("prom-client") as typeof promClient;
   } catch (cause) {
     if (!MISSING.has((cause as NodeJS.ErrnoException).code)) throw cause;
     throw new QueueError(

@@ -9,7 +9,7 @@ const sources = [
   "cmd/**/*.ts",
   "servers/**/*.ts",
   "tsconfig*.json",
-  "scripts/bundle.ts",
+  "scripts/*.ts",
   "package.json",
 ];
 

@@ -114,7 +114,7 @@ describe("where nothing but queueport is installed", () => {
       await using queue = await openQueue({ provider: "memory" });
       const { promise: greeted, resolve } = Promise.withResolvers();
       const worker = new Worker(queue).register("welcome", ({ payload }) => resolve(payload.name));
-      const running = worker.start("emails");
+      const running = worker.run("emails");
       await queue.send("emails", { type: "welcome", payload: { name: "Ada" } });
       console.log("Hello, " + (await greeted) + "!");
       await worker.stop();
