@@ -1,54 +1,55 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { root } from "./support.ts";
+import { manifest, root } from "./support.ts";
 
-type Section = "dependencies" | "peerDependencies" | "devDependencies";
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Readonly<
-  Record<Section, Readonly<Record<string, string>>>
-> & { readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional?: boolean }>> };
 const page = readFileSync(join(root, "docs/dependencies.md"), "utf8");
 
-/** The packages in the table below a heading, and what is said of each. */
+/** The packages in the table below a heading, each with the other cells of its row. */
 function documented(heading: string): Map<string, string[]> {
   const [section = ""] = page.slice(page.indexOf(`## ${heading}\n`) + 3).split("\n## ");
   const rows = [...section.matchAll(/^\| `([^`]+)` *\|(.*)\|$/gm)];
   return new Map(rows.map(([, name = "", rest = ""]) => [name, rest.split("|").map((cell) => cell.trim())]));
 }
 
-const names = (section: Section): string[] => Object.keys(manifest[section]).toSorted();
+const thirdParty = readFileSync(join(root, "THIRD-PARTY.md"), "utf8");
+const inBundle = new Set([...thirdParty.matchAll(/^## (\S+) /gm)].map(([, name = ""]) => name));
+const peers = Object.keys(manifest.peerDependencies);
+const others = Object.keys(manifest.devDependencies).filter((name) => !peers.includes(name));
 
 describe("docs/dependencies.md", () => {
-  const peers = documented("Optional peers");
+  const sections: readonly (readonly [string, readonly string[]])[] = [
+    ["Installed with queueport", Object.keys(manifest.dependencies)],
+    ["Built in", others.filter((name) => inBundle.has(name))],
+    ["Optional peers", peers],
+    ["Development", others.filter((name) => !inBundle.has(name))],
+  ];
 
-  test.each([
-    ["Dependencies", names("dependencies")],
-    ["Optional peers", names("peerDependencies")],
-    ["Development dependencies", names("devDependencies").filter((name) => !peers.has(name))],
-  ])("%s: names every package, and no other", (heading, expected) => {
-    expect([...documented(heading).keys()].toSorted()).toEqual(expected);
+  test.each(sections)("names every package of the section %s, and no other", (heading, expected) => {
+    expect([...documented(heading).keys()].toSorted()).toEqual(expected.toSorted());
   });
 
-  test.each(["Dependencies", "Optional peers", "Development dependencies"])(
-    "%s: says what and why",
-    (heading) => {
-      for (const [name, [what, , why]] of documented(heading)) {
-        expect([name, what !== "", why !== ""]).toEqual([name, true, true]);
-      }
-    },
-  );
+  test.each(sections)("gives purpose and reason for each package of the section %s", (heading) => {
+    for (const [name, [purpose, , reason]] of documented(heading)) {
+      expect([name, purpose !== "", reason !== ""]).toEqual([name, true, true]);
+    }
+  });
 });
 
 describe("package.json", () => {
-  test("fixes every version that we choose", () => {
+  test("fixes the version of every dependency", () => {
     const chosen = { ...manifest.dependencies, ...manifest.devDependencies };
     expect(Object.entries(chosen).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
   });
 
-  test("makes every SDK an optional peer, and has it for the tests", () => {
-    for (const name of names("peerDependencies")) {
+  test("makes every peer optional, and has it as a development dependency for the tests", () => {
+    for (const name of peers) {
       expect([name, manifest.peerDependenciesMeta[name]?.optional]).toEqual([name, true]);
-      expect(names("devDependencies")).toContain(name);
+      expect(Object.keys(manifest.devDependencies)).toContain(name);
     }
+  });
+
+  test("names no address that does not exist", () => {
+    expect(readFileSync(join(root, "package.json"), "utf8")).not.toMatch(/\.invalid|example\.(?:com|org)/);
   });
 });

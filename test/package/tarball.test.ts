@@ -87,7 +87,7 @@ describe("the tarball", () => {
     expect(page.match(/^## .*/gm)?.toSorted()).toEqual([...new Set(versions)].toSorted());
   });
 
-  test("is small", () => {
+  test("is smaller than 800 kB", () => {
     expect(packed?.size).toBeLessThan(800_000);
   });
 });
