@@ -30,11 +30,11 @@ function packageName(wanted: string): string {
   return version === -1 ? wanted : wanted.slice(0, version);
 }
 
-/** Node says `Cannot find package '@scope/name' imported from ...`; a file that is missing inside it reads otherwise. */
+/**
+ * Whether `error` says that the package `name` is not installed: "Cannot find package" in Node, "Cannot find module" in
+ * a CommonJS bundle, "Could not resolve" in a bundle of Vite. If a file of the package is missing, its path stands there.
+ */
 function isMissing(error: unknown, name: string): boolean {
-  return (
-    error instanceof Error &&
-    (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND" &&
-    error.message.includes(`package '${name}'`)
-  );
+  const texts = [`package '${name}'`, `module '${name}'`, `resolve "${name}"`];
+  return error instanceof Error && texts.some((text) => error.message.includes(text));
 }

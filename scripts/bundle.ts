@@ -1,8 +1,9 @@
-import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type OutputChunk, type Plugin, type PreRenderedChunk, rolldown } from "rolldown";
 import { pruneDeclarations } from "./declarations.ts";
+import { loadPeersLazily } from "./lazy-peers.ts";
 import { packageOf, thirdPartyPage } from "./third-party.ts";
 import { LEFT_OUT, withoutRequire, withoutUnused } from "./built-in.ts";
 
@@ -54,9 +55,7 @@ const bundle = await rolldown({
   resolve: { alias: LEFT_OUT },
   plugins: [withoutUnused(), withoutRequire],
 });
-const compiled = globSync("**/*.js", { cwd: dist });
-const { output } = await bundle.write({
-  dir: dist,
+const { output } = await bundle.generate({
   entryFileNames: "[name].js",
   chunkFileNames: chunkName,
   // Readable at run time: names are kept, and a comment names the source file where its code begins.
@@ -75,8 +74,11 @@ const { output } = await bundle.write({
 await bundle.close();
 
 const chunks = output.filter((file): file is OutputChunk => file.type === "chunk");
-const written = new Set(chunks.map(({ fileName }) => fileName));
-for (const file of compiled) if (!written.has(file.replaceAll("\\", "/"))) rmSync(join(dist, file));
+for (const file of globSync("**/*.js", { cwd: dist })) rmSync(join(dist, file));
+for (const [file, code] of loadPeersLazily(chunks, installed)) {
+  mkdirSync(dirname(join(dist, file)), { recursive: true });
+  writeFileSync(join(dist, file), code);
+}
 pruneDeclarations(
   dist,
   subPaths.map((target) => join(root, target.types)),

@@ -3,7 +3,7 @@ import { sha256 } from "../lib/hash.ts";
 import type { DeadLetterInfo } from "./dead-letter-info.ts";
 
 const MAX_FRAME = 120;
-/** Where our own code lies; looked up for the first failure, and not by an import. */
+/** The folder of queueport's own code; looked up for the first failure, and not by an import. */
 let ours: string | undefined;
 /** What differs from one failure to the next of the same kind, and what stands for it; in this order. */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
@@ -34,7 +34,7 @@ export function fingerprintOf(type: string | undefined, { reason, error, frame }
 
 /** `charge (billing/card.ts:12)`: the top frame of the stack that is neither Node's, a package's nor ours. */
 export function frameOf(error: unknown): string | undefined {
-  ours ??= fileURLToPath(new URL("..", import.meta.url));
+  ours ??= ownFolder();
   for (const line of stackOf(error).split("\n")) {
     const frame = /^ +at (?:async )?(?:(.+) \()?([^()]+?):(\d+):\d+\)?$/.exec(line);
     if (frame === null) continue;
@@ -45,6 +45,12 @@ export function frameOf(error: unknown): string | undefined {
     return (name === undefined ? place : `${name} (${place})`).slice(-MAX_FRAME);
   }
   return undefined;
+}
+
+/** A bundle of format CommonJS has no URL. All code is in one file there, which belongs to the application. */
+function ownFolder(): string {
+  const { url } = import.meta as Partial<ImportMeta>;
+  return url === undefined ? "\0" : fileURLToPath(new URL("..", url));
 }
 
 /** A stack is written when it is first read: a message that cannot be read throws here. */

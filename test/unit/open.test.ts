@@ -111,16 +111,23 @@ describe("openQueue", () => {
 describe("load", () => {
   const packages = ["@scope/sdk@^3", "other"];
 
-  it("names a missing package and the command that installs it", async () => {
-    const cause = notFound("package '@scope/sdk'");
-    const loading = load("cloud", packages, () => Promise.reject(cause));
-    await expect(loading).rejects.toMatchObject({
-      code: "missing_dependency",
-      message:
-        'The provider "cloud" needs the package @scope/sdk, which is not installed. Install it: npm install @scope/sdk@^3 other',
-      cause,
-    });
-  });
+  it.each([
+    "Cannot find package '@scope/sdk'",
+    "Cannot find module '@scope/sdk'",
+    'Could not resolve "@scope/sdk"',
+  ])(
+    "names a missing package and the command that installs it, if the loader reports: %s",
+    async (message) => {
+      const cause = new Error(`${message} imported from /app/adapter.js`);
+      const loading = load("cloud", packages, () => Promise.reject(cause));
+      await expect(loading).rejects.toMatchObject({
+        code: "missing_dependency",
+        message:
+          'The provider "cloud" needs the package @scope/sdk, which is not installed. Install it: npm install @scope/sdk@^3 other',
+        cause,
+      });
+    },
+  );
 
   it("passes on what is no missing package of the provider's", async () => {
     for (const error of [
