@@ -1,10 +1,10 @@
 import { QueueError } from "../src/errors.ts";
 
 /**
- * Imports an adapter. Where one of the packages that it needs is not installed, the error names the package and the
- * command that installs it. Any other failure is passed on as it is.
+ * Imports an adapter. If one of the packages that it needs is not installed, the error names the package and the
+ * command that installs it. Any other failure is passed on unchanged.
  *
- * @param packages what a user of this provider installs, with the version if it matters: `@scope/name@^3`
+ * @param packages the packages that a user of this provider installs, with the version if it matters: `@scope/name@^3`
  */
 export async function load<Module>(
   provider: string,
