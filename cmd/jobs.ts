@@ -6,10 +6,10 @@ import { openQueue } from "../adapters/open.ts";
 import { QueueError } from "../src/errors.ts";
 import type { Registration } from "../src/worker/registry.ts";
 import { Worker } from "../src/worker/worker.ts";
-import { loadConfig } from "./config-file.ts";
-import { registerHandlers } from "./handlers-file.ts";
-import { addSourceOptions, type SourceFlags } from "./options.ts";
-import { colorsFor, print } from "./output.ts";
+import { loadConfig } from "./lib/config-file.ts";
+import { registerHandlers } from "./lib/handlers-file.ts";
+import { addSourceOptions, type SourceFlags } from "./lib/options.ts";
+import { colorsFor, print } from "./lib/output.ts";
 
 interface JobsFlags extends SourceFlags {
   readonly handlers?: string;

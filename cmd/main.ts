@@ -4,17 +4,17 @@ import { Command, CommanderError } from "commander";
 import { dlqCommand } from "./dlq/index.ts";
 import { QueueError } from "../src/errors.ts";
 import { doctorCommand } from "./doctor/index.ts";
-import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
+import { exitCodeOf, exitCodes, exitCodesHelp } from "./lib/exit-codes.ts";
 import { jobsCommand } from "./jobs.ts";
 import { makeJobCommand } from "./make-job/index.ts";
-import { tooOld } from "./node-version.ts";
-import { errorLine, exitOnceRead, outliveClosedPipes, printError, warn } from "./output.ts";
+import { tooOld } from "./lib/node-version.ts";
+import { errorLine, exitOnceRead, outliveClosedPipes, printError, warn } from "./lib/output.ts";
 import { provisionCommand } from "./provision.ts";
 import { pumpCommand } from "./pump.ts";
-import { sendCommand } from "./send.ts";
+import { sendCommand } from "./send/index.ts";
 import { serviceBusServerCommand } from "./service-bus-server.ts";
 import { statsCommand } from "./stats.ts";
-import { workerCommand } from "./worker.ts";
+import { workerCommand } from "./worker/index.ts";
 
 const { version, engines } = createRequire(import.meta.url)("queueport/package.json") as {
   readonly version: string;

@@ -2,12 +2,12 @@ import { Command } from "commander";
 import { openQueue } from "../adapters/open.ts";
 import type { QueueChange } from "../src/driver/contract.ts";
 import { QueueError } from "../src/errors.ts";
-import type { Queue } from "../src/queue/queue.ts";
-import { loadConfig } from "./config-file.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { addSourceOptions, names, type SourceFlags } from "./options.ts";
-import { colorsFor, errorLine, print, printError } from "./output.ts";
-import { addQueueOptions, type QueueFlags, type Wanted, wantedQueues } from "./queue-options.ts";
+import type { Queue } from "../src/queue.ts";
+import { loadConfig } from "./lib/config-file.ts";
+import { exitCodes } from "./lib/exit-codes.ts";
+import { addSourceOptions, names, type SourceFlags } from "./lib/options.ts";
+import { colorsFor, errorLine, print, printError } from "./lib/output.ts";
+import { addQueueOptions, type QueueFlags, type Wanted, wantedQueues } from "./lib/queues.ts";
 
 interface ProvisionFlags extends SourceFlags, QueueFlags {
   readonly dryRun?: boolean;

@@ -1,10 +1,10 @@
 import { Command } from "commander";
 import { openQueue } from "../adapters/open.ts";
 import { QueueError } from "../src/errors.ts";
-import { loadConfig } from "./config-file.ts";
-import { addSourceOptions, names, type SourceFlags } from "./options.ts";
-import { errorLine, print, warn } from "./output.ts";
-import { onSignals } from "./signals.ts";
+import { loadConfig } from "./lib/config-file.ts";
+import { addSourceOptions, names, type SourceFlags } from "./lib/options.ts";
+import { errorLine, print, warn } from "./lib/output.ts";
+import { onSignals } from "./lib/signals.ts";
 
 /** `queueport pump`: moves delayed messages on, and handles none. */
 export function pumpCommand(): Command {

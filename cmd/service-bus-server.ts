@@ -2,9 +2,9 @@ import { Command } from "commander";
 import { load } from "../adapters/load.ts";
 import type { QueueDefinition, ServiceBusServer } from "../servers/service-bus/index.ts";
 import { QueueError } from "../src/errors.ts";
-import { duration, names, pair, positiveDuration, whole } from "./options.ts";
-import { print } from "./output.ts";
-import { onSignals } from "./signals.ts";
+import { duration, names, pair, positiveDuration, whole } from "./lib/options.ts";
+import { print } from "./lib/output.ts";
+import { onSignals } from "./lib/signals.ts";
 
 interface ServerFlags {
   readonly port: number;

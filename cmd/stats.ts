@@ -3,12 +3,12 @@ import { Command, Option } from "commander";
 import { openQueue } from "../adapters/open.ts";
 import { sleep, systemClock } from "../src/lib/clock.ts";
 import { QueueError } from "../src/errors.ts";
-import { loadConfig } from "./config-file.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { addSourceOptions, names, positiveDuration, type SourceFlags } from "./options.ts";
-import { colorsFor, print, stdoutClosed } from "./output.ts";
-import { onSignals } from "./signals.ts";
-import { type StatsRow, statsRows } from "./stats-rows.ts";
+import { loadConfig } from "./lib/config-file.ts";
+import { exitCodes } from "./lib/exit-codes.ts";
+import { addSourceOptions, names, positiveDuration, type SourceFlags } from "./lib/options.ts";
+import { colorsFor, print, stdoutClosed } from "./lib/output.ts";
+import { onSignals } from "./lib/signals.ts";
+import { type StatsRow, statsRows } from "./lib/stats-rows.ts";
 
 interface StatsFlags extends SourceFlags {
   readonly watch?: boolean;

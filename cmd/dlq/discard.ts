@@ -1,10 +1,10 @@
 import { Command } from "commander";
 import { QueueError } from "../../src/errors.ts";
-import { addSourceOptions, type SourceFlags } from "../options.ts";
-import { print } from "../output.ts";
-import { progressBar } from "../progress.ts";
-import { Interrupted, onSignals } from "../signals.ts";
-import { addFilterOptions, type FilterFlags, filterOf } from "./filter.ts";
+import { addSourceOptions, type SourceFlags } from "../lib/options.ts";
+import { print } from "../lib/output.ts";
+import { progressBar } from "./progress.ts";
+import { Interrupted, onSignals } from "../lib/signals.ts";
+import { addFilterOptions, type FilterFlags, filterOf } from "./select.ts";
 import { openLetters } from "./open.ts";
 
 interface DiscardFlags extends SourceFlags, FilterFlags {

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { discardCommand } from "./discard.ts";
-import { groupsCommand, listCommand, showCommand } from "./read.ts";
+import { groupsCommand, listCommand, showCommand } from "./list.ts";
 import { redriveCommand } from "./redrive.ts";
 
 /** `queueport dlq`: what can be done with dead letters. */

@@ -1,8 +1,8 @@
 import { openQueue } from "../../adapters/open.ts";
 import type { DeadLetters } from "../../src/queue/dead-letters.ts";
 import { isQueueError } from "../../src/errors.ts";
-import { loadConfig } from "../config-file.ts";
-import type { SourceFlags } from "../options.ts";
+import { loadConfig } from "../lib/config-file.ts";
+import type { SourceFlags } from "../lib/options.ts";
 
 /** The dead letters of one queue, and how many there are, as far as the provider says. */
 export interface Opened extends AsyncDisposable {

@@ -1,12 +1,12 @@
 import { Command, InvalidArgumentError } from "commander";
-import type { RedriveResult, RedriveStep } from "../../src/queue/dead-letters.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { addSourceOptions, type SourceFlags } from "../options.ts";
-import { colorsFor, errorLine, print, warn } from "../output.ts";
-import { progressBar } from "../progress.ts";
-import { Interrupted, onSignals } from "../signals.ts";
-import { changeText } from "./change.ts";
-import { addFilterOptions, type FilterFlags, filterOf } from "./filter.ts";
+import type { RedriveResult, RedriveStep } from "../../src/dead-letter/dead-letters.ts";
+import { exitCodes } from "../lib/exit-codes.ts";
+import { addSourceOptions, type SourceFlags } from "../lib/options.ts";
+import { colorsFor, errorLine, print, warn } from "../lib/output.ts";
+import { progressBar } from "./progress.ts";
+import { Interrupted, onSignals } from "../lib/signals.ts";
+import { changeText } from "./transform.ts";
+import { addFilterOptions, type FilterFlags, filterOf } from "./select.ts";
 import { openLetters } from "./open.ts";
 import { readTransform } from "./transform-file.ts";
 

@@ -1,6 +1,6 @@
 import type { RedriveOptions } from "../../src/queue/dead-letters.ts";
 import { QueueError } from "../../src/errors.ts";
-import { importFile } from "../import-file.ts";
+import { importFile } from "../lib/import-file.ts";
 
 type Transform = NonNullable<RedriveOptions["transform"]>;
 

@@ -2,10 +2,10 @@ import type { WorkerConfig } from "../../adapters/config-file.ts";
 import { defaults } from "../../src/defaults.ts";
 import type { QueueChange } from "../../src/driver/contract.ts";
 import { isQueueError } from "../../src/errors.ts";
-import type { Queue, QueueDescription } from "../../src/queue/queue.ts";
-import { crashLoopAt } from "../../src/queue/crash-loop.ts";
-import { errorLine } from "../output.ts";
-import type { Wanted } from "../queue-options.ts";
+import type { Queue, QueueDescription } from "../../src/queue.ts";
+import { crashLoopAt } from "../../src/receive/crash-loop.ts";
+import { errorLine } from "../lib/output.ts";
+import type { Wanted } from "../lib/queues.ts";
 import { type Finding, broken, ok, warning } from "./finding.ts";
 
 /** What there is to say of one queue. */

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { QueueError } from "../../src/errors.ts";
-import { colorsFor, print, warn } from "../output.ts";
+import { colorsFor, print, warn } from "../lib/output.ts";
 import { jobFiles, jobNames } from "./templates.ts";
 
 interface MakeFlags {

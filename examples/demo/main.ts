@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openQueue } from "../../adapters/open.ts";
-import { onSignals } from "../../cmd/signals.ts";
+import { onSignals } from "../../cmd/lib/signals.ts";
 import { isQueueError, type Queue } from "../../src/index.ts";
 import { queues } from "./jobs.ts";
 import { errorText } from "./news.ts";

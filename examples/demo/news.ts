@@ -1,4 +1,4 @@
-import type { Colors } from "../../cmd/output.ts";
+import type { Colors } from "../../cmd/lib/output.ts";
 import type { JobInfo, Worker } from "../../src/index.ts";
 import type { Tally } from "./tally.ts";
 

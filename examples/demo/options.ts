@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { loadConfig } from "../../cmd/config-file.ts";
+import { loadConfig } from "../../cmd/lib/config-file.ts";
 import type { QueueConfig } from "../../adapters/open.ts";
 
 /** The options of the command line. */

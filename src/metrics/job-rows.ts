@@ -2,7 +2,7 @@ import type { JobInfo } from "../diagnostics.ts";
 import type { Families } from "./families.ts";
 import type { Cell } from "./family.ts";
 import type { Distribution } from "./histogram.ts";
-import { Runner } from "./running.ts";
+import { Running } from "./active-runs.ts";
 
 /** The series that the handled jobs of one type in one queue are counted in. */
 export interface TypeRows {

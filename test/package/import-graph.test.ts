@@ -191,5 +191,5 @@ test("nothing imports a command", () => {
 
 test("what is computed is imported by the command line alone, for files of the user's", () => {
   const computed = imports.filter(({ to, kind }) => kind === "dynamic" && to.startsWith("("));
-  expect([...new Set(computed.map(({ from }) => from))]).toEqual(["cmd/import-file.ts"]);
+  expect([...new Set(computed.map(({ from }) => from))]).toEqual(["cmd/lib/import-file.ts"]);
 });

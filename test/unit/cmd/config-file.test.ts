@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadConfig, splitConfig } from "../../../cmd/config-file.ts";
+import { loadConfig, splitConfig } from "../../../cmd/lib/config-file.ts";
 
 describe("splitConfig", () => {
   it("parts the queue from the worker, whose handlers lie beside the file", () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { registerHandlers } from "../../../cmd/handlers-file.ts";
+import { registerHandlers } from "../../../cmd/lib/handlers-file.ts";
 import type { Worker } from "../../../src/worker/worker.ts";
 
 describe("registerHandlers", () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { tooOld } from "../../../cmd/node-version.ts";
+import { tooOld } from "../../../cmd/lib/node-version.ts";
 
 it.each(["22.18.0", "v22.18.0", "22.20.1", "24.0.0"])("takes Node %s", (version) => {
   expect(tooOld(version, ">=22.18")).toBeUndefined();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { duration, names, pair, positiveDuration, whole } from "../../../cmd/options.ts";
+import { duration, names, pair, positiveDuration, whole } from "../../../cmd/lib/options.ts";
 
 describe("duration", () => {
   it.each([

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { type LineCounts, sendLines } from "../../../cmd/send-lines.ts";
+import { type LineCounts, sendLines } from "../../../cmd/send/lines.ts";
 import { QueueError } from "../../../src/errors.ts";
 import type { NewMessage } from "../../../src/message/message.ts";
 import type { Queue } from "../../../src/queue/queue.ts";

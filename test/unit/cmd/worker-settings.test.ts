@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { workerSettings } from "../../../cmd/worker-settings.ts";
+import { workerSettings } from "../../../cmd/worker/settings.ts";
 
 const file = {
   queues: ["emails"],

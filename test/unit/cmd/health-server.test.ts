@@ -1,7 +1,7 @@
 import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
-import { healthApp, listen } from "../../../cmd/serve.ts";
-import type { Queue } from "../../../src/queue/queue.ts";
+import { healthApp, listen } from "../../../cmd/worker/health-server.ts";
+import type { Queue } from "../../../src/queue.ts";
 import type { WorkerHealth } from "../../../src/worker/types.ts";
 import type { Worker } from "../../../src/worker/worker.ts";
 

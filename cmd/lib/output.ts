@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import pc from "picocolors";
-import { describeError, QueueError } from "../src/errors.ts";
+import { describeError, QueueError } from "../../src/errors.ts";
 
 export type Colors = ReturnType<typeof pc.createColors>;
 

@@ -1,4 +1,4 @@
-import { type ErrorCode, QueueError } from "../src/errors.ts";
+import { type ErrorCode, QueueError } from "../../src/errors.ts";
 
 /** What the command's exit code says. A second signal exits with 128 plus its number: 130 or 143. */
 export const exitCodes = { ok: 0, failure: 1, usage: 2, drainIncomplete: 3 } as const;

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
-import type { Worker } from "../src/worker/worker.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { printError } from "./output.ts";
+import type { Worker } from "../../src/worker/worker.ts";
+import { exitCodes } from "../lib/exit-codes.ts";
+import { printError } from "../lib/output.ts";
 
 /** A module of the user's may hold something that keeps the process alive after all of ours is closed. */
 const LINGER_MS = 1_000;

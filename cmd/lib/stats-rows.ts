@@ -1,4 +1,4 @@
-import type { Queue, QueueStats } from "../src/queue/queue.ts";
+import type { Queue, QueueStats } from "../../src/queue.ts";
 import { errorLine } from "./output.ts";
 
 /** The counts of one queue, or why there are none. What the provider cannot tell is null, as JSON has no undefined. */

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
-import { exitCodesHelp } from "./exit-codes.ts";
-import { addSourceOptions, duration, logLevels, names, positiveDuration, whole } from "./options.ts";
-import type { WorkerFlags } from "./worker-settings.ts";
+import { exitCodesHelp } from "../lib/exit-codes.ts";
+import { addSourceOptions, duration, logLevels, names, positiveDuration, whole } from "../lib/options.ts";
+import type { WorkerFlags } from "./settings.ts";
 
 /** `queueport worker`: its options, with the environment variable of each. */
 export function workerCommand(): Command {
@@ -67,7 +67,7 @@ Example:
 ${exitCodesHelp}`,
     )
     .action(async (flags: WorkerFlags) => {
-      const { runWorker } = await import("./run-worker.ts");
+      const { runWorker } = await import("./run.ts");
       await runWorker(flags);
     });
 }

@@ -1,8 +1,8 @@
 import { type Logger as Pino, pino, stdTimeFunctions } from "pino";
-import type { JobInfo, ReceiveEvent } from "../src/diagnostics.ts";
-import type { Worker } from "../src/worker/worker.ts";
-import type { LogLevel } from "./options.ts";
-import { colorsFor } from "./output.ts";
+import type { JobInfo, ReceiveEvent } from "../../src/diagnostics.ts";
+import type { Worker } from "../../src/worker/worker.ts";
+import type { LogLevel } from "../lib/options.ts";
+import { colorsFor } from "../lib/output.ts";
 
 /** How the process logs. */
 export interface LoggingOptions {

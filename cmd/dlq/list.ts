@@ -1,12 +1,12 @@
 import { Command } from "commander";
 import { QueueError } from "../../src/errors.ts";
-import { addSourceOptions, type SourceFlags, whole } from "../options.ts";
-import { print } from "../output.ts";
-import { progressBar } from "../progress.ts";
-import { Interrupted, onSignals } from "../signals.ts";
-import { addFilterOptions, type FilterFlags, filterOf } from "./filter.ts";
+import { addSourceOptions, type SourceFlags, whole } from "../lib/options.ts";
+import { print } from "../lib/output.ts";
+import { progressBar } from "./progress.ts";
+import { Interrupted, onSignals } from "../lib/signals.ts";
+import { addFilterOptions, type FilterFlags, filterOf } from "./select.ts";
 import { openLetters } from "./open.ts";
-import { groupJson, groupsTable, letterJson, lettersTable, letterText } from "./show-letters.ts";
+import { groupJson, groupsTable, letterJson, lettersTable, letterText } from "./show-dead-letters.ts";
 
 interface ReadFlags extends SourceFlags, FilterFlags {
   readonly limit: number;

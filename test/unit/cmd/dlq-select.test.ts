@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { since } from "../../../cmd/dlq/filter.ts";
+import { since } from "../../../cmd/dlq/select.ts";
 
 const { TZ } = process.env;
 beforeEach(() => {

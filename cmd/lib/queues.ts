@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { QueueError } from "../src/errors.ts";
-import type { EnsureOptions } from "../src/queue/queue.ts";
+import { QueueError } from "../../src/errors.ts";
+import type { EnsureOptions } from "../../src/queue.ts";
 import type { Loaded } from "./config-file.ts";
 import { names, positiveDuration, whole } from "./options.ts";
 

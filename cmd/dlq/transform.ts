@@ -1,7 +1,7 @@
 import { createTwoFilesPatch } from "diff";
-import type { RedriveStep } from "../../src/queue/dead-letters.ts";
-import type { Message, NewMessage } from "../../src/message/message.ts";
-import { colorsFor } from "../output.ts";
+import type { RedriveStep } from "../../src/dead-letter/dead-letters.ts";
+import type { Message, NewMessage } from "../../src/message.ts";
+import { colorsFor } from "../lib/output.ts";
 
 /** What a transform has made of one message, as a unified diff. */
 export function changeText({ deadLetter: letter, changed }: RedriveStep): string {

@@ -1,9 +1,9 @@
 import { addAbortSignal, type Readable } from "node:stream";
 import { z } from "zod";
-import { check } from "../adapters/check.ts";
-import { describeError, isQueueError, QueueError } from "../src/errors.ts";
-import type { NewMessage } from "../src/message/message.ts";
-import type { Queue, SendOptions } from "../src/queue/queue.ts";
+import { check } from "../../adapters/check.ts";
+import { describeError, isQueueError, QueueError } from "../../src/errors.ts";
+import type { NewMessage } from "../../src/message.ts";
+import type { Queue, SendOptions } from "../../src/queue.ts";
 
 /** Sends on their way at once. The queue puts them into batches by itself; a slow source is not kept waiting for one. */
 const IN_FLIGHT = 1_000;

@@ -1,10 +1,10 @@
 import { relative } from "node:path";
-import { suggestion } from "../adapters/check.ts";
-import { QueueError } from "../src/errors.ts";
-import type { Queue } from "../src/queue/queue.ts";
-import type { JobDefinition, RegisterOptions } from "../src/worker/job.ts";
-import type { JobHandler } from "../src/worker/types.ts";
-import type { Worker } from "../src/worker/worker.ts";
+import { suggestion } from "../../adapters/check.ts";
+import { QueueError } from "../../src/errors.ts";
+import type { Queue } from "../../src/queue.ts";
+import type { JobDefinition, RegisterOptions } from "../../src/worker/job.ts";
+import type { JobHandler } from "../../src/worker/types.ts";
+import type { Worker } from "../../src/worker/worker.ts";
 import { errorLine } from "./output.ts";
 import { importFile } from "./import-file.ts";
 

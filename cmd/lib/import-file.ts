@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { describeError, QueueError } from "../src/errors.ts";
+import { describeError, QueueError } from "../../src/errors.ts";
 
 /** Refuses a file that is not there. `what` names it in the error. */
 export function mustExist(file: string, what: string): void {

@@ -2,11 +2,11 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
-import { QueueError } from "../src/errors.ts";
-import type { Queue } from "../src/queue/queue.ts";
-import type { Worker } from "../src/worker/worker.ts";
-import { errorLine } from "./output.ts";
-import { statsRows } from "./stats-rows.ts";
+import { QueueError } from "../../src/errors.ts";
+import type { Queue } from "../../src/queue.ts";
+import type { Worker } from "../../src/worker/worker.ts";
+import { errorLine } from "../lib/output.ts";
+import { statsRows } from "../lib/stats-rows.ts";
 
 /** What the endpoints speak about. */
 export interface Served {

@@ -1,15 +1,15 @@
 import type { Logger } from "pino";
-import { openQueue } from "../adapters/open.ts";
-import { defaults } from "../src/defaults.ts";
-import type { Queue } from "../src/queue/queue.ts";
-import { Worker } from "../src/worker/worker.ts";
-import { loadConfig } from "./config-file.ts";
-import { type HandlersModule, registerHandlers } from "./handlers-file.ts";
+import { openQueue } from "../../adapters/open.ts";
+import { defaults } from "../../src/defaults.ts";
+import type { Queue } from "../../src/queue.ts";
+import { Worker } from "../../src/worker/worker.ts";
+import { loadConfig } from "../lib/config-file.ts";
+import { type HandlersModule, registerHandlers } from "../lib/handlers-file.ts";
 import { createLogger, logEvents } from "./logging.ts";
-import { errorLine } from "./output.ts";
+import { errorLine } from "../lib/output.ts";
 import { exitAfter, exitEvenIfHeld, exitOnCrash, within } from "./shutdown.ts";
-import { onSignals } from "./signals.ts";
-import { type WorkerFlags, type WorkerSettings, workerSettings } from "./worker-settings.ts";
+import { onSignals } from "../lib/signals.ts";
+import { type WorkerFlags, type WorkerSettings, workerSettings } from "./settings.ts";
 
 /** For the last things after the drain: hooks of the user's, the connection, the server. */
 const CLOSE_MS = 500;
@@ -52,15 +52,14 @@ async function serveHealth(parts: Omit<Runner, "hooks">): Promise<() => Promise<
   const { settings, logger, queue, worker } = parts;
   const { metricsPort, host, queues } = settings;
   if (metricsPort === undefined) return async () => {};
-  const [{ healthApp, listen }, { createMetrics }, { collectDefaultMetrics, Registry }] = await Promise.all([
-    import("./serve.ts"),
-    import("../src/metrics/index.ts"),
+  const [{ healthApp, listen }, { createMetrics }, { collectDefaultMetrics }] = await Promise.all([
+    import("./health-server.ts"),
+    import("../../src/metrics/index.ts"),
     import("prom-client"),
   ]);
-  const registry = new Registry();
-  const metrics = createMetrics({ registry, only: queue, stats: { queue, names: queues } });
-  collectDefaultMetrics({ register: registry });
-  const app = healthApp({ worker, queue, queues, registry });
+  const metrics = createMetrics({ only: queue, stats: { queue, names: queues } });
+  collectDefaultMetrics({ register: metrics.registry });
+  const app = healthApp({ worker, queue, queues, registry: metrics.registry });
   const server = await listen(app, host, metricsPort);
   logger.info({ host, port: server.port, paths: app.routes.map(({ path }) => path) }, "listening");
   return async () => {

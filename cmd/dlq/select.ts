@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
-import type { DeadLetterFilter } from "../../src/queue/dead-letters.ts";
-import { duration, names } from "../options.ts";
+import type { DeadLetterFilter } from "../../src/dead-letter/dead-letters.ts";
+import { duration, names } from "../lib/options.ts";
 
 /** Which dead letters are meant: the same options in every command of `dlq`. */
 export interface FilterFlags {

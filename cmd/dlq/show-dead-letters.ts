@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import Table from "cli-table3";
-import type { DeadLetter, DeadLetterGroup } from "../../src/queue/dead-letters.ts";
-import { colorsFor } from "../output.ts";
+import type { DeadLetter, DeadLetterGroup } from "../../src/dead-letter/dead-letters.ts";
+import { colorsFor } from "../lib/output.ts";
 
 /** What is left of a line for the error, beside the other columns. */
 const LEAST_ERROR = 40;

@@ -2,17 +2,17 @@ import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { Command } from "commander";
-import { openQueue } from "../adapters/open.ts";
-import { describeError, QueueError } from "../src/errors.ts";
-import type { NewMessage } from "../src/message/message.ts";
-import type { Queue, SendOptions } from "../src/queue/queue.ts";
-import { loadConfig } from "./config-file.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { mustExist } from "./import-file.ts";
-import { addSourceOptions, duration, pair, positiveDuration, type SourceFlags, whole } from "./options.ts";
-import { colorsFor, print, warn } from "./output.ts";
-import { sendLines } from "./send-lines.ts";
-import { Interrupted, onSignals } from "./signals.ts";
+import { openQueue } from "../../adapters/open.ts";
+import { describeError, QueueError } from "../../src/errors.ts";
+import type { NewMessage } from "../../src/message.ts";
+import type { Queue, SendOptions } from "../../src/queue.ts";
+import { loadConfig } from "../lib/config-file.ts";
+import { exitCodes } from "../lib/exit-codes.ts";
+import { mustExist } from "../lib/import-file.ts";
+import { addSourceOptions, duration, pair, positiveDuration, type SourceFlags, whole } from "../lib/options.ts";
+import { colorsFor, print, warn } from "../lib/output.ts";
+import { sendLines } from "./lines.ts";
+import { Interrupted, onSignals } from "../lib/signals.ts";
 
 interface SendFlags extends SourceFlags {
   readonly type?: string;

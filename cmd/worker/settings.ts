@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
-import type { WorkerConfig } from "../adapters/open.ts";
-import { QueueError } from "../src/errors.ts";
-import type { InMs } from "../src/lib/duration.ts";
-import type { WorkerOptions } from "../src/worker/types.ts";
+import type { WorkerConfig } from "../../adapters/open.ts";
+import { QueueError } from "../../src/errors.ts";
+import type { WorkerOptions } from "../../src/worker/types.ts";
 import type { LoggingOptions } from "./logging.ts";
-import type { LogLevel, SourceFlags } from "./options.ts";
+import type { LogLevel, SourceFlags } from "../lib/options.ts";
 
 /** The flags of `queueport worker`, each of which may also come from its environment variable. Times in milliseconds. */
 export interface WorkerFlags extends SourceFlags {

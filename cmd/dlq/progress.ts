@@ -1,4 +1,4 @@
-import { colorsFor } from "./output.ts";
+import { colorsFor } from "../lib/output.ts";
 
 /** What shows how far a long piece of work has come. */
 export interface Progress extends Disposable {
