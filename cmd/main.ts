@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
-import { dlqCommand } from "./dlq/index.ts";
 import { QueueError } from "../src/errors.ts";
+import { dlqCommand } from "./dlq/index.ts";
 import { doctorCommand } from "./doctor/index.ts";
-import { exitCodeOf, exitCodes, exitCodesHelp } from "./lib/exit-codes.ts";
 import { jobsCommand } from "./jobs.ts";
-import { makeJobCommand } from "./make-job/index.ts";
+import { exitCodeOf, exitCodes } from "./lib/exit-codes.ts";
+import { addHelp, helpLayout } from "./lib/help.ts";
 import { tooOld } from "./lib/node-version.ts";
 import { errorLine, exitOnceRead, outliveClosedPipes, printError, warn } from "./lib/output.ts";
+import { makeJobCommand } from "./make-job/index.ts";
 import { provisionCommand } from "./provision.ts";
 import { pumpCommand } from "./pump.ts";
 import { sendCommand } from "./send/index.ts";
@@ -20,71 +21,76 @@ const { version, engines } = createRequire(import.meta.url)("queueport/package.j
   readonly version: string;
   readonly engines: { readonly node: string };
 };
-/** Said outright: what an older Node stumbles over would be told in its own words, as a fault of the user's module. */
+// Checked first: an older Node would fail later with an error that looks like a mistake in the user's module.
 const outdated = tooOld(process.version, engines.node);
 if (outdated !== undefined) {
   printError(new QueueError("config", outdated), false);
   process.exit(exitCodes.usage);
 }
 
-const program = new Command("queueport")
-  .description("Background jobs that are portable across clouds.")
-  .version(version)
-  .option("--verbose", "show the stack of an error; so does DEBUG=1")
-  .configureHelp({ showGlobalOptions: true })
-  .configureOutput({ outputError: (text, write) => write(`queueport: ${errorLine(usage(text))}\n`) })
-  .exitOverride()
-  .addHelpText(
-    "after",
-    `
-Example:
-  $ queueport worker --provider memory --handlers ./handlers.ts --queue emails
-  $ queueport <command> --help
+const program = createProgram();
 
-${exitCodesHelp}`,
-  );
-const commands = [
-  workerCommand(),
-  sendCommand(),
-  statsCommand(),
-  dlqCommand(),
-  provisionCommand(),
-  doctorCommand(),
-  pumpCommand(),
-  jobsCommand(),
-  makeJobCommand(),
-  serviceBusServerCommand(),
-];
-for (const command of commands) program.addCommand(inherit(command, program));
+function createProgram(): Command {
+  const command = new Command("queueport")
+    .description("Runs, sends and inspects background jobs on any supported queue provider.")
+    .usage("<command> [options]")
+    .version(version, "-V, --version", "print the version")
+    .option("--verbose", "print the stack of an error; DEBUG=1 does the same")
+    .helpOption("-h, --help", "print this help")
+    .configureHelp(helpLayout)
+    .configureOutput({ outputError: (text, write) => write(`queueport: ${errorLine(usage(text))}\n`) })
+    .exitOverride();
+  const groups: Readonly<Record<string, readonly Command[]>> = {
+    "Jobs:": [workerCommand(), sendCommand(), jobsCommand(), makeJobCommand()],
+    "Queues:": [statsCommand(), dlqCommand(), provisionCommand(), pumpCommand(), doctorCommand()],
+    "Development:": [serviceBusServerCommand()],
+  };
+  for (const [heading, commands] of Object.entries(groups)) {
+    command.commandsGroup(heading);
+    for (const sub of commands) command.addCommand(inherit(sub, command));
+  }
+  return addHelp(command, {
+    examples: [
+      "queueport worker --provider memory --handlers ./handlers.ts --queue emails",
+      "queueport worker --help",
+    ],
+    exitCodes: {
+      0: "the command did what was asked",
+      1: "something failed, doctor found something broken, or a signal ended the command early",
+      3: "the drain of a worker was incomplete: a job ignored its aborted signal",
+    },
+    hasSignals: true,
+  });
+}
 
-/** The settings of the program, for a command and those below it. */
+/** Copies the settings of the program to a command and its subcommands. */
 function inherit(command: Command, from: Command): Command {
   command.copyInheritedSettings(from);
   for (const sub of command.commands) inherit(sub, command);
   return command;
 }
 
-/** Whoever reads the last lines of a pipe gets this long. */
+/** Milliseconds that the reader of a pipe gets for the last lines. */
 const LINGER_MS = 1_000;
 
-/** Without commander's own `error:`, as every line of ours starts alike. */
+/** Removes Commander's own `error:`, since every line of this program starts with its name. */
 function usage(text: string): string {
   return text.replace(/^error: /, "");
 }
 
-/** An empty variable is one that is not set, as with most programs: manifests leave them so. */
+// An empty variable counts as not set, because deployment manifests often declare variables without a value.
 for (const [name, value] of Object.entries(process.env)) {
   if (name.startsWith("QUEUEPORT_") && value === "") delete process.env[name];
 }
 outliveClosedPipes();
+// Not awaited: Node ends a module whose top-level await never settles with a warning and an exit code of its own.
 void run();
 
-/** Not awaited up here: Node ends a module that waits for what never comes with a warning and a code of its own. */
 async function run(): Promise<void> {
-  process.once("exit", sayUnanswered);
+  process.once("exit", reportUnsettled);
   try {
     await program.parseAsync();
-    // What a provider's library leaves running does not keep a command that is done.
+    // Exits even if a provider's library keeps timers or sockets open.
     setTimeout(() => exitOnceRead(), LINGER_MS).unref();
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -94,19 +100,19 @@ async function run(): Promise<void> {
         error,
         program.opts<{ verbose?: boolean }>().verbose === true || Boolean(process.env["DEBUG"]),
       );
-      /** At once: a job that would not end must not keep a failed command alive. */
+      // Exits without waiting, because a job that never ends must not keep a failed command alive.
       exitOnceRead(exitCodeOf(error));
     }
   } finally {
-    process.off("exit", sayUnanswered);
+    process.off("exit", reportUnsettled);
   }
 }
 
-/** Nothing is left to do, and the command has not ended: what it waits for never comes. */
-function sayUnanswered(code: number): void {
+/** Reports that Node ran out of work while the command still waited for a promise. */
+function reportUnsettled(code: number): void {
   if (code !== 0) return;
   warn(
-    "ended before it was done: something never answers, such as an await at the top of a module, a configuration that is a function, or a transform.",
+    "ended before it was done: a promise never settled, for instance a top-level await of a module, a configuration function or a transform.",
   );
   process.exitCode = exitCodes.usage;
 }

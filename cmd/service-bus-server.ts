@@ -2,11 +2,20 @@ import { Command } from "commander";
 import { load } from "../adapters/load.ts";
 import type { QueueDefinition, ServiceBusServer } from "../servers/service-bus/index.ts";
 import { QueueError } from "../src/errors.ts";
-import { duration, names, pair, positiveDuration, whole } from "./lib/options.ts";
+import { addHelp } from "./lib/help.ts";
+import {
+  addJsonOption,
+  duration,
+  type JsonFlags,
+  names,
+  pair,
+  positiveDuration,
+  whole,
+} from "./lib/options.ts";
 import { print } from "./lib/output.ts";
 import { onSignals } from "./lib/signals.ts";
 
-interface ServerFlags {
+interface ServerFlags extends JsonFlags {
   readonly port: number;
   readonly host: string;
   readonly queue?: readonly string[];
@@ -17,38 +26,67 @@ interface ServerFlags {
   readonly dataDir?: string;
   readonly maxMessageBytes?: number;
   readonly key?: Readonly<Record<string, string>>;
-  readonly json?: boolean;
 }
 
-/** `queueport service-bus-server`: a Service Bus for this machine. */
+/** `queueport service-bus-server`: a local server that speaks the protocol of Azure Service Bus. */
 export function serviceBusServerCommand(): Command {
-  return new Command("service-bus-server")
-    .description("Run a local server that Microsoft's Service Bus SDK talks to, until SIGTERM or SIGINT.")
+  const command = new Command("service-bus-server")
+    .summary("Run a local Azure Service Bus server")
+    .description(
+      `Runs a local server for development and tests until SIGTERM or SIGINT, and prints its connection string. Microsoft's Service Bus SDKs connect to it. It needs the package rhea.
+
+Queues that exist in the data directory keep their settings. The administration client and queue.ensure() create more.`,
+    )
+    .optionsGroup("Server:")
     .option(
       "-p, --port <port>",
-      "port for AMQP and administration; 0 takes a free one",
+      "port for AMQP and administration; 0 selects a free port",
       whole(0, 65_535),
       5672,
     )
-    .option("--host <address>", "address to listen on; the server is for this machine", "127.0.0.1")
-    .option("-q, --queue <name>", "queue to be there; repeat it, or list with commas", names)
-    .option("--session-queue <name>", "queue that requires sessions; repeat it, or list with commas", names)
-    .option("--lock <duration>", "how long these queues lock a message (default: 60s)", positiveDuration)
-    .option("--max-delivery-count <n>", "failed deliveries of a message (default: 10)", whole(1, 2_000))
-    .option("--dedup <duration>", "how long they drop a repeated message id (default: off)", duration)
-    .option("-d, --data-dir <directory>", "keep queues and messages there (default: in memory)")
-    .option("--max-message-bytes <n>", "the largest message or batch (default: 262144)", whole(1_024))
-    .option("--key <name=key>", "take tokens of this shared access key alone; repeat it (default: any)", pair)
-    .option("--json", "print where it listens as JSON")
-    .addHelpText(
-      "after",
-      `
-The administration client may create further queues; so does ensure().
-
-Example:
-  $ queueport service-bus-server --queue emails --session-queue orders --data-dir .service-bus`,
+    .option("--host <address>", "address that the server listens on", "127.0.0.1")
+    .option(
+      "-d, --data-dir <directory>",
+      "directory that keeps queues and messages when the server stops (default: in memory)",
     )
-    .action(runServer);
+    .option(
+      "--max-message-bytes <n>",
+      "largest size of a message or batch, in bytes (default: 262144)",
+      whole(1_024),
+    )
+    .option(
+      "--key <name=key>",
+      "shared access key; if set, only tokens of these keys are accepted; repeat the flag for more (default: any)",
+      pair,
+    )
+    .optionsGroup("Queues:")
+    .option("-q, --queue <name>", "queue to create; repeat the flag, or separate names with commas", names)
+    .option(
+      "--session-queue <name>",
+      "queue to create that requires sessions; repeat the flag, or separate names with commas",
+      names,
+    )
+    .option(
+      "--lock <duration>",
+      "time that these queues lock a message, at most 5m (default: 60s)",
+      positiveDuration,
+    )
+    .option(
+      "--max-delivery-count <n>",
+      "failed deliveries after which these queues dead-letter a message (default: 10)",
+      whole(1, 2_000),
+    )
+    .option(
+      "--dedup <duration>",
+      "time in which these queues drop a repeated message id, such as 10m (default: off)",
+      duration,
+    );
+  addJsonOption(command, "{ host, port, connectionString }");
+  return addHelp(command, {
+    examples: ["queueport service-bus-server --queue emails --session-queue orders --data-dir .service-bus"],
+    exitCodes: { 0: "a signal ended the server" },
+    hasSignals: true,
+  }).action(runServer);
 }
 
 async function runServer(flags: ServerFlags): Promise<void> {
@@ -92,6 +130,6 @@ async function start(flags: ServerFlags): Promise<ServiceBusServer> {
 
 function reasonOf(cause: unknown, host: string, port: number): string {
   const { code, message } = cause as NodeJS.ErrnoException;
-  if (code === "EADDRINUSE") return `port ${port} on ${host} is in use. Choose another by --port.`;
+  if (code === "EADDRINUSE") return `port ${port} on ${host} is in use. Choose another --port.`;
   return message;
 }

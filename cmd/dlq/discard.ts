@@ -1,57 +1,72 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { QueueError } from "../../src/errors.ts";
-import { addSourceOptions, type SourceFlags } from "../lib/options.ts";
+import { addHelp } from "../lib/help.ts";
+import { addJsonOption } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
-import { progressBar } from "./progress.ts";
 import { Interrupted, onSignals } from "../lib/signals.ts";
-import { addFilterOptions, type FilterFlags, filterOf } from "./select.ts";
-import { openLetters } from "./open.ts";
+import { progressBar } from "./progress.ts";
+import {
+  addFilterOptions,
+  deadLetterCommand,
+  type DeadLetterFlags,
+  type FilterFlags,
+  filterOf,
+  openDeadLetters,
+} from "./select.ts";
 
-interface DiscardFlags extends SourceFlags, FilterFlags {
+interface DiscardFlags extends DeadLetterFlags, FilterFlags {
   readonly all?: boolean;
   readonly yes?: boolean;
-  readonly json?: boolean;
 }
 
-/** `queueport dlq discard`. */
+/** `queueport dlq discard`: removes dead letters permanently. */
 export function discardCommand(): Command {
-  const command = new Command("discard")
-    .description("Remove dead letters for good. Asks first.")
-    .argument("<queue>", "the queue that they came from");
-  return addFilterOptions(addSourceOptions(command))
-    .option("--all", "all of them; needed where nothing else says which")
-    .option("-y, --yes", "do not ask; needed where there is no terminal")
-    .option("--json", "print the count as JSON")
-    .addHelpText(
-      "after",
-      `
-Example:
-  $ queueport dlq discard emails --reason malformed
-  $ queueport dlq discard emails --group 3f9c0a51be77 --yes`,
-    )
-    .action(runDiscard);
+  const command = deadLetterCommand(
+    "discard",
+    "Remove dead letters permanently",
+    "Removes dead letters permanently. Asks for confirmation first, with their number. Ctrl-C ends the command after the current batch; the number that was removed is printed.",
+  )
+    .optionsGroup("Mode:")
+    .option("--all", "remove all dead letters; required if there is no filter")
+    .option("-y, --yes", "remove without asking; required if there is no terminal");
+  addFilterOptions(command);
+  addJsonOption(command, "the number of removed dead letters");
+  return addHelp(command, {
+    examples: [
+      "queueport dlq discard emails --reason malformed",
+      "queueport dlq discard emails --group 3f9c0a51be77 --yes",
+    ],
+    exitCodes: {
+      0: "the matching dead letters were removed, or you answered no",
+      1: "the queue does not exist, the provider failed, or a signal ended the command early",
+    },
+    hasSignals: true,
+  }).action(runDiscard);
 }
 
 async function runDiscard(name: string, flags: DiscardFlags): Promise<void> {
   const { all = false, yes = false, json = false } = flags;
-  const asked = filterOf(flags);
-  // What comes while the question stands was not asked about.
-  const filter = { ...asked, until: yes ? undefined : new Date() };
-  if (!all && Object.values(asked).every((value) => value === undefined)) {
-    throw new QueueError("config", "Which ones? Give --id, --type, --reason, --group or --since, or --all.");
+  const selected = filterOf(flags);
+  // Dead letters that arrive while the question is open were not part of the count, so they are kept.
+  const filter = { ...selected, until: yes ? undefined : new Date() };
+  if (!all && Object.values(selected).every((value) => value === undefined)) {
+    throw new QueueError(
+      "config",
+      "No dead letters are selected: pass --id, --type, --reason, --group or --since, or --all.",
+    );
   }
   if (!yes && !(process.stdin.isTTY && process.stderr.isTTY)) {
     throw new QueueError(
       "config",
-      "There is no terminal to ask on: give --yes to discard without being asked.",
+      "There is no terminal to ask on: pass --yes to discard without confirmation.",
     );
   }
-  await using opened = await openLetters(name, flags);
+  await using opened = await openDeadLetters(name, flags);
   using interrupt = onSignals();
   const { signal } = interrupt;
   const run = async (label: string, dryRun: boolean): Promise<number> => {
     const bar = await progressBar(label, opened.total, json);
-    return opened.letters
+    return opened.deadLetters
       .discard({ ...filter, dryRun, signal, onProgress: (done) => bar.update(done) })
       .finally(() => bar[Symbol.dispose]());
   };
@@ -64,21 +79,20 @@ async function runDiscard(name: string, flags: DiscardFlags): Promise<void> {
     : `Nothing of ${name} was discarded.`;
   const text = discarded === 0 ? none : `${discarded} of ${name} discarded`;
   print(json ? JSON.stringify({ queue: name, discarded }) : text);
-  if (signal.aborted) throw new Interrupted("the others are where they were.");
+  if (signal.aborted) throw new Interrupted("the other dead letters were not changed.");
 }
 
+/** Asks for confirmation. Ctrl-C, Ctrl-D and a terminal that was closed mean no. */
 async function isConfirmed(name: string, count: number, interrupted: AbortSignal): Promise<boolean> {
   if (count === 0 || interrupted.aborted) return false;
-  // Ctrl-D, or a terminal that is gone: nobody answers any more.
-  const gone = new AbortController();
-  process.stdin.once("end", () => gone.abort());
-  const signal = AbortSignal.any([interrupted, gone.signal]);
+  const closed = new AbortController();
+  process.stdin.once("end", () => closed.abort());
+  const signal = AbortSignal.any([interrupted, closed.signal]);
   const { default: confirm } = await import("@inquirer/confirm");
-  const message = `Discard ${count} dead letter${count === 1 ? "" : "s"} of ${name} for good?`;
+  const message = `Discard ${count} dead letter${count === 1 ? "" : "s"} of ${name} permanently?`;
   try {
     return await confirm({ message, default: false }, { signal, output: process.stderr });
   } catch (error) {
-    // Ctrl-C at the question is a no.
     if (signal.aborted || (error as Error).name === "ExitPromptError") return false;
     throw error;
   }

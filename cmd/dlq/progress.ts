@@ -1,19 +1,19 @@
 import { colorsFor } from "../lib/output.ts";
 
-/** What shows how far a long piece of work has come. */
+/** A display of how much of a long command is done. */
 export interface Progress extends Disposable {
   update(done: number): void;
 }
 
-const nothing: Progress = { update() {}, [Symbol.dispose]() {} };
+const hidden: Progress = { update() {}, [Symbol.dispose]() {} };
 
-/** A bar on stderr where that is a terminal; elsewhere, and with `quiet`, nothing. `total` may not be known. */
+/** A progress bar on stderr; hidden with `quiet`, and if stderr is no terminal. Without `total`, only a counter. */
 export async function progressBar(
   label: string,
   total: number | undefined,
   quiet: boolean = false,
 ): Promise<Progress> {
-  if (quiet || !process.stderr.isTTY) return nothing;
+  if (quiet || !process.stderr.isTTY) return hidden;
   const { default: progress } = await import("cli-progress");
   const { cyan } = colorsFor(process.stderr);
   const figures = total === undefined ? "{value}" : "{bar} {value}/{total} · {duration_formatted}";
@@ -24,7 +24,7 @@ export async function progressBar(
   bar.start(total ?? 0, 0);
   return {
     update(done) {
-      // Counts are approximate where the provider's are, and queues grow.
+      // The total is exceeded if the provider's count is approximate, or if the queue grows.
       if (total !== undefined && done > bar.getTotal()) bar.setTotal(done);
       bar.update(done);
     },

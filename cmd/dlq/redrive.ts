@@ -1,71 +1,78 @@
-import { Command, InvalidArgumentError } from "commander";
-import type { RedriveResult, RedriveStep } from "../../src/dead-letter/dead-letters.ts";
+import { type Command, InvalidArgumentError } from "commander";
+import type { RedriveResult, RedriveStep } from "../../src/queue/dead-letters.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
-import { addSourceOptions, type SourceFlags } from "../lib/options.ts";
+import { addHelp } from "../lib/help.ts";
+import { addJsonOption } from "../lib/options.ts";
 import { colorsFor, errorLine, print, warn } from "../lib/output.ts";
-import { progressBar } from "./progress.ts";
 import { Interrupted, onSignals } from "../lib/signals.ts";
-import { changeText } from "./transform.ts";
-import { addFilterOptions, type FilterFlags, filterOf } from "./select.ts";
-import { openLetters } from "./open.ts";
-import { readTransform } from "./transform-file.ts";
+import { progressBar } from "./progress.ts";
+import {
+  addFilterOptions,
+  deadLetterCommand,
+  type DeadLetterFlags,
+  type FilterFlags,
+  filterOf,
+  openDeadLetters,
+} from "./select.ts";
+import { changeText, loadTransform } from "./transform.ts";
 
-interface RedriveFlags extends SourceFlags, FilterFlags {
+interface RedriveFlags extends DeadLetterFlags, FilterFlags {
   readonly to?: string;
   readonly transform?: string;
   readonly rate?: number;
   readonly dryRun?: boolean;
-  readonly json?: boolean;
 }
 
-/** Failures and changes that are told one by one; the rest is in the counts. */
-const TOLD = 20;
-
-/** `queueport dlq redrive`. */
+/** `queueport dlq redrive`: sends dead letters back to a queue. */
 export function redriveCommand(): Command {
-  const command = new Command("redrive")
-    .description("Send dead letters back to their queue, or to another. Their attempts start over.")
-    .argument("<queue>", "the queue that they came from");
-  return addFilterOptions(addSourceOptions(command))
-    .option("--to <queue>", "send them to this queue instead")
+  const command = deadLetterCommand(
+    "redrive",
+    "Send dead letters back to their queue, or to another one",
+    `Sends dead letters back to their queue, or to another one. Their attempts start over.
+
+Each message is sent before its dead letter is removed, so a crash leaves at most one message twice. A dead letter whose transform throws, or whose result cannot be sent, stays in the dead-letter queue. Ctrl-C ends the command after the current batch and prints what was done.`,
+  )
+    .optionsGroup("Redrive:")
+    .option("--to <queue>", "queue that the messages are sent to (default: the queue that they came from)")
     .option(
       "--transform <file>",
-      "module whose function (message, info) mends each; file#name for a named one",
+      "module whose default export changes each message: (message, info) => new message, or undefined to leave it; ./fix.ts#name selects another export",
     )
-    .option("--rate <n>", "so many a second at most (default: no limit)", rate)
-    .option("--dry-run", "move nothing; show what would be done, and what a transform changes")
-    .option("--json", "print the counts as JSON")
-    .addHelpText(
-      "after",
-      `
-Each is sent before it is removed: to be killed half way leaves one twice at most. Ctrl-C ends it after the messages at
-hand and prints what was done. What a transform throws over stays where it is; the exit code is then 1.
-
-Example:
-  $ queueport dlq redrive emails --group 3f9c0a51be77 --transform ./mend.ts --dry-run
-  $ queueport dlq redrive emails --group 3f9c0a51be77 --transform ./mend.ts --rate 50`,
-    )
-    .action(runRedrive);
+    .option("--rate <n>", "largest number of messages per second, such as 50 (default: no limit)", rate)
+    .option("--dry-run", "send nothing; print what would be done, and a diff for each transformed message");
+  addFilterOptions(command);
+  addJsonOption(command, "the counts");
+  return addHelp(command, {
+    examples: [
+      "queueport dlq redrive emails --group 3f9c0a51be77 --transform ./fix.ts --dry-run",
+      "queueport dlq redrive emails --group 3f9c0a51be77 --transform ./fix.ts --rate 50",
+    ],
+    exitCodes: {
+      0: "every matching dead letter was redriven, or left by its transform",
+      1: "a dead letter could not be redriven, the provider failed, or a signal ended the command early",
+    },
+    hasSignals: true,
+  }).action(runRedrive);
 }
 
 async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
   const { to, rate: ratePerSecond, dryRun = false, json = false } = flags;
-  const transform = flags.transform === undefined ? undefined : await readTransform(flags.transform);
-  await using opened = await openLetters(name, flags);
+  const transform = flags.transform === undefined ? undefined : await loadTransform(flags.transform);
+  await using opened = await openDeadLetters(name, flags);
   using interrupt = onSignals();
-  const bar = await progressBar(dryRun ? "looking" : "redriving", opened.total, json || dryRun);
-  const teller = new Teller(dryRun && !json);
+  const bar = await progressBar(dryRun ? "checking" : "redriving", opened.total, json || dryRun);
+  const reporter = new StepReporter(dryRun && !json);
   let result: RedriveResult = { matched: 0, redriven: 0, skipped: 0, failed: 0 };
   let failure: unknown;
   try {
-    result = await opened.letters.redrive({
+    result = await opened.deadLetters.redrive({
       ...filterOf(flags),
       to,
       transform,
       ratePerSecond,
       dryRun,
       signal: interrupt.signal,
-      onMessage: (step) => teller.tell(step),
+      onMessage: (step) => reporter.report(step),
       onProgress: (done) => {
         result = done;
         bar.update(done.matched);
@@ -75,13 +82,13 @@ async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
     failure = error;
   }
   bar[Symbol.dispose]();
-  teller.end();
+  reporter.end();
   const isDone = failure === undefined && !interrupt.signal.aborted;
   if (json) print(JSON.stringify({ queue: name, to: to ?? name, dryRun, ...result }));
   else if (isDone || result.matched > 0) print(countsText(result, name, flags));
-  // What was done by then is told first, whatever ended it.
+  // The counts are printed before the error, so that it is known what was done until then.
   if (failure !== undefined) throw failure;
-  if (interrupt.signal.aborted) throw new Interrupted("the others are where they were.");
+  if (interrupt.signal.aborted) throw new Interrupted("the other dead letters were not changed.");
   if (result.failed > 0) process.exitCode = exitCodes.failure;
 }
 
@@ -100,31 +107,31 @@ function countsText(
   return [done, ...rest, ...(dryRun ? [dim("dry run: nothing was moved")] : [])].join(", ");
 }
 
-/** Tells what becomes of single letters; not of thousands. */
-class Teller {
+/** Reports failures, and in a dry run changes, one by one up to a limit. All of them are part of the counts. */
+class StepReporter {
+  static readonly #LIMIT = 20;
   readonly #showsChanges: boolean;
-  #told = 0;
-  #untold = 0;
+  #reported = 0;
+  #omitted = 0;
 
   constructor(showsChanges: boolean) {
     this.#showsChanges = showsChanges;
   }
 
-  tell(step: RedriveStep): void {
-    const { deadLetter: letter, outcome, error } = step;
+  report(step: RedriveStep): void {
     const change = this.#showsChanges ? changeText(step) : "";
-    if (outcome !== "failed" && change === "") return;
-    if (this.#told >= TOLD) {
-      this.#untold += 1;
+    if (step.outcome !== "failed" && change === "") return;
+    if (this.#reported >= StepReporter.#LIMIT) {
+      this.#omitted += 1;
       return;
     }
-    this.#told += 1;
-    if (outcome === "failed") warn(`${letter.id} stays: ${errorLine(error)}`);
+    this.#reported += 1;
+    if (step.outcome === "failed") warn(`${step.letter.id} stays: ${errorLine(step.error)}`);
     else print(change);
   }
 
   end(): void {
-    if (this.#untold > 0) warn(`${this.#untold} more changes or failures are not shown.`);
+    if (this.#omitted > 0) warn(`${this.#omitted} more changes or failures are not shown.`);
   }
 }
 

@@ -1,8 +1,11 @@
-import { type Command, InvalidArgumentError } from "commander";
-import type { DeadLetterFilter } from "../../src/dead-letter/dead-letters.ts";
-import { duration, names } from "../lib/options.ts";
+import { Command, InvalidArgumentError } from "commander";
+import { openQueue } from "../../adapters/open.ts";
+import type { DeadLetterFilter, DeadLetters } from "../../src/queue/dead-letters.ts";
+import { isQueueError } from "../../src/errors.ts";
+import { loadConfig } from "../lib/config-file.ts";
+import { addConfigOptions, type ConfigFlags, duration, type JsonFlags, names } from "../lib/options.ts";
 
-/** Which dead letters are meant: the same options in every command of `dlq`. */
+/** The flags that select dead letters. They are the same in every command of `dlq` that reads several. */
 export interface FilterFlags {
   readonly id?: readonly string[];
   readonly type?: string;
@@ -11,27 +14,44 @@ export interface FilterFlags {
   readonly since?: Date;
 }
 
-export function addFilterOptions(command: Command): Command {
-  return command
-    .option("--id <id>", "of this id; repeat it, or list with commas", names)
-    .option("-t, --type <type>", "of this job type")
-    .option("--reason <reason>", "of this reason, such as max_attempts, permanent_error or broker")
-    .option("-g, --group <fingerprint>", "of this group, as dlq groups shows it")
-    .option(
-      "--since <when>",
-      "dead-lettered since then: 2h ago, or a time such as 2026-01-31T12:00Z (UTC where it names no zone)",
-      since,
-    );
+/** The flags that every command of `dlq` has. */
+export interface DeadLetterFlags extends ConfigFlags, JsonFlags {}
+
+/** Starts a command of `dlq` with its argument, the queue. */
+export function deadLetterCommand(name: string, summary: string, description: string): Command {
+  return new Command(name)
+    .summary(summary)
+    .description(description)
+    .argument("<queue>", "name of the queue that the messages came from, such as emails");
 }
 
+/** Adds the flags of {@link FilterFlags} and those of the configuration. */
+export function addFilterOptions(command: Command): Command {
+  command
+    .optionsGroup("Filters (a dead letter has to match all of them):")
+    .option("--id <id>", "message id; repeat the flag, or separate ids with commas", names)
+    .option("-t, --type <type>", "job type, such as send_welcome_email")
+    .option("--reason <reason>", "reason, such as max_attempts, permanent_error or broker")
+    .option("-g, --group <fingerprint>", "group that failed alike, by its fingerprint from dlq groups")
+    .option(
+      "--since <when>",
+      "dead-lettered since then: a duration such as 2h, or a time such as 2026-01-31T12:00Z (UTC without a zone)",
+      since,
+    );
+  return addConfigOptions(command);
+}
+
+/** The filter that the flags of {@link addFilterOptions} describe. */
 export function filterOf({ id, type, reason, group, since: from }: FilterFlags): DeadLetterFilter {
   return { ids: id, type, reason, fingerprint: group, since: from };
 }
 
-/** A duration that has passed since, or the time itself. */
+/**
+ * Parses a duration, as the time that long before `now`, or a time. A time without a zone is UTC, as in the tables.
+ * @throws InvalidArgumentError if the text is neither
+ */
 export function since(text: string, _before?: unknown, now: number = Date.now()): Date {
   if (/^\d{4}-/.test(text)) {
-    // As the tables show it, whatever the zone of this machine.
     const hasZone = !text.includes(":") || /(?:Z|[+-]\d\d:?\d\d)$/i.test(text);
     const at = new Date(`${text.trim().replace(" ", "T")}${hasZone ? "" : "Z"}`);
     if (!Number.isNaN(at.getTime())) return at;
@@ -40,5 +60,35 @@ export function since(text: string, _before?: unknown, now: number = Date.now())
     return new Date(now - duration(text.replace(/ ago$/, "")));
   } catch {
     throw new InvalidArgumentError("Expected a duration, such as 2h, or a time, such as 2026-01-31T12:00Z.");
+  }
+}
+
+/** The dead letters of one queue, with the connection that they are read by. */
+export interface OpenedDeadLetters extends AsyncDisposable {
+  readonly deadLetters: DeadLetters;
+  /** Number of dead letters; undefined if the provider does not report it. */
+  readonly total: number | undefined;
+}
+
+/**
+ * Opens the dead letters of a queue.
+ * @throws QueueError `not_found` if the queue does not exist, `config` if the configuration is invalid
+ */
+export async function openDeadLetters(name: string, flags: ConfigFlags): Promise<OpenedDeadLetters> {
+  const config = await loadConfig(flags);
+  const queue = await openQueue(config.queue);
+  try {
+    // Other errors are ignored: the total is for the progress bar, and its permission is not needed for the rest.
+    const stats = await queue.stats(name).catch((error: unknown) => {
+      if (isQueueError(error, "not_found")) throw error;
+    });
+    return {
+      deadLetters: queue.deadLetters(name),
+      total: stats?.failed,
+      [Symbol.asyncDispose]: () => queue.close(),
+    };
+  } catch (error) {
+    await queue.close();
+    throw error;
   }
 }

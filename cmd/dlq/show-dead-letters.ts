@@ -1,28 +1,30 @@
 import { inspect } from "node:util";
-import Table from "cli-table3";
-import type { DeadLetter, DeadLetterGroup } from "../../src/dead-letter/dead-letters.ts";
+import type { DeadLetter, DeadLetterGroup } from "../../src/queue/dead-letters.ts";
 import { colorsFor } from "../lib/output.ts";
+import { formatTable } from "../lib/table.ts";
 
-/** What is left of a line for the error, beside the other columns. */
+/** Smallest width of the error column, in characters. */
 const LEAST_ERROR = 40;
+/** Width of the other columns together. */
 const OTHER_COLUMNS = 86;
 
-/** A dead letter as `--json` shows it. A body that is not text is base64. */
-export function letterJson({ id, info, message, body, fingerprint }: DeadLetter): object {
+/** A dead letter as `--json` prints it. A body that is not UTF-8 is printed as base64. */
+export function deadLetterJson({ id, info, message, body, fingerprint }: DeadLetter): object {
   const readable = message === undefined ? {} : { message };
   return { id, type: message?.type ?? null, fingerprint, ...info, ...readable, ...bodyJson(body) };
 }
 
-/** A group as `--json` shows it. */
+/** A group as `--json` prints it. */
 export function groupJson({ type, frame, example, ...group }: DeadLetterGroup): object {
-  return { ...group, type: type ?? null, frame: frame ?? null, example: letterJson(example) };
+  return { ...group, type: type ?? null, frame: frame ?? null, example: deadLetterJson(example) };
 }
 
-export function lettersTable(letters: readonly DeadLetter[]): string {
+/** Dead letters as a table, one per line. */
+export function deadLettersTable(deadLetters: readonly DeadLetter[]): string {
   const { red, dim } = colorsFor(process.stdout);
-  return table(
+  return formatTable(
     ["id", "type", "reason", "attempts", "dead-lettered", "error"],
-    letters.map(({ id, info, message }) => [
+    deadLetters.map(({ id, info, message }) => [
       id,
       message?.type ?? dim("unreadable"),
       info.reason,
@@ -33,9 +35,10 @@ export function lettersTable(letters: readonly DeadLetter[]): string {
   );
 }
 
+/** Groups as a table. */
 export function groupsTable(groups: readonly DeadLetterGroup[]): string {
   const { red, dim } = colorsFor(process.stdout);
-  return table(
+  return formatTable(
     ["group", "count", "type", "reason", "first", "last", "error"],
     groups.map(({ fingerprint, count, type, reason, firstAt, lastAt, error, frame }) => [
       fingerprint,
@@ -49,8 +52,8 @@ export function groupsTable(groups: readonly DeadLetterGroup[]): string {
   );
 }
 
-/** All that is known of one dead letter, for people. */
-export function letterText({ id, info, message, body, fingerprint }: DeadLetter): string {
+/** Everything about one dead letter, for people. */
+export function deadLetterText({ id, info, message, body, fingerprint }: DeadLetter): string {
   const { bold, red } = colorsFor(process.stdout);
   const lines: [string, string | undefined][] = [
     ["id", id],
@@ -69,16 +72,9 @@ export function letterText({ id, info, message, body, fingerprint }: DeadLetter)
   const head = lines.flatMap(([name, value]) =>
     value === undefined ? [] : [`${bold(name.padEnd(13))}  ${value}`],
   );
-  if (message === undefined) return [...head, bold("body"), shown(body)].join("\n");
+  if (message === undefined) return [...head, bold("body"), bodyText(body)].join("\n");
   const headers = Object.keys(message.headers).length > 0 ? [bold("headers"), json(message.headers)] : [];
   return [...head, ...headers, bold("payload"), json(message.payload)].join("\n");
-}
-
-function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const { bold } = colorsFor(process.stdout);
-  const made = new Table({ head: head.map((title) => bold(title)), style: { head: [], border: [] } });
-  for (const row of rows) made.push([...row]);
-  return made.toString();
 }
 
 function bodyJson(body: DeadLetter["body"]): object {
@@ -89,7 +85,7 @@ function bodyJson(body: DeadLetter["body"]): object {
     : { bodyBase64: Buffer.from(body).toString("base64") };
 }
 
-function shown(body: DeadLetter["body"]): string {
+function bodyText(body: DeadLetter["body"]): string {
   return typeof body === "string" ? body : inspect(Buffer.from(body).toString(), { maxStringLength: 10_000 });
 }
 
@@ -101,6 +97,7 @@ function timeText(at: Date): string {
   return `${at.toISOString().slice(0, 19).replace("T", " ")}Z`;
 }
 
+/** Shortens an error so that a table row fits the terminal. */
 function cut(text: string): string {
   const width = Math.max(LEAST_ERROR, (process.stdout.columns ?? 0) - OTHER_COLUMNS);
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;

@@ -1,22 +1,37 @@
 import { createTwoFilesPatch } from "diff";
-import type { RedriveStep } from "../../src/dead-letter/dead-letters.ts";
-import type { Message, NewMessage } from "../../src/message.ts";
+import type { RedriveOptions, RedriveStep } from "../../src/queue/dead-letters.ts";
+import { QueueError } from "../../src/errors.ts";
+import type { Message, NewMessage } from "../../src/message/message.ts";
+import { importFile } from "../lib/import-file.ts";
 import { colorsFor } from "../lib/output.ts";
 
-/** What a transform has made of one message, as a unified diff. */
-export function changeText({ deadLetter: letter, changed }: RedriveStep): string {
-  const { green, red, dim, bold } = colorsFor(process.stdout);
-  if (letter.message === undefined || changed === undefined) return "";
-  const [before, after] = [written(letter.message), written({ ...kept(letter.message), ...changed })];
-  if (before === after) return dim(`${letter.id}: unchanged`);
-  const patch = createTwoFilesPatch(
-    letter.id,
-    letter.id,
-    before,
-    after,
-    "dead letter",
-    "as it would be sent",
+type Transform = NonNullable<RedriveOptions["transform"]>;
+
+/**
+ * Loads the function that changes dead letters. `text` is `file`, for its default export or the export `transform`, or
+ * `file#name` for another export.
+ * @throws QueueError `config` if there is no such file or function
+ */
+export async function loadTransform(text: string): Promise<Transform> {
+  const [file = "", name] = text.split("#");
+  const module = await importFile(file, "transform module");
+  const found = name === undefined ? (module["default"] ?? module["transform"]) : module[name];
+  if (typeof found === "function") return found as Transform;
+  const expected =
+    name === undefined ? "a default export, or an export named transform," : `an export named ${name},`;
+  throw new QueueError(
+    "config",
+    `${file}: expected ${expected} that is a function (message, info) and returns the message to send, or undefined to leave it.`,
   );
+}
+
+/** The change that a transform made to one message, as a unified diff; empty if there was no transform. */
+export function changeText({ letter: { id, message }, changed }: RedriveStep): string {
+  const { green, red, dim, bold } = colorsFor(process.stdout);
+  if (message === undefined || changed === undefined) return "";
+  const [before, after] = [comparable(message), comparable({ ...inherited(message), ...changed })];
+  if (before === after) return dim(`${id}: unchanged`);
+  const patch = createTwoFilesPatch(id, id, before, after, "dead letter", "as it would be sent");
   return patch
     .split("\n")
     .slice(1)
@@ -29,13 +44,13 @@ export function changeText({ deadLetter: letter, changed }: RedriveStep): string
     .join("\n");
 }
 
-/** What a message keeps of itself where its transform does not say. */
-function kept({ id, orderingKey }: Message): Partial<NewMessage> {
+/** The fields that a message keeps if its transform does not set them. */
+function inherited({ id, orderingKey }: Message): Partial<NewMessage> {
   return { id, orderingKey };
 }
 
-/** What is compared, in one order, whoever made it. */
-function written({
+/** The text of a message, with its fields in a fixed order. */
+function comparable({
   id,
   type,
   payload,

@@ -1,29 +1,29 @@
 import type { QueueConfig } from "../../adapters/config.ts";
-import { type Finding, broken, ok, warning } from "./finding.ts";
+import { broken, type Finding, ok, warning } from "./finding.ts";
 
 const ANSWER_MS = 5_000;
-/** The header tells whole seconds. */
-const HALF_SECOND = 500;
+/** Mean error of the `date` header, which has whole seconds. */
+const HALF_SECOND_MS = 500;
 const NOTICEABLE_MS = 2_000;
-/** Signed requests are refused beyond about this. */
+/** Smallest difference at which a provider refuses signed requests, such as AWS after five minutes. */
 const REFUSED_MS = 300_000;
 
-/** How far this machine's clock is off the provider's, as its answers tell the time. */
+/** The difference between this machine's clock and the provider's, which is in the headers of its answers. */
 export async function clockFinding(config: QueueConfig): Promise<Finding> {
   const url = timeUrl(config);
-  if (url === undefined) return ok("clock: there is no other to compare it with");
+  if (url === undefined) return ok("clock: this provider has no clock of its own");
   let skewMs: number | undefined;
   try {
     skewMs = await skewTo(url);
   } catch {
-    return ok(`clock: ${new URL(url).host} could not be asked for the time`);
+    return ok(`clock: not compared, because ${new URL(url).host} did not answer`);
   }
-  if (skewMs === undefined) return ok(`clock: ${new URL(url).host} does not tell the time`);
+  if (skewMs === undefined) return ok(`clock: not compared, because ${new URL(url).host} sends no time`);
   const seconds = Math.round(skewMs / 1_000);
   const what = `clock: ${Math.abs(seconds)} s ${seconds < 0 ? "behind" : "ahead of"} the provider's`;
-  const mend = "set this machine's clock, by NTP for instance; delays are reckoned by it";
-  if (Math.abs(skewMs) > REFUSED_MS) return broken(what, mend);
-  if (Math.abs(skewMs) > NOTICEABLE_MS) return warning(what, mend);
+  const fix = "set this machine's clock, for instance by NTP; delays are calculated with it";
+  if (Math.abs(skewMs) > REFUSED_MS) return broken(what, fix);
+  if (Math.abs(skewMs) > NOTICEABLE_MS) return warning(what, fix);
   return ok("clock: within 2 s of the provider's");
 }
 
@@ -31,11 +31,11 @@ async function skewTo(url: string): Promise<number | undefined> {
   const askedAt = Date.now();
   const { headers } = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(ANSWER_MS) });
   const now = (askedAt + Date.now()) / 2;
-  const told = Date.parse(headers.get("date") ?? "");
-  return Number.isNaN(told) ? undefined : now - (told + HALF_SECOND);
+  const providerTime = Date.parse(headers.get("date") ?? "");
+  return Number.isNaN(providerTime) ? undefined : now - (providerTime + HALF_SECOND_MS);
 }
 
-/** Where the provider answers over HTTP. */
+/** A URL at which the provider answers over HTTP; undefined if it does not. */
 export function timeUrl(config: QueueConfig): string | undefined {
   const { env } = process;
   switch (config.provider) {

@@ -1,20 +1,30 @@
-/** What one check has found. */
+import { colorsFor } from "../lib/output.ts";
+
+/** The result of one check. */
 export interface Finding {
-  /** `broken`: jobs will not be sent, run or counted as they should. `warning`: they will, less well. */
+  /** `broken`: jobs are not sent, run or counted correctly. `warning`: they are, but less well than possible. */
   readonly level: "ok" | "warning" | "broken";
   readonly what: string;
-  /** What to do about it. */
-  readonly mend?: string | undefined;
+  /** The action that solves the problem. */
+  readonly fix?: string | undefined;
 }
 
 export function ok(what: string): Finding {
   return { level: "ok", what };
 }
 
-export function warning(what: string, mend: string): Finding {
-  return { level: "warning", what, mend };
+export function warning(what: string, fix: string): Finding {
+  return { level: "warning", what, fix };
 }
 
-export function broken(what: string, mend: string): Finding {
-  return { level: "broken", what, mend };
+export function broken(what: string, fix: string): Finding {
+  return { level: "broken", what, fix };
+}
+
+/** A finding as one line for people: `✓`, `!` or `✗`, the problem, and after an arrow the fix. */
+export function findingLine({ level, what, fix }: Finding): string {
+  const { green, yellow, red, dim } = colorsFor(process.stdout);
+  if (level === "ok") return `${green("✓")} ${what}`;
+  const mark = level === "warning" ? yellow("!") : red("✗");
+  return `${mark} ${what}${fix === undefined ? "" : ` ${dim("→")} ${fix}`}`;
 }

@@ -7,10 +7,10 @@ import { backoffSchema, type QueueConfig } from "../../adapters/config.ts";
 import { parseConfig, type WorkerConfig } from "../../adapters/open.ts";
 import { describeError, QueueError } from "../../src/errors.ts";
 import { importFile, mustExist } from "./import-file.ts";
-import { logLevels, type SourceFlags } from "./options.ts";
+import { type ConfigFlags, logLevels } from "./options.ts";
 
-/** What a configuration file, or its absence, amounts to. */
-export interface Loaded {
+/** A checked configuration: the options of `openQueue`, and the settings of a worker process. */
+export interface LoadedConfig {
   readonly queue: QueueConfig;
   readonly worker: WorkerConfig;
 }
@@ -39,22 +39,27 @@ const workerSchema: z.ZodType<WorkerConfig> = z.strictObject({
 
 const endings = ["ts", "js", "mjs", "json", "yaml", "yml"];
 
-/** The configuration of a command: from its file, or a default one in this directory; `--provider` lies over it. */
-export async function loadConfig({ config, provider }: SourceFlags): Promise<Loaded> {
+/**
+ * Loads the configuration of a command: from `--config`, or from the first `queueport.config.*` in the working
+ * directory. `--provider` replaces the provider of the file, and is a configuration of its own if there is no file.
+ * @throws QueueError `config` if there is no configuration, or if it is invalid
+ */
+export async function loadConfig({ config, provider }: ConfigFlags): Promise<LoadedConfig> {
   const found =
     config ?? endings.map((ending) => `queueport.config.${ending}`).find((name) => existsSync(name));
-  if (found === undefined) {
-    if (provider !== undefined) return { queue: parseConfig({ provider }, "configuration"), worker: {} };
-    throw new QueueError(
-      "config",
-      `No configuration: give --config <file> or --provider <name>, or put queueport.config.{${endings.join(",")}} into this directory.`,
-    );
-  }
-  return splitConfig(await readConfig(found), found, provider);
+  if (found !== undefined) return splitConfig(await readConfig(found), found, provider);
+  if (provider !== undefined) return { queue: parseConfig({ provider }, "configuration"), worker: {} };
+  throw new QueueError(
+    "config",
+    `No configuration was found: pass --config <file> or --provider <name>, or create queueport.config.{${endings.join(",")}} in this directory.`,
+  );
 }
 
-/** Checks both parts of a configuration. Paths in the `worker` part become absolute. */
-export function splitConfig(content: unknown, file: string, provider?: string): Loaded {
+/**
+ * Checks both parts of a configuration. Relative paths become absolute; they are relative to `file`.
+ * @throws QueueError `config` with the path of every mistake
+ */
+export function splitConfig(content: unknown, file: string, provider?: string): LoadedConfig {
   if (typeof content !== "object" || content === null || Array.isArray(content)) {
     throw new QueueError(
       "config",
@@ -65,14 +70,13 @@ export function splitConfig(content: unknown, file: string, provider?: string): 
   const parsed = parseConfig(provider === undefined ? queuePart : { ...queuePart, provider }, file, [
     "worker",
   ]);
-  const queue = besideFile(parsed, file);
+  const queue = withAbsoluteDelayStore(parsed, file);
   const { worker } = check(z.strictObject({ worker: workerSchema }), { worker: workerPart }, file);
   if (worker.handlers === undefined) return { queue, worker };
   return { queue, worker: { ...worker, handlers: resolve(dirname(file), worker.handlers) } };
 }
 
-/** The file of a delay store is named as the handlers module is: relative to the configuration. */
-function besideFile(queue: QueueConfig, file: string): QueueConfig {
+function withAbsoluteDelayStore(queue: QueueConfig, file: string): QueueConfig {
   const { delayStore } = queue;
   if (delayStore === undefined || delayStore.sqlite === ":memory:") return queue;
   return { ...queue, delayStore: { sqlite: resolve(dirname(file), delayStore.sqlite) } };
@@ -95,18 +99,18 @@ async function readConfig(file: string): Promise<unknown> {
     default:
       throw new QueueError(
         "config",
-        `${file}: a configuration file ends in ${endings.map((ending) => `.${ending}`).join(", ")}.`,
+        `${file}: the name of a configuration file must end in ${endings.map((ending) => `.${ending}`).join(", ")}.`,
       );
   }
 }
 
-/** The default export, or what it returns: a function may fetch a secret, or look at the environment. */
+/** The default export, or its result if it is a function, which may fetch a secret or read the environment. */
 async function readModule(file: string): Promise<unknown> {
   const { default: exported } = await importFile(file, "configuration file");
   if (exported === undefined) {
     throw new QueueError(
       "config",
-      `${file}: expected a default export, the configuration or a function that returns it.`,
+      `${file}: expected a default export: the configuration, or a function that returns it.`,
     );
   }
   if (typeof exported !== "function") return exported;
@@ -127,15 +131,18 @@ async function parseText(file: string, format: string, parse: (text: string) => 
   try {
     return parse(text);
   } catch (error) {
-    throw new QueueError("config", `${file} could not be read as ${format}: ${faultOf(error, text)}`);
+    throw new QueueError("config", `${file} could not be read as ${format}: ${mistakeOf(error, text)}`);
   }
 }
 
-/** What is wrong, and where; without the text itself, and without the error that quotes it: it may be a secret. */
-function faultOf(error: unknown, text: string): string {
+/**
+ * The mistake that a parser found, with its line. The text of the file is left out, and the parser's error is not kept
+ * as a cause, because both may contain a secret.
+ */
+function mistakeOf(error: unknown, text: string): string {
   const { message = "", pos } = error as { readonly message?: string; readonly pos?: readonly [number] };
   const at = pos?.[0] ?? Number(/ at position (\d+)/.exec(message)?.[1] ?? Number.NaN);
-  // An anchor, or what was not expected, stands behind a colon or a comma.
+  // The parsers quote the text after a colon or a comma.
   const [what = ""] = message.split(/, "|, \.\.\.| in JSON|: /, 1);
   return Number.isNaN(at) ? what : `${what}, in line ${text.slice(0, at).split("\n").length}`;
 }

@@ -1,36 +1,58 @@
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import { suggestion } from "../../adapters/check.ts";
+import type { WorkerConfig } from "../../adapters/open.ts";
 import { QueueError } from "../../src/errors.ts";
-import type { Queue } from "../../src/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
 import type { JobDefinition, RegisterOptions } from "../../src/worker/job.ts";
 import type { JobHandler } from "../../src/worker/types.ts";
 import type { Worker } from "../../src/worker/worker.ts";
-import { errorLine } from "./output.ts";
 import { importFile } from "./import-file.ts";
+import type { HandlersFlags } from "./options.ts";
+import { errorLine } from "./output.ts";
 
-/** What a handlers module may do beside handling jobs. */
+/** The hooks that a handlers module may export. */
 export interface HandlersModule {
-  /** Called once the worker receives. The signal aborts when the worker is to stop. */
+  /** Called once the worker receives. The signal aborts when the worker begins to stop. */
   readonly onStart: ((queue: Queue, context: { signal: AbortSignal }) => unknown) | undefined;
   /** Called after the drain, while the queue is still open. */
   readonly onStop: ((queue: Queue) => unknown) | undefined;
 }
 
-/** A job with its handler: a job definition spread with a handler, or a type with one. */
-type Registration = RegisterOptions &
+/** A job with its handler: a job definition spread with a handler, or an object with a type and a handler. */
+type HandledJob = RegisterOptions &
   Partial<Pick<JobDefinition, "schema">> & { readonly type: string; readonly handler: JobHandler };
 
 const shape =
   "export { ...jobDefinition, handler } or { type, handler } objects, an array of them, or a function register(worker)";
 
+/** The absolute path of the handlers module that `--handlers` or the configuration names; undefined if neither does. */
+export function findHandlers({ handlers }: HandlersFlags, worker: WorkerConfig): string | undefined {
+  return handlers === undefined ? worker.handlers : resolve(handlers);
+}
+
 /**
- * Imports a handlers module and registers what it exports: every export that is a job with its handler, or an array of
- * them, and the function `register` (or a default one), which gets the worker. Other exports are the module's own.
+ * The absolute path of the handlers module.
+ * @throws QueueError `config` if neither `--handlers` nor the configuration names one
+ */
+export function requireHandlers(flags: HandlersFlags, worker: WorkerConfig): string {
+  const file = findHandlers(flags, worker);
+  if (file !== undefined) return file;
+  throw new QueueError(
+    "config",
+    "No handlers module is named: pass --handlers <file>, or set worker.handlers in the configuration.",
+  );
+}
+
+/**
+ * Imports a handlers module and registers its jobs: every export that is a job with its handler, and every array of
+ * such jobs. Then it calls the exported function `register`, or a default one, with the worker. Other exports are
+ * ignored.
+ * @throws QueueError `config`, `no_handlers`, `duplicate_handler` or `invalid_options`
  */
 export async function registerHandlers(file: string, worker: Worker): Promise<HandlersModule> {
   const name = relative(process.cwd(), file);
   const { register, onStart, onStop, ...rest } = await importFile(file, "handlers module");
-  for (const job of registrations(rest, name)) registerJob(worker, job, name);
+  for (const job of handledJobs(rest, name)) registerJob(worker, job, name);
   for (const [exported, value] of Object.entries({ register, default: rest["default"] })) {
     if (typeof value === "function") await callRegister(value as Register, worker, name, exported);
   }
@@ -45,25 +67,25 @@ export async function registerHandlers(file: string, worker: Worker): Promise<Ha
 
 type Register = (worker: Worker) => unknown;
 
-/** A job exported twice, by name and as default, is one job; two of one type are an error of `register`. */
-function registrations(exports: Record<string, unknown>, name: string): Set<Registration> {
-  const found = new Set<Registration>();
+/** The exported jobs, each once: a job that is exported by name and as default is one job. */
+function handledJobs(exports: Record<string, unknown>, name: string): Set<HandledJob> {
+  const found = new Set<HandledJob>();
   for (const [exported, value] of Object.entries(exports)) {
     for (const candidate of Array.isArray(value) ? value : [value]) {
       if (!isObject(candidate) || !("handler" in candidate)) continue;
       if (typeof candidate["type"] !== "string" || typeof candidate["handler"] !== "function") {
         throw new QueueError(
           "config",
-          `${name}: the export ${exported} needs a type, a string, and a handler, a function.`,
+          `${name}: the export ${exported} needs a type, which is a string, and a handler, which is a function.`,
         );
       }
-      found.add(candidate as unknown as Registration);
+      found.add(candidate as unknown as HandledJob);
     }
   }
   return found;
 }
 
-function registerJob(worker: Worker, job: Registration, name: string): void {
+function registerJob(worker: Worker, job: HandledJob, name: string): void {
   const { handler, type, schema, ...options } = job;
   try {
     if (schema === undefined) {
@@ -79,13 +101,13 @@ function registerJob(worker: Worker, job: Registration, name: string): void {
 
 const known = ["backoff", "timeoutMs", "concurrency"];
 
-/** A job definition was checked when it was defined; a bare type with its options is checked here. */
+/** Refuses unknown options of a job without a schema. `defineJob` has checked those of a job definition. */
 function checkOptions(type: string, options: object): void {
   for (const option of Object.keys(options)) {
     if (known.includes(option)) continue;
     const hint =
       option === "maxAttempts"
-        ? "it travels with the message: set it when sending"
+        ? "it is part of the message: set it when you send the job"
         : suggestion(option, known);
     throw new QueueError("config", `the job ${JSON.stringify(type)} cannot have ${option} here; ${hint}`);
   }

@@ -1,7 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import ms from "ms";
 
-/** `30s`, `5m`, `3d` in milliseconds. A bare number is refused: nobody can tell what it counts. */
+/**
+ * Parses a duration such as `500ms`, `30s`, `5m`, `2h` or `3d` into milliseconds. A number without a unit is refused,
+ * since its unit is unknown; `0` is accepted.
+ * @throws InvalidArgumentError if the text is not a duration, or is negative
+ */
 export function duration(text: string): number {
   const value = /\d\s*[a-z]+$/i.test(text) && text.length < 30 ? ms(text as ms.StringValue) : undefined;
   if (text === "0") return 0;
@@ -12,14 +16,22 @@ export function duration(text: string): number {
   return value;
 }
 
-/** A duration that something is limited to: 0 would be never. */
+/** A number of milliseconds as {@link duration} reads it: `30s`, `5m`. */
+export function durationText(value: number): string {
+  return ms(value);
+}
+
+/**
+ * Parses a duration that is a time limit, so that 0 makes no sense.
+ * @throws InvalidArgumentError as {@link duration}, and for 0
+ */
 export function positiveDuration(text: string): number {
   const value = duration(text);
   if (value === 0) throw new InvalidArgumentError("Expected more than 0.");
   return value;
 }
 
-/** A whole number, `least` or more. */
+/** Returns a parser for whole numbers from `least` to `most`. It throws InvalidArgumentError for any other text. */
 export function whole(least: number, most: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
@@ -29,7 +41,7 @@ export function whole(least: number, most: number = Number.MAX_SAFE_INTEGER): (t
   };
 }
 
-/** Collects a repeated option; each may be a list with commas, as in an environment variable. */
+/** Collects the names of a repeated option. Each value may be a list with commas, as in an environment variable. */
 export function names(text: string, before: readonly string[] | undefined): string[] {
   const given = text
     .split(",")
@@ -39,25 +51,62 @@ export function names(text: string, before: readonly string[] | undefined): stri
   return [...(before ?? []), ...given];
 }
 
-/** Collects `name=value`. */
+/** Collects the values of a repeated option of the form `name=value`. */
 export function pair(text: string, before: Record<string, string> | undefined): Record<string, string> {
   const equals = text.indexOf("=");
   if (equals < 1) throw new InvalidArgumentError("Expected name=value.");
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
-/** Those of pino. */
+/** Log levels of pino, from most to least verbose. */
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Where the queue comes from: the same two options in every command. */
-export interface SourceFlags {
+/** The flags that choose the configuration. They are the same in every command that opens a queue. */
+export interface ConfigFlags {
   readonly config?: string;
   readonly provider?: string;
 }
 
-export function addSourceOptions(command: Command): Command {
+/** Adds `--config` and `--provider`. */
+export function addConfigOptions(command: Command): Command {
   return command
-    .addOption(new Option("-c, --config <file>", "configuration file").env("QUEUEPORT_CONFIG"))
-    .addOption(new Option("--provider <name>", "provider, over the file's").env("QUEUEPORT_PROVIDER"));
+    .optionsGroup("Configuration:")
+    .addOption(
+      new Option(
+        "-c, --config <file>",
+        "configuration file (default: queueport.config.* in the working directory)",
+      ).env("QUEUEPORT_CONFIG"),
+    )
+    .addOption(
+      new Option(
+        "--provider <name>",
+        "provider, such as memory or sqs; replaces the provider in the configuration file",
+      ).env("QUEUEPORT_PROVIDER"),
+    );
+}
+
+/** The flag that names the handlers module. */
+export interface HandlersFlags {
+  readonly handlers?: string;
+}
+
+/** Adds `--handlers`. */
+export function addHandlersOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "-H, --handlers <file>",
+      "handlers module (.ts, .js or .mjs), such as ./handlers.ts (default: worker.handlers in the configuration)",
+    ).env("QUEUEPORT_HANDLERS"),
+  );
+}
+
+/** The flag that selects JSON output. */
+export interface JsonFlags {
+  readonly json?: boolean;
+}
+
+/** Adds `--json`. `shape` names what is printed. */
+export function addJsonOption(command: Command, shape: string): Command {
+  return command.optionsGroup("Output:").option("--json", `print ${shape} as JSON`);
 }

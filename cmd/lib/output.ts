@@ -5,32 +5,32 @@ import { describeError, QueueError } from "../../src/errors.ts";
 export type Colors = ReturnType<typeof pc.createColors>;
 
 /**
- * Colours for a stream: on a terminal only, and not against `NO_COLOR`. `isTTY` is undefined on a pipe, and
- * picocolors, given undefined, decides by itself: with colours wherever `CI` is set.
+ * Colours for a stream: enabled on a terminal unless `NO_COLOR` is set. `isTTY` is undefined on a pipe. It is compared
+ * with `true` because picocolors, given undefined, enables colours wherever `CI` is set.
  */
 export function colorsFor(stream: { readonly isTTY?: boolean }): Colors {
   return pc.createColors(stream.isTTY === true && !process.env["NO_COLOR"]);
 }
 
-/** One line of result. */
+/** Prints one line of the result to stdout. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** One line that is not a result: scripts read stdout, people read both. */
+/** Prints one line that is not part of the result to stderr, so that scripts can read stdout alone. */
 export function warn(sentence: string): void {
   const { yellow } = colorsFor(process.stderr);
   process.stderr.write(`${yellow("queueport:")} ${oneLine(sentence)}\n`);
 }
 
-/** An error as one line; with its stack and causes where somebody debugs. */
+/** Prints an error as one line to stderr. With `verbose`, its stack and its causes follow. */
 export function printError(error: unknown, verbose: boolean): void {
   const { red } = colorsFor(process.stderr);
   process.stderr.write(`${red("queueport:")} ${errorLine(error)}\n`);
   if (verbose) process.stderr.write(`${inspect(error)}\n`);
 }
 
-/** The sentence of an error. Ours are complete; of others, the class says something too. */
+/** The message of an error on one line. Errors that are not a {@link QueueError} are prefixed with their class. */
 export function errorLine(error: unknown): string {
   return oneLine(error instanceof QueueError ? error.message : describeError(error));
 }
@@ -39,15 +39,18 @@ function oneLine(text: string): string {
   return text.replaceAll(/\s*\n\s*/g, " ").trim();
 }
 
-/** What a stream says that nobody reads any more. */
+/** Error codes of a write to a stream whose reader has gone. */
 const CLOSED: ReadonlySet<unknown> = new Set(["EPIPE", "ERR_STREAM_DESTROYED"]);
 
 const unread = new AbortController();
 
-/** Aborts when nobody reads the results any more: who does nothing but show them may end then. */
+/** Aborts when the reader of stdout has gone. A command that only displays can end then. */
 export const stdoutClosed: AbortSignal = unread.signal;
 
-/** A reader that has seen enough (`| head`) is no failure, and no end: a job that runs, or a queue to be made, goes on. */
+/**
+ * Keeps the command running when the reader of its output has gone, as in `queueport … | head`: jobs that run, or queues
+ * that are being created, must not be cut off by that.
+ */
 export function outliveClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
@@ -57,7 +60,7 @@ export function outliveClosedPipes(): void {
   }
 }
 
-/** Exits once all that was printed has been taken: a reader may be slow. */
+/** Exits once everything that was printed has been read, however slow the reader is. */
 export function exitOnceRead(code?: number): void {
   const isPending = [process.stdout, process.stderr].some(
     (stream) => stream.writableLength > 0 && !stream.destroyed,

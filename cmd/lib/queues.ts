@@ -1,54 +1,84 @@
 import type { Command } from "commander";
+import { defaults } from "../../src/defaults.ts";
 import { QueueError } from "../../src/errors.ts";
-import type { EnsureOptions } from "../../src/queue.ts";
-import type { Loaded } from "./config-file.ts";
-import { names, positiveDuration, whole } from "./options.ts";
+import type { EnsureOptions } from "../../src/queue/queue.ts";
+import type { LoadedConfig } from "./config-file.ts";
+import { durationText, names, positiveDuration, whole } from "./options.ts";
 
-/** What queues are wanted to be like: the same options wherever that is compared with what there is. */
+/** Adds the argument `[queue...]`, whose default is in the configuration. */
+export function addQueuesArgument(command: Command): Command {
+  return command.argument(
+    "[queue...]",
+    "names of queues, separated by spaces or commas (default: worker.queues in the configuration)",
+    names,
+  );
+}
+
+/**
+ * The queues that the command line names, or else those of the configuration; each once.
+ * @throws QueueError `config` if neither names a queue
+ */
+export function queuesOf(given: readonly string[], { worker }: LoadedConfig): readonly string[] {
+  const queues = given.length > 0 ? given : (worker.queues ?? []);
+  if (queues.length > 0) return [...new Set(queues)];
+  throw new QueueError(
+    "config",
+    "No queue is named: pass at least one, or set worker.queues in the configuration.",
+  );
+}
+
+/** The flags that state which settings queues are meant to have. `provision` and `doctor` share them. */
 export interface QueueFlags {
   readonly ordered?: readonly string[];
   readonly maxAttempts?: number;
+  /** Milliseconds. */
   readonly lease?: number;
 }
 
-/** A queue by its name, and what it is wanted to be like. */
-export interface Wanted {
+/** A queue with the settings that it is meant to have. */
+export interface QueueTarget {
   readonly name: string;
   readonly options: EnsureOptions;
 }
 
+/** Adds the flags of {@link QueueFlags}. */
 export function addQueueOptions(command: Command): Command {
   return command
+    .optionsGroup("Queue settings:")
     .option(
       "--ordered <queue>",
-      "this one keeps the order of each key; repeat it, or list with commas",
+      "queue that keeps the order of messages with one ordering key, such as orders.fifo; repeat the flag, or separate names with commas",
       names,
     )
-    .option("--max-attempts <n>", "the most that any job on them has (default: 5)", whole(1))
+    .option(
+      "--max-attempts <n>",
+      `largest number of attempts that any job in these queues has (default: ${defaults.maxAttempts})`,
+      whole(1),
+    )
     .option(
       "--lease <duration>",
-      "how long a message is held without an extension (default: 30s)",
+      `time that a message is leased without an extension, such as 60s (default: ${durationText(defaults.leaseMs)})`,
       positiveDuration,
     );
 }
 
-/** The queues that are named, or else those of the configuration. */
-export function wantedQueues(
+/**
+ * The queues of {@link queuesOf} and of `--ordered`, each with its settings.
+ * @throws QueueError `config` if no queue is named
+ */
+export function queueTargets(
   given: readonly string[],
-  { worker }: Loaded,
+  config: LoadedConfig,
   { ordered = [], maxAttempts, lease }: QueueFlags,
-): readonly Wanted[] {
-  const all = [...new Set([...(given.length > 0 ? given : (worker.queues ?? [])), ...ordered])];
-  if (all.length === 0) {
-    throw new QueueError("config", "No queue: name one, or worker.queues in the configuration.");
-  }
-  const isOrdered = new Set([...ordered, ...(worker.ordered ?? [])]);
-  return all.map((name) => ({
+): readonly QueueTarget[] {
+  const named = given.length > 0 ? given : (config.worker.queues ?? []);
+  const byKey = new Set([...ordered, ...(config.worker.ordered ?? [])]);
+  return queuesOf([...named, ...ordered], config).map((name) => ({
     name,
     options: {
-      ordering: isOrdered.has(name) ? ("by_key" as const) : ("none" as const),
+      ordering: byKey.has(name) ? ("by_key" as const) : ("none" as const),
       maxAttempts,
-      leaseMs: lease ?? worker.leaseMs,
+      leaseMs: lease ?? config.worker.leaseMs,
     },
   }));
 }

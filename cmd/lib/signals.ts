@@ -1,21 +1,21 @@
 import { constants } from "node:os";
 
-/** npm passes an interrupt on to its script, which has had it from the terminal: two of them, for one key press. */
+/** npm forwards a SIGINT that its script already received from the terminal, so one key press arrives twice. */
 const ECHO_MS = 100;
 
-/** Somebody ended a command before it was done; its sentence says what became of the rest. */
+/** Thrown by a command that a signal ended early. The message states what was not done. */
 export class Interrupted extends Error {
   override readonly name: string = "Interrupted";
 }
 
-/** What ends a command before its time. */
+/** The means to end a command early. */
 export interface Interrupt extends Disposable {
-  /** Aborts on the first SIGTERM or SIGINT, or by {@link stop}. */
+  /** Aborts on the first SIGTERM or SIGINT, or when {@link stop} is called. */
   readonly signal: AbortSignal;
   readonly stop: (reason: unknown) => void;
 }
 
-/** Tells `first` of the first SIGTERM or SIGINT; exits at once on the second, with 128 plus its number. */
+/** Calls `first` on the first SIGTERM or SIGINT. The second one exits immediately with 128 plus its number. */
 export function onSignals(first: (name: NodeJS.Signals) => void = () => {}): Interrupt {
   const names = ["SIGTERM", "SIGINT"] as const;
   const controller = new AbortController();

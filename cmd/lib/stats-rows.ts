@@ -1,46 +1,43 @@
-import type { Queue, QueueStats } from "../../src/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
 import { errorLine } from "./output.ts";
 
-/** The counts of one queue, or why there are none. What the provider cannot tell is null, as JSON has no undefined. */
+/** The counts of one queue, or the error that prevented them. A count that the provider does not report is null. */
 export interface StatsRow {
   readonly queue: string;
+  /** Messages that are ready to be received. */
   readonly messages: number | null;
+  /** Messages that are leased by a receiver. */
   readonly inFlight: number | null;
-  /** Ready and in flight together. */
-  readonly active: number | null;
+  /** Ready and leased messages together. */
+  readonly backlog: number | null;
   readonly delayed: number | null;
+  /** Messages in the dead-letter queue. */
   readonly failed: number | null;
   readonly approximate: boolean;
   readonly asOf: Date | null;
   readonly error?: string;
 }
 
-/** One row a queue, in their order; a queue that fails, fails alone. */
+/** One row for each queue, in the order of `names`. A queue that fails does not affect the other rows. */
 export function statsRows(queue: Queue, names: readonly string[]): Promise<StatsRow[]> {
-  return Promise.all(
-    names.map(async (name) => {
-      try {
-        return row(name, await queue.stats(name));
-      } catch (error) {
-        const unknown = { messages: null, inFlight: null, active: null, delayed: null, failed: null };
-        return { queue: name, ...unknown, approximate: true, asOf: null, error: errorLine(error) };
-      }
-    }),
-  );
+  return Promise.all(names.map((name) => statsRow(queue, name)));
 }
 
-function row(
-  queue: string,
-  { messages, inFlight, active, delayed, failed, approximate, asOf }: QueueStats,
-): StatsRow {
-  return {
-    queue,
-    messages: messages ?? null,
-    inFlight: inFlight ?? null,
-    active: active ?? null,
-    delayed: delayed ?? null,
-    failed: failed ?? null,
-    approximate,
-    asOf,
-  };
+async function statsRow(queue: Queue, name: string): Promise<StatsRow> {
+  try {
+    const stats = await queue.stats(name);
+    return {
+      queue: name,
+      messages: stats.messages ?? null,
+      inFlight: stats.inFlight ?? null,
+      backlog: stats.active ?? null,
+      delayed: stats.delayed ?? null,
+      failed: stats.failed ?? null,
+      approximate: stats.approximate,
+      asOf: stats.asOf,
+    };
+  } catch (error) {
+    const unknown = { messages: null, inFlight: null, backlog: null, delayed: null, failed: null };
+    return { queue: name, ...unknown, approximate: true, asOf: null, error: errorLine(error) };
+  }
 }

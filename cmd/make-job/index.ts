@@ -4,47 +4,46 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { QueueError } from "../../src/errors.ts";
+import { addHelp } from "../lib/help.ts";
+import { addJsonOption, type JsonFlags } from "../lib/options.ts";
 import { colorsFor, print, warn } from "../lib/output.ts";
 import { jobFiles, jobNames } from "./templates.ts";
 
-interface MakeFlags {
+interface MakeJobFlags extends JsonFlags {
   readonly dir: string;
   readonly force?: boolean;
-  readonly json?: boolean;
 }
 
-/** `queueport make:job`: a typed job to begin with. */
+/** `queueport make:job`: the files of a new job. */
 export function makeJobCommand(): Command {
-  return new Command("make:job")
-    .description("Write a typed job definition, its handler and its test into this project.")
-    .argument("<name>", "such as ProcessPayment; the type is then process_payment")
-    .option("-d, --dir <directory>", "where they go", "jobs")
-    .option("--force", "write over files that are there")
-    .option("--json", "print JSON: what was written")
-    .addHelpText(
-      "after",
-      `
-The test runs as it is, with node --test. The schema uses zod; any Standard Schema validator does.
-
-Example:
-  $ queueport make:job ProcessPayment
-  $ node --test jobs/process-payment.test.ts`,
+  const command = new Command("make:job")
+    .summary("Write a job definition, its handler and its test")
+    .description(
+      `Writes a typed job definition, its handler and its test into this project. The files compile and the test passes as they are. The schema uses zod; any Standard Schema validator works.`,
     )
-    .action(makeJob);
+    .argument("<name>", "name, such as ProcessPayment; the job type is then process_payment")
+    .optionsGroup("Files:")
+    .option("-d, --dir <directory>", "directory that the files are written to", "jobs")
+    .option("--force", "overwrite files that exist");
+  addJsonOption(command, "the job type and the paths of the files");
+  return addHelp(command, {
+    examples: ["queueport make:job ProcessPayment", "node --test jobs/process-payment.test.ts"],
+    exitCodes: { 0: "the files were written" },
+  }).action(runMakeJob);
 }
 
-async function makeJob(name: string, { dir, force = false, json = false }: MakeFlags): Promise<void> {
+async function runMakeJob(name: string, { dir, force = false, json = false }: MakeJobFlags): Promise<void> {
   const names = jobNames(name);
   if (names === undefined) {
     throw new QueueError(
       "config",
-      `A job is called by letters and digits, such as ProcessPayment; got ${JSON.stringify(name)}.`,
+      `The name of a job consists of letters and digits, such as ProcessPayment; got ${JSON.stringify(name)}.`,
     );
   }
   const files = jobFiles(names).map((file) => ({ ...file, path: join(dir, file.name) }));
-  const there = files.find(({ path }) => existsSync(path));
-  if (there !== undefined && !force) {
-    throw new QueueError("config", `${there.path} is there already: take another name, or --force.`);
+  const existing = files.find(({ path }) => existsSync(path));
+  if (existing !== undefined && !force) {
+    throw new QueueError("config", `${existing.path} exists: choose another name, or pass --force.`);
   }
   await mkdir(dir, { recursive: true });
   for (const { path, content } of files) await writeFile(path, content);

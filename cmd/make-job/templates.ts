@@ -1,24 +1,24 @@
-/** What a job is called, in each of the places where it has a name. */
+/** The names of one job. */
 export interface JobNames {
   /** `ProcessPayment`. */
   readonly pascal: string;
-  /** `processPayment`: the definition. */
+  /** `processPayment`: the variable that holds the definition. */
   readonly camel: string;
-  /** `processPaymentJob`: the definition with its handler. */
+  /** `processPaymentJob`: the variable that holds the definition with its handler. */
   readonly handled: string;
-  /** `process_payment`: the type that travels. */
+  /** `process_payment`: the job type, which is part of the message. */
   readonly type: string;
-  /** `process-payment`: the files. */
+  /** `process-payment`: the prefix of the file names. */
   readonly kebab: string;
 }
 
-/** One file to write. */
-export interface MadeFile {
+/** A file to write. */
+export interface JobFile {
   readonly name: string;
   readonly content: string;
 }
 
-/** What JavaScript keeps for itself, and what the files below call something else. */
+/** Names that a variable of the files cannot have: reserved words, and names that the files use otherwise. */
 const TAKEN: ReadonlySet<string> = new Set(
   `arguments await break case catch class const continue debugger default delete do else enum eval export extends
   false finally for function if implements import in instanceof interface let new null package private
@@ -28,7 +28,7 @@ const TAKEN: ReadonlySet<string> = new Set(
   ),
 );
 
-/** The names of a job, whether it was given as `ProcessPaymentJob`, `processPayment` or `process-payment`. */
+/** The names of a job. `given` may be `ProcessPaymentJob`, `processPayment` or `process-payment`; otherwise undefined. */
 export function jobNames(given: string): JobNames | undefined {
   if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(given)) return undefined;
   const words = given
@@ -50,8 +50,8 @@ export function jobNames(given: string): JobNames | undefined {
   };
 }
 
-/** A definition, its handler, and a test that runs it: they compile and pass as they are. */
-export function jobFiles(names: JobNames): readonly MadeFile[] {
+/** A definition, its handler, and a test that runs it. The files compile and the test passes without changes. */
+export function jobFiles(names: JobNames): readonly JobFile[] {
   return [
     { name: `${names.kebab}.job.ts`, content: definition(names) },
     { name: `${names.kebab}.handler.ts`, content: handler(names) },
@@ -59,7 +59,7 @@ export function jobFiles(names: JobNames): readonly MadeFile[] {
   ];
 }
 
-/** Where one of the files is, for another. */
+/** The import path from one of the files to another. */
 function fileOf(kebab: string, part: "job" | "handler"): string {
   return JSON.stringify(`./${kebab}.${part}.ts`);
 }
@@ -68,7 +68,7 @@ function definition({ camel, pascal, type }: JobNames): string {
   return `import { defineJob } from "queueport";
 import { z } from "zod";
 
-/** What the job needs to know. Keep it small: send a reference to what is large. */
+/** The data of one job. Keep it small: send a reference to large data. */
 export const ${camel}Payload = z.object({ id: z.string() });
 
 export type ${pascal}Payload = z.infer<typeof ${camel}Payload>;
@@ -88,19 +88,19 @@ function handler({ camel, handled, pascal, kebab }: JobNames): string {
 import { ${camel}, type ${pascal}Payload } from ${fileOf(kebab, "job")};
 
 /**
- * Does the job. It may run again after a failure or a crash: what was done once must not harm when done twice.
- * Throw to have it tried again, PermanentError where that can never help, RetryAfterError to choose when.
+ * Runs the job. It may run more than once, after a failure or a crash, so a second run must do no harm. An error that it
+ * throws causes a retry; a PermanentError causes none; a RetryAfterError sets the time of the retry.
  */
 async function handle(
   { payload }: Message<${pascal}Payload>,
   { signal, logger }: JobContext,
 ): Promise<void> {
   signal.throwIfAborted();
-  // The work goes here; hand the signal on to whatever can be stopped.
+  // Do the work here. Pass the signal to every call that can be cancelled.
   logger.info({ id: payload.id }, "done");
 }
 
-/** For a handlers module: export { ${handled} } from ${fileOf(kebab, "handler")}. */
+/** The job with its handler. In a handlers module: export { ${handled} } from ${fileOf(kebab, "handler")}. */
 export const ${handled} = { ...${camel}, handler: handle };
 `;
 }
@@ -114,7 +114,7 @@ import { FakeClock, recordJobs, runUntilIdle } from "queueport/testing";
 import { ${handled} } from ${fileOf(kebab, "handler")};
 import { ${camel} } from ${fileOf(kebab, "job")};
 
-test("${type} is done", async () => {
+test("${type} completes", async () => {
   const clock = new FakeClock();
   const queue = createQueue(memory({ clock }), { clock });
   const jobs = recordJobs(queue);
@@ -127,7 +127,7 @@ test("${type} is done", async () => {
   await queue.close();
 });
 
-test("${type} is not sent with a payload that is wrong", async () => {
+test("${type} with an invalid payload is not sent", async () => {
   const queue = createQueue(memory());
   // @ts-expect-error -- an id is a string
   await assert.rejects(queue.send("jobs", ${camel}.message({ id: 1 })), { code: "invalid_payload" });

@@ -3,18 +3,30 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { Command } from "commander";
 import { openQueue } from "../../adapters/open.ts";
+import { defaults } from "../../src/defaults.ts";
 import { describeError, QueueError } from "../../src/errors.ts";
-import type { NewMessage } from "../../src/message.ts";
-import type { Queue, SendOptions } from "../../src/queue.ts";
+import type { NewMessage } from "../../src/message/message.ts";
+import type { Queue, SendOptions } from "../../src/queue/queue.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
+import { addHelp } from "../lib/help.ts";
 import { mustExist } from "../lib/import-file.ts";
-import { addSourceOptions, duration, pair, positiveDuration, type SourceFlags, whole } from "../lib/options.ts";
+import {
+  addConfigOptions,
+  addJsonOption,
+  type ConfigFlags,
+  duration,
+  durationText,
+  type JsonFlags,
+  pair,
+  positiveDuration,
+  whole,
+} from "../lib/options.ts";
 import { colorsFor, print, warn } from "../lib/output.ts";
-import { sendLines } from "./lines.ts";
 import { Interrupted, onSignals } from "../lib/signals.ts";
+import { sendLines } from "./lines.ts";
 
-interface SendFlags extends SourceFlags {
+interface SendFlags extends ConfigFlags, JsonFlags {
   readonly type?: string;
   readonly file?: string;
   readonly ndjson?: boolean;
@@ -25,39 +37,68 @@ interface SendFlags extends SourceFlags {
   readonly header?: Record<string, string>;
   readonly orderingKey?: string;
   readonly dedupId?: string;
-  readonly json?: boolean;
 }
 
-/** `queueport send`: one job from the command line, or a stream of them. */
+/** `queueport send`: one job from the command line, or a stream of jobs. */
 export function sendCommand(): Command {
   const command = new Command("send")
-    .description("Send a job, or a stream of them with --ndjson.")
-    .argument("<queue>", "queue to send to")
-    .argument("[payload]", "the payload as JSON");
-  return addSourceOptions(command)
-    .option("-t, --type <type>", "job type; with --ndjson, each line is then a payload")
-    .option("-f, --file <file>", "read the payload, or the lines, from a file; - is stdin")
-    .option("--ndjson", "one job a line: a payload with --type, else { type, payload, … }")
-    .option("--delay <duration>", "deliver no earlier than after this, such as 3d", duration)
-    .option("--deadline <duration>", "give up a send after this (default: 30s)", positiveDuration)
-    .option("--id <id>", "id of the job (default: a UUIDv7)")
-    .option("--max-attempts <n>", "runs that may fail before it is dead-lettered (default: 5)", whole(1))
-    .option("--header <name=value>", "header; repeat it", pair)
-    .option("--ordering-key <key>", "keep the order of jobs with this key, on a queue that orders")
-    .option("--dedup-id <id>", "send once, on a queue that deduplicates")
-    .option("--json", "print the result as JSON")
-    .addHelpText(
-      "after",
-      `
-Example:
-  $ queueport send emails '{"userId":"u1"}' --type send_welcome_email --delay 3d
-  $ queueport send emails --type send_welcome_email --ndjson --file users.ndjson`,
+    .summary("Send one job, or a stream of jobs")
+    .description(
+      `Sends one job whose payload is an argument, a file or stdin. With --ndjson, sends one job per line. A line that is wrong does not stop the others: it is reported with its number, and counted.`,
     )
-    .action(runSend);
+    .argument("<queue>", "name of the queue")
+    .argument("[payload]", `payload as JSON, such as '{"userId":"u1"}'`)
+    .optionsGroup("Input:")
+    .option("-f, --file <file>", "file that holds the payload, or the lines of --ndjson; - is stdin")
+    .option(
+      "--ndjson",
+      "read one job per line: a payload if --type is given, otherwise a message { type, payload, … } (default: from stdin)",
+    )
+    .optionsGroup("Job:")
+    .option("-t, --type <type>", "job type, such as send_welcome_email; required except with --ndjson")
+    .option("--id <id>", "id of the job (default: a new UUIDv7)")
+    .option("--header <name=value>", "header, such as tenant=acme; repeat the flag for more", pair)
+    .option(
+      "--max-attempts <n>",
+      `attempts that may fail before the job is dead-lettered (default: ${defaults.maxAttempts})`,
+      whole(1),
+    )
+    .option(
+      "--ordering-key <key>",
+      "key, such as order-42, whose jobs are delivered in order; the queue must keep order",
+    )
+    .option(
+      "--dedup-id <id>",
+      "id by which the queue drops a job that was sent twice; the queue must deduplicate",
+    )
+    .optionsGroup("Delivery:")
+    .option(
+      "--delay <duration>",
+      "earliest delivery after this time, such as 90s or 3d (default: 0)",
+      duration,
+    )
+    .option(
+      "--deadline <duration>",
+      `time limit for the send, such as 10s; then it fails (default: ${durationText(defaults.sendDeadlineMs)})`,
+      positiveDuration,
+    );
+  addConfigOptions(command);
+  addJsonOption(command, "the id, or the counts of --ndjson,");
+  return addHelp(command, {
+    examples: [
+      `queueport send emails '{"userId":"u1"}' --type send_welcome_email --delay 3d`,
+      "queueport send emails --type send_welcome_email --ndjson --file users.ndjson",
+    ],
+    exitCodes: {
+      0: "every job was sent",
+      1: "a job was not sent, or it is unknown whether it was; or a signal ended the input early",
+    },
+    hasSignals: true,
+  }).action(runSend);
 }
 
 async function runSend(name: string, payload: string | undefined, flags: SendFlags): Promise<void> {
-  const file = input(payload, flags);
+  const file = inputFile(payload, flags);
   const config = await loadConfig(flags);
   const options: SendOptions = { delay: flags.delay, deadlineMs: flags.deadline };
   const message = flags.ndjson ? undefined : await readMessage(payload, file, flags);
@@ -65,29 +106,38 @@ async function runSend(name: string, payload: string | undefined, flags: SendFla
   if (message === undefined) await sendStream(queue, name, file ?? "-", flags, options);
   else await sendOne(queue, name, message, flags, options);
   if (queue.provider === "memory") {
-    warn("the memory provider keeps messages in this process only: they are gone now.");
+    warn("the memory provider keeps messages in this process only: they are lost now.");
   }
 }
 
-/** Which file is read, where one is; refuses what contradicts itself. */
-function input(
+/**
+ * The file that the payload or the lines are read from; undefined if the payload is an argument.
+ * @throws QueueError `config` if flags contradict each other or something is missing
+ */
+function inputFile(
   payload: string | undefined,
   { file, ndjson, type, id, dedupId }: SendFlags,
 ): string | undefined {
   if (payload !== undefined && (file !== undefined || ndjson === true)) {
-    throw new QueueError("config", "Give the payload as an argument or by --file, not both.");
+    throw new QueueError("config", "Pass the payload as an argument or by --file, not both.");
   }
   if (ndjson === true) {
-    if (id !== undefined) throw new QueueError("config", "--id is for one job; put ids into the lines.");
-    if (dedupId !== undefined)
-      throw new QueueError("config", "--dedup-id is for one job: of all lines, one would be sent.");
+    if (id !== undefined) {
+      throw new QueueError("config", "--id is for one job: with --ndjson, put an id into each line.");
+    }
+    if (dedupId !== undefined) {
+      throw new QueueError(
+        "config",
+        "--dedup-id is for one job: with --ndjson, the queue would drop all lines but one.",
+      );
+    }
     return file ?? "-";
   }
-  if (type === undefined) throw new QueueError("config", "A job needs a type: give --type <type>.");
+  if (type === undefined) throw new QueueError("config", "A job needs a type: pass --type <type>.");
   if (payload === undefined && file === undefined) {
     throw new QueueError(
       "config",
-      "A job needs a payload: give it as JSON, or by --file <file>; - is stdin.",
+      "A job needs a payload: pass it as a JSON argument, or by --file <file>; - is stdin.",
     );
   }
   return file;
@@ -102,7 +152,7 @@ async function readMessage(
   return { ...template(flags), type: flags.type ?? "", payload: parsePayload(json), id: flags.id };
 }
 
-/** What every message of this command has in common. */
+/** The fields that every message of this command shares. */
 function template({
   maxAttempts,
   header,
@@ -159,7 +209,7 @@ async function sendStream(
     type: flags.type,
     template: template(flags),
     signal: interrupt.signal,
-    onFault: (line, { message }) => warn(`line ${line}: ${message}`),
+    onFailure: (line, { message }) => warn(`line ${line}: ${message}`),
   });
   const { sent, failed, unknown } = counts;
   print(
@@ -167,8 +217,8 @@ async function sendStream(
       ? JSON.stringify({ queue: name, ...counts })
       : `${sent} sent to ${name}, ${failed} not sent, ${unknown} unknown`,
   );
-  // What was sent by then is told first, whatever ended it: to send all again would send that twice.
+  // The counts are printed before the error, because sending all lines again would send the first ones twice.
   if (error !== undefined) throw error;
-  if (interrupt.signal.aborted) throw new Interrupted("lines after these were not read.");
+  if (interrupt.signal.aborted) throw new Interrupted("the lines after these were not read.");
   if (failed + unknown > 0) process.exitCode = exitCodes.failure;
 }

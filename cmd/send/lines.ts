@@ -2,54 +2,56 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { z } from "zod";
 import { check } from "../../adapters/check.ts";
 import { describeError, isQueueError, QueueError } from "../../src/errors.ts";
-import type { NewMessage } from "../../src/message.ts";
-import type { Queue, SendOptions } from "../../src/queue.ts";
+import type { NewMessage } from "../../src/message/message.ts";
+import type { Queue, SendOptions } from "../../src/queue/queue.ts";
 
-/** Sends on their way at once. The queue puts them into batches by itself; a slow source is not kept waiting for one. */
-const IN_FLIGHT = 1_000;
-/** Faults that are told one by one; the rest is in the counts. */
-const TOLD = 20;
+/** Largest number of sends that are pending. The queue batches them, so many may be pending without many requests. */
+const MAX_PENDING = 1_000;
+/** Largest number of failed lines that are reported one by one. All are counted. */
+const MAX_REPORTED = 20;
 
-/** A stream of jobs, one a line. */
-export interface Lines {
+/** A stream of jobs, one per line, and the queue that they are sent to. */
+export interface LineInput {
   readonly queue: Queue;
   readonly name: string;
   readonly input: Readable;
-  /** With it, a line is a payload; without, it is a whole message. */
+  /** If set, a line is a payload of this type. Otherwise a line is a whole message. */
   readonly type: string | undefined;
+  /** Fields of every message, which a line may override. */
   readonly template: Omit<NewMessage, "type" | "payload">;
   readonly options: SendOptions;
-  /** Stops the reading; what was read is sent. */
+  /** Stops reading. Lines that were read are still sent. */
   readonly signal: AbortSignal;
-  readonly onFault: (line: number, error: Error) => void;
+  readonly onFailure: (line: number, error: Error) => void;
 }
 
-/** How the lines ended. */
+/** The outcome of a stream of lines. */
 export interface LineCounts {
   readonly sent: number;
-  /** Certainly not sent: a wrong line, or one that the provider refused. */
+  /** Lines that were certainly not sent: they are invalid, or the provider refused them. */
   readonly failed: number;
+  /** Lines that may have been sent: the provider did not answer. */
   readonly unknown: number;
-  /** What ended it before the last line: the input failed, or an error that would be every line's. */
+  /** The error that ended the stream before its last line: the input failed, or every line would have failed. */
   readonly error?: unknown;
 }
 
 /**
- * Sends every line. One that is wrong fails alone; an error that would be every line's, such as a missing queue, ends
- * the stream, and so does an input that fails. It never rejects: what was on its way is counted.
+ * Sends every line. An invalid line fails alone. The stream ends early if the input fails, or on an error that every
+ * line would meet, such as a missing queue. Never rejects; waits for pending sends so that all are counted.
  */
-export async function sendLines(lines: Lines): Promise<LineCounts> {
+export async function sendLines(lines: LineInput): Promise<LineCounts> {
   const counts = { sent: 0, failed: 0, unknown: 0 };
-  const onTheWay = new OnTheWay();
+  const pending = new PendingSends();
   let fatal: unknown;
-  let told = 0;
-  const fault = (line: number, error: unknown): void => {
+  let reported = 0;
+  const fail = (line: number, error: unknown): void => {
     if (isQueueError(error, "send_unknown")) counts.unknown += 1;
     else counts.failed += 1;
     if (isQueueError(error, "not_found") || isQueueError(error, "auth")) fatal ??= error;
-    else if (told < TOLD) {
-      told += 1;
-      lines.onFault(line, error instanceof Error ? error : new Error(String(error)));
+    else if (reported < MAX_REPORTED) {
+      reported += 1;
+      lines.onFailure(line, error instanceof Error ? error : new Error(String(error)));
     }
   };
   let line = 0;
@@ -57,24 +59,24 @@ export async function sendLines(lines: Lines): Promise<LineCounts> {
     for await (const bytes of readLines(lines.input, lines.signal)) {
       line += 1;
       const at = line;
-      onTheWay.add(
+      pending.add(
         send(bytes, lines).then(
           (isSent) => void (counts.sent += isSent ? 1 : 0),
-          (error: unknown) => fault(at, error),
+          (error: unknown) => fail(at, error),
         ),
       );
-      await onTheWay.untilAtMost(IN_FLIGHT);
+      await pending.untilAtMost(MAX_PENDING);
       if (fatal !== undefined) break;
     }
   } catch (error) {
     fatal ??= error;
   }
-  await onTheWay.untilAtMost(0);
+  await pending.untilAtMost(0);
   return fatal === undefined ? counts : { ...counts, error: fatal };
 }
 
-/** Promises that never reject, counted until they settle. */
-class OnTheWay {
+/** Counts promises that never reject until they settle. */
+class PendingSends {
   #count = 0;
   #settled: () => void = () => {};
 
@@ -95,8 +97,8 @@ class OnTheWay {
   }
 }
 
-/** False for an empty line. */
-async function send(bytes: Uint8Array, lines: Lines): Promise<boolean> {
+/** Sends one line. Resolves with false if the line is empty. */
+async function send(bytes: Uint8Array, lines: LineInput): Promise<boolean> {
   const json = textOf(bytes);
   if (json.trim() === "") return false;
   await lines.queue.send(lines.name, parseLine(json, lines), lines.options);
@@ -109,7 +111,7 @@ function textOf(bytes: Uint8Array): string {
   try {
     return UTF8.decode(bytes);
   } catch (error) {
-    throw new QueueError("invalid_payload", "not UTF-8, as JSON is", { cause: error });
+    throw new QueueError("invalid_payload", "not UTF-8, which JSON has to be", { cause: error });
   }
 }
 
@@ -123,7 +125,7 @@ const messageSchema = z.strictObject({
   dedupId: z.string().optional(),
 });
 
-function parseLine(json: string, { type, template }: Lines): NewMessage {
+function parseLine(json: string, { type, template }: LineInput): NewMessage {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -136,9 +138,9 @@ function parseLine(json: string, { type, template }: Lines): NewMessage {
 
 const NEWLINE = 0x0a;
 
-// Lines as they come; a stream that fails, throws.
+/** Yields each line as it arrives, without its newline. Throws if the stream fails. */
 async function* readLines(input: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  /** The beginning of a line whose end has not come. */
+  /** Chunks of a line whose end has not arrived. They are joined once, so that a long line takes linear time. */
   let begun: Uint8Array[] = [];
   try {
     for await (const chunk of addAbortSignal(signal, input) as AsyncIterable<Uint8Array | string>) {

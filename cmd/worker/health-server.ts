@@ -3,35 +3,35 @@ import { Hono } from "hono";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import { QueueError } from "../../src/errors.ts";
-import type { Queue } from "../../src/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
 import type { Worker } from "../../src/worker/worker.ts";
 import { errorLine } from "../lib/output.ts";
 import { statsRows } from "../lib/stats-rows.ts";
 
-/** What the endpoints speak about. */
-export interface Served {
+/** The objects that the endpoints report on. */
+export interface HealthSources {
   readonly worker: Worker;
   readonly queue: Queue;
   readonly queues: readonly string[];
   readonly registry: Registry;
 }
 
-/** A server that listens. */
-export interface Listening {
-  /** The port, also where 0 was asked for. */
+/** A server that accepts connections. */
+export interface HealthServer {
+  /** The bound port. It differs from the requested port if that was 0. */
   readonly port: number;
   close(): Promise<void>;
 }
 
-/** The endpoints: metrics for Prometheus, and health for an orchestrator and for people. */
-export function healthApp({ worker, queue, queues, registry }: Served): Hono {
+/** The endpoints of a worker process: metrics for Prometheus, and health for an orchestrator and for people. */
+export function healthApp({ worker, queue, queues, registry }: HealthSources): Hono {
   const app = new Hono();
   app.get("/metrics", async (context) =>
     context.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
   app.get("/health/live", (context) => {
-    const { live, stuck } = worker.health();
-    return context.json({ live, stuck }, live ? 200 : 503);
+    const health = worker.health();
+    return context.json({ live: health.live, stuck: health.stuck }, health.live ? 200 : 503);
   });
   app.get("/health/ready", (context) => {
     const { ready, state, queues: polled } = worker.health();
@@ -49,8 +49,11 @@ export function healthApp({ worker, queue, queues, registry }: Served): Hono {
   return app;
 }
 
-/** Resolves when the port is bound; rejects `config` where it cannot be. */
-export function listen(app: Hono, host: string, port: number): Promise<Listening> {
+/**
+ * Serves `app`. Resolves when the port is bound.
+ * @throws QueueError `config` if the port cannot be bound
+ */
+export function listen(app: Hono, host: string, port: number): Promise<HealthServer> {
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname: host, port }, ({ port: bound }: AddressInfo) => {
       server.off("error", refused);

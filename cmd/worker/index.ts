@@ -1,73 +1,115 @@
 import { Command, Option } from "commander";
-import { exitCodesHelp } from "../lib/exit-codes.ts";
-import { addSourceOptions, duration, logLevels, names, positiveDuration, whole } from "../lib/options.ts";
+import { defaults } from "../../src/defaults.ts";
+import { addHelp } from "../lib/help.ts";
+import {
+  addConfigOptions,
+  addHandlersOption,
+  duration,
+  durationText,
+  logLevels,
+  names,
+  positiveDuration,
+  whole,
+} from "../lib/options.ts";
 import type { WorkerFlags } from "./settings.ts";
 
-/** `queueport worker`: its options, with the environment variable of each. */
+/** `queueport worker`: a worker process. */
 export function workerCommand(): Command {
-  const command = new Command("worker").description(
-    "Work on queues until SIGTERM or SIGINT, then drain. A second signal exits at once.",
-  );
-  return addSourceOptions(command)
-    .addOption(new Option("-H, --handlers <file>", "handlers module (ts, js, mjs)").env("QUEUEPORT_HANDLERS"))
+  const command = new Command("worker")
+    .summary("Run job handlers on queues until the process is stopped")
+    .description(
+      `Runs the handlers of a module on one or more queues. SIGTERM and SIGINT start a drain: no new message is received, and running jobs get time to finish. A second signal exits immediately.
+
+A flag takes precedence over its environment variable, which takes precedence over the configuration file.`,
+    )
+    .optionsGroup("Jobs:")
     .addOption(
-      new Option("-q, --queue <name>", "queue to work on; repeat it, or list with commas")
+      new Option(
+        "-q, --queue <name>",
+        "queue to receive from; repeat the flag, or separate names with commas (default: worker.queues in the configuration)",
+      )
         .env("QUEUEPORT_QUEUES")
         .argParser(names),
-    )
+    );
+  addHandlersOption(command)
     .addOption(
-      new Option("--concurrency <n>", "handlers at once on each queue (default: 10)")
+      new Option(
+        "--concurrency <n>",
+        `largest number of handlers that run at the same time on each queue (default: ${defaults.concurrency})`,
+      )
         .env("QUEUEPORT_CONCURRENCY")
         .argParser(whole(1)),
     )
     .addOption(
-      new Option("--timeout <duration>", "how long a run may take (default: 5m)")
+      new Option(
+        "--timeout <duration>",
+        `time limit for one run, such as 30s or 10m; then the job's signal aborts (default: ${durationText(defaults.timeoutMs)})`,
+      )
         .env("QUEUEPORT_TIMEOUT")
         .argParser(positiveDuration),
     )
     .addOption(
-      new Option("--lease <duration>", "how long a message is held without an extension (default: 30s)")
+      new Option(
+        "--lease <duration>",
+        `time that a message is leased without an extension, such as 60s (default: ${durationText(defaults.leaseMs)})`,
+      )
         .env("QUEUEPORT_LEASE")
         .argParser(positiveDuration),
     )
+    .optionsGroup("Shutdown:")
     .addOption(
-      new Option("--drain <duration>", "how long running jobs get on shutdown (default: 25s)")
+      new Option(
+        "--drain <duration>",
+        `time that running jobs get to finish, such as 10s or 2m; then their signals abort (default: ${durationText(defaults.drainMs)})`,
+      )
         .env("QUEUEPORT_DRAIN")
         .argParser(duration),
     )
     .addOption(
-      new Option("--grace <duration>", "how long they get after that, once their signal aborts (default: 5s)")
+      new Option(
+        "--grace <duration>",
+        `time that running jobs get after their signals have aborted, such as 1s (default: ${durationText(defaults.graceMs)})`,
+      )
         .env("QUEUEPORT_GRACE")
         .argParser(duration),
     )
+    .optionsGroup("Monitoring:")
     .addOption(
-      new Option("--metrics-port <port>", "serve /metrics and /health/*; 0 takes a free port and logs it")
+      new Option(
+        "--metrics-port <port>",
+        "port that serves /metrics and /health/*, such as 9464; 0 selects a free port and logs it (default: no server)",
+      )
         .env("QUEUEPORT_METRICS_PORT")
         .argParser(whole(0, 65_535)),
     )
     .addOption(
-      new Option("--host <address>", "address to serve them on (default: 0.0.0.0)").env("QUEUEPORT_HOST"),
+      new Option("--host <address>", "address that serves them, such as 127.0.0.1 (default: 0.0.0.0)").env(
+        "QUEUEPORT_HOST",
+      ),
     )
     .addOption(
-      new Option("--log-level <level>", "least level to log (default: info)")
+      new Option("--log-level <level>", "least severe level that is logged (default: info)")
         .env("QUEUEPORT_LOG_LEVEL")
         .choices(logLevels),
     )
-    .option("--pretty", "log for people (default: on a terminal)")
-    .option("--no-pretty", "log JSON, also on a terminal")
-    .addHelpText(
-      "after",
-      `
-Flags win over the environment, the environment over the configuration file.
-
-Example:
-  $ queueport worker --config queueport.config.ts --handlers ./handlers.ts --queue emails --queue reports \\
-      --concurrency 20 --metrics-port 9464
-
-${exitCodesHelp}`,
-    )
-    .action(async (flags: WorkerFlags) => {
-      const { runWorker } = await import("./run.ts");
-      await runWorker(flags);
-    });
+    .option("--pretty", "log lines for people (default: only on a terminal)")
+    .option("--no-pretty", "log one JSON object per line, also on a terminal");
+  addConfigOptions(command);
+  addHelp(command, {
+    examples: [
+      "queueport worker --provider memory --handlers ./handlers.ts --queue emails",
+      "queueport worker --queue emails,reports --concurrency 20 --metrics-port 9464",
+    ],
+    exitCodes: {
+      0: "the worker drained: every running job finished",
+      1: "the provider or a hook of the handlers module failed",
+      3: "the drain was incomplete: a job ignored its aborted signal; the message names the job",
+    },
+    hasSignals: true,
+  });
+  return command.action(async (flags: WorkerFlags) => {
+    // Loaded here so that the other commands start without the worker and its logger.
+    const { runWorker } = await import("./run.ts");
+    await runWorker(flags);
+  });
 }

@@ -4,15 +4,15 @@ import type { Worker } from "../../src/worker/worker.ts";
 import type { LogLevel } from "../lib/options.ts";
 import { colorsFor } from "../lib/output.ts";
 
-/** How the process logs. */
+/** The log settings of a worker process. */
 export interface LoggingOptions {
   /** @default "info" */
   readonly level?: LogLevel | undefined;
-  /** For people rather than for a collector. @default on a terminal */
+  /** Logs lines for people rather than for a collector. @default true on a terminal */
   readonly pretty?: boolean | undefined;
 }
 
-/** Logs to stdout, one JSON object a line. Synchronously: the last line before an exit is the one that matters. */
+/** A logger to stdout, with one JSON object per line. It is synchronous so that the last line before an exit is kept. */
 export async function createLogger({
   level = "info",
   pretty = process.stdout.isTTY,
@@ -32,7 +32,7 @@ export async function createLogger({
   return pino({ level }, stream);
 }
 
-/** Logs what happens to jobs and receivers, each at the level at which somebody wants to be told. */
+/** Logs the events of a worker: normal progress as debug, retries as info, failures as warn, dead letters as error. */
 export function logEvents(worker: Worker, logger: Pino): void {
   worker.on("started", ({ job, waitMs }) => logger.debug({ ...bindings(job), waitMs }, "job started"));
   worker.on("progress", ({ job, percent, note }) =>
@@ -52,10 +52,10 @@ export function logEvents(worker: Worker, logger: Pino): void {
   );
   worker.on("released", ({ job, why, delayMs }) => {
     const level = why === "unknown_type" ? "warn" : "info";
-    logger[level]({ ...bindings(job), why, delayMs }, "job given back");
+    logger[level]({ ...bindings(job), why, delayMs }, "job released");
   });
   worker.on("stuck", ({ job, runningMs }) =>
-    logger.warn({ ...bindings(job), runningMs }, "job ignores its signal and goes on"),
+    logger.warn({ ...bindings(job), runningMs }, "job is stuck: it ignores its aborted signal"),
   );
   worker.on("late", ({ job, durationMs }) =>
     logger.warn({ ...bindings(job), durationMs }, "job ended after its lease was given up; result discarded"),
@@ -64,10 +64,13 @@ export function logEvents(worker: Worker, logger: Pino): void {
     logger.warn({ queue, kind, retryInMs, err: error }, "receiving failed"),
   );
   worker.on("settle_failed", ({ queue, id, operation, kind, error }) =>
-    logger.warn({ queue, id, operation, kind, err: error }, "settling failed; the message will come again"),
+    logger.warn(
+      { queue, id, operation, kind, err: error },
+      "settling failed; the message will be delivered again",
+    ),
   );
   worker.on("lease_lost", ({ queue, id }) =>
-    logger.warn({ queue, id }, "lease lost; another worker may run it"),
+    logger.warn({ queue, id }, "lease lost; another worker may run the job"),
   );
   worker.on("warning", ({ queue, code, message }: Extract<ReceiveEvent, { event: "warning" }>) =>
     logger.warn({ queue, code }, message),

@@ -1,21 +1,21 @@
 import type { Logger } from "pino";
 import { openQueue } from "../../adapters/open.ts";
 import { defaults } from "../../src/defaults.ts";
-import type { Queue } from "../../src/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { type HandlersModule, registerHandlers } from "../lib/handlers-file.ts";
-import { createLogger, logEvents } from "./logging.ts";
 import { errorLine } from "../lib/output.ts";
-import { exitAfter, exitEvenIfHeld, exitOnCrash, within } from "./shutdown.ts";
 import { onSignals } from "../lib/signals.ts";
+import { createLogger, logEvents } from "./logging.ts";
 import { type WorkerFlags, type WorkerSettings, workerSettings } from "./settings.ts";
+import { exitAfter, exitEvenIfHeld, exitOnCrash, within } from "./shutdown.ts";
 
-/** For the last things after the drain: hooks of the user's, the connection, the server. */
+/** Milliseconds for the last steps after the drain: hooks of the user, the connection, the server. */
 const CLOSE_MS = 500;
 
-/** What a running worker consists of. */
-interface Runner {
+/** The parts of a worker process. */
+interface WorkerProcess {
   readonly settings: WorkerSettings;
   readonly logger: Logger;
   readonly queue: Queue;
@@ -24,8 +24,9 @@ interface Runner {
 }
 
 /**
- * The standalone worker. Resolves when it was told to stop and has drained; rejects `drain_incomplete` where a job
- * would not end. Whatever is wrong with its configuration, its handlers or its port shows before it takes a message.
+ * Runs a worker process. Resolves after it was stopped by a signal and has drained. A mistake in the configuration, the
+ * handlers module or the port is reported before the first message is received.
+ * @throws QueueError `drain_incomplete` if a job does not end
  */
 export async function runWorker(flags: WorkerFlags): Promise<void> {
   const config = await loadConfig(flags);
@@ -47,8 +48,8 @@ export async function runWorker(flags: WorkerFlags): Promise<void> {
   exitEvenIfHeld(logger);
 }
 
-/** Starts the endpoints where a port is given. Returns what closes them. */
-async function serveHealth(parts: Omit<Runner, "hooks">): Promise<() => Promise<void>> {
+/** Serves metrics and health if a port is set. Returns a function that closes the server. */
+async function serveHealth(parts: Omit<WorkerProcess, "hooks">): Promise<() => Promise<void>> {
   const { settings, logger, queue, worker } = parts;
   const { metricsPort, host, queues } = settings;
   if (metricsPort === undefined) return async () => {};
@@ -68,19 +69,19 @@ async function serveHealth(parts: Omit<Runner, "hooks">): Promise<() => Promise<
   };
 }
 
-async function work({ settings, logger, queue, worker, hooks }: Runner): Promise<void> {
+async function work({ settings, logger, queue, worker, hooks }: WorkerProcess): Promise<void> {
   const { queues, options } = settings;
   const { drainMs = defaults.drainMs, graceMs = defaults.graceMs, leaseMs = defaults.leaseMs } = options;
-  const patience = { jobsMs: drainMs + graceMs + CLOSE_MS, restMs: leaseMs };
-  /** An idle provider may hold nothing that keeps Node alive: the worker is there until it is told to stop. */
+  const limits = { jobsMs: drainMs + graceMs + CLOSE_MS, restMs: leaseMs };
+  // Keeps Node alive until the worker is stopped: an idle provider may hold no open handle.
   const alive = setInterval(() => {}, 2 ** 30);
   using interrupt = onSignals((signal) => {
-    logger.info({ signal, running: worker.health().running }, "draining; a second signal exits at once");
+    logger.info({ signal, running: worker.health().running }, "draining; a second signal exits immediately");
   });
   const { signal, stop } = interrupt;
-  let callOff = (): void => {};
+  let cancelExit = (): void => {};
   const onAbort = (): void => {
-    callOff = exitAfter(patience, worker, logger);
+    cancelExit = exitAfter(limits, worker, logger);
   };
   signal.addEventListener("abort", onAbort);
   try {
@@ -98,12 +99,12 @@ async function work({ settings, logger, queue, worker, hooks }: Runner): Promise
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
-    callOff();
+    cancelExit();
     clearInterval(alive);
   }
 }
 
-/** `onStart` failed: the worker would wait for jobs that were never sent. */
+/** Thrown when `onStart` fails. The worker stops then, since it would wait for jobs that were never sent. */
 class HookError extends Error {
   override readonly name: string = "HookError";
 }
@@ -112,7 +113,7 @@ async function callOnStart({ onStart }: HandlersModule, queue: Queue, signal: Ab
   try {
     await onStart?.(queue, { signal });
   } catch (error) {
-    /** What it was doing was ended by the stop that it was told of. */
+    // A hook that respects its signal throws when the worker stops. That is no failure.
     if (signal.aborted) return;
     throw new HookError(`onStart failed: ${errorLine(error)}`, { cause: error });
   }

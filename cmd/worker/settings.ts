@@ -1,13 +1,12 @@
-import { resolve } from "node:path";
 import type { WorkerConfig } from "../../adapters/open.ts";
 import { QueueError } from "../../src/errors.ts";
 import type { WorkerOptions } from "../../src/worker/types.ts";
+import { requireHandlers } from "../lib/handlers-file.ts";
+import type { ConfigFlags, HandlersFlags, LogLevel } from "../lib/options.ts";
 import type { LoggingOptions } from "./logging.ts";
-import type { LogLevel, SourceFlags } from "../lib/options.ts";
 
-/** The flags of `queueport worker`, each of which may also come from its environment variable. Times in milliseconds. */
-export interface WorkerFlags extends SourceFlags {
-  readonly handlers?: string;
+/** The flags of `queueport worker`, including those that came from environment variables. Times in milliseconds. */
+export interface WorkerFlags extends ConfigFlags, HandlersFlags {
   readonly queue?: readonly string[];
   readonly concurrency?: number;
   readonly timeout?: number;
@@ -20,9 +19,10 @@ export interface WorkerFlags extends SourceFlags {
   readonly pretty?: boolean;
 }
 
-/** What a worker process does, put together from file, environment and flags. */
+/** The settings of a worker process, combined from the configuration file, the environment and the flags. */
 export interface WorkerSettings {
   readonly queues: readonly string[];
+  /** Absolute path of the handlers module. */
   readonly handlers: string;
   readonly options: InMs<WorkerOptions>;
   readonly metricsPort: number | undefined;
@@ -30,25 +30,21 @@ export interface WorkerSettings {
   readonly logging: LoggingOptions;
 }
 
-/** Flags win over the environment, which has been read into them, and both win over the file. */
+/**
+ * Combines the `worker` part of the configuration file with the flags. Flags take precedence.
+ * @throws QueueError `config` if no queue or no handlers module is named
+ */
 export function workerSettings(file: WorkerConfig, flags: WorkerFlags): WorkerSettings {
   const queues = flags.queue ?? file.queues;
   if (queues === undefined) {
     throw new QueueError(
       "config",
-      "No queue to work on: give --queue <name>, or worker.queues in the configuration.",
-    );
-  }
-  const handlers = flags.handlers === undefined ? file.handlers : resolve(flags.handlers);
-  if (handlers === undefined) {
-    throw new QueueError(
-      "config",
-      "No handlers: give --handlers <file>, or worker.handlers in the configuration.",
+      "No queue is named: pass --queue <name>, or set worker.queues in the configuration.",
     );
   }
   return {
     queues: [...new Set(queues)],
-    handlers,
+    handlers: requireHandlers(flags, file),
     options: {
       concurrency: flags.concurrency ?? file.concurrency,
       timeoutMs: flags.timeout ?? file.timeoutMs,

@@ -3,12 +3,12 @@ import type { Worker } from "../../src/worker/worker.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
 import { printError } from "../lib/output.ts";
 
-/** A module of the user's may hold something that keeps the process alive after all of ours is closed. */
+/** Time that the process gets to end on its own after the worker has stopped. A user's module may keep it alive. */
 const LINGER_MS = 1_000;
-/** Node takes no longer timeout than this, some 25 days. */
+/** Longest timeout that `setTimeout` supports, about 25 days. */
 const LONGEST_MS = 2_147_483_647;
 
-/** Waits for `closing`, but no longer than this: a job that would not end must not hold up the exit. */
+/** Waits for `closing`, but at most `ms` milliseconds, so that a job that never ends does not prevent the exit. */
 export async function within(ms: number, closing: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const enough = new Promise<void>((resolve) => {
@@ -18,19 +18,16 @@ export async function within(ms: number, closing: Promise<unknown>): Promise<voi
   clearTimeout(timer);
 }
 
-/** How long a shutdown may take. */
-export interface Patience {
-  /** For jobs: the drain and its grace. */
+/** The time limits of a shutdown. */
+export interface ShutdownLimits {
+  /** Milliseconds for running jobs: the drain and its grace. */
   readonly jobsMs: number;
-  /** After that, for a last poll to come back and for hooks, where no job runs any more. */
+  /** Milliseconds after that for the last poll and for hooks, when no job runs any more. */
   readonly restMs: number;
 }
 
-/**
- * Exits with 3 where a shutdown is not done in time, whatever holds it up: a job that would not end must not cost the
- * process its own end. Returns what calls it off.
- */
-export function exitAfter({ jobsMs, restMs }: Patience, worker: Worker, logger: Logger): () => void {
+/** Exits with code 3 when a shutdown exceeds its limits, whatever prevents it. Returns a function that cancels the exit. */
+export function exitAfter({ jobsMs, restMs }: ShutdownLimits, worker: Worker, logger: Logger): () => void {
   const exit = (sentence: string): void => {
     logger.error(sentence);
     printError(sentence, false);
@@ -38,17 +35,17 @@ export function exitAfter({ jobsMs, restMs }: Patience, worker: Worker, logger: 
   };
   const jobs = setTimeout(
     () => {
-      const { running, stuck } = worker.health();
-      if (running === 0) return;
-      const names = stuck.map(({ type, id }) => `${type} ${id}`).join(", ");
+      const health = worker.health();
+      if (health.running === 0) return;
+      const names = health.stuck.map(({ type, id }) => `${type} ${id}`).join(", ");
       const which = names === "" ? "" : `: ${names}`;
-      exit(`The drain did not end within ${jobsMs} ms; ${running} job(s) still run${which}.`);
+      exit(`The drain did not end within ${jobsMs} ms; ${health.running} job(s) still run${which}.`);
     },
     Math.min(jobsMs, LONGEST_MS),
   );
   const rest = setTimeout(
     () => {
-      exit("The shutdown did not end: no job runs, but a poll, a connection or onStop does.");
+      exit("The shutdown did not end: no job runs, but a poll, a connection or onStop is still open.");
     },
     Math.min(jobsMs + restMs, LONGEST_MS),
   );
@@ -58,20 +55,20 @@ export function exitAfter({ jobsMs, restMs }: Patience, worker: Worker, logger: 
   };
 }
 
-/** An error that nobody caught leaves the process in an unknown state: it is logged, and leases run out by themselves. */
+/** Logs an uncaught error and exits with code 1, since the process is in an unknown state. Its leases expire. */
 export function exitOnCrash(logger: Logger): void {
   process.on("uncaughtException", (error, origin) => {
-    logger.fatal({ err: error, origin }, "an error that nobody caught; exiting");
+    logger.fatal({ err: error, origin }, "uncaught error; exiting");
     printError(error, false);
     process.exit(exitCodes.failure);
   });
 }
 
-/** Leaves Node to end by itself, and ends it where a module of the user's does not let it. */
+/** Ends the process one second after the worker has stopped, if a user's module keeps it alive. */
 export function exitEvenIfHeld(logger: Logger): void {
   setTimeout(() => {
     const resources = [...new Set(process.getActiveResourcesInfo())];
-    logger.warn({ resources }, "something kept the process alive after the worker had stopped; exiting");
+    logger.warn({ resources }, "the worker has stopped, but something keeps the process alive; exiting");
     process.exit();
   }, LINGER_MS).unref();
 }

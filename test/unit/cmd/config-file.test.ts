@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadConfig, splitConfig } from "../../../cmd/lib/config-file.ts";
 
 describe("splitConfig", () => {
-  it("parts the queue from the worker, whose handlers lie beside the file", () => {
+  it("separates the queue from the worker, and makes the handlers path relative to the file", () => {
     const content = { provider: "memory", capacity: 5, worker: { handlers: "./jobs.ts", concurrency: 3 } };
     expect(splitConfig(content, "/app/queueport.config.json")).toEqual({
       queue: { provider: "memory", capacity: 5 },
@@ -14,7 +14,7 @@ describe("splitConfig", () => {
     });
   });
 
-  it("lies the provider of the command line over the file's", () => {
+  it("prefers the provider of the command line to that of the file", () => {
     expect(splitConfig({ capacity: 5 }, "file", "memory").queue).toEqual({ provider: "memory", capacity: 5 });
   });
 
@@ -30,7 +30,7 @@ describe("splitConfig", () => {
     ],
     [{ provider: "memory", worker: { metricsPort: 70_000 } }, "worker.metricsPort: expected at most 65535"],
     [{ provider: "memory", worker: { logLevel: "loud" } }, 'worker.logLevel: expected one of "trace", '],
-  ])("refuses %j", (content, sentence) => {
+  ])("refuses the content %j", (content, sentence) => {
     expect(() => splitConfig(content, "file")).toThrow(sentence);
   });
 });
@@ -48,7 +48,7 @@ describe("loadConfig", () => {
     ["c.yml", "{ provider: memory, capacity: 7 }"],
     ["d.mjs", "export default { provider: 'memory', capacity: 7 };"],
     ["e.mjs", "export default async () => ({ provider: 'memory', capacity: 7 });"],
-  ])("reads %s", async (name, content) => {
+  ])("reads the file %s", async (name, content) => {
     const file = join(folder, name);
     await writeFile(file, content);
     expect(await loadConfig({ config: file })).toEqual({
@@ -64,8 +64,8 @@ describe("loadConfig", () => {
     ["i.mjs", "export default () => { throw new Error('no vault'); };", "i.mjs: its function failed"],
     ["j.mjs", "throw new Error('no vault');", "no vault"],
     ["directory.json", undefined, "directory.json could not be read: "],
-    ["k.toml", "", "k.toml: a configuration file ends in .ts"],
-  ])("refuses %s", async (name, content, sentence) => {
+    ["k.toml", "", "k.toml: the name of a configuration file must end in .ts"],
+  ])("refuses the file %s", async (name, content, sentence) => {
     const file = join(folder, name);
     if (content === undefined) await mkdir(file);
     else await writeFile(file, content);
@@ -86,7 +86,7 @@ describe("loadConfig", () => {
       '{ "provider": "sqs", "credentials": { "accessKeyId": "A", "secretAccessKey": 56125 } }',
       "credentials.secretAccessKey: expected a string.",
     ],
-  ])("shows nobody a secret of %s", async (name, content, sentence) => {
+  ])("reports a mistake in %s without its secret", async (name, content, sentence) => {
     const file = join(folder, name);
     await writeFile(file, content);
     const error = await loadConfig({ config: file }).catch((thrown: unknown) => thrown);
@@ -94,11 +94,11 @@ describe("loadConfig", () => {
     expect(inspect(error)).not.toMatch(/wJ|56125/);
   });
 
-  it("takes a provider without a file", async () => {
+  it("accepts a provider without a file", async () => {
     expect(await loadConfig({ provider: "memory" })).toEqual({ queue: { provider: "memory" }, worker: {} });
   });
 
-  it("assumes no provider", async () => {
+  it("refuses to guess a provider", async () => {
     await expect(loadConfig({})).rejects.toMatchObject({ code: "config" });
   });
 });

@@ -20,6 +20,6 @@ it.each([
   ["2026-11-27", Date.UTC(2026, 10, 27)],
   ["2h", AT - 7_200_000],
   ["2h ago", AT - 7_200_000],
-])("%s is the same wherever it is read", (text, expected) => {
+])("%s is the same time in every time zone", (text, expected) => {
   expect(since(text, undefined, AT).getTime()).toBe(expected);
 });

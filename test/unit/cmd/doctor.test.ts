@@ -9,14 +9,15 @@ import { queueFindings } from "../../../cmd/doctor/queue-findings.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import type { QueueSpec } from "../../../src/driver/contract.ts";
 
-interface Made extends Partial<QueueSpec> {
+interface QueueSetup extends Partial<QueueSpec> {
   readonly uncounted?: boolean;
 }
 
-async function look(
+/** The findings about a queue of an emulated provider that are not ok. */
+async function problems(
   emulate: EmulatedProvider,
   worker: WorkerConfig = {},
-  { uncounted = false, ...spec }: Made = {},
+  { uncounted = false, ...spec }: QueueSetup = {},
 ): Promise<Finding[]> {
   const driver = memory({ emulate, uncounted: uncounted ? ["jobs"] : [] });
   await using queue = createQueue(driver);
@@ -26,22 +27,22 @@ async function look(
   return findings.filter(({ level }) => level !== "ok");
 }
 
-describe("a queue", () => {
+describe("queueFindings", () => {
   test.each(["sqs", "pubsub", "service-bus"] as const)(
-    "that is as it should be has no finding: %s",
+    "finds no problem of a correct queue on %s",
     async (emulate) => {
-      expect(await look(emulate)).toEqual([]);
+      expect(await problems(emulate)).toEqual([]);
     },
   );
 
-  test("that is missing is broken, with what mends it", async () => {
+  test("reports a missing queue as broken, with the command that creates it", async () => {
     await using queue = createQueue(memory({ emulate: "sqs" }));
     const findings = await queueFindings(queue, { name: "jobs", options: {} }, {});
     expect(findings).toMatchObject([
       {
         level: "broken",
         what: "queue jobs: does not exist",
-        mend: expect.stringContaining("queueport provision jobs"),
+        fix: expect.stringContaining("queueport provision jobs"),
       },
     ]);
   });
@@ -49,55 +50,60 @@ describe("a queue", () => {
   test.each([
     [8, "warning"],
     [3, "broken"],
-  ])("whose provider acts first, after %i deliveries, is told with both numbers", async (most, level) => {
-    const findings = await look("service-bus", {}, { brokerMaxDeliveries: most });
+  ])("reports a provider that dead-letters first, after %i deliveries, as a %s", async (most, level) => {
+    const findings = await problems("service-bus", {}, { brokerMaxDeliveries: most });
     expect(findings).toMatchObject([
-      { level: "warning", what: `queue jobs: brokerMaxDeliveries is ${most}; 15 is wanted` },
+      { level: "warning", what: `queue jobs: brokerMaxDeliveries is ${most}; it should be 15` },
       {
         level,
-        what: expect.stringMatching(new RegExp(`after ${most} deliveries by itself.*would after 10`)),
+        what: expect.stringMatching(new RegExp(`after ${most} deliveries on its own.*does after 10`)),
       },
     ]);
   });
 
-  test("that does not count is broken, unless one works without knowingly", async () => {
-    const [before] = await look("sqs", {}, { uncounted: true });
-    const [after] = await look("sqs", { allowUncounted: true }, { uncounted: true });
+  test("reports a queue that does not count deliveries as broken, and with allowUncounted as a warning", async () => {
+    const [before] = await problems("sqs", {}, { uncounted: true });
+    const [after] = await problems("sqs", { allowUncounted: true }, { uncounted: true });
     expect([before?.level, after?.level]).toEqual(["broken", "warning"]);
     expect(before?.what).toMatch(/not counted/);
   });
 
   test.each<[string, WorkerConfig, Finding["level"], RegExp]>([
     [
-      "a run longer than any hold",
+      "a run that is longer than the provider leases a message",
       { timeoutMs: 13 * 3_600_000 },
       "broken",
       /a run may take .* 43200000 ms at most/,
     ],
-    ["a lease longer than any", { leaseMs: 13 * 3_600_000 }, "broken", /lease of 46800000 ms is longer/],
     [
-      "an extension too late",
+      "a lease that is longer than the provider allows",
+      { leaseMs: 13 * 3_600_000 },
+      "broken",
+      /lease of 46800000 ms is longer/,
+    ],
+    [
+      "an extension that comes after the lease has ended",
       { leaseMs: 30_000, extendEveryMs: 30_000 },
       "broken",
       /ends before it is extended/,
     ],
     [
-      "an extension without a second one",
+      "an extension that leaves no time for a second one",
       { leaseMs: 30_000, extendEveryMs: 20_000 },
       "warning",
-      /one extension that fails/,
+      /lost if one extension fails/,
     ],
-  ])("%s", async (_what, worker, level, sentence) => {
-    const findings = await look("sqs", worker, { leaseMs: worker.leaseMs ?? 30_000 });
+  ])("reports %s", async (_what, worker, level, sentence) => {
+    const findings = await problems("sqs", worker, { leaseMs: worker.leaseMs ?? 30_000 });
     const found = findings.find(({ what }) => sentence.test(what));
     expect(found?.level).toBe(level);
-    expect(found?.mend).toMatch(/./);
+    expect(found?.fix).toMatch(/./);
   });
 });
 
-describe("the clock", () => {
+describe("clockFinding", () => {
   let server: Server | undefined;
-  // Both clocks stand still: how long the answer takes is not what is measured.
+  // The clocks are stopped, so that the duration of the request does not count.
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["Date"], now: new Date("2026-01-01T00:00:00.500Z") });
   });
@@ -119,13 +125,13 @@ describe("the clock", () => {
     [0, "ok", /within 2 s/],
     [60_000, "warning", / 60 s behind the provider's/],
     [-3_600_000, "broken", / 3600 s ahead of the provider's/],
-  ])("%s ms off", async (offMs, level, sentence) => {
+  ])("reports a provider whose clock differs by %i ms as %s", async (offMs, level, sentence) => {
     const finding = await clockFinding({ provider: "sqs", endpoint: await serverAt(offMs) });
     expect(finding.level).toBe(level);
     expect(finding.what).toMatch(sentence);
   });
 
-  test("is compared with whoever serves", () => {
+  test("compares with the endpoint that the configuration names", () => {
     expect(timeUrl({ provider: "memory" })).toBeUndefined();
     expect(timeUrl({ provider: "sqs", region: "eu-west-1" })).toBe("https://sqs.eu-west-1.amazonaws.com/");
     expect(timeUrl({ provider: "pubsub", emulatorHost: "localhost:8085" })).toBe("http://localhost:8085/");
@@ -137,7 +143,7 @@ describe("the clock", () => {
     expect(timeUrl({ provider: "service-bus", connectionString })).toBe("http://localhost:5300/");
   });
 
-  test("that cannot be read is no finding", async () => {
+  test("reports no problem if the endpoint does not answer", async () => {
     expect(await clockFinding({ provider: "sqs", endpoint: "http://127.0.0.1:1" })).toMatchObject({
       level: "ok",
     });

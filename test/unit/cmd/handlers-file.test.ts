@@ -13,7 +13,7 @@ describe("registerHandlers", () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  /** What a module with this source registers. */
+  /** Registers a module with this source; returns its types and hooks. */
   async function register(source: string): Promise<{ types: string[]; hooks: object }> {
     files += 1;
     const file = join(folder, `jobs-${files}.mjs`);
@@ -38,30 +38,33 @@ describe("registerHandlers", () => {
       `export const a = { type: "a", ${handler} }; export const b = { type: "b", ${handler} };`,
     ],
     ["an array", `export default [{ type: "a", ${handler} }, { type: "b", ${handler} }];`],
-    ["register", `export function register(worker) { worker.register("a"); worker.register("b"); }`],
+    [
+      "a function register",
+      `export function register(worker) { worker.register("a"); worker.register("b"); }`,
+    ],
     [
       "a default function",
       `export default async (worker) => { worker.register("a"); worker.register("b"); };`,
     ],
     [
-      "other exports beside",
+      "jobs next to other exports",
       `export const a = { type: "a", ${handler} }; export const x = { type: "x" };
       export const c = 5; export function help() {} export function register(worker) { worker.register("b"); }`,
     ],
     [
-      "one job exported twice",
+      "a job that is exported twice",
       `export const a = { type: "a", ${handler} }; export default [a, { type: "b", ${handler} }];`,
     ],
-  ])("takes %s", async (_what, source) => {
+  ])("registers %s", async (_what, source) => {
     expect((await register(source)).types).toEqual(["a", "b"]);
   });
 
-  it("registers a job definition as one", async () => {
+  it("registers a job that has a schema as a job definition", async () => {
     const { types } = await register(`export const a = { type: "a", schema: {}, ${handler} };`);
     expect(types).toEqual(["defined a"]);
   });
 
-  it("returns the hooks", async () => {
+  it("returns the hooks of the module", async () => {
     const { hooks } = await register(
       `export const a = { type: "a", ${handler} }; export const onStart = () => {}; export const onStop = () => {};`,
     );
@@ -70,17 +73,20 @@ describe("registerHandlers", () => {
 
   it.each([
     [`export const a = 5;`, "registers no handlers"],
-    [`export const a = { type: "a", handler: 5 };`, "the export a needs a type, a string, and a handler"],
+    [
+      `export const a = { type: "a", handler: 5 };`,
+      "the export a needs a type, which is a string, and a handler",
+    ],
     [`export const a = { type: "a", ${handler} }; export const onStart = 5;`, "onStart must be a function"],
     [
       `export function register() { throw new Error("no db"); }`,
       "its function register failed: Error: no db",
     ],
     [`export const a = { type: "a", timeout: 5, ${handler} };`, 'did you mean "timeoutMs"?'],
-    [`export const a = { type: "a", maxAttempts: 5, ${handler} };`, "it travels with the message"],
+    [`export const a = { type: "a", maxAttempts: 5, ${handler} };`, "it is part of the message"],
     [`export const a = {`, "Could not load the handlers module"],
     [`import "no-such-package";`, "no-such-package"],
-  ])("refuses %s", async (source, sentence) => {
+  ])("refuses a module with the source %s", async (source, sentence) => {
     await expect(register(source)).rejects.toThrow(sentence);
   });
 });

@@ -8,12 +8,12 @@ test.each([
   ["syncS3Bucket", "SyncS3Bucket", "syncS3Bucket", "sync_s3_bucket", "sync-s3-bucket"],
   ["HTTPRequest", "HttpRequest", "httpRequest", "http_request", "http-request"],
   ["job", "Job", "job", "job", "job"],
-])("%s", (given, pascal, camel, type, kebab) => {
+])("%s has its names in every notation", (given, pascal, camel, type, kebab) => {
   expect(jobNames(given)).toEqual({ pascal, camel, handled: `${camel}Job`, type, kebab });
 });
 
 test.each(["Delete", "Import", "Test", "Queue", "Z", "RecordJobs"])(
-  "%s is no name for a variable of the files",
+  "%s is reserved, so the variable gets the suffix Job",
   (given) => {
     const { camel, handled } = jobNames(given) ?? {};
     expect(camel).toMatch(/Job$/);
@@ -21,6 +21,6 @@ test.each(["Delete", "Import", "Test", "Queue", "Z", "RecordJobs"])(
   },
 );
 
-test.each(["", "1st", "../evil", "a b", "ü"])("%j is no name", (given) => {
+test.each(["", "1st", "../evil", "a b", "ü"])("%j is refused as a name", (given) => {
   expect(jobNames(given)).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { duration, names, pair, positiveDuration, whole } from "../../../cmd/lib/options.ts";
+import { duration, durationText, names, pair, positiveDuration, whole } from "../../../cmd/lib/options.ts";
 
 describe("duration", () => {
   it.each([
@@ -10,7 +10,7 @@ describe("duration", () => {
     ["3 days", 259_200_000],
     ["0", 0],
     ["0s", 0],
-  ])("reads %s", (text, expected) => {
+  ])("reads %s as %i milliseconds", (text, expected) => {
     expect(duration(text)).toBe(expected);
   });
 
@@ -18,14 +18,21 @@ describe("duration", () => {
     expect(() => duration(text)).toThrow("a duration with a unit");
   });
 
-  it("refuses a negative one", () => {
+  it("refuses a negative duration", () => {
     expect(() => duration("-3d")).toThrow("cannot be negative");
+  });
+
+  it("refuses 0 as a time limit", () => {
     expect(() => positiveDuration("0s")).toThrow("more than 0");
+  });
+
+  it("reads back a duration that durationText wrote", () => {
+    expect(duration(durationText(25_000))).toBe(25_000);
   });
 });
 
 describe("whole", () => {
-  it("reads whole numbers of its range only", () => {
+  it("reads whole numbers in its range and refuses everything else", () => {
     expect(whole(1)("20")).toBe(20);
     for (const text of ["0", "-1", "1.5", "1e3", "", "x", "99999999999999999999"]) {
       expect(() => whole(1)(text)).toThrow("whole number, 1 or more");
@@ -35,12 +42,12 @@ describe("whole", () => {
 });
 
 describe("repeated options", () => {
-  it("collects names, also from a list", () => {
+  it("collect names, each value of which may be a list", () => {
     expect(names("b, c", names("a", undefined))).toEqual(["a", "b", "c"]);
     expect(() => names(" ,", undefined)).toThrow("a name");
   });
 
-  it("collects pairs; a value may have an equals sign", () => {
+  it("collect pairs, whose value may contain an equals sign", () => {
     expect(pair("b=1=2", pair("a=", undefined))).toEqual({ a: "", b: "1=2" });
     for (const text of ["a", "=b", ""]) expect(() => pair(text, undefined)).toThrow("name=value");
   });

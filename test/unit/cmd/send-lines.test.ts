@@ -5,13 +5,13 @@ import { QueueError } from "../../../src/errors.ts";
 import type { NewMessage } from "../../../src/message/message.ts";
 import type { Queue } from "../../../src/queue/queue.ts";
 
-interface Sending {
+interface LineRun {
   readonly sent: NewMessage[];
-  readonly faults: number[];
+  readonly failures: number[];
   readonly counts: Promise<LineCounts>;
 }
 
-/** Sends these chunks of lines to a queue that does with each message what `outcome` says. */
+/** Sends these chunks of lines to a queue that calls `outcome` with each message; if it throws, the send fails. */
 function send(
   chunks: Iterable<string | Uint8Array>,
   outcome: (message: NewMessage) => void = () => {},
@@ -19,9 +19,9 @@ function send(
     type = "welcome",
     signal = new AbortController().signal,
   }: { type?: string | null; signal?: AbortSignal } = {},
-): Sending {
+): LineRun {
   const sent: NewMessage[] = [];
-  const faults: number[] = [];
+  const failures: number[] = [];
   const queue = {
     async send(_name: string, message: NewMessage) {
       outcome(message);
@@ -36,9 +36,9 @@ function send(
     template: { maxAttempts: 3 },
     options: {},
     signal,
-    onFault: (line) => faults.push(line),
+    onFailure: (line) => failures.push(line),
   });
-  return { sent, faults, counts };
+  return { sent, failures, counts };
 }
 
 function* endless(): Generator<string> {
@@ -46,36 +46,36 @@ function* endless(): Generator<string> {
 }
 
 describe("sendLines", () => {
-  it("sends a payload a line, wherever the chunks are cut", async () => {
+  it("sends one payload per line, wherever the chunks are cut", async () => {
     const { sent, counts } = send(['{"a"', ':1}\n\n{"a":2}\r\n{"a', '":3}']);
     expect(await counts).toEqual({ sent: 3, failed: 0, unknown: 0 });
     expect(sent[1]).toEqual({ type: "welcome", payload: { a: 2 }, maxAttempts: 3 });
   });
 
-  it("sends whole messages; what a line says wins", async () => {
+  it("sends whole messages, whose fields take precedence over the flags", async () => {
     const line = '{"type":"tips","payload":[1],"id":"x","maxAttempts":9}\n';
     const { sent, counts } = send([line], undefined, { type: null });
     expect(await counts).toMatchObject({ sent: 1 });
     expect(sent).toEqual([{ type: "tips", payload: [1], id: "x", maxAttempts: 9 }]);
   });
 
-  it("counts what failed apart from what nobody knows, and names the lines", async () => {
-    const { faults, counts } = send(["1\n2\nx\n4\n"], ({ payload }) => {
+  it("counts failed and unknown sends separately, and reports their line numbers", async () => {
+    const { failures, counts } = send(["1\n2\nx\n4\n"], ({ payload }) => {
       if (payload === 2) throw new QueueError("send_unknown", "lost");
       if (payload === 4) throw new QueueError("queue_full", "full");
     });
     expect(await counts).toEqual({ sent: 1, failed: 2, unknown: 1 });
-    expect(faults.toSorted((a, b) => a - b)).toEqual([2, 3, 4]);
+    expect(failures.toSorted((a, b) => a - b)).toEqual([2, 3, 4]);
   });
 
-  it("ends on an error that would be every line's", async () => {
+  it("ends at an error that every line would meet", async () => {
     const { counts } = send(endless(), () => {
       throw new QueueError("not_found", "no such queue");
     });
     expect(await counts).toMatchObject({ sent: 0, error: { code: "not_found" } });
   });
 
-  it("counts what was sent before its input failed", async () => {
+  it("counts the lines that were sent before the input failed", async () => {
     function* broken(): Generator<string> {
       yield "1\n2\n3";
       throw new Error("read ECONNRESET");
@@ -85,24 +85,24 @@ describe("sendLines", () => {
     expect(sent).toHaveLength(2);
   });
 
-  it("takes bytes that are no UTF-8 for a wrong line, and a byte-order mark for none", async () => {
+  it("refuses a line that is not UTF-8, and ignores a byte-order mark", async () => {
     const line = (...bytes: number[]): Buffer =>
       Buffer.concat([Buffer.from('{"a":"'), Buffer.from(bytes), Buffer.from('"}\n')]);
     const mark = Buffer.from([0xef, 0xbb, 0xbf]);
     const [umlaut, half] = [line(0xc3, 0xbc), line(0xff)];
-    const { sent, faults, counts } = send([mark, umlaut.subarray(0, 7), umlaut.subarray(7), half]);
+    const { sent, failures, counts } = send([mark, umlaut.subarray(0, 7), umlaut.subarray(7), half]);
     expect(await counts).toEqual({ sent: 1, failed: 1, unknown: 0 });
     expect(sent[0]?.payload).toEqual({ a: "ü" });
-    expect(faults).toEqual([2]);
+    expect(failures).toEqual([2]);
   });
 
-  it("reads a long line in the time of its length", async () => {
+  it("reads a long line in linear time", async () => {
     const chunk = " ".repeat(65_536);
     const { counts } = send(["[", ...Array.from({ length: 1_000 }, () => chunk), "1]"]);
     expect(await counts).toEqual({ sent: 1, failed: 0, unknown: 0 });
   });
 
-  it("stops reading when it is told to", async () => {
+  it("stops reading when its signal aborts", async () => {
     const stop = new AbortController();
     const { counts } = send(endless(), () => stop.abort(), { signal: stop.signal });
     expect((await counts).sent).toBeGreaterThan(0);

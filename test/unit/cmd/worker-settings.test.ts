@@ -10,7 +10,7 @@ const file = {
 };
 
 describe("workerSettings", () => {
-  it("takes the file where no flag is given", () => {
+  it("takes a setting from the file if its flag is not given", () => {
     expect(workerSettings(file, {})).toMatchObject({
       queues: ["emails"],
       handlers: "/app/jobs.ts",
@@ -20,7 +20,7 @@ describe("workerSettings", () => {
     });
   });
 
-  it("lets flags win, a port of 0 too", () => {
+  it("prefers a flag to the file, even if its value is 0 or false", () => {
     const flags = {
       queue: ["a", "b", "a"],
       concurrency: 20,
@@ -38,8 +38,8 @@ describe("workerSettings", () => {
     });
   });
 
-  it("needs queues and handlers", () => {
-    expect(() => workerSettings({ handlers: "a" }, {})).toThrow("No queue to work on");
-    expect(() => workerSettings({ queues: ["a"] }, {})).toThrow("No handlers");
+  it("refuses settings without a queue or without a handlers module", () => {
+    expect(() => workerSettings({ handlers: "a" }, {})).toThrow("No queue is named");
+    expect(() => workerSettings({ queues: ["a"] }, {})).toThrow("No handlers module is named");
   });
 });
