@@ -12,76 +12,104 @@ const send = ["send", "emails", "--provider", "memory", "--type", "welcome"];
 
 const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
   [
-    "a typo in the configuration",
+    "a configuration with an unknown key",
     ["worker", "-c", "typo.yaml", "-q", "emails", ...steady],
     /typo\.yaml: unknown key "capactiy", did you mean "capacity"\?/,
   ],
   [
-    "a wrong value in its worker part",
+    "a configuration with an invalid value in its worker part",
     ["worker", "-c", "worker-typo.json"],
     /worker-typo\.json: worker\.concurrency: expected a (whole )?number; got "many"/,
   ],
-  ["a missing configuration", ["worker", "-c", "absent.yaml"], /absent\.yaml: there is no such file/],
-  ["no configuration", ["worker", "-q", "emails", ...steady], /No configuration: give --config/],
+  [
+    "a configuration file that does not exist",
+    ["worker", "-c", "absent.yaml"],
+    /absent\.yaml: there is no such file/,
+  ],
+  [
+    "a command without a configuration",
+    ["worker", "-q", "emails", ...steady],
+    /No configuration was found: pass --config/,
+  ],
   ["an unknown provider", ["stats", "emails", "--provider", "kafka"], /unknown provider "kafka".*"memory"/],
-  ["no queue", ["worker", "--provider", "memory", ...steady], /No queue to work on: give --queue/],
-  ["no handlers", base, /No handlers: give --handlers/],
-  ["a missing handlers file", [...base, "-H", "absent.ts"], /absent\.ts: there is no such file/],
-  ["a handlers file without handlers", [...base, "-H", "none.ts"], /none\.ts registers no handlers/],
-  ["a handlers file that throws", [...base, "-H", "throws.ts"], /throws\.ts: .*no database/],
-  ["a handler registered twice", [...base, "-H", "twice.ts"], /twice\.ts: .*welcome/],
+  [
+    "a worker without a queue",
+    ["worker", "--provider", "memory", ...steady],
+    /No queue is named: pass --queue/,
+  ],
+  ["a worker without a handlers module", base, /No handlers module is named: pass --handlers/],
+  [
+    "a handlers module that does not exist",
+    [...base, "-H", "absent.ts"],
+    /absent\.ts: there is no such file/,
+  ],
+  ["a handlers module without handlers", [...base, "-H", "none.ts"], /none\.ts registers no handlers/],
+  ["a handlers module that throws", [...base, "-H", "throws.ts"], /throws\.ts: .*no database/],
+  ["a handlers module with two handlers of one type", [...base, "-H", "twice.ts"], /twice\.ts: .*welcome/],
   ["an unknown option", [...base, ...steady, "--metric-port", "1"], /--metric-port.*--metrics-port/],
   ["an unknown command", ["wroker"], /wroker.*worker/],
-  ["no whole number", [...base, ...steady, "--concurrency", "0"], /--concurrency.*whole number, 1 or more/],
-  ["a duration without unit", [...base, ...steady, "--timeout", "5"], /--timeout.*duration with a unit/],
+  [
+    "a number that is too small",
+    [...base, ...steady, "--concurrency", "0"],
+    /--concurrency.*whole number, 1 or more/,
+  ],
+  ["a duration without a unit", [...base, ...steady, "--timeout", "5"], /--timeout.*duration with a unit/],
   ["a payload that is not JSON", [...send, "{user}"], /The payload is not JSON/],
-  ["no payload", send, /needs a payload/],
-  ["no type", ["send", "emails", "{}", "--provider", "memory"], /needs a type/],
-  ["an empty type", ["send", "emails", "{}", "--provider", "memory", "--type", ""], /type/],
+  ["a job without a payload", send, /needs a payload/],
+  ["a job without a type", ["send", "emails", "{}", "--provider", "memory"], /needs a type/],
+  ["a job with an empty type", ["send", "emails", "{}", "--provider", "memory", "--type", ""], /type/],
   ["a negative delay", [...send, "{}", "--delay", "-3d"], /--delay.*cannot be negative/],
   [
-    "one id to deduplicate all lines by",
+    "one deduplication id for all lines",
     ["send", "jobs", "--provider", "memory", "--ndjson", "--dedup-id", "d"],
     /--dedup-id is for one job/,
   ],
-  ["a module that never answers", [...base, "-H", "never.mjs"], /ended before it was done: something never/],
   [
-    "a discard of nobody knows what",
-    ["dlq", "discard", "jobs", "--provider", "memory"],
-    /Which ones\? Give --id/,
+    "a module that never finishes loading",
+    [...base, "-H", "never.mjs"],
+    /ended before it was done: a promise never/,
   ],
   [
-    "a time that is none",
+    "a discard without a filter",
+    ["dlq", "discard", "jobs", "--provider", "memory"],
+    /No dead letters are selected: pass --id/,
+  ],
+  [
+    "a time that cannot be read",
     ["dlq", "list", "jobs", "--since", "yesterday"],
     /--since.*a duration, such as 2h, or a time/,
   ],
-  ["a rate that is none", ["dlq", "redrive", "jobs", "--rate", "0"], /--rate.*a number more than 0/],
+  ["a rate of 0", ["dlq", "redrive", "jobs", "--rate", "0"], /--rate.*a number more than 0/],
   [
-    "a transform that is none",
-    ["dlq", "redrive", "jobs", "--provider", "memory", "--transform", "mend.ts#nothing"],
-    /mend\.ts: expected an export named nothing, that is a function/,
+    "a transform module without the named function",
+    ["dlq", "redrive", "jobs", "--provider", "memory", "--transform", "fix.ts#nothing"],
+    /fix\.ts: expected an export named nothing, that is a function/,
   ],
   [
-    "a missing transform",
+    "a transform module that does not exist",
     ["dlq", "redrive", "jobs", "--provider", "memory", "--transform", "absent.ts"],
     /transform module absent\.ts: there is no such file/,
   ],
-  ["no name for a job", ["make:job", "../evil"], /called by letters and digits.*"\.\.\/evil"/],
-  ["nothing to pump", ["pump", "--provider", "memory"], /No queue to pump/],
-  ["nothing to provision", ["provision", "--provider", "memory"], /No queue: name one/],
-  ["no handlers to list", ["jobs", "--provider", "memory"], /No handlers: give --handlers/],
-  ["no attempt at all", [...send, "{}", "--max-attempts", "0"], /--max-attempts.*whole number/],
+  ["a job name with a slash", ["make:job", "../evil"], /consists of letters and digits.*"\.\.\/evil"/],
+  ["a pump without a queue", ["pump", "--provider", "memory"], /No queue is named/],
+  ["a provision without a queue", ["provision", "--provider", "memory"], /No queue is named/],
+  [
+    "a list of jobs without a handlers module",
+    ["jobs", "--provider", "memory"],
+    /No handlers module is named: pass/,
+  ],
+  ["a job with 0 attempts", [...send, "{}", "--max-attempts", "0"], /--max-attempts.*whole number/],
 ];
 
 describe.concurrent("bad input", () => {
-  it.each(cases)("%s is one clear line, and exit code 2", async (_what, args, sentence) => {
+  it.each(cases)("%s is reported in one line with exit code 2", async (_what, args, sentence) => {
     const { code, stdout, stderr } = await queueport(args).result;
     expect(stderr).toMatch(/^queueport: [^\n]+\n$/);
     expect(stderr).toMatch(sentence);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   });
 
-  it("a port in use starts nothing", async () => {
+  it("a port in use is reported before the worker starts", async () => {
     const server = createServer();
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
     const { port } = server.address() as AddressInfo;
@@ -94,12 +122,18 @@ describe.concurrent("bad input", () => {
 
   it.each([
     ["export const x = { a: ;", /x\.ts: SyntaxError: Expression expected \(x\.ts:1\)\n$/],
-    ["\nenum Kind { A }", /not supported in strip-only mode \(x\.ts:2\)\. .*give the compiled module\.\n$/],
-    [`import "./jobs.js";`, /Cannot find module .*jobs\.js.* the file is called jobs\.ts: import it so, or/],
-    [`import "./jobs";`, /Cannot find module .*jobs'.* the file is called jobs\.ts: import it so, or/],
+    ["\nenum Kind { A }", /not supported in strip-only mode \(x\.ts:2\)\. .*pass the compiled module\.\n$/],
+    [
+      `import "./jobs.js";`,
+      /Cannot find module .*jobs\.js.* Node needs the full file name in an import: import jobs\.ts, or/,
+    ],
+    [
+      `import "./jobs";`,
+      /Cannot find module .*jobs'.* Node needs the full file name in an import: import jobs\.ts, or/,
+    ],
     [`import "./gone.ts";`, /Cannot find module '[^']+gone\.ts' imported from [^ ]+x\.ts\n$/],
     [`throw undefined;`, /x\.ts: undefined\n$/],
-  ])("says what Node does not take in a module: %s", async (source, sentence) => {
+  ])("a module that Node cannot load is reported with place and advice: %s", async (source, sentence) => {
     const folder = await mkdtemp(join(tmpdir(), "queueport-cmd-"));
     await writeFile(join(folder, "x.ts"), source);
     await writeFile(join(folder, "jobs.ts"), "");
@@ -110,14 +144,14 @@ describe.concurrent("bad input", () => {
     expect(code).toBe(2);
   });
 
-  it("an empty variable is none", async () => {
+  it("an empty environment variable counts as not set", async () => {
     const env = { QUEUEPORT_METRICS_PORT: "", QUEUEPORT_CONCURRENCY: "", QUEUEPORT_CONFIG: "" };
     const { code, stderr } = await queueport([...base, "-H", "none.ts"], { env }).result;
     expect(stderr).toMatch(/none\.ts registers no handlers/);
     expect(code).toBe(2);
   });
 
-  it("shows the stack to somebody who debugs", async () => {
+  it("an error is printed with its stack if --verbose is given", async () => {
     const { stderr } = await queueport(["stats", "emails", "--provider", "kafka", "--verbose"]).result;
     expect(stderr).toMatch(/\n {4}at /);
   });

@@ -34,7 +34,7 @@ function run(
   return queueport(args, { cwd: directory, env });
 }
 
-/** A queue with so many dead letters, of users u0, u1 and so on. */
+/** Creates a queue with `count` dead letters, of the users u0, u1 and so on. Returns its name. */
 async function withDeadLetters(count: number): Promise<string> {
   const name = `jobs-${randomUUID()}`;
   await queue.ensure(name);
@@ -64,7 +64,7 @@ async function counts(name: string): Promise<readonly (number | undefined)[]> {
 }
 
 describe("queueport dlq", () => {
-  it("lists, groups and shows", async () => {
+  it("list, groups and show print dead letters as text and as JSON", async () => {
     const name = await withDeadLetters(3);
     const listed = await run(["dlq", "list", name]).result;
     expect(listed.code).toBe(0);
@@ -94,9 +94,9 @@ describe("queueport dlq", () => {
     expect(listed.stderr + groups.stderr + shown.stderr).toBe("");
   });
 
-  it("shows what a transform would change, and what it throws over; then does it", async () => {
+  it("redrive --dry-run shows the changes and errors of a transform; redrive then makes the changes", async () => {
     const name = await withDeadLetters(4);
-    const args = ["dlq", "redrive", name, "--transform", fixture("mend.ts")];
+    const args = ["dlq", "redrive", name, "--transform", fixture("fix.ts")];
     const dry = await run([...args, "--dry-run"]).result;
     expect(dry.stdout).toMatch(/--- job-2\tdead letter\n\+\+\+ job-2\tas it would be sent\n/);
     expect(dry.stdout).toMatch(/\n- {4}"user": "u2"\n\+ {4}"user": "u2",\n\+ {4}"name": "U2"\n/);
@@ -119,7 +119,7 @@ describe("queueport dlq", () => {
     expect({ code: done.code, counts: await counts(name) }).toEqual({ code: 1, counts: [2, 2] });
   });
 
-  it("redrives to another queue", async () => {
+  it("redrive --to sends to another queue", async () => {
     const [name, other] = [await withDeadLetters(2), `other-${randomUUID()}`];
     await queue.ensure(other);
     const { code, stdout } = await run(["dlq", "redrive", name, "--to", other, "--id", "job-1"]).result;
@@ -130,7 +130,7 @@ describe("queueport dlq", () => {
     ]);
   });
 
-  it("says so where there is nothing to do", async () => {
+  it("every command reports that no dead letter matches", async () => {
     const name = await withDeadLetters(1);
     for (const [command, sentence] of [
       [["redrive", name, "--type", "other"], `Nothing to redrive: no dead letter of ${name} matches.\n`],
@@ -147,11 +147,11 @@ describe("queueport dlq", () => {
     expect(await counts(name)).toEqual([0, 1]);
   });
 
-  it("discards what it was told to, and only with --yes where it cannot ask", async () => {
+  it("discard removes the selected dead letters, and needs --yes if there is no terminal", async () => {
     const name = await withDeadLetters(3);
     const refused = await run(["dlq", "discard", name, "--id", "job-1"]).result;
     expect(refused).toMatchObject({ code: 2, stdout: "" });
-    expect(refused.stderr).toMatch(/no terminal to ask on: give --yes/);
+    expect(refused.stderr).toMatch(/no terminal to ask on: pass --yes/);
     expect(await counts(name)).toEqual([0, 3]);
     const { code, stdout } = await run(["dlq", "discard", name, "--id", "job-1", "--yes"]).result;
     expect({ code, stdout }).toEqual({ code: 0, stdout: `1 of ${name} discarded\n` });
@@ -161,7 +161,7 @@ describe("queueport dlq", () => {
   });
 
   it.each(["list", "groups", "redrive", "show"])(
-    "%s of an unknown queue is one clear line",
+    "%s of an unknown queue fails with one line",
     async (command) => {
       const args = ["dlq", command, "nowhere", ...(command === "show" ? ["job-1"] : [])];
       const { code, stdout, stderr } = await run(args).result;
@@ -172,7 +172,7 @@ describe("queueport dlq", () => {
     },
   );
 
-  it("Ctrl-C half way prints what was done, and loses nothing", async () => {
+  it("a redrive that Ctrl-C interrupts prints what was done, and no message is lost", async () => {
     const name = await withDeadLetters(60);
     const running = run(["dlq", "redrive", name, "--rate", "4"]);
     await expect.poll(async () => (await counts(name))[0], { timeout: 90_000 }).toBeGreaterThan(3);
@@ -181,7 +181,7 @@ describe("queueport dlq", () => {
     const [, redriven = ""] = /^(\d+) redriven to /.exec(stdout) ?? [];
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: "queueport: Interrupted: the others are where they were.\n",
+      stderr: "queueport: Interrupted: the other dead letters were not changed.\n",
     });
     expect(Number(redriven)).toBeGreaterThan(3);
     expect(await counts(name)).toEqual([Number(redriven), 60 - Number(redriven)]);

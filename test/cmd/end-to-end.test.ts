@@ -12,13 +12,13 @@ import { fixture, main, queueport } from "./run.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
 
-/** A server, and the configuration of a client of it. */
-interface Bed {
+/** A server, and the configuration that connects to it. */
+interface Backend {
   readonly config: object;
   close(): Promise<unknown>;
 }
 
-const beds: Readonly<Record<string, () => Promise<Bed>>> = {
+const backends: Readonly<Record<string, () => Promise<Backend>>> = {
   async sqs() {
     const server = await startSqsServer();
     const config = { provider: "sqs", ...clientOptions(server), waitSeconds: 1 };
@@ -39,43 +39,44 @@ const beds: Readonly<Record<string, () => Promise<Bed>>> = {
 const missing = await pubsubEmulatorMissing();
 const run = promisify(execFile);
 
-describe.each(["sqs", "pubsub", "service-bus"])("%s, from a shell", (provider) => {
+describe.each(["sqs", "pubsub", "service-bus"])("queueport with %s, in a shell", (provider) => {
   const isMissing = provider === "pubsub" && missing !== undefined;
   const queue = `emails-${randomUUID().slice(0, 8)}`;
-  let bed: Bed;
+  let backend: Backend;
   let directory: string;
 
   beforeAll(async () => {
     if (isMissing) return;
-    bed = await beds[provider]!();
+    backend = await backends[provider]!();
     directory = await mkdtemp(join(tmpdir(), "queueport-"));
-    const worker = { queues: [queue], handlers: fixture("mendable.ts") };
-    await writeFile(join(directory, "queueport.config.json"), JSON.stringify({ ...bed.config, worker }));
+    const worker = { queues: [queue], handlers: fixture("fixable.ts") };
+    await writeFile(join(directory, "queueport.config.json"), JSON.stringify({ ...backend.config, worker }));
     const command = join(directory, "queueport");
     await writeFile(command, `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`);
     await chmod(command, 0o755);
   });
   afterAll(async () => {
     if (isMissing) return;
-    await bed.close();
+    await backend.close();
     await rm(directory, { recursive: true });
   });
 
-  /** Types a line into a shell; rejects where it fails. */
+  /** Runs a line in a shell. Rejects if it fails. */
   async function sh(line: string): Promise<string> {
     const env = { ...process.env, PATH: `${directory}${delimiter}${process.env["PATH"]}` };
     const { stdout } = await run("/bin/sh", ["-c", line], { cwd: directory, env });
     return stdout;
   }
 
-  async function worked(until: (worker: ReturnType<typeof queueport>) => Promise<unknown>): Promise<void> {
+  /** Starts a worker, waits for `until`, and stops the worker. */
+  async function runWorker(until: (worker: ReturnType<typeof queueport>) => Promise<unknown>): Promise<void> {
     const worker = queueport(["worker", "--log-level", "debug"], { cwd: directory });
     await until(worker);
     worker.kill("SIGTERM");
     expect((await worker.result).code).toBe(0);
   }
 
-  it.skipIf(isMissing)("send, stats, a job that fails, list, group, mend, redrive, handled", async () => {
+  it.skipIf(isMissing)("a job that fails is found, fixed, redriven and handled", async () => {
     expect(await sh("queueport provision --dry-run")).toMatch(new RegExp(`\\+ \\w+ ${queue}\n`));
     expect(await sh("queueport provision")).toMatch(/: done\n/);
     expect(await sh("queueport provision")).toBe(`${queue}: nothing to change\n`);
@@ -95,12 +96,12 @@ describe.each(["sqs", "pubsub", "service-bus"])("%s, from a shell", (provider) =
     expect(await sh(`${lines} | queueport send ${queue} --ndjson -t welcome --max-attempts 1`)).toMatch(
       /^2 sent/,
     );
-    // The others cannot tell what is ready from what is in flight.
+    // Only SQS reports ready messages separately from those in flight.
     await watching.printed(provider === "sqs" ? /"messages":3,/ : /"messages":null,/);
     watching.kill("SIGINT");
     expect((await watching.result).code).toBe(0);
 
-    await worked(async (worker) => {
+    await runWorker(async (worker) => {
       await worker.logged("job completed");
       await worker.logged("job dead-lettered", 2);
     });
@@ -114,16 +115,16 @@ describe.each(["sqs", "pubsub", "service-bus"])("%s, from a shell", (provider) =
     expect(group).toMatchObject({
       count: 2,
       error: "Error: user u<n> has no name",
-      frame: expect.stringMatching(/mendable\.ts:\d+/),
+      frame: expect.stringMatching(/fixable\.ts:\d+/),
     });
     expect(await sh(`queueport dlq groups ${queue}`)).toMatch(/ 2 .*has no name/);
     expect(await sh(`queueport dlq show ${queue} ${listed[0]?.id}`)).toMatch(/"user": "u[01]"/);
 
-    const redrive = `queueport dlq redrive ${queue} --group ${group?.fingerprint} --transform ${fixture("mendable.ts")}#mend`;
+    const redrive = `queueport dlq redrive ${queue} --group ${group?.fingerprint} --transform ${fixture("fixable.ts")}#addName`;
     expect(await sh(`${redrive} --dry-run`)).toMatch(/\n\+ {4}"name": "U[01]"\n/);
     expect(await sh(redrive)).toBe(`2 redriven to ${queue}\n`);
     expect(await sh(`queueport dlq list ${queue}`)).toBe(`No dead letter of ${queue} matches.\n`);
-    await worked((worker) => worker.logged("job completed", 2));
+    await runWorker((worker) => worker.logged("job completed", 2));
     expect(await sh(`queueport dlq redrive ${queue}`)).toBe(
       `Nothing to redrive: no dead letter of ${queue} matches.\n`,
     );

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { fixture, queueport } from "./run.ts";
 
 describe("queueport jobs", () => {
-  it("lists what a handlers module registers", async () => {
+  it("lists the job types that a handlers module registers", async () => {
     const { code, stdout } = await queueport(["jobs", "--handlers", fixture("steady.ts")]).result;
     expect(code).toBe(0);
     expect(stdout).toMatch(/type .* schema .* max attempts .* timeout .* concurrency/);
@@ -16,14 +16,14 @@ describe("queueport jobs", () => {
 });
 
 describe("queueport pump", () => {
-  it("pumps until it is told to stop", async () => {
+  it("moves messages until SIGTERM", async () => {
     const pumping = queueport(["pump", "emails", "reports", "-c", "emulated.json"]);
     await pumping.printed(/pumping emails, reports\n/);
     pumping.kill("SIGTERM");
     expect(await pumping.result).toMatchObject({ code: 0, stderr: "" });
   });
 
-  it("fails where a queue is missing", async () => {
+  it("fails if a queue does not exist", async () => {
     const { code, stderr } = await queueport(["pump", "emails", "nowhere", "-c", "emulated.json"]).result;
     expect(code).toBe(1);
     expect(stderr).toMatch(/queue "nowhere".*Create the queue/);
@@ -31,7 +31,7 @@ describe("queueport pump", () => {
 });
 
 describe("queueport provision", () => {
-  it("shows what would be, and what was", async () => {
+  it("prints the changes of a dry run, and makes them without one", async () => {
     const args = ["provision", "emails", "reports", "nowhere", "-c", "emulated.json"];
     const dry = await queueport([...args, "--dry-run", "--lease", "1m"]).result;
     expect(dry).toMatchObject({ code: 0, stderr: "" });
@@ -51,11 +51,11 @@ describe("queueport provision", () => {
 });
 
 describe("queueport doctor", () => {
-  it("has one line for each thing, and says what is broken by its exit code", async () => {
+  it("prints one line per check, and exits with 1 if something is broken", async () => {
     const good = await queueport(["doctor", "emails", "--provider", "memory", "-H", "steady.ts"]).result;
     expect(good.code).toBe(0);
     expect(good.stdout).toMatch(
-      /^✓ configuration: provider memory\n✓ handlers: steady\n✓ queue emails: is there\n/,
+      /^✓ configuration: provider memory\n✓ handlers: steady\n✓ queue emails: exists\n/,
     );
     const bad = await queueport(["doctor", "nowhere", "-c", "emulated.json", "-H", "none.ts"]).result;
     expect(bad.code).toBe(1);
@@ -67,7 +67,7 @@ describe("queueport doctor", () => {
     );
   });
 
-  it("finds a typo of the configuration as well", async () => {
+  it("reports a mistake in the configuration", async () => {
     const { code, stdout } = await queueport(["doctor", "emails", "-c", "typo.yaml"]).result;
     expect(code).toBe(1);
     expect(stdout).toMatch(/^✗ configuration: .*did you mean "capacity"\?.* → correct it[^\n]*\n$/);
@@ -75,7 +75,7 @@ describe("queueport doctor", () => {
 });
 
 describe("queueport make:job", () => {
-  it("writes three files, and writes over none unasked", async () => {
+  it("writes three files, and overwrites them only with --force", async () => {
     const cwd = await mkdtemp(join(tmpdir(), "queueport-"));
     const args = ["make:job", "SendInvoice", "--dir", "src/jobs"];
     const { code, stdout } = await queueport(args, { cwd }).result;
@@ -84,7 +84,7 @@ describe("queueport make:job", () => {
     expect(await readFile(join(cwd, files[0] ?? ""), "utf8")).toMatch(/type: "send_invoice"/);
     const again = await queueport(args, { cwd }).result;
     expect(again.code).toBe(2);
-    expect(again.stderr).toMatch(/send-invoice\.job\.ts is there already: take another name, or --force/);
+    expect(again.stderr).toMatch(/send-invoice\.job\.ts exists: choose another name, or pass --force/);
     expect((await queueport([...args, "--force"], { cwd }).result).code).toBe(0);
     await rm(cwd, { recursive: true });
   });

@@ -5,20 +5,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { fixture, main } from "./run.ts";
 
-/** More than a pipe holds. */
+/** Enough names that their output does not fit into a pipe. */
 const MANY = Array.from({ length: 2_000 }, (_, index) => `queue-with-a-name-${index}`);
 
-it("prints all of it, however slowly it is read", async () => {
+it("a command prints all of its output to a slow reader", async () => {
   const args = [main, "stats", ...MANY, "--provider", "memory", "--json"];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const exited = once(child, "exit");
-  // Longer than a command that is done lingers.
+  // Longer than a command stays alive after its end.
   await Promise.race([exited, sleep(4_000)]);
   expect(JSON.parse(await text(child.stdout))).toHaveLength(MANY.length);
   expect(await exited).toEqual([0, null]);
 });
 
-it("goes on where nobody reads any more, and says by its code how that ended", async () => {
+it("a command whose output is closed continues, and exits with the code of its result", async () => {
   const args = [main, "doctor", "jobs", "--provider", "memory", "--handlers", fixture("throws.ts")];
   const read = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "ignore"] });
   const closed = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -28,7 +28,7 @@ it("goes on where nobody reads any more, and says by its code how that ended", a
   expect([expected, code]).toEqual([1, 1]);
 });
 
-it("ends a watch that nobody watches", async () => {
+it("stats --watch ends when its output is closed", async () => {
   const args = [main, "stats", "jobs", "--provider", "memory", "--watch", "--interval", "50ms"];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   await once(child.stdout, "data");

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** One line of the command's log. */
+/** One line of the log of a command. */
 type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 interface Result {
@@ -11,11 +11,11 @@ interface Result {
   readonly log: readonly LogLine[];
 }
 
-/** A command that runs in a process of its own. */
-interface Runner {
-  /** What matches on stdout, as soon as it does; rejects where the command ends without it. */
+/** A command in a process of its own. */
+interface StartedCommand {
+  /** Resolves with the text on stdout that matches, once it is printed. Rejects if the command ends without it. */
   printed(pattern: RegExp): Promise<string>;
-  /** The log line with this message, or the last of so many. */
+  /** Resolves with the log line that has this message for the `count`th time. */
   logged(message: string, count?: number): Promise<LogLine>;
   kill(signal: NodeJS.Signals): void;
   readonly result: Promise<Result>;
@@ -29,19 +29,22 @@ interface RunOptions {
 
 export const main: string = fileURLToPath(new URL("../../cmd/main.ts", import.meta.url));
 
-/** The path of a fixture. */
+/** The absolute path of a fixture. */
 export function fixture(name: string): string {
   return fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 }
 
-/** Starts `queueport` with these arguments; without the variables of this environment that could change it. */
-export function queueport(args: readonly string[], { input = "", env = {}, cwd }: RunOptions = {}): Runner {
+/** Starts `queueport` with these arguments, without the environment variables that could change its behaviour. */
+export function queueport(
+  args: readonly string[],
+  { input = "", env = {}, cwd }: RunOptions = {},
+): StartedCommand {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(QUEUEPORT_|npm_|DEBUG$|NO_COLOR$)/.test(name),
   );
   const child = spawn(process.execPath, [main, ...args], {
     cwd: cwd ?? fixture("."),
-    // As CI does it: where `CI` is set, libraries tend to colour what goes into a pipe.
+    // Set as in CI, where some libraries write colours into a pipe.
     env: { ...Object.fromEntries(inherited), CI: "true", ...env },
   });
   let stdout = "";
@@ -65,14 +68,15 @@ export function queueport(args: readonly string[], { input = "", env = {}, cwd }
       resolve({ code, stdout, stderr, log: logLines(stdout) });
     });
   });
-  /** Resolves with what `find` finds in the output, as soon as it does. */
+  /** Resolves with the result of `find` once it is not undefined. `find` is called after each output. */
   const found = <T>(find: () => T | undefined, what: string): Promise<T> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
         const value = find();
         if (value === undefined && !ended) return;
         waiting.delete(look);
-        if (value === undefined) reject(new Error(`ended without ${what}:\n${stdout}\n${stderr}`));
+        if (value === undefined)
+          reject(new Error(`the command ended without ${what}:\n${stdout}\n${stderr}`));
         else resolve(value);
       };
       waiting.add(look);

@@ -4,7 +4,7 @@ import { queueport } from "./run.ts";
 const memory = ["--provider", "memory"];
 
 describe("queueport send", () => {
-  it("sends a job", async () => {
+  it("sends a job and prints its id", async () => {
     const args = [
       "send",
       "emails",
@@ -24,14 +24,14 @@ describe("queueport send", () => {
     });
   });
 
-  it("takes the payload from stdin", async () => {
+  it("reads the payload from stdin", async () => {
     const args = ["send", "emails", "--file", "-", "-t", "welcome", ...memory];
     const { code, stdout } = await queueport(args, { input: '{"user":"u1"}\n' }).result;
     expect(code).toBe(0);
     expect(stdout).toMatch(/^sent [0-9a-f-]{36} to emails\n$/);
   });
 
-  it("streams one payload a line, and counts them", async () => {
+  it("sends one payload per line, and prints the counts", async () => {
     const input = Array.from({ length: 5_000 }, (_, index) => JSON.stringify({ index })).join("\n");
     const args = ["send", "emails", "--ndjson", "-t", "welcome", "--json", ...memory];
     const { code, stdout } = await queueport(args, { input }).result;
@@ -41,7 +41,7 @@ describe("queueport send", () => {
     });
   });
 
-  it("sends whole messages, and tells which lines are wrong", async () => {
+  it("sends whole messages, and reports the numbers of invalid lines", async () => {
     const input = [
       '{"type":"welcome","payload":{},"headers":{"tenant":"a"},"maxAttempts":2}',
       "",
@@ -57,28 +57,30 @@ describe("queueport send", () => {
 });
 
 describe("queueport stats", () => {
-  it("shows a table", async () => {
+  it("prints a table", async () => {
     const { code, stdout } = await queueport(["stats", "emails", "reports", ...memory]).result;
     expect(code).toBe(0);
-    expect(stdout).toMatch(/queue .* ready .* in flight .* delayed .* failed/);
-    expect(stdout).toMatch(/emails .* 0 .* 0 .* 0 .* 0/);
+    expect(stdout).toMatch(/queue .* backlog .* ready .* in flight .* delayed .* failed/);
+    expect(stdout).toMatch(/emails .* 0 .* 0 .* 0 .* 0 .* 0/);
     // oxlint-disable-next-line no-control-regex -- the escape of a colour is what must not be there
     expect(stdout).not.toMatch(/\u001b/);
   });
 
-  it("shows JSON", async () => {
+  it("prints JSON", async () => {
     const { stdout } = await queueport(["stats", "emails", "--json", ...memory]).result;
-    expect(JSON.parse(stdout)).toMatchObject([{ queue: "emails", messages: 0, approximate: false }]);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { queue: "emails", messages: 0, backlog: 0, approximate: false },
+    ]);
   });
 
-  it("watches until it is interrupted", async () => {
+  it("repeats with --watch until SIGINT", async () => {
     const watching = queueport(["stats", "emails", "--json", "--watch", "--interval", "10ms", ...memory]);
     await watching.printed(/\n.*emails.*\n/);
     watching.kill("SIGINT");
     expect((await watching.result).code).toBe(0);
   });
 
-  it("fails where a queue does", async () => {
+  it("fails if a queue does not exist", async () => {
     const { code, stdout } = await queueport(["stats", "emails", "-c", "strict.json"]).result;
     expect(code).toBe(1);
     expect(stdout).toMatch(/emails.*does not exist|not_found|Create the queue/s);
@@ -90,21 +92,22 @@ describe("--help", () => {
   const dlq = ["list", "groups", "show", "redrive", "discard"].map((command) => [["dlq", command]]);
 
   it.each([[[]], [["worker"]], [["send"]], [["stats"]], [["dlq"]], ...dlq, ...others])(
-    "shows an example: %j",
+    "has examples and exit codes: %j",
     async (command) => {
       const { code, stdout } = await queueport([...command, "--help"]).result;
       expect(code).toBe(0);
-      expect(stdout).toMatch(/Example:\n {2}\$ queueport /);
+      expect(stdout).toMatch(/Examples:\n {2}\$ queueport /);
+      expect(stdout).toMatch(/Exit codes:\n {2}0 /);
     },
   );
 
-  it("documents the environment and the exit codes of the worker", async () => {
+  it("names environment variables and exit codes", async () => {
     const { stdout } = await queueport(["worker", "--help"]).result;
     expect(stdout).toMatch(/QUEUEPORT_METRICS_PORT/);
     expect(stdout).toMatch(/Exit codes:\n {2}0 /);
   });
 
-  it("tells its version", async () => {
+  it("--version prints the version", async () => {
     expect((await queueport(["--version"]).result).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });

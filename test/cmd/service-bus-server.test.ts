@@ -19,11 +19,11 @@ async function start(
   return { ...(JSON.parse(line) as Started), running };
 }
 
-test("serves Microsoft's SDK, keeps what it has through a kill, and ends on SIGTERM", async () => {
+test("service-bus-server serves Microsoft's SDK, keeps its messages when it is killed, and ends on SIGTERM", async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
   const queues = ["--queue", "emails", "--session-queue", "orders", "--lock", "8s", "--data-dir", dataDir];
   try {
-    // It comes back to it.
+    // The port must stay free while the server restarts.
     const port = String(await lastingPort());
     const first = await start("--port", port, ...queues);
     const client = new ServiceBusClient(first.connectionString);
@@ -45,7 +45,7 @@ test("serves Microsoft's SDK, keeps what it has through a kill, and ends on SIGT
         await receiver.completeMessage(message);
       }
     }
-    // The lock on the first has outlived the kill, and has run out since.
+    // The lock on the first message survived the kill and has expired since.
     expect(new Set(bodies)).toEqual(new Set([1, 2]));
     const session = await later.acceptNextSession("orders");
     expect((await session.receiveMessages(1)).map(({ body }) => body as unknown)).toEqual([3]);
@@ -57,7 +57,7 @@ test("serves Microsoft's SDK, keeps what it has through a kill, and ends on SIGT
   }
 });
 
-test("what the service would not have is refused before anything starts", async () => {
+test("service-bus-server refuses settings that Service Bus does not accept, and a port in use", async () => {
   const tooLong = await queueport(["service-bus-server", "--port", "0", "--queue", "a", "--lock", "10m"])
     .result;
   expect(tooLong).toMatchObject({

@@ -5,7 +5,7 @@ const SOON = { timeout: 60_000 };
 const base = ["worker", "--provider", "memory", "--queue", "emails"];
 
 describe("queueport worker", () => {
-  it("drains on SIGTERM: running jobs finish, it exits 0 and nothing keeps the process", async () => {
+  it("drains on SIGTERM: running jobs finish, and it exits with 0", async () => {
     const worker = queueport([...base, "--handlers", fixture("steady.ts"), "--concurrency", "3"]);
     await worker.logged("working", 3);
     worker.kill("SIGTERM");
@@ -17,17 +17,17 @@ describe("queueport worker", () => {
     expect(messages.at(-1)).toBe("stopped");
   });
 
-  it("ends soon after its drain, whatever a library has left running", async () => {
+  it("exits soon after its drain, even if a library keeps the process alive", async () => {
     const worker = queueport([...base, "--handlers", fixture("lingering.ts")]);
     await worker.logged("worker started");
     const asked = performance.now();
     worker.kill("SIGTERM");
     expect((await worker.result).code).toBe(0);
-    // What is left running would go on for a minute.
+    // The timer that keeps the process alive takes a minute.
     expect(performance.now() - asked).toBeLessThan(20_000);
   });
 
-  it("exits 3 within drain and grace where a job ignores its signal, and names the job", async () => {
+  it("exits with 3 after drain and grace if a job ignores its signal, and names the job", async () => {
     const args = [...base, "--handlers", fixture("stuck.ts"), "--drain", "300ms", "--grace", "200ms"];
     const worker = queueport(args);
     await worker.logged("working");
@@ -35,7 +35,7 @@ describe("queueport worker", () => {
     worker.kill("SIGTERM");
     const { code, stderr } = await worker.result;
     expect(code).toBe(3);
-    // By default it is half a minute.
+    // Drain and grace take half a minute by default.
     expect(performance.now() - asked).toBeLessThan(15_000);
     expect(stderr).toMatch(/^queueport: .*the-stuck-one.*\n$/);
   });
@@ -43,16 +43,16 @@ describe("queueport worker", () => {
   it.each([
     ["SIGTERM", 143],
     ["SIGINT", 130],
-  ] as const)("exits at once on a second signal, %s", async (signal, expected) => {
+  ] as const)("exits immediately on a second signal, %s", async (signal, expected) => {
     const worker = queueport([...base, "--handlers", fixture("stuck.ts"), "--drain", "5m"]);
     await worker.logged("working");
     worker.kill("SIGINT");
-    await worker.logged("draining; a second signal exits at once");
+    await worker.logged("draining; a second signal exits immediately");
     worker.kill(signal);
     expect((await worker.result).code).toBe(expected);
   });
 
-  it("serves metrics and health, all of it from a configuration file", async () => {
+  it("serves metrics and health on the port that the configuration file sets", async () => {
     const worker = queueport(["worker", "--config", fixture("full.config.ts")]);
     const { port } = await worker.logged("listening");
     const get = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${String(port)}${path}`);
@@ -77,10 +77,10 @@ describe("queueport worker", () => {
     expect((await worker.result).code).toBe(0);
   });
 
-  it("reads its environment, and flags win over it", async () => {
+  it("reads its settings from the environment, and prefers flags to them", async () => {
     const env = {
       QUEUEPORT_PROVIDER: "memory",
-      QUEUEPORT_QUEUES: "reports, letters",
+      QUEUEPORT_QUEUES: "reports, invoices",
       QUEUEPORT_HANDLERS: fixture("steady.ts"),
       QUEUEPORT_LOG_LEVEL: "debug",
     };
@@ -91,7 +91,7 @@ describe("queueport worker", () => {
     expect((await worker.result).code).toBe(0);
   });
 
-  it("logs a failed job as a warning, and a dead letter as an error", async () => {
+  it("logs a failed job as a warning and a dead letter as an error", async () => {
     const worker = queueport([...base, "--handlers", fixture("failing.ts")]);
     const job = { id: "lost", type: "broken", queue: "emails", attempt: 1, err: { message: "no such user" } };
     expect(await worker.logged("job failed")).toMatchObject({ ...job, level: 40 });
@@ -104,7 +104,7 @@ describe("queueport worker", () => {
     expect((await worker.result).code).toBe(0);
   });
 
-  it("ends where onStart fails", async () => {
+  it("exits with 1 if onStart fails", async () => {
     const worker = queueport([...base, "--handlers", fixture("bad-start.ts")]);
     const { code, stderr } = await worker.result;
     expect(code).toBe(1);
