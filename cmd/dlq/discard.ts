@@ -3,18 +3,18 @@ import { QueueError } from "../../src/errors.ts";
 import { addHelp } from "../lib/help.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
-import { Interrupted, onSignals } from "../lib/signals.ts";
+import { Interrupted } from "../lib/signals.ts";
 import { progressBar } from "./progress.ts";
 import {
   addFilterOptions,
   deadLetterCommand,
-  type DeadLetterFlags,
+  FAILED,
   type FilterFlags,
   filterOf,
   openDeadLetters,
 } from "./select.ts";
 
-interface DiscardFlags extends DeadLetterFlags, FilterFlags {
+interface DiscardFlags extends FilterFlags {
   readonly all?: boolean;
   readonly yes?: boolean;
 }
@@ -38,7 +38,7 @@ export function discardCommand(): Command {
     ],
     exitCodes: {
       0: "the matching dead letters were removed, or you answered no",
-      1: "the queue does not exist, the provider failed, or a signal ended the command early",
+      1: FAILED,
     },
     hasSignals: true,
   }).action(runDiscard);
@@ -62,11 +62,10 @@ async function runDiscard(name: string, flags: DiscardFlags): Promise<void> {
     );
   }
   await using opened = await openDeadLetters(name, flags);
-  using interrupt = onSignals();
-  const { signal } = interrupt;
+  const { deadLetters, total, signal } = opened;
   const run = async (label: string, dryRun: boolean): Promise<number> => {
-    const bar = await progressBar(label, opened.total, json);
-    return opened.deadLetters
+    const bar = await progressBar(label, total, json);
+    return deadLetters
       .discard({ ...filter, dryRun, signal, onProgress: (done) => bar.update(done) })
       .finally(() => bar[Symbol.dispose]());
   };

@@ -2,19 +2,17 @@ import type { Command } from "commander";
 import { addHelp } from "../lib/help.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
-import { Interrupted, onSignals } from "../lib/signals.ts";
+import { Interrupted } from "../lib/signals.ts";
 import { progressBar } from "./progress.ts";
 import {
   addFilterOptions,
   deadLetterCommand,
-  type DeadLetterFlags,
+  FAILED,
   type FilterFlags,
   filterOf,
   openDeadLetters,
 } from "./select.ts";
 import { groupJson, groupsTable } from "./show-dead-letters.ts";
-
-interface GroupsFlags extends DeadLetterFlags, FilterFlags {}
 
 /** `queueport dlq groups`: dead letters by what they failed of. */
 export function groupsCommand(): Command {
@@ -29,20 +27,20 @@ export function groupsCommand(): Command {
     examples: ["queueport dlq groups emails", "queueport dlq redrive emails --group 3f9c0a51be77"],
     exitCodes: {
       0: "the groups were printed",
-      1: "the queue does not exist, the provider failed, or a signal ended the command early",
+      1: FAILED,
     },
     hasSignals: true,
   }).action(runGroups);
 }
 
-async function runGroups(name: string, flags: GroupsFlags): Promise<void> {
+async function runGroups(name: string, flags: FilterFlags): Promise<void> {
   await using opened = await openDeadLetters(name, flags);
-  using interrupt = onSignals();
-  const bar = await progressBar("reading", opened.total, flags.json);
-  const groups = await opened.deadLetters
-    .groups({ ...filterOf(flags), signal: interrupt.signal, onProgress: (read) => bar.update(read) })
+  const { deadLetters, total, signal } = opened;
+  const bar = await progressBar("reading", total, flags.json);
+  const groups = await deadLetters
+    .groups({ ...filterOf(flags), signal, onProgress: (read) => bar.update(read) })
     .finally(() => bar[Symbol.dispose]());
   if (flags.json) print(JSON.stringify(groups.map(groupJson)));
   else print(groups.length === 0 ? `No dead letter of ${name} matches.` : groupsTable(groups));
-  if (interrupt.signal.aborted) throw new Interrupted("these are the groups of what was read until then.");
+  if (signal.aborted) throw new Interrupted("these are the groups of what was read until then.");
 }

@@ -2,18 +2,18 @@ import type { Command } from "commander";
 import { addHelp } from "../lib/help.ts";
 import { addJsonOption, whole } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
-import { Interrupted, onSignals } from "../lib/signals.ts";
+import { Interrupted } from "../lib/signals.ts";
 import {
   addFilterOptions,
   deadLetterCommand,
-  type DeadLetterFlags,
+  FAILED,
   type FilterFlags,
   filterOf,
   openDeadLetters,
 } from "./select.ts";
 import { deadLetterJson, deadLettersTable } from "./show-dead-letters.ts";
 
-interface ListFlags extends DeadLetterFlags, FilterFlags {
+interface ListFlags extends FilterFlags {
   readonly limit: number;
 }
 
@@ -35,7 +35,7 @@ export function listCommand(): Command {
     examples: ["queueport dlq list emails --reason max_attempts --since 2h"],
     exitCodes: {
       0: "the dead letters were listed",
-      1: "the queue does not exist, the provider failed, or a signal ended the command",
+      1: FAILED,
     },
     hasSignals: true,
   }).action(runList);
@@ -43,9 +43,8 @@ export function listCommand(): Command {
 
 async function runList(name: string, flags: ListFlags): Promise<void> {
   await using opened = await openDeadLetters(name, flags);
-  using interrupt = onSignals();
-  const { signal } = interrupt;
-  const found = await opened.deadLetters.list({ ...filterOf(flags), limit: flags.limit, signal });
+  const { deadLetters, signal } = opened;
+  const found = await deadLetters.list({ ...filterOf(flags), limit: flags.limit, signal });
   if (signal.aborted) throw new Interrupted("nothing was listed, and nothing was changed.");
   if (flags.json) return print(JSON.stringify(found.map(deadLetterJson)));
   if (found.length === 0) return print(`No dead letter of ${name} matches.`);

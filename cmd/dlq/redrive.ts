@@ -4,19 +4,18 @@ import { exitCodes } from "../lib/exit-codes.ts";
 import { addHelp } from "../lib/help.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { colorsFor, errorLine, print, warn } from "../lib/output.ts";
-import { Interrupted, onSignals } from "../lib/signals.ts";
+import { Interrupted } from "../lib/signals.ts";
 import { progressBar } from "./progress.ts";
 import {
   addFilterOptions,
   deadLetterCommand,
-  type DeadLetterFlags,
   type FilterFlags,
   filterOf,
   openDeadLetters,
 } from "./select.ts";
 import { changeText, loadTransform } from "./transform.ts";
 
-interface RedriveFlags extends DeadLetterFlags, FilterFlags {
+interface RedriveFlags extends FilterFlags {
   readonly to?: string;
   readonly transform?: string;
   readonly rate?: number;
@@ -59,20 +58,20 @@ async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
   const { to, rate: ratePerSecond, dryRun = false, json = false } = flags;
   const transform = flags.transform === undefined ? undefined : await loadTransform(flags.transform);
   await using opened = await openDeadLetters(name, flags);
-  using interrupt = onSignals();
-  const bar = await progressBar(dryRun ? "checking" : "redriving", opened.total, json || dryRun);
+  const { deadLetters, total, signal } = opened;
+  const bar = await progressBar(dryRun ? "checking" : "redriving", total, json || dryRun);
   const reporter = new StepReporter(dryRun && !json);
   let result: RedriveResult = { matched: 0, redriven: 0, skipped: 0, failed: 0 };
   let failure: unknown;
   try {
-    result = await opened.deadLetters.redrive({
+    result = await deadLetters.redrive({
       ...filterOf(flags),
       to,
       transform,
       ratePerSecond,
       dryRun,
-      signal: interrupt.signal,
-      onMessage: (step) => reporter.report(step),
+      signal,
+      onLetter: (step) => reporter.report(step),
       onProgress: (done) => {
         result = done;
         bar.update(done.matched);
@@ -83,12 +82,12 @@ async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
   }
   bar[Symbol.dispose]();
   reporter.end();
-  const isDone = failure === undefined && !interrupt.signal.aborted;
+  const isDone = failure === undefined && !signal.aborted;
   if (json) print(JSON.stringify({ queue: name, to: to ?? name, dryRun, ...result }));
   else if (isDone || result.matched > 0) print(countsText(result, name, flags));
   // The counts are printed before the error, so that it is known what was done until then.
   if (failure !== undefined) throw failure;
-  if (interrupt.signal.aborted) throw new Interrupted("the other dead letters were not changed.");
+  if (signal.aborted) throw new Interrupted("the other dead letters were not changed.");
   if (result.failed > 0) process.exitCode = exitCodes.failure;
 }
 

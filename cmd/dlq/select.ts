@@ -4,9 +4,10 @@ import type { DeadLetterFilter, DeadLetters } from "../../src/queue/dead-letters
 import { isQueueError } from "../../src/errors.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { addConfigOptions, type ConfigFlags, duration, type JsonFlags, names } from "../lib/options.ts";
+import { onSignals } from "../lib/signals.ts";
 
 /** The flags that select dead letters. They are the same in every command of `dlq` that reads several. */
-export interface FilterFlags {
+export interface FilterFlags extends ConfigFlags, JsonFlags {
   readonly id?: readonly string[];
   readonly type?: string;
   readonly reason?: string;
@@ -14,8 +15,8 @@ export interface FilterFlags {
   readonly since?: Date;
 }
 
-/** The flags that every command of `dlq` has. */
-export interface DeadLetterFlags extends ConfigFlags, JsonFlags {}
+/** Meaning of exit code 1 in every command of `dlq`. */
+export const FAILED = "the queue does not exist, the provider failed, or a signal ended the command early";
 
 /** Starts a command of `dlq` with its argument, the queue. */
 export function deadLetterCommand(name: string, summary: string, description: string): Command {
@@ -63,11 +64,13 @@ export function since(text: string, _before?: unknown, now: number = Date.now())
   }
 }
 
-/** The dead letters of one queue, with the connection that they are read by. */
+/** The dead letters of one queue, with their connection. Disposing closes it. */
 export interface OpenedDeadLetters extends AsyncDisposable {
   readonly deadLetters: DeadLetters;
   /** Number of dead letters; undefined if the provider does not report it. */
   readonly total: number | undefined;
+  /** Aborts on the first SIGTERM or SIGINT. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -82,10 +85,15 @@ export async function openDeadLetters(name: string, flags: ConfigFlags): Promise
     const stats = await queue.stats(name).catch((error: unknown) => {
       if (isQueueError(error, "not_found")) throw error;
     });
+    const interrupt = onSignals();
     return {
       deadLetters: queue.deadLetters(name),
       total: stats?.failed,
-      [Symbol.asyncDispose]: () => queue.close(),
+      signal: interrupt.signal,
+      async [Symbol.asyncDispose]() {
+        interrupt[Symbol.dispose]();
+        await queue.close();
+      },
     };
   } catch (error) {
     await queue.close();

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { QueueError } from "../../src/errors.ts";
 import { addHelp } from "../lib/help.ts";
-import { addConfigOptions, addJsonOption } from "../lib/options.ts";
+import { addConfigOptions, addJsonOption, type ConfigFlags, type JsonFlags } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
-import { Interrupted, onSignals } from "../lib/signals.ts";
-import { deadLetterCommand, type DeadLetterFlags, openDeadLetters } from "./select.ts";
+import { Interrupted } from "../lib/signals.ts";
+import { deadLetterCommand, openDeadLetters } from "./select.ts";
 import { deadLetterJson, deadLetterText } from "./show-dead-letters.ts";
 
 /** `queueport dlq show`: everything about one dead letter. */
@@ -26,11 +26,10 @@ export function showCommand(): Command {
   }).action(runShow);
 }
 
-async function runShow(name: string, id: string, flags: DeadLetterFlags): Promise<void> {
+async function runShow(name: string, id: string, flags: ConfigFlags & JsonFlags): Promise<void> {
   await using opened = await openDeadLetters(name, flags);
-  using interrupt = onSignals();
-  const { signal } = interrupt;
-  const [found] = await opened.deadLetters.list({ ids: [id], limit: 1, signal });
+  const { deadLetters, signal } = opened;
+  const [found] = await deadLetters.list({ ids: [id], limit: 1, signal });
   if (found === undefined && signal.aborted) throw new Interrupted("the dead letter was not found yet.");
   if (found === undefined) {
     throw new QueueError("not_found", `Queue "${name}" has no dead letter with the id ${id}.`, {

@@ -1,43 +1,24 @@
-import { createReadStream } from "node:fs";
-import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { Command } from "commander";
 import { openQueue } from "../../adapters/open.ts";
 import { defaults } from "../../src/defaults.ts";
-import { describeError, QueueError } from "../../src/errors.ts";
-import type { NewMessage } from "../../src/message/message.ts";
-import type { Queue, SendOptions } from "../../src/queue/queue.ts";
+import type { NewMessage } from "../../src/message.ts";
+import type { Queue, SendOptions } from "../../src/queue.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
 import { addHelp } from "../lib/help.ts";
-import { mustExist } from "../lib/import-file.ts";
 import {
   addConfigOptions,
   addJsonOption,
-  type ConfigFlags,
   duration,
   durationText,
-  type JsonFlags,
   pair,
   positiveDuration,
   whole,
 } from "../lib/options.ts";
 import { colorsFor, print, warn } from "../lib/output.ts";
 import { Interrupted, onSignals } from "../lib/signals.ts";
+import { inputFile, openInput, readMessage, type SendFlags, template } from "./input.ts";
 import { sendLines } from "./lines.ts";
-
-interface SendFlags extends ConfigFlags, JsonFlags {
-  readonly type?: string;
-  readonly file?: string;
-  readonly ndjson?: boolean;
-  readonly delay?: number;
-  readonly deadline?: number;
-  readonly id?: string;
-  readonly maxAttempts?: number;
-  readonly header?: Record<string, string>;
-  readonly orderingKey?: string;
-  readonly dedupId?: string;
-}
 
 /** `queueport send`: one job from the command line, or a stream of jobs. */
 export function sendCommand(): Command {
@@ -108,74 +89,6 @@ async function runSend(name: string, payload: string | undefined, flags: SendFla
   if (queue.provider === "memory") {
     warn("the memory provider keeps messages in this process only: they are lost now.");
   }
-}
-
-/**
- * The file that the payload or the lines are read from; undefined if the payload is an argument.
- * @throws QueueError `config` if flags contradict each other or something is missing
- */
-function inputFile(
-  payload: string | undefined,
-  { file, ndjson, type, id, dedupId }: SendFlags,
-): string | undefined {
-  if (payload !== undefined && (file !== undefined || ndjson === true)) {
-    throw new QueueError("config", "Pass the payload as an argument or by --file, not both.");
-  }
-  if (ndjson === true) {
-    if (id !== undefined) {
-      throw new QueueError("config", "--id is for one job: with --ndjson, put an id into each line.");
-    }
-    if (dedupId !== undefined) {
-      throw new QueueError(
-        "config",
-        "--dedup-id is for one job: with --ndjson, the queue would drop all lines but one.",
-      );
-    }
-    return file ?? "-";
-  }
-  if (type === undefined) throw new QueueError("config", "A job needs a type: pass --type <type>.");
-  if (payload === undefined && file === undefined) {
-    throw new QueueError(
-      "config",
-      "A job needs a payload: pass it as a JSON argument, or by --file <file>; - is stdin.",
-    );
-  }
-  return file;
-}
-
-async function readMessage(
-  payload: string | undefined,
-  file: string | undefined,
-  flags: SendFlags,
-): Promise<NewMessage> {
-  const json = payload ?? (await text(openInput(file ?? "-")));
-  return { ...template(flags), type: flags.type ?? "", payload: parsePayload(json), id: flags.id };
-}
-
-/** The fields that every message of this command shares. */
-function template({
-  maxAttempts,
-  header,
-  orderingKey,
-  dedupId,
-}: SendFlags): Omit<NewMessage, "type" | "payload"> {
-  return { maxAttempts, headers: header, orderingKey, dedupId };
-}
-
-function parsePayload(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    throw new QueueError("invalid_payload", `The payload is not JSON: ${describeError(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function openInput(file: string): Readable {
-  if (file === "-") return process.stdin;
-  mustExist(file, "file");
-  return createReadStream(file);
 }
 
 async function sendOne(

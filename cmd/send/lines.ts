@@ -138,7 +138,7 @@ function parseLine(json: string, { type, template }: LineInput): NewMessage {
 
 const NEWLINE = 0x0a;
 
-/** Yields each line as it arrives, without its newline. Throws if the stream fails. */
+// A generator of the lines as they arrive, without their newlines. It throws if the stream fails.
 async function* readLines(input: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   /** Chunks of a line whose end has not arrived. They are joined once, so that a long line takes linear time. */
   let begun: Uint8Array[] = [];
