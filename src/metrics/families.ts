@@ -1,7 +1,7 @@
 import { Family } from "./family.ts";
 import { DurationHistogram } from "./histogram.ts";
 
-/** Every metric that is fed by events. docs/metrics.md says the same at more length. */
+/** Every metric that events increment. docs/metrics.md describes them in detail. */
 export interface Families {
   readonly queued: Family<"type" | "queue">;
   readonly sendFailures: Family<"queue" | "outcome">;
@@ -25,29 +25,36 @@ export function createFamilies(): Families {
     queued: counter("jobs_queued_total", "Jobs that the provider accepted from this process."),
     sendFailures: counter(
       "job_send_failures_total",
-      "Jobs that were not sent (failed), or of which it is not known (unknown).",
+      "Jobs that were not sent (failed), or may not have been sent (unknown).",
     ),
-    processed: counter("jobs_processed_total", "Runs of jobs that ended, by how they ended."),
+    processed: counter("jobs_processed_total", "Runs that ended, by status."),
     duration: new DurationHistogram({
       name: "job_duration_seconds",
-      help: "How long runs took that completed or failed.",
+      help: "Duration of runs that completed or failed.",
     }),
-    active: new Family({ name: "jobs_active", help: "Runs without a verdict yet.", type: "gauge" }),
+    active: new Family({
+      name: "jobs_active",
+      help: "Runs that have started and whose outcome is not decided.",
+      type: "gauge",
+    }),
     wait: new DurationHistogram({
       name: "job_wait_seconds",
-      help: "How long jobs waited from when they were due until a run started.",
+      help: "Time between the moment at which a job was due and the start of a run.",
     }),
-    retried: counter("jobs_retried_total", "Failed runs that will be tried again."),
+    retried: counter("jobs_retried_total", "Failed runs that will be retried."),
     deadLettered: counter("jobs_dead_lettered_total", "Jobs moved to the dead-letter queue."),
-    released: counter("jobs_released_total", "Jobs given back to the queue without a verdict."),
-    stuck: counter("jobs_stuck_total", "Runs that went on after their timeout and grace."),
-    late: counter("jobs_late_total", "Runs that returned after their lease had been given up."),
-    leasesLost: counter("leases_lost_total", "Jobs that another receiver took over while they ran here."),
+    released: counter("jobs_released_total", "Jobs released to the queue without an outcome."),
+    stuck: counter("jobs_stuck_total", "Runs that continued after their timeout and grace."),
+    late: counter("jobs_late_total", "Runs that returned after their lease was given up."),
+    leasesLost: counter(
+      "leases_lost_total",
+      "Jobs whose lease was lost while they ran here; another receiver may run them.",
+    ),
     settleFailures: counter("settle_failures_total", "Settlements that the provider did not confirm."),
     requests: counter("queue_requests_total", "Requests to the provider."),
     lastPoll: new Family({
       name: "worker_last_poll_timestamp_seconds",
-      help: "When a poll last succeeded, in Unix time.",
+      help: "Unix time of the last successful poll.",
       type: "gauge",
       aggregator: "max",
     }),

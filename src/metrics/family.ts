@@ -1,51 +1,51 @@
 import type { Metric } from "prom-client";
 
-/** One sample, as prom-client's registry prints it. */
+/** One sample in the form that prom-client's registry prints. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
-  /** Where it is not the family's own name. */
+  /** Name of the sample if it differs from the name of the metric. */
   readonly metricName?: string;
 }
 
-/** What prom-client's registry asks a metric for, on every scrape. */
+/** The answer of a metric to prom-client's registry, on every scrape. */
 export interface Scraped {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
-  /** How the processes of a Node cluster are put together. */
+  /** Function that combines the values of the processes of a Node cluster. */
   readonly aggregator: "sum" | "max";
   readonly values: readonly Sample[];
 }
 
 /**
- * A metric of our own in a prom-client registry. prom-client's metrics look a label set up by building a string,
- * some 300 ns each time; ours are cells that an event increments in place, read only when they are scraped.
+ * A metric that prom-client's registry can scrape. prom-client's own metrics build a string for each set of labels,
+ * which takes about 300 ns per event. These metrics are cells that an event increments in place.
  */
 export interface Scrapable {
-  /** Not readonly: for OpenMetrics, the registry itself cuts `_total` off a counter's name. */
+  /** Not readonly, because the registry removes `_total` from the name of a counter for OpenMetrics. */
   name: string;
   readonly help: string;
   readonly type: Scraped["type"];
   get(): Promise<Scraped>;
-  /** For `registry.resetMetrics()`. */
+  /** Called by `registry.resetMetrics()`. */
   reset(): void;
 }
 
 /**
- * A scrapable as prom-client's types want it. They list its own four classes; the registry at run time uses no
- * more than {@link Scrapable}.
+ * Casts a scrapable to prom-client's type `Metric`, which lists only its own four classes. At run time, the registry uses
+ * no more than the members of {@link Scrapable}.
  */
 export function asMetric(scrapable: Scrapable): Metric {
   return scrapable as unknown as Metric;
 }
 
-/** One series: whoever counts keeps it and writes to it. */
+/** The value of one series. The code that counts keeps the cell and writes to it. */
 export interface Cell {
   value: number;
 }
 
-/** What a family is, beside its labels. */
+/** The description of a family. */
 export interface FamilyOptions {
   readonly name: string;
   readonly help: string;
@@ -61,7 +61,7 @@ export class Family<Label extends string> implements Scrapable {
   readonly type: "counter" | "gauge";
   readonly #aggregator: Scraped["aggregator"];
   readonly #series = new Map<string, Cell & { readonly labels: Readonly<Record<Label, string>> }>();
-  /** Brings the cells up to date before they are read. It must not reject, lest the whole scrape fail. */
+  /** Updates the cells before they are read. It must not reject, because the whole scrape would fail. */
   refresh: (() => Promise<void>) | undefined;
 
   constructor({ name, help, type, aggregator = "sum" }: FamilyOptions) {
@@ -71,7 +71,7 @@ export class Family<Label extends string> implements Scrapable {
     this.#aggregator = aggregator;
   }
 
-  /** The series with these labels, made at 0 where it is new. Too slow for every event: keep the cell. */
+  /** The cell of the series with these labels; a new series starts at 0. Keep the cell: this is too slow for each event. */
   cell(labels: Readonly<Record<Label, string>>): Cell {
     const key = keyOf(labels);
     let series = this.#series.get(key);
@@ -82,7 +82,7 @@ export class Family<Label extends string> implements Scrapable {
     return series;
   }
 
-  /** Takes a series away, for a value that is not known any more. */
+  /** Removes a series whose value is unknown. */
   remove(labels: Readonly<Record<Label, string>>): void {
     this.#series.delete(keyOf(labels));
   }
@@ -99,7 +99,7 @@ export class Family<Label extends string> implements Scrapable {
   }
 }
 
-/** A key for a set of labels. A family's labels are always given in the same order. */
+/** The key of a set of labels. The labels of one family must always be in the same order. */
 export function keyOf(labels: Readonly<Record<string, string>>): string {
   return JSON.stringify(Object.values(labels));
 }

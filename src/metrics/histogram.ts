@@ -1,6 +1,6 @@
 import { keyOf, type Sample, type Scrapable, type Scraped } from "./family.ts";
 
-/** Upper bounds in seconds, for how long jobs take and wait: from 5 ms to an hour. */
+/** Upper bounds of the buckets in seconds, from 5 ms to 1 hour. */
 export const BUCKETS_SECONDS: readonly number[] = [
   0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600,
 ];
@@ -9,13 +9,13 @@ const BOUNDS_MS: readonly number[] = BUCKETS_SECONDS.map((seconds) => seconds * 
 
 /** The distribution of one series. */
 export class Distribution {
-  /** Per bucket, not cumulative; the last one is beyond every bound. */
+  /** Count per bucket, not cumulative. The last bucket has no upper bound. */
   readonly #counts: number[] = Array.from({ length: BOUNDS_MS.length + 1 }, () => 0);
-  /** In milliseconds, as events give them: sums of whole numbers stay exact. */
+  /** Sum in milliseconds, since sums of whole numbers are exact. */
   #sumMs = 0;
 
   observe(ms: number): void {
-    // Clocks of two machines differ: a wait may come out negative. (NaN would spoil the sum for good.)
+    // A wait is negative if the clocks of two machines differ. NaN is replaced because it would make the sum NaN forever.
     const value = ms > 0 ? ms : 0;
     let bucket = 0;
     while (bucket < BOUNDS_MS.length && value > (BOUNDS_MS[bucket] as number)) bucket += 1;
@@ -41,7 +41,7 @@ export class Distribution {
   }
 }
 
-/** All series of one histogram of durations: observed in milliseconds, scraped in seconds. */
+/** All series of one histogram of durations. Observed in milliseconds, scraped in seconds. */
 export class DurationHistogram<Label extends string> implements Scrapable {
   name: string;
   readonly help: string;
@@ -56,7 +56,7 @@ export class DurationHistogram<Label extends string> implements Scrapable {
     this.help = help;
   }
 
-  /** The series with these labels. Too slow for every event: keep what it returns. */
+  /** The distribution of the series with these labels. Keep it: this is too slow for each event. */
   distribution(labels: Readonly<Record<Label, string>>): Distribution {
     const key = keyOf(labels);
     let series = this.#series.get(key);

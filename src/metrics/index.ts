@@ -1,5 +1,5 @@
 /**
- * Metrics for Prometheus, of every queue and worker of the process.
+ * Metrics of the queues and workers of this process, for Prometheus.
  * @module
  */
 export { createMetrics } from "./metrics.ts";

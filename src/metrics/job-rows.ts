@@ -2,9 +2,9 @@ import type { JobInfo } from "../diagnostics.ts";
 import type { Families } from "./families.ts";
 import type { Cell } from "./family.ts";
 import type { Distribution } from "./histogram.ts";
-import { Running } from "./active-runs.ts";
+import { ActiveRuns } from "./active-runs.ts";
 
-/** The series that the handled jobs of one type in one queue are counted in. */
+/** The series that count the handled jobs of one type in one queue. */
 export interface TypeRows {
   readonly completed: Cell;
   readonly failed: Cell;
@@ -13,8 +13,8 @@ export interface TypeRows {
 }
 
 /**
- * The series of a type that has been handled for the first time. What may go wrong with it starts at 0 now:
- * Prometheus sees no increase in a counter that appears with its first event already in it.
+ * Creates the series of a type that was handled for the first time. The counters of its failures start at 0 now, because
+ * Prometheus sees no increase in a counter whose first sample already includes the event.
  */
 export function typeRows(families: Families, queue: string, type: string): TypeRows {
   families.deadLettered.cell({ type, queue, reason: "max_attempts" });
@@ -27,14 +27,14 @@ export function typeRows(families: Families, queue: string, type: string): TypeR
   };
 }
 
-/** What is kept for one queue. */
+/** The series of one queue. */
 export class QueueRows {
   readonly name: string;
-  /** By type label. */
+  /** The series of each type, by its label. */
   readonly types: Map<string, TypeRows> = new Map();
   readonly wait: Distribution;
   readonly #active: Cell;
-  readonly #running = new Runner();
+  readonly #runs = new ActiveRuns();
 
   constructor(families: Families, name: string) {
     this.name = name;
@@ -43,14 +43,14 @@ export class QueueRows {
   }
 
   begin(job: JobInfo): void {
-    this.#running.begin(job);
-    this.#active.value = this.#running.size;
+    this.#runs.begin(job);
+    this.#active.value = this.#runs.size;
   }
 
-  /** Whether this run had begun, and had no verdict before. */
+  /** Returns true if this run had begun and had not ended before. */
   end(job: JobInfo): boolean {
-    const ended = this.#running.end(job);
-    this.#active.value = this.#running.size;
+    const ended = this.#runs.end(job);
+    this.#active.value = this.#runs.size;
     return ended;
   }
 }

@@ -1,6 +1,5 @@
 import type { Channel } from "node:diagnostics_channel";
-import { createRequire } from "node:module";
-import type { Registry } from "prom-client";
+import { Registry } from "prom-client";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { channels, type Origin } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
@@ -12,42 +11,40 @@ import { recordJobs } from "./record-jobs.ts";
 import { recordReceivers, recordRequests, recordSends } from "./record-queue.ts";
 import { TypeLabels } from "./type-labels.ts";
 
-/** What is counted, and where. */
+/** The options of {@link createMetrics}. */
 export interface MetricsOptions {
-  /**
-   * The prom-client registry that the metrics are registered in. An application that is bundled into one file passes
-   * its own: by default, prom-client is loaded at run time from `node_modules`.
-   * @default a new registry
-   */
+  /** Registry that the metrics are added to. It must not contain these metrics. @default a new registry */
   readonly registry?: Registry | undefined;
-  /** Count only what concerns this queue. @default every queue of the process */
+  /** Counts only the events of this `Queue`. @default every `Queue` of the process */
   readonly only?: Queue | undefined;
-  /** Export `queue_messages`, asking the provider when it is scraped. */
+  /** Exports `queue_messages`, whose values are read from the provider on a scrape. @default not exported */
   readonly stats?: StatsOptions | undefined;
-  /** Job types with a label of their own; further ones are counted under `other`. @default 200 */
+  /** Largest number of job types that get a label. Further types are counted as `other`. @default 200 */
   readonly maxTypes?: number | undefined;
+  /** The clock, for tests. @default the system clock */
   readonly clock?: Clock | undefined;
 }
 
-/** Metrics that are being kept. */
+/** The metrics of this process. */
 export interface Metrics {
+  /** Registry that contains the metrics. `await registry.metrics()` is the body of a response to a scrape. */
   readonly registry: Registry;
-  /** Stops counting and takes the metrics out of the registry. Idempotent. */
+  /** Stops counting and removes the metrics from the registry. Idempotent. */
   close(): void;
 }
 
 const MAX_TYPES = 200;
 
 /**
- * Counts what queues and workers of this process do, from now on, for Prometheus.
+ * Counts the events of the queues and workers of this process for Prometheus, from now until `close()`.
  *
  * @example
  * const metrics = createMetrics({ stats: { queue, names: ["emails"] } });
  * app.get("/metrics", async (c) => c.text(await metrics.registry.metrics()));
- * @throws QueueError `invalid_options`; `missing_dependency` if no registry is given and prom-client is not installed
+ * @throws QueueError `invalid_options` if the registry contains such metrics, or a number is negative
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
-  const { registry = newRegistry(), only, stats, maxTypes = MAX_TYPES, clock = systemClock } = options;
+  const { registry = new Registry(), only, stats, maxTypes = MAX_TYPES, clock = systemClock } = options;
   check("maxTypes", maxTypes);
   check("stats.maxAgeMs", stats?.maxAgeMs);
   check("stats.timeoutMs", stats?.timeoutMs);
@@ -73,36 +70,14 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   };
 }
 
-/** Failures of `require` which mean that prom-client is not there. The second one is that of a CommonJS bundle. */
-const MISSING: ReadonlySet<unknown> = new Set(["MODULE_NOT_FOUND", "ERR_INVALID_ARG_VALUE"]);
-
-/**
- * A registry of the application's prom-client. Loaded by `require`, since prom-client is an optional peer: a missing
- * package would make an import of this module fail, with the loader's own error.
- */
-function newRegistry(): Registry {
-  let promClient: { readonly Registry: new () => Registry };
-  try {
-    promClient = createRequire(import.meta.url)("prom-client") as typeof promClient;
-  } catch (cause) {
-    if (!MISSING.has((cause as NodeJS.ErrnoException).code)) throw cause;
-    throw new QueueError(
-      "missing_dependency",
-      "createMetrics needs the package prom-client, which is not installed. Install it: npm install prom-client. In an application that is bundled into one file, pass a registry: createMetrics({ registry: new Registry() }).",
-      { cause },
-    );
-  }
-  return new promClient.Registry();
-}
-
-/** Puts all into the registry, or none. Returns how to take out again what is still ours there. */
+/** Adds all metrics to the registry, or none. Returns a function that removes them if they are still registered. */
 function register(registry: Registry, scrapables: readonly Scrapable[]): () => void {
   const named = scrapables.map((scrapable) => ({ name: scrapable.name, metric: asMetric(scrapable) }));
   for (const { name } of named) {
     if (registry.getSingleMetric(name) !== undefined)
       throw new QueueError(
         "invalid_options",
-        `The registry has a metric ${name} already. Close the metrics that were created before, or pass another registry.`,
+        `The registry already has a metric ${name}. Close the metrics that were created before, or pass another registry.`,
       );
   }
   for (const { metric } of named) registry.registerMetric(metric);

@@ -3,50 +3,50 @@ import { QueueError } from "../errors.ts";
 import type { Queue, QueueStats } from "../queue/queue.ts";
 import { Family } from "./family.ts";
 
-/** Whose depths are scraped. */
+/** The queues whose message counts are exported as `queue_messages`. */
 export interface StatsOptions {
   readonly queue: Queue;
-  /** Logical queue names. */
+  /** Logical names of queues. */
   readonly names: readonly string[];
-  /** A scrape reuses figures that are younger, in milliseconds: asking is a billed request. @default 10000 */
+  /** Age in milliseconds up to which a scrape reuses counts, since reading them is a billed request. @default 10000 */
   readonly maxAgeMs?: number | undefined;
-  /** A queue that takes longer to answer is left out, in milliseconds. @default 5000 */
+  /** Time limit in milliseconds for the counts of one queue. A slower queue is missing in the scrape. @default 5000 */
   readonly timeoutMs?: number | undefined;
 }
 
-/** Prometheus gives up a scrape after 10 s by default. */
+/** Below the 10 s after which Prometheus ends a scrape by default. */
 const TIMEOUT_MS = 5_000;
 const MAX_AGE_MS = 10_000;
 
 const STATES: Readonly<Record<string, (stats: QueueStats) => number | undefined>> = {
   ready: (stats) => stats.messages,
   in_flight: (stats) => stats.inFlight,
-  active: (stats) => stats.active,
+  backlog: (stats) => stats.active,
   delayed: (stats) => stats.delayed,
   failed: (stats) => stats.failed,
 };
 
-/** The metrics that are asked for rather than fed. */
+/** The metrics whose values are read from the provider on a scrape. */
 export interface StatsFamilies {
   readonly depth: Family<"queue" | "state">;
   readonly errors: Family<"queue">;
 }
 
-/** Gauges of how full queues are, fetched when they are scraped. */
+/** Creates the gauges of the message counts of queues. */
 export function statsFamilies(options: StatsOptions, clock: Clock): StatsFamilies {
   const { queue, names, maxAgeMs = MAX_AGE_MS, timeoutMs = TIMEOUT_MS } = options;
   const depth = new Family<"queue" | "state">({
     name: "queue_messages",
-    help: "Messages in a queue, by state, as its provider tells.",
+    help: "Messages in a queue, by state, as reported by the provider.",
     type: "gauge",
     aggregator: "max",
   });
   const errors = new Family<"queue">({
     name: "queue_stats_errors_total",
-    help: "Failed attempts to learn how full a queue is.",
+    help: "Failed attempts to read the message counts of a queue.",
     type: "counter",
   });
-  /** Calls without an answer yet. A provider that hangs gets one, not one a scrape. */
+  /** Calls that have no answer yet. A provider that hangs gets one call, not one per scrape. */
   const calls = new Map<string, Promise<QueueStats>>();
 
   const ask = (name: string): Promise<QueueStats> => {
@@ -62,7 +62,7 @@ export function statsFamilies(options: StatsOptions, clock: Clock): StatsFamilie
     try {
       stats = await within(clock, timeoutMs, name, ask(name));
     } catch {
-      // Not a reason to fail the scrape, in which everything else is good. An old depth is worse than none.
+      // The scrape does not fail, because its other metrics are valid. An outdated count would be worse than none.
       errors.cell({ queue: name }).value += 1;
     }
     for (const [state, read] of Object.entries(STATES)) {
@@ -77,7 +77,7 @@ export function statsFamilies(options: StatsOptions, clock: Clock): StatsFamilie
   const refresh = (): Promise<void> => {
     if (updating !== undefined) return updating;
     const ageMs = clock.now() - updatedAt;
-    // A negative age is a clock that was set back.
+    // The age is negative if the clock was set back.
     if (ageMs >= 0 && ageMs < maxAgeMs) return Promise.resolve();
     updating = Promise.all(names.map(update)).then(() => {
       updatedAt = clock.now();
@@ -88,12 +88,12 @@ export function statsFamilies(options: StatsOptions, clock: Clock): StatsFamilie
 
   for (const name of names) errors.cell({ queue: name });
   depth.refresh = refresh;
-  // One scrape reads both: the error that it ran into is in it.
+  // Refreshed as well, so that a scrape contains the errors that it has met itself.
   errors.refresh = refresh;
   return { depth, errors };
 }
 
-/** The answer, or a rejection after `ms`. */
+/** Resolves with `answer`, or rejects with `unavailable` after `ms` milliseconds. */
 function within<T>(clock: Clock, ms: number, queue: string, answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = clock.timer(ms, () =>

@@ -3,7 +3,7 @@ import type { Families } from "./families.ts";
 import { QueueRows, type TypeRows, typeRows } from "./job-rows.ts";
 import { OTHER, type TypeLabels } from "./type-labels.ts";
 
-/** The reasons that are labels of their own; a handler may make up others. */
+/** Reasons that are used as labels. A handler may use other reasons, which are counted as `other`. */
 const REASONS: ReadonlySet<string> = new Set([
   "max_attempts",
   "permanent_error",
@@ -13,12 +13,12 @@ const REASONS: ReadonlySet<string> = new Set([
   "crash_loop",
 ]);
 
-/** Dead-lettered without a handler: the type proves nothing but that somebody sent it. */
+/** Reasons without a handler. They do not show that this process handles the type, so they grant no label. */
 const UNHANDLED: ReadonlySet<string> = new Set(["malformed", "unknown_type", "crash_loop"]);
 
 /**
- * Counts the life of jobs. `started` and `released` grant no type label: a receiver starts whatever arrives, and
- * only what follows shows that somebody here handles it.
+ * Counts the events of jobs. `started` and `released` grant no type label, because they are published for unknown types
+ * as well. Only a later event shows that this process handles the type.
  */
 export function recordJobs(families: Families, labels: TypeLabels): (event: JobEvent & Origin) => void {
   const queues = new Map<string, QueueRows>();
@@ -44,7 +44,7 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
     return rows;
   };
 
-  /** Where there was no handler, the type proves nothing either. */
+  /** The series of a failure. A failure with a reason had no handler, so it grants no label. */
   const failed = (
     queue: QueueRows,
     { job, reason }: JobEvent & { readonly event: "failed" | "retrying" },
@@ -90,7 +90,7 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
         if (queue.end(job)) ended(labels.lookUp(job.type), "released");
         families.released.cell({ queue: queue.name, why: event.why }).value += 1;
         break;
-      case "stuck":
+      case "stalled":
         families.stuck.cell({ type: labels.grant(job.type), queue: queue.name }).value += 1;
         break;
       case "late": {

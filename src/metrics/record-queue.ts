@@ -4,7 +4,7 @@ import type { Cell } from "./family.ts";
 import type { TypeLabels } from "./type-labels.ts";
 
 /**
- * Counts sends. One whose outcome is unknown is not counted as queued: its caller was told so, and will most likely
+ * Counts sends. A send with an unknown outcome is not counted as queued, because its caller got an error and will probably
  * send again.
  */
 export function recordSends(families: Families, labels: TypeLabels): (event: SendEvent) => void {
@@ -39,7 +39,7 @@ export function recordRequests(families: Families): (event: RequestEvent) => voi
   };
 }
 
-/** Counts what receivers report beside their jobs. A failed poll is among the requests already. */
+/** Counts the events of receivers that are not about one job. Failed polls are counted as requests already. */
 export function recordReceivers(families: Families): (event: ReceiveEvent & Origin) => void {
   const polls = new Map<string, Cell>();
   return (event) => {
@@ -50,7 +50,7 @@ export function recordReceivers(families: Families): (event: ReceiveEvent & Orig
         if (lastPoll === undefined) {
           lastPoll = families.lastPoll.cell({ queue });
           polls.set(queue, lastPoll);
-          // From the first poll on, so that the first lost lease shows as an increase.
+          // Created at 0 on the first poll, so that Prometheus sees the first lost lease as an increase.
           families.leasesLost.cell({ queue });
         }
         lastPoll.value = event.at / 1_000;

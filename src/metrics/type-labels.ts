@@ -1,13 +1,12 @@
-/** The label of types beyond the limit. */
+/** Label of the types that exceed the limit. */
 export const OTHER = "other";
 
-/** The label of types that this process only heard of: never sent by it, never handled by it. */
+/** Label of the types that this process has neither sent nor handled. */
 const UNKNOWN = "unknown";
 
 /**
- * Which job types get a label of their own. A type is a string that anybody who may send to the queue chooses, and
- * every new one is a new time series: so a label is granted only to types that this process sends or handles, and
- * only to so many.
+ * The job types that are used as labels. Every sender chooses the types of its messages, and every new label is a new time
+ * series. So a label is granted only to types that this process sends or handles, up to a limit.
  */
 export class TypeLabels {
   readonly #limit: number;
@@ -17,7 +16,7 @@ export class TypeLabels {
     this.#limit = limit;
   }
 
-  /** The label of a type that was sent or handled here. */
+  /** The label of a type that was sent or handled by this process. */
   grant(type: string): string {
     if (this.#granted.has(type)) return type;
     if (this.#granted.size >= this.#limit) return OTHER;
@@ -25,7 +24,7 @@ export class TypeLabels {
     return type;
   }
 
-  /** The label of a type that merely arrived. Once the limit is reached, it may be one of those that got none. */
+  /** The label of a type that was only received. Once the limit is reached, it is `other`, since it may be a refused type. */
   lookUp(type: string): string {
     if (this.#granted.has(type)) return type;
     return this.#granted.size >= this.#limit ? OTHER : UNKNOWN;

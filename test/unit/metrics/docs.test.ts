@@ -17,7 +17,7 @@ import {
 
 const doc = readFileSync(new URL("../../../docs/metrics.md", import.meta.url), "utf8");
 
-/** Rows of the table of metrics: `| name | type | labels | meaning |`. */
+/** The rows of the table of metrics: `| name | type | labels | meaning |`. */
 const documented = doc
   .split("\n")
   .map((line) => /^\| `(\w+)` +\| (counter|gauge|histogram) +\| (.*?) +\|/.exec(line))
@@ -29,7 +29,7 @@ const documented = doc
   }));
 
 describe("docs/metrics.md", () => {
-  it("lists every metric with its type and its labels, and no other", () => {
+  it("lists exactly the metrics that exist, with their types and labels", () => {
     const stats = {
       queue: statsQueue(() => Promise.resolve(depths({ messages: 1 }))),
       names: ["emails"],
@@ -51,11 +51,11 @@ describe("docs/metrics.md", () => {
     });
   });
 
-  it("names the buckets", () => {
+  it("lists the buckets of the histograms", () => {
     expect(doc).toContain(`${BUCKETS_SECONDS.slice(0, -1).join(", ")} and ${BUCKETS_SECONDS.at(-1)} seconds`);
   });
 
-  it("alerts on metrics that exist", () => {
+  it("has alerts that use metrics which exist", () => {
     const alerts = [...doc.matchAll(/expr: (.*)/g)].map(([, expression = ""]) => expression);
     expect(alerts).toHaveLength(3);
     const names = new Set(documented.map(({ name }) => name));

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { job, parse, publishJob, publishRun, samplesOf, scrape, withMetrics } from "./support.ts";
 
 describe("runs", () => {
-  it("are active from their start to their verdict", () =>
+  it("are active from their start until their outcome is decided", () =>
     withMetrics({}, async (metrics) => {
       publishJob({ event: "started", job: job({ id: "a" }), waitMs: 0 });
       publishJob({ event: "started", job: job({ id: "b" }), waitMs: 0 });
@@ -21,15 +21,15 @@ describe("runs", () => {
       });
     }));
 
-  it("that never started, or ended before, leave the number of active ones alone", () =>
+  it("do not change the number of active runs if they never started, or had ended before", () =>
     withMetrics({}, async (metrics) => {
       publishJob({ event: "started", job: job({ id: "a" }), waitMs: 0 });
       publishJob({ event: "released", job: job({ id: "b" }), why: "drain", delayMs: 0 });
       publishJob({ event: "dead_lettered", job: job({ id: "c" }), reason: "malformed", error: undefined });
       expect(await samplesOf(metrics, "jobs_active")).toEqual({ '{queue="emails"}': 1 });
 
-      // Stalled at its hard limit: the verdict comes, the second attempt starts, the first one returns.
-      publishJob({ event: "stuck", job: job({ id: "a" }), runningMs: 1 });
+      // The run is stuck until its hard limit and counts as failed; the second attempt starts; the first one returns.
+      publishJob({ event: "stalled", job: job({ id: "a" }), runningMs: 1 });
       publishJob({ event: "failed", job: job({ id: "a" }), durationMs: 1, error: undefined });
       publishJob({ event: "started", job: job({ id: "a", attempt: 2 }), waitMs: 0 });
       publishJob({ event: "late", job: job({ id: "a" }), durationMs: 9 });
@@ -42,7 +42,7 @@ describe("runs", () => {
       });
     }));
 
-  it("are told apart by id and attempt, however many there are", () =>
+  it("are distinguished by id and attempt", () =>
     withMetrics({}, async (metrics) => {
       const ids = Array.from({ length: 2_000 }, (_, index) => `0197a1b2-c3d4-7e5f-8a9b-${index}`);
       for (const id of ids) publishJob({ event: "started", job: job({ id }), waitMs: 0 });
@@ -55,7 +55,7 @@ describe("runs", () => {
       expect(await samplesOf(metrics, "jobs_active")).toEqual({ '{queue="emails"}': 0 });
     }));
 
-  it("of a type that nobody handles take no label, also where order makes them fail", () =>
+  it("of a type without a handler get no label, even if they fail because the queue keeps order", () =>
     withMetrics({ maxTypes: 3 }, async (metrics) => {
       for (const id of ["a", "b", "c", "d"]) {
         const stranger = job({ id, type: id });
@@ -72,7 +72,7 @@ describe("runs", () => {
       });
     }));
 
-  it("are processed with one status each", () =>
+  it("are counted once as processed, with one status", () =>
     withMetrics({}, async (metrics) => {
       publishRun({});
       publishRun({ queue: "reports" });
@@ -98,7 +98,7 @@ describe("runs", () => {
       expect(await samplesOf(metrics, "jobs_released_total")).toEqual({ '{queue="emails",why="drain"}': 1 });
     }));
 
-  it("that fail are retried or dead-lettered, both counted from 0 when a type is first handled", () =>
+  it("count retries and dead letters from 0 once a type was handled", () =>
     withMetrics({}, async (metrics) => {
       publishRun({});
       expect(await samplesOf(metrics, "jobs_retried_total")).toEqual({ '{queue="emails",type="mail"}': 0 });
@@ -120,7 +120,7 @@ describe("runs", () => {
 });
 
 describe("durations", () => {
-  it("are a cumulative histogram in seconds", () =>
+  it("are exported as a cumulative histogram in seconds", () =>
     withMetrics({}, async (metrics) => {
       for (const ms of [1, 5, 6, 2_000, 4_000_000]) publishRun({}, ms);
       publishJob({ event: "failed", job: job(), durationMs: 300, error: undefined });
@@ -135,7 +135,7 @@ describe("durations", () => {
       expect(samples.get('job_duration_seconds_sum{type="mail"}')).toBe(4_002.312);
     }));
 
-  it("of waiting are kept per queue; what clocks make negative, or not a number, is 0", () =>
+  it("of waiting are kept per queue, and are 0 if they are negative or NaN", () =>
     withMetrics({}, async (metrics) => {
       for (const waitMs of [250, -5, Number.NaN]) publishJob({ event: "started", job: job(), waitMs });
       const samples = await scrape(metrics);

@@ -17,7 +17,7 @@ import {
 } from "./support.ts";
 
 describe("createMetrics", () => {
-  it("uses the registry that it is given, beside what is in there", async () => {
+  it("adds its metrics to the given registry, and removes only its own", async () => {
     const registry = new Registry();
     const own = new Counter({ name: "own_total", help: "own", registers: [registry] });
     const metrics = createMetrics({ registry });
@@ -35,22 +35,22 @@ describe("createMetrics", () => {
     ]);
   });
 
-  it("refuses a registry that has such metrics, and changes nothing in it", async () => {
+  it("refuses a registry that already has its metrics, and leaves it unchanged", async () => {
     const registry = new Registry();
     await withMetrics({ registry }, (first) => {
       const names = registry.getMetricsAsArray().length;
-      expect(() => createMetrics({ registry })).toThrow(/already/);
+      expect(() => createMetrics({ registry })).toThrow(/already has a metric/);
       expect(registry.getMetricsAsArray()).toHaveLength(names);
       first.close();
       const second = createMetrics({ registry });
-      // What another has registered since is not taken away.
+      // A second close does not remove the metrics that were registered since.
       first.close();
       expect(registry.getMetricsAsArray()).toHaveLength(names);
       second.close();
     });
   });
 
-  it.each([{ maxTypes: -1 }, { maxTypes: Number.NaN }])("refuses %o", (options) => {
+  it.each([{ maxTypes: -1 }, { maxTypes: Number.NaN }])("refuses the options %o", (options) => {
     let thrown: unknown;
     try {
       createMetrics(options);
@@ -60,7 +60,7 @@ describe("createMetrics", () => {
     expect(isQueueError(thrown, "invalid_options")).toBe(true);
   });
 
-  it("counts one queue only, where that is asked for", () => {
+  it("counts the events of one queue only if `only` is set", () => {
     const only = statsQueue(() => Promise.resolve(depths({})));
     return withMetrics({ only }, async (metrics) => {
       publishSend("mail", {}, only);
@@ -71,7 +71,7 @@ describe("createMetrics", () => {
     });
   });
 
-  it("speaks OpenMetrics", async () => {
+  it("is scraped in the OpenMetrics format", async () => {
     const registry = new Registry();
     // prom-client's types fix the format of a registry when it is made; `setContentType` does not.
     (registry as unknown as Registry<OpenMetricsContentType>).setContentType(
@@ -88,7 +88,7 @@ describe("createMetrics", () => {
     expect(registry.getMetricsAsArray()).toEqual([]);
   });
 
-  it("takes part in the registry's JSON, default labels and reset", () =>
+  it("supports the JSON, the default labels and the reset of the registry", () =>
     withMetrics({}, async (metrics) => {
       publishRun({}, 10);
       metrics.registry.setDefaultLabels({ app: "shop" });

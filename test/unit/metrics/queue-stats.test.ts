@@ -1,23 +1,26 @@
 import { describe, expect, it } from "vitest";
 import type { StatsOptions } from "../../../src/metrics/index.ts";
-import type { QueueStats } from "../../../src/queue/queue.ts";
-import { depths, HandClock, samplesOf, scrape, statsQueue, withMetrics } from "./support.ts";
+import type { QueueStats } from "../../../src/queue.ts";
+import { depths, ManualClock, samplesOf, scrape, statsQueue, withMetrics } from "./support.ts";
 
 describe("queue_messages", () => {
-  it("is absent where the provider cannot tell", () => {
-    const queue = statsQueue(() => Promise.resolve(depths({ messages: 0, inFlight: 3, failed: 1 })));
+  it("has no sample for a state that the provider does not report", () => {
+    const queue = statsQueue(() =>
+      Promise.resolve(depths({ messages: 0, inFlight: 3, active: 3, failed: 1 })),
+    );
     return withMetrics({ stats: { queue, names: ["emails"] } }, async (metrics) => {
       expect(await samplesOf(metrics, "queue_messages")).toEqual({
         '{queue="emails",state="ready"}': 0,
         '{queue="emails",state="in_flight"}': 3,
+        '{queue="emails",state="backlog"}': 3,
         '{queue="emails",state="failed"}': 1,
       });
       expect(await samplesOf(metrics, "queue_stats_errors_total")).toEqual({ '{queue="emails"}': 0 });
     });
   });
 
-  it("is asked for once in maxAgeMs, also by scrapes at one time", () => {
-    const clock = new HandClock();
+  it("is read from the provider once in maxAgeMs, even by concurrent scrapes", () => {
+    const clock = new ManualClock();
     const asked: string[] = [];
     const queue = statsQueue((name) => {
       asked.push(name);
@@ -41,8 +44,8 @@ describe("queue_messages", () => {
     });
   });
 
-  it("drops the stale figures of a queue that fails, counts it, and leaves the rest of the scrape alone", () => {
-    const clock = new HandClock();
+  it("has no samples of a queue whose counts cannot be read, and the rest of the scrape succeeds", () => {
+    const clock = new ManualClock();
     let down = false;
     const queue = statsQueue((name) => {
       if (down && name === "emails") throw new Error("unreachable");
@@ -52,7 +55,7 @@ describe("queue_messages", () => {
       await scrape(metrics);
       down = true;
       clock.advance(10_000);
-      // One scrape shows the gap and its cause.
+      // The same scrape contains the gap and the error.
       const samples = await scrape(metrics);
       expect(samples.has('queue_messages{queue="emails",state="ready"}')).toBe(false);
       expect(samples.get('queue_messages{queue="reports",state="ready"}')).toBe(7);
@@ -63,8 +66,8 @@ describe("queue_messages", () => {
     });
   });
 
-  it("does not wait for a provider that hangs, nor ask it twice at a time", () => {
-    const clock = new HandClock();
+  it("does not wait for a provider that hangs, and has one call to it at a time", () => {
+    const clock = new ManualClock();
     const hanging: ((stats: QueueStats) => void)[] = [];
     const queue = statsQueue(() => new Promise((resolve) => hanging.push(resolve)));
     const stats = { queue, names: ["emails"], timeoutMs: 100, maxAgeMs: 0 };

@@ -8,7 +8,7 @@ import { DriverError } from "../../../src/driver/index.ts";
 import { anySource, publishReceive, publishSend, samplesOf, withMetrics } from "./support.ts";
 
 describe("sends", () => {
-  it("count as queued when the provider accepted them; failed and unknown ones count apart", () =>
+  it("are counted as queued if the provider accepted them, and otherwise as failed or unknown", () =>
     withMetrics({}, async (metrics) => {
       publishSend("mail");
       publishSend("mail");
@@ -26,7 +26,7 @@ describe("sends", () => {
     }));
 });
 
-test("a send that is refused before it leaves counts as failed", () =>
+test("a send that is refused before a request is counted as failed", () =>
   withMetrics({}, async (metrics) => {
     await using queue = createQueue(memory({ strict: true, queues: ["jobs"] }));
     const schema = z.object({ n: z.number() });
@@ -47,7 +47,7 @@ test("a send that is refused before it leaves counts as failed", () =>
   }));
 
 describe("requests", () => {
-  it("count by provider, operation and outcome", () =>
+  it("are counted by provider, operation and outcome", () =>
     withMetrics({}, async (metrics) => {
       const request = { queue: "emails", source: anySource, messages: 10 } as const;
       for (const outcome of ["ok", "ok", "throttled"] as const)
@@ -62,7 +62,7 @@ describe("requests", () => {
 });
 
 describe("receivers", () => {
-  it("show when a poll last succeeded, lost leases and failed settlements", () =>
+  it("export the time of the last successful poll, lost leases and failed settlements", () =>
     withMetrics({}, async (metrics) => {
       const error = new DriverError("transient", "reset");
       publishReceive({ event: "polled", queue: "emails", at: 1_700_000_000_500, messages: 0 });

@@ -3,7 +3,7 @@ import type { Clock } from "../../../src/lib/clock.ts";
 import { channels, type JobEvent, type JobInfo, type ReceiveEvent } from "../../../src/diagnostics.ts";
 import type { Queue, QueueStats } from "../../../src/queue/queue.ts";
 
-/** The source of events, where a test does not care. */
+/** The source of events in tests for which it does not matter. */
 export const anySource: object = {};
 
 export function job(fields: Partial<JobInfo> = {}): JobInfo {
@@ -26,24 +26,24 @@ export function publishSend(
   channels.send.publish({ provider: "memory", queue, source, type, id: "1", outcome });
 }
 
-/** A run from `started` to `completed`. */
+/** Publishes the events of a run that completes. */
 export function publishRun(fields: Partial<JobInfo>, durationMs = 1): void {
   publishJob({ event: "started", job: job(fields), waitMs: 0 });
   publishJob({ event: "completed", job: job(fields), durationMs });
 }
 
-/** What a scrape shows. */
+/** The content of a scrape. */
 export interface Scrape {
-  /** `name` to `counter`, `gauge` or `histogram`. */
+  /** The type of each metric: `counter`, `gauge` or `histogram`. */
   readonly types: ReadonlyMap<string, string>;
-  /** By `name{label="value",…}`, labels in alphabetical order. */
+  /** The values by `name{label="value",…}`, with the labels in alphabetical order. */
   readonly samples: ReadonlyMap<string, number>;
 }
 
 const SAMPLE = /^([a-z_]+)(?:\{(.*)\})? ([-+]?(?:[0-9.e+-]+|Inf))$/;
 const LABEL = /([a-z_]+)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/y;
 
-/** Parses the text format; whatever is not valid in it is thrown. */
+/** Parses the text format. Throws if it is invalid. */
 export function parse(text: string): Scrape {
   const types = new Map<string, string>();
   const samples = new Map<string, number>();
@@ -57,7 +57,7 @@ export function parse(text: string): Scrape {
     const [, name, labels = "", value = ""] = SAMPLE.exec(line) ?? [];
     if (name === undefined) throw new Error(`not a sample: ${line}`);
     const key = `${name}{${parseLabels(labels).toSorted().join(",")}}`;
-    if (samples.has(key)) throw new Error(`twice: ${key}`);
+    if (samples.has(key)) throw new Error(`duplicate sample: ${key}`);
     samples.set(key, value.endsWith("Inf") ? Number(`${value}inity`) : Number(value));
   }
   return { types, samples };
@@ -84,7 +84,7 @@ export async function samplesOf(metrics: Metrics, name: string): Promise<Record<
   return Object.fromEntries(own.map(([key, value]) => [key.slice(name.length), value]));
 }
 
-/** Runs `test` with metrics that are closed afterwards. */
+/** Runs `test` with metrics, and closes them afterwards. */
 export async function withMetrics(
   options: MetricsOptions,
   test: (metrics: Metrics) => Promise<void> | void,
@@ -97,7 +97,7 @@ export async function withMetrics(
   }
 }
 
-/** A queue of which only `stats` is used. */
+/** A queue that has only the method `stats`. */
 export function statsQueue(stats: (queue: string) => Promise<QueueStats>): Queue {
   return { provider: "memory", stats } as unknown as Queue;
 }
@@ -115,8 +115,8 @@ export function depths(figures: Partial<QueueStats>): QueueStats {
   };
 }
 
-/** A clock that stands still until it is told. */
-export class HandClock implements Clock {
+/** A clock that only `advance` moves. */
+export class ManualClock implements Clock {
   #now = 1_000_000;
   readonly #timers = new Set<{ at: number; run: () => void }>();
 

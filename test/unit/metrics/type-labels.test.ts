@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { job, publishJob, publishRun, publishSend, samplesOf, withMetrics } from "./support.ts";
 
 describe("type labels", () => {
-  it("are not granted to types that only arrive", () =>
+  it("are not granted to types that are only received", () =>
     withMetrics({}, async (metrics) => {
       for (let index = 0; index < 1_000; index += 1) {
         const made = job({ id: String(index), type: `made-up-${index}` });
@@ -25,7 +25,7 @@ describe("type labels", () => {
       });
     }));
 
-  it("are kept for types that were sent or handled here, whatever becomes of them", () =>
+  it("are kept for types that were sent or handled, even if their jobs are dead-lettered", () =>
     withMetrics({}, async (metrics) => {
       publishSend("sent");
       publishRun({ type: "handled" });
@@ -50,7 +50,7 @@ describe("type labels", () => {
       });
     }));
 
-  it("are at most maxTypes, over sends and runs together", () =>
+  it("are granted to at most maxTypes types, for sends and runs together", () =>
     withMetrics({ maxTypes: 2 }, async (metrics) => {
       publishSend("a");
       publishRun({ type: "b" });
@@ -72,7 +72,7 @@ describe("type labels", () => {
       });
     }));
 
-  it("are escaped", () =>
+  it("are escaped in the text format", () =>
     withMetrics({}, async (metrics) => {
       publishSend('a"b\\c\nd');
       expect(await samplesOf(metrics, "jobs_queued_total")).toEqual({
