@@ -5,7 +5,10 @@ const ANSWER_MS = 5_000;
 /** Mean error of the `date` header, which has whole seconds. */
 const HALF_SECOND_MS = 500;
 const NOTICEABLE_MS = 2_000;
-/** Smallest difference at which a provider refuses signed requests, such as AWS after five minutes. */
+/**
+ * Smallest difference at which signed requests are refused. AWS refuses most requests after five minutes:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-signing.html
+ */
 const REFUSED_MS = 300_000;
 
 /** The difference between this machine's clock and the provider's, which is in the headers of its answers. */

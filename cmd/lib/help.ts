@@ -3,7 +3,7 @@ import pc from "picocolors";
 
 /** The layout of every help page. Commander removes the colours if the output does not support them. */
 export const helpLayout: HelpConfiguration = {
-  helpWidth: Math.min(process.stdout.columns ?? 80, 100),
+  helpWidth: Math.min(process.stdout.columns || 80, 100),
   showGlobalOptions: true,
   styleTitle: (title) => pc.createColors(true).bold(title.replace("Global Options", "Global options")),
   subcommandTerm: (command) => command.name(),

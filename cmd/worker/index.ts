@@ -108,7 +108,7 @@ A flag takes precedence over its environment variable, which takes precedence ov
     hasSignals: true,
   });
   return command.action(async (flags: WorkerFlags) => {
-    // Loaded here so that the other commands start without the worker and its logger.
+    // Loaded here so that the other commands start without the logger.
     const { runWorker } = await import("./run.ts");
     await runWorker(flags);
   });

@@ -113,7 +113,7 @@ async function callOnStart({ onStart }: HandlersModule, queue: Queue, signal: Ab
   try {
     await onStart?.(queue, { signal });
   } catch (error) {
-    // A hook that respects its signal throws when the worker stops. That is no failure.
+    // A hook that respects its signal throws when the worker stops. This error is not a failure.
     if (signal.aborted) return;
     throw new HookError(`onStart failed: ${errorLine(error)}`, { cause: error });
   }
