@@ -71,7 +71,7 @@ async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
       ratePerSecond,
       dryRun,
       signal,
-      onLetter: (step) => reporter.report(step),
+      onMessage: (step) => reporter.report(step),
       onProgress: (done) => {
         result = done;
         bar.update(done.matched);

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { openQueue } from "../../adapters/open.ts";
 import { defaults } from "../../src/defaults.ts";
-import type { NewMessage } from "../../src/message.ts";
-import type { Queue, SendOptions } from "../../src/queue.ts";
+import type { NewMessage } from "../../src/message/message.ts";
+import type { Queue, SendOptions } from "../../src/queue/queue.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
 import { addHelp } from "../lib/help.ts";

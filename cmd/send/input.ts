@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describeError, QueueError } from "../../src/errors.ts";
-import type { NewMessage } from "../../src/message.ts";
+import type { NewMessage } from "../../src/message/message.ts";
 import { mustExist } from "../lib/import-file.ts";
 import type { ConfigFlags, JsonFlags } from "../lib/options.ts";
 

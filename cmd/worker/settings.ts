@@ -1,5 +1,6 @@
 import type { WorkerConfig } from "../../adapters/open.ts";
 import { QueueError } from "../../src/errors.ts";
+import type { InMs } from "../../src/lib/duration.ts";
 import type { WorkerOptions } from "../../src/worker/types.ts";
 import { requireHandlers } from "../lib/handlers-file.ts";
 import type { ConfigFlags, HandlersFlags, LogLevel } from "../lib/options.ts";

@@ -2,7 +2,7 @@ import Table from "cli-table3";
 import { createLogUpdate } from "log-update";
 import type { QueueStats } from "../../src/index.ts";
 import { colorsFor } from "../../cmd/lib/output.ts";
-import { tellNews } from "./news.ts";
+import { reportNews } from "./news.ts";
 import type { Scene, View } from "./view.ts";
 
 const FRAME_MS = 100;

@@ -1,7 +1,7 @@
 import type { Queue, Worker } from "../../src/index.ts";
 import { drawLive } from "./live.ts";
 import { colorsFor } from "../../cmd/lib/output.ts";
-import { tellNews } from "./news.ts";
+import { reportNews } from "./news.ts";
 import type { Tally } from "./tally.ts";
 
 /** Everything that a view shows. */

@@ -90,7 +90,7 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
         if (queue.end(job)) ended(labels.lookUp(job.type), "released");
         families.released.cell({ queue: queue.name, why: event.why }).value += 1;
         break;
-      case "stalled":
+      case "stuck":
         families.stuck.cell({ type: labels.grant(job.type), queue: queue.name }).value += 1;
         break;
       case "late": {

@@ -28,7 +28,7 @@ export interface SendTarget {
   readonly delays: DelayedSends | undefined;
 }
 
-/** SendTerms on which one message is sent. */
+/** Terms on which one message is sent. */
 export interface SendTerms {
   readonly deadlineMs: number;
   /** Start of the deadline, in epoch milliseconds. @default now */

@@ -4,7 +4,7 @@ import { queueport } from "./run.ts";
 const memory = ["--provider", "memory"];
 
 describe("queueport stats", () => {
-  it("prints a table", async () => {
+  it("prints the counts as a table", async () => {
     const { code, stdout } = await queueport(["stats", "emails", "reports", ...memory]).result;
     expect(code).toBe(0);
     expect(stdout).toMatch(/queue .* backlog .* ready .* in flight .* delayed .* failed/);
@@ -13,7 +13,7 @@ describe("queueport stats", () => {
     expect(stdout).not.toMatch(/\u001b/);
   });
 
-  it("prints JSON", async () => {
+  it("prints the counts as JSON", async () => {
     const { stdout } = await queueport(["stats", "emails", "--json", ...memory]).result;
     expect(JSON.parse(stdout)).toMatchObject([
       { queue: "emails", messages: 0, backlog: 0, approximate: false },

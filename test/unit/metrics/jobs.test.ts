@@ -29,7 +29,7 @@ describe("runs", () => {
       expect(await samplesOf(metrics, "jobs_active")).toEqual({ '{queue="emails"}': 1 });
 
       // The run is stuck until its hard limit and counts as failed; the second attempt starts; the first one returns.
-      publishJob({ event: "stalled", job: job({ id: "a" }), runningMs: 1 });
+      publishJob({ event: "stuck", job: job({ id: "a" }), runningMs: 1 });
       publishJob({ event: "failed", job: job({ id: "a" }), durationMs: 1, error: undefined });
       publishJob({ event: "started", job: job({ id: "a", attempt: 2 }), waitMs: 0 });
       publishJob({ event: "late", job: job({ id: "a" }), durationMs: 9 });
@@ -55,7 +55,7 @@ describe("runs", () => {
       expect(await samplesOf(metrics, "jobs_active")).toEqual({ '{queue="emails"}': 0 });
     }));
 
-  it("of a type without a handler get no label, even if they fail because the queue keeps order", () =>
+  it("get no label if their type has no handler, even if they fail because the queue keeps order", () =>
     withMetrics({ maxTypes: 3 }, async (metrics) => {
       for (const id of ["a", "b", "c", "d"]) {
         const stranger = job({ id, type: id });
@@ -135,7 +135,7 @@ describe("durations", () => {
       expect(samples.get('job_duration_seconds_sum{type="mail"}')).toBe(4_002.312);
     }));
 
-  it("of waiting are kept per queue, and are 0 if they are negative or NaN", () =>
+  it("are kept per queue for waits, and are 0 if they are negative or NaN", () =>
     withMetrics({}, async (metrics) => {
       for (const waitMs of [250, -5, Number.NaN]) publishJob({ event: "started", job: job(), waitMs });
       const samples = await scrape(metrics);

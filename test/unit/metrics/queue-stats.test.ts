@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StatsOptions } from "../../../src/metrics/index.ts";
-import type { QueueStats } from "../../../src/queue.ts";
+import type { QueueStats } from "../../../src/queue/queue.ts";
 import { depths, ManualClock, samplesOf, scrape, statsQueue, withMetrics } from "./support.ts";
 
 describe("queue_messages", () => {
