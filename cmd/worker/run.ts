@@ -53,14 +53,15 @@ async function serveHealth(parts: Omit<WorkerProcess, "hooks">): Promise<() => P
   const { settings, logger, queue, worker } = parts;
   const { metricsPort, host, queues } = settings;
   if (metricsPort === undefined) return async () => {};
-  const [{ healthApp, listen }, { createMetrics }, { collectDefaultMetrics }] = await Promise.all([
+  const [{ healthApp, listen }, { createMetrics }, { collectDefaultMetrics, Registry }] = await Promise.all([
     import("./health-server.ts"),
     import("../../src/metrics/index.ts"),
     import("prom-client"),
   ]);
-  const metrics = createMetrics({ only: queue, stats: { queue, names: queues } });
-  collectDefaultMetrics({ register: metrics.registry });
-  const app = healthApp({ worker, queue, queues, registry: metrics.registry });
+  const registry = new Registry();
+  const metrics = createMetrics({ registry, only: queue, stats: { queue, names: queues } });
+  collectDefaultMetrics({ register: registry });
+  const app = healthApp({ worker, queue, queues, registry });
   const server = await listen(app, host, metricsPort);
   logger.info({ host, port: server.port, paths: app.routes.map(({ path }) => path) }, "listening");
   return async () => {

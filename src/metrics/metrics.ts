@@ -13,7 +13,7 @@ import { TypeLabels } from "./type-labels.ts";
 
 /** The options of {@link createMetrics}. */
 export interface MetricsOptions {
-  /** Registry that the metrics are added to. It must not contain these metrics. @default a new registry */
+  /** Where the metrics are registered. @default a new one */
   readonly registry?: Registry | undefined;
   /** Counts only the events of this `Queue`. @default every `Queue` of the process */
   readonly only?: Queue | undefined;
@@ -41,7 +41,7 @@ const MAX_TYPES = 200;
  * @example
  * const metrics = createMetrics({ stats: { queue, names: ["emails"] } });
  * app.get("/metrics", async (c) => c.text(await metrics.registry.metrics()));
- * @throws QueueError `invalid_options` if the registry contains such metrics, or a number is negative
+ * @throws QueueError `invalid_options`
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
   const { registry = new Registry(), only, stats, maxTypes = MAX_TYPES, clock = systemClock } = options;
