@@ -1,4 +1,4 @@
-import type { QueueConfig } from "../../adapters/config.ts";
+import type { QueueConfig } from "../../adapters/open.ts";
 import { broken, type Finding, ok, warning } from "./finding.ts";
 
 const ANSWER_MS = 5_000;
