@@ -125,7 +125,7 @@ class StepReporter {
       return;
     }
     this.#reported += 1;
-    if (step.outcome === "failed") warn(`${step.letter.id} stays: ${errorLine(step.error)}`);
+    if (step.outcome === "failed") warn(`${step.deadLetter.id} stays: ${errorLine(step.error)}`);
     else print(change);
   }
 

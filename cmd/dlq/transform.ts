@@ -26,7 +26,7 @@ export async function loadTransform(text: string): Promise<Transform> {
 }
 
 /** The change that a transform made to one message, as a unified diff; empty if there was no transform. */
-export function changeText({ letter: { id, message }, changed }: RedriveStep): string {
+export function changeText({ deadLetter: { id, message }, changed }: RedriveStep): string {
   const { green, red, dim, bold } = colorsFor(process.stdout);
   if (message === undefined || changed === undefined) return "";
   const [before, after] = [comparable(message), comparable({ ...inherited(message), ...changed })];

@@ -13,7 +13,11 @@ import { TypeLabels } from "./type-labels.ts";
 
 /** The options of {@link createMetrics}. */
 export interface MetricsOptions {
-  /** Where the metrics are registered. @default a new one */
+  /**
+   * The prom-client registry that the metrics are registered in. An application that is bundled into one file passes
+   * its own: by default, prom-client is loaded at run time from `node_modules`.
+   * @default a new registry
+   */
   readonly registry?: Registry | undefined;
   /** Counts only the events of this `Queue`. @default every `Queue` of the process */
   readonly only?: Queue | undefined;
