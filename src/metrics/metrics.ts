@@ -1,5 +1,6 @@
 import type { Channel } from "node:diagnostics_channel";
-import { Registry } from "prom-client";
+import { createRequire } from "node:module";
+import type { Registry } from "prom-client";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { channels, type Origin } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
@@ -45,10 +46,10 @@ const MAX_TYPES = 200;
  * @example
  * const metrics = createMetrics({ stats: { queue, names: ["emails"] } });
  * app.get("/metrics", async (c) => c.text(await metrics.registry.metrics()));
- * @throws QueueError `invalid_options`
+ * @throws QueueError `invalid_options`; `missing_dependency` if no registry is given and prom-client is not installed
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
-  const { registry = new Registry(), only, stats, maxTypes = MAX_TYPES, clock = systemClock } = options;
+  const { registry = newRegistry(), only, stats, maxTypes = MAX_TYPES, clock = systemClock } = options;
   check("maxTypes", maxTypes);
   check("stats.maxAgeMs", stats?.maxAgeMs);
   check("stats.timeoutMs", stats?.timeoutMs);
@@ -72,6 +73,28 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       unregister();
     },
   };
+}
+
+/** Error codes of `require` for a missing prom-client. The second one occurs in a CommonJS bundle. */
+const MISSING: ReadonlySet<unknown> = new Set(["MODULE_NOT_FOUND", "ERR_INVALID_ARG_VALUE"]);
+
+/**
+ * A registry of the application's prom-client. Loaded by `require`, since prom-client is an optional peer: a missing
+ * package would make an import of this module fail, with the loader's own error.
+ */
+function newRegistry(): Registry {
+  let promClient: { readonly Registry: new () => Registry };
+  try {
+    promClient = createRequire(import.meta.url)("prom-client") as typeof promClient;
+  } catch (cause) {
+    if (!MISSING.has((cause as NodeJS.ErrnoException).code)) throw cause;
+    throw new QueueError(
+      "missing_dependency",
+      "createMetrics needs the package prom-client, which is not installed. Install it: npm install prom-client. In an application that is bundled into one file, pass a registry: createMetrics({ registry: new Registry() }).",
+      { cause },
+    );
+  }
+  return new promClient.Registry();
 }
 
 /** Adds all metrics to the registry, or none. Returns a function that removes them if they are still registered. */
