@@ -174,9 +174,9 @@ export async function readStats(clients: Clients, entity: Entity, clock: Clock):
     });
     const { activeMessageCount, scheduledMessageCount, deadLetterMessageCount } = counts;
     const told = { approximate: false, asOf: clock.now() };
-    if (entity.isDeadLetters) return { active: deadLetterMessageCount, delayed: 0, ...told };
+    if (entity.isDeadLetters) return { backlog: deadLetterMessageCount, delayed: 0, ...told };
     return {
-      active: activeMessageCount,
+      backlog: activeMessageCount,
       delayed: scheduledMessageCount,
       deadLettered: deadLetterMessageCount,
       ...told,

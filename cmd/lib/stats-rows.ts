@@ -30,7 +30,7 @@ async function statsRow(queue: Queue, name: string): Promise<StatsRow> {
       queue: name,
       messages: stats.messages ?? null,
       inFlight: stats.inFlight ?? null,
-      backlog: stats.active ?? null,
+      backlog: stats.backlog ?? null,
       delayed: stats.delayed ?? null,
       failed: stats.failed ?? null,
       approximate: stats.approximate,

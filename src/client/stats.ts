@@ -22,7 +22,7 @@ export async function queueStats(
   return {
     messages: own.ready,
     inFlight: own.inFlight,
-    active: active(own),
+    backlog: backlogOf(own),
     delayed: sum(own.delayed, parked === undefined ? 0 : depth(parked), stored ?? 0),
     failed: dead === undefined ? own.deadLettered : depth(dead),
     approximate: all.some((stats) => stats.approximate),
@@ -40,12 +40,12 @@ async function ifThere(connection: Connection, queue: string): Promise<DriverSta
   }
 }
 
-function active({ ready, inFlight, active: together }: DriverStats): number | undefined {
-  return together ?? sum(ready, inFlight);
+function backlogOf({ ready, inFlight, backlog }: DriverStats): number | undefined {
+  return backlog ?? sum(ready, inFlight);
 }
 
 function depth(stats: DriverStats): number | undefined {
-  return sum(active(stats), stats.delayed);
+  return sum(backlogOf(stats), stats.delayed);
 }
 
 /** Undefined where any part is. */

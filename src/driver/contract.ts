@@ -77,7 +77,7 @@ export interface DriverStats {
   readonly ready?: number | undefined;
   readonly inFlight?: number | undefined;
   /** Ready and leased together, where they are counted as one. */
-  readonly active?: number | undefined;
+  readonly backlog?: number | undefined;
   readonly delayed?: number | undefined;
   /** Depth of the broker's own dead-letter queue, where `traits.deadLetter` is `native`. */
   readonly deadLettered?: number | undefined;

@@ -21,7 +21,7 @@ const MAX_AGE_MS = 10_000;
 const STATES: Readonly<Record<string, (stats: QueueStats) => number | undefined>> = {
   ready: (stats) => stats.messages,
   in_flight: (stats) => stats.inFlight,
-  backlog: (stats) => stats.active,
+  backlog: (stats) => stats.backlog,
   delayed: (stats) => stats.delayed,
   failed: (stats) => stats.failed,
 };

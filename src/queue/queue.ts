@@ -40,7 +40,7 @@ export interface QueueStats {
   /** Leased by a receiver. */
   readonly inFlight: number | undefined;
   /** Ready and leased together: known also where the provider does not tell them apart. What is to be scaled by. */
-  readonly active: number | undefined;
+  readonly backlog: number | undefined;
   /** Not yet due. */
   readonly delayed: number | undefined;
   /** In the dead-letter queue. */

@@ -134,7 +134,7 @@ describe.concurrent("an answer that never comes", () => {
     await server.dropRequestAnswers(name, "cancel-scheduled-message", 1);
     await expect(queue.cancel(handle)).rejects.toMatchObject({ retryable: true });
     expect(await queue.cancel(handle)).toBe(false);
-    expect(await queue.stats(name)).toMatchObject({ active: 0, delayed: 0 });
+    expect(await queue.stats(name)).toMatchObject({ backlog: 0, delayed: 0 });
   });
 });
 

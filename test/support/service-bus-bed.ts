@@ -122,5 +122,5 @@ export function work(
 
 /** What is left in a queue, ready or locked: where there is nothing, nothing can come again. */
 export async function leftIn(queue: Queue, name: string): Promise<number | undefined> {
-  return (await queue.stats(name)).active;
+  return (await queue.stats(name)).backlog;
 }

@@ -105,7 +105,7 @@ export class SqsLine implements AsyncDisposable {
 
   /** Messages that are ready or leased: where there is none, none can come again. */
   async left(): Promise<number | undefined> {
-    return (await this.direct.stats(this.name)).active;
+    return (await this.direct.stats(this.name)).backlog;
   }
 
   /** Receives until the returned function is called, which resolves when it has drained. */

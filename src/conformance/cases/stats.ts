@@ -20,10 +20,10 @@ async function countsBecome(
   expected: Counts,
 ): Promise<void> {
   let got: Partial<QueueStats> = {};
-  const wanted = { ...expected, active: expected.messages + expected.inFlight };
+  const wanted = { ...expected, backlog: expected.messages + expected.inFlight };
   const isSo = async (): Promise<boolean> => {
-    const { messages, inFlight, active, delayed, failed } = await peer.queue.stats(queue);
-    got = { messages, inFlight, active, delayed, failed };
+    const { messages, inFlight, backlog, delayed, failed } = await peer.queue.stats(queue);
+    got = { messages, inFlight, backlog, delayed, failed };
     for (const [name, value] of Object.entries(got)) {
       const before = told.get(name);
       assert.ok(before === undefined || before === (value !== undefined), `${name} is told always or never`);

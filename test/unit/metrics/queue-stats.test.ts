@@ -6,7 +6,7 @@ import { depths, ManualClock, samplesOf, scrape, statsQueue, withMetrics } from 
 describe("queue_messages", () => {
   it("has no sample for a state that the provider does not report", () => {
     const queue = statsQueue(() =>
-      Promise.resolve(depths({ messages: 0, inFlight: 3, active: 3, failed: 1 })),
+      Promise.resolve(depths({ messages: 0, inFlight: 3, backlog: 3, failed: 1 })),
     );
     return withMetrics({ stats: { queue, names: ["emails"] } }, async (metrics) => {
       expect(await samplesOf(metrics, "queue_messages")).toEqual({

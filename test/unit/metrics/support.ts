@@ -106,7 +106,7 @@ export function depths(figures: Partial<QueueStats>): QueueStats {
   return {
     messages: undefined,
     inFlight: undefined,
-    active: undefined,
+    backlog: undefined,
     delayed: undefined,
     failed: undefined,
     approximate: false,

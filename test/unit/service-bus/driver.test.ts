@@ -215,7 +215,7 @@ test("each of many settlements at once has its own outcome", async () => {
     Array.from({ length: 20 }, (_, index) => [3 * index + 2, 2]),
   );
   for (const queue of ["mixed", "mixed/$DeadLetterQueue"])
-    expect(await driver.stats(queue)).toMatchObject({ active: 0 });
+    expect(await driver.stats(queue)).toMatchObject({ backlog: 0 });
 });
 
 test("a settlement that was refused for a while can be made again", async () => {
@@ -228,7 +228,7 @@ test("a settlement that was refused for a while can be made again", async () => 
   expect(await source.settle([ack])).toMatchObject([{ ok: false, error: { kind: "throttled" } }]);
   expect(await source.settle([ack])).toEqual([{ ok: true }]);
   await source.close();
-  expect(await driver.stats("retried")).toMatchObject({ active: 0 });
+  expect(await driver.stats("retried")).toMatchObject({ backlog: 0 });
 });
 
 test("a session that is free, and has no room here, is others' soon", async () => {
