@@ -1,18 +1,13 @@
 import { spawn } from "node:child_process";
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
-import { withTable } from "../../scripts/capabilities-table.ts";
-import { defaults } from "../../src/index.ts";
 import { blocks, importsOf, type Page, packagesOf, pages, programsOf, readPage, writePage } from "./pages.ts";
 import { application, root, runNode } from "./support.ts";
 
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
 const page = (path: string): Page => pages.find((one) => one.path === path) ?? readPage(path);
 const readme = page("README.md");
-const api = page("docs/api.md");
-const work = page("docs/guide/work.md");
 const { scripts, bin } = JSON.parse(read("package.json")) as {
   readonly scripts: Readonly<Record<string, string>>;
   readonly bin: { readonly queueport: string };
@@ -22,6 +17,11 @@ const app = application("zod", "prom-client", "rhea", "@azure/service-bus", "@ty
 afterAll(() => app[Symbol.dispose]());
 writeFileSync(join(app.path, "package.json"), `{ "type": "module" }`);
 const folders = new Map(pages.map((one) => [one, writePage(one, app.path)]));
+// Pages whose snippets are compiled, and not run: each is on its own.
+for (const path of ["docs/metrics.md", ...globSync("docs/providers/*.md", { cwd: root })]) {
+  for (const [index, code] of blocks(read(path), "ts").entries())
+    writeFileSync(join(app.path, `${basename(path, ".md")}-${index}.ts`), code);
+}
 
 interface Ended {
   readonly code: number | null;
@@ -90,7 +90,10 @@ describe.concurrent.each(pages)("$path", (one) => {
     const shown = new Set(snippets.map(({ file }) => file));
     expect(shown.size).toBe(snippets.length);
     expect(snippets.flatMap(importsOf).filter((file) => !shown.has(file))).toEqual([]);
-    const installed = commands.filter((line) => line.startsWith("npm install ")).join(" ").split(" ");
+    const installed = commands
+      .filter((line) => line.startsWith("npm install "))
+      .join(" ")
+      .split(" ");
     expect(snippets.flatMap(packagesOf).filter((name) => !installed.includes(name))).toEqual([]);
   });
 
@@ -119,4 +122,66 @@ describe.concurrent.each(pages)("$path", (one) => {
       expect(code).toBe(0);
     });
   }
+});
+
+test("every snippet compiles in an application that uses the strictest options", async () => {
+  writeFileSync(
+    join(app.path, "tsconfig.json"),
+    JSON.stringify({
+      compilerOptions: {
+        target: "es2024",
+        module: "nodenext",
+        types: ["node"],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        noPropertyAccessFromIndexSignature: true,
+        erasableSyntaxOnly: true,
+        verbatimModuleSyntax: true,
+        allowImportingTsExtensions: true,
+        noEmit: true,
+      },
+    }),
+  );
+  const { code, stdout } = await runNode([join(root, "node_modules/typescript/bin/tsc"), "-p", app.path]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+});
+
+describe.concurrent("the commands", () => {
+  const queueport = pages.flatMap((one) =>
+    one.commands
+      .filter((line) => line.startsWith("npx queueport "))
+      .map((line) => ({ line, cwd: folders.get(one) ?? "", args: line.split(" ").slice(2) })),
+  );
+  /** Commands that work until SIGTERM: the output after which they get it. */
+  const stopAfter: Readonly<Record<string, RegExp>> = {
+    worker: /"welcomed"/,
+    "service-bus-server": /^Endpoint=sb:\/\/127\.0\.0\.1:\d+;.*UseDevelopmentEmulator=true/m,
+  };
+
+  test.each(queueport)("$line works as printed", async ({ args, cwd }) => {
+    const [name = ""] = args;
+    // Any free port, since the one on the page may be in use.
+    const onFreePort = args.map((arg, index) => (args[index - 1] === "--metrics-port" ? "0" : arg));
+    if (name === "service-bus-server") onFreePort.push("--port", "0");
+    const argv = [join(root, bin.queueport), ...onFreePort];
+    const last = stopAfter[name];
+    const options = { cwd, signal: "SIGTERM", env: { QUEUEPORT_METRICS_PORT: "0" } } as const;
+    const { code, stdout, stderr } =
+      last === undefined
+        ? await runNode(argv, { cwd })
+        : await runUntil((text) => last.test(text), argv, options);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    if (name === "worker") expect(stdout).toContain("/health/ready");
+  });
+
+  test("of the README are those of this repository, and the last is what CI runs", () => {
+    expect(readme.commands).toEqual([
+      "npm ci && npm run demo",
+      "npm ci && npm test",
+      "npm install queueport",
+    ]);
+    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(["demo", "test"]));
+    expect(read(".ci/run")).toContain("npm ci && npm test");
+  });
 });
