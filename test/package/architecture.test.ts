@@ -1,32 +1,38 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { expect, test } from "vitest";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { importsOf } from "../../scripts/imports.ts";
 import { root } from "./support.ts";
 
 const page = readFileSync(join(root, "ARCHITECTURE.md"), "utf8");
 const paths = new Set(
-  [...page.matchAll(/`((?:src|adapters|cmd|test|docs|examples|bench)\/[^`<]*)`/g)].map(
+  [...page.matchAll(/`((?:src|adapters|servers|cmd|test|docs|examples|bench|scripts)\/[^`<]*)`/g)].map(
     ([, path = ""]) => path,
   ),
 );
 
-test("ARCHITECTURE.md names files and folders that exist", () => {
-  expect(paths.size).toBeGreaterThan(30);
-  expect([...paths].filter((path) => !existsSync(join(root, path)))).toEqual([]);
-});
+describe("ARCHITECTURE.md", () => {
+  test("names files and folders that exist", () => {
+    expect(paths.size).toBeGreaterThan(50);
+    expect([...paths].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
 
-test("it names every folder of the core", () => {
-  const folders = new Set(globSync("src/*/*.ts", { cwd: root }).map((file) => dirname(file)));
-  const unnamed = [...folders].filter((folder) => ![...paths].some((path) => path.startsWith(folder)));
-  expect(unnamed).toEqual([]);
-});
+  test("names every file on the way of a message", () => {
+    const onTheWay = globSync("src/{send,receive,transport}/*.ts", { cwd: root });
+    expect(onTheWay.length).toBeGreaterThan(20);
+    expect(onTheWay.filter((file) => !paths.has(file))).toEqual([]);
+  });
 
-test("it names every file on the way of a message", () => {
-  const isNamed = (file: string): boolean => page.includes(`\`${file}\``);
-  const onTheWay = globSync("src/{send,receive}/*.ts", { cwd: root });
-  // What these hold is part of a neighbour that is named.
-  const parts = ["crash-loop", "fit", "leased", "options", "pending"].map(
-    (name) => new RegExp(`/${name}\\.ts$`),
-  );
-  expect(onTheWay.filter((file) => !isNamed(file) && !parts.some((part) => part.test(file)))).toEqual([]);
+  test("lists every room of the core, in an order in which imports point back only", () => {
+    const start = page.indexOf("\n## Rooms\n");
+    const rows = page.slice(start, page.indexOf("\n## ", start + 1)).match(/^\| `.*/gm) ?? [];
+    const listed = rows.flatMap((row) =>
+      [...row.matchAll(/`src\/([\w.-]+)\/?`/g)].map(([, room = ""]) => room),
+    );
+    const rooms = globSync(["src/*/", "src/*.ts"], { cwd: root }).map((path) => path.split("/")[1]);
+    expect(new Set(listed)).toEqual(new Set(rooms));
+    const room = (file: string): number => listed.indexOf(file.split("/")[1] ?? "");
+    const back = importsOf("src").filter(({ from, to }) => to.startsWith("src/") && room(to) > room(from));
+    expect(back.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
 });
