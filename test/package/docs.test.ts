@@ -120,9 +120,10 @@ describe("the README", () => {
     expect(shown.filter((number) => !isMeasured(number))).toEqual([]);
   });
 
-  test("links to every guide", () => {
-    const guides = globSync("docs/guide/*.md", { cwd: root });
-    expect(guides.filter((guide) => !readme.includes(`](${guide})`))).toEqual([]);
+  test("links to every guide, and to every page of a provider", () => {
+    const linked = globSync("docs/{guide,providers}/*.md", { cwd: root });
+    expect(linked.length).toBeGreaterThan(10);
+    expect(linked.filter((path) => !readme.includes(`](${path})`))).toEqual([]);
   });
 });
 
