@@ -1,13 +1,12 @@
 import { spawn } from "node:child_process";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { blocks, importsOf, type Page, packagesOf, pages, programsOf, readPage, writePage } from "./pages.ts";
 import { application, root, runNode } from "./support.ts";
 
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
-const page = (path: string): Page => pages.find((one) => one.path === path) ?? readPage(path);
-const readme = page("README.md");
+const [readme = readPage("README.md")] = pages;
 const { scripts, bin } = JSON.parse(read("package.json")) as {
   readonly scripts: Readonly<Record<string, string>>;
   readonly bin: { readonly queueport: string };
@@ -17,6 +16,7 @@ const app = application("zod", "prom-client", "rhea", "@azure/service-bus", "@ty
 afterAll(() => app[Symbol.dispose]());
 writeFileSync(join(app.path, "package.json"), `{ "type": "module" }`);
 const folders = new Map(pages.map((one) => [one, writePage(one, app.path)]));
+const folderOf = (one: Page): string => folders.get(one) ?? app.path;
 // Pages whose snippets are compiled, and not run: each is on its own.
 for (const path of ["docs/metrics.md", ...globSync("docs/providers/*.md", { cwd: root })]) {
   for (const [index, code] of blocks(read(path), "ts").entries())
@@ -72,56 +72,58 @@ test("the first program, copied into an empty folder, prints its line and works 
   writeFileSync(join(empty.path, "hello.mts"), program?.code ?? "");
   const options = { cwd: empty.path, signal: "SIGINT" } as const;
   const { signal, stdout, stderr } = await runUntil((text) => text.endsWith("\n"), ["hello.mts"], options);
-  expect({ signal, stdout, stderr }).toEqual({ signal: "SIGINT", stdout: "Hello, Ada!\n", stderr: "" });
+  expect({ signal, stdout, stderr: stderr.replaceAll(EXPERIMENTAL, "") }).toEqual({
+    signal: "SIGINT",
+    stdout: "Hello, Ada!\n",
+    stderr: "",
+  });
   expect(readme.snippets).toHaveLength(1);
 });
 
-/** Programs that work until they are stopped: the end of the output after which they get SIGTERM. */
-const STOP_AFTER: Readonly<Record<string, string>> = {
-  "deploy/main.ts": "Hello, Ada!\n",
-  "work/emails.ts": "attempt 2\n",
-};
-
-describe.concurrent.each(pages)("$path", (one) => {
-  const cwd = folders.get(one) ?? "";
-
-  test("shows every file that a snippet imports, and installs every package", ({ expect }) => {
-    const { snippets, commands } = one;
+test.each(pages)(
+  "$path shows every file that a snippet imports, and installs every package",
+  ({ snippets, commands }) => {
     const shown = new Set(snippets.map(({ file }) => file));
     expect(shown.size).toBe(snippets.length);
     expect(snippets.flatMap(importsOf).filter((file) => !shown.has(file))).toEqual([]);
-    const installed = commands
-      .filter((line) => line.startsWith("npm install "))
-      .join(" ")
-      .split(" ");
-    expect(snippets.flatMap(packagesOf).filter((name) => !installed.includes(name))).toEqual([]);
-  });
+    const installed = commands.filter((line) => line.startsWith("npm install ")).join(" ");
+    const packages = snippets.flatMap(packagesOf);
+    expect(packages.filter((name) => !installed.split(" ").includes(name))).toEqual([]);
+  },
+);
 
-  const programs = one === readme ? [] : programsOf(one);
+/** The guides' programs and tests. The program of the README has a test of its own. */
+const runnable = pages.flatMap((one) =>
+  one === readme
+    ? []
+    : programsOf(one).map((snippet) => ({ ...snippet, guide: one.path, cwd: folderOf(one) })),
+);
+const isTest = ({ file }: { readonly file: string }): boolean => file.endsWith(".test.ts");
 
-  for (const { file, prints } of programs.filter(({ file }) => !file.endsWith(".test.ts"))) {
-    test(`${file} prints what the page says`, async ({ expect }) => {
-      const [, stopAfter] = Object.entries(STOP_AFTER).find(([path]) => join(cwd, file).endsWith(path)) ?? [];
-      const options = { cwd, signal: "SIGTERM", env: { PORT: "0" } } as const;
-      const { code, stdout, stderr } =
-        stopAfter === undefined
-          ? await runNode([file], { cwd })
-          : await runUntil((text) => text.endsWith(stopAfter), [file], options);
-      expect({ stdout, stderr: stderr.replaceAll(EXPERIMENTAL, ""), code }).toEqual({
-        stdout: prints,
-        stderr: "",
-        code: 0,
-      });
-    });
-  }
+/** Programs that work until they are stopped: the end of the output after which they get SIGTERM. */
+const STOP_AFTER: Readonly<Record<string, string>> = {
+  "docs/guide/deploy.md main.ts": "Hello, Ada!\n",
+  "docs/guide/work.md emails.ts": "attempt 2\n",
+};
 
-  for (const { file } of programs.filter(({ file }) => file.endsWith(".test.ts"))) {
-    test(`${file} passes`, async ({ expect }) => {
-      const { code, stdout } = await runNode(["--test", "--test-reporter=tap", file], { cwd });
-      expect(stdout).toMatch(/^# pass [1-9]/m);
-      expect(code).toBe(0);
-    });
-  }
+test.concurrent.each(runnable.filter((one) => !isTest(one)))(
+  "$guide: $file prints what the page says",
+  async ({ guide, file, prints, cwd }) => {
+    const stopAfter = STOP_AFTER[`${guide} ${file}`];
+    const options = { cwd, signal: "SIGTERM", env: { PORT: "0" } } as const;
+    const { code, stdout, stderr } =
+      stopAfter === undefined
+        ? await runNode([file], { cwd })
+        : await runUntil((text) => text.endsWith(stopAfter), [file], options);
+    const complaints = stderr.replaceAll(EXPERIMENTAL, "");
+    expect({ code, stdout, complaints }).toEqual({ code: 0, stdout: prints, complaints: "" });
+  },
+);
+
+test.concurrent.each(runnable.filter(isTest))("$guide: $file passes", async ({ file, cwd }) => {
+  const { code, stdout } = await runNode(["--test", "--test-reporter=tap", file], { cwd });
+  expect(stdout).toMatch(/^# pass [1-9]/m);
+  expect(code).toBe(0);
 });
 
 test("every snippet compiles in an application that uses the strictest options", async () => {
@@ -147,41 +149,35 @@ test("every snippet compiles in an application that uses the strictest options",
   expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
 });
 
-describe.concurrent("the commands", () => {
-  const queueport = pages.flatMap((one) =>
-    one.commands
-      .filter((line) => line.startsWith("npx queueport "))
-      .map((line) => ({ line, cwd: folders.get(one) ?? "", args: line.split(" ").slice(2) })),
-  );
-  /** Commands that work until SIGTERM: the output after which they get it. */
-  const stopAfter: Readonly<Record<string, RegExp>> = {
-    worker: /"welcomed"/,
-    "service-bus-server": /^Endpoint=sb:\/\/127\.0\.0\.1:\d+;.*UseDevelopmentEmulator=true/m,
-  };
+const queueport = pages.flatMap((one) =>
+  one.commands
+    .filter((line) => line.startsWith("npx queueport "))
+    .map((line) => ({ line, cwd: folderOf(one), args: line.split(" ").slice(2) })),
+);
 
-  test.each(queueport)("$line works as printed", async ({ args, cwd }) => {
-    const [name = ""] = args;
-    // Any free port, since the one on the page may be in use.
-    const onFreePort = args.map((arg, index) => (args[index - 1] === "--metrics-port" ? "0" : arg));
-    if (name === "service-bus-server") onFreePort.push("--port", "0");
-    const argv = [join(root, bin.queueport), ...onFreePort];
-    const last = stopAfter[name];
-    const options = { cwd, signal: "SIGTERM", env: { QUEUEPORT_METRICS_PORT: "0" } } as const;
-    const { code, stdout, stderr } =
-      last === undefined
-        ? await runNode(argv, { cwd })
-        : await runUntil((text) => last.test(text), argv, options);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    if (name === "worker") expect(stdout).toContain("/health/ready");
-  });
+/** Commands that work until SIGTERM: the output after which they get it. */
+const SERVING: Readonly<Record<string, RegExp>> = {
+  worker: /\/health\/ready[^]*"welcomed"/,
+  "service-bus-server": /^Endpoint=sb:\/\/127\.0\.0\.1:\d+;.*UseDevelopmentEmulator=true/m,
+};
 
-  test("of the README are those of this repository, and the last is what CI runs", () => {
-    expect(readme.commands).toEqual([
-      "npm ci && npm run demo",
-      "npm ci && npm test",
-      "npm install queueport",
-    ]);
-    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(["demo", "test"]));
-    expect(read(".ci/run")).toContain("npm ci && npm test");
-  });
+test.concurrent.each(queueport)("$line works as printed", async ({ args, cwd }) => {
+  const [name = ""] = args;
+  // Any free port, since the one on the page may be in use.
+  const onFreePort = args.map((arg, index) => (args[index - 1] === "--metrics-port" ? "0" : arg));
+  if (name === "service-bus-server") onFreePort.push("--port", "0");
+  const argv = [join(root, bin.queueport), ...onFreePort];
+  const last = SERVING[name];
+  const options = { cwd, signal: "SIGTERM", env: { QUEUEPORT_METRICS_PORT: "0" } } as const;
+  const { code, stderr } =
+    last === undefined
+      ? await runNode(argv, { cwd })
+      : await runUntil((text) => last.test(text), argv, options);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+});
+
+test("the commands of the README are scripts of this repository, and CI runs its tests", () => {
+  expect(readme.commands).toEqual(["npm ci && npm run demo", "npm ci && npm test", "npm install queueport"]);
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(["demo", "test"]));
+  expect(read(".ci/run")).toContain("npm ci && npm test");
 });
