@@ -3,7 +3,7 @@ import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { blocks, importsOf, type Page, packagesOf, pages, programsOf, readPage, writePage } from "./pages.ts";
-import { application, root, runNode } from "./support.ts";
+import { application, packedApplication, root, runNode } from "./support.ts";
 
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
 const [readme = readPage("README.md")] = pages;
@@ -67,7 +67,7 @@ function runUntil(
 const EXPERIMENTAL = /^\(node:\d+\) ExperimentalWarning: .*\n(?:\(Use `node --trace-warnings.*\n)?/gm;
 
 test("the first program, copied into an empty folder, prints its line and works until Ctrl-C", async () => {
-  using empty = application();
+  using empty = packedApplication();
   const [program] = readme.snippets;
   writeFileSync(join(empty.path, "hello.mts"), program?.code ?? "");
   const options = { cwd: empty.path, signal: "SIGINT" } as const;

@@ -43,9 +43,11 @@ describe("the tarball", () => {
   test("holds code with its types, the licences, and the pages that the README links to", () => {
     const others = paths.filter((path) => !/^dist\/.*\.(js|d\.ts)$|^[^/]+$|^docs\/.*\.md$/.test(path));
     expect(others, "no source maps, whose sources are not published, and no tests").toEqual([]);
-    const pages = [...textOf("README.md").matchAll(/\]\((?!https?:)([^)#]+\.md)\)/g)].map(
-      ([, page = ""]) => page,
-    );
+    // Pages for contributors, and the examples, are in the repository only.
+    const isForUsers = (page: string): boolean => !/^(?:[A-Z]+\.md|examples\/|docs\/decisions\/)/.test(page);
+    const pages = [...textOf("README.md").matchAll(/\]\((?!https?:)([^)#]+\.md)\)/g)]
+      .map(([, page = ""]) => page)
+      .filter(isForUsers);
     expect(pages.length).toBeGreaterThan(5);
     expect(paths).toEqual(expect.arrayContaining([...pages, "LICENSE", "THIRD-PARTY.md"]));
   });
