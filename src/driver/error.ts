@@ -1,11 +1,15 @@
 /**
- * What went wrong at the provider, in the only terms that the core acts on.
+ * The kind of an error at the provider. The core acts on the kind alone.
  *
- * - `throttled`: slow down, then the same again. `transient`: the same again. Neither had an effect.
- * - `ambiguous`: the request may have taken effect (its answer was lost).
- * - `lease_lost`: this delivery belongs to another receiver now.
- * - `too_large`: never fits. `full`: the queue takes no more now.
- * - `not_found`: no such queue. `auth`: not allowed. `permanent`: the same again fails again.
+ * - `throttled`: The request had no effect. The same request may succeed after a pause.
+ * - `transient`: The request had no effect. The same request may succeed soon.
+ * - `ambiguous`: The request may have had its effect, for example because its answer was lost.
+ * - `lease_lost`: The message has been delivered again, or its lease has ended.
+ * - `too_large`: The message never fits.
+ * - `full`: The queue accepts no more messages at the moment.
+ * - `not_found`: The queue does not exist.
+ * - `auth`: The credentials are missing, or they lack a permission.
+ * - `permanent`: The same request would fail again.
  */
 export type ErrorKind =
   | "throttled"
@@ -18,7 +22,13 @@ export type ErrorKind =
   | "auth"
   | "permanent";
 
-/** An error of one message or one request, as a driver reports it. */
+/**
+ * An error of one message or of one request, as a driver reports it. The message ends up in an error of the user: it
+ * says what was attempted and what the provider answered.
+ *
+ * @example
+ * return { ok: false, error: new DriverError("full", `The queue ${name} has reached its limit.`, { cause }) };
+ */
 export class DriverError extends Error {
   override readonly name = "DriverError";
   readonly kind: ErrorKind;
@@ -29,7 +39,7 @@ export class DriverError extends Error {
   }
 }
 
-/** Whether the same request may succeed if it is simply made again. */
+/** Returns whether the same request may succeed when it is repeated. */
 export function isRetryable(kind: ErrorKind): boolean {
   return kind === "throttled" || kind === "transient" || kind === "ambiguous";
 }

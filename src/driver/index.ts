@@ -1,5 +1,16 @@
 /**
- * The door for adapters: what a driver implements, and the few things that it may use.
+ * The interface for adapters, and the parts of queueport that an adapter may use.
+ *
+ * @example
+ * import { createQueue } from "queueport";
+ * import { type Driver, DriverError, systemClock } from "queueport/driver";
+ *
+ * export function myDriver(options: MyOptions): Driver {
+ *   return new MyDriver(options);
+ * }
+ *
+ * const queue = createQueue(myDriver({ url: "https://queues.example" }));
+ *
  * @module
  */
 export type {

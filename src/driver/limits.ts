@@ -1,82 +1,111 @@
 /**
- * What a provider can carry. All sizes in bytes of UTF-8, all times in milliseconds; `Infinity` is no limit.
- * The core checks these before it calls the driver, since local servers are often laxer than the service.
+ * The limits of a provider. Sizes are in bytes of UTF-8, times in milliseconds; `Infinity` means no limit. The core
+ * checks them before it calls the driver, because local servers often accept more than the service does. Write the
+ * provider's page and its date next to each value.
  */
 export interface Limits {
   /** Messages in one `send` call. */
   readonly maxBatch: number;
   /** Bytes of all messages in one `send` call. */
   readonly maxBatchBytes: number;
-  /** Bytes of one message: body, attribute names and values, and the two overheads below. */
+  /** Bytes of one message: body, names and values of attributes, and the two overheads below. */
   readonly maxMessageBytes: number;
-  /** Counted for each message beside its body and attributes. @default 0 */
+  /** Bytes that count for each message in addition to its body and attributes. @default 0 */
   readonly messageOverheadBytes?: number;
-  /** Counted for each attribute beside its name and value. @default 0 */
+  /** Bytes that count for each attribute in addition to its name and value. @default 0 */
   readonly attributeOverheadBytes?: number;
-  /** Attributes on one message. */
+  /** Attributes of one message. */
   readonly maxAttributes: number;
-  /** Bytes of one attribute's value. */
+  /** Bytes of the value of one attribute. */
   readonly maxAttributeBytes: number;
-  /** The longest delay of a send; 0 where there is none. */
+  /** Longest delay of a send; 0 if the provider cannot delay. */
   readonly nativeDelayMs: number;
-  /** Delays are rounded up to whole multiples of this by the provider. @default 1 */
+  /** The provider rounds delays up to multiples of this. @default 1 */
   readonly delayGranularityMs?: number;
   /** Messages that one `next` may ask for. */
   readonly maxReceive: number;
-  /** `next` calls of one source that may usefully be outstanding at once. */
+  /**
+   * Calls of `next` of one source that may overlap. More than 1 is useful if one request cannot return enough messages
+   * for a busy receiver. 1 is right if a single request can return all that are ready.
+   */
   readonly maxPolls: number;
-  /** How long a `next` without a message may wait before it resolves empty. One that is silent for much longer is replaced. */
+  /**
+   * Longest time that a `next` without a message waits before it resolves empty. The core counts a call as lost 15 s
+   * after that.
+   */
   readonly longPollMs: number;
   /** Operations in one `settle` call. */
   readonly maxSettleBatch: number;
   /**
-   * How long an acknowledgement may wait for others to share its request; 0 where a request costs nothing. On a queue
-   * that keeps order none waits, and none that is the last in hand.
+   * Milliseconds an acknowledgement may be held back so that others can share its request; 0 if requests are free.
+   * Ignored on ordered queues, and when no other message is leased.
    * @default 0
    */
   readonly settleLingerMs?: number;
-  /** Whether the operations of one `settle` call share a request, so that others gather while one is under way. @default true */
+  /**
+   * Whether the operations of one `settle` call share a request. If so, the core collects operations while a call is
+   * under way.
+   * @default true
+   */
   readonly settlesTogether?: boolean;
-  /** The longest delay of a release that a retry uses; 0 where a release comes back at once. */
+  /**
+   * Longest delay of a release for a retry. The core retries after a longer delay by a copy. 0 if a released message is
+   * redelivered immediately.
+   */
   readonly maxReleaseDelayMs: number;
-  /** The longest release of a parked message: one hop. 0 where nothing can be parked. */
+  /**
+   * Longest delay of a release in the delay queue, called one hop: a message waits there hop by hop until it is due. 0
+   * if the driver has no delay queue.
+   */
   readonly maxHopMs: number;
-  /** The longest lease that can be asked for, and the longest extension. */
+  /** Longest lease that can be asked for, also by an extension. */
   readonly maxLeaseMs: number;
-  /** The longest that one delivery can be held, extensions included. */
+  /** Longest time that one delivery can be leased, extensions included. */
   readonly maxTotalLeaseMs: number;
-  /** Leased and released-with-delay messages that one queue may have. */
+  /** Messages of one queue that may be leased, or released with a delay, at once. */
   readonly maxInFlight: number;
-  /** How long the provider keeps a message that nobody takes. */
+  /** Time after which the provider removes a message that nobody received. */
   readonly retentionMs: number;
-  /** Whether a delayed send can be cancelled by its handle. */
+  /** Whether a delayed message can be cancelled by its handle. */
   readonly cancel: boolean;
-  /** Whether queues come into being on first use. Elsewhere a missing queue is `not_found`. */
+  /**
+   * Whether the provider creates a queue when it is first used. `ensure` then only sets the order, the delivery limit
+   * and the lease of a queue. If false, calls on a missing queue fail as `not_found`.
+   */
   readonly createsQueues: boolean;
 }
 
-/** What is peculiar to one queue, as its provider describes it. */
+/** The traits of one queue, as its provider describes it. Times are in milliseconds. */
 export interface QueueTraits {
-  /** Whether messages with the same ordering key are delivered in order, the head blocking the rest. */
+  /** Whether messages with the same ordering key are delivered in order. An unsettled message then blocks its key. */
   readonly ordering: "none" | "by_key";
   /** Whether every message needs an ordering key. */
   readonly orderingKeyRequired: boolean;
-  /** How long a repeated `dedupId` is absorbed; 0 where it is not. */
+  /** Time within which a repeated `dedupId` is absorbed; 0 if the queue does not deduplicate. */
   readonly dedupWindowMs: number;
-  /** `native`: the broker has a sub-queue of its own, read at `deadLetterQueue`. `copy`: a queue beside this one. */
+  /**
+   * `native`: the broker has a dead-letter queue of its own for this queue. `copy`: the core sends a copy to another
+   * queue.
+   */
   readonly deadLetter: "native" | "copy";
-  /** The name under which the dead letters of this queue are read. */
+  /** Name of the queue from which the dead letters are read. */
   readonly deadLetterQueue: string;
-  /** The name under which messages of this queue wait for a delay that the provider cannot hold. */
+  /**
+   * Name of the queue in which messages wait for a delay that the provider cannot hold. Used if a delay exceeds
+   * `nativeDelayMs`. The conformance suite lowers that limit, so each driver with a `maxHopMs` above 0 needs the queue.
+   */
   readonly delayQueue: string;
-  /** The longest delay of a send on this queue; at most `limits.nativeDelayMs`. */
+  /** Longest delay of a send to this queue; at most `limits.nativeDelayMs`. */
   readonly nativeDelayMs: number;
-  /** Where others receive what is sent to this queue as well: the name by which a copy is meant for this one alone. */
+  /**
+   * Name of this receiver; set if other receivers get the messages of this queue too, as the subscriptions of one topic
+   * do. A copy that carries the name is handled by this receiver and acknowledged by the others.
+   */
   readonly target?: string | undefined;
-  /** Deliveries after which the broker itself dead-letters; undefined where it never does. */
+  /** Deliveries after which the broker dead-letters a message; undefined if it never does. */
   readonly brokerMaxDeliveries?: number | undefined;
-  /** A lease that the queue prescribes; undefined where the receiver chooses. */
+  /** Lease that the queue prescribes; undefined if the receiver chooses it. */
   readonly fixedLeaseMs?: number | undefined;
-  /** Whether deliveries are counted. Without, attempts cannot be. */
+  /** Whether the provider counts deliveries. If not, attempts cannot be counted. */
   readonly countsDeliveries: boolean;
 }

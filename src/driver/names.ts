@@ -2,15 +2,16 @@ import { QueueError } from "../errors.ts";
 import { DriverError } from "./error.ts";
 
 /**
- * The name of a queue that belongs to `queue`: `emails` -> `emails-dlq`. A `.fifo` ending stays the ending,
- * since the provider that has it knows ordered queues by it: `emails.fifo` -> `emails-dlq.fifo`.
+ * Returns the name of the dead-letter queue or the delay queue of `queue`: `emails` -> `emails-dlq`. The ending `.fifo`
+ * stays at the end, because SQS requires it of a FIFO queue: `emails.fifo` -> `emails-dlq.fifo`.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html (2026-11)
  */
 export function siblingQueue(queue: string, suffix: "-dlq" | "-delay"): string {
   const ending = ".fifo";
   return queue.endsWith(ending) ? `${queue.slice(0, -ending.length)}${suffix}${ending}` : `${queue}${suffix}`;
 }
 
-/** Undoes {@link siblingQueue}: `emails-dlq` -> `emails`. Undefined for a name that is not one of its making. */
+/** Reverses {@link siblingQueue}: `emails-dlq` -> `emails`. Returns undefined for a name without the suffix. */
 export function ownerQueue(queue: string, suffix: "-dlq" | "-delay"): string | undefined {
   const ending = queue.endsWith(".fifo") ? ".fifo" : "";
   const stem = queue.slice(0, queue.length - ending.length);
@@ -18,20 +19,24 @@ export function ownerQueue(queue: string, suffix: "-dlq" | "-delay"): string | u
 }
 
 /**
- * Keeps the logical names of one driver apart: of two that meant one physical queue, each would take the other's
- * messages, and to drop one would drop both.
+ * Refuses a logical name that maps to the same physical queue as another one. Two such queues would receive each
+ * other's messages, and dropping one would drop both.
  */
 export class NameClaims {
   readonly #kind: string;
-  /** By physical name, the logical name that means it. */
-  readonly #meant = new Map<string, string>();
+  /** The logical name of each physical name. */
+  readonly #logicalOf = new Map<string, string>();
 
-  /** `kind`: what a logical name stands for, such as "queue" or "subscription". */
+  /** @param kind the provider's word for what a logical name maps to, such as "queue" or "subscription" */
   constructor(kind: string) {
     this.#kind = kind;
   }
 
-  /** @throws QueueError `config` where two of the names that a user gave mean one */
+  /**
+   * Checks a mapping from a configuration.
+   *
+   * @throws QueueError `config` when two logical names map to one physical name
+   */
   static check(kind: string, mapped: Iterable<readonly [logical: string, physical: string]>): void {
     const claims = new NameClaims(kind);
     for (const [logical, physical] of mapped) {
@@ -40,16 +45,20 @@ export class NameClaims {
     }
   }
 
-  /** @throws DriverError `permanent` where another logical name means it already */
+  /**
+   * Records that `logical` maps to `physical`.
+   *
+   * @throws DriverError `permanent` when another logical name maps to `physical`
+   */
   claim(logical: string, physical: string): void {
     const problem = this.#take(logical, physical);
     if (problem !== undefined) throw new DriverError("permanent", problem);
   }
 
-  /** Returns what is wrong with it, where somebody else has it. */
+  /** Returns the problem if another logical name has the physical name. */
   #take(logical: string, physical: string): string | undefined {
-    const holder = this.#meant.get(physical);
-    if (holder === undefined) this.#meant.set(physical, logical);
+    const holder = this.#logicalOf.get(physical);
+    if (holder === undefined) this.#logicalOf.set(physical, logical);
     if (holder === undefined || holder === logical) return undefined;
     return `"${holder}" and "${logical}" both mean the ${this.#kind} ${physical}. Give each logical queue a ${this.#kind} of its own.`;
   }

@@ -1,12 +1,12 @@
 import type { Attributes, Body } from "./contract.ts";
 import type { Limits } from "./limits.ts";
 
-/** UTF-8 bytes of a body. */
+/** Returns the UTF-8 bytes of a body. */
 export function bodyBytes(body: Body): number {
   return typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
 }
 
-/** What a message counts against `limits.maxMessageBytes` and `maxBatchBytes`. */
+/** Returns the bytes of a message that count against `limits.maxMessageBytes` and `limits.maxBatchBytes`. */
 export function messageBytes(body: Body, attributes: Attributes, limits: Limits): number {
   let bytes = bodyBytes(body) + (limits.messageOverheadBytes ?? 0);
   const overhead = limits.attributeOverheadBytes ?? 0;
