@@ -4,7 +4,19 @@ import { describeError } from "../errors.ts";
 import { packAttributes, unpackAttributes } from "./pack-attributes.ts";
 import { DEAD_LETTER, withSystemAttributes } from "./system-attributes.ts";
 
-/** Why a message was dead-lettered. */
+/**
+ * The reason why a message was dead-lettered.
+ *
+ * - `max_attempts`: All attempts failed.
+ * - `permanent_error`: The handler threw a `PermanentError`.
+ * - `invalid_payload`: The payload does not match the schema of its job definition.
+ * - `malformed`: The message cannot be read.
+ * - `unknown_type`: No worker had a handler for the type within `unknownTypeMaxAgeMs`.
+ * - `crash_loop`: The message was delivered too often without a result. It probably kills its process.
+ * - `broker`, or `broker:` and the broker's reason: The broker dead-lettered the message.
+ *
+ * A handler of `queue.receive` may use other reasons.
+ */
 export type DeadLetterReason =
   | "max_attempts"
   | "permanent_error"
@@ -14,37 +26,46 @@ export type DeadLetterReason =
   | "crash_loop"
   | (string & {});
 
-/** Why, when and where from a message was dead-lettered. */
+/** The details of a dead letter: why and when it was dead-lettered, and from which queue. */
 export interface DeadLetterInfo {
-  /** `broker`, or `broker:` and its own reason, where the provider put it there without a word of ours. */
   readonly reason: DeadLetterReason;
-  /** The last error, cut to fit; empty where there was none. */
+  /** The last error in one line, shortened to fit; empty if there was none. */
   readonly error: string;
-  /** Where that was thrown: the top frame of its stack that is the application's own. */
+  /**
+   * The place of the error: the top frame of its stack that belongs to the application, as
+   * `charge (billing/card.ts:12)`.
+   */
   readonly frame?: string | undefined;
+  /** Number of runs that the message had. */
   readonly attempts: number;
-  /** The queue that it came from. */
+  /** The logical name of the queue from which the message came. */
   readonly source: string;
+  /** The time at which the message was dead-lettered. */
   readonly at: Date;
-  /** When it was created. */
+  /** The time at which the message was created. */
   readonly firstSeenAt?: Date | undefined;
-  /** The key that it had, where the dead-letter queue is ordered: there, each message has a key of its own. */
+  /** The ordering key of the message in its queue. In the dead-letter queue, each message has a key of its own. */
   readonly orderingKey?: string | undefined;
 }
 
+/**
+ * Largest size of the encoded details, in bytes. A first send reserves 4 KiB of the provider's size limits for them.
+ */
 const MAX_BYTES = 1_000;
-/** What is cut where it does not fit, in this order, and what is kept of it at least. */
-const CUT = [
+/**
+ * The fields that are shortened if the details do not fit, in this order, and the characters that are kept at least.
+ */
+const SHORTENED = [
   ["error", 200],
   ["frame", 0],
   ["error", 0],
   ["reason", 60],
   ["source", 20],
 ] as const;
-/** Not characters, and not escaped by JSON; a provider that carries XML text refuses them. */
+/** Unicode noncharacters. JSON does not escape them, and SQS, which carries XML text, refuses them. */
 const NONCHARACTERS = /[\uFFFE\uFFFF]/g;
 
-/** What is noted on a dead letter, as one attribute of at most 1,000 bytes: the error is cut until it fits. */
+/** Encodes the details as one attribute of at most 1,000 bytes. The error is shortened first if they do not fit. */
 export function encodeInfo(info: DeadLetterInfo): string {
   const fields = {
     reason: fit(info.reason),
@@ -54,11 +75,11 @@ export function encodeInfo(info: DeadLetterInfo): string {
     source: fit(info.source),
     at: info.at.toISOString(),
     first_seen_at: info.firstSeenAt?.toISOString(),
-    // A key that is too long to be noted is lost; one that is cut would be another one.
+    // A key that is too long is omitted: a shortened one would be another key.
     ordering_key: keyOf(info),
   };
   let text = JSON.stringify(fields);
-  for (const [name, least] of CUT) {
+  for (const [name, least] of SHORTENED) {
     for (let value = fields[name] ?? ""; Buffer.byteLength(text) > MAX_BYTES && value.length > least;) {
       const excess = Buffer.byteLength(text) - MAX_BYTES;
       const keep = Math.max(least, value.length - Math.max(1, Math.ceil(excess / 6)));
@@ -79,7 +100,7 @@ function keyOf({ orderingKey }: DeadLetterInfo): string | undefined {
   return Buffer.byteLength(JSON.stringify(orderingKey)) <= MAX_BYTES / 4 ? orderingKey : undefined;
 }
 
-/** Undefined where the attribute is missing or not ours. */
+/** Decodes the details. Returns undefined if the attribute is missing, or has another format. */
 export function decodeInfo(attributes: Attributes): DeadLetterInfo | undefined {
   const text = attributes[DEAD_LETTER];
   if (text === undefined) return undefined;
@@ -111,12 +132,12 @@ export function decodeInfo(attributes: Attributes): DeadLetterInfo | undefined {
   }
 }
 
-/** The error as one line, no longer than can be noted. */
+/** Describes an error in one line, at most as long as the details can hold. */
 export function errorLine(error: unknown): string {
   return error === undefined ? "" : describeError(error).slice(0, MAX_BYTES).toWellFormed();
 }
 
-/** The attributes of a dead letter: all that the message had, and `qp_dlq`. */
+/** Returns the attributes of a dead letter: those of the message and `qp_dlq`. */
 export function deadLetterAttributes(
   attributes: Attributes,
   info: DeadLetterInfo,
@@ -125,7 +146,7 @@ export function deadLetterAttributes(
   return packAttributes(withSystemAttributes(attributes, { [DEAD_LETTER]: encodeInfo(info) }), limits);
 }
 
-/** Undoes {@link deadLetterAttributes}. */
+/** Reverses {@link deadLetterAttributes}. */
 export function originalAttributes(attributes: Attributes): Attributes {
   return withSystemAttributes(unpackAttributes(attributes), { [DEAD_LETTER]: undefined });
 }

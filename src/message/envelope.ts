@@ -9,26 +9,29 @@ import type { Headers, Message, TraceContext } from "./message.ts";
 import { show } from "../lib/text.ts";
 import { assertFaithful } from "./payload.ts";
 
-/** A message in the form in which it travels. */
+/** A message in its wire format. */
 export interface Encoded {
   readonly body: string;
   readonly attributes: Attributes;
 }
 
-/** What came out of a delivery: the message and what we noted beside it, or why it cannot be read. */
+/** The result of decoding a delivery: the message and its system attributes, or the reason why it cannot be read. */
 export type Decoded =
   | { readonly ok: true; readonly message: Message; readonly system: SystemAttributes }
   | { readonly ok: false; readonly problem: string };
 
 /**
- * The wire format: JSON that any language can read, and the attributes that consoles filter by.
- * @throws QueueError `invalid_payload` where the payload is not JSON, or would not come back as it was.
+ * Encodes a message: a JSON body that any language can read, and attributes by which consoles filter.
+ *
+ * @throws QueueError `invalid_payload` when the payload is not JSON, or JSON would change it
  */
 export function encode(message: Message): Encoded {
   return { body: escapeNonCharacters(bodyOf(message)), attributes: attributesOf(message) };
 }
 
-/** One for all of a type that have nothing else to note: attributes are never written to. */
+/**
+ * The attributes of a message without a trace. Messages of one type share them, since attributes are never modified.
+ */
 let typeAttributes: Attributes = Object.freeze({ type: "" });
 
 function attributesOf({ type, trace }: Message): Attributes {
@@ -40,7 +43,7 @@ function attributesOf({ type, trace }: Message): Attributes {
   return typeAttributes;
 }
 
-/** Put together around the payload: to have JSON write the whole takes twice as long. */
+/** Concatenates the body around the payload. One `JSON.stringify` of the whole message takes twice as long. */
 function bodyOf(message: Message): string {
   const { id, type, maxAttempts, createdAt } = message;
   const before = `{"id":"${isNewest(id) ? id : unquoted(id)}${typePart(type)}`;
@@ -54,7 +57,10 @@ function unquoted(text: string): string {
 let writtenType: string | undefined;
 let typeText = "";
 
-/** From the end of the id up to the payload. Few types make up most of what is sent: the last one is kept. */
+/**
+ * Returns the text from the end of the id to the payload. Cached for the last type: most messages have one of few
+ * types.
+ */
 function typePart(type: string): string {
   if (type !== writtenType) {
     typeText = `","type":"${unquoted(type)}","payload":`;
@@ -67,7 +73,7 @@ let writtenAttempts = 0;
 let writtenAt = Number.NaN;
 let commonText = "";
 
-/** What follows the payload in every message. Many share a millisecond: the last one is kept. */
+/** Returns the text that follows every payload. Cached for the last time: many messages are sent in one millisecond. */
 function commonPart(maxAttempts: number, createdAt: Date): string {
   const at = createdAt.getTime();
   if (at !== writtenAt || maxAttempts !== writtenAttempts) {
@@ -96,12 +102,13 @@ function payloadOf({ payload, type }: Message): string {
       `The payload of ${show(type)} is ${typeof payload}, which JSON cannot hold. Send null for "nothing".`,
     );
   }
-  // What JSON changes in silence (NaN, a Map) always leaves one of these behind; without them there is nothing to look for.
+  // Each value that JSON changes without an error, such as NaN or a Map, becomes `null` or `{}`. If the JSON has
+  // neither, the payload need not be checked.
   if (json.includes("null") || json.includes("{}")) assertFaithful(payload, type);
   return json;
 }
 
-/** The fields that few messages have, and the end. */
+/** Returns the fields that few messages have, and the end of the body. */
 function rarePart({ headers, scheduledAt, backoff }: Message): string {
   if (scheduledAt === undefined && backoff === undefined && isEmpty(headers)) return "}";
   const rest = JSON.stringify({
@@ -121,7 +128,10 @@ function wireBackoff({ baseMs, factor, capMs, jitter }: BackoffOptions): unknown
   return { base_ms: optionalMs(baseMs), factor, cap_ms: optionalMs(capMs), jitter };
 }
 
-/** JSON may hold them as they are; not every provider carries them (SQS takes XML's characters only). */
+/**
+ * Escapes two characters that JSON allows and SQS does not: it accepts the characters of XML only.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html (2026-11)
+ */
 function escapeNonCharacters(json: string): string {
   if (!json.includes("\ufffe") && !json.includes("\uffff")) return json;
   return json.replaceAll("\ufffe", String.raw`\ufffe`).replaceAll("\uffff", String.raw`\uffff`);
@@ -129,14 +139,14 @@ function escapeNonCharacters(json: string): string {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads a delivery. Any bytes at all yield a message or a problem; it never throws. */
+/** Decodes a delivery. Never throws: any bytes result in a message or in a problem. */
 export function decode(delivery: Delivery, now: number): Decoded {
   try {
     const system = readSystemAttributes(delivery.attributes);
     const json = parse(delivery.body);
     return { ok: true, message: read(json, delivery, now), system };
   } catch (error) {
-    // What is not ours to throw is a body that breaks the reader: that message is malformed too.
+    // Another error means that the body breaks the decoder. Such a message is malformed too.
     return { ok: false, problem: error instanceof Malformed ? error.message : describeError(error) };
   }
 }
@@ -160,7 +170,7 @@ function read(json: unknown, delivery: Delivery, now: number): Message {
   const type = (ours ? fields["type"] : undefined) ?? attributeType;
   if (typeof type !== "string" || type === "")
     throw new Malformed("it has no type: neither in the body nor in a type attribute");
-  // A body of another make, told apart by its attribute alone, is the payload as a whole.
+  // The type is only in the attribute, so another program wrote the body, and the whole body is the payload.
   const envelope: Fields = ours ? fields : { payload: json };
   return {
     id: readId(envelope["id"], delivery),
@@ -180,7 +190,7 @@ function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A message without an id gets one that is the same on every delivery: the broker's. */
+/** Returns the id, or the broker's id if the message has none: that one is the same on every delivery. */
 function readId(id: unknown, delivery: Delivery): string {
   if (typeof id === "string" && id !== "") return id;
   if (id !== undefined && id !== null) throw new Malformed(`id must be a non-empty string; got ${show(id)}`);
@@ -205,7 +215,7 @@ function readMaxAttempts(value: unknown): number {
   return value as number;
 }
 
-/** Many messages share a millisecond: the time that was read last is kept. */
+/** The time that was parsed last, since many messages have the same millisecond. */
 let readText: string | undefined;
 let readAt = 0;
 
@@ -226,7 +236,7 @@ function readBackoff(value: unknown): Message["backoff"] {
   const number = (field: string, least: number): number | undefined => {
     const part = value[field];
     if (part === undefined || part === null) return undefined;
-    // JSON has no Infinity, but 1e999 is read as one.
+    // JSON has no Infinity, but JSON.parse reads 1e999 as Infinity.
     if (typeof part !== "number" || !Number.isFinite(part) || part < least)
       throw new Malformed(`backoff.${field} must be a finite number, ${least} or more; got ${show(part)}`);
     return part;

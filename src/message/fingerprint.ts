@@ -3,36 +3,47 @@ import { sha256 } from "../lib/hash.ts";
 import type { DeadLetterInfo } from "./dead-letter-info.ts";
 
 const MAX_FRAME = 120;
-/** The folder of queueport's own code; looked up for the first failure, and not by an import. */
+/** The folder of queueport's own code. Determined at the first failure, so that importing this file costs nothing. */
 let ours: string | undefined;
-/** What differs from one failure to the next of the same kind, and what stands for it; in this order. */
+/**
+ * Patterns of the parts that differ between failures of the same kind, with their replacements, in the order of use.
+ */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, "<id>"],
   [/\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?/g, "<time>"],
   [/[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, "<email>"],
-  // With a figure in it, or it would be a word: "deadbeef" is one, "facade" too.
+  // A digit is required, since "deadbeef" and "facade" are words.
   [/\b(?:0x)?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,}\b/gi, "<id>"],
-  // Also inside of a name, as in user_42 and i-0a1b2c: what is between figures differs as well.
+  // Matches inside a name too, as in user_42, and with the separators between digits.
   [/\d+(?:[.,:_-]?\d+)*/g, "<n>"],
 ];
 
-/** As much of an error tells failures apart: of a long one, what is noted on a letter ends here or there, by its room. */
+/**
+ * Number of characters of an error that are compared. A dead letter has room for at least as many, unless its other
+ * fields are unusually long.
+ */
 const MAX_ERROR = 200;
 
-/** The error without what differs from one failure to the next: ids, times, addresses, figures. */
+/** Replaces the parts of an error that differ between failures of the same kind: ids, times, addresses, numbers. */
 export function normalisedError(error: string): string {
-  const text = VARIABLE.reduce((rest, [pattern, stand]) => rest.replaceAll(pattern, stand), error);
+  const text = VARIABLE.reduce(
+    (rest, [pattern, replacement]) => rest.replaceAll(pattern, replacement),
+    error,
+  );
   return text.slice(0, MAX_ERROR).toWellFormed();
 }
 
-/** The same for dead letters that failed alike, wherever their code was moved to by a line or two. */
+/** Returns the same text for dead letters that failed alike. The line number does not count, since edits change it. */
 export function fingerprintOf(type: string | undefined, { reason, error, frame }: DeadLetterInfo): string {
   const place = frame?.replace(/:\d+\)?$/, "") ?? "";
   const parts = [type ?? "", reason, normalisedError(error), place];
   return sha256(parts.join("\n")).toString("hex").slice(0, 12);
 }
 
-/** `charge (billing/card.ts:12)`: the top frame of the stack that is neither Node's, a package's nor ours. */
+/**
+ * Returns the top frame of the stack that belongs to the application: not to Node, a package or queueport. The format
+ * is `charge (billing/card.ts:12)`.
+ */
 export function frameOf(error: unknown): string | undefined {
   ours ??= ownFolder();
   for (const line of stackOf(error).split("\n")) {
@@ -47,13 +58,19 @@ export function frameOf(error: unknown): string | undefined {
   return undefined;
 }
 
-/** A bundle of format CommonJS has no URL. All code is in one file there, which belongs to the application. */
+/**
+ * Returns the folder of queueport's code. A CommonJS bundle has no URL, and its one file belongs to the application: the
+ * result is then a path that no file has.
+ */
 function ownFolder(): string {
   const { url } = import.meta as Partial<ImportMeta>;
   return url === undefined ? "\0" : fileURLToPath(new URL("..", url));
 }
 
-/** A stack is written when it is first read: a message that cannot be read throws here. */
+/**
+ * Returns the stack of an error; an empty text if it cannot be read. The engine formats a stack at the first read, and
+ * a getter of the error may throw then.
+ */
 function stackOf(error: unknown): string {
   try {
     return error instanceof Error && typeof error.stack === "string" ? error.stack : "";

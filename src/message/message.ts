@@ -5,29 +5,33 @@ import { QueueError } from "../errors.ts";
 import { newId } from "../lib/ids.ts";
 import { show } from "../lib/text.ts";
 
-/** String pairs that travel with a message, in its body: no provider's attribute limit applies to them. */
+/** Names and string values that travel in the body of a message, so that no provider's attribute limit applies. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** W3C trace context. */
+/** The W3C trace context of a message: https://www.w3.org/TR/trace-context/ (2021-11) */
 export interface TraceContext {
+  /** The value of the `traceparent` header: 1 to 256 bytes. */
   readonly traceparent: string;
+  /** The value of the `tracestate` header: 1 to 512 bytes. */
   readonly tracestate?: string | undefined;
 }
 
-/** A job as a handler sees it. */
+/** A job as a handler receives it. */
 export interface Message<Payload = unknown> {
-  /** A UUIDv7, unless the sender chose another. It stays the same across retries, delays and redrives. */
+  /** A UUIDv7, unless the sender chose another id. It stays the same across retries, delays and redrives. */
   readonly id: string;
+  /** The job type. It selects the handler. */
   readonly type: string;
-  /** Any JSON value. */
+  /** Any JSON value, or the output of the job definition's schema. */
   readonly payload: Payload;
   readonly headers: Headers;
-  /** Runs that may fail before the job is dead-lettered. */
+  /** Failed runs after which the job is dead-lettered. */
   readonly maxAttempts: number;
+  /** The time at which the message was sent first. */
   readonly createdAt: Date;
-  /** When the job was due, for one that was sent with a delay. */
+  /** The time at which the job was due; undefined if it was sent without a delay. */
   readonly scheduledAt?: Date | undefined;
-  /** This message's own backoff, over the job definition's and the queue's. */
+  /** Overrides the backoff of the worker and of the queue for this message. */
   readonly backoff?: BackoffOptions | undefined;
   readonly trace?: TraceContext | undefined;
   readonly orderingKey?: string | undefined;
@@ -35,29 +39,47 @@ export interface Message<Payload = unknown> {
 
 /** A job to send. */
 export interface NewMessage<Payload = unknown> {
-  /** What selects the handler: 1 to 256 bytes, without control characters. */
+  /** The job type. It selects the handler: 1 to 256 bytes, without control characters. */
   readonly type: string;
   /** Any JSON value. */
   readonly payload: Payload;
-  /** @default a UUIDv7 */
+  /** Identifies the message: 1 to 128 bytes, without control characters. @default a UUIDv7 */
   readonly id?: string | undefined;
+  /** @default no headers */
   readonly headers?: Headers | undefined;
-  /** @default 5 */
+  /** Failed runs after which the job is dead-lettered: a whole number, 1 or more. @default 5 */
   readonly maxAttempts?: number | undefined;
+  /** Overrides the backoff of the worker and of the queue for this message. @default their backoff */
   readonly backoff?: BackoffOptions | undefined;
-  /** Messages with the same key are handled in order, on a queue that orders. */
+  /**
+   * Key of 1 to 128 bytes. Messages with the same key are handled in the order in which they were sent. Refused as
+   * `not_supported` on a queue that keeps no order.
+   */
   readonly orderingKey?: string | undefined;
-  /** A repeated id is sent once, on a queue that deduplicates. */
+  /**
+   * Id of 1 to 128 bytes. The queue absorbs a second message with the same id within its window. Refused as
+   * `not_supported` on a queue that does not deduplicate.
+   */
   readonly dedupId?: string | undefined;
   readonly trace?: TraceContext | undefined;
-  /** Validates the payload before it is sent; set by a job definition. */
+  /** Validates the payload before it is sent. Set by `message` of a job definition. */
   readonly schema?: StandardSchemaV1<Payload> | undefined;
 }
 
 const MAX_TYPE_BYTES = 256;
-/** The tightest limit of the three clouds on a message id (Service Bus `messageId`). */
-const MAX_ID_LENGTH = 128;
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+/**
+ * The lowest limit of all providers for a message id, an ordering key and a deduplication id. SQS and Service Bus allow
+ * 128 characters.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html (2026-11)
+ * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2026-11)
+ */
+const MAX_ID_BYTES = 128;
+/**
+ * The size up to which a `tracestate` is propagated:
+ * https://www.w3.org/TR/trace-context/#tracestate-limits (2021-11)
+ */
+const MAX_TRACESTATE_BYTES = 512;
+// oxlint-disable-next-line no-control-regex -- finds control characters
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 function refuse(code: "invalid_message" | "invalid_headers", sentence: string): never {
@@ -71,7 +93,7 @@ function checkText(value: unknown, field: string, max: number): asserts value is
     refuse("invalid_message", `The ${field} of a message has at most ${max} bytes; shorten ${show(value)}.`);
   if (CONTROL.test(value))
     refuse("invalid_message", `The ${field} of a message has no control characters; got ${show(value)}.`);
-  // Half of a surrogate pair has no bytes of its own: it would become another character on its way.
+  // UTF-8 cannot encode half of a surrogate pair, so it would arrive as another character.
   if (!value.isWellFormed())
     refuse("invalid_message", `The ${field} of a message is well-formed Unicode; got ${show(value)}.`);
 }
@@ -91,14 +113,16 @@ function checkHeaders(headers: unknown): asserts headers is Headers {
   }
 }
 
-/** Few types make up most of what is sent: the last one that passed its check. */
-let soundType: string | undefined;
+/** The type that was checked last. Most messages have one of few types, so the check is skipped for most. */
+let checkedType: string | undefined;
 
 const NO_HEADERS: Headers = Object.freeze({});
 
 /**
- * Checks a new message and completes it with an id, the time and the defaults.
- * The payload's own checks are {@link encode}'s, which has to walk it anyway.
+ * Checks a new message and adds an id, the time and the defaults. `encode` checks the payload, since it walks the
+ * payload anyway.
+ *
+ * @throws QueueError `invalid_message`, `invalid_headers`, `invalid_options` when a field is wrong
  */
 export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledAt?: number): Message<P> {
   if (typeof input !== "object" || input === null)
@@ -113,20 +137,20 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
     dedupId,
     trace,
   } = input;
-  if (typeof type !== "string" || type !== soundType) {
+  if (typeof type !== "string" || type !== checkedType) {
     checkText(type, "type", MAX_TYPE_BYTES);
-    soundType = type;
+    checkedType = type;
   }
-  if (id !== undefined) checkText(id, "id", MAX_ID_LENGTH);
+  if (id !== undefined) checkText(id, "id", MAX_ID_BYTES);
   if (headers !== undefined) checkHeaders(headers);
   if (!Number.isSafeInteger(maxAttempts) || maxAttempts < 1) {
     refuse("invalid_message", `maxAttempts must be a whole number, 1 or more; got ${show(maxAttempts)}.`);
   }
   if (backoff !== undefined) checkBackoff(backoff, `message of type ${show(type)}`);
-  if (orderingKey !== undefined) checkText(orderingKey, "orderingKey", MAX_ID_LENGTH);
-  if (dedupId !== undefined) checkText(dedupId, "dedupId", MAX_ID_LENGTH);
+  if (orderingKey !== undefined) checkText(orderingKey, "orderingKey", MAX_ID_BYTES);
+  if (dedupId !== undefined) checkText(dedupId, "dedupId", MAX_ID_BYTES);
   if (trace !== undefined) checkText(trace.traceparent, "trace.traceparent", MAX_TYPE_BYTES);
-  if (trace?.tracestate !== undefined) checkText(trace.tracestate, "trace.tracestate", 512);
+  if (trace?.tracestate !== undefined) checkText(trace.tracestate, "trace.tracestate", MAX_TRACESTATE_BYTES);
   return {
     id: id ?? newId(now),
     type,
@@ -142,8 +166,8 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
 }
 
 /**
- * The message with what a schema made of its payload. It is the same one: a message that was received is in nobody
- * else's hands, and a copy would stay in memory beside it for as long as its handler runs.
+ * Replaces the payload of a received message by the output of its schema, and returns the same message. Nothing else
+ * refers to a received message, and a copy would stay in memory for as long as the handler runs.
  */
 export function withPayload(message: Message, payload: unknown): Message {
   (message as { payload: unknown }).payload = payload;

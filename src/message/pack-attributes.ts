@@ -2,14 +2,14 @@ import type { Attributes } from "../driver/contract.ts";
 import type { Limits } from "../driver/limits.ts";
 import { FOLDED } from "./system-attributes.ts";
 
-/** What tells the type, and what others than queueport read on the way: these stay as they are. */
-const NEVER_FOLDED: ReadonlySet<string> = new Set(["type", "Type", "traceparent", "tracestate"]);
+/** Attributes that other programs read: the type, and the trace context. They are never packed. */
+const NEVER_PACKED: ReadonlySet<string> = new Set(["type", "Type", "traceparent", "tracestate"]);
 
-function isOurs(name: string): boolean {
-  return name.startsWith("qp_") || NEVER_FOLDED.has(name);
+function isKept(name: string): boolean {
+  return name.startsWith("qp_") || NEVER_PACKED.has(name);
 }
 
-/** `qp_folded`, `qp_folded_2`, ... */
+/** Returns `qp_folded`, `qp_folded_2` and so on. */
 function partName(index: number): string {
   return index === 0 ? FOLDED : `${FOLDED}_${index + 1}`;
 }
@@ -19,24 +19,25 @@ function isPart(name: string): boolean {
 }
 
 /**
- * What we note on a message must fit beside attributes of other makers, which may be as many as the provider takes.
- * Where there are too many, the smallest of theirs are folded into one of ours (more, where one cannot hold them);
- * {@link unpackAttributes} brings them back exactly. Where even that does not help, all stay as they are.
+ * Reduces the number of attributes to the provider's limit. The attributes of other programs may already use the whole
+ * limit, and queueport's own must fit as well. The smallest foreign attributes are packed into one attribute, or into
+ * more if one cannot hold them; {@link unpackAttributes} restores them exactly. If packing does not help, all
+ * attributes stay unchanged.
  */
 export function packAttributes(attributes: Attributes, limits: Limits): Attributes {
   let named = 0;
   for (const _ in attributes) named += 1;
   if (named <= limits.maxAttributes && attributes[FOLDED] === undefined) return attributes;
   const all = unpackAttributes(attributes);
-  const foreign = Object.entries(all).filter(([name]) => !isOurs(name));
+  const foreign = Object.entries(all).filter(([name]) => !isKept(name));
   const excess = Object.keys(all).length - limits.maxAttributes;
   if (excess <= 0) return all;
   foreign.sort((one, other) => one[0].length + one[1].length - other[0].length - other[1].length);
   for (let count = excess + 1; count <= foreign.length; count += 1) {
-    const folded = foreign.slice(0, count);
-    const parts = partsOf(Object.fromEntries(folded), limits.maxAttributeBytes);
+    const packed = foreign.slice(0, count);
+    const parts = partsOf(Object.fromEntries(packed), limits.maxAttributeBytes);
     if (parts.length > count - excess) continue;
-    const gone = new Set(folded.map(([name]) => name));
+    const gone = new Set(packed.map(([name]) => name));
     const kept = Object.entries(all).filter(([name]) => !gone.has(name));
     return Object.fromEntries([
       ...kept,
@@ -46,7 +47,7 @@ export function packAttributes(attributes: Attributes, limits: Limits): Attribut
   return all;
 }
 
-/** Undoes {@link packAttributes}. What is not of its making is left as it came. */
+/** Reverses {@link packAttributes}. Attributes that it has not packed are returned unchanged. */
 export function unpackAttributes(attributes: Attributes): Attributes {
   if (attributes[FOLDED] === undefined) return attributes;
   let text = "";
@@ -62,7 +63,7 @@ export function unpackAttributes(attributes: Attributes): Attributes {
   }
 }
 
-/** JSON in ASCII, so that it may be cut anywhere. */
+/** Encodes attributes as ASCII JSON, which can be divided at any character, in parts of at most `maxBytes`. */
 function partsOf(foreign: Attributes, maxBytes: number): string[] {
   const text = JSON.stringify(foreign).replaceAll(
     /[\u007f-\uffff]/g,

@@ -1,13 +1,15 @@
 import { QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
 
-/** All of these have nothing that JSON sees. A Promise is most often an await that was forgotten. */
+/** Classes whose instances have no properties that JSON includes. A Promise is usually a forgotten `await`. */
 const EMPTIED = [Map, Set, RegExp, Error, Promise, ArrayBuffer, URLSearchParams];
 
 /**
- * Refuses what JSON would change in silence: NaN and the infinities, a function or a symbol in an array
- * (all become null), a Map, a Set, a RegExp, an Error, a Promise, bytes (all become {}). A property that is undefined is left out,
- * as everywhere in JavaScript.
+ * Refuses values that JSON would change without an error. NaN, the infinities, and a function or a symbol in an array
+ * would become null. A Map, a Set, a RegExp, an Error, a Promise and an ArrayBuffer would become {}. An undefined
+ * property is allowed: JSON omits it.
+ *
+ * @throws QueueError `invalid_payload` when the payload has such a value
  */
 export function assertFaithful(payload: unknown, type: string): void {
   walk(payload, "payload", type);

@@ -2,12 +2,16 @@ import type { Attributes, Delivery, Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { sha256 } from "../lib/hash.ts";
 
-/** Why a message is sent again by ourselves. */
+/**
+ * The reason why queueport sends a message again. The values are part of the broker-side id, and must not change.
+ * `park` sends a message to the delay queue again; `due` moves it from there to its queue.
+ */
 export type RequeuePurpose = "retry" | "defer" | "due" | "park" | "dead_letter" | "redrive";
 
 /**
- * The broker-side id of a clone: made of the copy that it replaces, so that a broker that deduplicates absorbs the
- * second clone of a crash between clone and acknowledgement, and never the clone of another copy.
+ * Returns the broker-side id of a requeued message. It is derived from the copy that it replaces. After a crash between
+ * requeue and acknowledgement, the message is requeued again with the same id, and a broker that deduplicates absorbs
+ * it. The requeue of another copy has another id.
  */
 export function requeueId(
   id: string,
@@ -17,7 +21,7 @@ export function requeueId(
   return sha256(`${purpose}\n${id}\n${copy.brokerId}`).toString("hex").slice(0, 32);
 }
 
-/** A clone: the body as it came, never rewritten; the attributes as given. */
+/** Returns the message that replaces `copy`: with the same body, never rewritten, and the given attributes. */
 export function requeueCopy(
   copy: Delivery,
   id: string,
@@ -34,8 +38,8 @@ export function requeueCopy(
 }
 
 /**
- * Whether the message has a place among others that it must keep. A key that is the message's own id was only given
- * because the queue wants one.
+ * Returns whether the message must keep its place among others with its ordering key. A key that equals the message's
+ * id does not count: the core sets it if the queue requires a key and the sender gave none.
  */
 export function inOrder(copy: Delivery, id: string, traits: QueueTraits): boolean {
   return traits.ordering === "by_key" && copy.orderingKey !== undefined && copy.orderingKey !== id;

@@ -6,9 +6,9 @@ import { show } from "../lib/text.ts";
 import { within } from "../lib/wait.ts";
 
 /**
- * The payload as the schema gives it back: at once where the schema answers at once, as most do, else promised.
+ * Returns the output of the schema for a payload. The result is a promise only if the schema is asynchronous.
  *
- * @throws QueueError `invalid_payload`, naming each issue with its path
+ * @throws QueueError `invalid_payload` when the payload does not match; the message has up to 5 issues with their paths
  */
 export function validatePayload(schema: StandardSchemaV1, type: string, payload: unknown): unknown {
   const result = schema["~standard"].validate(payload);
@@ -18,10 +18,10 @@ export function validatePayload(schema: StandardSchemaV1, type: string, payload:
 }
 
 /**
- * Validates what is to be sent, within the deadline of the send. Returns nothing to wait for where the schema answers
- * at once.
+ * Validates the payload of a message to send, within the deadline of the send. Returns undefined if the schema is
+ * synchronous.
  *
- * @throws QueueError `invalid_payload`; `send_timeout` where the schema does not answer
+ * @throws QueueError `invalid_payload` when the payload does not match; `send_timeout` when the schema does not answer
  */
 export function validateInTime(
   schema: StandardSchemaV1,
@@ -42,7 +42,7 @@ export function validateInTime(
 
 type Result = StandardSchemaV1.Result<unknown>;
 
-/** What is no Promise of this realm may be one all the same. */
+/** Checks for `then`, since a promise of another library or realm is no instance of this realm's `Promise`. */
 function isPromised(result: Result | Promise<Result>): result is Promise<Result> {
   return "then" in result && typeof result.then === "function";
 }

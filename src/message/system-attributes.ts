@@ -1,22 +1,23 @@
 import type { Attributes } from "../driver/contract.ts";
 
-/** The reason why a message cannot be read. Internal to `decode`, which turns it into a value. */
+/** The reason why a message cannot be read. `decode` catches it, and returns the reason as a value. */
 export class Malformed extends Error {}
 
-/** What queueport notes beside a message, in attributes that start with `qp_`. */
+/** The data that queueport keeps in attributes of a message whose names begin with `qp_`. */
 export interface SystemAttributes {
-  /** Attempts recorded before this copy was made; 0 on a first send. */
+  /** Attempts before this copy was made; 0 on a first send. */
   readonly attempt: number;
-  /** When the message is due, in epoch milliseconds, while it is parked. */
+  /** The time at which the message is due, in epoch milliseconds; set while it waits in the delay queue. */
   readonly notBefore?: number | undefined;
-  /** The queue for which it is parked, where several share a parking queue. */
+  /** The only receiver that handles this copy, if several receive from the queue: see `QueueTraits.target`. */
   readonly target?: string | undefined;
-  /** When its type was first found unknown, in epoch milliseconds. */
+  /** The time at which a worker first found no handler for the type, in epoch milliseconds. */
   readonly unknownSince?: number | undefined;
-  /** How often it was redriven from a dead-letter queue. */
+  /** Number of times that the message was redriven from a dead-letter queue. */
   readonly redrive: number;
 }
 
+// The names are part of the wire format, and must not change.
 export const ATTEMPT = "qp_attempt";
 export const NOT_BEFORE = "qp_not_before";
 export const TARGET = "qp_target";
@@ -27,7 +28,11 @@ export const FOLDED = "qp_folded";
 
 const NOTHING: SystemAttributes = Object.freeze({ attempt: 0, redrive: 0 });
 
-/** @throws Malformed where a `qp_` value is not what it has to be. */
+/**
+ * Reads the system attributes.
+ *
+ * @throws Malformed when the value of a `qp_` attribute is invalid
+ */
 export function readSystemAttributes(attributes: Attributes): SystemAttributes {
   let any = false;
   for (const name in attributes) {
@@ -57,7 +62,7 @@ function whole(attributes: Attributes, name: string): number | undefined {
   return value;
 }
 
-/** The attributes with some of ours changed; `undefined` takes one away. The rest stays as it came. */
+/** Returns the attributes with changed system attributes; `undefined` removes one. All others stay unchanged. */
 export function withSystemAttributes(
   attributes: Attributes,
   changes: Readonly<Record<string, string | number | undefined>>,
