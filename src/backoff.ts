@@ -2,50 +2,59 @@ import { QueueError } from "./errors.ts";
 import { type Duration, durationMs } from "./lib/duration.ts";
 import { show } from "./lib/text.ts";
 
-/** How long to wait before the next attempt of a failed job: exponential, with full jitter, capped. */
+/** The wait before the next attempt of a failed job: exponential, capped, with full jitter. */
 export interface Backoff {
-  /** Milliseconds before the second attempt, at most. @default 1000 */
+  /** Upper bound of the wait before the second attempt, in milliseconds. @default 1000 */
   readonly baseMs: number;
-  /** Growth per attempt. @default 2 */
+  /** Growth of the upper bound per attempt. @default 2 */
   readonly factor: number;
-  /** The longest wait, in milliseconds. @default 300000 */
+  /** Largest upper bound, in milliseconds. @default 300000 */
   readonly capMs: number;
-  /** Whether the wait is drawn evenly from 0 to the ceiling. Without it, the ceiling itself. @default true */
+  /**
+   * Whether the wait is a random value between 0 and the upper bound. If false, it is the upper bound.
+   * @default true
+   */
   readonly jitter: boolean;
 }
 
-/** Parts of a {@link Backoff}. A missing part is taken from the next wider setting: message, job definition, worker, queue. */
+/**
+ * Parts of a {@link Backoff}. A missing part is taken from the next wider setting, in this order: message, registration
+ * or job definition, worker, queue.
+ */
 export interface BackoffOptions {
-  /** The wait before the second attempt, at most. @default 1000 */
+  /** Upper bound of the wait before the second attempt; a number is in milliseconds. @default 1000 */
   readonly baseMs?: Duration | undefined;
-  /** Growth per attempt, 1 or more. @default 2 */
+  /** Growth of the upper bound per attempt, 1 or more. @default 2 */
   readonly factor?: number | undefined;
-  /** The longest wait. @default 300000 */
+  /** Largest upper bound; a number is in milliseconds. @default 300000 */
   readonly capMs?: Duration | undefined;
-  /** Whether the wait is drawn evenly from 0 to the ceiling; without it, the wait is the ceiling. @default true */
+  /**
+   * Whether the wait is a random value between 0 and the upper bound. If false, it is the upper bound.
+   * @default true
+   */
   readonly jitter?: boolean | undefined;
 }
 
 export const defaultBackoff: Backoff = { baseMs: 1_000, factor: 2, capMs: 300_000, jitter: true };
 
 /**
- * The delay in whole milliseconds after failed attempt `attempt` (1-based).
- * Full jitter: evenly drawn from 0 to min(cap, base * factor^(attempt - 1)).
+ * Returns the delay after the failed attempt `attempt` (1-based), in whole milliseconds. With jitter, the delay is
+ * evenly distributed from 0 to min(cap, base * factor^(attempt - 1)).
  */
 export function backoffDelayMs(backoff: Backoff, attempt: number, random: () => number): number {
   const { baseMs, factor, capMs, jitter } = backoff;
-  // A growth that has left the range of numbers is infinite, and nothing times infinity is not a number.
+  // 0 * Infinity is NaN, and the growth becomes Infinity after many attempts.
   const grown = baseMs === 0 ? 0 : baseMs * factor ** Math.max(0, attempt - 1);
   const ceiling = Math.floor(Math.min(capMs, grown));
   return jitter ? Math.min(ceiling, Math.floor(random() * (ceiling + 1))) : ceiling;
 }
 
-/** Lays settings over each other, the narrowest last: queue, then job definition, then message. */
+/** Overrides the parts of `base` with those of narrower settings. The last setting is the narrowest and wins. */
 export function mergeBackoff(base: Backoff, ...narrower: (BackoffOptions | undefined)[]): Backoff {
   let merged = base;
   for (const options of narrower) {
     if (options === undefined) continue;
-    // A part that is given as undefined is a part that is missing.
+    // An undefined part counts as missing, so a spread of the options would be wrong.
     merged = {
       baseMs: options.baseMs === undefined ? merged.baseMs : durationMs(options.baseMs),
       factor: options.factor ?? merged.factor,
@@ -56,7 +65,12 @@ export function mergeBackoff(base: Backoff, ...narrower: (BackoffOptions | undef
   return merged;
 }
 
-/** Refuses a backoff that could not be computed. `where` names it in the error. */
+/**
+ * Checks the parts of a backoff.
+ *
+ * @param where the name of the setting, for the error
+ * @throws QueueError `invalid_options` when a part is negative, not finite or of another type
+ */
 export function checkBackoff(backoff: BackoffOptions, where: string): void {
   const refuse = (field: string, expected: string, got: unknown): never => {
     throw new QueueError(

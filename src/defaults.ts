@@ -1,32 +1,41 @@
 import { type Backoff, defaultBackoff } from "./backoff.ts";
 
-/** Every default of queueport, in one place. Times in milliseconds. */
+/** The type of {@link defaults}. All times are in milliseconds. */
 export interface Defaults {
-  /** Runs of a job that may fail before it is dead-lettered. */
+  /** Failed runs after which a job is dead-lettered. */
   readonly maxAttempts: number;
   readonly backoff: Backoff;
-  /** Handlers running at once on one queue. */
+  /** Handlers that run at once on one queue. */
   readonly concurrency: number;
+  /** Duration of a lease. */
   readonly leaseMs: number;
-  /** A lease is extended when it is this old. */
+  /** Age at which a lease is extended. */
   readonly extendEveryMs: number;
+  /** Time limit of one run. */
   readonly timeoutMs: number;
-  /** Between the abort of a handler's signal and the event `stuck`. */
+  /** Time from the abort of a handler's signal to the event `stuck`, and to the release of its message in a drain. */
   readonly graceMs: number;
-  /** Between a handler's timeout and the moment at which its lease is given up. */
+  /** Time from a run's timeout to the moment at which its lease is given up. */
   readonly hardLimitMs: number;
-  /** Running handlers get this long on shutdown; inside the 30 s that Kubernetes gives. */
+  /**
+   * Time for running handlers to end after a worker was stopped. Together with `graceMs`, it is the 30 s after which
+   * Kubernetes kills a process by default:
+   * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination (2026-11)
+   */
   readonly drainMs: number;
+  /** Age at which a message of a type without a handler is dead-lettered. */
   readonly unknownTypeMaxAgeMs: number;
-  /** A send is settled, one way or the other, after this long. */
+  /** Time after which a send is resolved or rejected. */
   readonly sendDeadlineMs: number;
-  /** Deliveries beyond `maxAttempts` at which a message that kills its process is dead-lettered. */
+  /**
+   * Deliveries beyond `maxAttempts` after which a message counts as one that kills its process, and is dead-lettered.
+   */
   readonly crashLoopMargin: number;
-  /** Messages a queue of the memory adapter. */
+  /** Messages that one queue of the memory adapter holds. */
   readonly memoryCapacity: number;
 }
 
-/** What holds where nothing else is said. */
+/** The default of every option of queueport. */
 export const defaults: Defaults = {
   maxAttempts: 5,
   backoff: defaultBackoff,

@@ -3,92 +3,106 @@ import type { ErrorKind } from "./driver/error.ts";
 import type { DeadLetterReason } from "./message/dead-letter-info.ts";
 import type { Message } from "./message/message.ts";
 
-/** Where an event comes from. */
+/** The origin of an event. */
 export interface Origin {
+  /** The provider's name, such as `sqs`. */
   readonly provider: string;
   /** The logical queue name. */
   readonly queue: string;
-  /** The `Queue` that it concerns, to tell several in one process apart. */
+  /** The `Queue` that published the event. Distinguishes several queues of one process. */
   readonly source: object;
 }
 
-/** Messages that a `send` was asked for, and how that ended. */
+/** The outcome of one message that was given to `send`, `sendDelayed` or `sendBatch`. */
 export interface SendEvent extends Origin {
   readonly type: string;
   readonly id: string;
+  /** `unknown` if the message may or may not have been sent. */
   readonly outcome: "sent" | "failed" | "unknown";
   readonly message: Message;
-  /** How long its delivery was to be delayed, in milliseconds. */
+  /** The delay that was asked for, in milliseconds; 0 if there was none. */
   readonly delayMs: number;
 }
 
-/** One request to the provider: what users pay for. */
+/** One request to the provider. Providers bill by requests. */
 export interface RequestEvent extends Origin {
   readonly operation: "send" | "receive" | "settle" | "stats" | "describe";
   /** `ok`, or the kind of the error. */
   readonly outcome: "ok" | ErrorKind;
-  /** Messages in the request, or received by it. */
+  /** Messages that the request carried, or that it returned. */
   readonly messages: number;
 }
 
-/** What a job event says about its job. */
+/** The job of a {@link JobEvent}. */
 export interface JobInfo {
   readonly id: string;
   readonly type: string;
+  /** The logical queue name. */
   readonly queue: string;
   /** 1 on the first run. */
   readonly attempt: number;
+  /** Failed runs after which the job is dead-lettered. */
   readonly maxAttempts: number;
 }
 
-/** The life of a job, as worker and metrics see it. Durations in milliseconds. */
+/** A change in the life of a job. Durations are in milliseconds. */
 export type JobEvent =
+  /** A handler was called. `waitMs` is the time since the job was created, or since it was due. */
   | { readonly event: "started"; readonly job: JobInfo; readonly waitMs: number }
+  /** A handler called `progress`. */
   | {
       readonly event: "progress";
       readonly job: JobInfo;
+      /** From 0 to 100. */
       readonly percent: number;
       readonly note: string | undefined;
     }
+  /** A run ended without an error. */
   | { readonly event: "completed"; readonly job: JobInfo; readonly durationMs: number }
-  /** A run failed; `retrying` or `dead_lettered` follows. */
+  /** A run failed. `retrying` or `dead_lettered` follows. */
   | {
       readonly event: "failed";
       readonly job: JobInfo;
       readonly durationMs: number;
       readonly error: unknown;
-      /** Where no handler ran: nobody here knows its type, and a queue that keeps order cannot put it aside. */
+      /**
+       * Set if no handler ran: the type is unknown here, and the queue keeps order, so the message cannot be deferred.
+       */
       readonly reason?: "unknown_type" | undefined;
     }
+  /** The job runs again after `delayMs`. */
   | {
       readonly event: "retrying";
       readonly job: JobInfo;
       readonly delayMs: number;
       readonly error: unknown;
-      /** As that of the failure before it. */
+      /** The `reason` of the `failed` event before. */
       readonly reason?: "unknown_type" | undefined;
     }
+  /** The message is in the dead-letter queue. */
   | {
       readonly event: "dead_lettered";
       readonly job: JobInfo;
       readonly reason: DeadLetterReason;
       readonly error: unknown;
     }
-  /** Given back without a verdict: a drain, or an unknown type that another worker may know. */
+  /** The message was released without a failure: in a drain, or because another worker may know its type. */
   | {
       readonly event: "released";
       readonly job: JobInfo;
       readonly why: "drain" | "unknown_type";
       readonly delayMs: number;
     }
-  /** The handler goes on after its signal was aborted and the grace has passed. */
+  /** A handler still runs after its time limit and the grace have passed. */
   | { readonly event: "stuck"; readonly job: JobInfo; readonly runningMs: number }
-  /** The handler returned after its lease had been given up; its result was discarded. */
+  /** A handler ended after its message was given up, released or lost. Its result was discarded. */
   | { readonly event: "late"; readonly job: JobInfo; readonly durationMs: number };
 
-/** What a receiver reports beside its jobs. */
+/** An event of a receiver that does not concern the life of a job. */
 export type ReceiveEvent =
+  /** A poll was answered, with or without messages. `at` is in epoch milliseconds. */
   | { readonly event: "polled"; readonly queue: string; readonly at: number; readonly messages: number }
+  /** A poll failed. The next one follows after `retryInMs` milliseconds. */
   | {
       readonly event: "poll_failed";
       readonly queue: string;
@@ -96,6 +110,10 @@ export type ReceiveEvent =
       readonly kind: ErrorKind;
       readonly retryInMs: number;
     }
+  /**
+   * A settlement failed and is not tried again, or a copy of a message could not be sent. The message is delivered
+   * again.
+   */
   | {
       readonly event: "settle_failed";
       readonly queue: string;
@@ -104,14 +122,22 @@ export type ReceiveEvent =
       readonly error: unknown;
       readonly kind: ErrorKind;
     }
+  /** The lease on a message ended before the message was settled. Another receiver may have it. */
   | { readonly event: "lease_lost"; readonly queue: string; readonly id: string }
+  /** A condition that an operator has to know about. `code` is stable; `message` says what to do. */
   | { readonly event: "warning"; readonly queue: string; readonly code: string; readonly message: string };
 
 type Sourced<E> = E & Origin;
 
 /**
- * The diagnostics channels (`node:diagnostics_channel`). Publishing costs nothing while nobody subscribes.
- * `queueport:send`, `queueport:request`, `queueport:job`, `queueport:receive`.
+ * The diagnostics channels of `node:diagnostics_channel`: `queueport:send`, `queueport:request`, `queueport:job` and
+ * `queueport:receive`. A channel without subscribers costs nothing.
+ *
+ * @example
+ * channels.job.subscribe((event) => {
+ *   const { event: name, job } = event as JobEvent;
+ *   console.log(name, job.type, job.id);
+ * });
  */
 export const channels: {
   readonly send: Channel<SendEvent>;

@@ -2,26 +2,31 @@ import { type Duration, durationMs } from "./lib/duration.ts";
 import { asText, show } from "./lib/text.ts";
 
 /**
- * Every way in which queueport refuses or fails, as a stable code.
+ * The stable code of a {@link QueueError}.
  *
- * - `invalid_message`, `invalid_payload`, `invalid_headers`, `invalid_delay`, `invalid_options`: the input is wrong; nothing was sent.
- * - `too_large`: the message exceeds the provider's limit; nothing was sent.
- * - `queue_full`: the queue takes no more messages now; nothing was sent.
- * - `not_found`: the queue does not exist at the provider.
- * - `not_supported`: this provider cannot do what was asked.
- * - `auth`: the credentials are missing or lack a permission.
- * - `send_failed`: the provider refused the message, or could not be reached in time; it was certainly not sent.
- * - `send_unknown`: the outcome is not known; the message may or may not have been sent.
- * - `send_timeout`: the deadline passed before the message left this process; it was not sent.
- * - `unavailable`: the provider could not be reached.
- * - `closed`: the queue or worker was closed before.
- * - `duplicate_handler`, `no_handlers`, `already_running`: a worker was set up wrongly.
- * - `drain_incomplete`: jobs were still running when the drain deadline and its grace had passed.
- * - `draining`: the reason with which a handler's signal aborts at the drain deadline.
- * - `lease_lost`: another receiver owns the message now; its settlement was discarded.
- * - `timeout`: a job ran longer than its time limit.
- * - `config`: a configuration is invalid. `missing_dependency`: an optional package is not installed.
- * - `provider`: any other error of the provider.
+ * - `invalid_message`, `invalid_payload`, `invalid_headers`, `invalid_delay`, `invalid_options`: The input is wrong.
+ *   Nothing was sent.
+ * - `too_large`: The message exceeds a size limit of the provider. Nothing was sent.
+ * - `queue_full`: The queue accepts no more messages at the moment. Nothing was sent.
+ * - `not_found`: The queue does not exist at the provider.
+ * - `not_supported`: The provider, or its adapter, does not offer this operation or option.
+ * - `auth`: The credentials are missing, or they lack a permission.
+ * - `send_failed`: The provider refused the message, or it could not be reached before the deadline. The message was
+ *   not sent.
+ * - `send_unknown`: The outcome is unknown. The message may or may not have been sent.
+ * - `send_timeout`: The deadline passed before the message left this process. The message was not sent.
+ * - `unavailable`: The provider could not be reached.
+ * - `closed`: The queue was closed, or the worker was stopped.
+ * - `duplicate_handler`: A worker has two handlers for one job type.
+ * - `no_handlers`: A worker was started without a handler.
+ * - `already_running`: A worker was started while it was running.
+ * - `drain_incomplete`: Jobs were still running after the drain deadline and its grace.
+ * - `draining`: The reason of a handler's signal that was aborted at the drain deadline.
+ * - `lease_lost`: Another receiver may own the message. The settlement was discarded.
+ * - `timeout`: A job ran longer than its time limit.
+ * - `config`: A configuration is invalid.
+ * - `missing_dependency`: An optional package is not installed.
+ * - `provider`: The provider reported any other error.
  */
 export type ErrorCode =
   | "invalid_message"
@@ -50,24 +55,34 @@ export type ErrorCode =
   | "missing_dependency"
   | "provider";
 
-/** What an error knows beside its sentence. */
+/** The properties of a {@link QueueError} besides its code and message. */
 export interface QueueErrorDetails {
-  /** The logical queue name, where the error concerns one queue. */
+  /** The logical queue name; undefined if the error does not concern one queue. */
   readonly queue?: string | undefined;
-  /** Whether doing the same again later may succeed. @default false */
+  /** Whether the same call may succeed later. @default false */
   readonly retryable?: boolean;
-  /** The provider's own error. */
+  /** The original error, for example the provider's. */
   readonly cause?: unknown;
 }
 
 /**
- * The one error class of queueport. Its message says what was attempted and what to do now;
- * its `code` is stable across versions.
+ * The error class of queueport. The message states what was attempted, on which queue, and what to do now. The message
+ * may change between versions; the `code` does not.
+ *
+ * @example
+ * try {
+ *   await queue.send("emails", message);
+ * } catch (error) {
+ *   if (error instanceof QueueError && error.retryable) await sendLater(message);
+ *   else throw error;
+ * }
  */
 export class QueueError extends Error {
   override readonly name: string = "QueueError";
   readonly code: ErrorCode;
+  /** The logical queue name; undefined if the error does not concern one queue. */
   readonly queue: string | undefined;
+  /** Whether the same call may succeed later. */
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, details: QueueErrorDetails = {}) {
@@ -77,7 +92,9 @@ export class QueueError extends Error {
     this.retryable = details.retryable ?? false;
   }
 
-  /** Without this, JSON leaves out the sentence of an error: of an outcome of `sendBatch` in a log, say. */
+  /**
+   * Includes the message, which `JSON.stringify` omits from an error: an outcome of `sendBatch` can be logged as JSON.
+   */
   toJSON(): Readonly<Record<string, unknown>> {
     const { name, code, message, queue, retryable } = this;
     return { name, code, message, queue, retryable };
@@ -85,7 +102,7 @@ export class QueueError extends Error {
 }
 
 /**
- * Whether `error` is a {@link QueueError}, and, if given, has this code.
+ * Returns whether `error` is a {@link QueueError} and, if `code` is given, has this code.
  *
  * @example
  * if (isQueueError(error, "queue_full")) await later();
@@ -98,27 +115,34 @@ export function isQueueError<Code extends ErrorCode = ErrorCode>(
 }
 
 /**
- * Thrown by a handler: this job can never succeed. It is dead-lettered at once, whatever attempts remain.
+ * The error that a handler throws if its job can never succeed. The job is dead-lettered immediately, even if attempts
+ * remain.
  *
  * @example
- * throw new PermanentError("the account was deleted");
+ * worker.register("send_invoice", async ({ payload }) => {
+ *   if (!(await accountExists(payload.accountId))) throw new PermanentError("the account was deleted");
+ * });
  */
 export class PermanentError extends Error {
   override readonly name: string = "PermanentError";
 }
 
 /**
- * Thrown by a handler: the job failed, and is to be tried again after this delay rather than after the backoff.
- * It counts as a failed attempt.
+ * The error that a handler throws to choose the delay of the next attempt; the backoff is not used. The run counts as a
+ * failed attempt.
  *
  * @example
- * throw new RetryAfterError("30s", "rate limited");
+ * if (response.status === 429) throw new RetryAfterError("30s", "rate limited");
  */
 export class RetryAfterError extends Error {
   override readonly name: string = "RetryAfterError";
-  /** Milliseconds until the next attempt; 0 is at once. */
+  /** Milliseconds until the next attempt; 0 means immediately. */
   readonly delayMs: number;
 
+  /**
+   * @param delay the time until the next attempt; a number is in milliseconds
+   * @throws QueueError `invalid_delay` when the delay is negative, not finite or not a duration
+   */
   constructor(delay: Duration, message?: string, options?: ErrorOptions) {
     const delayMs = durationMs(delay);
     super(message ?? `retry after ${delayMs} ms`, options);
@@ -132,7 +156,7 @@ export class RetryAfterError extends Error {
   }
 }
 
-/** The one-line description of anything that was thrown. It never throws: an error may have getters that do. */
+/** Describes any thrown value in one line. Never throws, even if a getter of the value does. */
 export function describeError(error: unknown): string {
   try {
     if (!(error instanceof Error)) return asText(error);

@@ -1,5 +1,9 @@
 /**
- * Background jobs that are portable across clouds.
+ * Background jobs that run unchanged on several clouds.
+ *
+ * A service sends jobs with {@link Queue.send}; a {@link Worker} runs their handlers. {@link openQueue} opens a queue
+ * connection from a configuration, and {@link createQueue} creates one on an adapter.
+ *
  * @module
  */
 export type { Backoff, BackoffOptions } from "./backoff.ts";

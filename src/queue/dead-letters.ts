@@ -1,133 +1,182 @@
 import type { DeadLetterInfo, DeadLetterReason } from "../message/dead-letter-info.ts";
 import type { Message, NewMessage } from "../message/message.ts";
 
-/** One dead letter. */
+/** One message in a dead-letter queue. */
 export interface DeadLetter {
-  /** The message's id; a malformed one has the broker's, or a digest of its body. */
+  /** The id of the message. A message that cannot be read has the broker's id. */
   readonly id: string;
+  /** The reason, the error, and other details. */
   readonly info: DeadLetterInfo;
-  /** Undefined where the body cannot be read. */
+  /** Undefined if the body cannot be read. */
   readonly message: Message | undefined;
-  /** The body as it came. */
+  /** The body as it was sent; bytes on some providers. */
   readonly body: string | Uint8Array;
-  /** The same for dead letters that failed alike: by type, reason, error without its figures (the first 200 characters), and frame. */
+  /**
+   * Identifies dead letters that failed alike: with the same type, reason and frame, and the same first 200 characters
+   * of the error without ids, times and numbers.
+   */
   readonly fingerprint: string;
 }
 
 /** Dead letters that failed alike. */
 export interface DeadLetterGroup {
+  /** The fingerprint of all dead letters in the group, or `other`. */
   readonly fingerprint: string;
-  /** Undefined where bodies cannot be read. */
+  /** Undefined if the bodies cannot be read. */
   readonly type: string | undefined;
   readonly reason: DeadLetterReason;
-  /** The first 200 characters of the error, with `<n>`, `<id>` and the like where they differ. */
+  /** The first 200 characters of the error, with `<n>`, `<id>` and the like in place of the parts that differ. */
   readonly error: string;
+  /** The place of the error, as `charge (billing/card.ts:12)`; undefined if it is not known. */
   readonly frame: string | undefined;
+  /** Number of dead letters in the group. */
   readonly count: number;
-  /** When the first and the last of them were dead-lettered. */
+  /** The time at which the first of them was dead-lettered. */
   readonly firstAt: Date;
+  /** The time at which the last of them was dead-lettered. */
   readonly lastAt: Date;
   /** One of them. */
   readonly example: DeadLetter;
 }
 
-/** Which dead letters are meant; all conditions hold together. */
+/** A selection of dead letters. A dead letter must meet all conditions; a condition that is omitted always holds. */
 export interface DeadLetterFilter {
   readonly ids?: readonly string[] | undefined;
   readonly type?: string | undefined;
   readonly reason?: DeadLetterReason | undefined;
-  /** Of one group, as `groups` tells them. */
+  /** The fingerprint of one group that {@link DeadLetters.groups} returned. */
   readonly fingerprint?: string | undefined;
-  /** Dead-lettered at or after this moment. */
+  /** Dead-lettered at or after this time. */
   readonly since?: Date | undefined;
-  /** Dead-lettered at or before this moment. */
+  /** Dead-lettered at or before this time. */
   readonly until?: Date | undefined;
 }
 
-/** Of something that takes its time, and may be stopped. */
+/** The options of an operation that may take long. */
 interface Long<Done> {
-  /** Stops it after the messages at hand; what was done so far is in the result. */
+  /** Ends the operation after the current batch of messages. It resolves with the result so far. @default none */
   readonly signal?: AbortSignal | undefined;
+  /** Called with the result so far after each message. @default none */
   readonly onProgress?: ((done: Done) => void) | undefined;
-  /** Only counts. @default false */
+  /** Whether to count only, and to change nothing. @default false */
   readonly dryRun?: boolean | undefined;
 }
 
-/** What a redrive does with what it finds. */
+/** The options of {@link DeadLetters.redrive}. */
 export interface RedriveOptions extends DeadLetterFilter, Long<RedriveResult> {
-  /** The queue that they go to. @default the one that they came from */
+  /** Logical name of the queue to which the messages are sent. @default the queue from which they came */
   readonly to?: string | undefined;
   /**
-   * Changes each message on its way; undefined leaves it where it is. So does an error that it throws, and a message
-   * that cannot be sent: that one fails, and the others go on.
+   * Returns the message to send instead, or undefined to leave the dead letter where it is. If it throws, or if its
+   * message cannot be sent, that dead letter fails, and the others are not affected.
+   *
+   * @default none; the message is sent unchanged
    */
   readonly transform?:
     | ((message: Message, info: DeadLetterInfo) => NewMessage | undefined | Promise<NewMessage | undefined>)
     | undefined;
-  /** @default unlimited */
+  /** Maximum number of messages that are sent per second, more than 0. @default unlimited */
   readonly ratePerSecond?: number | undefined;
-  /** Told of each that matched, and what became of it; in a dry run, what would. */
+  /** Called with each dead letter that matched, and its outcome. In a dry run, with the outcome it would have. */
   readonly onMessage?: ((step: RedriveStep) => void) | undefined;
 }
 
-/** What became of one dead letter. */
+/** The outcome of one dead letter in a redrive. */
 export interface RedriveStep {
+  /** The dead letter, as it was read. */
   readonly deadLetter: DeadLetter;
   readonly outcome: "redriven" | "skipped" | "failed";
-  /** What was made of it, where a transform did. */
+  /** The message that `transform` returned; undefined if there is none. */
   readonly changed?: NewMessage | undefined;
-  /** Why it failed. */
+  /** The error, if the outcome is `failed`. */
   readonly error?: unknown;
 }
 
-/** What a redrive has done. */
+/** The result of a redrive. Each member is a number of dead letters. */
 export interface RedriveResult {
-  /** Matched the filter. */
+  /** Dead letters that matched the filter. */
   readonly matched: number;
-  /** Sent, and removed here, which was confirmed; in a dry run, would be. */
+  /** Dead letters that were sent, and removed from the dead-letter queue. In a dry run: that would be. */
   readonly redriven: number;
-  /** Matched, and left where they are: the transform said so, or they cannot be read and there is one. */
+  /**
+   * Dead letters that stay, because `transform` returned undefined, or because there is a `transform` and the message
+   * cannot be read.
+   */
   readonly skipped: number;
   /**
-   * Matched, and left where they are: the transform threw, or what it made cannot be sent. Or sent, and here all the
-   * same, since its lease was lost meanwhile.
+   * Dead letters that stay, because `transform` threw, or because the message could not be sent. Also dead letters that
+   * were sent and stay all the same, because the lease was lost before the removal.
    */
   readonly failed: number;
 }
 
-/** What a discard does with what it finds. */
+/** The options of {@link DeadLetters.discard}. */
 export type DiscardOptions = DeadLetterFilter & Long<number>;
 
-/** What a look at some dead letters takes. */
+/** The options of {@link DeadLetters.list}. */
 export interface ListOptions extends DeadLetterFilter {
-  /** @default 100 */
+  /** Maximum number of dead letters to return, 1 or more. @default 100 */
   readonly limit?: number | undefined;
-  /** Ends it with what was read so far. */
+  /** Ends the operation. It resolves with the dead letters that were read. @default none */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a look at all dead letters takes. */
+/** The options of {@link DeadLetters.groups}. */
 export interface GroupsOptions extends DeadLetterFilter {
+  /** Ends the operation. It resolves with the groups so far. @default none */
   readonly signal?: AbortSignal | undefined;
-  /** Told how many were read. */
+  /** Called with the number of dead letters that were read so far. @default none */
   readonly onProgress?: ((read: number) => void) | undefined;
 }
 
-/** The dead letters of one queue. */
+/**
+ * The dead letters of one queue. Each method reads the dead-letter queue with leases, and releases the messages that
+ * stay in it. Methods reject with a `QueueError`:
+ *
+ * - `invalid_options` when an option is wrong
+ * - `not_found` when the queue or its dead-letter queue does not exist
+ * - `auth`, `unavailable` or `provider` when the provider refuses a request or cannot be reached
+ */
 export interface DeadLetters {
-  /** Reads up to `limit` (100) dead letters, and leaves them where they are. */
+  /**
+   * Returns up to `limit` dead letters, and leaves them where they are.
+   *
+   * @example
+   * for (const { id, info } of await queue.deadLetters("emails").list({ reason: "max_attempts" }))
+   *   console.log(id, info.error);
+   */
   list(options?: ListOptions): Promise<DeadLetter[]>;
   /**
-   * Reads them all, leaves them where they are, and tells those that failed alike together, the most frequent first.
-   * The first 1,000 groups are told apart; what is of none of them is one more, `other`.
+   * Reads all dead letters, leaves them where they are, and groups those that failed alike. The most frequent group
+   * comes first. At most 1,000 groups are distinguished: all further dead letters form the group `other`.
+   *
+   * @example
+   * const [worst] = await queue.deadLetters("emails").groups();
+   * console.log(worst?.count, worst?.error);
    */
   groups(options?: GroupsOptions): Promise<DeadLetterGroup[]>;
   /**
-   * Sends them back to the queue they came from, or to another; their attempts start over. Each is removed only after
-   * it was sent: to be killed half way leaves one twice at most. A provider that fails, to remove one too, ends it; what
-   * was done by then was reported to `onProgress`. What a callback throws ends it as well, and is thrown.
+   * Sends dead letters back to the queue from which they came, or to another queue. Their attempts start again at 1.
+   * Each is removed only after it was sent: a crash loses no message, and may leave a message in both queues.
+   *
+   * An error of the provider ends the redrive: the promise rejects, and the last call of `onProgress` has the result so
+   * far. An error that a callback throws ends it too, and is thrown unchanged.
+   *
+   * @throws QueueError as `send` of a queue, except `too_large`: such a message counts as `failed`
+   *
+   * @example
+   * const { redriven, failed } = await queue.deadLetters("emails").redrive({
+   *   type: "send_welcome_email",
+   *   ratePerSecond: 50,
+   *   onMessage: ({ deadLetter, outcome }) => console.log(deadLetter.id, outcome),
+   * });
    */
   redrive(options?: RedriveOptions): Promise<RedriveResult>;
-  /** Removes them for good; returns how many. */
+  /**
+   * Removes dead letters for good. Resolves with their number. An empty filter removes all.
+   *
+   * @example
+   * const removed = await queue.deadLetters("emails").discard({ until: new Date("2026-01-01") });
+   */
   discard(options: DiscardOptions): Promise<number>;
 }

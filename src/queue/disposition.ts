@@ -3,32 +3,45 @@ import type { DeadLetterReason } from "../message/dead-letter-info.ts";
 import { PermanentError, QueueError, RetryAfterError } from "../errors.ts";
 import { show } from "../lib/text.ts";
 
-/** What is to become of a message that was handled. */
+/**
+ * The disposition of a message: the decision that a handler of `queue.receive` makes about it. A handler of a `Worker`
+ * must not return one.
+ *
+ * @example
+ * await queue.receive("emails", async ({ payload }) => {
+ *   const { status, error } = await mail(payload);
+ *   if (status === "invalid") return { kind: "dead_letter", reason: "invalid_address", error };
+ *   return { kind: "ack" };
+ * });
+ */
 export type Disposition =
-  /** Done: remove it. */
+  /** The message was handled. It is removed. */
   | { readonly kind: "ack" }
-  /** This run failed: again after `delayMs`, as attempt n + 1. */
+  /** The run failed. The message is delivered again after `delayMs` milliseconds, as the next attempt. */
   | {
       readonly kind: "retry";
       readonly delayMs: number;
       readonly error: unknown;
-      /** Where there was no handler to run. */
+      /** Set if there was no handler for the type. */
       readonly reason?: "unknown_type" | undefined;
     }
-  /** Never again: to the dead-letter queue. */
+  /** The message can never be handled. It is moved to the dead-letter queue. */
   | {
       readonly kind: "dead_letter";
       readonly reason: DeadLetterReason;
       readonly error: unknown;
-      /** Whether a run failed; false where it was refused before it ran. @default true */
+      /** Whether a run failed; false if the message was refused before a run. @default true */
       readonly ran?: boolean;
     }
-  /** Not handled, and no failure: back to the queue for whoever can. */
+  /** The message was not handled, and nothing failed. It is released, and no attempt is counted. */
   | { readonly kind: "release" }
-  /** Nobody here knows its type: back to the queue after `delayMs`, the attempt unchanged, first seen noted. */
+  /**
+   * This process has no handler for the type. The message is delivered again after `delayMs` milliseconds, and no
+   * attempt is counted.
+   */
   | { readonly kind: "unknown_type"; readonly delayMs: number };
 
-/** The disposition of everything that went well; one for all. */
+/** The disposition of every successful run; one object for all. */
 export const ACK: Disposition = { kind: "ack" };
 
 const KINDS: readonly unknown[] = [
@@ -41,7 +54,7 @@ const KINDS: readonly unknown[] = [
 
 const FIELDS: ReadonlySet<string> = new Set(["kind", "delayMs", "error", "reason", "ran"]);
 
-/** Whether `value` is a disposition: it has a disposition's kind, and no field that a disposition does not have. */
+/** Returns whether `value` is a disposition: it has the kind of one, and only fields of one. */
 export function isDisposition(value: unknown): value is Disposition {
   return (
     typeof value === "object" &&
@@ -53,29 +66,35 @@ export function isDisposition(value: unknown): value is Disposition {
 }
 
 /**
- * The disposition that a handler returned. Any value without a `kind` acknowledges the message: it was handled.
- * @throws QueueError `invalid_options` for an unknown kind, since an acknowledgement might lose what was to be kept
+ * Returns the disposition that a handler has returned. Any value without a `kind` acknowledges the message.
+ *
+ * @throws QueueError `invalid_options` when the kind is unknown; an acknowledgement could lose a message that was to be
+ * kept
  */
 export function dispositionOf(returned: unknown): Disposition {
   if (typeof returned !== "object" || returned === null || !("kind" in returned)) return ACK;
   if (KINDS.includes(returned.kind)) return returned as Disposition;
   throw new QueueError(
     "invalid_options",
-    `A handler returned a disposition of the kind ${show(returned.kind)}; there are ${KINDS.join(", ")}. Return nothing to acknowledge.`,
+    `A handler returned a disposition of the unknown kind ${show(returned.kind)}; the kinds are ${KINDS.join(", ")}. Return nothing to acknowledge the message.`,
   );
 }
 
-/** What decides over a failed run. */
+/** The facts that decide what happens after a failed run. */
 export interface FailedRun {
   readonly error: unknown;
   /** 1 on the first run. */
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly backoff: Backoff;
+  /** Evenly distributed in [0, 1). */
   readonly random: () => number;
 }
 
-/** What becomes of a run that failed. Only here can a message run out of attempts: after a run, never on receipt. */
+/**
+ * Returns the disposition after a failed run. Only this function decides that a message has no attempts left: after a
+ * run, never on receipt.
+ */
 export function dispositionOfFailure({
   error,
   attempt,

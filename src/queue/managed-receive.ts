@@ -4,37 +4,43 @@ import type { Message } from "../message/message.ts";
 import type { Disposition } from "./disposition.ts";
 import type { Queue, ReceiveContext, ReceiveOptions } from "./queue.ts";
 
-/** Decides the disposition of a message from how its handler ended. `at` is in epoch milliseconds. Asked once. */
+/**
+ * Decides the disposition of a message from the end of its handler. One of the methods is called, once. `at` is the
+ * time of the end, in epoch milliseconds.
+ */
 export interface Decider {
   returned(value: unknown, at: number): Disposition;
   threw(error: unknown, at: number): Disposition;
 }
 
-/** One run of a handler, as a worker sees it. */
+/** The context of one run of a handler, with the members that only a worker uses. */
 export interface ManagedRun extends ReceiveContext {
-  /** When the handler was called, in epoch milliseconds. */
+  /** The time at which the handler was called, in epoch milliseconds. */
   readonly startedAt: number;
-  /** The disposition of a run that failed with `error`. `backoff` overrides the queue's; the message's own overrides both. */
+  /**
+   * Returns the disposition of a run that failed with `error`. `backoff` overrides the queue's; the message's own
+   * overrides both.
+   */
   failure(error: unknown, backoff?: BackoffOptions): Disposition;
   /** Settles the message now. The handler keeps its slot until it ends, and its result is discarded. */
   giveUp(disposition: Disposition): void;
-  /** Hands the decision over the end of the handler to `decider`. */
+  /** Sets the decider. Without one, the value that the handler returns is the disposition. */
   decidedBy(decider: Decider): void;
   /** Aborts the signal of this run alone. */
   abort(reason: Error): void;
 }
 
-/** Handles one message for a worker. The decider, if there is one, interprets what it returns. */
+/** Handles one message for a worker. The decider, if there is one, interprets the returned value. */
 export type ManagedHandler = (message: Message, run: ManagedRun) => unknown;
 
-/** Options of a worker beyond those of {@link Queue.receive}. */
+/** The options of {@link ManagedQueue.receiveManaged}. */
 export interface ManagedReceiveOptions extends ReceiveOptions {
   /**
    * Maximum concurrent handlers for a job type. `undefined` means that only `concurrency` applies. If this function
    * throws, the type is limited to 1 and a `concurrency_of` warning is emitted once.
    */
   readonly concurrencyOf?: ((type: string) => number | undefined) | undefined;
-  /** While it is paused, nothing new is received. */
+  /** Pauses the receiver: while it is paused, no new messages are received. */
   readonly pause?: PauseController | undefined;
   /** Called once, when the first poll is under way. */
   readonly onPolling?: (() => void) | undefined;
@@ -42,5 +48,6 @@ export interface ManagedReceiveOptions extends ReceiveOptions {
 
 /** A queue that a worker can receive from. Not part of the public API: applications call {@link Queue.receive}. */
 export interface ManagedQueue extends Queue {
+  /** Receives as {@link Queue.receive} does. `handler` gets a context with the members that a worker needs. */
   receiveManaged(queue: string, handler: ManagedHandler, options: ManagedReceiveOptions): Promise<void>;
 }

@@ -10,164 +10,327 @@ import type { Message, NewMessage } from "../message/message.ts";
 import type { Disposition } from "./disposition.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 
-/** How a send is bounded. */
+/** The options of {@link Queue.send}, {@link Queue.sendBatch} and {@link Queue.sendDelayed}. */
 export interface SendOptions {
-  /** Settled after this long, one way or the other; in milliseconds. @default 30000 */
+  /**
+   * Time after which the send is resolved or rejected, retries included; a number is in milliseconds.
+   * @default `sendDeadlineMs` of the queue, 30000
+   */
   readonly deadlineMs?: Duration | undefined;
+  /**
+   * Abandons the send. It then rejects with the signal's reason, or with `send_unknown` if the message may have been
+   * sent.
+   * @default none
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Deliver no earlier than after this delay. @default 0 */
+  /** The message is delivered no earlier than after this delay. @default 0 */
   readonly delay?: Delay | undefined;
-  /** Ask for a handle for {@link Queue.cancel}. `not_supported` where the provider cannot cancel. @default false */
+  /** Whether to return a handle for {@link Queue.cancel}. @default false */
   readonly cancellable?: boolean | undefined;
 }
 
-/** What a send has to say when it succeeded. */
+/** The result of a successful send. */
 export interface SendReceipt {
+  /** The id of the message. */
   readonly id: string;
-  /** For {@link Queue.cancel}, where it was asked for. */
+  /** The handle for {@link Queue.cancel}; set if the send was `cancellable`. */
   readonly handle?: string | undefined;
 }
 
-/** One message's outcome of a batch. */
+/** The outcome of one message of {@link Queue.sendBatch}. */
 export type SendOutcome =
   | ({ readonly ok: true } & SendReceipt)
   | { readonly ok: false; readonly id: string | undefined; readonly error: QueueError };
 
-/** Counts of one logical queue. What a provider cannot tell is undefined, never a made-up 0. */
+/** The counts of one logical queue. A count that the provider does not report is undefined, never a guess. */
 export interface QueueStats {
-  /** Ready to be received. */
+  /** Messages that can be received now. */
   readonly messages: number | undefined;
-  /** Leased by a receiver. */
+  /** Messages that a receiver has leased. */
   readonly inFlight: number | undefined;
-  /** Ready and leased together: known also where the provider does not tell them apart. What is to be scaled by. */
+  /**
+   * Ready and leased messages together. Known even if the provider does not report them separately. Use it to scale the
+   * number of workers.
+   */
   readonly backlog: number | undefined;
-  /** Not yet due. */
+  /** Messages that are not due yet: at the provider, in the delay queue and in the delay store. */
   readonly delayed: number | undefined;
-  /** In the dead-letter queue. */
+  /** Messages in the dead-letter queue. */
   readonly failed: number | undefined;
+  /** Whether the counts may be wrong or old. */
   readonly approximate: boolean;
+  /** The time at which the oldest of the counts was correct. */
   readonly asOf: Date;
 }
 
-/** The context of one run of a handler. */
+/** The context of one run of a {@link Handler}. */
 export interface ReceiveContext {
+  /** The logical queue name. */
   readonly queue: string;
   /** 1 on the first run; never below the number of runs that really happened. */
   readonly attempt: number;
-  /** When a worker first found the message's type unknown, in epoch milliseconds; undefined if none has. */
+  /** The time at which a worker first found no handler for the type, in epoch milliseconds; undefined if none has. */
   readonly unknownSince: number | undefined;
-  /** Aborts at the drain deadline and when the lease is lost; `signal.reason` says which. Created on first read. */
+  /**
+   * Aborts at the drain deadline and when the lease is lost. `signal.reason` is a {@link QueueError} with the code
+   * `draining` or `lease_lost`.
+   */
   readonly signal: AbortSignal;
   /**
    * Extends the lease now. It is also extended automatically, for as long as the handler runs.
-   * @throws QueueError `lease_lost` if another receiver may have the message; `unavailable`, `auth`, `provider`
+   *
+   * @throws QueueError `lease_lost` when another receiver may have the message; `unavailable`, `auth` or `provider`
+   * when the provider does not confirm the extension
    */
   readonly extend: () => Promise<void>;
 }
 
 /**
- * Handles one message. To return nothing is to acknowledge; to throw is to retry with the queue's backoff; a
- * {@link Disposition} says it outright.
+ * Handles one message. The message is acknowledged when the handler returns, and retried with the queue's backoff when
+ * it throws. A returned {@link Disposition} overrides this.
  */
 export type Handler = (
   message: Message,
   context: ReceiveContext,
 ) => Promise<Disposition | void> | Disposition | void;
 
-/** How a queue is received. Times in milliseconds. */
+/** The options of {@link Queue.receive}. A number as a duration is in milliseconds. */
 export interface ReceiveOptions {
-  /** Stops intake and drains; `receive` then settles. Without it, {@link Queue.close} does. */
+  /** Ends the receiver: it fetches nothing more, and drains. @default none; {@link Queue.close} ends the receiver */
   readonly signal?: AbortSignal | undefined;
-  /** Handlers running at once. @default 10 */
+  /** Maximum number of handlers that run at once. @default 10 */
   readonly concurrency?: number | undefined;
-  /** @default 30000 */
+  /** The lease of a message. Ignored on a queue that prescribes one. @default 30000 */
   readonly leaseMs?: Duration | undefined;
-  /** A lease is extended when it is this old; at most half of it. @default 10000 */
+  /** Age at which a lease is extended; at most half of `leaseMs`. @default 10000, at most a third of `leaseMs` */
   readonly extendEveryMs?: Duration | undefined;
+  /** Overrides parts of the queue's backoff. @default the queue's backoff */
   readonly backoff?: BackoffOptions | undefined;
-  /** Running handlers get this long after the abort of `signal`, before theirs is aborted. @default 25000 */
+  /** Time from the abort of `signal` to the abort of the running handlers' signals. @default 25000 */
   readonly drainMs?: Duration | undefined;
-  /** After that, they get this long before their messages are released. @default 5000 */
+  /** Time from the abort of the handlers' signals to the release of their messages. @default 5000 */
   readonly graceMs?: Duration | undefined;
-  /** The largest `maxAttempts` to be expected: where the broker would dead-letter before that, there is a warning. @default 5 */
+  /**
+   * The largest `maxAttempts` that senders use. A warning is emitted if the broker would dead-letter a message before
+   * that.
+   * @default 5
+   */
   readonly maxAttempts?: number | undefined;
-  /** Where a provider cannot count deliveries: give up attempts and the crash-loop guard knowingly. @default false */
+  /**
+   * Whether to receive from a queue that does not count deliveries. Attempts and the crash-loop guard do not work
+   * there.
+   * @default false
+   */
   readonly allowUncounted?: boolean | undefined;
-  /** Sees every event of this receiver. It must not throw. */
+  /** Called with every event of this receiver. Must not throw. @default none */
   readonly onEvent?: ((event: JobEvent | ReceiveEvent) => void) | undefined;
 }
 
-/** The same queue on every cloud. */
+/**
+ * A connection to a provider, and all queues there. Each method takes the logical name of a queue. Methods that make
+ * requests reject with a {@link QueueError}; in addition to the codes below, each may have one of these:
+ *
+ * - `closed` when the connection was closed
+ * - `invalid_options` when an argument is wrong
+ * - `not_found` when the queue does not exist
+ * - `auth`, `unavailable` or `provider` when the provider refuses the request or cannot be reached
+ *
+ * @example
+ * const queue: Queue = createQueue(memory());
+ * await queue.send("emails", { type: "send_welcome_email", payload: { userId: "u1" } });
+ * await queue.close();
+ */
 export interface Queue extends AsyncDisposable {
-  /** The provider's name. */
+  /** The provider's name, such as `sqs`. */
   readonly provider: string;
-  /** The clock that it waits by; a worker on this queue does too. */
+  /** The clock that measures delays, leases and deadlines. A worker on this queue uses it too. */
   readonly clock: Clock;
-  /** Sends one job. Resolves when the provider has accepted it. */
+  /**
+   * Sends one job. Resolves when the provider has accepted it. A request that fails is retried until the deadline.
+   *
+   * @throws QueueError `invalid_message`, `invalid_payload`, `invalid_headers` or `invalid_delay` when the input is
+   * wrong
+   * @throws QueueError `too_large` when the message exceeds a size limit of the provider
+   * @throws QueueError `not_supported` when the queue does not offer an ordering key, a dedup id, the delay or a handle
+   * @throws QueueError `queue_full` when the queue accepts no more messages
+   * @throws QueueError `send_timeout` or `send_failed` when the deadline passed and the message was not sent
+   * @throws QueueError `send_unknown` when the message may or may not have been sent
+   *
+   * @example
+   * const { id } = await queue.send("emails", {
+   *   type: "send_welcome_email",
+   *   payload: { userId: "u1" },
+   *   maxAttempts: 3,
+   * });
+   */
   send<P>(queue: string, message: NewMessage<P>, options?: SendOptions): Promise<SendReceipt>;
-  /** Sends many. Resolves with one outcome a message, in their order; one that fails, fails alone. */
+  /**
+   * Sends several jobs, in as few requests as the provider allows. Resolves with one outcome per message, in their
+   * order. A message that fails does not affect the others; its outcome has the error that {@link send} would throw.
+   *
+   * @throws QueueError `invalid_options` when `messages` is no array
+   *
+   * @example
+   * const outcomes = await queue.sendBatch("emails", users.map((user) => welcome.message({ userId: user.id })));
+   * const failed = outcomes.filter((outcome) => !outcome.ok);
+   */
   sendBatch(queue: string, messages: readonly NewMessage[], options?: SendOptions): Promise<SendOutcome[]>;
-  /** Sends one job that is delivered no earlier than after `delay`, of any length. */
+  /**
+   * Sends one job that is delivered no earlier than after `delay`. The delay may have any length: a delay that the
+   * provider cannot hold is spent in the delay queue, or in the delay store.
+   *
+   * @throws QueueError as {@link send}; `not_supported` when the message has an ordering key on a queue that keeps
+   * order
+   *
+   * @example
+   * await queue.sendDelayed("emails", { type: "send_tips", payload: { userId: "u1" } }, { days: 3 });
+   */
   sendDelayed<P>(
     queue: string,
     message: NewMessage<P>,
     delay: Delay,
     options?: Omit<SendOptions, "delay">,
   ): Promise<SendReceipt>;
-  /** Receives until `options.signal` aborts and what ran has been drained. Rejects `drain_incomplete` where a handler would not end. */
+  /**
+   * Receives messages and calls `handler` for each, until `options.signal` aborts. Then drains: running handlers end,
+   * and all other messages are released. While the provider cannot be reached, it tries again. To handle several job
+   * types, use a `Worker`.
+   *
+   * Rejects with the signal's reason if the signal has aborted before the call.
+   *
+   * @throws QueueError `not_supported` when the queue does not count deliveries, unless `allowUncounted` is set
+   * @throws QueueError `drain_incomplete` when a handler did not end within `drainMs` and `graceMs`
+   *
+   * @example
+   * await queue.receive("emails", async ({ payload }, { signal }) => mail(payload, signal), {
+   *   signal: shutdown.signal,
+   * });
+   */
   receive(queue: string, handler: Handler, options?: ReceiveOptions): Promise<void>;
+  /**
+   * Counts the messages of the queue, of its delay queue, of its dead-letter queue and in the delay store.
+   *
+   * @example
+   * const { messages, failed } = await queue.stats("emails");
+   */
   stats(queue: string): Promise<QueueStats>;
-  /** Lists, redrives and discards what was dead-lettered. */
+  /**
+   * Returns the dead letters of the queue, to list, redrive or discard them. Makes no request.
+   *
+   * @throws QueueError `closed` or `invalid_options`, synchronously
+   *
+   * @example
+   * const found = await queue.deadLetters("emails").list({ type: "send_welcome_email" });
+   */
   deadLetters(queue: string): DeadLetters;
-  /** What waits for its delay in the delay store, by when it is due. `not_supported` where there is none. */
+  /**
+   * Lists the messages that wait in the delay store, in the order in which they are due. `limit` is 1 or more, by
+   * default 100.
+   *
+   * @throws QueueError `not_supported` when there is no delay store
+   *
+   * @example
+   * for (const { handle, dueAt } of await queue.delayed("emails", { limit: 10 })) console.log(handle, dueAt);
+   */
   delayed(queue: string, options?: { readonly limit?: number | undefined }): Promise<DelayedMessage[]>;
-  /** Cancels a delayed send by its handle. False where it had been delivered or cancelled before. */
+  /**
+   * Cancels a delayed message by the handle of its send. Resolves false if the message was delivered or cancelled
+   * before.
+   *
+   * @throws QueueError `not_supported` when neither the provider nor a delay store can cancel
+   *
+   * @example
+   * const { handle } = await queue.sendDelayed("emails", tips, { days: 3 }, { cancellable: true });
+   * if (handle !== undefined) await queue.cancel(handle);
+   */
   cancel(handle: string): Promise<boolean>;
-  /** Creates the queue with its dead-letter and parking queues where they are missing; agrees policies with ours. */
+  /**
+   * Creates the queue, its dead-letter queue and its delay queue; changes the settings of those that exist. Idempotent.
+   *
+   * @throws QueueError `not_supported` when the adapter cannot create queues
+   * @throws QueueError `provider` when a queue exists with settings that cannot be changed
+   *
+   * @example
+   * await queue.ensure("emails", { maxAttempts: 10 });
+   */
   ensure(queue: string, options?: EnsureOptions): Promise<void>;
-  /** What `ensure` would change, read from what the provider has; empty where it would change nothing. */
+  /**
+   * Returns what {@link ensure} would change, and changes nothing. The array is empty if `ensure` would change nothing.
+   *
+   * @throws QueueError `not_supported` when the adapter cannot compare queues
+   *
+   * @example
+   * for (const { kind, resource, setting } of await queue.plan("emails")) console.log(kind, resource, setting);
+   */
   plan(queue: string, options?: EnsureOptions): Promise<QueueChange[]>;
-  /** What the provider says of the queue, and what it can carry. */
+  /**
+   * Reads the traits of the queue, and returns them with the limits of the provider.
+   *
+   * @example
+   * const { traits, limits } = await queue.describe("emails");
+   * console.log(traits.ordering, limits.maxMessageBytes);
+   */
   describe(queue: string): Promise<QueueDescription>;
   /**
-   * Moves delayed messages of the queue on until `options.signal` aborts, and handles none: for queues whose receivers
-   * come and go. Every receiver of the queue does the same beside its work.
+   * Moves the delayed messages of the queue on until `options.signal` aborts, and handles none. Every receiver of the
+   * queue does this too: `pump` is for queues that have no receiver for some of the time.
+   *
+   * @example
+   * await queue.pump("emails", { signal: shutdown.signal });
    */
   pump(queue: string, options?: PumpOptions): Promise<void>;
-  /** Removes the queue with its dead-letter and parking queues, and all that is in them. */
+  /**
+   * Removes the queue, its dead-letter queue and its delay queue, with all their messages.
+   *
+   * @throws QueueError `not_supported` when the adapter cannot remove queues
+   *
+   * @example
+   * await queue.drop("emails");
+   */
   drop(queue: string): Promise<void>;
-  /** Sends what was accepted, drains receivers, frees the connection. Idempotent. */
+  /**
+   * Closes the connection: receivers are drained, and messages that were accepted are sent. Resolves when this is done.
+   * Idempotent.
+   *
+   * @example
+   * process.once("SIGTERM", () => queue.close());
+   */
   close(): Promise<void>;
 }
 
 /** A message that waits in a delay store. */
 export interface DelayedMessage {
-  /** For {@link Queue.cancel}. */
+  /** The handle for {@link Queue.cancel}. */
   readonly handle: string;
+  /** The time from which the message may be delivered. */
   readonly dueAt: Date;
-  /** Undefined where its body cannot be read. */
+  /** Undefined if the body cannot be read. */
   readonly message: Message | undefined;
 }
 
-/** How delayed messages are moved on. */
+/** The options of {@link Queue.pump}. */
 export interface PumpOptions {
+  /** Ends the pump. @default none; {@link Queue.close} ends the pump */
   readonly signal?: AbortSignal | undefined;
-  /** Sees what goes wrong. It must not throw. */
+  /** Called with each problem. Must not throw. @default none */
   readonly onEvent?: ((event: ReceiveEvent) => void) | undefined;
 }
 
-/** What is peculiar to one queue, and what its provider can carry. */
+/** The traits of one queue, and the limits of its provider. */
 export interface QueueDescription {
   readonly traits: QueueTraits;
   readonly limits: Limits;
 }
 
-/** What a queue is created with. */
+/** The options of {@link Queue.ensure} and {@link Queue.plan}. */
 export interface EnsureOptions {
-  /** Whether messages with one ordering key are kept in order. @default "none" */
+  /** Whether the queue keeps the order of messages with the same ordering key. @default "none" */
   readonly ordering?: "none" | "by_key" | undefined;
-  /** The largest `maxAttempts` that will be used on it: the broker's own limit is set above. @default 5 */
+  /**
+   * The largest `maxAttempts` that senders use. The broker's own limit of deliveries is set above it.
+   * @default 5
+   */
   readonly maxAttempts?: number | undefined;
-  /** @default 30000 */
+  /** The lease of a queue that prescribes one; a number is in milliseconds. @default 30000 */
   readonly leaseMs?: Duration | undefined;
 }
