@@ -9,16 +9,17 @@ import type { QueueState } from "./health.ts";
 import type { Registration } from "./registry.ts";
 import type { JobContext } from "./types.ts";
 
-/** How long a run may take, in milliseconds. */
+/** The time limits of a run, in milliseconds. */
 export interface TimeLimits {
+  /** From the start of the run to the abort of its signal. */
   readonly timeoutMs: number;
-  /** After the timeout, until it counts as stuck. */
+  /** From the timeout to the event `stuck`. */
   readonly graceMs: number;
-  /** After the timeout, until its lease is given up. */
+  /** From the timeout to the moment at which the lease is given up. */
   readonly hardLimitMs: number;
 }
 
-/** What all runs of a worker share. */
+/** The worker of a run: the parts that all runs share, and the events that it reports. */
 export interface ExecutionHost {
   readonly deadlines: Deadlines;
   readonly limits: TimeLimits;
@@ -28,14 +29,14 @@ export interface ExecutionHost {
   ended(execution: Execution, at: number): void;
 }
 
-/** One run of one handler under its time limits; and what the handler sees of it. */
+/** One run of one handler under its time limits, and the context that the handler receives. */
 export class Execution implements JobContext, Decider, Deadline {
   readonly message: Message;
   readonly startedAt: number;
-  /** When the next of its time limits is reached, in epoch milliseconds. */
+  /** The time at which the run reaches its next time limit, in epoch milliseconds. */
   at: number;
   heapIndex = -1;
-  /** Where the worker's health counts it. */
+  /** The queue in which the worker's health counts the run. */
   state: QueueState | undefined;
   readonly #context: ManagedRun;
   readonly #registration: Registration;
@@ -73,7 +74,7 @@ export class Execution implements JobContext, Decider, Deadline {
     return this.#boundLogger;
   }
 
-  /** Made when it is read, so that it may be taken out of the context. */
+  /** A getter of a bound function, so that handlers can destructure it, and runs that do not use it cost nothing. */
   get progress(): JobContext["progress"] {
     return (percent, note) => {
       if (!(percent >= 0 && percent <= 100)) {
@@ -90,7 +91,7 @@ export class Execution implements JobContext, Decider, Deadline {
     return () => this.#context.extend();
   }
 
-  /** A time limit is reached: its signal aborts; then it counts as stuck; then its lease is given up. */
+  /** Called at each time limit: aborts the signal, then reports the run as stuck, then gives its lease up. */
   expire(): void {
     const { deadlines, limits } = this.#host;
     const { graceMs, hardLimitMs } = limits;
@@ -111,13 +112,13 @@ export class Execution implements JobContext, Decider, Deadline {
     }
   }
 
-  /** The handler has returned: its value is the job's result, and the message is acknowledged. */
+  /** Decides after the handler has returned. The value is the job's result, and the message is acknowledged. */
   returned(value: unknown, at: number): Disposition {
     this.end(at);
     return isDisposition(value) ? this.#failed(dispositionReturned(this.message, this.queue, value)) : ACK;
   }
 
-  /** The handler has thrown, or could not be called. */
+  /** Decides after the handler has thrown, or could not be called. */
   threw(error: unknown, at: number): Disposition {
     this.end(at);
     return this.#failed(error);
@@ -133,7 +134,10 @@ export class Execution implements JobContext, Decider, Deadline {
     return this.#context.failure(this.#cause(error), this.#registration.backoff);
   }
 
-  /** A run that was told of its timeout failed of it, unless its handler says outright what is to become of it. */
+  /**
+   * Returns the error with which the run failed. After a timeout, this is the timeout, unless the handler threw an
+   * error that decides what happens to the job.
+   */
   #cause(error: unknown): unknown {
     if (this.#timeout === undefined || error instanceof PermanentError || error instanceof RetryAfterError)
       return error;
@@ -152,7 +156,7 @@ function dispositionReturned({ type }: Message, queue: string, { kind }: Disposi
 function timeoutError({ id, type }: Message, queue: string, timeoutMs: number): QueueError {
   return new QueueError(
     "timeout",
-    `The job ${show(type)} ${id} ran longer than its ${timeoutMs} ms. Make it shorter, or raise its timeoutMs.`,
+    `The job ${show(type)} ${id} ran longer than its time limit of ${timeoutMs} ms. Make it shorter, or raise its timeoutMs.`,
     { queue, retryable: true },
   );
 }

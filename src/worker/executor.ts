@@ -12,25 +12,28 @@ import type { Registry } from "./registry.ts";
 import type { JobHandler, Middleware } from "./types.ts";
 import { unknownType } from "./unknown-type.ts";
 
-export interface PerformerOptions {
+export interface ExecutorOptions {
   readonly clock: Clock;
   readonly registry: Registry;
-  /** Those of the worker, which may add to them. */
+  /** The worker's list, to which the worker may add. */
   readonly middleware: readonly Middleware[];
   readonly health: HealthRecord;
   readonly host: ExecutionHost;
   readonly unknownTypeMaxAgeMs: number;
 }
 
-/** Does one job: finds its handler, has its payload judged, and says what becomes of its message. */
+/** Executes jobs: finds the handler, validates the payload, and runs the middleware and the handler. */
 export class Executor {
-  readonly #options: PerformerOptions;
+  readonly #options: ExecutorOptions;
 
-  constructor(options: PerformerOptions) {
+  constructor(options: ExecutorOptions) {
     this.#options = options;
   }
 
-  /** Not async, nor what it calls, for the same reason as `Runner.start`; and what its end means, its execution says. */
+  /**
+   * Executes one job. Neither this function nor `#execute` is async, for the reason that `Runner.start` gives. The
+   * {@link Execution} decides the disposition.
+   */
   readonly handle = (
     message: Message,
     context: ManagedRun,
@@ -42,27 +45,29 @@ export class Executor {
     const execution = new Execution(message, context, registration, host);
     health.began(execution);
     const { schema, handler } = registration;
-    if (schema === undefined) return this.#perform(handler, message, context, execution);
+    if (schema === undefined) return this.#execute(handler, message, context, execution);
     let job: Message | Promise<Message>;
     try {
       job = validated(schema, message);
     } catch (error) {
       return this.#refused(error, execution);
     }
-    if (!(job instanceof Promise)) return this.#perform(handler, job, context, execution);
+    if (!(job instanceof Promise)) return this.#execute(handler, job, context, execution);
     return job.then<Disposition | void, Disposition>(
       (late) => {
         context.decidedBy(execution);
-        // While its schema took its time, its own may have run out, or somebody else have got the message.
+        // While the schema was busy, the run may have reached its time limit or lost its lease.
         context.signal.throwIfAborted();
-        return this.#perform(handler, late, context, execution);
+        return this.#execute(handler, late, context, execution);
       },
       (error: unknown) => this.#refused(error, execution),
     );
   };
 
-  /** What it throws, or comes to, its execution judges. */
-  #perform(handler: JobHandler, job: Message, context: ManagedRun, execution: Execution): Promise<void> {
+  /**
+   * Calls the handler through the middleware. `execution` decides from the result, or from the error that is thrown.
+   */
+  #execute(handler: JobHandler, job: Message, context: ManagedRun, execution: Execution): Promise<void> {
     const { middleware } = this.#options;
     context.decidedBy(execution);
     const working: unknown =
@@ -74,14 +79,14 @@ export class Executor {
 
   #refused(error: unknown, execution: Execution): Disposition {
     const now = this.#options.clock.now();
-    // A schema that throws has not judged the payload: that is a run that failed.
+    // A schema that throws another error has not validated the payload. This counts as a failed run.
     if (!isQueueError(error, "invalid_payload")) return execution.threw(error, now);
     execution.end(now);
     return { kind: "dead_letter", reason: "invalid_payload", error, ran: false };
   }
 }
 
-/** At once where the schema answers at once. */
+/** Returns the message with its validated payload; a promise only if the schema is asynchronous. */
 function validated(schema: StandardSchemaV1, message: Message): Message | Promise<Message> {
   const payload = validatePayload(schema, message.type, message.payload);
   return payload instanceof Promise

@@ -4,35 +4,40 @@ import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
 import type { QueueHealth, WorkerHealth } from "./types.ts";
 
-/** A queue whose last poll is older than this is not ready, unless all of its slots are taken. */
+/** Maximum age of the last poll of a ready queue. A queue whose slots are all taken does not poll, and is ready. */
 const POLLED_LATELY_MS = 90_000;
 
-/** Looks closer together than this share one figure: probes side by side must not take it from each other. */
+/**
+ * Shortest window of a lag measurement. Probes that ask within one window get the same value. Otherwise, each probe
+ * would reset the measurement of the others.
+ */
 const LAG_WINDOW_MS = 1_000;
 
-/** A run of a handler, as health counts it. */
+/** The part of a run that health reports. */
 export interface CountedRun {
   readonly message: { readonly id: string; readonly type: string };
   readonly queue: string;
-  /** Epoch milliseconds. */
+  /** The time at which the handler was called, in epoch milliseconds. */
   readonly startedAt: number;
-  /** The queue that counts this run; undefined if the worker does not work on it any more. */
+  /** The queue that counts this run; undefined if the worker no longer works on it. */
   state: QueueState | undefined;
 }
 
-/** What is known of one queue of a worker. */
+/** The state of one queue of a worker. */
 export class QueueState {
+  /** The time of the last successful poll, in epoch milliseconds. */
   lastPollAt: number | undefined;
-  /** When it last began to have room for more; until then, it need not poll. */
+  /** The time since which the queue has free slots, in epoch milliseconds. A full queue does not poll. */
   freeSince = 0;
   error: string | undefined;
+  /** Whether the receiver ended with an error. */
   failed = false;
   running = 0;
-  /** Those that go on after timeout and grace. */
+  /** Runs that go on after the time limit and the grace. */
   readonly stuck: Set<CountedRun> = new Set();
 }
 
-/** Keeps what `worker.health()` tells. */
+/** Collects the data that `worker.health()` returns. */
 export class HealthRecord {
   readonly #clock: Clock;
   readonly #concurrency: number;
@@ -49,7 +54,7 @@ export class HealthRecord {
   start(queues: readonly string[]): void {
     this.#queues.clear();
     for (const queue of queues) this.#queues.set(queue, new QueueState());
-    // Loaded here, and not by whoever only sends.
+    // Loaded here, so that a process that only sends does not load it.
     this.#lag = process.getBuiltinModule("node:perf_hooks").monitorEventLoopDelay({ resolution: 20 });
     this.#lag.enable();
     this.#lagSince = performance.now();
@@ -68,7 +73,7 @@ export class HealthRecord {
     state.running += 1;
   }
 
-  /** At `at`, in epoch milliseconds. */
+  /** Records the end of a run. `at` is in epoch milliseconds. */
   ended(run: CountedRun, at: number): void {
     const { state } = run;
     if (state === undefined) return;
@@ -77,17 +82,17 @@ export class HealthRecord {
     if (state.stuck.size > 0) state.stuck.delete(run);
   }
 
-  /** It goes on after timeout and grace. */
+  /** Records that a run goes on after the time limit and the grace. */
   stuck(run: CountedRun): void {
     run.state?.stuck.add(run);
   }
 
-  /** Its queues are polled again. */
+  /** Records that a paused worker polls again. */
   resumed(): void {
     for (const state of this.#queues.values()) state.freeSince = this.#clock.now();
   }
 
-  /** A receiver ended by an error: this queue is not worked on any more. */
+  /** Records that the receiver of a queue ended with an error. */
   failed(queue: string, error: unknown): void {
     const state = this.#queues.get(queue);
     if (state === undefined) return;
@@ -133,7 +138,7 @@ export class HealthRecord {
     };
   }
 
-  /** By the machine's clock, as the lag itself is. */
+  /** Returns the lag. Uses the machine's clock, because the event loop does not depend on the clock of a test. */
   #lagMs(): number {
     const now = performance.now();
     if (this.#lag !== undefined && now - this.#lagSince >= LAG_WINDOW_MS) {

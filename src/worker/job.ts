@@ -6,38 +6,45 @@ import type { NewMessage } from "../message/message.ts";
 import { type Duration, durationMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 
-/** What a job type fixes once, for its senders and its handler. */
+/** The limits of a job type. */
 export interface JobOptions {
-  /** Runs that may fail before the job is dead-lettered. @default 5 */
+  /** Failed runs after which a job is dead-lettered: a whole number, 1 or more. @default 5 */
   readonly maxAttempts?: number | undefined;
-  /** Over the queue's backoff. */
+  /** Overrides parts of the backoff of the worker and of the queue. @default their backoff */
   readonly backoff?: BackoffOptions | undefined;
-  /** How long one run may take, in milliseconds. @default the worker's */
+  /** Time limit of one run; a number is in milliseconds. @default `timeoutMs` of the worker */
   readonly timeoutMs?: Duration | undefined;
-  /** Runs of this type at once in one worker. @default the worker's concurrency */
+  /** Maximum number of runs of this type at once, on each queue of a worker. @default `concurrency` of the worker */
   readonly concurrency?: number | undefined;
 }
 
-/** What a registration may set; `maxAttempts` is the message's, since it travels with it. */
+/** The options of `register` of a `Worker`. `maxAttempts` is not among them: each message carries its own. */
 export type RegisterOptions = Omit<JobOptions, "maxAttempts">;
 
-/** What may be said of one message beside its type and payload. */
+/** The properties of one message besides its type and payload. */
 export type MessageOptions = Omit<NewMessage, "type" | "payload" | "schema">;
 
 /**
- * A job type: the one place that names it, types and validates its payload, and sets its limits.
- * `Input` is what senders give, `Output` what the handler gets.
+ * A job type with its schema and limits, shared by senders and handlers. Senders pass an `Input`; the schema turns it
+ * into the `Output` that the handler receives.
  */
 export interface JobDefinition<Input = unknown, Output = Input> extends JobOptions {
   readonly type: string;
-  /** Any Standard Schema validator: zod, valibot, arktype. */
+  /** A Standard Schema validator: of zod, valibot, arktype or another library. */
   readonly schema: StandardSchemaV1<Input, Output>;
-  /** A message of this type; its payload is validated when it is sent. */
+  /**
+   * Returns a message of this type, to pass to `send`. The payload is validated when the message is sent.
+   *
+   * @example
+   * await queue.send("emails", sendWelcome.message({ userId, email }, { dedupId: userId }));
+   */
   message(payload: Input, options?: MessageOptions): NewMessage<Input>;
 }
 
 /**
- * Defines a job type.
+ * Defines a job type: its name, the schema of its payload, and its limits.
+ *
+ * @throws QueueError `invalid_options` when the type, the schema or a limit is wrong
  *
  * @example
  * const sendWelcome = defineJob({
@@ -79,7 +86,12 @@ export function defineJob<Schema extends StandardSchemaV1>(
   };
 }
 
-/** Refuses limits that make no sense. `where` names them in the error. */
+/**
+ * Checks the limits of a job type.
+ *
+ * @param where the name of the setting, for the error
+ * @throws QueueError `invalid_options` when a limit is wrong
+ */
 export function checkJobOptions(
   { maxAttempts, backoff, timeoutMs, concurrency }: JobOptions,
   where: string,

@@ -3,9 +3,9 @@ import type { Message } from "../message/message.ts";
 import type { JobContext, Middleware } from "./types.ts";
 
 /**
- * Runs a job through middleware, from the one at `index` on, to its handler. It settles when all of that has ended:
- * what a middleware has started and not waited for is a part of the run, and the message must not be acknowledged,
- * nor run again, meanwhile.
+ * Runs a job through the middleware from `index` on, and then its handler. Settles when all of them have ended, even if
+ * a middleware does not wait for `next`. The message must be neither acknowledged nor retried while a part of the run
+ * goes on.
  */
 export async function through(
   middleware: readonly Middleware[],
@@ -40,6 +40,6 @@ export async function through(
 function twice(): QueueError {
   return new QueueError(
     "invalid_options",
-    "A middleware called next a second time: that would run the job twice in one attempt. Let it throw, to have the job tried again.",
+    "A middleware called next a second time, which would run the job twice in one attempt. To have the job retried, throw from the middleware.",
   );
 }

@@ -5,16 +5,17 @@ import { show } from "../lib/text.ts";
 import { checkJobOptions, type JobDefinition, type JobOptions, type RegisterOptions } from "./job.ts";
 import type { JobHandler } from "./types.ts";
 
-/** What a worker knows of one type. */
+/** One registered job type: its handler, schema and limits. */
 export interface Registration extends Omit<JobOptions, "timeoutMs"> {
-  /** Milliseconds; undefined if the worker's applies. */
+  /** Time limit of one run, in milliseconds; undefined if the worker's applies. */
   readonly timeoutMs: number | undefined;
   readonly type: string;
+  /** Undefined if the type was registered by its name. */
   readonly schema: StandardSchemaV1 | undefined;
   readonly handler: JobHandler;
 }
 
-/** Which handler does which type. */
+/** The registered job types of a worker. */
 export class Registry {
   readonly #byType = new Map<string, Registration>();
 

@@ -4,102 +4,139 @@ import type { Duration } from "../lib/duration.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Message } from "../message/message.ts";
 
-/** What a job handler is given beside its message. */
+/** The context of one run of a {@link JobHandler}. Its members can be destructured. */
 export interface JobContext {
+  /** The logical queue name. */
   readonly queue: string;
-  /** 1 on the first run. */
+  /** 1 on the first run; never below the number of runs that really happened. */
   readonly attempt: number;
-  /** Aborts on timeout, at the drain deadline, and when the lease is lost; `signal.reason` says which. */
+  /**
+   * Aborts at the time limit, at the drain deadline, and when the lease is lost. `signal.reason` is a `QueueError` with
+   * the code `timeout`, `draining` or `lease_lost`.
+   */
   readonly signal: AbortSignal;
-  /** Bound to the job's id, type and attempt. */
+  /** The worker's logger, with the job's id, type, queue and attempt bound to it. */
   readonly logger: Logger;
-  /** Reports how far the job is, from 0 to 100. */
+  /**
+   * Emits a `progress` event. `percent` is from 0 to 100. Does nothing after the handler has ended.
+   *
+   * @throws QueueError `invalid_options` when `percent` is out of range
+   */
   readonly progress: (percent: number, note?: string) => void;
-  /** Extends the lease now; it is extended by itself too, for as long as the handler runs. */
+  /**
+   * Extends the lease now. It is also extended automatically, for as long as the handler runs.
+   *
+   * @throws QueueError `lease_lost` when another receiver may have the message; `unavailable`, `auth` or `provider`
+   * when the provider does not confirm the extension
+   */
   readonly extend: () => Promise<void>;
 }
 
 /**
- * Does a job. Resolves: done. Throws: tried again with backoff. Throws `PermanentError`: dead-lettered at once.
- * Throws `RetryAfterError`: tried again after its delay.
+ * Handles one job. The job is complete when the handler returns; the returned value must not be a disposition. When the
+ * handler throws, the job is retried with backoff. `PermanentError` dead-letters it immediately, and `RetryAfterError`
+ * chooses the delay.
+ *
+ * @example
+ * const handler: JobHandler<{ email: string }> = async ({ payload }, { signal, logger }) => {
+ *   await mail(payload.email, { signal });
+ *   logger.info("sent");
+ * };
  */
 export type JobHandler<Payload = unknown> = (message: Message<Payload>, context: JobContext) => unknown;
 
 /**
- * Wraps every handler of a worker, the first one used outermost. `next` runs what is inside, once. What a middleware
- * throws, its own or from `next`, fails the run; one that resolves without having called it leaves the handler out: the
- * job is done.
+ * Wraps every handler of a worker. `next` runs the next middleware, or the handler; it can be called once. An error
+ * that a middleware throws, or passes on from `next`, fails the run. If a middleware resolves without a call of `next`,
+ * the handler does not run, and the job is complete.
+ *
+ * @example
+ * const timed: Middleware = async ({ message }, next) => {
+ *   const startedAt = performance.now();
+ *   await next();
+ *   console.log(message.type, performance.now() - startedAt);
+ * };
  */
 export type Middleware = (
   job: { readonly message: Message; readonly context: JobContext },
   next: () => Promise<void>,
 ) => Promise<void>;
 
-/** How a worker works. Times in milliseconds. */
+/** The options of a `Worker`. A number as a duration is in milliseconds. */
 export interface WorkerOptions {
-  /** Handlers running at once on each queue. @default 10 */
+  /** Maximum number of handlers that run at once on each queue. @default 10 */
   readonly concurrency?: number | undefined;
-  /** How long a run may take, unless its type says otherwise. @default 300000 */
+  /** Time limit of one run. A job type may override it. The handler's signal aborts then. @default 300000 */
   readonly timeoutMs?: Duration | undefined;
-  /** After the abort of a handler's signal, until it counts as stuck. @default 5000 */
+  /** Time from the abort of a handler's signal until the handler counts as stuck. @default 5000 */
   readonly graceMs?: Duration | undefined;
-  /** After the timeout, until the lease of a stuck handler is given up. @default 60000 */
+  /** Time from the time limit until the lease of a stuck handler is given up, and the job is retried. @default 60000 */
   readonly hardLimitMs?: Duration | undefined;
-  /** @default 30000 */
+  /** The lease of a message. Ignored on a queue that prescribes one. @default 30000 */
   readonly leaseMs?: Duration | undefined;
-  /** At most half of `leaseMs`. @default 10000 */
+  /** Age at which a lease is extended; at most half of `leaseMs`. @default 10000, at most a third of `leaseMs` */
   readonly extendEveryMs?: Duration | undefined;
-  /** On shutdown, running handlers get this long before their signals abort. @default 25000 */
+  /** Time from the stop of the worker to the abort of the running handlers' signals. @default 25000 */
   readonly drainMs?: Duration | undefined;
-  /** Over the queue's backoff. */
+  /** Overrides parts of the queue's backoff. @default the queue's backoff */
   readonly backoff?: BackoffOptions | undefined;
-  /** A message of a type that nobody knows is dead-lettered after this long. @default 3600000 */
+  /** Time after which a message of a type without a handler is dead-lettered. @default 3600000 */
   readonly unknownTypeMaxAgeMs?: Duration | undefined;
-  /** Where a provider cannot count deliveries: work all the same, without attempts. @default false */
+  /**
+   * Whether to work on a queue that does not count deliveries. Attempts and the crash-loop guard do not work there.
+   * @default false
+   */
   readonly allowUncounted?: boolean | undefined;
-  /** @default silent */
+  /** Receives what handlers log. The worker itself logs nothing. @default a logger that discards everything */
   readonly logger?: Logger | undefined;
 }
 
-/** What a worker reports about itself. */
+/** The health of a worker, for liveness and readiness checks. */
 export interface WorkerHealth {
-  /** False when every slot of a queue is stuck, or a queue's receiver has ended by an error: restart the process. */
+  /** False if every slot of a queue is stuck, or a queue's receiver ended with an error. Restart the process then. */
   readonly live: boolean;
-  /** True when every queue has polled with success lately, and the worker is neither starting nor draining. */
+  /** True if every queue was polled successfully in the last 90 s, or is busy, and the worker is not draining. */
   readonly ready: boolean;
   readonly state: "idle" | "running" | "paused" | "draining" | "stopped";
+  /** Number of handlers that run. */
   readonly running: number;
-  /** Handlers that go on after timeout and grace. */
+  /** Handlers that still run after the time limit and the grace. */
   readonly stuck: readonly {
     readonly id: string;
     readonly type: string;
     readonly queue: string;
+    /** Milliseconds since the handler was called. */
     readonly runningMs: number;
   }[];
   /**
-   * How late the event loop runs its timers at the 99th percentile, in milliseconds: since the last look, where that is
-   * a second ago or longer, else as it was then. 0 in the first second.
+   * Lateness of timers of the event loop at the 99th percentile, in milliseconds. It is measured from one call of
+   * `health` to the next; calls within a second share a value. 0 in the first second.
    */
   readonly eventLoopLagMs: number;
   readonly queues: readonly QueueHealth[];
 }
 
-/** One queue of a worker. */
+/** The health of one queue of a worker. */
 export interface QueueHealth {
+  /** The logical queue name. */
   readonly queue: string;
-  /** When a poll last succeeded. */
+  /** The time of the last successful poll; undefined if there was none. */
   readonly lastPollAt: Date | undefined;
-  /** The last error, until a poll succeeds again. */
+  /** The last error of a poll; undefined after a successful one. */
   readonly error: string | undefined;
+  /** Number of handlers that run. */
   readonly running: number;
 }
 
-/** The events of a worker, by name, with their argument. */
+/** The events of a worker: the name of each, with its arguments. */
 export type WorkerEvents = {
   readonly [E in JobEvent["event"]]: [Extract<JobEvent, { event: E }>];
 } & {
   readonly [E in ReceiveEvent["event"]]: [Extract<ReceiveEvent, { event: E }>];
 } & {
-  /** A worker that {@link Worker.start} started has ended with an error. Without a listener, the error is thrown. */
+  /**
+   * A worker that `start` started has ended with an error. Without a listener, the error is thrown as an uncaught
+   * exception.
+   */
   readonly error: [unknown];
 };

@@ -17,7 +17,8 @@ import { Registry, type Registration } from "./registry.ts";
 import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
 
 /**
- * Does the jobs of one or more queues: finds the handler of each type, and sees that it keeps to its time.
+ * Runs the jobs of one or more queues. Each message is passed to the handler of its type, under time limits, with
+ * leases that are extended automatically. A job that fails is retried with backoff, and is dead-lettered in the end.
  *
  * @example
  * const worker = new Worker(queue, { concurrency: 20 });
@@ -25,7 +26,7 @@ import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions 
  * await worker.run("emails", { signal: shutdown.signal });
  */
 export class Worker {
-  /** What it works on. */
+  /** The queue connection that was passed to the constructor. */
   readonly queue: Queue;
   readonly #managed: ManagedQueue;
   readonly #options: WorkerOptions;
@@ -39,15 +40,20 @@ export class Worker {
   #state: "idle" | "running" | "draining" | "stopped" = "idle";
   #stop: AbortController | undefined;
   #isStopping = false;
-  /** Whether it was started by `start`, so that nobody awaits its end. */
+  /** Whether `start` started the worker, so that no caller awaits its end. */
   #isInBackground = false;
   #working: Promise<void> | undefined;
 
+  /**
+   * Creates a worker. It does nothing before {@link run} or {@link start}.
+   *
+   * @throws QueueError `invalid_options` when `queue` is no queue, or a time limit is wrong
+   */
   constructor(queue: Queue, options: WorkerOptions = {}) {
     if (typeof (queue as Partial<ManagedQueue> | undefined)?.receiveManaged !== "function") {
       throw new QueueError(
         "invalid_options",
-        `A Worker works on a Queue: what openQueue or createQueue returns; got ${show(queue)}.`,
+        `A Worker takes a Queue that openQueue or createQueue has returned; got ${show(queue)}.`,
       );
     }
     const { concurrency = defaults.concurrency } = options;
@@ -86,53 +92,106 @@ export class Worker {
     });
   }
 
-  /** What is registered, in the order of registration. */
+  /**
+   * The registered job types, in the order of registration.
+   *
+   * @example
+   * console.log(worker.registered.map(({ type }) => type));
+   */
   get registered(): readonly Registration[] {
     return this.#registry.all;
   }
 
   /**
-   * Registers the handler of a type, or of a job definition, whose schema then validates and types the payload.
-   * @throws QueueError `duplicate_handler`, `invalid_options`
+   * Registers the handler of a job definition. The schema of the definition validates and types the payload. A payload
+   * that does not match is dead-lettered as `invalid_payload`.
+   *
+   * @throws QueueError `duplicate_handler` when the type has a handler
+   * @throws QueueError `invalid_options` when the type, the handler or an option is wrong
+   *
+   * @example
+   * worker.register(sendWelcome, async ({ payload }) => mail(payload.email), { timeoutMs: "30s" });
    */
   register<Input, Output>(
     job: JobDefinition<Input, Output>,
     handler: JobHandler<Output>,
     options?: RegisterOptions,
   ): this;
-  /** A type without a schema says nothing of its payload. */
+  /**
+   * Registers the handler of a job type by its name. The payload is not validated.
+   *
+   * @throws QueueError `duplicate_handler` when the type has a handler
+   * @throws QueueError `invalid_options` when the type, the handler or an option is wrong
+   *
+   * @example
+   * worker.register<{ email: string }>("send_welcome_email", async ({ payload }) => mail(payload.email));
+   */
   register<Payload = any>(type: string, handler: JobHandler<Payload>, options?: RegisterOptions): this;
   register(job: string | JobDefinition<any, any>, handler: JobHandler<any>, options?: RegisterOptions): this {
     this.#registry.add(job, handler, options);
     return this;
   }
 
-  /** Wraps every handler; the first one used is the outermost. It may look at the job, and at what `next` throws. */
+  /**
+   * Adds a middleware around every handler. The one that was added first is the outermost.
+   *
+   * @example
+   * worker.use(async ({ message }, next) => {
+   *   console.log("started", message.id);
+   *   await next();
+   * });
+   */
   use(middleware: Middleware): this {
     this.#middleware.push(middleware);
     return this;
   }
 
+  /**
+   * Adds a listener of an event. An error that the listener throws is thrown as an uncaught exception, and affects no
+   * job.
+   *
+   * @example
+   * worker.on("dead_lettered", ({ job, reason, error }) => console.error(job.type, reason, error));
+   */
   on<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this {
     this.#events.on(event, listener as never);
     return this;
   }
 
+  /**
+   * Removes a listener.
+   *
+   * @example
+   * worker.off("dead_lettered", listener);
+   */
   off<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this {
     this.#events.off(event, listener as never);
     return this;
   }
 
+  /**
+   * Adds a listener that is called at most once.
+   *
+   * @example
+   * worker.once("polled", () => console.log("connected"));
+   */
   once<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this {
     this.#events.once(event, listener as never);
     return this;
   }
 
   /**
-   * Works until `signal` aborts or {@link stop} is called, and running jobs have been drained.
+   * Runs the jobs of these queues until `signal` aborts or {@link stop} is called. Then drains: running jobs end, and
+   * all other messages are released. Resolves when this is done. A queue that cannot be received ends the worker: the
+   * other queues are drained, and the error is thrown.
    *
-   * @throws QueueError `no_handlers`, `already_running`, `invalid_options`; `drain_incomplete` if a handler did not end;
-   * the error of a queue that cannot be received (`not_found`, `auth` ...), after the other queues were drained.
+   * Rejects with the signal's reason if the signal has aborted before the call.
+   *
+   * @throws QueueError `no_handlers` when no handler is registered
+   * @throws QueueError `already_running` when the worker is running
+   * @throws QueueError `invalid_options` when a queue name or an option is wrong
+   * @throws QueueError `not_found`, `auth`, `not_supported` or `provider` when a queue cannot be received
+   * @throws QueueError `drain_incomplete` when a handler did not end within `drainMs` and `graceMs`
    *
    * @example
    * await worker.run(["emails", "reports"], { signal: shutdown.signal });
@@ -145,10 +204,10 @@ export class Worker {
   }
 
   /**
-   * Starts to work, and resolves when every queue is being polled. A receiver that ends with an error after that is
-   * emitted as `error`; without a listener for it, the error is thrown as an uncaught exception.
+   * Starts the worker. Resolves when every queue is being polled. If the worker ends with an error after that, the
+   * error is emitted as the event `error`. Without a listener, it is thrown as an uncaught exception.
    *
-   * @throws QueueError as {@link run}, for what fails before the first poll
+   * @throws QueueError as {@link run}, for errors before the first poll
    *
    * @example
    * await worker.start("emails");
@@ -166,17 +225,20 @@ export class Worker {
       };
       this.#begin(queues, options.signal, started).then(started, (error: unknown) => {
         if (!isStarted) reject(error);
-        // Thrown by `stop` if it was called.
+        // If `stop` was called, it throws the error.
         else if (!this.#isStopping) this.#emit("error", error);
       });
     });
   }
 
   /**
-   * Drains, and resolves when {@link run} has settled; its error is thrown there. After {@link start}, the error is
-   * thrown here.
+   * Drains the worker. Resolves when it has stopped. After {@link run}, an error is thrown by `run`; after
+   * {@link start}, it is thrown here. Does nothing if the worker is not running.
    *
-   * @throws QueueError `drain_incomplete` if the worker was started with {@link start} and a handler did not end
+   * @throws QueueError `drain_incomplete` when `start` started the worker and a handler did not end
+   *
+   * @example
+   * await worker.stop();
    */
   async stop(): Promise<void> {
     const isWorking = this.#state === "running" || this.#state === "draining";
@@ -186,17 +248,33 @@ export class Worker {
     else await this.#working?.catch(() => undefined);
   }
 
-  /** Takes nothing new until {@link resume}; what runs goes on. */
+  /**
+   * Pauses the worker: it receives no new messages until {@link resume}. Running handlers go on.
+   *
+   * @example
+   * worker.pause();
+   */
   pause(): void {
     this.#pause.pause();
   }
 
+  /**
+   * Resumes a paused worker.
+   *
+   * @example
+   * worker.resume();
+   */
   resume(): void {
     if (this.#pause.paused) this.#health.resumed();
     this.#pause.resume();
   }
 
-  /** How the worker is, for liveness and readiness checks. */
+  /**
+   * Returns the health of the worker, for liveness and readiness checks.
+   *
+   * @example
+   * const { live, ready } = worker.health();
+   */
   health(): WorkerHealth {
     return this.#health.report(this.#state === "running" && this.#pause.paused ? "paused" : this.#state);
   }
@@ -294,7 +372,7 @@ export class Worker {
       });
     } catch (error) {
       this.#health.failed(queue, error);
-      // The other queues are drained as well: a process that does half of its work would go unnoticed.
+      // The other queues are drained as well, since a process that does half of its work would go unnoticed.
       this.#drain(stop, error);
       throw error;
     }
@@ -305,7 +383,7 @@ export class Worker {
     stop?.abort(reason);
   }
 
-  /** What happens inside of a run, which its receiver does not see. */
+  /** Emits and publishes an event inside a run. The receiver reports all others. */
   #report(event: JobEvent): void {
     this.#emit(event.event, event);
     if (!channels.job.hasSubscribers) return;
@@ -321,7 +399,7 @@ export class Worker {
     try {
       (this.#events as EventEmitter).emit(name, event);
     } catch (error) {
-      // A listener's mistake is shown as any event listener's is, but must not fail a job, or stop a time limit.
+      // Rethrown outside the run: an error of a listener must not fail a job or stop a time limit.
       queueMicrotask(() => {
         throw error;
       });
