@@ -30,17 +30,19 @@ import { Sender } from "../send/sender.ts";
 import { queueStats } from "./stats.ts";
 import { show } from "../lib/text.ts";
 
+/** The options of a queue, with all defaults filled in. */
 export interface CoreQueueOptions {
   readonly backoff: Backoff;
   readonly sendDeadlineMs: number;
   readonly clock: Clock;
+  /** Evenly distributed in [0, 1). */
   readonly random: () => number;
   readonly delayStore?: DelayStore | undefined;
 }
 
 const NONE: SendOptions = Object.freeze({});
 
-/** The portable queue on one driver. */
+/** Implements the queue on a driver. Each method checks its arguments and calls the part that does the work. */
 export class CoreQueue implements ManagedQueue {
   readonly provider: string;
   readonly clock: Clock;
@@ -50,7 +52,7 @@ export class CoreQueue implements ManagedQueue {
   /** Undefined if there is no delay store. */
   readonly #delays: Delays | undefined;
   readonly #sender: Sender;
-  readonly #outbox: Producer;
+  readonly #producer: Producer;
   readonly #receiving = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
@@ -64,7 +66,7 @@ export class CoreQueue implements ManagedQueue {
     const { delayStore, clock } = options;
     this.#delays = delayStore === undefined ? undefined : new Delays(delayStore, clock);
     this.#sender = new Sender(this.#connection, this.#delays);
-    this.#outbox = new Producer(this.#connection, this.#sender, options.sendDeadlineMs);
+    this.#producer = new Producer(this.#connection, this.#sender, options.sendDeadlineMs);
   }
 
   send<P>(queue: string, message: NewMessage<P>, options: SendOptions = NONE): Promise<SendReceipt> {
@@ -73,7 +75,7 @@ export class CoreQueue implements ManagedQueue {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#outbox.send(queue, message, options);
+    return this.#producer.send(queue, message, options);
   }
 
   async sendBatch(
@@ -82,7 +84,7 @@ export class CoreQueue implements ManagedQueue {
     options: SendOptions = {},
   ): Promise<SendOutcome[]> {
     this.#assertUsable(queue);
-    return this.#outbox.sendBatch(queue, messages, options);
+    return this.#producer.sendBatch(queue, messages, options);
   }
 
   async sendDelayed<P>(
@@ -92,7 +94,9 @@ export class CoreQueue implements ManagedQueue {
     options: Omit<SendOptions, "delay"> = {},
   ): Promise<SendReceipt> {
     if (delay === undefined) {
-      throw new QueueError("invalid_delay", "sendDelayed needs a delay; send is without.", { queue });
+      throw new QueueError("invalid_delay", "sendDelayed needs a delay. To send without one, call send.", {
+        queue,
+      });
     }
     return this.send(queue, message, { ...options, delay });
   }
@@ -200,18 +204,18 @@ export class CoreQueue implements ManagedQueue {
 
   async #close(): Promise<void> {
     this.#closing.abort(new QueueError("closed", "The queue is closing."));
-    // What a receiver has to say of its drain goes to who called receive.
+    // The caller of `receive` gets the error of a drain.
     await Promise.allSettled(this.#receiving);
-    await this.#outbox.flush();
+    await this.#producer.flush();
     await this.#sender.close();
     await this.#driver.close();
     await this.#delays?.store.close();
   }
 
-  /** Something that closing waits for. */
+  /** Lets `close` wait for `work`, and keeps the process alive until then. */
   async #track(work: Promise<unknown>): Promise<void> {
     this.#receiving.add(work);
-    // Somebody waits for it; the sockets of an idle driver need not keep the process alive by themselves.
+    // The sockets of an idle driver need not keep the process alive, but a caller waits for this promise.
     const keepAlive = setInterval(() => {}, 2 ** 30);
     try {
       await work;
@@ -231,16 +235,13 @@ export class CoreQueue implements ManagedQueue {
 
   #assertUsable(queue: string): void {
     if (typeof queue !== "string" || queue === "") {
-      throw new QueueError(
-        "invalid_options",
-        `A queue is called by its name, a non-empty string; got ${show(queue)}.`,
-      );
+      throw new QueueError("invalid_options", `A queue name is a non-empty string; got ${show(queue)}.`);
     }
     this.#assertOpen(queue);
   }
 
   #assertOpen(queue?: string): void {
     if (this.#closed === undefined) return;
-    throw new QueueError("closed", "This queue was closed before. Open another one.", { queue });
+    throw new QueueError("closed", "This queue is closed. Open another one.", { queue });
   }
 }

@@ -9,24 +9,42 @@ import { QueueError } from "../errors.ts";
 import type { Queue } from "../queue/queue.ts";
 import { show } from "../lib/text.ts";
 
-/** What holds for everything that one queue connection sends and receives. */
+/** The options of {@link createQueue}. */
 export interface QueueOptions {
-  /** @default the defaults' backoff: full jitter, base 1 s, factor 2, cap 5 min */
+  /**
+   * The backoff of failed jobs. Workers, job definitions and messages may override it.
+   * @default full jitter, base 1 s, factor 2, cap 5 min
+   */
   readonly backoff?: BackoffOptions | undefined;
-  /** How long a send may take, in milliseconds, unless it says otherwise. @default 30000 */
+  /**
+   * Time after which a send is resolved or rejected, unless it sets another; a number is in milliseconds.
+   * @default 30000
+   */
   readonly sendDeadlineMs?: Duration | undefined;
-  /** The driver's, where that has one. @default the driver's clock, else the machine's */
+  /**
+   * The clock for delays, leases and deadlines. Must be the driver's if the driver has one.
+   * @default the driver's, else the machine's
+   */
   readonly clock?: Clock | undefined;
-  /** Where delayed messages wait, instead of in the provider's queues; closed with the queue. */
+  /**
+   * The store in which delayed messages wait, instead of the provider's queues. It is closed with the queue.
+   * @default none
+   */
   readonly delayStore?: DelayStore | undefined;
-  /** Evenly distributed in [0, 1). @default Math.random */
+  /** Returns random numbers, evenly distributed in [0, 1). @default Math.random */
   readonly random?: (() => number) | undefined;
 }
 
 /**
- * Puts the portable core on a driver.
+ * Creates a queue connection on a driver. Makes no request.
+ *
+ * @throws QueueError `invalid_options` when an option is wrong, `driver` is no driver, or `clock` differs from the
+ * driver's
  *
  * @example
+ * import { createQueue } from "queueport";
+ * import { memory } from "queueport/memory";
+ *
  * const queue = createQueue(memory());
  * await queue.send("emails", { type: "send_welcome_email", payload: { userId: "u1" } });
  */
@@ -49,7 +67,7 @@ export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
   if (driver.clock !== undefined && driver.clock !== clock) {
     throw new QueueError(
       "invalid_options",
-      "createQueue was given another clock than its driver waits by: what the one delays, the other never sees due. Give the clock to the driver alone.",
+      "createQueue was given a clock that differs from its driver's: a delay by one clock is never due by the other. Pass the clock to the driver only.",
     );
   }
   return new CoreQueue(driver, {

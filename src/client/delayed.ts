@@ -4,7 +4,7 @@ import { QueueError } from "../errors.ts";
 import type { DelayedMessage } from "../queue/queue.ts";
 import { show } from "../lib/text.ts";
 
-/** Cancels a delayed send, in the delay store or at the provider. */
+/** Cancels a delayed message in the delay store or at the provider. Implements `Queue.cancel`. */
 export async function cancelDelayed(
   { driver }: Connection,
   delays: Delays | undefined,
@@ -31,7 +31,7 @@ export async function cancelDelayed(
   }
 }
 
-/** What waits in the delay store. */
+/** Lists the messages that wait in the delay store. Implements `Queue.delayed`. */
 export async function listDelayed(
   { driver }: Connection,
   delays: Delays | undefined,
@@ -46,7 +46,7 @@ export async function listDelayed(
   if (delays === undefined) {
     throw new QueueError(
       "not_supported",
-      `${driver.provider} cannot list delayed messages; a delay store can: give createQueue a delayStore, or the configuration { "delayStore": { "sqlite": "delays.db" } }.`,
+      `${driver.provider} cannot list delayed messages, but a delay store can: pass a delayStore to createQueue, or configure { "delayStore": { "sqlite": "delays.db" } }.`,
       { queue },
     );
   }

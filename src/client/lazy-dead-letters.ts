@@ -3,14 +3,14 @@ import { loadReceive } from "./lazy-receive.ts";
 import type { Sender } from "../send/sender.ts";
 import type { DeadLetters } from "../queue/dead-letters.ts";
 
-/** The dead letters of one queue; what reads them is loaded when they are first asked for. */
+/** Returns the dead letters of one queue. The code that reads them is loaded with the first call. */
 export function lazyDeadLetters(connection: Connection, sender: Sender, queue: string): DeadLetters {
-  const ask = <Answer>(work: (letters: DeadLetters) => Promise<Answer>): Promise<Answer> =>
+  const load = <Result>(work: (deadLetters: DeadLetters) => Promise<Result>): Promise<Result> =>
     loadReceive(({ DeadLetterQueue }) => work(new DeadLetterQueue(connection, sender, queue)));
   return {
-    list: (options) => ask((letters) => letters.list(options)),
-    groups: (options) => ask((letters) => letters.groups(options)),
-    redrive: (options) => ask((letters) => letters.redrive(options)),
-    discard: (options) => ask((letters) => letters.discard(options)),
+    list: (options) => load((deadLetters) => deadLetters.list(options)),
+    groups: (options) => load((deadLetters) => deadLetters.groups(options)),
+    redrive: (options) => load((deadLetters) => deadLetters.redrive(options)),
+    discard: (options) => load((deadLetters) => deadLetters.discard(options)),
   };
 }

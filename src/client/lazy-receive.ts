@@ -1,17 +1,19 @@
-type Consuming = typeof import("./receive-parts.ts");
+type ReceiveParts = typeof import("./receive-parts.ts");
 
-let loaded: Consuming | undefined;
+let loaded: ReceiveParts | undefined;
 
-/** Calls `work` with what takes messages out of queues: at once where that has been loaded, else when it is. */
-export function loadReceive<T>(work: (consuming: Consuming) => Promise<T>): Promise<T> {
+/**
+ * Calls `work` with the code that receives messages: immediately if it has been loaded before, else when it is loaded.
+ */
+export function loadReceive<T>(work: (parts: ReceiveParts) => Promise<T>): Promise<T> {
   if (loaded !== undefined) return work(loaded);
-  return import("./receive-parts.ts").then((consuming) => {
-    loaded = consuming;
-    return work(consuming);
+  return import("./receive-parts.ts").then((parts) => {
+    loaded = parts;
+    return work(parts);
   });
 }
 
-/** For whoever has it, and whose time stands still while a file is read. */
-export function preloadReceive(consuming: Consuming): void {
-  loaded = consuming;
+/** Provides the code that receives messages. A test with a fake clock needs it: loading a file takes real time. */
+export function preloadReceive(parts: ReceiveParts): void {
+  loaded = parts;
 }

@@ -11,20 +11,20 @@ export type {
 } from "../../adapters/open.ts";
 
 /**
- * Opens the queue that a configuration describes. Loads the adapter of its provider, and no other, on the first call.
- * Sends nothing before the queue is used. `options` are values that a configuration cannot hold, such as a clock; they
- * take precedence over the configuration.
+ * Opens the queue connection that a configuration describes. Loads the adapter of the provider, and no other. Makes no
+ * request. `options` are values that a configuration cannot hold, such as a clock; they override the configuration.
+ *
+ * @throws QueueError `config` when the configuration is wrong; the message has the path of each fault
+ * @throws QueueError `missing_dependency` when the SDK of the provider is not installed
  *
  * @example
  * import { openQueue } from "queueport";
  *
  * const queue = await openQueue({ provider: "memory" });
  * await queue.send("emails", { type: "send_welcome_email", payload: { userId: "u1" } });
- * @throws QueueError `config` if the configuration is wrong, with the path of each fault; `missing_dependency` if the
- *   SDK of the provider is not installed
  */
 export async function openQueue(config: QueueConfig, options?: QueueOptions): Promise<Queue> {
-  // The one import of the core that leads outside of it. Dynamic, so that the root loads neither adapters nor checks.
+  // The only import of `src/` from outside. It is dynamic, so that the root loads neither adapters nor checks.
   const open = await import("../../adapters/open.ts");
   return open.openQueue(config, options);
 }

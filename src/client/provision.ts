@@ -8,7 +8,7 @@ import { QueueError } from "../errors.ts";
 import type { EnsureOptions } from "../queue/queue.ts";
 import { brokerMaxDeliveries } from "../queue/crash-loop.ts";
 
-/** Creates and agrees one logical queue, with the queues that belong to it. */
+/** Creates or changes one logical queue, with its dead-letter queue and its delay queue. Implements `Queue.ensure`. */
 export async function ensureQueue(
   connection: Connection,
   queue: string,
@@ -18,18 +18,18 @@ export async function ensureQueue(
   await attempt(connection, queue, "create", () => admin.ensure(queue, specOf(options)));
 }
 
-/** What {@link ensureQueue} would change. */
+/** Returns what {@link ensureQueue} would change. Implements `Queue.plan`. */
 export async function planQueue(
   connection: Connection,
   queue: string,
   options: EnsureOptions,
 ): Promise<QueueChange[]> {
   const admin = adminOf(connection, "create queues");
-  if (admin.plan === undefined) throw cannot(connection, "compare queues with what is wanted");
+  if (admin.plan === undefined) throw cannot(connection, "compare queues with their specification");
   return attempt(connection, queue, "compare", () => admin.plan?.(queue, specOf(options)) ?? []);
 }
 
-/** Removes one logical queue, with the queues that belong to it. */
+/** Removes one logical queue, with its dead-letter queue and its delay queue. Implements `Queue.drop`. */
 export async function dropQueue(
   connection: Connection,
   delays: Delays | undefined,
@@ -65,7 +65,7 @@ function cannot({ driver }: Connection, attempted: string): QueueError {
   );
 }
 
-/** Afterwards, what was known of queues is asked anew. */
+/** Makes a request that may change queues. The cached traits are read again after it. */
 async function attempt<T>(
   connection: Connection,
   queue: string,

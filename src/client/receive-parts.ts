@@ -1,6 +1,6 @@
 /**
- * All that takes messages out of queues. It is loaded with the first that is received, pumped, or searched for dead
- * letters: who only sends does without.
+ * The code that takes messages out of queues. It is loaded with the first call that receives, pumps or reads a
+ * dead-letter queue, so that a process that only sends does not load it.
  */
 export { DeadLetterQueue } from "../dead-letter/queue.ts";
 export { pumpUntilStopped } from "../delay/pump-queue.ts";

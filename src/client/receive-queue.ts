@@ -18,6 +18,7 @@ import { agreeLease, receiveSettings } from "../receive/options.ts";
 import { Receiver } from "../receive/receiver.ts";
 import { Reporter } from "../receive/reporter.ts";
 
+/** The parts of a queue that a receiver needs, and the arguments of `receive`. */
 export interface ReceiveQueueOptions {
   readonly connection: Connection;
   readonly sender: Sender;
@@ -32,7 +33,9 @@ export interface ReceiveQueueOptions {
 
 const RETRY = requestBackoff(500, 30_000);
 
-/** Receives one queue, and pumps what is parked for it, until told to stop and drained. */
+/**
+ * Receives one queue and moves its delayed messages on, until it is stopped and drained. Implements `Queue.receive`.
+ */
 export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> {
   const { connection, sender, delays, queue, handler, options, backoff, closing } = receive;
   const settings = receiveSettings(queue, options, backoff);
@@ -58,7 +61,10 @@ export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> 
   }
 }
 
-/** Asks until there is an answer: a worker that starts while its cloud is away works as soon as it is back. */
+/**
+ * Describes the queue, with retries until there is an answer: a worker that starts while the provider cannot be reached
+ * begins to work when the provider is back. Returns undefined if `stop` aborts.
+ */
 async function describe(
   { connection, queue }: ReceiveQueueOptions,
   reporter: Reporter,
@@ -78,7 +84,10 @@ async function describe(
   return undefined;
 }
 
-/** Attempts are counted by the broker's deliveries; where it does not count, or acts first, the user has to know. */
+/**
+ * Checks the broker's count of deliveries, from which attempts are calculated. Refuses a queue without a count, and
+ * warns if the broker would dead-letter messages before queueport does.
+ */
 function checkCounting(
   queue: string,
   traits: QueueTraits,
@@ -90,7 +99,7 @@ function checkCounting(
   if (!countsDeliveries && !allowUncounted) {
     throw new QueueError(
       "not_supported",
-      `Queue "${queue}" (${provider}) does not count deliveries, so attempts cannot be counted. Give it a dead-letter policy (ensure does), or receive with allowUncounted: true to go without maxAttempts and the crash-loop guard.`,
+      `Queue "${queue}" (${provider}) does not count deliveries, so attempts cannot be counted. Give it a dead-letter policy (ensure does), or receive with allowUncounted: true, without maxAttempts and the crash-loop guard.`,
       { queue },
     );
   }
@@ -98,7 +107,7 @@ function checkCounting(
   if (brokerMaxDeliveries !== undefined && brokerMaxDeliveries <= guard) {
     reporter.warn(
       "broker_limit",
-      `The broker dead-letters messages of queue "${queue}" by itself after ${brokerMaxDeliveries} deliveries, without a reason; queueport would after ${guard} (maxAttempts ${maxAttempts}). Raise the broker's limit above ${guard}.`,
+      `The broker dead-letters messages of queue "${queue}" on its own after ${brokerMaxDeliveries} deliveries, without a reason; queueport would after ${guard} (maxAttempts ${maxAttempts}). Raise the broker's limit above ${guard}.`,
     );
   }
 }

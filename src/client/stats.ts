@@ -4,34 +4,34 @@ import type { DriverStats } from "../driver/contract.ts";
 import { DriverError } from "../driver/error.ts";
 import type { QueueStats } from "../queue/queue.ts";
 
-/** The counts of a logical queue: its own, those of its parking queue, and the depth of its dead-letter queue. */
+/** Counts a logical queue: the queue itself, its delay queue, its dead-letter queue and the delay store. */
 export async function queueStats(
   connection: Connection,
   delays: Delays | undefined,
   queue: string,
 ): Promise<QueueStats> {
   const traits = await connection.traits(queue);
-  const parks = traits.nativeDelayMs !== Number.POSITIVE_INFINITY && connection.limits.maxHopMs > 0;
-  const [own, parked, dead] = await Promise.all([
+  const hasDelayQueue = traits.nativeDelayMs !== Number.POSITIVE_INFINITY && connection.limits.maxHopMs > 0;
+  const [own, waiting, dead] = await Promise.all([
     connection.stats(queue),
-    parks ? ifThere(connection, traits.delayQueue) : undefined,
-    traits.deadLetter === "copy" ? ifThere(connection, traits.deadLetterQueue) : undefined,
+    hasDelayQueue ? countsOf(connection, traits.delayQueue) : undefined,
+    traits.deadLetter === "copy" ? countsOf(connection, traits.deadLetterQueue) : undefined,
   ]);
   const stored = await delays?.store.count(queue);
-  const all = [own, parked, dead].filter((stats) => stats !== undefined);
+  const all = [own, waiting, dead].filter((stats) => stats !== undefined);
   return {
     messages: own.ready,
     inFlight: own.inFlight,
     backlog: backlogOf(own),
-    delayed: sum(own.delayed, parked === undefined ? 0 : depth(parked), stored ?? 0),
+    delayed: sum(own.delayed, waiting === undefined ? 0 : depth(waiting), stored ?? 0),
     failed: dead === undefined ? own.deadLettered : depth(dead),
     approximate: all.some((stats) => stats.approximate),
     asOf: new Date(Math.min(...all.map((stats) => stats.asOf))),
   };
 }
 
-/** A queue that does not exist holds nothing. */
-async function ifThere(connection: Connection, queue: string): Promise<DriverStats> {
+/** Counts a queue that may not exist. A missing queue holds nothing. */
+async function countsOf(connection: Connection, queue: string): Promise<DriverStats> {
   try {
     return await connection.stats(queue);
   } catch (error) {
@@ -48,7 +48,7 @@ function depth(stats: DriverStats): number | undefined {
   return sum(backlogOf(stats), stats.delayed);
 }
 
-/** Undefined where any part is. */
+/** Adds counts. The sum is undefined if a part is undefined. */
 function sum(...parts: (number | undefined)[]): number | undefined {
   let total = 0;
   for (const part of parts) {
