@@ -1,5 +1,6 @@
 /**
- * Delayed messages in a database instead of in the provider's queues.
+ * Delay stores: databases in which delayed messages wait, instead of the provider's queues.
+ *
  * @module
  */
 export type { ClaimOptions, DelayStore, StoredMessage } from "../delay/store.ts";

@@ -5,9 +5,11 @@ import type { ClaimOptions, DelayStore, StoredMessage } from "../delay/store.ts"
 import { describeError, QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
 
-/** Where the database is. */
+/** The options of {@link sqliteDelayStore}. */
 export interface SqliteDelayStoreOptions {
-  /** A file, which is created where it is missing; or `:memory:`, which is gone with the process. */
+  /**
+   * Path of the database file. A missing file or folder is created. `:memory:` keeps the messages in this process only.
+   */
   readonly path: string;
 }
 
@@ -39,7 +41,7 @@ const SQL = {
   cancel: "DELETE FROM delayed WHERE key = ? AND claimed_until = 0",
   list: "SELECT * FROM delayed WHERE queue = ? ORDER BY due_at, key LIMIT ?",
   count: "SELECT count(*) AS count FROM delayed WHERE queue = ?",
-  // Each of the two by an index of its own: however many wait, to ask costs the same. What is claimed was due before.
+  // Each part has its own index, so that the cost does not depend on the number of messages. A claimed message was due.
   next: `SELECT min(at) AS at FROM (
     SELECT min(due_at) AS at FROM delayed WHERE queue = ? AND claimed_until = 0
     UNION ALL SELECT min(claimed_until) FROM delayed WHERE queue = ? AND claimed_until > 0
@@ -57,17 +59,21 @@ interface Row {
   readonly dedup_id: string | null;
 }
 
-/** One change that waits for the next transaction. */
+/** A change that waits for the next transaction. */
 interface Change {
   readonly apply: () => void;
   readonly done: PromiseWithResolvers<void>;
 }
 
 /**
- * Delayed messages in an SQLite file, of this process and of others on the same machine. It needs nothing that is not
- * in Node. What is put is on the disk, not only with the system, when the call resolves.
+ * Creates a delay store in an SQLite file. Several processes of one machine may use the file. It needs only
+ * `node:sqlite`. A message is on the disk, and not only in a cache of the operating system, when `put` resolves.
+ *
+ * @throws QueueError `config` when the path is no path, or the file cannot be opened
  *
  * @example
+ * import { sqliteDelayStore } from "queueport/delay-store";
+ *
  * const delayStore = sqliteDelayStore({ path: "delays.db" });
  * const queue = createQueue(sqs(), { delayStore });
  */
@@ -83,7 +89,7 @@ class SqliteDelayStore implements DelayStore {
 
   constructor(path: string) {
     this.shared = path !== ":memory:";
-    // SQLite would open a file of its own for it, and remove that when it is closed.
+    // For an empty path, SQLite would create a temporary file, and remove it on close.
     if (typeof path !== "string" || path === "")
       throw new QueueError("config", `A delay store needs the path of a file; got ${show(path)}.`);
     try {
@@ -162,7 +168,10 @@ class SqliteDelayStore implements DelayStore {
     this.#database.close();
   }
 
-  /** Changes of one turn of the event loop share a transaction: to reach the disk takes as long for one as for many. */
+  /**
+   * Adds a change to the next transaction. One is made per turn of the event loop: a write to the disk takes as long
+   * for many.
+   */
   #change(apply: () => void): Promise<void> {
     const done = Promise.withResolvers<void>();
     if (this.#changes.push({ apply, done }) === 1) setImmediate(() => this.#commit());

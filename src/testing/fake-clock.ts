@@ -1,34 +1,36 @@
 import type { Clock, Timer } from "../lib/clock.ts";
 import { DeadLetterQueue, pumpUntilStopped, receiveQueue } from "../client/receive-parts.ts";
 import { preloadReceive } from "../client/lazy-receive.ts";
-import { REAL_MS, realTime } from "./real-time.ts";
+import { REAL_MS, realTime } from "./real-work.ts";
 
-// To load it takes real time, which does not pass on such a clock.
+// Loaded here, since loading a file takes real time, and the clock does not move meanwhile.
 preloadReceive({ DeadLetterQueue, pumpUntilStopped, receiveQueue });
 
-/** How a {@link FakeClock} is set up. */
+/** The options of a {@link FakeClock}. */
 export interface FakeClockOptions {
-  /** The moment it starts at: epoch milliseconds, or a Date. @default 2026-01-01T00:00:00.000Z */
+  /** The time at which the clock starts: epoch milliseconds, or a Date. @default 2026-01-01T00:00:00.000Z */
   readonly start?: number | Date | undefined;
 }
 
 const DEFAULT_START = Date.UTC(2026, 0, 1);
-/** Work that still sets immediates after this many rounds does so forever; waiting longer would hang the test. */
-const MOST_ROUNDS = 1_000;
+/** Rounds after which {@link FakeClock.settle} returns. Work that still sets immediates then does so forever. */
+const MAX_ROUNDS = 1_000;
+/** Size of the heap from which cancelled timers are removed from it. */
 const COMPACT_FROM = 64;
 const YEAR_MS = 31_536_000_000;
 
-interface Entry {
+interface FakeTimer {
+  /** The time at which the timer is due, in epoch milliseconds. */
   readonly at: number;
-  /** Timers of one moment fire in the order in which they were set. */
+  /** Timers that are due at the same time fire in the order in which they were set. */
   readonly order: number;
-  /** Cleared when the timer fired or was cancelled. */
+  /** Undefined after the timer has fired or was cancelled. */
   run: (() => void) | undefined;
 }
 
 /**
- * A clock that stands still until the test moves it. No real timer is behind it: hours pass in microseconds, and
- * nothing keeps the process alive.
+ * A clock for tests. It stands still until the test advances it. There are no real timers: hours pass in microseconds,
+ * and a pending timer does not keep the process alive.
  *
  * @example
  * const clock = new FakeClock();
@@ -38,35 +40,43 @@ interface Entry {
  */
 export class FakeClock implements Clock {
   #now: number;
-  #heap: Entry[] = [];
+  #heap: FakeTimer[] = [];
   #order = 0;
   #pending = 0;
 
+  /** @throws RangeError when `start` is not finite */
   constructor({ start = DEFAULT_START }: FakeClockOptions = {}) {
     this.#now = Number(start);
     if (!Number.isFinite(this.#now))
-      throw new RangeError(`A clock starts at a valid moment; got ${this.#now}.`);
+      throw new RangeError(`A FakeClock starts at a valid time; got ${this.#now}.`);
   }
 
+  /** Returns the time of the clock, in epoch milliseconds. */
   now(): number {
     return this.#now;
   }
 
+  /** Calls `run` when the clock has been advanced by `ms`, rounded up to a whole number. */
   timer(ms: number, run: () => void, _keepAlive: boolean = false): Timer {
-    // What is no number is at once, as it is to setTimeout.
-    const entry: Entry = { at: this.#now + (ms > 0 ? Math.ceil(ms) : 0), order: this.#order, run };
+    // NaN counts as 0, as it does in setTimeout.
+    const timer: FakeTimer = { at: this.#now + (ms > 0 ? Math.ceil(ms) : 0), order: this.#order, run };
     this.#order += 1;
     this.#pending += 1;
-    push(this.#heap, entry);
-    return { cancel: () => this.#cancel(entry) };
+    push(this.#heap, timer);
+    return { cancel: () => this.#cancel(timer) };
   }
 
-  /** Timers that have neither fired nor been cancelled. */
+  /**
+   * The number of timers that have neither fired nor been cancelled.
+   *
+   * @example
+   * assert.equal(clock.pending, 0, "no timer is left behind");
+   */
   get pending(): number {
     return this.#pending;
   }
 
-  /** When the next timer is due, in epoch milliseconds; undefined where none is. */
+  /** The time at which the next timer is due, in epoch milliseconds; undefined if there is none. */
   get nextTimerAt(): number | undefined {
     for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
       if (first.run !== undefined) return Number.isFinite(first.at) ? first.at : undefined;
@@ -76,18 +86,30 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves on by `ms`. Timers fire in the order in which they are due, one distinct moment at a time; between moments
-   * the work that they started settles, so that timers set on the way fire on the way too.
+   * Advances the clock by `ms` milliseconds. Timers fire in the order in which they are due. After each time at which
+   * timers fired, the work that they started settles, so that timers that it sets fire as well.
+   *
+   * @throws RangeError when `ms` is negative or not finite
+   *
+   * @example
+   * await clock.advance(5_000);
    */
   advance(ms: number): Promise<void> {
     return this.advanceTo(this.#now + ms);
   }
 
-  /** Moves on to a moment; refuses one that has passed. */
+  /**
+   * Advances the clock to a time, as {@link advance} does.
+   *
+   * @throws RangeError when the time has passed or is not finite
+   *
+   * @example
+   * await clock.advanceTo(new Date("2026-01-04"));
+   */
   async advanceTo(moment: number | Date): Promise<void> {
     const target = Number(moment);
     if (!Number.isFinite(target) || target < this.#now) {
-      throw new RangeError(`A clock at ${this.#now} cannot move to ${target}; give a finite, later moment.`);
+      throw new RangeError(`A clock at ${this.#now} cannot move to ${target}; give a finite, later time.`);
     }
     await this.settle();
     for (let at = this.nextTimerAt; at !== undefined && at <= target; at = this.nextTimerAt) {
@@ -97,7 +119,12 @@ export class FakeClock implements Clock {
     this.#now = Math.max(this.#now, target);
   }
 
-  /** Moves on to the next timer, however far off; false where there is none. */
+  /**
+   * Advances the clock to the time at which the next timer is due. Resolves false if there is no timer.
+   *
+   * @example
+   * while (await clock.advanceToNext()) console.log(clock.now());
+   */
   async advanceToNext(): Promise<boolean> {
     await this.settle();
     const at = this.nextTimerAt;
@@ -108,12 +135,14 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves on from timer to timer until `promise` is settled, and settles as it does. For what takes its time on the
-   * clock, such as a drain, or requests that wait for company. Rejects where it is not settled after `maxMs`. Work that
-   * does real input and output needs real time: give it some before each timer with `realMs`.
+   * Advances the clock from timer to timer until `promise` is settled, and settles as the promise does. Use it for work
+   * that takes time on the clock, such as a drain. Work that does real input and output needs real time: `realMs` is
+   * the number of real milliseconds to wait before each timer, by default 0.
+   *
+   * @throws Error when the promise is not settled after `maxMs` milliseconds on the clock, by default a year
    *
    * @example
-   * const letters = await clock.until(queue.deadLetters("emails").list());
+   * const found = await clock.until(queue.deadLetters("emails").list());
    */
   async until<T>(
     promise: Promise<T>,
@@ -128,51 +157,53 @@ export class FakeClock implements Clock {
     for (;;) {
       await this.settle();
       if (isSettled) return promise;
-      if (this.#now >= end) throw new Error(`Not settled after ${maxMs} ms on the clock.`);
+      if (this.#now >= end) throw new Error(`The promise is not settled after ${maxMs} ms on the clock.`);
       for (let spent = 0; spent < realMs && !isSettled; spent += REAL_MS) await realTime();
-      // Where no timer is left, it can only be something that takes real time.
+      // Without a timer, the promise can only wait for real input and output.
       if (!isSettled && !(await this.advanceToNext())) await realTime();
     }
   }
 
   /**
-   * Lets work that needs no time run until it is quiet. One round is a turn of the event loop: every promise
-   * callback and every immediate that was set before it. There is one round at least, and another for as long as
-   * immediates are pending, up to a thousand. A round takes some two microseconds; quiet work costs one.
-   * Sockets, files and threads are not waited for.
+   * Lets work that needs no time run until it is idle. One round is a turn of the event loop: it runs every promise
+   * callback, and every immediate that was set before it. There is at least one round, and another one while immediates
+   * are pending, up to 1,000. A round takes about 2 microseconds. Does not wait for sockets, files and threads.
+   *
+   * @example
+   * await clock.settle();
    */
   async settle(): Promise<void> {
-    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       if (!process.getActiveResourcesInfo().includes("Immediate")) return;
     }
   }
 
-  /** Fires what is due by now; what these set for the same moment waits until the work has settled. */
+  /** Fires the timers that are due at `at`. Timers that they set for the same time fire after the work has settled. */
   #fire(at: number): void {
     this.#now = Math.max(this.#now, at);
-    const due: Entry[] = [];
+    const due: FakeTimer[] = [];
     for (let first = this.#heap[0]; first !== undefined && first.at <= at; first = this.#heap[0]) {
       due.push(first);
       pop(this.#heap);
     }
     try {
-      for (let entry = due.shift(); entry !== undefined; entry = due.shift()) {
-        const { run } = entry;
+      for (let timer = due.shift(); timer !== undefined; timer = due.shift()) {
+        const { run } = timer;
         if (run === undefined) continue;
-        entry.run = undefined;
+        timer.run = undefined;
         this.#pending -= 1;
         run();
       }
     } finally {
-      // One that throws is who turns the clock's to hear of; the others are due still.
-      for (const entry of due) push(this.#heap, entry);
+      // An error of a timer goes to the caller who advances the clock. The other timers are still due.
+      for (const timer of due) push(this.#heap, timer);
     }
   }
 
-  #cancel(entry: Entry): void {
-    if (entry.run === undefined) return;
-    entry.run = undefined;
+  #cancel(timer: FakeTimer): void {
+    if (timer.run === undefined) return;
+    timer.run = undefined;
     this.#pending -= 1;
     if (this.#heap.length < COMPACT_FROM || this.#pending * 2 > this.#heap.length) return;
     const live = this.#heap.filter(({ run }) => run !== undefined);
@@ -181,31 +212,31 @@ export class FakeClock implements Clock {
   }
 }
 
-function isBefore(one: Entry, other: Entry): boolean {
+function isBefore(one: FakeTimer, other: FakeTimer): boolean {
   return one.at < other.at || (one.at === other.at && one.order < other.order);
 }
 
-function push(heap: Entry[], entry: Entry): void {
+function push(heap: FakeTimer[], timer: FakeTimer): void {
   let index = heap.length;
-  heap.push(entry);
+  heap.push(timer);
   while (index > 0) {
     const parent = (index - 1) >> 1;
-    const above = heap[parent] as Entry;
-    if (isBefore(above, entry)) break;
+    const above = heap[parent] as FakeTimer;
+    if (isBefore(above, timer)) break;
     heap[index] = above;
     index = parent;
   }
-  heap[index] = entry;
+  heap[index] = timer;
 }
 
-function pop(heap: Entry[]): void {
+function pop(heap: FakeTimer[]): void {
   const last = heap.pop();
   const size = heap.length;
   if (last === undefined || size === 0) return;
   let index = 0;
   for (let child = 1; child < size; child = index * 2 + 1) {
-    if (child + 1 < size && isBefore(heap[child + 1] as Entry, heap[child] as Entry)) child += 1;
-    const below = heap[child] as Entry;
+    if (child + 1 < size && isBefore(heap[child + 1] as FakeTimer, heap[child] as FakeTimer)) child += 1;
+    const below = heap[child] as FakeTimer;
     if (isBefore(last, below)) break;
     heap[index] = below;
     index = child;

@@ -1,5 +1,7 @@
 /**
- * For users' tests: time that is turned by hand, a worker that runs until nothing is left, and a record of what happened.
+ * Tools for the tests of an application: a clock that the test advances, a function that runs a worker until its queues
+ * are empty, and a record of the jobs that were sent and run.
+ *
  * @module
  */
 export { FakeClock } from "./fake-clock.ts";

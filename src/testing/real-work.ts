@@ -1,36 +1,39 @@
 import type { Worker } from "../worker/worker.ts";
-import { realTime } from "./real-time.ts";
 
+/** Real milliseconds to wait at a time for work that does not use the fake clock. */
+export const REAL_MS = 2;
 const EVENTS = ["started", "completed", "failed"] as const;
 
 /**
- * Gives handlers that do real input and output the real time for it: while there is more of that under way than when
- * no handler ran, but not for ever, since it may be something that nobody waits for.
+ * Waits in real time for handlers that do real input and output. It waits while the process has more open requests,
+ * sockets or timers than it had when no handler ran. The wait is limited, because the open resources may have nothing
+ * to do with a handler.
  */
 export class RealWork {
   readonly #worker: Worker;
-  readonly #mostMs: number;
+  readonly #maxMs: number;
   #atRest = underWay();
-  /** Since a job began or ended, in milliseconds. */
+  /** Real milliseconds waited since a job last began or ended. */
   #waited = 0;
 
-  constructor(worker: Worker, mostMs: number) {
+  constructor(worker: Worker, maxMs: number) {
     this.#worker = worker;
-    this.#mostMs = mostMs;
+    this.#maxMs = maxMs;
     for (const event of EVENTS) worker.on(event, this.#onJob);
   }
 
-  /** No handler runs: what is open now is nothing that one waits for. */
+  /** To be called while no handler runs. Resources that are open now are not waited for later. */
   rest(): void {
     this.#atRest = underWay();
   }
 
+  /** Waits until no handler does real input and output, or the limit is reached. */
   async wait(): Promise<void> {
     do {
       const before = performance.now();
       await realTime();
       this.#waited += performance.now() - before;
-    } while (this.#waited < this.#mostMs && this.#isUnderWay());
+    } while (this.#waited < this.#maxMs && this.#isUnderWay());
   }
 
   close(): void {
@@ -49,7 +52,12 @@ export class RealWork {
   }
 }
 
-/** What keeps the process busy, by its kind: requests to files and names, sockets, timers. */
+/** Waits {@link REAL_MS} of real time. */
+export function realTime(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, REAL_MS));
+}
+
+/** Counts the resources that keep the process alive, by kind: requests to files and names, sockets, timers. */
 function underWay(): Map<string, number> {
   const counts = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo()) {

@@ -6,24 +6,31 @@ import type { Queue } from "../queue/queue.ts";
 
 /** A message that was sent. */
 export interface RecordedSend {
+  /** The logical queue name. */
   readonly queue: string;
+  /** The delay of the send, in milliseconds; 0 if there was none. */
   readonly delayMs: number;
+  /** The message, with a copy of its payload. */
   readonly message: Message;
 }
 
-/** A run that ended. */
+/** A run that ended, or a job that was dead-lettered. */
 export interface RecordedJob {
+  /** The logical queue name. */
   readonly queue: string;
   readonly id: string;
   readonly type: string;
+  /** 1 on the first run. */
   readonly attempt: number;
+  /** Undefined if the run was completed. */
   readonly error: unknown;
-  /** Why it was dead-lettered, if it was. */
+  /** The reason of a dead letter; undefined for a run. */
   readonly reason: string | undefined;
 }
 
 /**
- * What a queue has sent, and what its receivers and workers did.
+ * A record of the messages that a queue sent, and of the jobs that its receivers and workers ran. {@link recordJobs}
+ * creates one. It records until {@link close}.
  *
  * @example
  * const jobs = recordJobs(queue);
@@ -31,10 +38,13 @@ export interface RecordedJob {
  * jobs.assertSent("send_welcome_email", { email: "a@example.com" });
  */
 export class JobRecord implements Disposable {
+  /** Messages that were sent, in their order. */
   readonly sent: RecordedSend[] = [];
+  /** Runs that ended without an error. */
   readonly completed: RecordedJob[] = [];
-  /** Every run that failed, whatever became of its job. */
+  /** Runs that failed, whether the job was retried or dead-lettered. */
   readonly failed: RecordedJob[] = [];
+  /** Jobs that were dead-lettered. */
   readonly deadLettered: RecordedJob[] = [];
   readonly #close: () => void;
 
@@ -50,8 +60,13 @@ export class JobRecord implements Disposable {
   }
 
   /**
-   * Fails unless a job of this type was sent whose payload holds `payload`: the parts that are given have to agree; a
-   * list is given as a whole.
+   * Asserts that a job of this type was sent, and returns the first that matches. If `payload` is given, the job's
+   * payload must contain it: properties that `payload` does not have are ignored, and arrays must have the same length.
+   *
+   * @throws AssertionError when no such job was sent; the message lists the jobs that were
+   *
+   * @example
+   * const { message } = jobs.assertSent("send_welcome_email", { email: "a@example.com" });
    */
   assertSent(type: string, payload?: unknown): RecordedSend {
     const ofType = this.sent.filter((send) => send.message.type === type);
@@ -65,7 +80,15 @@ export class JobRecord implements Disposable {
     return match;
   }
 
-  /** Fails unless this many jobs of this type were completed; any number but none, where it is left out. */
+  /**
+   * Asserts that a job of this type was completed. If `times` is given, exactly this many runs must have been
+   * completed.
+   *
+   * @throws AssertionError when the number differs; the message lists the errors of failed runs
+   *
+   * @example
+   * jobs.assertCompleted("send_welcome_email", 1);
+   */
   assertCompleted(type: string, times?: number): void {
     const completed = this.completed.filter((job) => job.type === type).length;
     const failures = this.failed.filter((job) => job.type === type).map((job) => describeError(job.error));
@@ -83,7 +106,15 @@ export class JobRecord implements Disposable {
       );
   }
 
-  /** Fails unless a job of this type was dead-lettered, for this reason if one is given. */
+  /**
+   * Asserts that a job of this type was dead-lettered, and returns the first that matches. If `reason` is given, the
+   * reason must be equal.
+   *
+   * @throws AssertionError when no such job was dead-lettered; the message lists the jobs that were
+   *
+   * @example
+   * const { error } = jobs.assertDeadLettered("send_welcome_email", "max_attempts");
+   */
   assertDeadLettered(type: string, reason?: string): RecordedJob {
     const match = this.deadLettered.find(
       (job) => job.type === type && (reason === undefined || job.reason === reason),
@@ -96,7 +127,12 @@ export class JobRecord implements Disposable {
     return match;
   }
 
-  /** Records no more. */
+  /**
+   * Ends the record. Its arrays keep their content.
+   *
+   * @example
+   * jobs.close();
+   */
   close(): void {
     this.#close();
   }
@@ -107,7 +143,7 @@ export class JobRecord implements Disposable {
 
   #onSend(queue: Queue, { source, outcome, message, delayMs, queue: name }: SendEvent): void {
     if (source !== queue || outcome !== "sent") return;
-    // The sender may use its object again.
+    // Copied, since the sender may use its object again.
     this.sent.push({ queue: name, delayMs, message: { ...message, payload: copyOf(message.payload) } });
   }
 
@@ -128,12 +164,19 @@ export class JobRecord implements Disposable {
   }
 }
 
-/** Starts a record of a queue. */
+/**
+ * Starts a record of the jobs of a queue connection.
+ *
+ * @example
+ * using jobs = recordJobs(queue);
+ * await runUntilIdle(worker, "emails", { clock });
+ * jobs.assertCompleted("send_welcome_email");
+ */
 export function recordJobs(queue: Queue): JobRecord {
   return new JobRecord(queue);
 }
 
-/** What cannot be copied, a payload with a method, say, is kept as it is. */
+/** Copies a payload. A payload that cannot be copied, for example one with a method, is returned unchanged. */
 function copyOf(payload: unknown): unknown {
   try {
     return structuredClone(payload);
@@ -142,12 +185,13 @@ function copyOf(payload: unknown): unknown {
   }
 }
 
+/** Returns whether `actual` contains `expected`. */
 function holds(actual: unknown, expected: unknown): boolean {
   if (typeof expected !== "object" || expected === null || typeof actual !== "object" || actual === null)
     return Object.is(actual, expected);
-  // Of a list, each place counts: one that is empty would hold in any other.
+  // The lengths must be equal, or any array would contain an empty one.
   if (Array.isArray(expected) && (!Array.isArray(actual) || actual.length !== expected.length)) return false;
-  // It has no entries of its own, and would hold in any other.
+  // A Date has no properties of its own, so any object would contain it.
   if (expected instanceof Date) return actual instanceof Date && Number(actual) === Number(expected);
   return Object.entries(expected).every(([key, value]) =>
     holds((actual as Record<string, unknown>)[key], value),

@@ -2,35 +2,41 @@ import { QueueError } from "../errors.ts";
 import type { QueueStats } from "../queue/queue.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { FakeClock } from "./fake-clock.ts";
-import { realTime } from "./real-time.ts";
-import { RealWork } from "./real-work.ts";
+import { realTime, RealWork } from "./real-work.ts";
 
-/** How {@link runUntilIdle} turns the clock. */
+/** The options of {@link runUntilIdle}. */
 export interface RunUntilIdleOptions {
-  /** The clock of the worker's queue; it is turned as far as it takes. */
+  /** The clock of the worker's queue. It is advanced as far as necessary. */
   readonly clock: FakeClock;
-  /** Virtual milliseconds after which it gives up. @default 31536000000, a year */
+  /** Milliseconds on the clock after which the call gives up. @default 31536000000, a year */
   readonly maxMs?: number | undefined;
   /**
-   * Real milliseconds that a handler gets for real input and output (a socket, a file, a timer of the machine) before
-   * the clock is turned on beside it. @default 2000
+   * Real milliseconds to wait for a handler that does real input and output, such as a socket or a file, before the
+   * clock is advanced.
+   * @default 2000
    */
   readonly realMs?: number | undefined;
 }
 
 const YEAR_MS = 31_536_000_000;
-/** Timers of empty polls between two looks at the counts, while all that is left is delayed: it might also expire. */
-const TIMERS_BETWEEN_LOOKS = 1_000;
-/** With nothing on the clock and nothing running, only a driver's own input and output can bring more: it gets this many such waits. */
-const MOST_SILENT = 500;
-/** Handlers that ignored their timeout, and are all that is left, get this long on the clock to end after all. */
-const STALLED_MS = 3_600_000;
+/** Timers that fire before the messages are counted again while all are delayed: a delayed message may also expire. */
+const TIMERS_BETWEEN_COUNTS = 1_000;
+/**
+ * Waits in real time while no timer is pending and no handler runs. Only input and output of the driver can change
+ * that.
+ */
+const MAX_SILENT = 500;
+/** Milliseconds on the clock for stuck handlers to end, if nothing else is left. */
+const STUCK_MS = 3_600_000;
 
 /**
- * Runs a worker until its queues are empty: nothing ready, nothing running, nothing delayed. Backoffs and delays of
- * days pass at once, since the clock is turned from timer to timer. Then the worker is stopped.
+ * Runs a worker until its queues are empty: no message is ready, leased or delayed. The clock is advanced from timer to
+ * timer, so backoffs and delays of days take no real time. Then the worker is stopped.
  *
- * @throws QueueError `invalid_options` where the queue waits by another clock; `timeout` where messages are left after `maxMs`; `not_supported` where they are not counted; whatever `worker.start` throws.
+ * @throws QueueError `invalid_options` when the queue uses another clock
+ * @throws QueueError `timeout` when messages are left after `maxMs`
+ * @throws QueueError `not_supported` when the queue does not count its messages
+ * @throws QueueError as `run` of the worker
  *
  * @example
  * const clock = new FakeClock();
@@ -47,7 +53,7 @@ export async function runUntilIdle(
   if (worker.queue.clock !== clock) {
     throw new QueueError(
       "invalid_options",
-      "runUntilIdle turns a clock that this worker's queue does not wait by. Give one clock to both: createQueue(memory({ clock })).",
+      "runUntilIdle was given a clock that this worker's queue does not use. Use one clock for both: createQueue(memory({ clock })).",
     );
   }
   const names = typeof queues === "string" ? [queues] : queues;
@@ -68,10 +74,10 @@ export async function runUntilIdle(
       const left = stats.map(open);
       const { running, stuck } = worker.health();
       if (left.some((count) => count > 0) || running > stuck.length) busyAt = clock.now();
-      // The drain then names those that would not end.
-      else if (running === 0 || clock.now() - busyAt >= STALLED_MS) break;
-      if (clock.now() >= until || silent > MOST_SILENT) throw stillBusy(names, left, clock.now() - started);
-      // A handler that does real input and output needs real time; one that waits on the clock, the clock.
+      // The error of the drain then names the handlers that did not end.
+      else if (running === 0 || clock.now() - busyAt >= STUCK_MS) break;
+      if (clock.now() >= until || silent > MAX_SILENT) throw stillBusy(names, left, clock.now() - started);
+      // A handler that does real input and output needs real time. Any other handler needs the clock to advance.
       if (running > 0) await realWork.wait();
       else realWork.rest();
       const isAsleep = running === 0 && !stats.some(isAwake);
@@ -89,8 +95,8 @@ export async function runUntilIdle(
 }
 
 /**
- * Turns the clock until something is received, or nothing is left on it; false where nothing was. To ask for the counts
- * at each timer would take most of the time.
+ * Advances the clock until a message is received, or no timer is left. Resolves false if there was no timer. Counting
+ * the messages after each timer instead would take most of the time of a test.
  */
 async function sleepThrough(worker: Worker, clock: FakeClock, until: number): Promise<boolean> {
   let isAsleep = true;
@@ -99,7 +105,7 @@ async function sleepThrough(worker: Worker, clock: FakeClock, until: number): Pr
   };
   worker.on("polled", onPolled);
   let timers = 0;
-  while (isAsleep && timers < TIMERS_BETWEEN_LOOKS && clock.now() < until && (await clock.advanceToNext()))
+  while (isAsleep && timers < TIMERS_BETWEEN_COUNTS && clock.now() < until && (await clock.advanceToNext()))
     timers += 1;
   worker.off("polled", onPolled);
   return timers > 0;
@@ -115,7 +121,7 @@ function open({ messages, inFlight, delayed }: QueueStats): number {
   }
   throw new QueueError(
     "not_supported",
-    'This queue does not say how many messages it holds, so nobody knows when it is idle. Test with one that counts; memory({ emulate: "pubsub", stats: "exact" }) does.',
+    'This queue does not report how many messages it holds, so it is not known when it is idle. Test with a queue that counts, such as memory({ emulate: "pubsub", stats: "exact" }).',
   );
 }
 
