@@ -34,6 +34,7 @@ export type { Limits, QueueTraits } from "./limits.ts";
 export { NameClaims, ownerQueue, siblingQueue } from "./names.ts";
 export { messageBytes } from "./size.ts";
 export { type Clock, systemClock, type Timer } from "../lib/clock.ts";
+export { type Duration, durationMs, optionalMs } from "../lib/duration.ts";
 export { type Member, InFlightSet } from "../lib/in-flight-set.ts";
 export { type Timed, TimerHeap } from "../lib/timer-heap.ts";
 export { QueueError, type ErrorCode, type QueueErrorDetails } from "../errors.ts";

@@ -2,6 +2,8 @@ import type { Channel } from "node:diagnostics_channel";
 import { createRequire } from "node:module";
 import type { Registry } from "prom-client";
 import { type Clock, systemClock } from "../lib/clock.ts";
+import { optionalMs } from "../lib/duration.ts";
+import { show } from "../lib/text.ts";
 import { channels, type Origin } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
 import type { Queue } from "../queue/queue.ts";
@@ -50,9 +52,9 @@ const MAX_TYPES = 200;
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
   const { registry = newRegistry(), only, stats, maxTypes = MAX_TYPES, clock = systemClock } = options;
-  check("maxTypes", maxTypes);
-  check("stats.maxAgeMs", stats?.maxAgeMs);
-  check("stats.timeoutMs", stats?.timeoutMs);
+  check("maxTypes", maxTypes, maxTypes);
+  check("stats.maxAgeMs", stats?.maxAgeMs, optionalMs(stats?.maxAgeMs));
+  check("stats.timeoutMs", stats?.timeoutMs, optionalMs(stats?.timeoutMs));
 
   const families = createFamilies();
   const unregister = register(registry, [
@@ -130,10 +132,10 @@ function subscribe<Event extends Origin>(
   };
 }
 
-function check(option: string, value: number | undefined): void {
+function check(option: string, given: unknown, value: number | undefined): void {
   if (value !== undefined && !(value >= 0))
     throw new QueueError(
       "invalid_options",
-      `createMetrics: ${option} must be a number, 0 or more; got ${value}.`,
+      `createMetrics: ${option} must be 0 or more; got ${show(given)}.`,
     );
 }

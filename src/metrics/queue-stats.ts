@@ -1,3 +1,4 @@
+import { type Duration, optionalMs } from "../lib/duration.ts";
 import type { Clock } from "../lib/clock.ts";
 import { QueueError } from "../errors.ts";
 import type { Queue, QueueStats } from "../queue/queue.ts";
@@ -9,9 +10,9 @@ export interface StatsOptions {
   /** Logical names of queues. */
   readonly names: readonly string[];
   /** Age in milliseconds up to which a scrape reuses counts, since reading them is a billed request. @default 10000 */
-  readonly maxAgeMs?: number | undefined;
+  readonly maxAgeMs?: Duration | undefined;
   /** Time limit in milliseconds for the counts of one queue. A slower queue is missing in the scrape. @default 5000 */
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?: Duration | undefined;
 }
 
 /** Below the 10 s after which Prometheus ends a scrape by default. */
@@ -34,7 +35,9 @@ export interface StatsFamilies {
 
 /** Creates the gauges of the message counts of queues. */
 export function statsFamilies(options: StatsOptions, clock: Clock): StatsFamilies {
-  const { queue, names, maxAgeMs = MAX_AGE_MS, timeoutMs = TIMEOUT_MS } = options;
+  const { queue, names } = options;
+  const maxAgeMs = optionalMs(options.maxAgeMs) ?? MAX_AGE_MS;
+  const timeoutMs = optionalMs(options.timeoutMs) ?? TIMEOUT_MS;
   const depth = new Family<"queue" | "state">({
     name: "queue_messages",
     help: "Messages in a queue, by state, as reported by the provider.",

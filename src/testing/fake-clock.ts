@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../lib/clock.ts";
+import { type Duration, durationMs, optionalMs } from "../lib/duration.ts";
 import { DeadLetterQueue, pumpUntilStopped, receiveQueue } from "../client/receive-parts.ts";
 import { preloadReceive } from "../client/lazy-receive.ts";
 import { REAL_MS, realTime } from "./real-work.ts";
@@ -36,7 +37,7 @@ interface FakeTimer {
  * const clock = new FakeClock();
  * const queue = createQueue(memory({ clock }));
  * await queue.sendDelayed("emails", message, { days: 3 });
- * await clock.advance(3 * 86_400_000);
+ * await clock.advance("3 days");
  */
 export class FakeClock implements Clock {
   #now: number;
@@ -86,16 +87,16 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Advances the clock by `ms` milliseconds. Timers fire in the order in which they are due. After each time at which
+   * Advances the clock by a duration. Timers fire in the order in which they are due. After each time at which
    * timers fired, the work that they started settles, so that timers that it sets fire as well.
    *
-   * @throws RangeError when `ms` is negative or not finite
+   * @throws RangeError when the duration is negative, not finite, or of another shape
    *
    * @example
-   * await clock.advance(5_000);
+   * await clock.advance("5m");
    */
-  advance(ms: number): Promise<void> {
-    return this.advanceTo(this.#now + ms);
+  advance(duration: Duration): Promise<void> {
+    return this.advanceTo(this.#now + durationMs(duration));
   }
 
   /**
@@ -146,8 +147,10 @@ export class FakeClock implements Clock {
    */
   async until<T>(
     promise: Promise<T>,
-    { maxMs = YEAR_MS, realMs = 0 }: { readonly maxMs?: number; readonly realMs?: number } = {},
+    options: { readonly maxMs?: Duration; readonly realMs?: Duration } = {},
   ): Promise<T> {
+    const maxMs = optionalMs(options.maxMs) ?? YEAR_MS;
+    const realMs = optionalMs(options.realMs) ?? 0;
     const end = this.#now + maxMs;
     let isSettled = false;
     const onSettled = (): void => {

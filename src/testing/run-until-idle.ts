@@ -2,20 +2,21 @@ import { QueueError } from "../errors.ts";
 import type { QueueStats } from "../queue/queue.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { FakeClock } from "./fake-clock.ts";
+import { type Duration, optionalMs } from "../lib/duration.ts";
 import { realTime, RealWork } from "./real-work.ts";
 
 /** The options of {@link runUntilIdle}. */
 export interface RunUntilIdleOptions {
   /** The clock of the worker's queue. It is advanced as far as necessary. */
   readonly clock: FakeClock;
-  /** Milliseconds on the clock after which the call gives up. @default 31536000000, a year */
-  readonly maxMs?: number | undefined;
+  /** Time on the clock after which the call gives up. @default 31536000000, a year */
+  readonly maxMs?: Duration | undefined;
   /**
-   * Real milliseconds to wait for a handler that does real input and output, such as a socket or a file, before the
+   * Real time to wait for a handler that does real input and output, such as a socket or a file, before the
    * clock is advanced.
    * @default 2000
    */
-  readonly realMs?: number | undefined;
+  readonly realMs?: Duration | undefined;
 }
 
 const YEAR_MS = 31_536_000_000;
@@ -49,7 +50,9 @@ export async function runUntilIdle(
   queues: string | readonly string[],
   options: RunUntilIdleOptions,
 ): Promise<void> {
-  const { clock, maxMs = YEAR_MS, realMs = 2_000 } = options;
+  const { clock } = options;
+  const maxMs = optionalMs(options.maxMs) ?? YEAR_MS;
+  const realMs = optionalMs(options.realMs) ?? 2_000;
   if (worker.queue.clock !== clock) {
     throw new QueueError(
       "invalid_options",
