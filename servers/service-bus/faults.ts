@@ -1,12 +1,14 @@
 import { Refusal } from "./broker/refusal.ts";
 
-/** An error that the server is to answer with: an AMQP condition and its text. */
+/** An error that the server answers with. */
 export interface FaultError {
+  /** AMQP condition, such as `com.microsoft:server-busy`. */
   readonly condition: string;
+  /** @default "Injected by the server's faults." */
   readonly description?: string | undefined;
 }
 
-/** Requests to a management node, as the protocol names them. */
+/** Operations of a management node, by their names in the protocol. */
 export type ManagementOperation =
   | "renew-lock"
   | "peek-message"
@@ -19,9 +21,10 @@ export type ManagementOperation =
   | "set-session-state"
   | "get-message-sessions";
 
-/** How long the next answers take, and which are not given at all. */
-interface Plan {
+/** A fault of the next `count` sends, settlements or requests. */
+interface PlannedFault {
   count: number;
+  /** The error to answer with. A fault without one withholds the answer. */
   readonly error?: FaultError;
 }
 
@@ -30,14 +33,17 @@ const BUSY: FaultError = {
   description: "The request was terminated because the entity is being throttled.",
 };
 
-/** What can be made to go wrong, at will. Everything is back to normal after `clear`. */
+/**
+ * Faults that a test injects. A later call for the same queue and the same kind of fault replaces the earlier one.
+ * `clear` ends all faults.
+ */
 export class Faults {
-  /** Answers to settlements are this late. */
+  /** Milliseconds by which answers to settlements are delayed. @default 0 */
   settlementDelayMs = 0;
   readonly #cut: () => number;
   readonly #detach: (queue: string | undefined, refusal: Refusal) => number;
   readonly #stall: (stalled: boolean) => void;
-  readonly #plans = new Map<string, Plan>();
+  readonly #planned = new Map<string, PlannedFault>();
   #failedSends = 0;
   #failedSettlements = 0;
 
@@ -51,66 +57,81 @@ export class Faults {
     this.#stall = stall;
   }
 
-  /** Ends every connection there is without a word; new ones are taken. Returns how many. */
+  /** Destroys the sockets of all connections. New connections are accepted. Returns the number of connections. */
   cutConnections(): number {
     return this.#cut();
   }
 
-  /** Detaches every link, or those to one queue; new ones are taken. Returns how many. */
+  /**
+   * Detaches all links, or those of one queue. New links are accepted. Returns the number of links.
+   * @param error the reason that clients see; by default `amqp:link:detach-forced`
+   */
   detachLinks(queue?: string, error: FaultError = { condition: "amqp:link:detach-forced" }): number {
     return this.#detach(queue, refusalOf(error));
   }
 
-  /** Reads and answers nothing on any connection, until told otherwise. */
+  /** Stops reading from all connections, including new ones (`true`), or resumes reading (`false`). */
   stall(stalled: boolean): void {
     this.#stall(stalled);
   }
 
-  /** Refuses the next sends to a queue, or all of a batch at once, since batches are atomic. */
+  /**
+   * Refuses the next `count` transfers to a queue. A batch is one transfer, which is refused as a whole.
+   * @param error by default `com.microsoft:server-busy`
+   */
   failSends(queue: string, count: number, error: FaultError = BUSY): void {
-    this.#plans.set(`send ${queue.toLowerCase()}`, { count, error });
+    this.#planned.set(`send ${queue.toLowerCase()}`, { count, error });
   }
 
-  /** Refuses the next settlements of a queue; the messages stay locked. */
+  /**
+   * Refuses the next `count` settlements in a queue. The messages stay locked.
+   * @param error by default `com.microsoft:server-busy`
+   */
   failSettlements(queue: string, count: number, error: FaultError = BUSY): void {
-    this.#plans.set(`settle ${queue.toLowerCase()}`, { count, error });
+    this.#planned.set(`settle ${queue.toLowerCase()}`, { count, error });
   }
 
-  /** Carries out the next settlements of a queue, and does not answer them. */
+  /** Carries out the next `count` settlements in a queue without answering them. */
   dropSettlementAnswers(queue: string, count: number): void {
-    this.#plans.set(`answer ${queue.toLowerCase()}`, { count });
+    this.#planned.set(`answer ${queue.toLowerCase()}`, { count });
   }
 
-  /** Stores what is sent next to a queue, and does not answer. */
+  /** Accepts the next `count` transfers to a queue without answering them. */
   dropSendAnswers(queue: string, count: number): void {
-    this.#plans.set(`sent ${queue.toLowerCase()}`, { count });
+    this.#planned.set(`sent ${queue.toLowerCase()}`, { count });
   }
 
-  /** Refuses the next requests to a queue's management node, of one operation. */
+  /**
+   * Refuses the next `count` requests for one operation to the management node of a queue.
+   * @param error by default `com.microsoft:server-busy`
+   */
   failRequests(queue: string, operation: ManagementOperation, count: number, error: FaultError = BUSY): void {
-    this.#plans.set(`${operation} ${queue.toLowerCase()}`, { count, error });
+    this.#planned.set(`${operation} ${queue.toLowerCase()}`, { count, error });
   }
 
-  /** Carries out the next requests to a queue's management node, of one operation, and does not answer them. */
+  /** Carries out the next `count` requests for one operation to the management node of a queue without answering them. */
   dropRequestAnswers(queue: string, operation: ManagementOperation, count: number): void {
-    this.#plans.set(`answer ${operation} ${queue.toLowerCase()}`, { count });
+    this.#planned.set(`answer ${operation} ${queue.toLowerCase()}`, { count });
   }
 
+  /** Number of sends that `failSends` has refused. */
   get failedSends(): number {
     return this.#failedSends;
   }
 
+  /** Number of settlements that `failSettlements` has refused. */
   get failedSettlements(): number {
     return this.#failedSettlements;
   }
 
+  /** Ends all faults. The counters of failed sends and settlements keep their values. */
   clear(): void {
     this.settlementDelayMs = 0;
-    this.#plans.clear();
+    this.#planned.clear();
     this.#stall(false);
   }
 
-  /** @internal @throws Refusal */
+  /** @internal @throws Refusal if this send is to fail */
   beforeSend(path: string): void {
     const error = this.#next("send", path)?.error;
     if (error === undefined) return;
@@ -118,7 +139,7 @@ export class Faults {
     throw refusalOf(error);
   }
 
-  /** @internal @throws Refusal */
+  /** @internal @throws Refusal if this settlement is to fail */
   beforeSettlement(path: string): void {
     const error = this.#next("settle", path)?.error;
     if (error === undefined) return;
@@ -126,7 +147,7 @@ export class Faults {
     throw refusalOf(error);
   }
 
-  /** @internal @throws Refusal */
+  /** @internal @throws Refusal if this request is to fail */
   beforeRequest(operation: string, path: string): void {
     const error = this.#next(operation, path)?.error;
     if (error !== undefined) throw refusalOf(error);
@@ -147,11 +168,11 @@ export class Faults {
     return this.#next(`answer ${operation}`, path) === undefined;
   }
 
-  #next(what: string, path: string): Plan | undefined {
-    const plan = this.#plans.get(`${what} ${path.toLowerCase()}`);
-    if (plan === undefined || plan.count === 0) return undefined;
-    plan.count -= 1;
-    return plan;
+  #next(kind: string, path: string): PlannedFault | undefined {
+    const fault = this.#planned.get(`${kind} ${path.toLowerCase()}`);
+    if (fault === undefined || fault.count === 0) return undefined;
+    fault.count -= 1;
+    return fault;
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * An AMQP 1.0 server for local work and tests, which Microsoft's own Service Bus SDK talks to.
+ * A local AMQP 1.0 server for Microsoft's Service Bus SDK, for development and tests.
  * @module
  */
 export type { FaultError, Faults, ManagementOperation } from "./faults.ts";

@@ -1,25 +1,30 @@
 import type { Clock } from "../../src/lib/clock.ts";
 
-/** One queue, in the service's own terms. Times in milliseconds. */
+/** A queue, in the terms of Service Bus. All times are in milliseconds. */
 export interface QueueDefinition {
+  /** Up to 260 letters, digits and `._-/~`. The first and the last character are a letter or a digit. */
   readonly name: string;
-  /** Messages are received a session at a time, each session by one receiver. @default false */
+  /** Whether messages are received by session, and each session by one receiver at a time. @default false */
   readonly requiresSession?: boolean | undefined;
-  /** How long a message, or a session, is locked for its receiver. @default 60000 */
+  /** Time that a message, or a session, is locked for its receiver. From 1 to 300,000. @default 60000 */
   readonly lockDurationMs?: number | undefined;
-  /** Failed deliveries after which the message moves to the dead-letter sub-queue. @default 10 */
+  /** Failed deliveries after which a message moves to the dead-letter sub-queue. From 1 to 2,000. @default 10 */
   readonly maxDeliveryCount?: number | undefined;
-  /** How long a repeated message id is dropped; 0 turns duplicate detection off. @default 0 */
+  /**
+   * Time within which a repeated message id is dropped. From 0, which turns duplicate detection off, to 604,800,000
+   * (7 days).
+   * @default 0
+   */
   readonly duplicateDetectionWindowMs?: number | undefined;
-  /** How long a message is kept that says nothing of it. @default Infinity */
+  /** Longest time to live of a message. It also applies to a message that states none. At least 1. @default Infinity */
   readonly timeToLiveMs?: number | undefined;
   /** Whether messages that expire become dead letters. @default false */
   readonly deadLetterOnExpiration?: boolean | undefined;
-  /** What its messages may have together; beyond it, sends are refused. @default 1024 */
+  /** Total size of the messages, above which sends are refused. From 1 to 81,920. @default 1024 */
   readonly maxSizeMegabytes?: number | undefined;
 }
 
-/** A queue's definition with nothing left open. */
+/** A queue's definition with all defaults applied. */
 export type QueueSettings = { readonly [K in keyof QueueDefinition]-?: NonNullable<QueueDefinition[K]> };
 
 const queueDefaults: Omit<QueueSettings, "name"> = {
@@ -32,48 +37,62 @@ const queueDefaults: Omit<QueueSettings, "name"> = {
   maxSizeMegabytes: 1_024,
 };
 
-/** The service's own bounds. Locks may be shorter here than its 5 s, so that tests need not wait for them. */
-const bounds: Readonly<Record<string, readonly [least: number, most: number]>> = {
+/** The limits of Service Bus. A lock and a detection window may be shorter here, so that tests need not wait. */
+const bounds: Readonly<Record<string, readonly [min: number, max: number]>> = {
+  // At most 5 min: https://learn.microsoft.com/dotnet/api/azure.messaging.servicebus.administration.createqueueoptions.lockduration
+  // (undated, read 2026-11-29).
   lockDurationMs: [1, 300_000],
+  // Microsoft documents the default of 10, not the range, which is known from other implementations:
+  // https://github.com/floci-io/floci-az/pull/207 (2026-08-22).
   maxDeliveryCount: [1, 2_000],
+  // At most 7 days: https://learn.microsoft.com/azure/service-bus-messaging/duplicate-detection (2023-06-08).
   duplicateDetectionWindowMs: [0, 604_800_000],
   timeToLiveMs: [1, Number.POSITIVE_INFINITY],
+  // At most 80 GB: https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2026-07-21).
   maxSizeMegabytes: [1, 81_920],
 };
+/** At most 260 characters: https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2025-05-12). */
 const NAME = /^[A-Za-z0-9]$|^[A-Za-z0-9][\w\-./~]{0,258}[A-Za-z0-9_]$/;
 
-/** @throws RangeError where the service would not have such a queue */
+/** @throws RangeError if Service Bus would not accept the name or a setting */
 export function settingsOf(queue: string | QueueDefinition): QueueSettings {
-  const given = typeof queue === "string" ? { name: queue } : queue;
-  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const settings = { ...queueDefaults, ...said } as QueueSettings;
+  const definition = typeof queue === "string" ? { name: queue } : queue;
+  const given = Object.fromEntries(Object.entries(definition).filter(([, value]) => value !== undefined));
+  const settings = { ...queueDefaults, ...given } as QueueSettings;
   const { name } = settings;
   if (!NAME.test(name))
     throw new RangeError(
       `"${name}" is no name for a queue: up to 260 letters, digits and ._-/~, with a letter or digit first and last.`,
     );
-  for (const [what, [least, most]] of Object.entries(bounds)) {
-    const value = settings[what as keyof QueueSettings] as number;
-    if (!(value >= least && value <= most))
-      throw new RangeError(`${name}: ${what} is ${value}; Service Bus takes ${least} to ${most}.`);
+  for (const [setting, [min, max]] of Object.entries(bounds)) {
+    const value = settings[setting as keyof QueueSettings] as number;
+    if (!(value >= min && value <= max))
+      throw new RangeError(`${name}: ${setting} is ${value}; Service Bus takes ${min} to ${max}.`);
   }
   return settings;
 }
 
-/** How the server is to be started. */
+/** Options of {@link startServiceBusServer}. */
 export interface ServiceBusServerOptions {
-  /** 0 takes a free one. @default 0 */
+  /** TCP port for AMQP and administration. 0 takes a free port. @default 0 */
   readonly port?: number | undefined;
-  /** The server knows no passwords: leave it on the loopback interface. @default "127.0.0.1" */
+  /** Address to listen on. Keep the loopback address: the server does not encrypt. @default "127.0.0.1" */
   readonly host?: string | undefined;
-  /** Queues to be there from the start; those that are there already stay as they are. */
+  /** Queues to create at the start. A queue that is in `dataDir` already is not changed. @default none */
   readonly queues?: readonly (string | QueueDefinition)[] | undefined;
-  /** A directory in which messages outlive the server, killed or stopped. @default none: they are in memory only */
+  /** Directory in which queues and messages outlive the server, also if it is killed. @default none: in memory only */
   readonly dataDir?: string | undefined;
-  /** The largest message, or batch: 256 KiB in the Standard tier, up to 100 MiB in Premium. @default 262144 */
+  /**
+   * Largest message or batch, in bytes. Service Bus allows 256 KB in the Standard tier and up to 100 MB in Premium:
+   * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2026-07-21).
+   * @default 262144
+   */
   readonly maxMessageBytes?: number | undefined;
-  /** Shared access keys by their names; tokens that are signed by none of these are refused. @default any token of the right form is taken */
+  /**
+   * Shared access keys by name. A token that none of these keys has signed is refused.
+   * @default none: any well-formed token is accepted
+   */
   readonly keys?: Readonly<Record<string, string>> | undefined;
-  /** For locks, schedules and expiry; tests turn `FakeClock` of `queueport/testing`. @default the machine's clock */
+  /** Clock for locks, schedules and expiry. Tests use `FakeClock` of `queueport/testing`. @default the system clock */
   readonly clock?: Clock | undefined;
 }

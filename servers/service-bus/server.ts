@@ -2,39 +2,55 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { systemClock } from "../../src/lib/clock.ts";
 import { Listener } from "./amqp/listener.ts";
+import { withProperties } from "./amqp/sections.ts";
 import { Namespace } from "./broker/namespace.ts";
 import { refusals } from "./broker/refusal.ts";
 import { Faults } from "./faults.ts";
 import { AdministrationServer } from "./http/administration.ts";
-import { Journal } from "./journal.ts";
+import { Journal } from "./journal/journal.ts";
 import type { QueueDefinition, ServiceBusServerOptions } from "./options.ts";
 import { noCounts, type ServiceBusServerStats } from "./stats.ts";
 
-/** A server that runs. */
+/** A running server. */
 export interface ServiceBusServer {
   readonly host: string;
   readonly port: number;
-  /** For `new ServiceBusClient(...)`. */
+  /** Connection string for `new ServiceBusClient(...)`. It carries the first of `keys`, if there are any. */
   readonly connectionString: string;
+  /** Traffic since the start or the last `resetStats`. */
   readonly stats: ServiceBusServerStats;
+  /** Faults to inject. */
   readonly faults: Faults;
   resetStats(): void;
-  /** Creates a queue, of any lock duration. Throws where there is one of that name. */
+  /**
+   * Creates a queue. Its locks may be shorter than the 5 s that Service Bus requires.
+   * @throws RangeError if Service Bus would not accept the definition
+   * @throws Error with the `condition` `amqp:not-allowed` if a queue has this name
+   */
   createQueue(queue: string | QueueDefinition): void;
-  /** Removes a queue and its messages. Throws where there is none. */
+  /**
+   * Removes a queue and its messages.
+   * @throws Error with the `condition` `amqp:not-found` if there is no such queue
+   */
   deleteQueue(name: string): void;
-  /** Ends every connection. What is in a `dataDir` is there for the next start. */
+  /** Ends all connections and closes the port. With a `dataDir`, the next start continues with the same content. */
   stop(): Promise<void>;
 }
 
+/**
+ * Largest message in the Standard tier, 256 KB:
+ * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2026-07-21).
+ */
 const MAX_MESSAGE_BYTES = 262_144;
 const FIRST_BYTE_OF_AMQP = "A".charCodeAt(0);
 
 /**
- * Starts an AMQP 1.0 server that Microsoft's own Service Bus SDK talks to: for local work and tests. Queues, their
- * dead letters, sessions, schedules, duplicate detection; no topics, no transactions, no passwords. On the same port it
- * answers the administration client, in plain http.
+ * Starts a local AMQP 1.0 server for Microsoft's Service Bus SDK. It has queues, dead letters, sessions, schedules and
+ * duplicate detection. It has no topics and no transactions. The same port serves the administration client over plain
+ * HTTP.
  *
+ * @throws RangeError if Service Bus would not accept one of the queues
+ * @throws Error if a running server holds `dataDir`, or the system's error if the port cannot be opened (`EADDRINUSE`)
  * @example
  * import { startServiceBusServer } from "queueport/service-bus-server";
  *
@@ -47,19 +63,19 @@ export async function startServiceBusServer(
   const { port = 0, host = "127.0.0.1", queues = [], dataDir, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
   const { keys, clock = systemClock } = options;
   const [[keyName, key] = ["local", "local"]] = Object.entries(keys ?? {});
-  const namespace = new Namespace(clock);
+  const namespace = new Namespace(clock, withProperties);
   const journal = dataDir === undefined ? undefined : new Journal(dataDir, namespace);
   for (const queue of queues) {
     const name = typeof queue === "string" ? queue : queue.name;
     if (!namespace.has(name)) namespace.create(queue);
   }
   const sockets = new Set<Socket>();
-  let isStalled = false;
+  let isPaused = false;
   const faults = new Faults(
-    () => cut(sockets),
+    () => destroyAll(sockets),
     (queue, refusal) => listener.detach(queue, refusal),
     (stalled) => {
-      isStalled = stalled;
+      isPaused = stalled;
       for (const socket of sockets)
         if (stalled) socket.pause();
         else socket.resume();
@@ -82,8 +98,8 @@ export async function startServiceBusServer(
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
-    welcome(socket, listener, administration);
-    if (isStalled) socket.pause();
+    acceptByProtocol(socket, listener, administration);
+    if (isPaused) socket.pause();
   });
   try {
     await listen(server, port, host);
@@ -110,20 +126,20 @@ export async function startServiceBusServer(
       journal?.close();
       namespace.timers.stop();
       administration.close();
-      cut(sockets);
+      destroyAll(sockets);
       await closed;
     },
   };
 }
 
-function cut(sockets: ReadonlySet<Socket>): number {
+function destroyAll(sockets: ReadonlySet<Socket>): number {
   const { size } = sockets;
   for (const socket of sockets) socket.destroy();
   return size;
 }
 
-/** Tells by its first byte whether a client speaks AMQP or http. */
-function welcome(socket: Socket, listener: Listener, administration: AdministrationServer): void {
+/** Gives a socket to the AMQP or the HTTP side, according to the first byte that the client sends. */
+function acceptByProtocol(socket: Socket, listener: Listener, administration: AdministrationServer): void {
   socket.once("data", (first: Buffer) => {
     socket.pause();
     socket.unshift(first);

@@ -1,14 +1,16 @@
-/** What went over the wire since the start, or since `reset`. What serves tokens and management is counted apart. */
+/** Traffic since the start or the last `resetStats`. Links, transfers and settlements count for queues only. */
 export interface ServiceBusServerStats {
-  /** Transfers that clients sent: a message, or a batch of them, each. */
+  /** Transfers that clients have sent. Each is one message or one batch. */
   readonly transfersIn: number;
-  /** Messages in those transfers. */
+  /** Messages in those transfers and in schedule requests. */
   readonly messagesIn: number;
-  /** Transfers to clients: a message each. */
+  /** Transfers to clients. Each is one message. */
   readonly transfersOut: number;
-  /** Deliveries that clients settled, one by one, however many share a frame. */
+  /** Deliveries that clients have settled. A frame that settles several deliveries counts once per delivery. */
   readonly settlements: number;
+  /** Requests to `$management` nodes, such as a lock renewal. */
   readonly managementRequests: number;
+  /** Tokens that clients have sent to `$cbs`. */
   readonly tokenRequests: number;
   readonly linksAttached: number;
   readonly connections: number;

@@ -1,21 +1,25 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { refusals } from "./broker/refusal.ts";
 
-/** Shared access keys by their names; undefined where any will do. */
+/** Shared access keys by name; `undefined` if any key is accepted. */
 export type Keys = Readonly<Record<string, string>> | undefined;
 
 const SCHEME = "SharedAccessSignature ";
-/** Clocks differ, and the service is as patient. */
+/** Tolerated difference between the clocks of client and server. */
 const SKEW_MS = 300_000;
 
-/** What a token is good for, and until when in epoch milliseconds. */
+/** Access that a token gives. */
 export interface Grant {
-  /** An audience: a path of the namespace, in lower case, and all that is below it. */
+  /** Path in the namespace, in lower case. The grant covers the path and everything below it. */
   readonly path: string;
+  /** Expiry in epoch milliseconds. */
   readonly until: number;
 }
 
-/** A shared access signature, whose form, time and, where there are keys, signature are right. @throws Refusal */
+/**
+ * Reads a shared access signature. Checks its form and its expiry, and its signature if there are keys.
+ * @throws Refusal `amqp:unauthorized-access`
+ */
 export function readSignature(token: string, keys: Keys): Grant {
   const fields = new Map<string, string>();
   for (const pair of token.startsWith(SCHEME) ? token.slice(SCHEME.length).split("&") : []) {
@@ -32,7 +36,10 @@ export function readSignature(token: string, keys: Keys): Grant {
   return { path: pathOf(decodeURIComponent(sr)), until };
 }
 
-/** A token of Microsoft Entra ID: there is nobody here who could check more than its form and its time. @throws Refusal */
+/**
+ * Reads a token of Microsoft Entra ID. Checks its form and its expiry. A local server cannot check its signature.
+ * @throws Refusal `amqp:unauthorized-access`
+ */
 export function readJwt(token: string, audience: string): Grant {
   const [, claims = ""] = token.split(".");
   let until = Number.POSITIVE_INFINITY;
@@ -46,23 +53,24 @@ export function readJwt(token: string, audience: string): Grant {
   return { path: pathOf(audience), until };
 }
 
-/** `sb://host:port/queue` -> `queue`. */
-export function pathOf(audience: string): string {
+/** The path of an audience: `sb://host:port/queue` → `queue`. */
+function pathOf(audience: string): string {
   return audience
     .replace(/^\w+:\/\/[^/]*\/?/, "")
     .replace(/\/$/, "")
     .toLowerCase();
 }
 
-export function covers({ path, until }: Grant, wanted: string): boolean {
+/** Whether a grant is valid now and covers an address. */
+export function covers({ path, until }: Grant, address: string): boolean {
   if (until + SKEW_MS <= Date.now()) return false;
-  const entity = wanted.toLowerCase();
+  const entity = address.toLowerCase();
   return path === "" || entity === path || entity.startsWith(`${path}/`);
 }
 
 function isSigned(text: string, signature: string, key: string | undefined): boolean {
   if (key === undefined) return false;
-  const right = createHmac("sha256", key).update(text).digest();
+  const expected = createHmac("sha256", key).update(text).digest();
   const given = Buffer.from(signature, "base64");
-  return given.length === right.length && timingSafeEqual(given, right);
+  return given.length === expected.length && timingSafeEqual(given, expected);
 }

@@ -5,8 +5,8 @@ import type { Faults } from "../faults.ts";
 import type { Counts } from "../stats.ts";
 import type { Grant, Keys } from "../tokens.ts";
 
-/** What every link of the server works with. */
-export interface Context {
+/** Shared by all links of the server. */
+export interface ServerContext {
   readonly namespace: Namespace;
   readonly faults: Faults;
   readonly counts: Counts;
@@ -14,18 +14,20 @@ export interface Context {
   readonly keys: Keys;
 }
 
-/** A link that serves one entity. */
-export interface ServedLink {
+/** A link that transfers messages of one entity. */
+export interface EntityLink {
   readonly path: string;
-  /** Closes it, with the reason. */
+  /** Closes the link with an error. */
   detach(refusal: Refusal): void;
-  /** It was closed by its client, or else is lost: by a detach of ours, or with its connection. */
-  closed(how: "closed" | "lost"): void;
+  /** Called when the link has ended: `closed` by its client, or `lost` with its connection. */
+  ended(how: "closed" | "lost"): void;
 }
 
-/** One connection: its links, what its tokens are good for, and where requests to $cbs and $management are answered. */
-export interface Peer {
+/** One connection of a client. */
+export interface ClientConnection {
+  /** Access that the client's tokens give, by path. */
   readonly grants: Map<string, Grant>;
-  readonly links: Set<ServedLink>;
-  readonly replies: Map<string, Sender>;
+  readonly links: Set<EntityLink>;
+  /** Links for replies to `$cbs` and `$management` requests, by link name and by address. */
+  readonly replyLinks: Map<string, Sender>;
 }

@@ -1,15 +1,16 @@
 import type { Socket } from "node:net";
 import rhea, { type Connection, type EventContext, type Receiver, type Sender } from "rhea";
-import { type Refusal, refusals } from "../broker/refusal.ts";
-import { answerToken, assertGranted } from "./cbs.ts";
-import type { Context, Peer, ServedLink } from "./context.ts";
-import { asRefusal, IncomingLink } from "./incoming.ts";
-import { answerManagement } from "./management.ts";
+import { asRefusal, type Refusal, refusals } from "../broker/refusal.ts";
+import { assertGranted, handleTokenRequest } from "./cbs.ts";
+import type { ClientConnection, EntityLink, ServerContext } from "./context.ts";
+import { IncomingLink } from "./incoming.ts";
+import { handleManagementRequest } from "./management.ts";
 import { OutgoingLink } from "./outgoing.ts";
-import { serveRequests } from "./replies.ts";
-import { answerAttach, receiveRaw, serveSocket } from "./rhea.ts";
+import { serveRequests } from "./requests.ts";
+import { receiveRaw, serveSocket, setAttachFields } from "./rhea.ts";
 import { asksForSession, SessionLink } from "./session-link.ts";
 
+/** The node for claims-based security, where clients put their tokens. */
 const TOKENS = "$cbs";
 const MANAGEMENT = "/$management";
 const CONNECTION = {
@@ -18,40 +19,40 @@ const CONNECTION = {
   idle_time_out: 240_000,
   reconnect: false,
   tcp_no_delay: true,
-  // Deliveries stay in the ring until the head of it is settled: it has to hold more than a client ever has unsettled.
+  // rhea keeps deliveries in a ring until the oldest one is settled, so it has to hold more than a client leaves unsettled.
   session_buffer_size: { incoming: 8_192, outgoing: 65_536 },
   receiver_options: { autoaccept: false, credit_window: 0 },
   sender_options: { autosettle: false, treat_modified_as_released: false },
 };
 
-/** The AMQP side of the server: connections, and what each link on them is for. */
+/** The AMQP side of the server: accepts connections, and attaches each link to a queue or to a request handler. */
 export class Listener {
-  readonly #context: Context;
+  readonly #context: ServerContext;
   readonly #container = rhea.create_container({ id: "queueport-service-bus-server" });
-  readonly #peers = new Map<Connection, Peer>();
+  readonly #clients = new Map<Connection, ClientConnection>();
 
-  constructor(context: Context) {
+  constructor(context: ServerContext) {
     this.#context = context;
     const container = this.#container;
     container.on("receiver_open", (event: EventContext) => this.#opened(event, event.receiver));
     container.on("sender_open", (event: EventContext) => this.#opened(event, event.sender));
     for (const name of ["connection_close", "disconnected"])
       container.on(name, ({ connection }: EventContext) => this.#gone(connection));
-    // What a client does wrong ends its connection; there is nobody else to be told.
+    // rhea ends the connection of a client that breaks the protocol. The server has nobody else to report that to.
     for (const name of ["error", "protocol_error", "connection_error"]) container.on(name, () => {});
   }
 
   accept(socket: Socket): void {
     const connection = serveSocket(this.#container, socket, CONNECTION);
-    this.#peers.set(connection, { grants: new Map(), links: new Set(), replies: new Map() });
+    this.#clients.set(connection, { grants: new Map(), links: new Set(), replyLinks: new Map() });
     this.#context.counts.connections += 1;
     socket.on("close", () => this.#gone(connection));
   }
 
-  /** Closes all links, or those to one queue and its dead letters. Returns how many. */
+  /** Detaches all links, or those of one queue and its dead letters. Returns the number of links. */
   detach(queue: string | undefined, refusal: Refusal): number {
     let count = 0;
-    for (const { links } of this.#peers.values()) {
+    for (const { links } of this.#clients.values()) {
       for (const link of links) {
         const name = link.path.replace(/\/\$DeadLetterQueue$/i, "").toLowerCase();
         if (queue !== undefined && name !== queue.toLowerCase()) continue;
@@ -62,71 +63,71 @@ export class Listener {
     return count;
   }
 
-  /** Closes the links by which messages are sent to one queue. Those that receive end with it. */
+  /** Detaches the links on which clients send to a queue. The queue itself ends the links that receive from it. */
   closeSenders(queue: string, refusal: Refusal): void {
-    for (const { links } of this.#peers.values()) {
+    for (const { links } of this.#clients.values()) {
       for (const link of links) if (link instanceof IncomingLink && link.path === queue) link.detach(refusal);
     }
   }
 
   #gone(connection: Connection): void {
-    const peer = this.#peers.get(connection);
-    this.#peers.delete(connection);
-    for (const link of peer?.links ?? []) link.closed("lost");
+    const client = this.#clients.get(connection);
+    this.#clients.delete(connection);
+    for (const link of client?.links ?? []) link.ended("lost");
   }
 
   #opened({ connection, session }: EventContext, link: Sender | Receiver | undefined): void {
-    const peer = this.#peers.get(connection);
-    if (peer === undefined || link === undefined || session === undefined) return;
+    const client = this.#clients.get(connection);
+    if (client === undefined || link === undefined || session === undefined) return;
     receiveRaw(session);
     this.#echo(link);
     try {
-      if (link.is_sender()) this.#serveReceiver(link as Sender, peer);
-      else this.#serveSender(link as Receiver, peer);
+      if (link.is_sender()) this.#serveReceiver(link as Sender, client);
+      else this.#serveSender(link as Receiver, client);
     } catch (error) {
       const { condition, message } = asRefusal(error);
       link.close({ condition, description: message });
     }
   }
 
-  /** Says of a link what its client has said. */
+  /** Confirms the source, the target and the settle modes that the client has asked for. */
   #echo(link: Sender | Receiver): void {
     const { source, target, snd_settle_mode: sends, rcv_settle_mode: receives } = link;
-    // A session filter is confirmed by being there: that is said with the session.
+    // Without the filter of the source: to repeat a session filter is to confirm the session, which is not locked yet.
     link.set_source(addressed(source));
     link.set_target(addressed(target));
-    answerAttach(link, { snd_settle_mode: sends, rcv_settle_mode: receives });
+    setAttachFields(link, { snd_settle_mode: sends, rcv_settle_mode: receives });
   }
 
-  /** A client that sends: messages to a queue, or requests. */
-  #serveSender(receiver: Receiver, peer: Peer): void {
+  /** Serves a link on which a client sends messages or requests. */
+  #serveSender(receiver: Receiver, client: ClientConnection): void {
     const to = addressOf(receiver.target);
     const { namespace } = this.#context;
     if (to === TOKENS) {
-      serveRequests(receiver, peer, (request) => answerToken(request, peer, this.#context));
+      serveRequests(receiver, client, (request) => handleTokenRequest(request, client, this.#context));
       return;
     }
-    assertGranted(peer, to);
+    assertGranted(client, to);
     if (to.toLowerCase().endsWith(MANAGEMENT)) {
       const path = to.slice(0, -MANAGEMENT.length);
       const entity = namespace.entity(path);
-      serveRequests(receiver, peer, (request) => answerManagement(entity, request, this.#context));
+      serveRequests(receiver, client, (request) => handleManagementRequest(entity, request, this.#context));
     } else {
       const entity = namespace.entity(to);
       if (entity.deadLetters === undefined)
         throw refusals.notAllowed(`Messages cannot be sent to the sub-queue '${to}'.`);
-      this.#serve(new IncomingLink(receiver, entity, this.#context), receiver, peer, "receiver_close");
+      this.#serve(new IncomingLink(receiver, entity, this.#context), receiver, client, "receiver_close");
     }
   }
 
-  /** A client that receives: messages of a queue, or answers. */
-  #serveReceiver(sender: Sender, peer: Peer): void {
+  /** Serves a link on which a client receives messages or replies. */
+  #serveReceiver(sender: Sender, client: ClientConnection): void {
     const from = addressOf(sender.source);
-    if (from !== TOKENS) assertGranted(peer, from);
+    if (from !== TOKENS) assertGranted(client, from);
     if (from === TOKENS || from.toLowerCase().endsWith(MANAGEMENT)) {
       if (from !== TOKENS) this.#context.namespace.entity(from.slice(0, -MANAGEMENT.length));
       for (const name of [sender.name, addressOf(sender.target)])
-        if (name !== "") peer.replies.set(name, sender);
+        if (name !== "") client.replyLinks.set(name, sender);
       return;
     }
     const entity = this.#context.namespace.entity(from);
@@ -137,29 +138,29 @@ export class Listener {
           "A sessionful message receiver cannot be created on an entity that does not require sessions.",
         );
       const link = new OutgoingLink(sender, entity, this.#context);
-      entity.line.attach(link);
-      this.#serve(link, sender, peer, "sender_close");
+      entity.consumers.attach(link);
+      this.#serve(link, sender, client, "sender_close");
       return;
     }
     if (!asksForSession(sender))
       throw refusals.notAllowed(
         "It is not possible for an entity that requires sessions to create a non-sessionful message receiver.",
       );
-    this.#serve(new SessionLink(sender, entity, sessions, this.#context), sender, peer, "sender_close");
+    this.#serve(new SessionLink(sender, entity, sessions, this.#context), sender, client, "sender_close");
   }
 
-  #serve(served: ServedLink, link: Sender | Receiver, peer: Peer, closes: string): void {
+  #serve(served: EntityLink, link: Sender | Receiver, client: ClientConnection, closes: string): void {
     this.#context.counts.linksAttached += 1;
-    peer.links.add(served);
+    client.links.add(served);
     link.on(closes, () => {
-      peer.links.delete(served);
-      served.closed("closed");
+      client.links.delete(served);
+      served.ended("closed");
     });
     link.on(closes.replace("close", "error"), () => {});
   }
 }
 
-/** Where a link leads; rhea has no terminus where the client said none. */
+/** The address of a link's source or target; empty if the client has given none. */
 function addressOf(terminus: { readonly address?: string | undefined } | null): string {
   return terminus?.address ?? "";
 }

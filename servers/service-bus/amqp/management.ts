@@ -1,20 +1,19 @@
 import type { Entity } from "../broker/entity.ts";
-import type { Settlement, StoredMessage } from "../broker/message.ts";
-import { Refusal, refusals } from "../broker/refusal.ts";
-import type { Context } from "./context.ts";
-import { deadLetter } from "./outgoing.ts";
-import { asRefusal } from "./incoming.ts";
-import type { Reply } from "./replies.ts";
+import type { BrokerMessage, SettleOutcome } from "../broker/message.ts";
+import { asRefusal, Refusal, refusals } from "../broker/refusal.ts";
+import type { ServerContext } from "./context.ts";
+import { deadLetterOutcome } from "./outgoing.ts";
+import type { Reply } from "./requests.ts";
 import { ARRAY, type Decoded, types } from "./rhea.ts";
 import { longOf, readMessage, uuidBytes, uuidText, writeMessage } from "./wire.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
-type Operation = (entity: Entity, fields: Fields, context: Context) => unknown;
+type OperationHandler = (entity: Entity, fields: Fields, context: ServerContext) => unknown;
 
 const NO_CONTENT = Symbol("204");
 const DESCRIPTIONS: Readonly<Record<number, string>> = { 200: "OK", 204: "No Content" };
 
-/** What is answered where an operation is refused; 400 where it is not listed. */
+/** Status codes by condition. Conditions that are not listed get 400. */
 const STATUS: Readonly<Record<string, number>> = {
   "com.microsoft:message-lock-lost": 410,
   "com.microsoft:session-lock-lost": 410,
@@ -22,8 +21,11 @@ const STATUS: Readonly<Record<string, number>> = {
   "com.microsoft:server-busy": 503,
 };
 
-/** The operations of an entity's `$management` node, as the service's documentation of its protocol names them. */
-const OPERATIONS: Readonly<Record<string, Operation>> = {
+/**
+ * The operations of an entity's `$management` node, by their names in
+ * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-request-response (2020-01-23).
+ */
+const OPERATIONS: Readonly<Record<string, OperationHandler>> = {
   "renew-lock": (entity, fields) => {
     const until = tokens(fields).map((token) => entity.renew(token));
     return { expirations: types.wrap_array(until, ARRAY.timestamp) };
@@ -34,20 +36,20 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const found = entity.contents.range(from, Number(fields["message-count"]), text(fields["session-id"]));
     return found.length === 0
       ? NO_CONTENT
-      : { messages: found.map((message) => ({ message: unlocked(message) })) };
+      : { messages: found.map((message) => ({ message: withoutLock(message) })) };
   },
 
   "schedule-message": (entity, fields, { faults, counts, maxMessageBytes }) => {
     faults.beforeSend(entity.path);
-    const entries = fields["messages"] as readonly { readonly message: Buffer }[];
-    const bytes = entries.reduce((sum, { message }) => sum + message.length, 0);
+    const encoded = fields["messages"] as readonly { readonly message: Buffer }[];
+    const bytes = encoded.reduce((sum, { message }) => sum + message.length, 0);
     if (bytes > maxMessageBytes) throw refusals.tooLarge(bytes, maxMessageBytes);
-    const messages = entries.map(({ message }) => readMessage(message, entity.settings.requiresSession));
+    const messages = encoded.map(({ message }) => readMessage(message, entity.settings.requiresSession));
     counts.messagesIn += messages.length;
-    const stored = entity.enqueue(messages);
+    const accepted = entity.enqueue(messages);
     return {
       "sequence-numbers": types.wrap_array(
-        stored.map(({ sequence }) => sequence),
+        accepted.map(({ sequence }) => sequence),
         ARRAY.long,
       ),
     };
@@ -73,7 +75,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     for (const token of tokens(fields)) {
       counts.settlements += 1;
       faults.beforeSettlement(entity.path);
-      entity.settle(token, settlementOf(fields));
+      entity.settle(token, outcomeOf(fields));
     }
     return null;
   },
@@ -106,15 +108,19 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
 };
 
-/** Carries out one request to an entity. Undefined where a fault keeps back the answer. */
-export function answerManagement(entity: Entity, request: Decoded, context: Context): Reply | undefined {
+/** Handles one request to the management node of an entity. Returns `undefined` if a fault drops the reply. */
+export function handleManagementRequest(
+  entity: Entity,
+  request: Decoded,
+  context: ServerContext,
+): Reply | undefined {
   context.counts.managementRequests += 1;
   const name = String(request.application_properties?.["operation"]).replace("com.microsoft:", "");
   const reply = carryOut(name, entity, request, context);
   return context.faults.answersRequest(name, entity.path) ? reply : undefined;
 }
 
-function carryOut(name: string, entity: Entity, request: Decoded, context: Context): Reply {
+function carryOut(name: string, entity: Entity, request: Decoded, context: ServerContext): Reply {
   try {
     const operation = OPERATIONS[name];
     if (operation === undefined)
@@ -141,7 +147,7 @@ function carryOut(name: string, entity: Entity, request: Decoded, context: Conte
 
 const NO_TOKEN = "00000000-0000-0000-0000-000000000000";
 
-function settlementOf(fields: Fields): Settlement {
+function outcomeOf(fields: Fields): SettleOutcome {
   const properties = (fields["properties-to-modify"] ?? {}) as Fields;
   switch (fields["disposition-status"]) {
     case "completed":
@@ -151,7 +157,7 @@ function settlementOf(fields: Fields): Settlement {
     case "defered":
       return { kind: "defer", properties };
     case "suspended":
-      return deadLetter({
+      return deadLetterOutcome({
         ...properties,
         DeadLetterReason: fields["deadletter-reason"],
         DeadLetterErrorDescription: fields["deadletter-description"],
@@ -164,8 +170,8 @@ function settlementOf(fields: Fields): Settlement {
   }
 }
 
-/** Who only looks is not told of locks. */
-function unlocked(message: StoredMessage): Buffer {
+/** A message as `peek-message` returns it: without its lock. */
+function withoutLock(message: BrokerMessage): Buffer {
   return writeMessage({ ...message, lock: undefined });
 }
 

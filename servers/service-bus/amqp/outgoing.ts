@@ -1,38 +1,37 @@
 import type { Delivery, Sender } from "rhea";
+import type { Consumer } from "../broker/consumers.ts";
 import type { Entity } from "../broker/entity.ts";
-import type { Consumer } from "../broker/line.ts";
-import type { Settlement, StoredMessage } from "../broker/message.ts";
-import type { Refusal } from "../broker/refusal.ts";
-import type { Context, ServedLink } from "./context.ts";
-import { asRefusal } from "./incoming.ts";
-import { accepted, answerDrains, creditOf, rejected, settle, settleApart } from "./rhea.ts";
+import type { BrokerMessage, Properties, SettleOutcome } from "../broker/message.ts";
+import { asRefusal, type Refusal } from "../broker/refusal.ts";
+import type { EntityLink, ServerContext } from "./context.ts";
+import { accepted, confirmDrains, creditOf, rejected, settle, settleAlone } from "./rhea.ts";
 import { tagOf, tokenOf, writeMessage } from "./wire.ts";
 
-/** The settle mode of a client that takes messages for good. */
+/** The sender settle mode of a client that receives and deletes. */
 const SETTLED = 1;
-let unlockedTags = 0;
+let tagsWithoutLock = 0;
 
 interface RemoteState {
   readonly undeliverable_here?: boolean;
-  readonly message_annotations?: Readonly<Record<string, unknown>>;
-  readonly error?: { readonly condition?: string; readonly info?: Readonly<Record<string, unknown>> };
+  readonly message_annotations?: Properties;
+  readonly error?: { readonly condition?: string; readonly info?: Properties };
 }
 
-/** A client's receiver: messages go out on it as its credit allows, and its verdicts come back. */
-export class OutgoingLink implements ServedLink, Consumer {
+/** A link on which a client receives. It sends messages as far as there is credit, and applies the client's outcomes. */
+export class OutgoingLink implements EntityLink, Consumer {
   readonly path: string;
   readonly deletes: boolean;
   readonly #sender: Sender;
   readonly #entity: Entity;
-  readonly #context: Context;
-  /** Given to rhea, which takes them off the credit only when it writes them. */
+  readonly #context: ServerContext;
+  /** Deliveries given to rhea, which subtracts them from the credit only when it writes them. */
   #sent = 0;
-  /** Credit that was given back unused, which counts as deliveries too. */
+  /** Credit given back unused. AMQP adds it to the delivery count of the link. */
   #drained = 0;
-  /** What is left of the credit is about to be given back. */
+  /** True from the start of a drain until the unused credit is given back. */
   #isDraining = false;
 
-  constructor(sender: Sender, entity: Entity, context: Context) {
+  constructor(sender: Sender, entity: Entity, context: ServerContext) {
     this.path = entity.path;
     this.deletes = sender.snd_settle_mode === SETTLED;
     this.#sender = sender;
@@ -47,9 +46,9 @@ export class OutgoingLink implements ServedLink, Consumer {
     return given - (this.#sent - (used - this.#drained));
   }
 
-  deliver(message: StoredMessage): void {
+  deliver(message: BrokerMessage): void {
     const tag =
-      message.lock === undefined ? Buffer.from(String((unlockedTags += 1))) : tagOf(message.lock.token);
+      message.lock === undefined ? Buffer.from(String((tagsWithoutLock += 1))) : tagOf(message.lock.token);
     this.#sent += 1;
     this.#context.counts.transfersOut += 1;
     this.#sender.send(writeMessage(message), tag, 0);
@@ -63,59 +62,59 @@ export class OutgoingLink implements ServedLink, Consumer {
     this.detach(refusal);
   }
 
-  closed(_how: "closed" | "lost"): void {
-    this.#entity.line.detach(this);
+  ended(_how: "closed" | "lost"): void {
+    this.#entity.consumers.detach(this);
   }
 
-  /** Called whenever there is credit. */
+  /** Delivers messages. Called at each flow of the client. */
   protected pump(): void {
-    this.#entity.line.pump();
+    this.#entity.consumers.pump();
   }
 
   #listen(): void {
     const sender = this.#sender;
-    const drainBegins = answerDrains(sender, (unused) => {
+    const startsDrain = confirmDrains(sender, (unused) => {
       this.#drained += unused;
       this.#isDraining = false;
     });
     sender.on("sender_flow", () => {
       this.pump();
-      this.#isDraining = drainBegins();
+      this.#isDraining = startsDrain();
     });
-    const verdict = (read: (state: RemoteState) => Settlement) => (event: { delivery: Delivery }) =>
-      this.#settle(event.delivery, read(event.delivery.remote_state ?? {}));
+    const settleAs = (outcomeOf: (state: RemoteState) => SettleOutcome) => (event: { delivery: Delivery }) =>
+      this.#settle(event.delivery, outcomeOf(event.delivery.remote_state ?? {}));
     sender.on(
       "accepted",
-      verdict(() => ({ kind: "complete" })),
+      settleAs(() => ({ kind: "complete" })),
     );
     sender.on(
       "released",
-      verdict(() => ({ kind: "abandon", properties: {} })),
+      settleAs(() => ({ kind: "abandon", properties: {} })),
     );
     sender.on(
       "modified",
-      verdict(({ undeliverable_here: defers, message_annotations: properties }) => ({
+      settleAs(({ undeliverable_here: defers, message_annotations: properties }) => ({
         kind: defers === true ? "defer" : "abandon",
         properties: properties ?? {},
       })),
     );
     sender.on(
       "rejected",
-      verdict(({ error }) => deadLetter(error?.info ?? {})),
+      settleAs(({ error }) => deadLetterOutcome(error?.info ?? {})),
     );
   }
 
-  #settle(delivery: Delivery, settlement: Settlement): void {
+  #settle(delivery: Delivery, outcome: SettleOutcome): void {
     const { faults, counts } = this.#context;
     if (this.deletes) return;
     counts.settlements += 1;
     let answer = (): void => settle(delivery, accepted());
     try {
       faults.beforeSettlement(this.path);
-      this.#entity.settle(tokenOf(delivery.tag), settlement);
+      this.#entity.settle(tokenOf(delivery.tag), outcome);
     } catch (error) {
       const { condition, message } = asRefusal(error);
-      answer = () => settleApart(delivery, rejected(condition, message));
+      answer = () => settleAlone(delivery, rejected(condition, message));
     }
     if (!faults.answersSettlement(this.path)) return;
     if (faults.settlementDelayMs === 0) answer();
@@ -123,8 +122,8 @@ export class OutgoingLink implements ServedLink, Consumer {
   }
 }
 
-/** What the SDK puts beside reason and description are properties to set. */
-export function deadLetter(info: Readonly<Record<string, unknown>>): Settlement {
+/** The outcome for a dead-letter request. Fields other than reason and description are properties to set. */
+export function deadLetterOutcome(info: Properties): SettleOutcome {
   const { DeadLetterReason: reason, DeadLetterErrorDescription: description, ...properties } = info;
   return {
     kind: "dead_letter",

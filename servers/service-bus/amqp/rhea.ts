@@ -2,11 +2,11 @@ import type { Socket } from "node:net";
 import rhea, { type Connection, type Delivery, type Receiver, type Sender, type Session } from "rhea";
 
 /**
- * All that is used of rhea beyond its public typings, in one place. What each of these is for is said where it is
- * used; all were read in rhea 3.0.5.
+ * Internals of rhea that its public typings lack, collected in one file. All of them were read in the source of rhea
+ * 3.0.5.
  */
 
-/** A value with its AMQP type. */
+/** A value together with its AMQP type. */
 export interface Typed {
   readonly type: { readonly typecode: number };
   readonly value: unknown;
@@ -41,7 +41,7 @@ interface AmqpTypes {
   wrap_list(values: readonly unknown[]): Typed;
   wrap_array(values: readonly unknown[], code: number): Typed;
   wrap_symbolic_map(map: object): Typed;
-  /** A long of eight bytes, however small its value. */
+  /** A long that is always encoded in eight bytes. */
   Long(value: number): Typed;
   Map32(values: readonly Typed[]): Typed;
   Null(): Typed;
@@ -49,12 +49,12 @@ interface AmqpTypes {
   unwrap(value: Typed): unknown;
 }
 
-/** The codes of the array elements that are used. */
+/** Type codes of array elements. */
 export const ARRAY = { long: 0x81, timestamp: 0x83, uuid: 0x98, string: 0xb1 } as const;
 
 export const types: AmqpTypes = rhea.types as unknown as AmqpTypes;
 
-/** A message as rhea decodes it, as far as it is looked at. */
+/** The parts of a message decoded by rhea that the server reads. */
 export interface Decoded {
   readonly message_id?: unknown;
   readonly reply_to?: string;
@@ -73,7 +73,7 @@ export function encodeMessage(message: Readonly<Record<string, unknown>>): Buffe
   return rhea.message.encode(message);
 }
 
-/** One section of a message on its own. */
+/** Encodes one section of a message. */
 export function encodeSection(code: number, value: Typed): Buffer {
   const writer = new types.Writer();
   writer.write(types.described(types.wrap_ulong(code), value));
@@ -91,7 +91,7 @@ export function rejected(condition: string, description: string): unknown {
   return outcomes.rejected({ error: amqpError(condition, description) }).described();
 }
 
-/** An error that goes into a field of type error as it is. */
+/** The encoding of an AMQP error. */
 function amqpError(condition: string, description: string): unknown {
   return types.described(
     types.wrap_ulong(0x1d),
@@ -116,14 +116,14 @@ interface LinkInternals {
   readonly local: { readonly attach: Attach };
 }
 
-/** What the server says of its own end of a link; before the attach is answered. */
-export function answerAttach(link: Sender | Receiver, fields: Attach): void {
+/** Sets fields of the server's attach. To be called before the attach is written. */
+export function setAttachFields(link: Sender | Receiver, fields: Attach): void {
   const { attach } = (link as unknown as LinkInternals).local;
   for (const [name, value] of Object.entries(fields)) attach[name as keyof Attach] = value as never;
 }
 
-/** Takes back the answer that rhea has queued for an attach; `link.open()` gives it later. Only inside the open event. */
-export function holdAttach(link: Sender): void {
+/** Withdraws the attach that rhea has queued. `link.open()` sends it later. To be called inside the open event. */
+export function postponeAttach(link: Sender): void {
   const { state } = link as unknown as LinkInternals;
   state.local_open = false;
   state.open_requests -= 1;
@@ -137,11 +137,11 @@ interface SenderInternals {
   _get_drain: () => boolean;
 }
 
-/** What rhea knows of the credit of a link: it takes deliveries off only when it writes them. */
+/** The credit of a link as rhea counts it. rhea subtracts a delivery only when it writes the delivery. */
 export interface Credit {
-  /** What the client has given and was not written yet. */
+  /** Credit from the client, less the deliveries that were written. */
   readonly given: number;
-  /** Deliveries that were written, and credit that was given back. */
+  /** Deliveries that were written, plus credit that was given back by a drain. */
   readonly used: number;
 }
 
@@ -151,10 +151,12 @@ export function creditOf(sender: Sender): Credit {
 }
 
 /**
- * Answers drains, in every case: rhea itself does only where there is credit left, and the SDK waits for an answer.
- * Returns what is to be asked after each flow: whether a drain has begun. `ended` is told what was given back.
+ * Confirms every drain. rhea confirms a drain only if there is credit left, but the SDK always waits for the
+ * confirmation.
+ * @param onDrained called with the credit that was given back
+ * @returns a function to call after each flow; it returns true if a drain has started
  */
-export function answerDrains(sender: Sender, ended: (unused: number) => void): () => boolean {
+export function confirmDrains(sender: Sender, onDrained: (unused: number) => void): () => boolean {
   const internals = sender as unknown as SenderInternals;
   const isDraining = (): boolean => internals["_draining"];
   internals["_get_drain"] = () => {
@@ -162,27 +164,27 @@ export function answerDrains(sender: Sender, ended: (unused: number) => void): (
     const unused = internals.credit;
     internals.delivery_count += unused;
     internals.credit = 0;
-    ended(unused);
+    onDrained(unused);
     return true;
   };
   return () => {
-    // Flows are written after what was sent until now.
+    // rhea writes the flow after all deliveries that were sent up to now.
     if (isDraining()) internals.issue_flow = true;
     return isDraining();
   };
 }
 
 /**
- * Settles with an outcome that others do not have. rhea gives the second of two consecutive deliveries the outcome of
- * the first, where both are settled in one turn of the event loop: this one has a turn of its own.
+ * Settles a delivery in its own turn of the event loop. If two consecutive deliveries are settled in one turn, rhea
+ * gives the second one the outcome of the first.
  */
-export function settleApart(delivery: Delivery, state: unknown): void {
+export function settleAlone(delivery: Delivery, state: unknown): void {
   setImmediate(() => settle(delivery, state));
 }
 
 /**
- * Settles what the client has settled its part of. The client never confirms that, and rhea would keep the delivery in
- * its ring for ever: it is told that it was confirmed.
+ * Settles a delivery, and marks it as settled by the client too. The client does not confirm the settlement, and rhea
+ * would otherwise keep the delivery in its ring forever.
  */
 export function settle(delivery: Delivery, state: unknown): void {
   delivery.update(true, state);
@@ -197,10 +199,10 @@ interface SessionInternals {
   incoming: { on_transfer: (frame: TransferFrame, link: unknown) => void; isRaw?: boolean };
 }
 
-/** Any other than 0, which rhea would decode. */
+/** Any message format other than 0, since rhea decodes messages of format 0. */
 const RAW_FORMAT = 1;
 
-/** Makes messages of this session arrive as bytes: to decode and encode them again would change types of numbers. */
+/** Makes messages of a session arrive as bytes. Decoding and encoding them again would change the types of numbers. */
 export function receiveRaw(session: Session): void {
   const { incoming } = session as unknown as SessionInternals;
   if (incoming.isRaw === true) return;
@@ -217,14 +219,14 @@ interface ConnectionInternals {
   _disconnected(): void;
 }
 
-/** Lets rhea serve a socket that somebody else has accepted. */
+/** Lets rhea serve a socket that it has not accepted itself. */
 export function serveSocket(
   container: ReturnType<typeof rhea.create_container>,
   socket: Socket,
   options: object,
 ): Connection {
   const connection = container.create_connection(options as never) as unknown as ConnectionInternals;
-  // A socket that is destroyed ends without the event that rhea stops its timers by.
+  // A destroyed socket does not emit the event on which rhea stops its timers.
   socket.on("close", () => connection["_disconnected"]());
   return connection.accept(socket);
 }

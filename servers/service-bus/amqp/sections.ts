@@ -1,13 +1,18 @@
+import type { Properties } from "../broker/message.ts";
 import { decodeMessage, type Decoded, encodeSection, type Typed, types } from "./rhea.ts";
 
 const HEADER = 0x70;
 const DELIVERY_ANNOTATIONS = 0x71;
 const MESSAGE_ANNOTATIONS = 0x72;
-const PROPERTIES = 0x73;
+/** Descriptor of the properties section. */
+export const PROPERTIES = 0x73;
 const APPLICATION_PROPERTIES = 0x74;
 const DATA = 0x75;
 
-/** Of one application property. */
+/**
+ * Largest application property, 32 KB: https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas
+ * (2025-05-12).
+ */
 export const MAX_PROPERTY_BYTES = 32_768;
 
 interface Section {
@@ -15,19 +20,19 @@ interface Section {
   readonly bytes: Buffer;
 }
 
-/** A message, its parts told apart. */
-export interface Parts {
-  /** What was read from header, annotations and properties. */
+/** A message, split into the parts that the broker needs. */
+export interface MessageParts {
+  /** Fields of header, annotations and properties. */
   readonly decoded: Decoded;
-  /** Properties, application properties, body and footer, byte for byte as they came. */
+  /** Properties, application properties, body and footer, byte for byte as the client has sent them. */
   readonly bare: Buffer;
-  /** Bytes of everything but the body. */
+  /** Bytes of header, annotations, properties and application properties. */
   readonly headBytes: number;
-  /** Bytes of the largest application property, as its encoding has them. */
+  /** Encoded bytes of the largest application property. */
   readonly largestProperty: number;
 }
 
-export function splitMessage(raw: Buffer): Parts {
+export function splitMessage(raw: Buffer): MessageParts {
   const sections = sectionsOf(raw);
   const pick = (...codes: number[]): Buffer =>
     Buffer.concat(sections.filter(({ code }) => codes.includes(code)).map(({ bytes }) => bytes));
@@ -40,23 +45,26 @@ export function splitMessage(raw: Buffer): Parts {
   };
 }
 
-/** The messages in a batch: the envelope has one data section for each. What else it has is a copy of the first's. */
+/**
+ * The messages of a batch. The envelope has one data section per message. Its other sections are copies of those of the
+ * first message.
+ */
 export function unpackBatch(raw: Buffer): Buffer[] {
   return sectionsOf(raw)
     .filter(({ code }) => code === DATA)
     .map(({ bytes }) => new types.Reader(bytes).read().value as Buffer);
 }
 
-/** Sets application properties, and leaves the type of every other as it was. */
-export function withProperties(bare: Buffer, changes: Readonly<Record<string, unknown>>): Buffer {
+/** Sets application properties of a bare message. All other properties keep their AMQP types. */
+export function withProperties(bare: Buffer, changes: Properties): Buffer {
   const names = Object.keys(changes);
   if (names.length === 0) return bare;
   const sections = sectionsOf(bare);
   const old = sections.find(({ code }) => code === APPLICATION_PROPERTIES);
-  const entries = old === undefined ? [] : (new types.Reader(old.bytes).read().value as Typed[]);
+  const pairs = old === undefined ? [] : (new types.Reader(old.bytes).read().value as Typed[]);
   const kept: Typed[] = [];
-  for (let index = 0; index + 1 < entries.length; index += 2) {
-    const [key, value] = [entries[index] as Typed, entries[index + 1] as Typed];
+  for (let index = 0; index + 1 < pairs.length; index += 2) {
+    const [key, value] = [pairs[index] as Typed, pairs[index + 1] as Typed];
     if (!names.includes(String(key.value))) kept.push(key, value);
   }
   for (const name of names) kept.push(types.wrap_string(name), types.wrap(changes[name]));
@@ -66,15 +74,15 @@ export function withProperties(bare: Buffer, changes: Readonly<Record<string, un
   return Buffer.concat([...before.map(({ bytes }) => bytes), section, ...after.map(({ bytes }) => bytes)]);
 }
 
-/** What of a message is the broker's to say. */
-export interface Envelope {
+/** The parts of a message that the broker writes. */
+export interface BrokerFields {
   readonly deliveryCount: number;
   readonly ttlMs: number | undefined;
   readonly annotations: Readonly<Record<string, Typed>>;
 }
 
-/** The message as it goes out: a header and annotations of the broker's, and the rest as it came. */
-export function joinMessage({ deliveryCount, ttlMs, annotations }: Envelope, bare: Buffer): Buffer {
+/** Encodes a message for a receiver: the broker's header and annotations, followed by the bare message. */
+export function joinMessage({ deliveryCount, ttlMs, annotations }: BrokerFields, bare: Buffer): Buffer {
   const header = types.wrap_list([
     types.wrap_boolean(true),
     types.wrap_ubyte(4),
@@ -90,11 +98,11 @@ export function joinMessage({ deliveryCount, ttlMs, annotations }: Envelope, bar
 }
 
 function largestOf(section: Buffer): number {
-  // Where all of it is small, so is each.
+  // No property is larger than the section.
   if (section.length <= MAX_PROPERTY_BYTES) return section.length;
-  const entries = new types.Reader(section).read().value as Typed[];
+  const keysAndValues = new types.Reader(section).read().value as Typed[];
   let largest = 0;
-  for (const { value } of entries)
+  for (const { value } of keysAndValues)
     if (typeof value === "string") largest = Math.max(largest, Buffer.byteLength(value));
   return largest;
 }
@@ -104,7 +112,7 @@ function sectionsOf(raw: Buffer): Section[] {
   let at = 0;
   while (at < raw.length) {
     const start = at;
-    // 0x00, then the descriptor: a small ulong, or one of eight bytes.
+    // 0x00, then the descriptor, which is a ulong of one or of eight bytes.
     const code = raw[at + 1] === 0x80 ? Number(raw.readBigUInt64BE(at + 2)) : raw.readUInt8(at + 2);
     at = skipValue(raw, at + (raw[at + 1] === 0x80 ? 10 : 3));
     if (code !== DELIVERY_ANNOTATIONS) sections.push({ code, bytes: raw.subarray(start, at) });
@@ -112,7 +120,7 @@ function sectionsOf(raw: Buffer): Section[] {
   return sections;
 }
 
-/** How many bytes a value takes follows from the upper half of its constructor. */
+/** The position after a value. The upper half of the value's constructor determines its length. */
 function skipValue(raw: Buffer, at: number): number {
   const constructor = raw.readUInt8(at);
   const value = at + 1;

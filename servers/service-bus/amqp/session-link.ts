@@ -1,18 +1,18 @@
 import type { Sender } from "rhea";
 import type { Entity } from "../broker/entity.ts";
-import { type Refusal, refusals } from "../broker/refusal.ts";
+import { asRefusal, type Refusal, refusals } from "../broker/refusal.ts";
 import type { SessionHolder, Sessions } from "../broker/sessions.ts";
-import type { Context } from "./context.ts";
-import { asRefusal } from "./incoming.ts";
+import type { ServerContext } from "./context.ts";
 import { OutgoingLink } from "./outgoing.ts";
-import { answerAttach, holdAttach, types } from "./rhea.ts";
+import { postponeAttach, setAttachFields, types } from "./rhea.ts";
 
 const FILTER = "com.microsoft:session-filter";
+/** .NET counts time in ticks since the year 1. */
 const TICKS_AT_1970 = 621_355_968_000_000_000;
-const TICKS_A_MS = 10_000;
+const TICKS_PER_MS = 10_000;
 const DEFAULT_WAIT_MS = 60_000;
 
-/** A client's receiver of one session. The attach is not answered before there is one for it. */
+/** A link on which a client receives one session. The attach is answered once a session is locked for the link. */
 export class SessionLink extends OutgoingLink implements SessionHolder {
   readonly #link: Sender;
   readonly #sessions: Sessions;
@@ -21,7 +21,7 @@ export class SessionLink extends OutgoingLink implements SessionHolder {
   #isAnswered = true;
   #isDetached = false;
 
-  constructor(sender: Sender, entity: Entity, sessions: Sessions, context: Context) {
+  constructor(sender: Sender, entity: Entity, sessions: Sessions, context: ServerContext) {
     super(sender, entity, context);
     this.#link = sender;
     this.#sessions = sessions;
@@ -35,7 +35,7 @@ export class SessionLink extends OutgoingLink implements SessionHolder {
       }
       return;
     }
-    holdAttach(sender);
+    postponeAttach(sender);
     this.#isAnswered = false;
     const waitMs = Number(sender.properties?.["com.microsoft:timeout"] ?? DEFAULT_WAIT_MS);
     const timer = setTimeout(() => this.detach(refusals.timeout()), waitMs).unref();
@@ -56,17 +56,18 @@ export class SessionLink extends OutgoingLink implements SessionHolder {
   override detach(refusal: Refusal): void {
     this.#isDetached = true;
     this.#stopWaiting();
-    this.#answer();
+    this.#answerAttach();
     super.detach(refusal);
   }
 
-  override closed(how: "closed" | "lost"): void {
+  override ended(how: "closed" | "lost"): void {
     this.#stopWaiting();
-    // A link is closed only after it was opened.
-    this.#answer();
-    super.closed(how);
-    // By the service's documentation, to close a session is no failed delivery of what it held. Of one that breaks
-    // nothing is said; that its messages count then is the worse case for a receiver.
+    // AMQP closes a link only after it was attached.
+    this.#answerAttach();
+    super.ended(how);
+    // A session that is closed does not count as a failed delivery of its locked messages:
+    // https://learn.microsoft.com/azure/service-bus-messaging/message-sessions (2021-04-01). The page does not mention a
+    // session whose link breaks. It counts here, because that is the harder case for a receiver.
     const counts = how === "lost" || this.#isDetached;
     if (this.#session !== undefined) this.#sessions.release(this.#session, this, counts);
     this.#session = undefined;
@@ -79,25 +80,25 @@ export class SessionLink extends OutgoingLink implements SessionHolder {
   #accepted(session: string): void {
     this.#session = session;
     this.#link.set_source({ ...addressOf(this.#link), filter: { [FILTER]: session } });
-    const ticks = this.#sessions.lockedUntilOf(session) * TICKS_A_MS + TICKS_AT_1970;
-    // The SDK reads eight bytes, whatever the number.
-    answerAttach(this.#link, { properties: { "com.microsoft:locked-until-utc": types.Long(ticks) } });
-    this.#answer();
+    const ticks = this.#sessions.lockedUntil(session) * TICKS_PER_MS + TICKS_AT_1970;
+    // The SDK always reads eight bytes.
+    setAttachFields(this.#link, { properties: { "com.microsoft:locked-until-utc": types.Long(ticks) } });
+    this.#answerAttach();
   }
 
-  #answer(): void {
+  #answerAttach(): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     this.#link.open();
   }
 }
 
-/** Whether an attach asks for a session at all. */
+/** Whether an attach asks for a session. */
 export function asksForSession(sender: Sender): boolean {
   return FILTER in filterOf(sender);
 }
 
-/** The session that is asked for by name; undefined for whichever is next. */
+/** The id of the session that an attach asks for; `undefined` if it asks for the next session with messages. */
 function wantedSession(sender: Sender): string | undefined {
   const wanted = filterOf(sender)[FILTER];
   return typeof wanted === "string" ? wanted : undefined;

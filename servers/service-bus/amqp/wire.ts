@@ -1,17 +1,27 @@
 import { randomUUID } from "node:crypto";
-import type { NewMessage, StoredMessage } from "../broker/message.ts";
+import type { BrokerMessage, SentMessage } from "../broker/message.ts";
 import { refusals } from "../broker/refusal.ts";
 import { type Typed, types } from "./rhea.ts";
-import { joinMessage, MAX_PROPERTY_BYTES, splitMessage } from "./sections.ts";
+import { joinMessage, MAX_PROPERTY_BYTES, PROPERTIES, splitMessage } from "./sections.ts";
 
-/** Of all properties of a message together, by the service's quotas. */
+/**
+ * Total size of all properties of a message, 64 KB:
+ * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2025-05-12).
+ */
 const MAX_HEAD_BYTES = 65_536;
-/** Of a message id, a session id, a partition key. */
-const MAX_ID = 128;
+/**
+ * Characters of a message id or a session id, from the same page; and of a partition key:
+ * https://learn.microsoft.com/dotnet/api/azure.messaging.servicebus.servicebusmessage.partitionkey (undated, read
+ * 2026-11-29).
+ */
+const MAX_ID_LENGTH = 128;
 const STATES = { active: 0, deferred: 1, scheduled: 2 } as const;
 
-/** A message as its sender encoded it. @throws Refusal where the service would not take it */
-export function readMessage(raw: Buffer, requiresSession: boolean): NewMessage {
+/**
+ * Decodes a message from a sender.
+ * @throws Refusal if Service Bus would not accept the message
+ */
+export function readMessage(raw: Buffer, requiresSession: boolean): SentMessage {
   const { decoded, bare, headBytes, largestProperty } = splitMessage(raw);
   if (headBytes > MAX_HEAD_BYTES) throw refusals.tooLarge(headBytes, MAX_HEAD_BYTES);
   if (largestProperty > MAX_PROPERTY_BYTES) throw refusals.tooLarge(largestProperty, MAX_PROPERTY_BYTES);
@@ -19,7 +29,7 @@ export function readMessage(raw: Buffer, requiresSession: boolean): NewMessage {
     throw refusals.notAllowed("The SessionId was not set on a message, and it cannot be sent to the entity.");
   const annotations = decoded.message_annotations ?? {};
   const id = decoded.message_id;
-  // The SDK's lock renewer cannot do without an id: one is given where there is none.
+  // The SDK cannot settle a message without an id, so a missing id is generated.
   const messageId = id === undefined ? randomUUID().replaceAll("-", "") : textOf(id);
   const given = id === undefined ? withId(bare, messageId) : bare;
   const scheduled = annotations["x-opt-scheduled-enqueue-time"];
@@ -37,13 +47,13 @@ export function readMessage(raw: Buffer, requiresSession: boolean): NewMessage {
   };
 }
 
-function assertShort(what: string, id: unknown): void {
-  if (typeof id === "string" && id.length > MAX_ID)
-    throw refusals.badArgument(`${what} has ${id.length} characters; at most ${MAX_ID} are allowed.`);
+function assertShort(field: string, id: unknown): void {
+  if (typeof id === "string" && id.length > MAX_ID_LENGTH)
+    throw refusals.badArgument(`${field} has ${id.length} characters; at most ${MAX_ID_LENGTH} are allowed.`);
 }
 
-/** A message as its receiver gets it. */
-export function writeMessage(message: StoredMessage): Buffer {
+/** Encodes a message for a receiver. */
+export function writeMessage(message: BrokerMessage): Buffer {
   const { sequence, enqueueSequence, enqueuedAt, scheduledAt, partitionKey, lock, state, ttlMs } = message;
   const annotations: Record<string, Typed> = {
     "x-opt-sequence-number": types.wrap_long(sequence),
@@ -58,11 +68,12 @@ export function writeMessage(message: StoredMessage): Buffer {
   return joinMessage({ deliveryCount: message.deliveryCount, ttlMs, annotations }, message.bare);
 }
 
-/** A lock token as a delivery tag: the bytes of a .NET Guid, whose first three groups are turned round. */
+/** The delivery tag for a lock token: the bytes of a .NET Guid, which reverses the bytes of the first three groups. */
 export function tagOf(token: string): Buffer {
   return swapped(Buffer.from(token.replaceAll("-", ""), "hex"));
 }
 
+/** The lock token of a delivery tag. */
 export function tokenOf(tag: Buffer | string): string {
   return uuidText(swapped(Buffer.from(tag as Buffer)));
 }
@@ -75,7 +86,7 @@ export function uuidBytes(text: string): Buffer {
   return Buffer.from(text.replaceAll("-", ""), "hex");
 }
 
-/** Longs come as numbers, or as their bytes where they are large. */
+/** The value of a long. rhea decodes a small long to a number, and a large one to its bytes. */
 export function longOf(value: unknown): number {
   return Buffer.isBuffer(value) ? Number(value.readBigInt64BE()) : Number(value);
 }
@@ -91,7 +102,7 @@ function textOf(id: unknown): string {
   return Buffer.isBuffer(id) ? id.toString("hex") : String(id);
 }
 
-/** Puts a message id into the properties, which may be missing. */
+/** Sets the message id in the properties section, which may be missing. */
 function withId(bare: Buffer, messageId: string): Buffer {
   const reader = new types.Reader(bare);
   const first = bare.length === 0 ? undefined : reader.read();
@@ -102,5 +113,3 @@ function withId(bare: Buffer, messageId: string): Buffer {
   writer.write(types.described(types.wrap_ulong(PROPERTIES), types.wrap_list(fields)));
   return Buffer.concat([writer.toBuffer(), hasProperties ? bare.subarray(reader.position) : bare]);
 }
-
-const PROPERTIES = 0x73;

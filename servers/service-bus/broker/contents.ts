@@ -1,18 +1,18 @@
-import { withProperties } from "../amqp/sections.ts";
-import type { StoredMessage } from "./message.ts";
+import type { BrokerMessage } from "./message.ts";
 import type { Store } from "./store.ts";
 
-/** What one entity holds, by number; every change of it is told to the store. */
+/** The messages of one entity by sequence number. Every change is passed to the store. */
 export class Contents {
   readonly #path: string;
-  readonly #surroundings: { readonly store: Store };
-  readonly #messages = new Map<number, StoredMessage>();
+  /** The store is read at each change, because a namespace gets its store after the journal was read. */
+  readonly #context: { readonly store: Store };
+  readonly #messages = new Map<number, BrokerMessage>();
   #bytes = 0;
   #lastSequence = 0;
 
-  constructor(path: string, surroundings: { readonly store: Store }) {
+  constructor(path: string, context: { readonly store: Store }) {
     this.#path = path;
-    this.#surroundings = surroundings;
+    this.#context = context;
   }
 
   get bytes(): number {
@@ -36,25 +36,25 @@ export class Contents {
     return (this.#lastSequence += 1);
   }
 
-  /** Numbers that were given are never given again. */
+  /** Continues after a sequence number that was used before a restart. Sequence numbers are never used twice. */
   resumeAfter(sequence: number): void {
     this.#lastSequence = Math.max(this.#lastSequence, sequence);
   }
 
-  get(sequence: number): StoredMessage | undefined {
+  get(sequence: number): BrokerMessage | undefined {
     return this.#messages.get(sequence);
   }
 
-  has(message: StoredMessage): boolean {
+  has(message: BrokerMessage): boolean {
     return this.#messages.get(message.sequence) === message;
   }
 
-  all(): Iterable<StoredMessage> {
+  all(): Iterable<BrokerMessage> {
     return this.#messages.values();
   }
 
-  /** From a number on, in order; of one session, where one is named. */
-  range(from: number, count: number, session: string | undefined): StoredMessage[] {
+  /** Messages in order, starting at a sequence number; only those of `session` if one is given. */
+  range(from: number, count: number, session: string | undefined): BrokerMessage[] {
     return [...this.#messages.values()]
       .filter(
         ({ sequence, sessionId }) => sequence >= from && (session === undefined || session === sessionId),
@@ -63,32 +63,32 @@ export class Contents {
       .slice(0, count);
   }
 
-  /** What cannot be kept is not there. */
-  put(message: StoredMessage): void {
-    this.#surroundings.store.put(this.#path, message);
+  /** Stores and adds a message. If the store throws, the message is not added. */
+  put(message: BrokerMessage): void {
+    this.#context.store.put(this.#path, message);
     this.restore(message);
   }
 
-  /** One that the store has already. */
-  restore(message: StoredMessage): void {
+  /** Adds a message that is in the store already. */
+  restore(message: BrokerMessage): void {
     this.#messages.set(message.sequence, message);
     this.#bytes += message.bare.length;
   }
 
-  /** Its lock, count, state or properties have changed. */
-  changed(message: StoredMessage): void {
-    this.#surroundings.store.update(this.#path, message);
+  /** Stores a message whose lock, delivery count, state or properties have changed. */
+  changed(message: BrokerMessage): void {
+    this.#context.store.update(this.#path, message);
   }
 
-  setProperties(message: StoredMessage, properties: Readonly<Record<string, unknown>>): void {
-    this.#bytes -= message.bare.length;
-    message.bare = withProperties(message.bare, properties);
-    this.#bytes += message.bare.length;
+  /** Replaces the content of a message. {@link changed} has to follow. */
+  replaceBare(message: BrokerMessage, bare: Buffer): void {
+    this.#bytes += bare.length - message.bare.length;
+    message.bare = bare;
   }
 
-  remove(message: StoredMessage): void {
+  remove(message: BrokerMessage): void {
     if (this.#messages.delete(message.sequence)) this.#bytes -= message.bare.length;
-    this.#surroundings.store.remove(this.#path, message.sequence);
+    this.#context.store.remove(this.#path, message.sequence);
   }
 
   clear(): void {

@@ -1,14 +1,15 @@
-/** The message ids of the last while. */
+/** Duplicate detection: the message ids that an entity has seen within the window. */
 export class Duplicates {
   readonly #windowMs: number;
-  /** In the order of their times. */
+  /** Time by message id, in epoch milliseconds. The map is in order of time. */
   readonly #seen = new Map<string, number>();
 
+  /** @param windowMs length of the window in milliseconds; 0 turns duplicate detection off */
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
   }
 
-  /** Whether this id was there inside the window; if not, it is from now on. */
+  /** Whether the id was seen within the window. An id that was not is recorded with the time `now`. */
   isRepeated(id: string, now: number): boolean {
     if (this.#windowMs === 0) return false;
     for (const [old, at] of this.#seen) {
@@ -20,14 +21,15 @@ export class Duplicates {
     return false;
   }
 
+  /** Records an id that was seen at `at`, when the journal is read. */
   remember(id: string, at: number): void {
     if (this.#windowMs === 0) return;
-    // It takes its place by its time.
+    // Deleted first, because the map has to stay in order of time.
     this.#seen.delete(id);
     this.#seen.set(id, at);
   }
 
-  /** It was not taken in after all. */
+  /** Removes an id whose message was refused in the end. */
   forget(id: string): void {
     this.#seen.delete(id);
   }

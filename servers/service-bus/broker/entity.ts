@@ -1,91 +1,93 @@
-import { withProperties } from "../amqp/sections.ts";
 import type { QueueSettings } from "../options.ts";
-import { attempt } from "./attempt.ts";
-import { Alarms } from "./alarms.ts";
+import { type Consumer, Consumers, type DeliveryHost } from "./consumers.ts";
 import { Contents } from "./contents.ts";
 import { Duplicates } from "./duplicates.ts";
-import { type Consumer, Line } from "./line.ts";
 import { Locks } from "./locks.ts";
-import { deathNote, type NewMessage, type Settlement, type StoredMessage } from "./message.ts";
+import {
+  acceptedMessage,
+  type BrokerMessage,
+  deadLetterProperties,
+  type Properties,
+  type SentMessage,
+  type SettleOutcome,
+} from "./message.ts";
 import { refusals } from "./refusal.ts";
 import { Sessions } from "./sessions.ts";
-import type { Store } from "./store.ts";
-import type { Timers } from "./timers.ts";
-
-/** What entities share. */
-export interface BrokerContext {
-  readonly timers: Timers;
-  readonly store: Store;
-}
+import { type EntityContext, ignoreStoreError } from "./store.ts";
+import { MessageTimers } from "./timers.ts";
 
 const NEVER: number = Number.POSITIVE_INFINITY;
 
-/** A queue, or the dead-letter sub-queue of one: what becomes of each message in it. */
-export class Entity {
+/** A queue, or the dead-letter sub-queue of one: the life of each message in it. */
+export class Entity implements DeliveryHost {
   readonly path: string;
-  /** Undefined for one that is itself such a sub-queue. */
+  /** The dead-letter sub-queue; `undefined` if this entity is a dead-letter sub-queue. */
   readonly deadLetters: Entity | undefined;
-  /** Where messages are handed out, in one of two ways. */
+  /** Delivers the messages if the queue requires sessions; otherwise `undefined`. */
   readonly sessions: Sessions | undefined;
-  readonly line: Line;
+  /** Delivers the messages if the entity has no sessions. */
+  readonly consumers: Consumers;
   readonly duplicates: Duplicates;
   readonly contents: Contents;
   settings: QueueSettings;
-  readonly #surroundings: BrokerContext;
+  readonly #context: EntityContext;
   readonly #locks = new Locks();
-  readonly #alarms: Alarms;
-  #isOver = false;
+  readonly #timers: MessageTimers;
+  #hasEnded = false;
 
-  constructor(path: string, settings: QueueSettings, surroundings: BrokerContext, deadLetters?: Entity) {
+  constructor(path: string, settings: QueueSettings, context: EntityContext, deadLetters?: Entity) {
     this.path = path;
     this.settings = settings;
     this.deadLetters = deadLetters;
-    this.#surroundings = surroundings;
-    this.contents = new Contents(path, surroundings);
-    this.#alarms = new Alarms(surroundings.timers);
+    this.#context = context;
+    this.contents = new Contents(path, context);
+    this.#timers = new MessageTimers(context.timers);
     const isQueue = deadLetters !== undefined;
     this.duplicates = new Duplicates(isQueue ? settings.duplicateDetectionWindowMs : 0);
-    const host = {
-      isReady: (message: StoredMessage) => this.isReady(message),
-      hand: (message: StoredMessage, consumer: Consumer) => this.#hand(message, consumer),
-    };
-    this.line = new Line(host);
-    this.sessions = isQueue && settings.requiresSession ? new Sessions(this, host, surroundings) : undefined;
+    this.consumers = new Consumers(this);
+    this.sessions = isQueue && settings.requiresSession ? new Sessions(this, context) : undefined;
   }
 
-  /** Takes messages in, all or none; repeated ones are dropped in silence, as the service does it. @throws Refusal */
-  enqueue(messages: readonly NewMessage[]): StoredMessage[] {
-    this.#assertThere();
-    const now = this.#surroundings.timers.now();
+  /**
+   * Accepts messages, all or none. A message whose id was seen within the window is dropped without an error, as
+   * Service Bus does.
+   * @throws Refusal `amqp:resource-limit-exceeded` if the queue is full, `amqp:not-found` if it was removed
+   */
+  enqueue(messages: readonly SentMessage[]): BrokerMessage[] {
+    this.#assertExists();
+    const now = this.#context.timers.now();
     if (this.contents.bytes > this.settings.maxSizeMegabytes * 1_048_576)
       throw refusals.full(this.path, this.settings.maxSizeMegabytes);
-    const stored: StoredMessage[] = [];
+    const accepted: BrokerMessage[] = [];
     const ids: string[] = [];
     try {
-      for (const message of messages) {
-        if (this.duplicates.isRepeated(message.messageId, now)) continue;
-        ids.push(message.messageId);
-        const admitted = this.#numbered(message, now);
-        stored.push(admitted);
-        this.#keep(admitted);
-        // Not before the message: of a server that is killed in between, it would be dropped when it is sent again.
+      for (const sent of messages) {
+        if (this.duplicates.isRepeated(sent.messageId, now)) continue;
+        ids.push(sent.messageId);
+        const message = acceptedMessage(sent, this.contents.nextSequence(), now);
+        accepted.push(message);
+        this.#keep(message);
+        // After the message: if the server is killed between the two, a repeated send must not be dropped as a duplicate.
         if (this.settings.duplicateDetectionWindowMs > 0)
-          this.#surroundings.store.seen(this.path, message.messageId, now);
+          this.#context.store.seen(this.path, sent.messageId, now);
       }
     } catch (error) {
-      // What could not be kept is refused, and no repetition when it is sent again.
+      // The batch is refused, so its ids must not make a repeated send a duplicate.
       for (const id of ids) this.duplicates.forget(id);
-      for (const message of stored) attempt(() => this.#remove(message));
+      for (const message of accepted) ignoreStoreError(() => this.#remove(message));
       throw error;
     }
-    // They are kept, whatever becomes of handing them out.
-    attempt(() => this.line.pump());
-    return stored;
+    // The messages are stored, so a failed delivery does not make the send fail.
+    ignoreStoreError(() => this.consumers.pump());
+    return accepted;
   }
 
-  /** @throws Refusal where one of them is not scheduled any more; the others are cancelled all the same */
+  /**
+   * Cancels scheduled messages.
+   * @throws Refusal `com.microsoft:message-not-found` if one of them is not scheduled; the others are cancelled
+   */
   cancel(sequences: readonly number[]): void {
-    this.#assertThere();
+    this.#assertExists();
     let missing: number | undefined;
     for (const sequence of sequences) {
       const message = this.contents.get(sequence);
@@ -95,35 +97,41 @@ export class Entity {
     if (missing !== undefined) throw refusals.messageNotFound(missing);
   }
 
-  /** @throws Refusal where the lock is lost */
-  settle(token: string, settlement: Settlement): void {
-    this.#assertThere();
+  /** @throws Refusal `com.microsoft:message-lock-lost`, or `amqp:not-allowed` for a dead letter of a dead letter */
+  settle(token: string, outcome: SettleOutcome): void {
+    this.#assertExists();
     const message = this.#locks.heldBy(token);
-    if (settlement.kind === "complete") return this.#remove(message);
-    if (settlement.kind === "dead_letter" && this.deadLetters === undefined)
+    if (outcome.kind === "complete") return this.#remove(message);
+    if (outcome.kind === "dead_letter" && this.deadLetters === undefined)
       throw refusals.notAllowed("A message of a dead-letter queue cannot be dead-lettered.");
-    this.contents.setProperties(message, settlement.properties);
-    if (settlement.kind === "dead_letter")
-      return this.#bury(message, deathNote(settlement.reason, settlement.description));
-    if (settlement.kind === "defer") message.state = "deferred";
-    this.fail(message, settlement.kind === "abandon");
-    this.line.pump();
+    this.contents.replaceBare(message, this.#context.setProperties(message.bare, outcome.properties));
+    if (outcome.kind === "dead_letter")
+      return this.#deadLetter(message, deadLetterProperties(outcome.reason, outcome.description));
+    if (outcome.kind === "defer") message.state = "deferred";
+    this.fail(message, outcome.kind === "abandon");
+    this.consumers.pump();
   }
 
-  /** Extends the lock; returns until when. @throws Refusal */
+  /**
+   * Extends a lock. Returns its new expiry, in epoch milliseconds.
+   * @throws Refusal `com.microsoft:message-lock-lost`
+   */
   renew(token: string): number {
-    this.#assertThere();
+    this.#assertExists();
     const message = this.#locks.heldBy(token);
-    const until = this.#surroundings.timers.now() + this.settings.lockDurationMs;
+    const until = this.#context.timers.now() + this.settings.lockDurationMs;
     if (message.lock !== undefined) message.lock.until = until;
     this.contents.changed(message);
-    if (this.sessions === undefined) this.#arm(message);
+    if (this.sessions === undefined) this.#setLockTimer(message);
     return until;
   }
 
-  /** Locks deferred messages, or takes them for good. @throws Refusal where one of them is not there */
-  takeDeferred(sequences: readonly number[], deletes: boolean): StoredMessage[] {
-    this.#assertThere();
+  /**
+   * Locks deferred messages, or removes them if `deletes`.
+   * @throws Refusal `com.microsoft:message-not-found` if one of them is not deferred or is locked
+   */
+  takeDeferred(sequences: readonly number[], deletes: boolean): BrokerMessage[] {
+    this.#assertExists();
     const messages = sequences.map((sequence) => {
       const message = this.contents.get(sequence);
       if (message?.state !== "deferred" || message.lock !== undefined)
@@ -137,157 +145,143 @@ export class Entity {
     return messages;
   }
 
-  /** Puts back what a store has kept. A lock on a single message goes on; a session's has ended with its link. */
-  restore(message: StoredMessage): void {
+  /** Adds a message that the store has kept. A message lock stays valid. A session lock has ended with its link. */
+  restore(message: BrokerMessage): void {
     this.contents.restore(message);
-    if (message.lock === undefined) this.#settleIn(message);
+    if (message.lock === undefined) this.#place(message);
     else if (this.sessions === undefined) {
       this.#locks.resume(message);
-      this.#arm(message);
+      this.#setLockTimer(message);
     } else {
       this.fail(message, true);
     }
   }
 
-  /** Ends a delivery, as a failed one or not; the message goes back to its place. */
-  fail(message: StoredMessage, counts: boolean): void {
-    if (this.#isOver) return;
+  /** Ends a delivery. The message gets its place back. `counts` is true if the delivery counts as failed. */
+  fail(message: BrokerMessage, counts: boolean): void {
+    if (this.#hasEnded) return;
     this.#unlock(message);
     if (counts) message.deliveryCount += 1;
     const { maxDeliveryCount } = this.settings;
     if (counts && this.deadLetters !== undefined && message.deliveryCount >= maxDeliveryCount) {
       const text = `Message could not be consumed after ${maxDeliveryCount} delivery attempts.`;
-      return this.#bury(message, deathNote("MaxDeliveryCountExceeded", text));
+      return this.#deadLetter(message, deadLetterProperties("MaxDeliveryCountExceeded", text));
     }
     try {
       this.contents.changed(message);
     } finally {
-      // Nobody holds it, written down or not.
-      this.#settleIn(message);
+      // Also if the store failed, because the message is no longer locked.
+      this.#place(message);
     }
   }
 
-  /** Whether it can be delivered now. One that has expired is put away. */
-  isReady(message: StoredMessage): boolean {
+  /** Whether a message can be delivered now. A message that has expired is removed or dead-lettered. */
+  isReady(message: BrokerMessage): boolean {
     if (!this.contents.has(message) || message.state !== "active" || message.lock !== undefined) return false;
-    if (this.#expiresAt(message) > this.#surroundings.timers.now()) return true;
+    if (this.#expiresAt(message) > this.#context.timers.now()) return true;
     this.#expire(message);
     return false;
   }
 
-  end(): void {
-    this.#isOver = true;
-    this.#alarms.end();
-    this.sessions?.end();
-    this.line.end(refusals.notFound(this.path));
-    this.contents.clear();
-  }
-
-  /** Links outlive their queue: one that was removed takes nothing, also where there is another of its name. */
-  #assertThere(): void {
-    if (this.#isOver) throw refusals.notFound(this.path);
-  }
-
-  #numbered(message: NewMessage, now: number): StoredMessage {
-    const sequence = this.contents.nextSequence();
-    const isScheduled = message.scheduledAt !== undefined && message.scheduledAt > now;
-    return {
-      ...message,
-      sequence,
-      enqueueSequence: sequence,
-      enqueuedAt: now,
-      deliveryCount: 0,
-      state: isScheduled ? "scheduled" : "active",
-      lock: undefined,
-    };
-  }
-
-  #keep(message: StoredMessage): void {
-    this.contents.put(message);
-    this.#settleIn(message);
-  }
-
-  #remove(message: StoredMessage): void {
-    this.#unlock(message);
-    this.contents.remove(message);
-  }
-
-  /** Finds its place for a message that nobody holds. */
-  #settleIn(message: StoredMessage): void {
-    if (message.state === "deferred") return;
-    if (message.state === "scheduled")
-      return this.#alarms.set(message, message.scheduledAt ?? 0, () => this.#activate(message));
-    const expiresAt = this.#expiresAt(message);
-    if (expiresAt !== NEVER)
-      this.#alarms.set(message, expiresAt, () => {
-        if (message.lock === undefined) this.#expire(message);
-      });
-    if (this.sessions === undefined) this.line.add(message);
-    else this.sessions.add(message);
-  }
-
-  /**
-   * A scheduled message whose time has come is enqueued at that moment, and numbered anew. A server that is killed in
-   * between has it twice, and not never.
-   */
-  #activate(message: StoredMessage): void {
-    const sequence = this.contents.nextSequence();
-    this.#keep({ ...message, sequence, enqueuedAt: this.#surroundings.timers.now(), state: "active" });
-    attempt(() => this.#remove(message));
-    attempt(() => this.line.pump());
-  }
-
-  #hand(message: StoredMessage, consumer: Consumer): void {
+  deliver(message: BrokerMessage, consumer: Consumer): void {
     if (consumer.deletes) this.#remove(message);
     else this.#lock(message);
     consumer.deliver(message);
   }
 
-  #lock(message: StoredMessage): void {
-    const until =
-      this.sessions?.lockedUntil(message) ?? this.#surroundings.timers.now() + this.settings.lockDurationMs;
+  end(): void {
+    this.#hasEnded = true;
+    this.#timers.end();
+    this.sessions?.end();
+    this.consumers.end(refusals.notFound(this.path));
+    this.contents.clear();
+  }
+
+  /** Links outlive their queue. A removed queue refuses everything, also if another queue has its name now. */
+  #assertExists(): void {
+    if (this.#hasEnded) throw refusals.notFound(this.path);
+  }
+
+  #keep(message: BrokerMessage): void {
+    this.contents.put(message);
+    this.#place(message);
+  }
+
+  #remove(message: BrokerMessage): void {
+    this.#unlock(message);
+    this.contents.remove(message);
+  }
+
+  /** Sets the timer of a message that is not locked, and makes it ready for delivery if it is active. */
+  #place(message: BrokerMessage): void {
+    if (message.state === "deferred") return;
+    if (message.state === "scheduled")
+      return this.#timers.set(message, message.scheduledAt ?? 0, () => this.#activate(message));
+    const expiresAt = this.#expiresAt(message);
+    if (expiresAt !== NEVER)
+      this.#timers.set(message, expiresAt, () => {
+        if (message.lock === undefined) this.#expire(message);
+      });
+    if (this.sessions === undefined) this.consumers.add(message);
+    else this.sessions.add(message);
+  }
+
+  /**
+   * Enqueues a scheduled message that is due, under a new sequence number. The new message is stored before the old one
+   * is removed: a server that is killed between the two has the message twice, and does not lose it.
+   */
+  #activate(message: BrokerMessage): void {
+    const sequence = this.contents.nextSequence();
+    this.#keep({ ...message, sequence, enqueuedAt: this.#context.timers.now(), state: "active" });
+    ignoreStoreError(() => this.#remove(message));
+    ignoreStoreError(() => this.consumers.pump());
+  }
+
+  #lock(message: BrokerMessage): void {
+    const until = this.sessions?.hold(message) ?? this.#context.timers.now() + this.settings.lockDurationMs;
     this.#locks.take(message, until);
-    if (this.sessions === undefined) this.#arm(message);
+    if (this.sessions === undefined) this.#setLockTimer(message);
     this.contents.changed(message);
   }
 
-  #arm(message: StoredMessage): void {
-    this.#alarms.set(message, message.lock?.until ?? 0, () => {
-      // What cannot be written down of it is so again after a restart.
-      attempt(() => this.fail(message, true));
-      attempt(() => this.line.pump());
+  #setLockTimer(message: BrokerMessage): void {
+    this.#timers.set(message, message.lock?.until ?? 0, () => {
+      // A lock that ended but could not be stored has expired after a restart too.
+      ignoreStoreError(() => this.fail(message, true));
+      ignoreStoreError(() => this.consumers.pump());
     });
   }
 
-  #unlock(message: StoredMessage): void {
+  #unlock(message: BrokerMessage): void {
     this.#locks.release(message);
-    this.#alarms.cancel(message);
-    this.sessions?.released(message);
+    this.#timers.cancel(message);
+    this.sessions?.unhold(message);
   }
 
-  /** To the dead-letter sub-queue, under the same number. */
-  #bury(message: StoredMessage, note: Readonly<Record<string, unknown>>): void {
+  /** Moves a message to the dead-letter sub-queue, under the same sequence number. */
+  #deadLetter(message: BrokerMessage, properties: Properties): void {
     const { deadLetters } = this;
     if (deadLetters === undefined) return;
-    const bare = withProperties(message.bare, note);
+    const bare = this.#context.setProperties(message.bare, properties);
     try {
       deadLetters.#keep({ ...message, bare, state: "active", lock: undefined });
     } catch (error) {
-      this.#settleIn(message);
+      this.#place(message);
       throw error;
     }
     this.#remove(message);
-    deadLetters.line.pump();
+    deadLetters.consumers.pump();
   }
 
-  #expire(message: StoredMessage): void {
-    if (this.settings.deadLetterOnExpiration && this.deadLetters !== undefined)
-      this.#bury(message, deathNote("TTLExpiredException", "The message expired and was dead lettered."));
-    else this.#remove(message);
+  #expire(message: BrokerMessage): void {
+    if (this.settings.deadLetterOnExpiration && this.deadLetters !== undefined) {
+      const text = "The message expired and was dead lettered.";
+      this.#deadLetter(message, deadLetterProperties("TTLExpiredException", text));
+    } else this.#remove(message);
   }
 
-  /** Dead letters do not expire. */
-  #expiresAt({ enqueuedAt, ttlMs = NEVER }: StoredMessage): number {
+  /** Expiry in epoch milliseconds. Dead letters never expire. */
+  #expiresAt({ enqueuedAt, ttlMs = NEVER }: BrokerMessage): number {
     if (this.deadLetters === undefined) return NEVER;
     return enqueuedAt + Math.min(ttlMs, this.settings.timeToLiveMs);
   }

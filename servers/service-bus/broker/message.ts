@@ -1,51 +1,80 @@
-/** The hold of one receiver on one message. */
+/** The lock of one receiver on one message. */
 export interface Lock {
-  /** A uuid as text. */
+  /** A UUID in text form. */
   readonly token: string;
-  /** Epoch milliseconds; that of its session, where the message has one. */
+  /** Expiry in epoch milliseconds. On a queue with sessions it equals the expiry of the session's lock. */
   until: number;
 }
 
-/** One message in a queue. */
-export interface StoredMessage {
+/** A message in an entity. The journal writes these fields under these names. */
+export interface BrokerMessage {
   readonly sequence: number;
   readonly enqueueSequence: number;
-  /** Properties, application properties, body and footer in AMQP's encoding. */
+  /**
+   * The message as its sender encoded it: AMQP 1.0's bare message (properties, application properties, body) and the
+   * footer. The broker does not read it; {@link SetProperties} changes it.
+   */
   bare: Buffer;
   readonly messageId: string;
   readonly sessionId: string | undefined;
   readonly partitionKey: string | undefined;
   readonly ttlMs: number | undefined;
+  /** Epoch milliseconds. */
   readonly enqueuedAt: number;
+  /** Epoch milliseconds. */
   readonly scheduledAt: number | undefined;
-  /** Deliveries that have failed. */
+  /** Number of failed deliveries. */
   deliveryCount: number;
   state: "active" | "deferred" | "scheduled";
   lock: Lock | undefined;
 }
 
-/** A message on its way in. */
-export type NewMessage = Pick<
-  StoredMessage,
+/** A message that a sender has sent and that the broker has not accepted yet. */
+export type SentMessage = Pick<
+  BrokerMessage,
   "bare" | "messageId" | "sessionId" | "partitionKey" | "ttlMs" | "scheduledAt"
 >;
 
-/** What a receiver decided over a message. */
-export type Settlement =
+/** The message that the broker keeps for an accepted one. `now` is in epoch milliseconds. */
+export function acceptedMessage(sent: SentMessage, sequence: number, now: number): BrokerMessage {
+  const isScheduled = sent.scheduledAt !== undefined && sent.scheduledAt > now;
+  return {
+    ...sent,
+    sequence,
+    enqueueSequence: sequence,
+    enqueuedAt: now,
+    deliveryCount: 0,
+    state: isScheduled ? "scheduled" : "active",
+    lock: undefined,
+  };
+}
+
+/** Application properties by name. The values have the types of the protocol library. */
+export type Properties = Readonly<Record<string, unknown>>;
+
+/**
+ * Sets application properties in a bare message and returns the new bytes.
+ *
+ * The protocol side passes this function to the broker, so that the broker does not depend on the encoding.
+ */
+export type SetProperties = (bare: Buffer, properties: Properties) => Buffer;
+
+/** The outcome that a receiver settles a message with. */
+export type SettleOutcome =
   | { readonly kind: "complete" }
-  | { readonly kind: "abandon" | "defer"; readonly properties: Readonly<Record<string, unknown>> }
+  | { readonly kind: "abandon" | "defer"; readonly properties: Properties }
   | {
       readonly kind: "dead_letter";
       readonly reason: string | undefined;
       readonly description: string | undefined;
-      readonly properties: Readonly<Record<string, unknown>>;
+      readonly properties: Properties;
     };
 
-/** The application properties by which a dead letter says why it is one. */
-export function deathNote(
+/** Application properties that state why a message was dead-lettered. */
+export function deadLetterProperties(
   reason: string | undefined,
   description: string | undefined,
-): Readonly<Record<string, unknown>> {
+): Properties {
   return {
     ...(reason === undefined ? {} : { DeadLetterReason: reason }),
     ...(description === undefined ? {} : { DeadLetterErrorDescription: description }),

@@ -1,12 +1,13 @@
 import type { Clock } from "../../../src/lib/clock.ts";
 import { type QueueDefinition, type QueueSettings, settingsOf } from "../options.ts";
-import { Entity, type BrokerContext } from "./entity.ts";
+import { Entity } from "./entity.ts";
+import type { SetProperties } from "./message.ts";
 import { refusals } from "./refusal.ts";
-import { forgetful, type Store } from "./store.ts";
+import { type EntityContext, noStore, type Store } from "./store.ts";
 import { Timers } from "./timers.ts";
 
-/** A queue with what is known of it beside its messages. */
-export interface Queue {
+/** A queue, with the times that the administration client reads. */
+export interface QueueRecord {
   readonly entity: Entity;
   readonly createdAt: Date;
   updatedAt: Date;
@@ -14,21 +15,26 @@ export interface Queue {
 
 const DEAD_LETTERS = "/$deadletterqueue";
 
-/** All queues of one server. Names are compared as the service does it: without regard to case. */
-export class Namespace implements BrokerContext {
+/** All queues of one server. Names are compared without regard to case, as Service Bus does. */
+export class Namespace implements EntityContext {
   readonly timers: Timers;
-  /** Set once what it has kept is there again. */
-  store: Store = forgetful;
-  /** Told of each queue that is removed, by its name. */
+  readonly setProperties: SetProperties;
+  /** Set after the content of the store was read into the namespace. */
+  store: Store = noStore;
+  /** Called with the name of each queue that is removed. */
   onDrop: (name: string) => void = () => {};
-  readonly #queues = new Map<string, Queue>();
+  readonly #queues = new Map<string, QueueRecord>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, setProperties: SetProperties) {
     this.timers = new Timers(clock);
+    this.setProperties = setProperties;
   }
 
-  /** @throws Refusal `amqp:not-allowed` where there is one of that name */
-  create(definition: string | QueueDefinition): Queue {
+  /**
+   * @throws RangeError if Service Bus would not accept the definition
+   * @throws Refusal `amqp:not-allowed` if a queue has this name
+   */
+  create(definition: string | QueueDefinition): QueueRecord {
     const settings = settingsOf(definition);
     const key = settings.name.toLowerCase();
     if (this.#queues.has(key)) throw refusals.notAllowed(`The queue '${settings.name}' already exists.`);
@@ -40,8 +46,11 @@ export class Namespace implements BrokerContext {
     return queue;
   }
 
-  /** Changes what can be changed of a queue that is there. @throws Refusal */
-  update(settings: QueueSettings): Queue {
+  /**
+   * Changes the settings of a queue. Sessions and duplicate detection cannot be turned on or off.
+   * @throws Refusal `amqp:not-found`, or `amqp:not-allowed` if a setting cannot be changed
+   */
+  update(settings: QueueSettings): QueueRecord {
     const queue = this.queue(settings.name);
     const { entity } = queue;
     const { requiresSession, duplicateDetectionWindowMs } = entity.settings;
@@ -73,13 +82,16 @@ export class Namespace implements BrokerContext {
   }
 
   /** @throws Refusal `amqp:not-found` */
-  queue(name: string): Queue {
+  queue(name: string): QueueRecord {
     const queue = this.#queues.get(name.toLowerCase());
     if (queue === undefined) throw refusals.notFound(name);
     return queue;
   }
 
-  /** By its address: a queue's name, or `<name>/$DeadLetterQueue`. @throws Refusal `amqp:not-found` */
+  /**
+   * The entity with this address: the name of a queue, or `<name>/$DeadLetterQueue`.
+   * @throws Refusal `amqp:not-found`
+   */
   entity(address: string): Entity {
     const isDeadLetters = address.toLowerCase().endsWith(DEAD_LETTERS);
     const name = isDeadLetters ? address.slice(0, -DEAD_LETTERS.length) : address;
@@ -87,7 +99,7 @@ export class Namespace implements BrokerContext {
     return isDeadLetters ? (entity.deadLetters ?? entity) : entity;
   }
 
-  queues(): Queue[] {
+  queues(): QueueRecord[] {
     return [...this.#queues.values()];
   }
 }

@@ -1,6 +1,7 @@
-/** What the service does not do, with the AMQP condition by which it says so. */
+/** A refused request, with the AMQP condition that Service Bus reports for it. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
+  /** Such as `amqp:not-found` or `com.microsoft:message-lock-lost`. */
   readonly condition: string;
 
   constructor(condition: string, description: string) {
@@ -9,15 +10,16 @@ export class Refusal extends Error {
   }
 }
 
+/** The refusals of the broker. Conditions and texts are those of Service Bus, since the SDK compares some of them. */
 export const refusals = {
-  /** The SDK takes a missing entity for one only where the description reads so. */
+  /** The SDK reports `MessagingEntityNotFound` only if the description has exactly this form. */
   notFound: (path: string): Refusal =>
     new Refusal("amqp:not-found", `The messaging entity '${path}' could not be found.`),
   notAllowed: (description: string): Refusal => new Refusal("amqp:not-allowed", description),
-  tooLarge: (bytes: number, most: number): Refusal =>
+  tooLarge: (bytes: number, maxBytes: number): Refusal =>
     new Refusal(
       "amqp:link:message-size-exceeded",
-      `The received message (size: ${bytes} bytes) exceeds the limit (${most} bytes) currently allowed on the link.`,
+      `The received message (size: ${bytes} bytes) exceeds the limit (${maxBytes} bytes) currently allowed on the link.`,
     ),
   full: (path: string, megabytes: number): Refusal =>
     new Refusal(
@@ -49,3 +51,10 @@ export const refusals = {
   timeout: (): Refusal =>
     new Refusal("com.microsoft:timeout", "The operation did not complete within the allotted time."),
 };
+
+/** The refusal for any error: a failed system call is an internal error, all else is a message that cannot be decoded. */
+export function asRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  const isSystem = error instanceof Error && "syscall" in error;
+  return new Refusal(isSystem ? "amqp:internal-error" : "amqp:decode-error", String(error));
+}

@@ -1,91 +1,104 @@
-import { attempt } from "./attempt.ts";
-import type { Entity, BrokerContext } from "./entity.ts";
-import { Heap } from "./heap.ts";
-import { type Consumer, firstReady, type LineHost } from "./line.ts";
-import type { StoredMessage } from "./message.ts";
+import type { Consumer, DeliveryHost } from "./consumers.ts";
+import type { BrokerMessage } from "./message.ts";
+import { ReadyMessages } from "./ready-messages.ts";
 import { refusals } from "./refusal.ts";
+import { type EntityContext, ignoreStoreError } from "./store.ts";
 
 /** A link that receives one session. */
 export interface SessionHolder extends Consumer {
-  /** Its lock has expired. */
+  /** Reports that the lock of the session has expired. */
   lost(session: string): void;
+}
+
+/** The part of an entity that its sessions need. */
+export interface SessionHost extends DeliveryHost {
+  readonly path: string;
+  readonly settings: { readonly lockDurationMs: number };
+  /** Ends the delivery of a message. `counts` is true if it is a failed delivery. */
+  fail(message: BrokerMessage, counts: boolean): void;
 }
 
 interface Session {
   readonly id: string;
-  readonly ready: Heap<StoredMessage>;
-  /** Locked messages, which go back when the session's lock ends. */
-  readonly held: Set<StoredMessage>;
+  readonly ready: ReadyMessages;
+  /** Locked messages. They return to the queue when the lock of the session ends. */
+  readonly held: Set<BrokerMessage>;
   holder: SessionHolder | undefined;
+  /** Epoch milliseconds. */
   lockedUntil: number;
   cancelTimer: () => void;
   state: Buffer | undefined;
 }
 
-/** Somebody who waits for whichever session has messages next. */
+/** A link that waits for the next session that has messages. */
 interface Waiter {
   readonly holder: SessionHolder;
-  readonly take: (session: string) => void;
+  readonly onAccept: (session: string) => void;
 }
 
-/** The sessions of one queue: each is received by one link at a time, and its messages share its lock. */
+/** The sessions of one queue. One link at a time receives a session. All messages of a session share its lock. */
 export class Sessions {
-  readonly #entity: Entity;
-  readonly #surroundings: BrokerContext;
-  readonly #host: LineHost;
+  readonly #host: SessionHost;
+  readonly #context: EntityContext;
   readonly #sessions = new Map<string, Session>();
-  /** Sessions that may have messages and no holder, the one that has waited longest first. */
+  /** Sessions without a holder that may have messages. The one that has waited longest is the first. */
   readonly #free = new Set<Session>();
   #waiters: Waiter[] = [];
 
-  constructor(entity: Entity, host: LineHost, surroundings: BrokerContext) {
-    this.#entity = entity;
-    this.#surroundings = surroundings;
+  constructor(host: SessionHost, context: EntityContext) {
     this.#host = host;
+    this.#context = context;
   }
 
-  add(message: StoredMessage): void {
+  add(message: BrokerMessage): void {
     const session = this.#session(message.sessionId ?? "");
     session.ready.push(message);
     if (session.holder === undefined) this.#offer(session);
     else this.#pump(session);
   }
 
-  /** A message of it is not locked any more. */
-  released(message: StoredMessage): void {
-    this.#sessions.get(message.sessionId ?? "")?.held.delete(message);
-  }
-
-  lockedUntil(message: StoredMessage): number | undefined {
+  /** Records that a message is locked. Returns the expiry of the session's lock, in epoch milliseconds. */
+  hold(message: BrokerMessage): number | undefined {
     const session = this.#sessions.get(message.sessionId ?? "");
     session?.held.add(message);
     return session?.lockedUntil;
   }
 
-  /** Locks one session by its name. @throws Refusal where somebody else has it */
+  /** Records that a message is no longer locked. */
+  unhold(message: BrokerMessage): void {
+    this.#sessions.get(message.sessionId ?? "")?.held.delete(message);
+  }
+
+  /**
+   * Locks the session with this id.
+   * @throws Refusal `com.microsoft:session-cannot-be-locked` if another link holds it
+   */
   accept(id: string, holder: SessionHolder): void {
     const session = this.#session(id);
     if (session.holder !== undefined) throw refusals.sessionTaken(id);
     this.#lock(session, holder);
   }
 
-  /** Locks the next session that has messages, now or later. Returns what ends the waiting. */
-  acceptNext(holder: SessionHolder, take: (session: string) => void): () => void {
+  /** Locks the next session that has messages, now or later. Returns a function that stops waiting. */
+  acceptNext(holder: SessionHolder, onAccept: (session: string) => void): () => void {
     for (const session of this.#free) {
       this.#free.delete(session);
-      if (!this.#hasMessages(session)) continue;
+      if (!hasMessages(session)) continue;
       this.#lock(session, holder);
-      take(session.id);
+      onAccept(session.id);
       return () => {};
     }
-    const waiter: Waiter = { holder, take };
+    const waiter: Waiter = { holder, onAccept };
     this.#waiters.push(waiter);
     return () => {
       this.#waiters = this.#waiters.filter((one) => one !== waiter);
     };
   }
 
-  /** Extends the session's lock; returns until when. @throws Refusal where nobody holds it */
+  /**
+   * Extends the lock of a session. Returns its new expiry, in epoch milliseconds.
+   * @throws Refusal `com.microsoft:session-lock-lost` if no link holds the session
+   */
   renew(id: string): number {
     const session = this.#sessions.get(id);
     if (session?.holder === undefined) throw refusals.sessionLockLost(id);
@@ -93,22 +106,24 @@ export class Sessions {
     return session.lockedUntil;
   }
 
-  lockedUntilOf(id: string): number {
+  /** Expiry of the session's lock, in epoch milliseconds; 0 if the session is unknown. */
+  lockedUntil(id: string): number {
     return this.#sessions.get(id)?.lockedUntil ?? 0;
   }
 
-  /** The link is gone: the session is free, and what it held was delivered in vain, which may count. */
+  /** Frees a session whose link has ended. `counts` is true if its locked messages are failed deliveries. */
   release(id: string, holder: SessionHolder, counts: boolean): void {
     const session = this.#sessions.get(id);
     if (session?.holder !== holder) return;
     session.cancelTimer();
     session.holder = undefined;
-    // Those that it held: whoever has it next may hold some of them again meanwhile.
+    // A copy of the set: while messages return to the queue, a waiting link may lock some of them again.
     const held = Array.from(session.held);
-    for (const message of held) attempt(() => this.#entity.fail(message, counts));
+    for (const message of held) ignoreStoreError(() => this.#host.fail(message, counts));
     this.#offer(session);
   }
 
+  /** Delivers ready messages of a session, as far as its link has credit. */
   pump(id: string): void {
     const session = this.#sessions.get(id);
     if (session !== undefined) this.#pump(session);
@@ -120,22 +135,22 @@ export class Sessions {
 
   setState(id: string, state: Buffer | undefined): void {
     this.#session(id).state = state;
-    this.#surroundings.store.session(this.#entity.path, id, state);
+    this.#context.store.session(this.#host.path, id, state);
   }
 
-  /** The ids of sessions that have messages or a state. */
+  /** Ids of the sessions that have messages or a state. */
   ids(): string[] {
     return [...this.#sessions.values()]
-      .filter((session) => session.state !== undefined || session.held.size > 0 || this.#hasMessages(session))
+      .filter((session) => session.state !== undefined || session.held.size > 0 || hasMessages(session))
       .map(({ id }) => id);
   }
 
   end(): void {
     for (const session of this.#sessions.values()) {
       session.cancelTimer();
-      session.holder?.end(refusals.notFound(this.#entity.path));
+      session.holder?.end(refusals.notFound(this.#host.path));
     }
-    for (const { holder } of this.#waiters) holder.end(refusals.notFound(this.#entity.path));
+    for (const { holder } of this.#waiters) holder.end(refusals.notFound(this.#host.path));
   }
 
   #session(id: string): Session {
@@ -143,7 +158,7 @@ export class Sessions {
     if (session === undefined) {
       session = {
         id,
-        ready: new Heap(),
+        ready: new ReadyMessages((message) => this.#host.isReady(message)),
         held: new Set(),
         holder: undefined,
         lockedUntil: 0,
@@ -163,9 +178,9 @@ export class Sessions {
 
   #extend(session: Session): void {
     session.cancelTimer();
-    session.lockedUntil = this.#surroundings.timers.now() + this.#entity.settings.lockDurationMs;
+    session.lockedUntil = this.#context.timers.now() + this.#host.settings.lockDurationMs;
     for (const { lock } of session.held) if (lock !== undefined) lock.until = session.lockedUntil;
-    session.cancelTimer = this.#surroundings.timers.at(session.lockedUntil, () => {
+    session.cancelTimer = this.#context.timers.at(session.lockedUntil, () => {
       const { holder } = session;
       if (holder === undefined) return;
       this.release(session.id, holder, true);
@@ -173,25 +188,26 @@ export class Sessions {
     });
   }
 
+  /** Gives a session that has messages to a waiting link. Without one, the session stays free. */
   #offer(session: Session): void {
-    // A message that went back when it was released may have found somebody already.
-    if (session.holder !== undefined || !this.#hasMessages(session)) return;
+    // While the session was released, a message that returned to the queue may have found a holder already.
+    if (session.holder !== undefined || !hasMessages(session)) return;
     const waiter = this.#waiters.shift();
     if (waiter === undefined) {
       this.#free.add(session);
       return;
     }
     this.#lock(session, waiter.holder);
-    waiter.take(session.id);
-  }
-
-  #hasMessages({ ready }: Session): boolean {
-    return firstReady(ready, this.#host) !== undefined;
+    waiter.onAccept(session.id);
   }
 
   #pump(session: Session): void {
     const { holder, ready } = session;
-    while (holder !== undefined && holder.credit > 0 && this.#hasMessages(session))
-      this.#host.hand(ready.pop() as StoredMessage, holder);
+    while (holder !== undefined && holder.credit > 0 && hasMessages(session))
+      this.#host.deliver(ready.pop() as BrokerMessage, holder);
   }
+}
+
+function hasMessages({ ready }: Session): boolean {
+  return ready.first() !== undefined;
 }

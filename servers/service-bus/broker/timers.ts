@@ -1,8 +1,9 @@
 import type { Clock, Timer } from "../../../src/lib/clock.ts";
+import type { BrokerMessage } from "./message.ts";
 
-const AGAIN_MS = 1_000;
+const RETRY_MS = 1_000;
 
-/** The time of one server, and its timers, all of which end with it. They do not keep the process alive. */
+/** The clock and the timers of one server. All timers end with the server. They do not keep the process alive. */
 export class Timers {
   readonly #clock: Clock;
   readonly #running = new Set<() => void>();
@@ -11,11 +12,15 @@ export class Timers {
     this.#clock = clock;
   }
 
+  /** Epoch milliseconds. */
   now(): number {
     return this.#clock.now();
   }
 
-  /** Runs once at `at`, in epoch milliseconds. Returns what cancels it. */
+  /**
+   * Runs a function once at `at`, in epoch milliseconds. A function that throws (the store may have failed) runs again
+   * a second later. Returns a function that cancels the timer.
+   */
   at(at: number, run: () => void): () => void {
     let timer: Timer;
     const cancel = (): void => {
@@ -29,9 +34,8 @@ export class Timers {
         try {
           run();
         } catch {
-          // It could not be written down: the disk may be full.
           this.#running.add(cancel);
-          timer = this.#clock.timer(AGAIN_MS, arm);
+          timer = this.#clock.timer(RETRY_MS, arm);
         }
         return;
       }
@@ -44,5 +48,35 @@ export class Timers {
 
   stop(): void {
     for (const cancel of this.#running) cancel();
+  }
+}
+
+/** The timers of one entity, at most one per message: for its lock, its schedule or its expiry. */
+export class MessageTimers {
+  readonly #timers: Timers;
+  readonly #cancels = new Map<number, () => void>();
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
+
+  /** Sets the timer of a message, in place of the one it had. `at` is in epoch milliseconds. */
+  set({ sequence }: BrokerMessage, at: number, run: () => void): void {
+    this.#cancels.get(sequence)?.();
+    const cancel = this.#timers.at(at, () => {
+      this.#cancels.delete(sequence);
+      run();
+    });
+    this.#cancels.set(sequence, cancel);
+  }
+
+  cancel({ sequence }: BrokerMessage): void {
+    this.#cancels.get(sequence)?.();
+    this.#cancels.delete(sequence);
+  }
+
+  end(): void {
+    for (const cancel of this.#cancels.values()) cancel();
+    this.#cancels.clear();
   }
 }

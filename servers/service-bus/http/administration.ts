@@ -5,16 +5,16 @@ import { Refusal } from "../broker/refusal.ts";
 import { type Keys, readSignature } from "../tokens.ts";
 import { entryOf, errorOf, feedOf, readQueue } from "./atom.ts";
 
-const FEED = "/$resources/queues";
+const QUEUE_LIST = "/$resources/queues";
 
-interface Answer {
+interface AtomResponse {
   readonly status: number;
   readonly xml: string;
 }
 
 /**
- * What `ServiceBusAdministrationClient` asks for, as far as it concerns queues. That client insists on https: it has
- * to be told otherwise by a policy in its pipeline.
+ * The HTTP side of the server: the queue operations of `ServiceBusAdministrationClient`. That client always uses https.
+ * A policy in its pipeline has to change that to http.
  */
 export class AdministrationServer {
   readonly #namespace: Namespace;
@@ -36,25 +36,25 @@ export class AdministrationServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let answer: Answer;
+    let reply: AtomResponse;
     try {
       const url = new URL(request.url ?? "/", `http://${request.headers.host ?? "localhost"}`);
-      answer = this.#answer(request, url, await bodyOf(request));
+      reply = this.#handle(request, url, await bodyOf(request));
     } catch (error) {
       const status = statusOf(error);
-      answer = { status, xml: errorOf(status, error instanceof Error ? error.message : String(error)) };
+      reply = { status, xml: errorOf(status, error instanceof Error ? error.message : String(error)) };
     }
-    const type = answer.xml.startsWith("<feed") ? "feed" : "entry";
-    response.writeHead(answer.status, { "content-type": `application/atom+xml;type=${type};charset=utf-8` });
-    response.end(answer.xml);
+    const type = reply.xml.startsWith("<feed") ? "feed" : "entry";
+    response.writeHead(reply.status, { "content-type": `application/atom+xml;type=${type};charset=utf-8` });
+    response.end(reply.xml);
   }
 
-  #answer(request: IncomingMessage, url: URL, body: string): Answer {
+  #handle(request: IncomingMessage, url: URL, body: string): AtomResponse {
     const { method = "GET", headers } = request;
     const token = headers.authorization ?? "";
     if (!token.startsWith("Bearer ")) readSignature(token, this.#keys);
     const name = decodeURIComponent(url.pathname).replace(/^\/|\/$/g, "");
-    if (method === "GET" && url.pathname.toLowerCase() === FEED) return this.#list(url);
+    if (method === "GET" && url.pathname.toLowerCase() === QUEUE_LIST) return this.#list(url);
     if (method === "GET") return { status: 200, xml: entryOf(this.#namespace.queue(name), url.origin) };
     if (method === "DELETE") {
       this.#namespace.drop(name);
@@ -69,7 +69,7 @@ export class AdministrationServer {
     return { status: isUpdate ? 200 : 201, xml: entryOf(queue, url.origin) };
   }
 
-  #list(url: URL): Answer {
+  #list(url: URL): AtomResponse {
     const skip = Number(url.searchParams.get("$skip") ?? 0);
     const top = Number(url.searchParams.get("$top") ?? 100);
     const queues = this.#namespace.queues().slice(skip, skip + top);

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { startBed, stray, take, takeOne, textOf } from "./bed.ts";
+import { startServer, stray, take, takeOne, textOf } from "./fixture.ts";
 
 const clock = new FakeClock();
-const { client, receiver, server } = await startBed({
+const { client, receiver, server } = await startServer({
   clock,
   queues: [
     "plain",
@@ -17,7 +17,7 @@ const { client, receiver, server } = await startBed({
   ],
 });
 
-test("carries bodies and properties as they were sent, singly and in batches", async () => {
+test("messages keep their bodies and properties, whether sent alone or in a batch", async () => {
   const sender = client.createSender("plain");
   const from = receiver("plain");
   await sender.sendMessages({
@@ -43,7 +43,7 @@ test("carries bodies and properties as they were sent, singly and in batches", a
   expect(await stray(from)).toEqual([]);
 });
 
-test("refuses what the service refuses", async () => {
+test("sends that Service Bus refuses are refused with its error codes", async () => {
   const sender = client.createSender("plain");
   await expect(sender.sendMessages({ body: Buffer.alloc(262_144) })).rejects.toMatchObject({
     code: "MessageSizeExceeded",
@@ -60,7 +60,7 @@ test("refuses what the service refuses", async () => {
   );
 });
 
-test("abandons, defers and dead-letters, each with properties to set", async () => {
+test("a message is abandoned, deferred and dead-lettered with properties to set", async () => {
   await client
     .createSender("settled")
     .sendMessages({ body: Buffer.from("a"), applicationProperties: { count: 7 } });
@@ -77,18 +77,18 @@ test("abandons, defers and dead-letters, each with properties to set", async () 
     deadLetterErrorDescription: "because",
     more: "x",
   });
-  const letters = receiver("settled", { subQueueType: "deadLetter" });
-  const letter = await takeOne(letters);
-  expect(letter).toMatchObject({
+  const deadLetters = receiver("settled", { subQueueType: "deadLetter" });
+  const deadLetter = await takeOne(deadLetters);
+  expect(deadLetter).toMatchObject({
     deadLetterReason: "why",
     deadLetterErrorDescription: "because",
     applicationProperties: { count: 7, more: "x" },
   });
-  expect(letter.sequenceNumber?.toString()).toBe(second.sequenceNumber?.toString());
-  await letters.completeMessage(letter);
+  expect(deadLetter.sequenceNumber?.toString()).toBe(second.sequenceNumber?.toString());
+  await deadLetters.completeMessage(deadLetter);
 });
 
-test("locks run out, are renewed, and count as failed deliveries; the last of them is a dead letter", async () => {
+test("a lock can be renewed, and a lock that expires counts as a failed delivery until the message is dead-lettered", async () => {
   await client.createSender("locks").sendMessages({ body: Buffer.from("a") });
   const from = receiver("locks");
   const first = await takeOne(from);
@@ -103,30 +103,30 @@ test("locks run out, are renewed, and count as failed deliveries; the last of th
   expect(second.deliveryCount).toBe(1);
   await from.abandonMessage(second);
   await from.abandonMessage(await takeOne(from));
-  const letter = await takeOne(receiver("locks", { subQueueType: "deadLetter" }));
-  expect(letter).toMatchObject({
+  const deadLetter = await takeOne(receiver("locks", { subQueueType: "deadLetter" }));
+  expect(deadLetter).toMatchObject({
     deadLetterReason: "MaxDeliveryCountExceeded",
     deadLetterErrorDescription: "Message could not be consumed after 3 delivery attempts.",
     deliveryCount: 3,
   });
 });
 
-test("settles through the management node what came on a link that is closed", async () => {
+test("a message from a closed link is settled through the management node", async () => {
   await client.createSender("plain").sendMessages({ body: Buffer.from("a") });
-  const [gone, other] = [receiver("plain"), receiver("plain")];
-  const message = await takeOne(gone);
-  await gone.close();
+  const [closed, other] = [receiver("plain"), receiver("plain")];
+  const message = await takeOne(closed);
+  await closed.close();
   await other.completeMessage(message);
   expect(await stray(other)).toEqual([]);
 });
 
-test("schedules, by a send and by a request, and cancels", async () => {
+test("a message is scheduled by a send or by a request, and a scheduled message can be cancelled", async () => {
   const sender = client.createSender("scheduled");
   const from = receiver("scheduled");
   const dueAt = new Date(clock.now() + 600);
   await sender.sendMessages({ body: Buffer.from("sent"), scheduledEnqueueTimeUtc: dueAt });
   const [kept, cancelled] = await sender.scheduleMessages(
-    [{ body: Buffer.from("asked") }, { body: Buffer.from("no") }],
+    [{ body: Buffer.from("requested") }, { body: Buffer.from("cancelled") }],
     dueAt,
   );
   await sender.cancelScheduledMessages(cancelled!);
@@ -136,15 +136,15 @@ test("schedules, by a send and by a request, and cancels", async () => {
   expect(await stray(from)).toEqual([]);
   await clock.advance(1);
   const messages = await take(from, 2);
-  expect(new Set(messages.map(textOf))).toEqual(new Set(["sent", "asked"]));
+  expect(new Set(messages.map(textOf))).toEqual(new Set(["sent", "requested"]));
   for (const { enqueuedTimeUtc, sequenceNumber } of messages) {
-    // It is enqueued when it is due, and numbered anew.
+    // A due message is enqueued under a new sequence number.
     expect(enqueuedTimeUtc!.getTime()).toBe(dueAt.getTime());
     expect(sequenceNumber!.toNumber()).toBeGreaterThan(kept!.toNumber());
   }
 });
 
-test("peeks at all that is there, locked or not, a page at a time", async () => {
+test("peeking returns all messages in pages, locked messages included", async () => {
   const sender = client.createSender("peeked");
   await sender.sendMessages([1, 2, 3].map((index) => ({ body: Buffer.from(`${index}`) })));
   const from = receiver("peeked");
@@ -154,7 +154,7 @@ test("peeks at all that is there, locked or not, a page at a time", async () => 
   expect(await from.peekMessages(2)).toEqual([]);
 });
 
-test("drops a repeated message id in silence, also inside one batch", async () => {
+test("a message whose id was seen within the window is dropped without an error, also within one batch", async () => {
   const sender = client.createSender("once");
   await sender.sendMessages({ body: Buffer.from("a"), messageId: "x" });
   await sender.sendMessages([
@@ -167,16 +167,16 @@ test("drops a repeated message id in silence, also inside one batch", async () =
   expect(await stray(from)).toEqual([]);
 });
 
-test("messages expire, by their own time to live or the queue's", async () => {
+test("a message expires after its own time to live or the time to live of its queue", async () => {
   await client.createSender("mortal").sendMessages({ body: Buffer.from("a") });
   await client.createSender("expiring").sendMessages({ body: Buffer.from("a"), timeToLive: 200 });
   await clock.advance(200);
-  const letter = await takeOne(receiver("mortal", { subQueueType: "deadLetter" }));
-  expect(letter.deadLetterReason).toBe("TTLExpiredException");
+  const deadLetter = await takeOne(receiver("mortal", { subQueueType: "deadLetter" }));
+  expect(deadLetter.deadLetterReason).toBe("TTLExpiredException");
   expect(await stray(receiver("expiring"))).toEqual([]);
 });
 
-test("takes for good where the receiver deletes", async () => {
+test("a receiver in receive-and-delete mode removes a message without settling it", async () => {
   await client.createSender("plain").sendMessages({ body: Buffer.from("a") });
   const from = receiver("plain", { receiveMode: "receiveAndDelete" });
   expect(textOf(await takeOne(from))).toBe("a");
@@ -184,7 +184,7 @@ test("takes for good where the receiver deletes", async () => {
   expect(await stray(receiver("plain"))).toEqual([]);
 });
 
-test("counts what goes over the wire", async () => {
+test("the statistics count transfers, messages and settlements", async () => {
   server.resetStats();
   await client.createSender("plain").sendMessages([{ body: Buffer.from("a") }, { body: Buffer.from("b") }]);
   const from = receiver("plain");

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
-import { clientOf, startBed, stray, take, takeOne, textOf } from "./bed.ts";
+import { clientOf, startServer, stray, take, takeOne, textOf } from "./fixture.ts";
 
-const bed = await startBed({ queues: ["faulty", "counted"] });
+const fixture = await startServer({ queues: ["faulty", "counted"] });
 
-test("administers queues: create, read, change, list, remove", async () => {
-  const { admin } = bed;
+test("the administration client creates, reads, changes, lists and removes queues", async () => {
+  const { admin } = fixture;
   const created = await admin.createQueue("new", {
     lockDuration: "PT10S",
     maxDeliveryCount: 7,
@@ -37,8 +37,8 @@ test("administers queues: create, read, change, list, remove", async () => {
   await expect(admin.getQueue("new")).rejects.toMatchObject({ statusCode: 404 });
 });
 
-test("counts active, scheduled and dead messages", async () => {
-  const { client, admin, receiver } = bed;
+test("the administration client reads the numbers of active, scheduled and dead-lettered messages", async () => {
+  const { client, admin, receiver } = fixture;
   const sender = client.createSender("counted");
   await sender.sendMessages([{ body: "a" }, { body: "b" }, { body: "c" }]);
   await sender.scheduleMessages({ body: "d" }, new Date(Date.now() + 60_000));
@@ -53,10 +53,10 @@ test("counts active, scheduled and dead messages", async () => {
   });
 });
 
-test("goes wrong at will", async () => {
-  const { receiver, server } = bed;
+test("injected faults fail sends and settlements, detach links and cut connections", async () => {
+  const { receiver, server } = fixture;
   const { faults } = server;
-  // A send whose connection was cut is not heard of before its time is up.
+  // The SDK does not report a cut connection to a pending send, which fails only after its timeout.
   const client = clientOf(server, 5_000);
   const sender = client.createSender("faulty");
   faults.failSends("faulty", 1);
@@ -79,7 +79,7 @@ test("goes wrong at will", async () => {
   await client.close();
 });
 
-test("keeps queues, messages, locks and numbers in its directory", async () => {
+test("a server with a data directory keeps queues, messages, locks and sequence numbers through a restart", async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
   const options = { dataDir, queues: [{ name: "kept", duplicateDetectionWindowMs: 60_000 }] };
   try {
@@ -111,7 +111,7 @@ test("keeps queues, messages, locks and numbers in its directory", async () => {
       ["d", 0, 4],
     ]);
     expect(messages[0]?.applicationProperties).toEqual({ note: "x" });
-    // Its lock has outlived the server.
+    // The lock is still valid after the restart.
     await from.completeMessage(held!);
     await later.close();
     await second.stop();

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { Namespace } from "../../../servers/service-bus/broker/namespace.ts";
 import type { SessionHolder } from "../../../servers/service-bus/broker/sessions.ts";
-import { clientOf, newMessage, startBed, take } from "./bed.ts";
+import { clientOf, consumer, newNamespace, sentMessage, startServer, take } from "./fixture.ts";
 
 const clock = new FakeClock();
-const { client, server } = await startBed({
+const { client, server } = await startServer({
   clock,
   queues: [
     { name: "ordered", requiresSession: true },
@@ -18,7 +17,7 @@ const { client, server } = await startBed({
 
 const options = { maxAutoLockRenewalDurationInMs: 0 };
 
-test("hands each session to one receiver, in order", async () => {
+test("each session is received by one receiver at a time, in order", async () => {
   const sender = client.createSender("ordered");
   await sender.sendMessages(["a1", "b1", "a2"].map((body) => ({ body, sessionId: body[0]! })));
   const first = await client.acceptNextSession("ordered", options);
@@ -33,13 +32,14 @@ test("hands each session to one receiver, in order", async () => {
   await first.close();
   const again = await client.acceptSession("ordered", "a", options);
   const [left] = await take(again, 1);
-  // By the service's documentation, to close a session is no failed delivery of what it held.
+  // A session that is closed does not count as a failed delivery of its locked messages, as Microsoft documents:
+  // https://learn.microsoft.com/azure/service-bus-messaging/message-sessions (2021-04-01).
   expect([left?.body, left?.deliveryCount]).toEqual(["a2", 0]);
   await again.close();
   await second.close();
 });
 
-test("refuses messages and receivers that do not suit the queue", async () => {
+test("a queue with sessions refuses messages and receivers without a session, and a plain queue refuses session receivers", async () => {
   await expect(client.createSender("ordered").sendMessages({ body: "a" })).rejects.toThrow(
     /SessionId was not set/,
   );
@@ -56,7 +56,7 @@ test("refuses messages and receivers that do not suit the queue", async () => {
   await receiver.close();
 });
 
-test("a session's lock is renewed, and is lost with its messages when it runs out", async () => {
+test("a session lock can be renewed, and a session lock that expires releases the messages of the session", async () => {
   await client.createSender("short").sendMessages({ body: "a", sessionId: "a" });
   const receiver = await client.acceptNextSession("short", options);
   const [message] = await take(receiver, 1);
@@ -71,9 +71,9 @@ test("a session's lock is renewed, and is lost with its messages when it runs ou
   await next.close();
 });
 
-test("waits for a session that has messages, and not for ever", async () => {
-  const impatient = clientOf(server, 2_000);
-  await expect(impatient.acceptNextSession("waited", options)).rejects.toMatchObject({
+test("accepting the next session waits for messages until a timeout", async () => {
+  const hasty = clientOf(server, 2_000);
+  await expect(hasty.acceptNextSession("waited", options)).rejects.toMatchObject({
     code: "ServiceTimeout",
   });
   const accepting = client.acceptNextSession("waited", options);
@@ -83,23 +83,17 @@ test("waits for a session that has messages, and not for ever", async () => {
   expect(receiver.sessionId).toBe("late");
   await receiver.setSessionState({ at: 7 });
   expect(await receiver.getSessionState()).toEqual({ at: 7 });
-  await impatient.close();
+  await hasty.close();
   await receiver.close();
 });
 
-test("one that is given back while others wait is taken by one of them, and by nobody else", () => {
-  const namespace = new Namespace(new FakeClock());
+test("a session that is released while several receivers wait is locked by exactly one of them", () => {
+  const namespace = newNamespace();
   const { entity } = namespace.create({ name: "q", requiresSession: true });
   const sessions = entity.sessions!;
-  const holder = (): SessionHolder => ({
-    credit: 1,
-    deletes: false,
-    deliver() {},
-    end() {},
-    lost() {},
-  });
+  const holder = (): SessionHolder => ({ ...consumer, lost() {} });
   const first = holder();
-  entity.enqueue([newMessage("a1", "a"), newMessage("a2", "a")]);
+  entity.enqueue([sentMessage("a1", "a"), sentMessage("a2", "a")]);
   sessions.acceptNext(first, () => sessions.pump("a"));
   sessions.pump("a");
   const taken: string[] = [];

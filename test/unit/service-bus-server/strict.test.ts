@@ -1,9 +1,9 @@
-import { ServiceBusAdministrationClient, ServiceBusClient } from "@azure/service-bus";
+import { ServiceBusClient } from "@azure/service-bus";
 import { expect, test } from "vitest";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
-import { clientOf, startBed, take, takeOne } from "./bed.ts";
+import { adminOf, clientOf, startServer, take, takeOne } from "./fixture.ts";
 
-const { client, admin, receiver, server } = await startBed({
+const { client, admin, receiver, server } = await startServer({
   queues: [
     "plain",
     "dead",
@@ -13,7 +13,7 @@ const { client, admin, receiver, server } = await startBed({
   ],
 });
 
-test("a property has 32 KB at most, and all of them 64 KB", async () => {
+test("a message with a property above 32 KB, or with properties above 64 KB in total, is refused", async () => {
   const sender = client.createSender("plain");
   const send = (applicationProperties: Record<string, string>): Promise<void> =>
     sender.sendMessages({ body: "a", applicationProperties });
@@ -26,7 +26,7 @@ test("a property has 32 KB at most, and all of them 64 KB", async () => {
   });
 });
 
-test("each of several sends and settlements at once has an answer of its own", async () => {
+test("each of several concurrent sends and settlements gets its own result", async () => {
   const sender = client.createSender("answers");
   const sizes = [1, 300_000, 1, 300_000, 300_000, 1];
   const sent = await Promise.allSettled(
@@ -42,7 +42,7 @@ test("each of several sends and settlements at once has an answer of its own", a
   expect(settled.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
 });
 
-test("what is scheduled together has the size of one message at most", async () => {
+test("messages scheduled in one request are refused if together they exceed the size of one message", async () => {
   const sender = client.createSender("plain");
   const bodies = Array.from({ length: 3 }, () => ({ body: Buffer.alloc(100_000) }));
   const at = new Date(Date.now() + 60_000);
@@ -50,14 +50,14 @@ test("what is scheduled together has the size of one message at most", async () 
   expect(await sender.scheduleMessages(bodies.slice(1), at)).toHaveLength(2);
 });
 
-test("scheduled messages of a queue with sessions need a session too", async () => {
+test("a scheduled message without a session id is refused by a queue with sessions", async () => {
   const at = new Date(Date.now() + 60_000);
   await expect(client.createSender("ordered").scheduleMessages({ body: "a" }, at)).rejects.toThrow(
     /SessionId was not set/,
   );
 });
 
-test("a queue that is full takes no more", async () => {
+test("a queue that is full refuses further messages", async () => {
   const sender = client.createSender("small");
   const fill = async (): Promise<void> => {
     for (let sent = 0; sent < 10; sent += 1) await sender.sendMessages({ body: Buffer.alloc(200_000) });
@@ -65,17 +65,17 @@ test("a queue that is full takes no more", async () => {
   await expect(fill()).rejects.toMatchObject({ code: "QuotaExceeded" });
 });
 
-test("dead letters cannot be dead-lettered again, and cannot be sent", async () => {
+test("a dead letter cannot be dead-lettered again", async () => {
   await client.createSender("dead").sendMessages({ body: Buffer.from("a") });
   const from = receiver("dead");
   await from.deadLetterMessage(await takeOne(from), {
     deadLetterReason: "once",
     deadLetterErrorDescription: "",
   });
-  const letters = receiver("dead", { subQueueType: "deadLetter" });
-  const letter = await takeOne(letters);
+  const deadLetters = receiver("dead", { subQueueType: "deadLetter" });
+  const deadLetter = await takeOne(deadLetters);
   await expect(
-    letters.deadLetterMessage(letter, { deadLetterReason: "twice", deadLetterErrorDescription: "" }),
+    deadLetters.deadLetterMessage(deadLetter, { deadLetterReason: "twice", deadLetterErrorDescription: "" }),
   ).rejects.toThrow(/cannot be dead-lettered/);
 });
 
@@ -86,18 +86,18 @@ test.each([
   ["duplicateDetectionHistoryTimeWindow", "P8D"],
   ["maxDeliveryCount", 2_001],
   ["maxDeliveryCount", 0],
-])("the administration refuses a %s of %s", async (name, value) => {
+])("the administration refuses a queue with a %s of %s", async (name, value) => {
   await expect(admin.createQueue("refused", { [name]: value })).rejects.toMatchObject({ statusCode: 400 });
   expect(await admin.queueExists("refused")).toBe(false);
 });
 
-test("queues by code have the service's bounds, but for a lock as short as a test likes", () => {
+test("a queue created in code has to respect the limits of Service Bus, except for the shortest lock", () => {
   server.createQueue({ name: "short", lockDurationMs: 100 });
   expect(() => server.createQueue({ name: "long", lockDurationMs: 300_001 })).toThrow(RangeError);
   expect(() => server.createQueue({ name: "-no-" })).toThrow(/no name for a queue/);
 });
 
-test("takes tokens of its keys alone, on links and for the administration", async () => {
+test("a server with keys refuses tokens of other keys, on links and in the administration", async () => {
   const guarded = await startServiceBusServer({ queues: ["a"], keys: { root: "secret" } });
   const right = clientOf(guarded);
   await right.createSender("a").sendMessages({ body: "a" });
@@ -112,15 +112,7 @@ test("takes tokens of its keys alone, on links and for the administration", asyn
     await expect(wrong.createSender("a").sendMessages({ body: "a" })).rejects.toMatchObject({
       code: "UnauthorizedAccess",
     });
-    const denied = new ServiceBusAdministrationClient(connectionString, { retryOptions: { maxRetries: 0 } });
-    denied.pipeline.addPolicy({
-      name: "clear-text",
-      sendRequest(request, next) {
-        request.url = request.url.replace("https:", "http:");
-        request.allowInsecureConnection = true;
-        return next(request);
-      },
-    });
+    const denied = adminOf({ connectionString });
     await expect(denied.getQueue("a")).rejects.toMatchObject({ statusCode: 401 });
     await wrong.close();
   }
@@ -130,9 +122,9 @@ test("takes tokens of its keys alone, on links and for the administration", asyn
 
 test.each([
   ["that has expired", (audience: string) => signature(audience, Math.floor(Date.now() / 1_000) - 3_600)],
-  ["of no known form", () => "SharedAccessSignature nonsense"],
+  ["that is malformed", () => "SharedAccessSignature nonsense"],
   ["for another queue", () => signature("sb://localhost/other", 4_000_000_000)],
-])("a token %s opens no link", async (_what, tokenOf) => {
+])("a token %s is refused when a link attaches", async (_title, tokenOf) => {
   const token = tokenOf("sb://127.0.0.1/plain");
   const mine = new ServiceBusClient(
     `Endpoint=sb://127.0.0.1:${server.port};SharedAccessSignature=${token};UseDevelopmentEmulator=true;`,
@@ -150,7 +142,7 @@ test.each([
   await theirs.close();
 });
 
-test("a receiver that is refused tells its reason, and another one works", async () => {
+test("a refused receiver reports the reason, and does not disturb other receivers", async () => {
   const missing = receiver("missing");
   await expect(take(missing, 1)).rejects.toMatchObject({ code: "MessagingEntityNotFound" });
   await expect(missing.peekMessages(1)).rejects.toMatchObject({ code: "MessagingEntityNotFound" });

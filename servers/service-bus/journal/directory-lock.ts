@@ -1,25 +1,25 @@
 import { linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-/** Directories that servers of this process have. */
+/** Directories that servers in this process hold. */
 const ours = new Set<string>();
 
 /**
- * A directory is one server's: a second one would write the files anew under the first, whose changes then go nowhere.
- * The lock of a process that has died is taken over.
- * @throws Error where a server has it that runs
+ * Reserves a directory for one server, by a file with the server's process id. A second server would rewrite the files
+ * of the first one, whose later changes would be lost. The lock of a process that has died is taken over.
  */
 export class DirectoryLock {
   readonly #directory: string;
   readonly #path: string;
 
+  /** @throws Error if a running server holds the directory */
   constructor(directory: string) {
     this.#directory = resolve(directory);
     this.#path = join(this.#directory, "server.pid");
     if (ours.has(this.#directory)) throw taken(this.#directory, process.pid);
     for (;;) {
       try {
-        linkWith(this.#path, String(process.pid));
+        createWhole(this.#path, String(process.pid));
         break;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -39,18 +39,21 @@ export class DirectoryLock {
     try {
       pid = Number(readFileSync(this.#path, "utf8"));
     } catch (error) {
-      // Released meanwhile.
+      // Another server has released the directory in the meantime.
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
       throw error;
     }
-    // In a container, processes that come one after the other may have one number.
+    // Our own id in the file is that of an earlier process: in a container, each process may get the same id.
     if (pid !== process.pid && isAlive(pid)) throw taken(this.#directory, pid);
     rmSync(this.#path, { force: true });
   }
 }
 
-/** Whoever finds the file finds it whole. @throws EEXIST where it is there */
-function linkWith(path: string, text: string): void {
+/**
+ * Creates a file that is never seen half written.
+ * @throws the system's error, `EEXIST` if the file exists
+ */
+function createWhole(path: string, text: string): void {
   const own = `${path}.${process.pid}`;
   writeFileSync(own, text);
   try {
@@ -72,6 +75,6 @@ function isAlive(pid: number): boolean {
 
 function taken(directory: string, pid: number): Error {
   return new Error(
-    `The directory ${directory} is that of a server that runs, as process ${pid}. Stop it, or give another directory; where that process is none, remove server.pid there.`,
+    `The directory ${directory} is in use by a running server, process ${pid}. Stop that server, or choose another directory. If process ${pid} is not a server, remove server.pid from the directory.`,
   );
 }

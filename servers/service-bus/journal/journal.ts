@@ -1,15 +1,15 @@
 import { existsSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Entity } from "./broker/entity.ts";
-import type { StoredMessage } from "./broker/message.ts";
-import type { Namespace } from "./broker/namespace.ts";
-import type { Store } from "./broker/store.ts";
+import type { Entity } from "../broker/entity.ts";
+import type { BrokerMessage } from "../broker/message.ts";
+import type { Namespace } from "../broker/namespace.ts";
+import type { Store } from "../broker/store.ts";
+import type { QueueSettings } from "../options.ts";
 import { DirectoryLock } from "./directory-lock.ts";
-import { linesOf, LineWriter } from "./lines.ts";
-import type { QueueSettings } from "./options.ts";
+import { linesOf, NdjsonWriter } from "./ndjson.ts";
 
-/** One line of the journal. Infinity, which JSON does not have, is null. */
-type Line =
+/** One line of the journal: one change. Infinity is written as null, since JSON cannot express it. */
+type JournalRecord =
   | { readonly do: "define"; readonly settings: QueueSettings }
   | { readonly do: "undefine"; readonly name: string }
   | { readonly do: "put"; readonly path: string; readonly message: WrittenMessage }
@@ -24,26 +24,32 @@ type Line =
       readonly state: string | undefined;
     };
 
-type WrittenMessage = Omit<StoredMessage, "bare"> & { readonly bare: string };
+/** A message with its content in base64. */
+type WrittenMessage = Omit<BrokerMessage, "bare"> & { readonly bare: string };
 
-/** The journal is written anew once it has grown by this much. */
+/** Growth after which the journal is compacted. */
 const COMPACT_BYTES = 64 * 1_048_576;
 
 /**
- * Keeps a namespace in a directory: every change is one line, written before it is answered. That outlives the
- * process, however it ends; not the machine, since nothing waits for the disk.
+ * Keeps a namespace in a directory. Every change is written as one line before its request is answered.
+ *
+ * The journal survives the end of the process, including a kill. It does not survive a power failure, since it does not
+ * wait for the disk.
  */
 export class Journal implements Store {
   readonly #path: string;
   readonly #namespace: Namespace;
-  /** The properties of these have changed since they were written. */
-  readonly #written = new WeakMap<StoredMessage, Buffer>();
+  /** Content of each message when it was last written. A message whose content has changed is written as a whole. */
+  readonly #written = new WeakMap<BrokerMessage, Buffer>();
   readonly #lock: DirectoryLock;
-  #file: LineWriter | undefined;
-  /** The size at which it is written anew. */
+  #file: NdjsonWriter | undefined;
+  /** File size at which the journal is compacted next. */
   #compactAt = 0;
 
-  /** Reads what is there into the namespace, and is its store from then on. */
+  /**
+   * Reads the directory into the namespace and becomes the store of the namespace.
+   * @throws Error if a running server holds the directory, or the system's error if it cannot be read or written
+   */
   constructor(directory: string, namespace: Namespace) {
     mkdirSync(directory, { recursive: true });
     this.#lock = new DirectoryLock(directory);
@@ -74,12 +80,12 @@ export class Journal implements Store {
     this.#write({ do: "undefine", name });
   }
 
-  put(path: string, message: StoredMessage): void {
+  put(path: string, message: BrokerMessage): void {
     this.#written.set(message, message.bare);
-    this.#write({ do: "put", path, message: written(message) });
+    this.#write({ do: "put", path, message: writtenOf(message) });
   }
 
-  update(path: string, message: StoredMessage): void {
+  update(path: string, message: BrokerMessage): void {
     if (this.#written.get(message) !== message.bare) return this.put(path, message);
     const { sequence, deliveryCount, state, lock } = message;
     this.#write({ do: "update", path, message: { sequence, deliveryCount, state, lock } });
@@ -97,14 +103,14 @@ export class Journal implements Store {
     this.#write({ do: "session", path, id, state: state?.toString("base64") });
   }
 
-  #write(line: Line): void {
+  #write(record: JournalRecord): void {
     if (this.#file === undefined) return;
-    // Before the line: what is there now has been written, all of it.
+    // Compacted before the record is written, while the file still agrees with the state in memory.
     if (this.#file.bytes > this.#compactAt) this.#tryToCompact();
-    this.#file.write(line);
+    this.#file.write(record);
   }
 
-  /** Where it fails, the file that is there goes on. */
+  /** Compacts the journal. After a failure the old file stays in use. */
   #tryToCompact(): void {
     try {
       this.#compact();
@@ -113,7 +119,7 @@ export class Journal implements Store {
     }
   }
 
-  /** Of a queue that is not there, nothing is read: it was removed. */
+  /** The entity with this path; `undefined` if its queue was removed. */
   #entity(path: string): Entity | undefined {
     return this.#namespace.has(path.replace(/\/\$DeadLetterQueue$/i, ""))
       ? this.#namespace.entity(path)
@@ -121,26 +127,26 @@ export class Journal implements Store {
   }
 
   #replay(): void {
-    const messages = new Map<string, Map<number, StoredMessage>>();
-    const of = (path: string): Map<number, StoredMessage> => {
-      const known = messages.get(path) ?? new Map<number, StoredMessage>();
+    const messages = new Map<string, Map<number, BrokerMessage>>();
+    const messagesOf = (path: string): Map<number, BrokerMessage> => {
+      const known = messages.get(path) ?? new Map<number, BrokerMessage>();
       messages.set(path, known);
       return known;
     };
     for (const text of linesOf(this.#path)) {
-      const line = parse(text);
-      if (line === undefined || ("path" in line && this.#entity(line.path) === undefined)) continue;
-      if (line.do === "put") {
-        of(line.path).set(line.message.sequence, read(line.message));
-        this.#namespace.entity(line.path).contents.resumeAfter(line.message.sequence);
-      } else if (line.do === "remove") of(line.path).delete(line.sequence);
-      else if (line.do === "update") {
-        const message = of(line.path).get(line.message.sequence ?? 0);
-        if (message !== undefined) Object.assign(message, { lock: undefined, ...line.message });
-      } else if (line.do === "undefine") {
-        if (this.#namespace.has(line.name)) this.#namespace.drop(line.name);
-        for (const path of [line.name, `${line.name}/$DeadLetterQueue`]) messages.delete(path);
-      } else this.#apply(line);
+      const record = parse(text);
+      if (record === undefined || ("path" in record && this.#entity(record.path) === undefined)) continue;
+      if (record.do === "put") {
+        messagesOf(record.path).set(record.message.sequence, messageOf(record.message));
+        this.#namespace.entity(record.path).contents.resumeAfter(record.message.sequence);
+      } else if (record.do === "remove") messagesOf(record.path).delete(record.sequence);
+      else if (record.do === "update") {
+        const message = messagesOf(record.path).get(record.message.sequence ?? 0);
+        if (message !== undefined) Object.assign(message, { lock: undefined, ...record.message });
+      } else if (record.do === "undefine") {
+        if (this.#namespace.has(record.name)) this.#namespace.drop(record.name);
+        for (const path of [record.name, `${record.name}/$DeadLetterQueue`]) messages.delete(path);
+      } else this.#apply(record);
     }
     for (const [path, kept] of messages) {
       const entity = this.#namespace.entity(path);
@@ -149,30 +155,30 @@ export class Journal implements Store {
     }
   }
 
-  #apply(line: Extract<Line, { do: "define" | "sequence" | "seen" | "session" }>): void {
-    if (line.do === "define") {
+  #apply(record: Extract<JournalRecord, { do: "define" | "sequence" | "seen" | "session" }>): void {
+    if (record.do === "define") {
       const settings = {
-        ...line.settings,
-        timeToLiveMs: line.settings.timeToLiveMs ?? Number.POSITIVE_INFINITY,
+        ...record.settings,
+        timeToLiveMs: record.settings.timeToLiveMs ?? Number.POSITIVE_INFINITY,
       };
       if (this.#namespace.has(settings.name)) this.#namespace.update(settings);
       else this.#namespace.create(settings);
-    } else if (line.do === "sequence") {
-      this.#namespace.entity(line.path).contents.resumeAfter(line.last);
-    } else if (line.do === "seen") {
-      this.#namespace.entity(line.path).duplicates.remember(line.id, line.at);
+    } else if (record.do === "sequence") {
+      this.#namespace.entity(record.path).contents.resumeAfter(record.last);
+    } else if (record.do === "seen") {
+      this.#namespace.entity(record.path).duplicates.remember(record.id, record.at);
     } else {
-      const state = line.state === undefined ? undefined : Buffer.from(line.state, "base64");
-      this.#namespace.entity(line.path).sessions?.setState(line.id, state);
+      const state = record.state === undefined ? undefined : Buffer.from(record.state, "base64");
+      this.#namespace.entity(record.path).sessions?.setState(record.id, state);
     }
   }
 
-  /** Writes what there is now, beside the old file and then in its place. */
+  /** Writes the present state to a new file, and replaces the journal with it. */
   #compact(): void {
     const fresh = `${this.#path}.new`;
-    const file = new LineWriter(openSync(fresh, "w"));
+    const file = new NdjsonWriter(openSync(fresh, "w"));
     try {
-      for (const line of this.#lines()) file.add(line);
+      for (const record of this.#records()) file.add(record);
       file.flush();
       renameSync(fresh, this.#path);
     } catch (error) {
@@ -185,7 +191,8 @@ export class Journal implements Store {
     this.#compactAt = file.bytes + COMPACT_BYTES;
   }
 
-  *#lines(): Iterable<Line> {
+  /** @yields the records that restore the present state */
+  *#records(): Iterable<JournalRecord> {
     for (const { entity } of this.#namespace.queues()) {
       yield { do: "define", settings: entity.settings };
       yield { do: "sequence", path: entity.path, last: entity.contents.lastSequence };
@@ -199,17 +206,17 @@ export class Journal implements Store {
     }
   }
 
-  #putOf({ path }: Entity, message: StoredMessage): Line {
+  #putOf({ path }: Entity, message: BrokerMessage): JournalRecord {
     this.#written.set(message, message.bare);
-    return { do: "put", path, message: written(message) };
+    return { do: "put", path, message: writtenOf(message) };
   }
 }
 
-function written(message: StoredMessage): WrittenMessage {
+function writtenOf(message: BrokerMessage): WrittenMessage {
   return { ...message, bare: message.bare.toString("base64") };
 }
 
-function read(message: WrittenMessage): StoredMessage {
+function messageOf(written: WrittenMessage): BrokerMessage {
   const none = {
     sessionId: undefined,
     partitionKey: undefined,
@@ -217,14 +224,16 @@ function read(message: WrittenMessage): StoredMessage {
     scheduledAt: undefined,
     lock: undefined,
   };
-  return { ...none, ...message, bare: Buffer.from(message.bare, "base64") };
+  return { ...none, ...written, bare: Buffer.from(written.bare, "base64") };
 }
 
-/** The last line may have been cut off by the end of the process. */
-function parse(text: string): Line | undefined {
+/** The record of a line; `undefined` if the line is incomplete, because the process ended while it was written. */
+function parse(text: string): JournalRecord | undefined {
   try {
-    const line: unknown = text === "" ? undefined : JSON.parse(text);
-    return typeof line === "object" && line !== null && "do" in line ? (line as Line) : undefined;
+    const record: unknown = text === "" ? undefined : JSON.parse(text);
+    return typeof record === "object" && record !== null && "do" in record
+      ? (record as JournalRecord)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -6,25 +6,30 @@ import {
   type ServiceBusReceiverOptions,
 } from "@azure/service-bus";
 import { afterAll } from "vitest";
-import type { NewMessage } from "../../../servers/service-bus/broker/message.ts";
+import { withProperties } from "../../../servers/service-bus/amqp/sections.ts";
+import type { Consumer } from "../../../servers/service-bus/broker/consumers.ts";
+import type { SentMessage } from "../../../servers/service-bus/broker/message.ts";
+import { Namespace } from "../../../servers/service-bus/broker/namespace.ts";
 import {
   type ServiceBusServer,
   type ServiceBusServerOptions,
   startServiceBusServer,
 } from "../../../servers/service-bus/index.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
 
-const PATIENCE_MS = 20_000;
+/** Time after which a call of the SDK fails. It is long, because the test process may be suspended for a while. */
+const TIMEOUT_MS = 20_000;
 
-/** A server, and Microsoft's own clients of it. */
-export interface Bed {
+/** A server with Microsoft's own clients. */
+export interface ServerFixture {
   readonly server: ServiceBusServer;
   readonly client: ServiceBusClient;
   readonly admin: ServiceBusAdministrationClient;
   readonly receiver: (queue: string, options?: ServiceBusReceiverOptions) => ServiceBusReceiver;
 }
 
-/** Starts one; it ends with the file. */
-export async function startBed(options: ServiceBusServerOptions): Promise<Bed> {
+/** Starts a server, which ends after the test file. */
+export async function startServer(options: ServiceBusServerOptions): Promise<ServerFixture> {
   const server = await startServiceBusServer(options);
   const client = clientOf(server);
   afterAll(async () => {
@@ -44,16 +49,18 @@ export async function startBed(options: ServiceBusServerOptions): Promise<Bed> {
   };
 }
 
-/** What has not been answered by then fails: after long enough for a process that stands still meanwhile. */
 export function clientOf(
   { connectionString }: ServiceBusServer,
-  timeoutInMs: number = PATIENCE_MS,
+  timeoutInMs: number = TIMEOUT_MS,
 ): ServiceBusClient {
   return new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0, timeoutInMs } });
 }
 
-function adminOf({ connectionString }: ServiceBusServer): ServiceBusAdministrationClient {
-  const admin = new ServiceBusAdministrationClient(connectionString);
+/** An administration client that uses http. */
+export function adminOf({
+  connectionString,
+}: Pick<ServiceBusServer, "connectionString">): ServiceBusAdministrationClient {
+  const admin = new ServiceBusAdministrationClient(connectionString, { retryOptions: { maxRetries: 0 } });
   admin.pipeline.addPolicy({
     name: "clear-text",
     sendRequest(request, next) {
@@ -65,15 +72,15 @@ function adminOf({ connectionString }: ServiceBusServer): ServiceBusAdministrati
   return admin;
 }
 
-/** Takes `count` messages; they have to be there. */
+/** Receives `count` messages. Fails if they do not arrive. */
 export async function take(
   receiver: ServiceBusReceiver,
   count: number,
 ): Promise<ServiceBusReceivedMessage[]> {
   const taken: ServiceBusReceivedMessage[] = [];
   while (taken.length < count) {
-    const some = await receiver.receiveMessages(count - taken.length, { maxWaitTimeInMs: PATIENCE_MS });
-    if (some.length === 0) throw new Error(`only ${taken.length} of ${count} came`);
+    const some = await receiver.receiveMessages(count - taken.length, { maxWaitTimeInMs: TIMEOUT_MS });
+    if (some.length === 0) throw new Error(`only ${taken.length} of ${count} messages arrived`);
     taken.push(...some);
   }
   return taken;
@@ -84,7 +91,7 @@ export async function takeOne(receiver: ServiceBusReceiver): Promise<ServiceBusR
   return message as ServiceBusReceivedMessage;
 }
 
-/** What comes within a moment, where nothing should. */
+/** Messages that arrive within 300 ms, for tests that expect none. */
 export function stray(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage[]> {
   return receiver.receiveMessages(1, { maxWaitTimeInMs: 300 });
 }
@@ -93,8 +100,13 @@ export function textOf({ body }: ServiceBusReceivedMessage): string {
   return Buffer.from(body as Buffer).toString();
 }
 
-/** A message as the broker takes it in. */
-export function newMessage(messageId: string, sessionId?: string): NewMessage {
+/** A namespace without a server. */
+export function newNamespace(clock: FakeClock = new FakeClock()): Namespace {
+  return new Namespace(clock, withProperties);
+}
+
+/** A message for the broker. */
+export function sentMessage(messageId: string, sessionId?: string): SentMessage {
   return {
     bare: Buffer.from("x"),
     messageId,
@@ -104,3 +116,6 @@ export function newMessage(messageId: string, sessionId?: string): NewMessage {
     scheduledAt: undefined,
   };
 }
+
+/** A consumer that takes one message and does nothing with it. */
+export const consumer: Consumer = { credit: 1, deletes: false, deliver() {}, end() {} };
