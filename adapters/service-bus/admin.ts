@@ -1,22 +1,33 @@
 import type { CreateQueueOptions, QueueProperties, WithResponse } from "@azure/service-bus";
 import { type Admin, DriverError, type QueueChange, type QueueSpec } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
+import type { Descriptions } from "./descriptions.ts";
 import { driverError, isMissing } from "./errors.ts";
 import type { QueueNames } from "./names.ts";
 import { duration, durationMs } from "./time.ts";
-import type { Descriptions } from "./traits.ts";
 
-/** What the service takes for a lock. */
-const [LEAST_LOCK_MS, MOST_LOCK_MS] = [5_000, 300_000];
+/**
+ * Shortest and longest lock. At most 5 min:
+ * https://learn.microsoft.com/dotnet/api/azure.messaging.servicebus.administration.createqueueoptions.lockduration
+ * (undated, read 2026-11-29). The shortest lock is not documented.
+ */
+const [MIN_LOCK_MS, MAX_LOCK_MS] = [5_000, 300_000];
+/**
+ * Largest max delivery count. Microsoft does not document it. It is known from other implementations:
+ * https://github.com/floci-io/floci-az/pull/207 (2026-08-22).
+ */
 const MAX_DELIVERY_COUNT = 2_000;
-/** Long enough for what is sent again after a lost answer. */
+/**
+ * Duplicate detection window of new queues: the default of Service Bus, which is long enough for a send that is repeated
+ * after a lost answer. https://learn.microsoft.com/azure/service-bus-messaging/duplicate-detection (2023-06-08)
+ */
 const DEDUP_WINDOW = "PT10M";
 
-type Admins = NonNullable<Clients["admin"]>;
+type AdminClient = NonNullable<Clients["admin"]>;
 
-/** Creates and removes queues; their dead letters have a sub-queue of its own, and a delay needs none. */
+/** Creates, changes and removes queues. Dead letters and delays need no queues of their own. */
 export class ServiceBusAdmin implements Admin {
-  readonly #admin: Admins | undefined;
+  readonly #admin: AdminClient | undefined;
   readonly #names: QueueNames;
   readonly #descriptions: Descriptions;
 
@@ -29,14 +40,14 @@ export class ServiceBusAdmin implements Admin {
   async ensure(queue: string, spec: QueueSpec): Promise<void> {
     const { name } = this.#names.entity(queue);
     await this.#attempt(`Creating the queue ${name}`, async (admin) => {
-      const there = (await find(admin, name)) ?? (await create(admin, name, spec));
-      if (there === undefined) return;
-      if (conflicts(there, spec))
+      const existing = (await find(admin, name)) ?? (await create(admin, name, spec));
+      if (existing === undefined) return;
+      if (conflicts(existing, spec))
         throw new DriverError(
           "permanent",
-          `The queue ${name} ${there.requiresSession ? "requires sessions, and so keeps order by key" : "has no sessions, and keeps no order"}; that cannot be changed. Drop it first.`,
+          `The queue ${name} ${existing.requiresSession ? "requires sessions, and so keeps order by key" : "has no sessions, and so keeps no order"}. This cannot be changed. Drop the queue first.`,
         );
-      await admin.updateQueue(Object.assign(there, wantedOf(spec)));
+      await admin.updateQueue(Object.assign(existing, wantedOf(spec)));
     });
     this.#descriptions.forget(name);
   }
@@ -45,24 +56,24 @@ export class ServiceBusAdmin implements Admin {
     const { name } = this.#names.entity(queue);
     const resource = `queue ${name}`;
     return this.#attempt(`Reading the queue ${name}`, async (admin) => {
-      const there = await find(admin, name);
-      if (there === undefined) return [{ kind: "create", resource }];
+      const existing = await find(admin, name);
+      if (existing === undefined) return [{ kind: "create", resource }];
       const changes: QueueChange[] = [];
-      if (conflicts(there, spec)) {
-        const [from, to] = [String(there.requiresSession), String(!there.requiresSession)];
+      if (conflicts(existing, spec)) {
+        const [from, to] = [String(existing.requiresSession), String(!existing.requiresSession)];
         changes.push({ kind: "conflict", resource, setting: "requiresSession", from, to });
       }
       const { lockDuration, maxDeliveryCount } = wantedOf(spec);
-      if (durationMs(there.lockDuration) !== durationMs(lockDuration))
+      if (durationMs(existing.lockDuration) !== durationMs(lockDuration))
         changes.push({
           kind: "change",
           resource,
           setting: "lockDuration",
-          from: there.lockDuration,
+          from: existing.lockDuration,
           to: lockDuration,
         });
-      if (there.maxDeliveryCount !== maxDeliveryCount) {
-        const [from, to] = [String(there.maxDeliveryCount), String(maxDeliveryCount)];
+      if (existing.maxDeliveryCount !== maxDeliveryCount) {
+        const [from, to] = [String(existing.maxDeliveryCount), String(maxDeliveryCount)];
         changes.push({ kind: "change", resource, setting: "maxDeliveryCount", from, to });
       }
       return changes;
@@ -77,9 +88,12 @@ export class ServiceBusAdmin implements Admin {
     this.#descriptions.forget(name);
   }
 
-  async #attempt<T>(attempted: string, work: (admin: Admins) => Promise<T>): Promise<T> {
+  async #attempt<T>(attempted: string, work: (admin: AdminClient) => Promise<T>): Promise<T> {
     if (this.#admin === undefined)
-      throw new DriverError("permanent", `${attempted} needs an administration client, and there is none.`);
+      throw new DriverError(
+        "permanent",
+        `${attempted} needs an administration client. Give adminClient, a connectionString, or a namespace and a credential.`,
+      );
     try {
       return await work(this.#admin);
     } catch (error) {
@@ -93,7 +107,7 @@ function wantedOf({ leaseMs, brokerMaxDeliveries }: QueueSpec): {
   readonly maxDeliveryCount: number;
 } {
   return {
-    lockDuration: duration(Math.min(Math.max(leaseMs, LEAST_LOCK_MS), MOST_LOCK_MS)),
+    lockDuration: duration(Math.min(Math.max(leaseMs, MIN_LOCK_MS), MAX_LOCK_MS)),
     maxDeliveryCount: Math.min(brokerMaxDeliveries, MAX_DELIVERY_COUNT),
   };
 }
@@ -111,9 +125,9 @@ function createdWith({ ordering }: QueueSpec): CreateQueueOptions {
   };
 }
 
-/** Undefined where it is as it is wanted; what somebody else has created in this moment, where one did. */
+/** Creates a queue. Returns `undefined`, or the queue that another process has created at the same time. */
 async function create(
-  admin: Admins,
+  admin: AdminClient,
   name: string,
   spec: QueueSpec,
 ): Promise<WithResponse<QueueProperties> | undefined> {
@@ -121,9 +135,9 @@ async function create(
     await admin.createQueue(name, { ...wantedOf(spec), ...createdWith(spec) });
     return undefined;
   } catch (error) {
-    const there = isConflict(error) ? await find(admin, name) : undefined;
-    if (there === undefined) throw error;
-    return there;
+    const existing = isConflict(error) ? await find(admin, name) : undefined;
+    if (existing === undefined) throw error;
+    return existing;
   }
 }
 
@@ -131,7 +145,7 @@ function isConflict(error: unknown): boolean {
   return (error as { statusCode?: unknown }).statusCode === 409;
 }
 
-async function find(admin: Admins, name: string): Promise<WithResponse<QueueProperties> | undefined> {
+async function find(admin: AdminClient, name: string): Promise<WithResponse<QueueProperties> | undefined> {
   try {
     return await admin.getQueue(name);
   } catch (error) {

@@ -5,63 +5,68 @@ import {
   type TokenCredential,
 } from "@azure/service-bus";
 import { QueueError } from "../../src/driver/index.ts";
+import { endedWithin } from "./time.ts";
 
-/** Which namespace to talk to, and as whom: a connection string, or a namespace with a credential, or a client. */
+/**
+ * The namespace, and how to sign in: a `connectionString`, or a `namespace` with a `credential`, or a `client`.
+ */
 export interface ConnectionOptions {
+  /** Connection string of the namespace, with a shared access key. */
   readonly connectionString?: string | undefined;
-  /** `<name>.servicebus.windows.net`. */
+  /** Host of the namespace: `<name>.servicebus.windows.net`. Needs a `credential`. */
   readonly namespace?: string | undefined;
-  /** Such as `DefaultAzureCredential` of `@azure/identity`. */
+  /** Credential of Microsoft Entra ID, such as `DefaultAzureCredential` of `@azure/identity`. */
   readonly credential?: TokenCredential | undefined;
-  /** Used for messages, and left open by `close`. Its retries should be off (`maxRetries: 0`), or outcomes blur. */
+  /**
+   * Client for messages. The driver does not close it. Turn its retries off (`retryOptions: { maxRetries: 0 }`): the SDK
+   * repeats a send without reporting that the first attempt may have succeeded.
+   */
   readonly client?: ServiceBusClient | undefined;
-  /** Used to describe, count and create queues. @default one like the client; false is none */
+  /**
+   * Client that describes, counts and creates queues; `false` for none.
+   * @default a client with the same credentials
+   */
   readonly adminClient?: ServiceBusAdministrationClient | false | undefined;
-  /** For the administration of an emulator whose port for that is another. @default `connectionString` */
+  /** Connection string for the administration, for an emulator with a separate port. @default `connectionString` */
   readonly adminConnectionString?: string | undefined;
 }
 
-/** The clients of one driver. */
+/** The SDK clients of one driver. */
 export interface Clients {
   readonly messages: ServiceBusClient;
-  /** For sessions, which are waited for: longer than an answer may take. */
+  /** Returns the client that accepts sessions. Its timeout is longer, since accepting a session waits for messages. */
   readonly sessions: () => ServiceBusClient;
-  /** Undefined where there is no way to have one. Whether it may do anything is seen when it is asked. */
+  /** `undefined` if the options allow none. Its permissions are unknown until it is used. */
   readonly admin: ServiceBusAdministrationClient | undefined;
   close(): Promise<void>;
 }
 
 /**
- * The core retries, and knows what it does: a retry in here would send twice in silence, after half a minute. A send
- * whose connection breaks is not heard of again before its timeout.
+ * No retries in the SDK, since the core retries and knows that a lost answer is ambiguous. The timeout is 10 s in place of
+ * 60 s, since the SDK does not report a lost connection to a pending send before its timeout.
  */
-const RETRIES: NonNullable<ServiceBusClientOptions["retryOptions"]> = {
+const RETRY_OPTIONS: NonNullable<ServiceBusClientOptions["retryOptions"]> = {
   maxRetries: 0,
   retryDelayInMs: 100,
   timeoutInMs: 10_000,
 };
-/** This is how long the service looks for the next session with messages. */
+/** Time that Service Bus waits for the next session with messages. */
 const SESSION_WAIT_MS = 60_000;
-const CLOSE_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 5_000;
 
-/** @throws QueueError `config` where it does not say whom to talk to */
+/** @throws QueueError with code `config` if the options name no namespace or no way to sign in */
 export function openClients(options: ConnectionOptions): Clients {
   const { client } = options;
-  const messages = client ?? openMessages(options, RETRIES);
+  const messages = client ?? openMessages(options, RETRY_OPTIONS);
   let sessions = client;
   return {
     messages,
-    sessions: () => (sessions ??= openMessages(options, { ...RETRIES, timeoutInMs: SESSION_WAIT_MS })),
+    sessions: () => (sessions ??= openMessages(options, { ...RETRY_OPTIONS, timeoutInMs: SESSION_WAIT_MS })),
     admin: openAdmin(options),
     async close() {
       if (client !== undefined) return;
-      // A client whose network is gone waits for it.
-      const enough = Promise.withResolvers<void>();
-      const timer = setTimeout(enough.resolve, CLOSE_MS);
       const opened = sessions === undefined ? [messages] : [messages, sessions];
-      const closing = opened.map((one) => one.close().catch(() => undefined));
-      await Promise.race([Promise.all(closing), enough.promise]);
-      clearTimeout(timer);
+      await endedWithin(CLOSE_TIMEOUT_MS, Promise.allSettled(opened.map((one) => one.close())));
     },
   };
 }
@@ -89,19 +94,19 @@ function openAdmin(options: ConnectionOptions): ServiceBusAdministrationClient |
   const { adminClient, connectionString, namespace, credential } = options;
   if (adminClient === false) return undefined;
   if (adminClient !== undefined) return adminClient;
-  const at = options.adminConnectionString ?? connectionString;
-  const retries = { retryOptions: { maxRetries: 0 } };
-  if (at !== undefined) {
-    const admin = new ServiceBusAdministrationClient(at, retries);
-    if (/;?\s*UseDevelopmentEmulator=true/i.test(at)) speakClearText(admin);
+  const adminConnectionString = options.adminConnectionString ?? connectionString;
+  const clientOptions = { retryOptions: { maxRetries: 0 } };
+  if (adminConnectionString !== undefined) {
+    const admin = new ServiceBusAdministrationClient(adminConnectionString, clientOptions);
+    if (/;?\s*UseDevelopmentEmulator=true/i.test(adminConnectionString)) useHttp(admin);
     return admin;
   }
   if (namespace === undefined || credential === undefined) return undefined;
-  return new ServiceBusAdministrationClient(namespace, credential, retries);
+  return new ServiceBusAdministrationClient(namespace, credential, clientOptions);
 }
 
-/** Emulators have no certificate, and this client knows no other scheme than https. */
-function speakClearText(admin: ServiceBusAdministrationClient): void {
+/** Makes the client use http. It always builds https addresses, but emulators have no certificate. */
+function useHttp(admin: ServiceBusAdministrationClient): void {
   admin.pipeline.addPolicy({
     name: "queueport-clear-text",
     sendRequest(request, next) {

@@ -1,9 +1,9 @@
 import type { ServiceBusClient } from "@azure/service-bus";
 import type { Clock, Timer } from "../../src/driver/index.ts";
 
-const LOOK_MS = 500;
+const CHECK_INTERVAL_MS = 500;
 
-/** Of the SDK's receivers, what is not in its types: their links. */
+/** The links of the SDK's receivers, which the SDK's types do not contain. */
 interface WithLinks {
   readonly _streamingReceiver?: { readonly link?: Link };
   readonly _messageSession?: { readonly link?: Link };
@@ -13,23 +13,23 @@ interface Link {
   close(options?: unknown): Promise<void>;
 }
 
-const hushed = new WeakSet<Link>();
+const patched = new WeakSet<Link>();
 
 /**
- * A link that does not answer when it is drained is closed by the SDK on a timer of its own, and nobody hears how that
- * ends: as a rejection a minute later, it would end the process. So this receiver's link never says.
+ * Makes the receiver's links ignore errors of `close`. The SDK closes a link that does not answer a drain on a timer, and
+ * handles no error of that call. A minute later, the unhandled rejection would end the process.
  */
-export function hushLink(receiver: object): void {
+export function ignoreCloseErrors(receiver: object): void {
   const { _streamingReceiver: streaming, _messageSession: session } = receiver as WithLinks;
   for (const link of [streaming?.link, session?.link]) {
-    if (link === undefined || hushed.has(link)) continue;
-    hushed.add(link);
+    if (link === undefined || patched.has(link)) continue;
+    patched.add(link);
     const close = link.close.bind(link);
     link.close = (options) => close(options).catch(() => undefined);
   }
 }
 
-/** Not in the SDK's types: the id of the connection that a client has now. After each loss there is another. */
+/** The id of a client's present connection, which the SDK's types do not contain. It changes after each loss. */
 export function connectionOf(client: ServiceBusClient): string | undefined {
   const { _connectionContext: context } = client as unknown as {
     readonly _connectionContext?: { readonly connectionId?: string };
@@ -38,20 +38,20 @@ export function connectionOf(client: ServiceBusClient): string | undefined {
 }
 
 /**
- * Tells that a client's connection was replaced. What was being opened on the old one is not told by the SDK: it waits
- * a minute for the answer to its token.
+ * Detects that the connection of a client was replaced. The SDK does not report it to a link that was being opened: that
+ * link waits a minute for the answer to its token.
  */
 export class ConnectionWatch {
   readonly #client: ServiceBusClient;
   readonly #clock: Clock;
-  readonly #replaced: () => void;
+  readonly #onReplaced: () => void;
   #connection: string | undefined;
   #timer: Timer | undefined;
 
-  constructor(client: ServiceBusClient, clock: Clock, replaced: () => void) {
+  constructor(client: ServiceBusClient, clock: Clock, onReplaced: () => void) {
     this.#client = client;
     this.#clock = clock;
-    this.#replaced = replaced;
+    this.#onReplaced = onReplaced;
     this.#connection = connectionOf(client);
     this.#arm();
   }
@@ -61,12 +61,12 @@ export class ConnectionWatch {
   }
 
   #arm(): void {
-    this.#timer = this.#clock.timer(LOOK_MS, () => {
+    this.#timer = this.#clock.timer(CHECK_INTERVAL_MS, () => {
       this.#arm();
       const connection = connectionOf(this.#client);
       if (connection === this.#connection) return;
       this.#connection = connection;
-      this.#replaced();
+      this.#onReplaced();
     });
   }
 }

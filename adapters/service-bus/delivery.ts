@@ -1,39 +1,42 @@
 import type { ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
 import type { Attributes, Body, Delivery } from "../../src/driver/index.ts";
 
-/** How one delivery is settled. */
-export interface Receipt {
+/** The data of one delivery that its settlement needs. */
+export interface ServiceBusReceipt {
   readonly message: ServiceBusReceivedMessage;
-  /** Extends the lock; returns until when. */
+  /** Renews the lock. Resolves with its new end, in epoch milliseconds. */
   readonly extend: () => Promise<number>;
-  /** Whoever delivered it, and can settle it. */
+  /** The receiver that settles the message. */
   readonly settler: Settler;
-  /** Called once, when it is settled or lost; and whether its link has said so. */
+  /** Called when the message is settled or lost. `onLink` is true if the message's own link has answered. */
   readonly done: (onLink: boolean) => void;
-  /** Aborts when the link that it came on is gone: answers on that link never come. */
+  /** Aborts when the link of the message is gone, so that answers on that link will never arrive. */
   readonly linkGone: AbortSignal;
-  /** What it was settled as, once that is confirmed. */
+  /** The kind of the confirmed settlement. */
   settledAs?: string;
-  /** A settlement of it was tried on its link, and not confirmed. */
+  /** True once a settlement on the link was attempted. */
   wasTried?: boolean;
-  /** Its link has answered a settlement of it, whatever it said. */
+  /** True once the link has answered a settlement, with success or failure. */
   wasAnswered?: boolean;
 }
 
-/** The part of the SDK's receivers that settles. */
+/** The methods of the SDK's receivers that settle. */
 export type Settler = Pick<ServiceBusReceiver, "completeMessage" | "abandonMessage" | "deadLetterMessage">;
 
-/** Application properties by which dead letters say why they are. */
-const NOTES: ReadonlySet<string> = new Set(["DeadLetterReason", "DeadLetterErrorDescription"]);
+/** Application properties in which Service Bus states why a message was dead-lettered. */
+const DEAD_LETTER_PROPERTIES: ReadonlySet<string> = new Set([
+  "DeadLetterReason",
+  "DeadLetterErrorDescription",
+]);
 
-export function deliveryOf(receipt: Receipt, leaseUntil: number, isDeadLetter: boolean): Delivery {
+export function deliveryOf(receipt: ServiceBusReceipt, leaseUntil: number, isDeadLetter: boolean): Delivery {
   const { message } = receipt;
   const { deadLetterReason: reason, deadLetterErrorDescription: description } = message;
   const failed = message.deliveryCount ?? 0;
   return {
     body: bodyOf(message.body),
     attributes: attributesOf(message),
-    // The service counts the deliveries that failed. To be looked at as a dead letter is none that counts.
+    // Service Bus counts failed deliveries, without the present one. Reading a dead letter is no delivery to count.
     deliveryCount: isDeadLetter ? Math.max(1, failed) : failed + 1,
     leaseUntil,
     enqueuedAt: message.enqueuedTimeUtc?.getTime(),
@@ -44,12 +47,12 @@ export function deliveryOf(receipt: Receipt, leaseUntil: number, isDeadLetter: b
   };
 }
 
-/** AMQP has moments that no Date can hold. */
+/** The text of a date. AMQP can express times that no `Date` can hold. */
 function dateText(date: Date): string {
   return Number.isNaN(date.getTime()) ? String(date) : date.toISOString();
 }
 
-/** Who sends by another library may send text, or a value. */
+/** The body as text or bytes. Messages from other libraries may contain any AMQP value. */
 function bodyOf(body: unknown): Body {
   if (typeof body === "string" || body instanceof Uint8Array) return body;
   return JSON.stringify(body) ?? "";
@@ -58,7 +61,7 @@ function bodyOf(body: unknown): Body {
 function attributesOf({ applicationProperties = {} }: ServiceBusReceivedMessage): Attributes {
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(applicationProperties))
-    if (!NOTES.has(name) && value !== null)
+    if (!DEAD_LETTER_PROPERTIES.has(name) && value !== null)
       attributes[name] = value instanceof Date ? dateText(value) : String(value);
   return attributes;
 }

@@ -17,25 +17,29 @@ import {
 import { ServiceBusAdmin } from "./admin.ts";
 import { type Clients, type ConnectionOptions, openClients } from "./clients.ts";
 import { connectionOf } from "./connection.ts";
-import { classify, driverError } from "./errors.ts";
-import { inTime } from "./feed.ts";
+import { Descriptions } from "./descriptions.ts";
+import { classify } from "./errors.ts";
+import { endedSoon } from "./feed.ts";
 import { serviceBusLimits } from "./limits.ts";
-import { longOf } from "./long.ts";
-import { type NamingOptions, parseHandle, QueueNames } from "./names.ts";
+import { type NamingOptions, QueueNames } from "./names.ts";
+import { cancelMessage, parseHandle } from "./schedule.ts";
 import { sendAll } from "./send.ts";
 import { ServiceBusSource } from "./source.ts";
-import { Descriptions, readStats, traitsOf } from "./traits.ts";
+import { readStats, traitsOf } from "./traits.ts";
 
-/** How to reach Service Bus, and which queues are meant. */
+/** Options of {@link serviceBus}: the connection, the names of the queues, and the limits. */
 export interface ServiceBusOptions extends ConnectionOptions, NamingOptions {
-  /** Other than those of the Standard tier: larger messages in Premium, tighter ones for tests. */
+  /** Limits that differ from the Standard tier, such as larger messages in Premium. @default those of the Standard tier */
   readonly limits?: Partial<Limits> | undefined;
+  /** Clock for timeouts and lock times. @default the system clock */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Azure Service Bus queues. One that requires sessions keeps order by key.
+ * Creates a driver for Azure Service Bus queues. A queue that requires sessions keeps order by key.
  *
+ * @throws QueueError with code `config` if the options name no namespace or no way to sign in, or if two logical names
+ * have the same name in the namespace
  * @example
  * import { createQueue } from "queueport";
  * import { serviceBus } from "queueport/service-bus";
@@ -46,8 +50,8 @@ export function serviceBus(options: ServiceBusOptions): Driver & { readonly admi
   return new ServiceBusDriver(options);
 }
 
-/** A sender, and the connection that its client had when it was made. */
-interface KnownSender {
+/** A sender, with the connection that its client had when the sender was created. */
+interface SenderOnConnection {
   readonly sender: ServiceBusSender;
   readonly connection: string | undefined;
 }
@@ -60,7 +64,7 @@ class ServiceBusDriver implements Driver {
   readonly #names: QueueNames;
   readonly #descriptions: Descriptions;
   readonly #clock: Clock;
-  readonly #senders = new Map<string, KnownSender>();
+  readonly #senders = new Map<string, SenderOnConnection>();
   readonly #sources = new Set<Source>();
 
   constructor(options: ServiceBusOptions) {
@@ -84,7 +88,11 @@ class ServiceBusDriver implements Driver {
 
   async send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
     const { name, isDeadLetters } = this.#names.entity(queue);
-    if (isDeadLetters) throw new DriverError("permanent", "Only the service puts messages there.");
+    if (isDeadLetters)
+      throw new DriverError(
+        "permanent",
+        `Messages cannot be sent to the dead-letter sub-queue ${queue}. Only Service Bus puts messages there.`,
+      );
     return sendAll({ sender: this.#sender(name), queue, clock: this.#clock, signal }, messages);
   }
 
@@ -97,7 +105,7 @@ class ServiceBusDriver implements Driver {
       describe: () => this.#descriptions.of(entity),
       waitMs: options.waitMs ?? this.limits.longPollMs,
       clock: this.#clock,
-      closed: (one) => this.#sources.delete(one),
+      onClose: (one) => this.#sources.delete(one),
     });
     this.#sources.add(source);
     return source;
@@ -109,30 +117,22 @@ class ServiceBusDriver implements Driver {
 
   async cancel(handle: string): Promise<boolean> {
     const { queue, sequence } = parseHandle(handle);
-    const { name } = this.#names.entity(queue);
-    try {
-      await this.#sender(name).cancelScheduledMessages(longOf(sequence));
-      return true;
-    } catch (error) {
-      // It is delivered, or cancelled: either way it is not scheduled.
-      if ((error as { code?: unknown }).code === "MessageNotFound") return false;
-      throw driverError(error, "Cancelling", "Send");
-    }
+    return cancelMessage(this.#sender(this.#names.entity(queue).name), sequence);
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#sources].map((source) => source.close()));
     this.#sources.clear();
-    await Promise.all([...this.#senders.values()].map(({ sender }) => inTime(sender.close())));
+    await Promise.all([...this.#senders.values()].map(({ sender }) => endedSoon(sender.close())));
     await this.#clients.close();
   }
 
+  /** The sender for a queue. After a lost connection it is replaced: a sender that was being opened would hold up all sends. */
   #sender(name: string): ServiceBusSender {
     const { messages } = this.#clients;
     const connection = connectionOf(messages);
     const known = this.#senders.get(name);
     if (known !== undefined && known.connection === connection) return known.sender;
-    // One that was being opened on a connection that is lost would keep all others waiting.
     const sender = messages.createSender(name);
     this.#senders.set(name, { sender, connection });
     void known?.sender.close().catch(() => undefined);

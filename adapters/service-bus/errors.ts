@@ -1,6 +1,6 @@
 import { DriverError, type ErrorKind } from "../../src/driver/index.ts";
 
-/** Codes of `ServiceBusError`, and of the administration client's `RestError`. */
+/** Error kinds by code of `ServiceBusError` and of the administration client's `RestError`. */
 const KINDS: Readonly<Record<string, ErrorKind>> = {
   MessagingEntityNotFound: "not_found",
   MessageEntityNotFoundError: "not_found",
@@ -11,7 +11,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   QuotaExceeded: "full",
   ServiceBusy: "throttled",
   ServerBusyError: "throttled",
-  // Nobody gave an answer in time.
+  // The SDK stopped waiting for an answer, so the request may have succeeded.
   ServiceTimeout: "ambiguous",
   SessionCannotBeLocked: "transient",
   UnauthorizedAccess: "auth",
@@ -20,8 +20,8 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   InsufficientCreditError: "transient",
 };
 
-/** The SDK's own words for AMQP conditions that have no code, at the start of the message. */
-const WORDS: Readonly<Record<string, ErrorKind>> = {
+/** Error kinds by the name with which the SDK begins the message of an AMQP condition that has no code. */
+const NAMES: Readonly<Record<string, ErrorKind>> = {
   InvalidOperationError: "permanent",
   NotImplementedError: "permanent",
   ArgumentError: "permanent",
@@ -44,15 +44,15 @@ interface SdkError {
   readonly errors?: readonly unknown[];
 }
 
-/** Sorts anything that the SDK throws. What it cannot place may have taken effect. */
+/** The kind of anything that the SDK throws. An unknown error is `ambiguous`, since the request may have succeeded. */
 export function classify(error: unknown): ErrorKind {
   if (error instanceof DriverError) return error.kind;
   const { name = "", code, message = "", statusCode, errors } = asObject(error);
-  const known = typeof code === "string" ? (KINDS[code] ?? WORDS[code]) : undefined;
+  const known = typeof code === "string" ? (KINDS[code] ?? NAMES[code]) : undefined;
   if (known !== undefined) return known;
-  const word = /^(?:ServiceBusError: )?(\w+):/.exec(message)?.[1] ?? "";
-  if (WORDS[word] !== undefined) return WORDS[word];
-  // A connection that never stood carried nothing.
+  const prefix = /^(?:ServiceBusError: )?(\w+):/.exec(message)?.[1] ?? "";
+  if (NAMES[prefix] !== undefined) return NAMES[prefix];
+  // Without a connection, no request was sent.
   if (/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|is reopening/.test(message)) return "transient";
   if (statusCode !== undefined) return kindOfStatus(statusCode);
   if (errors !== undefined && errors.length > 0) return classify(errors[0]);
@@ -68,24 +68,28 @@ function kindOfStatus(status: number): ErrorKind {
   return status >= 400 && status < 500 ? "permanent" : "ambiguous";
 }
 
-/** Which claim an operation needs, so that a denial says what to grant. */
+/** The claim that an operation needs. An error of kind `auth` names it. */
 export type Claim = "Send" | "Listen" | "Manage";
 
-/** A failed call as a driver error. */
+/**
+ * The driver error for a failed call of the SDK.
+ * @param attempted the attempted operation, such as "Reading the queue emails"
+ * @param claim the claim that the operation needs
+ */
 export function driverError(error: unknown, attempted: string, claim: Claim): DriverError {
   if (error instanceof DriverError) return error;
   const kind = classify(error);
   const text = asObject(error).message ?? String(error);
-  const what =
+  const description =
     kind === "auth"
       ? `${attempted} was denied; it needs the claim ${claim} (Azure Service Bus Data ${ROLES[claim]}) on this queue (${text})`
       : `${attempted}: ${text}`;
-  return new DriverError(kind, what, { cause: error });
+  return new DriverError(kind, description, { cause: error });
 }
 
 const ROLES: Readonly<Record<Claim, string>> = { Send: "Sender", Listen: "Receiver", Manage: "Owner" };
 
-/** Whether the service has no such queue, or whoever asks may not know. */
+/** Whether the error means that the queue does not exist, or is hidden from this identity. */
 export function isMissing(error: unknown): boolean {
   return classify(error) === "not_found";
 }

@@ -1,14 +1,14 @@
 import type { ServiceBusClient } from "@azure/service-bus";
 import type { Clock } from "../../src/driver/index.ts";
-import type { Mailbox } from "./mailbox.ts";
+import type { DeliveryBuffer } from "./delivery-buffer.ts";
 import type { Entity } from "./names.ts";
-import type { LockTime } from "./time.ts";
+import { endedWithin, type LockTime } from "./time.ts";
 
-/** What brings messages into a mailbox. */
+/** Receives messages into a buffer. There is one feed for queues with sessions, and one for all others. */
 export interface Feed {
-  /** Sees to it that up to `count` messages are on their way, and no more. */
+  /** Requests messages, so that `count` in total are on their way. */
   want(count: number): void;
-  /** Asks for no more; resolves when nothing is on its way any more. */
+  /** Requests no more messages. Resolves when none is on its way any more. */
   stop(): Promise<void>;
   close(): Promise<void>;
 }
@@ -16,27 +16,24 @@ export interface Feed {
 export interface FeedOptions {
   readonly client: ServiceBusClient;
   readonly entity: Entity;
-  readonly mailbox: Mailbox;
+  readonly buffer: DeliveryBuffer;
   readonly lock: LockTime;
   readonly clock: Clock;
 }
 
-/** Messages as they came: what the SDK makes of them costs more than to read them, and is not what was sent. */
+/** Options of the SDK's receivers that leave messages as they were sent. */
 export const AS_SENT = {
-  /** Bytes. */
+  /** Bodies are bytes. Parsing them would cost more than receiving them. */
   skipParsingBodyAsJson: true,
-  /** Dates stay what they are, instead of numbers that nobody knows for dates. */
+  /** Dates stay dates. The SDK would convert them to numbers, which cannot be told from other numbers. */
   skipConvertingDate: true,
-  /** The SDK's own renewals go by message id, which two messages may share; the core extends what it holds. */
+  /** The SDK renews locks by message id, which two messages may share. The core renews the locks itself. */
   maxAutoLockRenewalDurationInMs: 0,
 } as const;
 
-/** A client whose connection is gone may wait for it; what is closed here is closed in its own time. */
-const PATIENCE_MS = 2_000;
+const END_TIMEOUT_MS = 2_000;
 
-export async function inTime(work: Promise<unknown>): Promise<void> {
-  const enough = Promise.withResolvers<void>();
-  const timer = setTimeout(enough.resolve, PATIENCE_MS);
-  await Promise.race([work.catch(() => undefined), enough.promise]);
-  clearTimeout(timer);
+/** Resolves when the end of a link or receiver is complete, or after 2 s. It then continues in the background. */
+export function endedSoon(ending: Promise<unknown>): Promise<void> {
+  return endedWithin(END_TIMEOUT_MS, ending);
 }

@@ -1,5 +1,5 @@
 /**
- * Azure Service Bus, with and without sessions.
+ * Azure Service Bus queues, with and without sessions.
  * @module
  */
 export type { ConnectionOptions } from "./clients.ts";

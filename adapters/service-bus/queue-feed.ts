@@ -1,14 +1,17 @@
 import type { ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
 import { connectionOf, ConnectionWatch } from "./connection.ts";
-import { deliveryOf, type Receipt } from "./delivery.ts";
-import { AS_SENT, type Feed, type FeedOptions, inTime } from "./feed.ts";
+import { deliveryOf, type ServiceBusReceipt } from "./delivery.ts";
+import { AS_SENT, endedSoon, type Feed, type FeedOptions } from "./feed.ts";
 import { QueueLink } from "./queue-link.ts";
 import { lockedUntil } from "./time.ts";
 
-/** Messages of a queue without sessions, or of dead letters: one link as a rule, a further one where that is full. */
+/**
+ * Receives from a queue without sessions, or from a dead-letter sub-queue. It uses one link, and a further link when the
+ * first one has no room.
+ */
 export class QueueFeed implements Feed {
   readonly #options: FeedOptions;
-  /** Has no link of its own, and outlives those that have: it settles what came on any of them. */
+  /** Settles the messages of all links. It has no receiving link of its own, so it outlives each of them. */
   readonly #settler: ServiceBusReceiver;
   readonly #watch: ConnectionWatch;
   #links: QueueLink[] = [];
@@ -29,12 +32,12 @@ export class QueueFeed implements Feed {
 
   async stop(): Promise<void> {
     this.#watch.stop();
-    await inTime(Promise.all(this.#links.map((link) => link.stop())));
+    await endedSoon(Promise.all(this.#links.map((link) => link.stop())));
   }
 
   async close(): Promise<void> {
     this.#watch.stop();
-    await inTime(Promise.all([...this.#links, this.#settler].map((one) => one.close())));
+    await endedSoon(Promise.all([...this.#links, this.#settler].map((one) => one.close())));
     this.#links = [];
   }
 
@@ -44,30 +47,30 @@ export class QueueFeed implements Feed {
 
   #open(credit: number): number {
     const link: QueueLink = new QueueLink(this.#receiver(), credit, this.#connection, {
-      message: (message, done) => this.#received(link, message, done),
-      ended: (error) => {
+      onMessage: (message, done) => this.#received(link, message, done),
+      onEnd: (error) => {
         this.#links = this.#links.filter((one) => one !== link);
-        this.#options.mailbox.fail(error);
+        this.#options.buffer.fail(error);
       },
     });
     this.#links.push(link);
     return link.credit;
   }
 
-  #received(link: QueueLink, message: ServiceBusReceivedMessage, done: Receipt["done"]): void {
-    const { mailbox, clock, lock, entity } = this.#options;
-    const receipt: Receipt = {
+  #received(link: QueueLink, message: ServiceBusReceivedMessage, done: ServiceBusReceipt["done"]): void {
+    const { buffer, clock, lock, entity } = this.#options;
+    const receipt: ServiceBusReceipt = {
       message,
       settler: this.#settler,
       done,
       linkGone: link.gone,
       extend: async () => {
-        const askedAt = clock.now();
-        return lockedUntil(askedAt, lock, await this.#settler.renewMessageLock(message));
+        const requestedAt = clock.now();
+        return lockedUntil(requestedAt, lock, await this.#settler.renewMessageLock(message));
       },
     };
     const leaseUntil = lockedUntil(clock.now(), lock, message.lockedUntilUtc);
-    mailbox.put(deliveryOf(receipt, leaseUntil, entity.isDeadLetters));
+    buffer.put(deliveryOf(receipt, leaseUntil, entity.isDeadLetters));
   }
 
   #receiver(): ServiceBusReceiver {

@@ -1,48 +1,56 @@
 import type { MessageHandlers, ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
 import { DriverError } from "../../src/driver/index.ts";
-import { hushLink } from "./connection.ts";
+import { ignoreCloseErrors } from "./connection.ts";
 import { driverError } from "./errors.ts";
-import { inTime } from "./feed.ts";
+import { endedSoon } from "./feed.ts";
 
-/** What a link tells its feed. */
+/** Callbacks from a link to its feed. */
 export interface LinkEvents {
-  /** `done` is to be called once, when it is settled or lost; and whether the link itself has said so. */
-  message(message: ServiceBusReceivedMessage, done: (onLink: boolean) => void): void;
-  /** The link is gone, and nothing will come on it any more. */
-  ended(error: DriverError): void;
+  /**
+   * Called with each message. The feed calls `done` once the message is settled or lost. `onLink` is true if the link
+   * itself has answered the settlement.
+   */
+  onMessage(message: ServiceBusReceivedMessage, done: (onLink: boolean) => void): void;
+  /** Called once, when the link has ended. No message will arrive on it. */
+  onEnd(error: DriverError): void;
 }
 
-/** Not in the SDK's types: it calls these before and after each time that it opens the link, the first included. */
+/** Handlers with two callbacks that the SDK's types do not contain: before and after each time the link is opened. */
 type Handlers = MessageHandlers & { preInitialize(): Promise<void>; postInitialize(): Promise<void> };
 
-/** A link holds deliveries in a ring of so many, whose places are free again only in turn. */
-const RING = 2_048;
-/** Behind one message that is held for long, no more than these are taken. */
+/** Size of the ring in which rhea keeps unsettled deliveries. Its slots are freed in order only. */
+const RING_SIZE = 2_048;
+/**
+ * Largest distance from the oldest unsettled message to the newest one. It is below the ring size, so that one message
+ * that is held for long does not overflow the ring.
+ */
 const MAX_SPAN = 1_900;
 
 /**
- * One receiving link, whose credit is exactly what was asked for. The SDK gives a link new credit whenever a callback
- * returns: each callback is held until another message is wanted, settled or not.
+ * A receiving link whose credit is exactly the number of messages that were requested.
+ *
+ * The SDK adds one credit when a message callback returns. Each callback is therefore held until one more message is
+ * requested, whether its own message is settled or not.
  */
 export class QueueLink {
-  /** That of its client when it was opened. */
+  /** The connection of the client when the link was opened. */
   readonly connection: string | undefined;
   readonly #receiver: ServiceBusReceiver;
   readonly #events: LinkEvents;
   readonly #ending = new AbortController();
   readonly #gone = new AbortController();
   readonly #subscription: { close(): Promise<void> };
-  /** Callbacks, each worth a credit. */
+  /** Message callbacks that have not returned. Each one adds a credit when it returns. */
   readonly #held: (() => void)[] = [];
-  /** Of each place in the ring, 1 where the message that has it is settled. */
-  readonly #settled = new Uint8Array(RING);
-  /** The number, on this link, of the first message that may be unsettled, and of the last one that came. */
+  /** By slot of the ring: 1 if the message in the slot is settled. */
+  readonly #settled = new Uint8Array(RING_SIZE);
+  /** Numbers on this link of the oldest message that may be unsettled, and of the last message that arrived. */
   #oldest = 1;
   #last = 0;
   #openings = 0;
   #isOpening = false;
   #credit: number;
-  #isOver = false;
+  #hasEnded = false;
 
   constructor(
     receiver: ServiceBusReceiver,
@@ -61,15 +69,16 @@ export class QueueLink {
         if (errorSource === "receive") this.#end(driverError(error, "Receiving", "Listen"));
       },
       postInitialize: async () => {
-        hushLink(this.#receiver);
+        ignoreCloseErrors(this.#receiver);
         this.#opened();
       },
       preInitialize: async () => {
         this.#isOpening = true;
         this.#openings += 1;
-        // It would open again with all of its credit, whatever is still being worked on: a new one is opened instead.
+        // The SDK would open the link again with its full credit, although some messages are still in use. So the link ends,
+        // and the feed opens a new one.
         if (this.#openings > 1)
-          this.#end(new DriverError("transient", "The link was closed by the service."));
+          this.#end(new DriverError("transient", "The link was closed by Service Bus."));
       },
     };
     this.#subscription = receiver.subscribe(handlers, {
@@ -84,14 +93,14 @@ export class QueueLink {
     return this.#gone.signal;
   }
 
-  /** Messages that may still come without being asked for again. */
+  /** Number of messages that are requested and have not arrived. */
   get credit(): number {
     return this.#credit;
   }
 
-  /** Asks for up to `count` more; returns for how many. */
+  /** Requests up to `count` more messages. Returns the number that was requested. */
   grant(count: number): number {
-    while (this.#oldest <= this.#last && this.#settled[this.#oldest % RING] === 1) this.#oldest += 1;
+    while (this.#oldest <= this.#last && this.#settled[this.#oldest % RING_SIZE] === 1) this.#oldest += 1;
     const room = MAX_SPAN - (this.#last + 1 - this.#oldest) - this.#credit;
     const granted = Math.max(0, Math.min(count, this.#held.length, room));
     this.#credit += granted;
@@ -99,15 +108,15 @@ export class QueueLink {
     return granted;
   }
 
-  /** Its connection is gone, whether it has noticed or not. */
+  /** Ends the link after its connection was lost, which the SDK may not have noticed. */
   lost(): void {
     this.#end(new DriverError("transient", "The connection was lost."));
   }
 
-  /** Asks for no more; resolves when nothing comes any more. What is unsettled can be settled still. */
+  /** Requests no more messages. Resolves when none can arrive any more. Messages can still be settled. */
   async stop(): Promise<void> {
-    this.#isOver = true;
-    this.#endTrying();
+    this.#hasEnded = true;
+    this.#abortOpening();
     await this.#subscription.close();
     this.#releaseAll();
   }
@@ -120,37 +129,37 @@ export class QueueLink {
   #received(message: ServiceBusReceivedMessage): Promise<void> {
     const number = (this.#last += 1);
     this.#credit = Math.max(0, this.#credit - 1);
-    this.#settled[number % RING] = 0;
-    this.#events.message(message, (onLink) => {
-      // Of one that was settled elsewhere, or not at all, the place is never free again.
-      if (onLink) this.#settled[number % RING] = 1;
+    this.#settled[number % RING_SIZE] = 0;
+    this.#events.onMessage(message, (onLink) => {
+      // A message that was settled elsewhere, or not at all, keeps its slot for good.
+      if (onLink) this.#settled[number % RING_SIZE] = 1;
     });
     return new Promise((release) => this.#held.push(release));
   }
 
   #end(error: DriverError): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     this.#credit = 0;
     this.#gone.abort();
-    this.#endTrying();
-    void inTime(this.close());
-    this.#events.ended(error);
+    this.#abortOpening();
+    void endedSoon(this.close());
+    this.#events.onEnd(error);
   }
 
-  /** It is open, or could not be opened. */
+  /** Called when the link is open, or could not be opened. */
   #opened(): void {
     this.#isOpening = false;
-    if (!this.#isOver) return;
-    void inTime(this.#subscription.close());
-    this.#endTrying();
+    if (!this.#hasEnded) return;
+    void endedSoon(this.#subscription.close());
+    this.#abortOpening();
   }
 
   /**
-   * Lets the SDK try no more. Not while it opens a link: it would close that with nobody to hear that it fails, which
-   * ends the process a minute later.
+   * Stops the SDK from opening the link again, unless it is opening it now: an abort would close the link without handling
+   * the error of that call. A minute later, the unhandled rejection would end the process.
    */
-  #endTrying(): void {
+  #abortOpening(): void {
     if (!this.#isOpening) this.#ending.abort();
   }
 

@@ -2,18 +2,19 @@ import type { ServiceBusMessage, ServiceBusMessageBatch, ServiceBusSender } from
 import { type Clock, DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
 import { driverError } from "./errors.ts";
 import { MAX_PROPERTIES_BYTES } from "./limits.ts";
-import { handleOf } from "./names.ts";
+import { scheduleMessage } from "./schedule.ts";
 
-/** What a send is made with. */
+/** Shared by all messages of one call of `Driver.send`. */
 export interface SendContext {
   readonly sender: ServiceBusSender;
-  /** The logical name, for handles. */
+  /** Logical name of the queue. */
   readonly queue: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-interface Entry {
+/** A message, with its index in the call. */
+interface IndexedMessage {
   readonly index: number;
   readonly message: ServiceBusMessage;
 }
@@ -21,19 +22,25 @@ interface Entry {
 type Results = SendResult[];
 
 /**
- * Sends in as few batches as hold them: one session each, since a batch has one. A batch is accepted or refused as a
- * whole, and where one fails, those behind it are not tried: in an order they must not overtake.
+ * Sends messages in as few batches as possible. A batch holds messages of one session only, and is accepted or refused as
+ * a whole. After a failed batch, later messages of the same session are not sent, so that they do not overtake it.
  */
 export async function sendAll(context: SendContext, messages: readonly Outgoing[]): Promise<SendResult[]> {
   const results: Results = [];
-  const groups = new Map<string | undefined, Entry[]>();
+  const groups = new Map<string | undefined, IndexedMessage[]>();
   const scheduled: Promise<void>[] = [];
   for (const [index, outgoing] of messages.entries()) {
     const problem = problemOf(outgoing);
     if (problem !== undefined) {
       results[index] = { ok: false, error: problem };
     } else if (outgoing.cancellable === true && outgoing.delayMs > 0) {
-      scheduled.push(schedule(context, outgoing, index, results));
+      const dueAt = new Date(context.clock.now() + outgoing.delayMs);
+      const message = messageOf({ ...outgoing, delayMs: 0 }, context.clock);
+      scheduled.push(
+        scheduleMessage(context.sender, context.queue, message, dueAt, context.signal).then((result) => {
+          results[index] = result;
+        }),
+      );
     } else {
       const group = groups.get(outgoing.orderingKey) ?? [];
       groups.set(outgoing.orderingKey, group);
@@ -47,7 +54,11 @@ export async function sendAll(context: SendContext, messages: readonly Outgoing[
   return results;
 }
 
-async function sendGroup(context: SendContext, group: readonly Entry[], results: Results): Promise<void> {
+async function sendGroup(
+  context: SendContext,
+  group: readonly IndexedMessage[],
+  results: Results,
+): Promise<void> {
   const rest = [...group];
   try {
     while (rest.length > 0) await sendSome(context, rest, results);
@@ -57,13 +68,17 @@ async function sendGroup(context: SendContext, group: readonly Entry[], results:
   }
 }
 
-/** Takes from `rest` what one request holds, and sends that. */
-async function sendSome({ sender, signal }: SendContext, rest: Entry[], results: Results): Promise<void> {
-  const taken: Entry[] = [];
+/** Removes from `rest` as many messages as one request can hold, and sends them. */
+async function sendSome(
+  { sender, signal }: SendContext,
+  rest: IndexedMessage[],
+  results: Results,
+): Promise<void> {
+  const taken: IndexedMessage[] = [];
   const batch = rest.length > 1 ? await sender.createMessageBatch({ abortSignal: signal }) : undefined;
   while (batch !== undefined && rest[0] !== undefined && fits(batch, rest[0].message))
-    taken.push(rest.shift() as Entry);
-  // What fits no batch, whose envelope repeats its properties, may fit alone.
+    taken.push(rest.shift() as IndexedMessage);
+  // A message that fits no batch may fit alone, since the envelope of a batch repeats its properties.
   const alone = taken.length === 0 ? rest.shift() : undefined;
   if (alone !== undefined) taken.push(alone);
   let outcome: SendResult = { ok: true };
@@ -76,7 +91,7 @@ async function sendSome({ sender, signal }: SendContext, rest: Entry[], results:
   if (outcome.ok || outcome.error.kind === "too_large") return;
   const notTried = new DriverError(
     "transient",
-    `not sent, since what goes before it failed: ${outcome.error.message}`,
+    `not sent, because an earlier message of the same batch or session failed: ${outcome.error.message}`,
   );
   for (const { index } of rest.splice(0)) results[index] = { ok: false, error: notTried };
 }
@@ -85,26 +100,7 @@ function fits(batch: ServiceBusMessageBatch, message: ServiceBusMessage): boolea
   return batch.tryAddMessage(message);
 }
 
-/** Only what is scheduled by itself has a number by which it can be cancelled. */
-async function schedule(
-  { sender, queue, clock, signal }: SendContext,
-  outgoing: Outgoing,
-  index: number,
-  results: Results,
-): Promise<void> {
-  try {
-    const at = new Date(clock.now() + outgoing.delayMs);
-    const [sequence] = await sender.scheduleMessages(messageOf({ ...outgoing, delayMs: 0 }, clock), at, {
-      abortSignal: signal,
-    });
-    // A repeated id is dropped without a word, and without a number.
-    results[index] =
-      sequence === undefined ? { ok: true } : { ok: true, handle: handleOf(queue, sequence.toString()) };
-  } catch (error) {
-    results[index] = { ok: false, error: driverError(error, "Scheduling", "Send") };
-  }
-}
-
+/** The error of a message that Service Bus would refuse. */
 function problemOf({ attributes, orderingKey = "", dedupId = "" }: Outgoing): DriverError | undefined {
   let bytes = 0;
   for (const name in attributes)
@@ -112,28 +108,32 @@ function problemOf({ attributes, orderingKey = "", dedupId = "" }: Outgoing): Dr
   if (bytes > MAX_PROPERTIES_BYTES)
     return new DriverError(
       "too_large",
-      `The attributes have ${bytes} bytes together; Service Bus takes ${MAX_PROPERTIES_BYTES}.`,
+      `The attributes have ${bytes} bytes in total; Service Bus takes ${MAX_PROPERTIES_BYTES}.`,
     );
-  for (const [what, id] of [
+  for (const [field, id] of [
     ["ordering key", orderingKey],
     ["dedup id", dedupId],
   ] as const)
-    if (id.length > MAX_ID)
+    if (id.length > MAX_ID_LENGTH)
       return new DriverError(
         "permanent",
-        `The ${what} has ${id.length} characters; Service Bus takes ${MAX_ID}.`,
+        `The ${field} has ${id.length} characters; Service Bus takes ${MAX_ID_LENGTH}.`,
       );
   return undefined;
 }
 
-const MAX_ID = 128;
+/**
+ * Characters of a message id and of a session id:
+ * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2025-05-12).
+ */
+const MAX_ID_LENGTH = 128;
 
 function messageOf(
   { body, attributes, delayMs, orderingKey, dedupId }: Outgoing,
   clock: Clock,
 ): ServiceBusMessage {
   const message: ServiceBusMessage = {
-    // Anything but a Buffer would be written as JSON.
+    // The SDK encodes any other type as JSON.
     body:
       typeof body === "string"
         ? Buffer.from(body)
@@ -141,7 +141,7 @@ function messageOf(
     contentType: "application/json",
     applicationProperties: { ...attributes },
   };
-  // The SDK cannot settle a message without an id.
+  // The core always gives a dedup id. The SDK cannot settle a message that has no message id.
   if (dedupId !== undefined) message.messageId = dedupId;
   if (orderingKey !== undefined) message.sessionId = orderingKey;
   if (delayMs > 0) message.scheduledEnqueueTimeUtc = new Date(clock.now() + delayMs);

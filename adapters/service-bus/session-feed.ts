@@ -1,46 +1,49 @@
 import { connectionOf, ConnectionWatch } from "./connection.ts";
 import { driverError } from "./errors.ts";
-import { AS_SENT, type Feed, type FeedOptions, inTime } from "./feed.ts";
+import { AS_SENT, endedSoon, type Feed, type FeedOptions } from "./feed.ts";
 import { Session } from "./session.ts";
 
-/** While sessions are found, so many are looked for at once; else one. */
-const MAX_LOOKING = 8;
-/** Codes by which the service says that no session has messages. */
-const NONE = new Set(["ServiceTimeout", "SessionCannotBeLocked"]);
-/** A session that is free, and has messages, is found sooner than this as a rule. */
+/** Concurrent searches while sessions are found. After a search without a result there is one at a time. */
+const MAX_SEARCHES = 8;
+/** Error codes of a search that found no session with messages. */
+const NONE_FOUND = new Set(["ServiceTimeout", "SessionCannotBeLocked"]);
+/** Time within which a search usually finds a free session that has messages. */
 const FOUND_SOON_MS = 300;
-/** A search that ends sooner than this did not wait. */
-const AT_ONCE_MS = 1_000;
+/** Shortest time of a search that has waited for a session. A search that ends sooner has failed. */
+const MIN_WAIT_MS = 1_000;
 
-/** One search for a session. */
-interface Look {
+/** A search for the next session with messages. */
+interface SessionSearch {
+  /** Connection of the client when the search began. */
   readonly connection: string | undefined;
+  /** Epoch milliseconds. */
   readonly startedAt: number;
 }
 
-/** Messages of a queue that requires sessions: several of them at a time, in turn. */
+/** Receives from a queue that requires sessions. It holds several sessions at a time, each for a few seconds. */
 export class SessionFeed implements Feed {
   readonly #options: FeedOptions;
   readonly #sessions = new Set<Session>();
   #isStopped = false;
   readonly #watch: ConnectionWatch;
-  /** Messages that are waited for, those included that were asked for and have not come. */
+  /** Messages that the source waits for, including those that were requested from a session. */
   #wanted = 0;
-  /** Searches under way, each with the connection that it began on. What one of a lost connection finds is taken still. */
-  readonly #looking = new Set<Look>();
-  #mayLookFor = 1;
+  /** Running searches. A search is removed when its connection is lost, but a session that it still finds is used. */
+  readonly #searches = new Set<SessionSearch>();
+  #maxSearches = 1;
 
   constructor(options: FeedOptions) {
     this.#options = options;
     this.#watch = new ConnectionWatch(options.client, options.clock, () => {
-      for (const look of this.#looking) if (look.connection !== this.#connection) this.#looking.delete(look);
-      this.#ask();
+      for (const search of this.#searches)
+        if (search.connection !== this.#connection) this.#searches.delete(search);
+      this.#request();
     });
   }
 
   want(count: number): void {
     this.#wanted = count;
-    this.#ask();
+    this.#request();
   }
 
   async stop(): Promise<void> {
@@ -48,7 +51,7 @@ export class SessionFeed implements Feed {
     this.#watch.stop();
     this.#isStopped = true;
     const stops = [...this.#sessions].map((session) => session.stop());
-    await inTime(Promise.all(stops));
+    await endedSoon(Promise.all(stops));
   }
 
   async close(): Promise<void> {
@@ -61,73 +64,76 @@ export class SessionFeed implements Feed {
     return connectionOf(this.#options.client);
   }
 
-  /** A search that has not found anything for a while says that there is nobody. */
+  /** Whether other sessions may have messages. A search that has run for a while without a result means that none has. */
   #othersMayWait(): boolean {
     const longAgo = this.#options.clock.now() - FOUND_SOON_MS;
-    for (const { startedAt } of this.#looking) if (startedAt < longAgo) return false;
+    for (const { startedAt } of this.#searches) if (startedAt < longAgo) return false;
     return true;
   }
 
-  /** Messages that were asked for and have not come. */
-  get #asked(): number {
-    let asked = 0;
-    for (const session of this.#sessions) if (session.isAsked) asked += 1;
-    return asked;
+  /** Messages that were requested from sessions and have not arrived. */
+  get #requested(): number {
+    let requested = 0;
+    for (const session of this.#sessions) if (session.isRequested) requested += 1;
+    return requested;
   }
 
-  #ask(): void {
-    let missing = this.#wanted - this.#asked;
+  /** Requests the missing messages from free sessions, and searches for further sessions. */
+  #request(): void {
+    let missing = this.#wanted - this.#requested;
     for (const session of this.#sessions) {
       if (missing <= 0) return;
       if (!session.isFree) continue;
-      session.ask();
+      session.request();
       missing -= 1;
     }
-    while (this.#looking.size < Math.min(missing, this.#mayLookFor) && !this.#isStopped) void this.#look();
+    while (this.#searches.size < Math.min(missing, this.#maxSearches) && !this.#isStopped)
+      void this.#search();
   }
 
   /**
-   * Accepts the next session that has messages. A search cannot be called off: the SDK's abort may close a link without
-   * anybody who hears that it fails, which ends the process a minute later. What it finds when nobody wants it any more
-   * is given back at once.
+   * Accepts the next session that has messages. A session that is not needed any more is released at once.
+   *
+   * A search is never aborted: the SDK may then close a link without handling the error of that call. A minute later, the
+   * unhandled rejection would end the process.
    */
-  async #look(): Promise<void> {
-    const { client, entity, mailbox, clock } = this.#options;
-    const look: Look = { connection: this.#connection, startedAt: clock.now() };
-    this.#looking.add(look);
+  async #search(): Promise<void> {
+    const { client, entity, buffer, clock } = this.#options;
+    const search: SessionSearch = { connection: this.#connection, startedAt: clock.now() };
+    this.#searches.add(search);
     try {
       const receiver = await client.acceptNextSession(entity.name, AS_SENT);
-      this.#looking.delete(look);
+      this.#searches.delete(search);
       const session: Session = new Session({
         ...this.#options,
         receiver,
         events: {
-          arrived: () => {
+          onMessage: () => {
             this.#wanted -= 1;
           },
-          free: () => this.#ask(),
+          onFree: () => this.#request(),
           othersMayWait: () => this.#othersMayWait(),
-          ended: (one) => {
+          onEnd: (one) => {
             this.#sessions.delete(one);
-            this.#ask();
+            this.#request();
           },
         },
       });
       this.#sessions.add(session);
-      this.#mayLookFor = MAX_LOOKING;
+      this.#maxSearches = MAX_SEARCHES;
       if (this.#isStopped) await session.close();
-      else if (this.#asked < this.#wanted) {
-        session.ask();
-        this.#ask();
-      } else await session.giveBack();
+      else if (this.#requested < this.#wanted) {
+        session.request();
+        this.#request();
+      } else await session.release();
     } catch (error) {
-      this.#looking.delete(look);
-      this.#mayLookFor = 1;
+      this.#searches.delete(search);
+      this.#maxSearches = 1;
       if (this.#isStopped) return;
       const { code } = error as { readonly code?: string };
-      const isNone = code !== undefined && NONE.has(code) && clock.now() - look.startedAt >= AT_ONCE_MS;
-      if (isNone) this.#ask();
-      else mailbox.fail(driverError(error, "Accepting a session", "Listen"));
+      const hasWaited = clock.now() - search.startedAt >= MIN_WAIT_MS;
+      if (code !== undefined && NONE_FOUND.has(code) && hasWaited) this.#request();
+      else buffer.fail(driverError(error, "Accepting a session", "Listen"));
     }
   }
 }

@@ -1,79 +1,82 @@
 import type { ServiceBusReceivedMessage, ServiceBusSessionReceiver } from "@azure/service-bus";
 import type { Clock } from "../../src/driver/index.ts";
-import { hushLink } from "./connection.ts";
-import { deliveryOf, type Receipt } from "./delivery.ts";
-import { inTime } from "./feed.ts";
-import type { Mailbox } from "./mailbox.ts";
+import { ignoreCloseErrors } from "./connection.ts";
+import type { DeliveryBuffer } from "./delivery-buffer.ts";
+import { deliveryOf, type ServiceBusReceipt } from "./delivery.ts";
+import { endedSoon } from "./feed.ts";
 import { type LockTime, lockedUntil } from "./time.ts";
 
-/** What a session tells its feed. */
+/** Callbacks from a session to its feed. */
 export interface SessionEvents {
-  /** The message that it was asked for has come. */
-  arrived(session: Session): void;
-  /** Its message is settled: it can be asked for another. */
-  free(session: Session): void;
-  /** It is given back, or lost. */
-  ended(session: Session): void;
-  /** Whether there may be others that have messages, and nobody to look for them. */
+  /** Called when the requested message has arrived. */
+  onMessage(session: Session): void;
+  /** Called when the message of the session is settled, so that another one can be requested. */
+  onFree(session: Session): void;
+  /** Called when the session was released or lost. */
+  onEnd(session: Session): void;
+  /** Whether other sessions may have messages and no receiver. */
   othersMayWait(): boolean;
 }
 
 export interface SessionOptions {
   readonly receiver: ServiceBusSessionReceiver;
-  readonly mailbox: Mailbox;
+  readonly buffer: DeliveryBuffer;
   readonly lock: LockTime;
   readonly clock: Clock;
   readonly events: SessionEvents;
 }
 
-/** How long a session may wait for a message of its own, where no other session is known to wait for us. */
+/** Time that a session without a message is kept if no other session seems to wait. */
 const IDLE_MS = 1_000;
-/** And where others may. */
+/** Time that a session without a message is kept if other sessions may wait. */
 const BUSY_IDLE_MS = 50;
-/** After so long it is others' turn, once its message is settled. */
+/** Time after which a session is released in favour of others, once its present message is settled. */
 const TURN_MS = 5_000;
 
-/** One session that this process holds. One of its messages at a time is on its way, or being worked on. */
+/** A session that this process holds. It receives one message at a time. */
 export class Session {
   readonly #options: SessionOptions;
   readonly #acceptedAt: number;
   #lockedAt: number;
-  #state: "free" | "asked" | "busy" | "over" = "free";
+  /** Without a message, waiting for a requested message, with an unsettled message, or ended. */
+  #state: "free" | "requested" | "busy" | "ended" = "free";
   #subscription: { close(): Promise<void> } | undefined;
-  /** The SDK asks for the next message when this is called. */
-  #release: (() => void) | undefined;
-  #idle: (() => void) | undefined;
+  /** Lets the message callback return, after which the SDK requests the next message. */
+  #returnCallback: (() => void) | undefined;
+  #cancelIdleTimer: (() => void) | undefined;
   #message: ServiceBusReceivedMessage | undefined;
   #isStopped = false;
   readonly #gone = new AbortController();
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    hushLink(options.receiver);
+    ignoreCloseErrors(options.receiver);
     this.#acceptedAt = options.clock.now();
     this.#lockedAt = this.#acceptedAt;
   }
 
-  get isAsked(): boolean {
-    return this.#state === "asked";
+  /** Whether a message was requested and has not arrived. */
+  get isRequested(): boolean {
+    return this.#state === "requested";
   }
 
+  /** Whether a message can be requested. */
   get isFree(): boolean {
     return this.#state === "free" && !this.#isStopped;
   }
 
-  /** Asks for one message. */
-  ask(): void {
+  /** Requests one message. */
+  request(): void {
     if (!this.isFree) return;
-    this.#idle?.();
+    this.#cancelIdleTimer?.();
     const { receiver, clock, lock } = this.#options;
-    this.#state = "asked";
-    this.#idleFor(BUSY_IDLE_MS);
+    this.#state = "requested";
+    this.#startIdleTimer(BUSY_IDLE_MS);
     if (clock.now() - this.#lockedAt > lock.ms / 3) void this.#extend().catch(() => undefined);
-    if (this.#release !== undefined) {
-      const release = this.#release;
-      this.#release = undefined;
-      release();
+    if (this.#returnCallback !== undefined) {
+      const returnCallback = this.#returnCallback;
+      this.#returnCallback = undefined;
+      returnCallback();
       return;
     }
     this.#subscription = receiver.subscribe(
@@ -87,36 +90,38 @@ export class Session {
     );
   }
 
-  #idleFor(ms: number): void {
+  #startIdleTimer(ms: number): void {
     const { clock, lock, events } = this.#options;
     const timer = clock.timer(ms, () => {
-      if (ms === BUSY_IDLE_MS && !events.othersMayWait()) this.#idleFor(Math.min(IDLE_MS, lock.ms / 4));
-      else void this.giveBack();
+      if (ms === BUSY_IDLE_MS && !events.othersMayWait())
+        this.#startIdleTimer(Math.min(IDLE_MS, lock.ms / 4));
+      else void this.release();
     });
-    this.#idle = () => timer.cancel();
+    this.#cancelIdleTimer = () => timer.cancel();
   }
 
-  /** Lets others have the session, unless a message comes on the way: then after that one. */
-  async giveBack(): Promise<void> {
+  /** Releases the session. If a message arrives meanwhile, the session ends after that message is settled. */
+  async release(): Promise<void> {
     if (this.#isBusy) return;
     await this.stop();
     if (!this.#isBusy) this.#end();
   }
 
-  /** Asks for no more; resolves when nothing is on its way any more. */
+  /** Requests no more messages. Resolves when none is on its way any more. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#idle?.();
-    await inTime(this.#subscription?.close() ?? Promise.resolve());
+    this.#cancelIdleTimer?.();
+    await endedSoon(this.#subscription?.close() ?? Promise.resolve());
   }
 
   async close(): Promise<void> {
     const { receiver } = this.#options;
-    const left = this.#isBusy ? this.#message : undefined;
+    const unsettled = this.#isBusy ? this.#message : undefined;
     this.#end();
-    // A message of a session that is closed would come again as if it had never been delivered.
-    if (left !== undefined) await inTime(receiver.abandonMessage(left));
-    await inTime(receiver.close());
+    // Abandoned, because closing a session does not count as a delivery of its message:
+    // https://learn.microsoft.com/azure/service-bus-messaging/message-sessions (2021-04-01).
+    if (unsettled !== undefined) await endedSoon(receiver.abandonMessage(unsettled));
+    await endedSoon(receiver.close());
   }
 
   get #isBusy(): boolean {
@@ -124,32 +129,30 @@ export class Session {
   }
 
   #received(message: ServiceBusReceivedMessage): Promise<void> {
-    const { receiver, mailbox, lock } = this.#options;
-    this.#idle?.();
+    const { receiver, buffer, lock } = this.#options;
+    this.#cancelIdleTimer?.();
     this.#state = "busy";
     this.#message = message;
-    this.#options.events.arrived(this);
-    const receipt: Receipt = {
+    this.#options.events.onMessage(this);
+    const receipt: ServiceBusReceipt = {
       message,
       settler: receiver,
       linkGone: this.#gone.signal,
       extend: () => this.#extend(),
       done: () => this.#settled(),
     };
-    mailbox.put(
-      deliveryOf(receipt, lockedUntil(this.#lockedAt, lock, receiver.sessionLockedUntilUtc), false),
-    );
-    return new Promise((release) => {
-      this.#release = release;
+    buffer.put(deliveryOf(receipt, lockedUntil(this.#lockedAt, lock, receiver.sessionLockedUntilUtc), false));
+    return new Promise((resolve) => {
+      this.#returnCallback = resolve;
     });
   }
 
   async #extend(): Promise<number> {
     const { receiver, clock, lock } = this.#options;
-    const askedAt = clock.now();
+    const requestedAt = clock.now();
     const until = await receiver.renewSessionLock();
-    this.#lockedAt = askedAt;
-    return lockedUntil(askedAt, lock, until);
+    this.#lockedAt = requestedAt;
+    return lockedUntil(requestedAt, lock, until);
   }
 
   #settled(): void {
@@ -159,21 +162,21 @@ export class Session {
     if (this.#isStopped || this.#options.receiver.isClosed || clock.now() - this.#acceptedAt > TURN_MS)
       this.#end();
     else {
-      events.free(this);
-      // Where there is no room for another of its messages, somebody else may have.
-      if (this.isFree) this.#idleFor(BUSY_IDLE_MS);
+      events.onFree(this);
+      // The feed may have no room for another message. Then another process should get the session.
+      if (this.isFree) this.#startIdleTimer(BUSY_IDLE_MS);
     }
   }
 
   #end(): void {
-    if (this.#state === "over") return;
+    if (this.#state === "ended") return;
     const wasBusy = this.#isBusy;
-    this.#state = "over";
+    this.#state = "ended";
     this.#gone.abort();
-    this.#idle?.();
-    this.#release?.();
-    this.#options.events.ended(this);
-    // The session of a message that is being worked on is lost in any case; its receiver says so when that is settled.
-    if (!wasBusy) void inTime(this.#options.receiver.close());
+    this.#cancelIdleTimer?.();
+    this.#returnCallback?.();
+    this.#options.events.onEnd(this);
+    // With an unsettled message the receiver stays open. It reports the lost session when the message is settled.
+    if (!wasBusy) void endedSoon(this.#options.receiver.close());
   }
 }

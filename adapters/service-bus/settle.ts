@@ -1,27 +1,34 @@
 import type { ServiceBusReceivedMessage } from "@azure/service-bus";
 import { type Clock, DriverError, type Operation, type SettleResult } from "../../src/driver/index.ts";
-import type { Answers } from "./answers.ts";
-import type { Receipt } from "./delivery.ts";
+import type { ServiceBusReceipt } from "./delivery.ts";
 import { classify, driverError } from "./errors.ts";
+import type { PendingSettlements } from "./pending-settlements.ts";
+import type { SettleSerializer } from "./settle-serializer.ts";
 import { within } from "./time.ts";
-import type { SettleSerializer } from "./turnstile.ts";
 
-/** The most that the service takes for a reason, and for a description. */
-const MAX_NOTE = 4_096;
-/** To ask again does no harm, so that an extension is waited for no longer than this, or a third of its lock. */
-const EXTENSION_MS = 10_000;
+/**
+ * Characters of a dead-letter reason, and of a description. Microsoft documents no limit. Its .NET client refuses longer
+ * texts (`MaxDeadLetterReasonLength` in Azure.Messaging.ServiceBus).
+ */
+const MAX_REASON_LENGTH = 4_096;
+/**
+ * Time that a lock renewal waits for its answer, or a third of the lock duration if that is shorter. A renewal can be
+ * repeated without harm.
+ */
+const EXTEND_TIMEOUT_MS = 10_000;
 const DONE: SettleResult = { ok: true };
 
-type Conclusion = Exclude<Operation, { kind: "extend" }>;
+/** An operation that ends the delivery. */
+type TerminalOperation = Exclude<Operation, { kind: "extend" }>;
 
-/** What settlements of one source have in common. */
+/** Shared by all settlements of one source. */
 export interface SettleContext {
   readonly clock: Clock;
-  readonly turnstile: SettleSerializer;
-  readonly answers: Answers;
+  readonly serializer: SettleSerializer;
+  readonly pending: PendingSettlements;
 }
 
-/** Carries out each operation by itself, all side by side. One that fails, fails alone. */
+/** Carries out each operation on its own, and all of them concurrently. The failure of one does not affect the others. */
 export function settleAll(operations: readonly Operation[], context: SettleContext): Promise<SettleResult[]> {
   return new Promise((resolve) => {
     const results: SettleResult[] = [];
@@ -36,83 +43,86 @@ export function settleAll(operations: readonly Operation[], context: SettleConte
   });
 }
 
-/** Calls `end` once. Completions are most of all, and most of what each costs: so no promise but the SDK's own. */
+/**
+ * Carries out one operation and calls `end` once. It uses a callback in place of a promise, because completions are the
+ * most frequent operation and an extra promise costs a measurable share of each.
+ */
 function settleOne(operation: Operation, context: SettleContext, end: (result: SettleResult) => void): void {
-  const receipt = operation.delivery.receipt as Receipt;
+  const receipt = operation.delivery.receipt as ServiceBusReceipt;
   const { kind } = operation;
   if (receipt.settledAs !== undefined) {
-    const before = `The message was settled before, by ${receipt.settledAs}.`;
-    end(receipt.settledAs === kind ? DONE : { ok: false, error: new DriverError("lease_lost", before) });
+    const reason = `The message was settled before, with ${receipt.settledAs}.`;
+    end(receipt.settledAs === kind ? DONE : { ok: false, error: new DriverError("lease_lost", reason) });
   } else if (kind === "extend") {
     void extend(receipt, operation.leaseMs, context.clock).then(end);
   } else if (kind === "release" && operation.delayMs > 0) {
-    const impossible = "Service Bus releases at once; a delay is not possible.";
-    end({ ok: false, error: new DriverError("permanent", impossible) });
+    const reason = "Service Bus cannot delay a release.";
+    end({ ok: false, error: new DriverError("permanent", reason) });
   } else {
-    context.turnstile.pass(kind !== "ack", () => conclude(operation, receipt, context.answers, end));
+    context.serializer.pass(kind !== "ack", () => settle(operation, receipt, context.pending, end));
   }
 }
 
-async function extend(receipt: Receipt, leaseMs: number, clock: Clock): Promise<SettleResult> {
+async function extend(receipt: ServiceBusReceipt, leaseMs: number, clock: Clock): Promise<SettleResult> {
   try {
-    const answerMs = Math.min(EXTENSION_MS, leaseMs / 3);
-    return { ok: true, leaseUntil: await within(clock, answerMs, "The extension", receipt.extend()) };
+    const timeoutMs = Math.min(EXTEND_TIMEOUT_MS, leaseMs / 3);
+    return { ok: true, leaseUntil: await within(clock, timeoutMs, "The extension", receipt.extend()) };
   } catch (error) {
     return { ok: false, error: failureOf(error, receipt) };
   }
 }
 
-function conclude(
-  operation: Conclusion,
-  receipt: Receipt,
-  answers: Answers,
+function settle(
+  operation: TerminalOperation,
+  receipt: ServiceBusReceipt,
+  pending: PendingSettlements,
   end: (result: SettleResult) => void,
 ): void {
   const onLink = receipt.wasTried !== true && !receipt.linkGone.aborted;
-  const message = onLink ? receipt.message : unlinked(receipt.message);
+  const message = onLink ? receipt.message : withoutLink(receipt.message);
   receipt.wasTried = true;
   const failed = (error: unknown): void => end({ ok: false, error: failureOf(error, receipt) });
-  const awaited = answers.expect(onLink ? receipt.linkGone : undefined, failed);
-  carryOut(operation, receipt, message).then(
+  const settlement = pending.start(onLink ? receipt.linkGone : undefined, failed);
+  call(operation, receipt, message).then(
     () => {
       if (onLink) receipt.wasAnswered = true;
-      if (!answers.came(awaited)) return;
+      if (!pending.finish(settlement)) return;
       receipt.settledAs = operation.kind;
       receipt.done(receipt.wasAnswered === true);
       end(DONE);
     },
     (error: unknown) => {
-      // The SDK gives up waiting with an error as well, which is no answer.
+      // An ambiguous error means that the SDK has stopped waiting for the answer.
       if (onLink && classify(error) !== "ambiguous") receipt.wasAnswered = true;
-      if (answers.came(awaited)) failed(error);
+      if (pending.finish(settlement)) failed(error);
     },
   );
 }
 
-function failureOf(error: unknown, receipt: Receipt): DriverError {
+function failureOf(error: unknown, receipt: ServiceBusReceipt): DriverError {
   const failure = driverError(error, "Settling", "Listen");
   if (failure.kind === "lease_lost") receipt.done(receipt.wasAnswered === true);
   return failure;
 }
 
-function carryOut(
-  operation: Conclusion,
-  { settler }: Receipt,
+function call(
+  operation: TerminalOperation,
+  { settler }: ServiceBusReceipt,
   message: ServiceBusReceivedMessage,
 ): Promise<void> {
   if (operation.kind === "ack") return settler.completeMessage(message);
   if (operation.kind === "release") return settler.abandonMessage(message);
   return settler.deadLetterMessage(message, {
     ...operation.attributes,
-    deadLetterReason: operation.reason.slice(0, MAX_NOTE),
-    deadLetterErrorDescription: operation.description.slice(0, MAX_NOTE),
+    deadLetterReason: operation.reason.slice(0, MAX_REASON_LENGTH),
+    deadLetterErrorDescription: operation.description.slice(0, MAX_REASON_LENGTH),
   });
 }
 
 /**
- * The same message as if it had come without a link: it is then settled by its lock token, on the management node.
- * On the link itself, the SDK settles a message once and no more, whatever was answered.
+ * A copy of the message that has no link. The SDK settles such a message by its lock token, on the management node. On
+ * the link, the SDK settles each message only once, whatever the answer was.
  */
-function unlinked(message: ServiceBusReceivedMessage): ServiceBusReceivedMessage {
+function withoutLink(message: ServiceBusReceivedMessage): ServiceBusReceivedMessage {
   return Object.create(message, { delivery: { value: {}, enumerable: true } }) as ServiceBusReceivedMessage;
 }

@@ -6,16 +6,16 @@ import type {
   SettleResult,
   Source,
 } from "../../src/driver/index.ts";
-import { Answers } from "./answers.ts";
 import type { Clients } from "./clients.ts";
+import { DeliveryBuffer } from "./delivery-buffer.ts";
+import type { Description } from "./descriptions.ts";
 import type { Feed } from "./feed.ts";
-import { Mailbox } from "./mailbox.ts";
 import type { Entity } from "./names.ts";
+import { PendingSettlements } from "./pending-settlements.ts";
 import { QueueFeed } from "./queue-feed.ts";
 import { SessionFeed } from "./session-feed.ts";
+import { SettleSerializer } from "./settle-serializer.ts";
 import { settleAll, type SettleContext } from "./settle.ts";
-import type { Description } from "./traits.ts";
-import { SettleSerializer } from "./turnstile.ts";
 
 export interface ServiceBusSourceOptions extends OpenOptions {
   readonly clients: Clients;
@@ -23,62 +23,66 @@ export interface ServiceBusSourceOptions extends OpenOptions {
   readonly describe: () => Promise<Description>;
   readonly waitMs: number;
   readonly clock: Clock;
-  readonly closed: (source: ServiceBusSource) => void;
+  readonly onClose: (source: ServiceBusSource) => void;
 }
 
-/** Messages of one queue as they are asked for, and their settlement. */
+/** Receives the messages of one queue, or of one dead-letter sub-queue, and settles them. */
 export class ServiceBusSource implements Source {
   readonly #options: ServiceBusSourceOptions;
-  readonly #mailbox: Mailbox;
-  readonly #settling: SettleContext;
+  readonly #buffer: DeliveryBuffer;
+  readonly #settleContext: SettleContext;
   #feed: Feed | undefined;
   #isStopped = false;
 
   constructor(options: ServiceBusSourceOptions) {
     this.#options = options;
     const { clock } = options;
-    this.#mailbox = new Mailbox(clock);
-    this.#settling = { clock, turnstile: new SettleSerializer(), answers: new Answers(clock) };
+    this.#buffer = new DeliveryBuffer(clock);
+    this.#settleContext = {
+      clock,
+      serializer: new SettleSerializer(),
+      pending: new PendingSettlements(clock),
+    };
   }
 
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
     if (this.#isStopped || signal.aborted) return [];
     const feed = this.#feed ?? (await this.#open());
-    // What the service gives to a request that nobody waits for is locked all the same: it stays asked for.
-    if (!this.#isStopped) feed.want(Math.max(0, max - this.#mailbox.size));
-    return this.#mailbox.take(max, this.#options.waitMs, signal);
+    // Messages that were requested before may still arrive, locked, so earlier requests count.
+    if (!this.#isStopped) feed.want(Math.max(0, max - this.#buffer.size));
+    return this.#buffer.take(max, this.#options.waitMs, signal);
   }
 
   settle(operations: readonly Operation[]): Promise<SettleResult[]> {
-    return settleAll(operations, this.#settling);
+    return settleAll(operations, this.#settleContext);
   }
 
   async stop(): Promise<Delivery[]> {
     this.#isStopped = true;
     await this.#feed?.stop();
-    return this.#mailbox.drain();
+    return this.#buffer.drain();
   }
 
   async close(): Promise<void> {
     this.#isStopped = true;
-    this.#options.closed(this);
+    this.#options.onClose(this);
     await this.#feed?.close();
   }
 
-  /** Whether there are sessions has to be known before anything can be received. */
+  /** Opens the feed, once it is known whether the queue requires sessions. */
   async #open(): Promise<Feed> {
     const { clients, entity, describe, clock } = this.#options;
     const { sessions, lockMs, isLockKnown } = await describe();
     if (this.#feed !== undefined) return this.#feed;
     const bySession = sessions && !entity.isDeadLetters;
-    const feed = {
+    const options = {
       client: bySession ? clients.sessions() : clients.messages,
       entity,
-      mailbox: this.#mailbox,
+      buffer: this.#buffer,
       lock: { ms: lockMs, isKnown: isLockKnown },
       clock,
     };
-    this.#feed = bySession ? new SessionFeed(feed) : new QueueFeed(feed);
+    this.#feed = bySession ? new SessionFeed(options) : new QueueFeed(options);
     return this.#feed;
   }
 }

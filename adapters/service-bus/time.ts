@@ -2,7 +2,10 @@ import { type Clock, DriverError } from "../../src/driver/index.ts";
 
 const UNITS = [86_400_000, 3_600_000, 60_000, 1_000] as const;
 
-/** An ISO 8601 duration, as the administration interface writes it, in milliseconds. */
+/**
+ * The milliseconds of an ISO 8601 duration, which the administration interface uses.
+ * @throws DriverError `permanent` if the text is no such duration
+ */
 export function durationMs(text: string): number {
   const match = /^P(?:([\d.]+)D)?(?:T(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?$/.exec(text);
   if (match === null) throw new DriverError("permanent", `"${text}" is not a duration.`);
@@ -13,28 +16,42 @@ export function duration(ms: number): string {
   return `PT${ms / 1_000}S`;
 }
 
-/** Settles as `work` does; rejects `ambiguous` where that takes longer than `ms`. */
+/** Settles as `work` does, or rejects with an `ambiguous` error after `ms` milliseconds of the clock. */
 export function within<T>(clock: Clock, ms: number, attempted: string, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = clock.timer(ms, () =>
-      reject(new DriverError("ambiguous", `${attempted} was not answered: not within ${ms} ms`)),
+      reject(new DriverError("ambiguous", `${attempted} was not answered within ${ms} ms`)),
     );
     work.then(resolve, reject).finally(() => timer.cancel());
   });
 }
 
-/** How long locks last on one queue, as far as that is known. */
+/**
+ * Resolves when `work` has ended in any way, or after `ms` milliseconds. Used to close parts of the SDK, which waits for
+ * a connection that is gone. It measures real time, since the SDK does.
+ */
+export async function endedWithin(ms: number, work: Promise<unknown>): Promise<void> {
+  const { promise: timeout, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([work.catch(() => undefined), timeout]);
+  clearTimeout(timer);
+}
+
+/** Lock duration of one queue. */
 export interface LockTime {
   readonly ms: number;
+  /** False if `ms` is a guess. */
   readonly isKnown: boolean;
 }
 
 /**
- * When a lock that was taken or extended at `at` ends, by this process's clock. The service says it by its own: that
- * counts only where nothing better is known, and only where it makes sense here.
+ * The time at which a lock ends that was taken or renewed at `at`, in epoch milliseconds of this process's clock.
+ *
+ * Service Bus states the end by its own clock, which may differ. Its time is used only if the lock duration is not known
+ * and its time is later than `at`. Then the earlier of the two times counts.
  */
-export function lockedUntil(at: number, { ms, isKnown }: LockTime, said: Date | undefined): number {
-  const guessed = at + ms;
-  const told = said?.getTime();
-  return isKnown || told === undefined || told <= at ? guessed : Math.min(guessed, told);
+export function lockedUntil(at: number, { ms, isKnown }: LockTime, lockedUntilUtc: Date | undefined): number {
+  const computed = at + ms;
+  const stated = lockedUntilUtc?.getTime();
+  return isKnown || stated === undefined || stated <= at ? computed : Math.min(computed, stated);
 }

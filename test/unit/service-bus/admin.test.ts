@@ -25,9 +25,9 @@ function connect(options: Partial<ServiceBusOptions> = {}): ReturnType<typeof se
   return driver;
 }
 
-test("a queue is described by the administration client, or by what is configured", async () => {
-  const asked = await connect().describe("described");
-  expect(asked).toMatchObject({
+test("a queue is described by the administration client, or by the configuration without one", async () => {
+  const described = await connect().describe("described");
+  expect(described).toMatchObject({
     ordering: "by_key",
     orderingKeyRequired: true,
     dedupWindowMs: 60_000,
@@ -36,8 +36,11 @@ test("a queue is described by the administration client, or by what is configure
     deadLetter: "native",
     deadLetterQueue: "described/$DeadLetterQueue",
   });
-  const told = connect({ adminClient: false, queues: { described: { sessions: true, lockMs: 15_000 } } });
-  expect(await told.describe("described")).toMatchObject({
+  const configured = connect({
+    adminClient: false,
+    queues: { described: { sessions: true, lockMs: 15_000 } },
+  });
+  expect(await configured.describe("described")).toMatchObject({
     ordering: "by_key",
     dedupWindowMs: 0,
     fixedLeaseMs: 15_000,
@@ -49,17 +52,17 @@ test("a queue is described by the administration client, or by what is configure
   expect(await connect().describe("described/$DeadLetterQueue")).toMatchObject({ ordering: "none" });
 });
 
-test("a missing queue is not found, with an administration client and without", async () => {
+test("a missing queue is reported as not found, with an administration client and without", async () => {
   for (const adminClient of [undefined, false] as const)
     await expect(connect({ adminClient }).describe("missing")).rejects.toMatchObject({ kind: "not_found" });
 });
 
-test("without an administration client nothing is counted", async () => {
+test("stats contain no counts without an administration client", async () => {
   const stats = await connect({ adminClient: false }).stats("plain");
   expect(stats).toEqual({ approximate: true, asOf: stats.asOf });
 });
 
-test("an administration that cannot be reached leaves counts untold, and descriptions to what is configured", async () => {
+test("without a reachable administration, stats contain no counts and descriptions come from the configuration", async () => {
   const adminConnectionString = server.connectionString.replace(`:${server.port};`, ":1;");
   const driver = connect({ adminConnectionString, queues: { plain: { lockMs: 15_000 } } });
   const { asOf } = await driver.stats("plain");
@@ -68,7 +71,7 @@ test("an administration that cannot be reached leaves counts untold, and descrip
   expect(await driver.describe("plain")).toMatchObject({ fixedLeaseMs: 15_000, ordering: "none" });
 });
 
-test("an administration that fails is asked again, and its queues are not taken for plain ones meanwhile", async () => {
+test("a failing administration is tried again for a minute before a queue is assumed to have no sessions", async () => {
   await using proxy = await HttpProxy.start(server);
   const adminConnectionString = server.connectionString.replace(`:${server.port};`, `:${proxy.port};`);
   const clock = new FakeClock();
@@ -76,17 +79,17 @@ test("an administration that fails is asked again, and its queues are not taken 
   const rule = proxy.on({}, { kind: "answer", status: 503, code: "ServerBusyError" });
   await expect(driver.describe("described")).rejects.toMatchObject({
     kind: "transient",
-    message: expect.stringContaining("say sessions of the queue in the configuration") as string,
+    message: expect.stringContaining('set "sessions" of the queue in the configuration') as string,
   });
   rule.remove();
   expect(await driver.describe("described")).toMatchObject({ ordering: "by_key" });
-  // What is said of one queue says nothing of another.
+  // The configuration of one queue does not apply to another.
   rule.remove();
   const mixed = connect({ adminConnectionString, clock, queues: { large: { sessions: false } } });
   proxy.on({}, { kind: "answer", status: 503, code: "ServerBusyError" });
   await mixed.describe("large");
   expect(await mixed.describe("described")).toMatchObject({ ordering: "by_key" });
-  // Where it never answers, and nothing is said of the queue, a guess has to do after a minute.
+  // After a minute without an answer, a queue that is not configured is assumed to have no sessions.
   proxy.on({ times: Number.POSITIVE_INFINITY }, { kind: "answer", status: 503, code: "ServerBusyError" });
   const other = connect({ adminConnectionString, clock, queues: { large: { sessions: false } } });
   expect(await other.describe("large")).toMatchObject({ ordering: "none" });
@@ -96,7 +99,7 @@ test("an administration that fails is asked again, and its queues are not taken 
   expect(await last.describe("plain")).toMatchObject({ ordering: "none" });
 });
 
-test("creates queues with sessions, and changes what can be changed", async () => {
+test("ensure creates a queue with sessions and changes its lock and delivery count, but not its sessions", async () => {
   const { admin } = connect();
   const spec = { ordering: "by_key", brokerMaxDeliveries: 5_000, leaseMs: 1_000 } as const;
   await admin.ensure("made", spec);
@@ -116,7 +119,7 @@ test("creates queues with sessions, and changes what can be changed", async () =
   await expect(connect().describe("made")).rejects.toMatchObject({ kind: "not_found" });
 });
 
-test("to create a queue while others do the same is no error", async () => {
+test("ensure succeeds while other processes create the same queue", async () => {
   const spec = { brokerMaxDeliveries: 10, leaseMs: 30_000 };
   await Promise.all(Array.from({ length: 3 }, () => connect().admin.ensure("raced", spec)));
   expect(await connect().describe("raced")).toMatchObject({ fixedLeaseMs: 30_000 });

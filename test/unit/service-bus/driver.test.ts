@@ -1,6 +1,6 @@
 import { ServiceBusClient } from "@azure/service-bus";
 import { afterAll, expect, test } from "vitest";
-import { hushLink } from "../../../adapters/service-bus/connection.ts";
+import { ignoreCloseErrors } from "../../../adapters/service-bus/connection.ts";
 import { serviceBus, type ServiceBusOptions } from "../../../adapters/service-bus/index.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
 import type { Delivery, Driver, Operation, Outgoing, Source } from "../../../src/driver/index.ts";
@@ -38,7 +38,7 @@ function message(body: string, more: Partial<Outgoing> = {}): Outgoing {
   return { body, attributes: { type: "job" }, delayMs: 0, ...more };
 }
 
-/** The next message, which has to be there. */
+/** The next message. Waits until it arrives. */
 async function nextOf(source: Source): Promise<Delivery> {
   for (;;) {
     const [delivery] = await source.next(1, never);
@@ -56,7 +56,7 @@ async function receive(driver: Driver, queue: string, count: number): Promise<De
   return got;
 }
 
-test("what does not fit one batch goes in the next, and what fits none is refused alone", async () => {
+test("messages that exceed one batch are sent in a second one, and a message that fits no batch is refused alone", async () => {
   const driver = connect();
   server.resetStats();
   const sizes = [100_000, 100_000, 100_000, 300_000, 10];
@@ -78,7 +78,7 @@ test("what does not fit one batch goes in the next, and what fits none is refuse
   ]);
 });
 
-test("each session has a batch of its own, and results stay with their messages", async () => {
+test("each session is sent in a batch of its own, and each result belongs to its message", async () => {
   const driver = connect();
   server.resetStats();
   const keys = ["a", "b", "a", "x".repeat(200), "b"];
@@ -97,7 +97,7 @@ test("each session has a batch of its own, and results stay with their messages"
   expect(server.stats).toMatchObject({ transfersIn: 2, messagesIn: 4 });
 });
 
-test("attributes beyond what properties may have together are refused", async () => {
+test("a message whose attributes exceed 64 KB in total is refused", async () => {
   const attributes = Object.fromEntries(
     Array.from({ length: 3 }, (_, index) => [`a${index}`, "x".repeat(30_000)]),
   );
@@ -105,25 +105,28 @@ test("attributes beyond what properties may have together are refused", async ()
   expect(result).toMatchObject({ ok: false, error: { kind: "too_large" } });
 });
 
-test.each(["foreign", "foreign-ordered"])("properties of every type are attributes, in %s", async (queue) => {
-  const client = new ServiceBusClient(server.connectionString);
-  const at = new Date("2026-01-02T03:04:05.678Z");
-  await client.createSender(queue).sendMessages({
-    body: "text",
-    applicationProperties: { at, count: 3, wanted: true, name: "Ada", nothing: null as unknown as string },
-    ...(queue === "foreign" ? {} : { sessionId: "s" }),
-  });
-  await client.close();
-  const [got] = await receive(connect(), queue, 1);
-  expect(got?.attributes).toEqual({
-    at: "2026-01-02T03:04:05.678Z",
-    count: "3",
-    wanted: "true",
-    name: "Ada",
-  });
-});
+test.each(["foreign", "foreign-ordered"])(
+  "properties of any type are received as attributes from the queue %s",
+  async (queue) => {
+    const client = new ServiceBusClient(server.connectionString);
+    const at = new Date("2026-01-02T03:04:05.678Z");
+    await client.createSender(queue).sendMessages({
+      body: "text",
+      applicationProperties: { at, count: 3, wanted: true, name: "Ada", nothing: null as unknown as string },
+      ...(queue === "foreign" ? {} : { sessionId: "s" }),
+    });
+    await client.close();
+    const [got] = await receive(connect(), queue, 1);
+    expect(got?.attributes).toEqual({
+      at: "2026-01-02T03:04:05.678Z",
+      count: "3",
+      wanted: "true",
+      name: "Ada",
+    });
+  },
+);
 
-test("a client that was injected is used, and left open", async () => {
+test("an injected client is used and stays open when the driver is closed", async () => {
   const client = new ServiceBusClient(server.connectionString, { retryOptions: { maxRetries: 0 } });
   const driver = serviceBus({ client, adminClient: false });
   expect(await driver.send("injected", [message("a")], never)).toEqual([{ ok: true }]);
@@ -133,7 +136,7 @@ test("a client that was injected is used, and left open", async () => {
   await client.close();
 });
 
-test("a delay that can be cancelled is scheduled by itself, the others in one batch", async () => {
+test("a cancellable delay is scheduled in a request of its own, other delays in one batch", async () => {
   const driver = connect();
   server.resetStats();
   const cancellable = { delayMs: 60_000, cancellable: true };
@@ -153,20 +156,20 @@ test("a delay that can be cancelled is scheduled by itself, the others in one ba
   expect((await driver.stats("cancelled")).delayed).toBe(2);
 });
 
-test("a dead letter keeps body and attributes, and has its reason", async () => {
+test("a dead letter keeps its body and its attributes, and has the reason and the description", async () => {
   const driver = connect();
   await driver.send("dead", [message("a", { attributes: { type: "job", qp_attempt: "2" } })], never);
   const source = driver.open("dead", { prefetch: 1, leaseMs: 30_000, waitMs: 1_000 });
   const delivery = await nextOf(source);
-  const letter = {
+  const deadLetter = {
     kind: "dead_letter",
     delivery,
     reason: "r",
     description: "d".repeat(5_000),
     attributes: { qp_dlq: "{}" },
   } as const;
-  expect(await source.settle([letter])).toEqual([{ ok: true }]);
-  expect(await source.settle([letter])).toEqual([{ ok: true }]);
+  expect(await source.settle([deadLetter])).toEqual([{ ok: true }]);
+  expect(await source.settle([deadLetter])).toEqual([{ ok: true }]);
   expect(await source.settle([{ kind: "ack", delivery }])).toMatchObject([
     { ok: false, error: { kind: "lease_lost" } },
   ]);
@@ -179,7 +182,7 @@ test("a dead letter keeps body and attributes, and has its reason", async () => 
   });
 });
 
-test("each of many settlements at once has its own outcome", async () => {
+test("each of many concurrent settlements gets its own outcome", async () => {
   const driver = connect();
   const count = 60;
   await driver.send(
@@ -191,7 +194,7 @@ test("each of many settlements at once has its own outcome", async () => {
   const got: Delivery[] = [];
   while (got.length < count) got.push(...(await source.next(count - got.length, never)));
   const bodyOf = ({ body }: Delivery): number => Number(body.toString());
-  // Acknowledged, dead and released in turn, as the library would mix them up; in one call, and in several.
+  // Alternating outcomes, which rhea would mix up, in one call of settle and in several.
   const operations = got.map((delivery): Operation => {
     const index = bodyOf(delivery);
     if (index % 3 === 0) return { kind: "ack", delivery };
@@ -218,7 +221,7 @@ test("each of many settlements at once has its own outcome", async () => {
     expect(await driver.stats(queue)).toMatchObject({ backlog: 0 });
 });
 
-test("a settlement that was refused for a while can be made again", async () => {
+test("a settlement that was refused once succeeds when it is repeated", async () => {
   const driver = connect();
   await driver.send("retried", [message("a")], never);
   const source = driver.open("retried", { prefetch: 1, leaseMs: 30_000, waitMs: 1_000 });
@@ -231,24 +234,24 @@ test("a settlement that was refused for a while can be made again", async () => 
   expect(await driver.stats("retried")).toMatchObject({ backlog: 0 });
 });
 
-test("a session that is free, and has no room here, is others' soon", async () => {
+test("a session for which its receiver has no room is soon received by another process", async () => {
   const [first, second] = [connect(), connect()];
   const options = { prefetch: 1, leaseMs: 30_000, waitMs: 20_000 };
   await first.send("idle", [message("a1", { orderingKey: "a" })], never);
   const [busy, idle] = [first.open("idle", options), second.open("idle", options)];
   const a1 = await nextOf(busy);
-  // It asks for no other.
+  // The first source requests no further message.
   await busy.settle([{ kind: "release", delivery: a1, delayMs: 0 }]);
   const startedAt = performance.now();
   const again = await nextOf(idle);
   expect([Buffer.from(again.body).toString(), again.deliveryCount]).toEqual(["a1", 2]);
-  // The lock would have lasted a minute.
+  // The lock lasts a minute.
   expect(performance.now() - startedAt).toBeLessThan(30_000);
   await idle.settle([{ kind: "ack", delivery: again }]);
   await Promise.all([busy, idle].map((source) => source.close()));
 });
 
-test("a property that is a moment beyond every date is handed over", async () => {
+test("a property with a time that no Date can hold is received as text", async () => {
   const client = new ServiceBusClient(server.connectionString);
   await client
     .createSender("foreign")
@@ -258,15 +261,15 @@ test("a property that is a moment beyond every date is handed over", async () =>
   await client.close();
 });
 
-test("how a link ends that is closed in vain is nobody's concern, and no unhandled rejection", async () => {
+test("a link whose close fails causes no unhandled rejection", async () => {
   const link = { close: () => Promise.reject(new Error("no answer")) };
   const receiver = { _streamingReceiver: { link } };
-  hushLink(receiver);
-  hushLink(receiver);
+  ignoreCloseErrors(receiver);
+  ignoreCloseErrors(receiver);
   expect(await link.close()).toBeUndefined();
 });
 
-test("says what is missing where it is told too little", () => {
+test("a driver without a namespace or credentials is refused with a list of the options", () => {
   expect(() => serviceBus({})).toThrow(/connectionString, or a namespace and a credential/);
   expect(() => serviceBus({ connectionString: "nonsense" })).toThrow(/connectionString/);
 });

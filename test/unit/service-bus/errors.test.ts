@@ -24,11 +24,11 @@ test.each([
   [Object.assign(new Error("stopped"), { name: "AbortError" }), "ambiguous"],
   ["a string", "ambiguous"],
   [new DriverError("full", "already sorted"), "full"],
-])("%s is %s", (error, kind) => {
+])("the error %s has the kind %s", (error, kind) => {
   expect(classify(error)).toBe(kind);
 });
 
-test("a denial names the claim and the role that are missing", () => {
+test("an error about a denied request names the missing claim and role", () => {
   const error = driverError(new ServiceBusError("401", "UnauthorizedAccess"), "Sending", "Send");
   expect(error.message).toBe(
     "Sending was denied; it needs the claim Send (Azure Service Bus Data Sender) on this queue (401)",

@@ -1,23 +1,23 @@
 import { expect, test } from "vitest";
 import { duration, durationMs, lockedUntil } from "../../../adapters/service-bus/time.ts";
 
-test("reads and writes durations", () => {
+test("ISO 8601 durations are read and written, and other texts are refused", () => {
   expect(durationMs("PT30S")).toBe(30_000);
   expect(durationMs("PT1M")).toBe(60_000);
   expect(durationMs("P1DT2H3M4.5S")).toBe(93_784_500);
   expect(durationMs(duration(45_000))).toBe(45_000);
-  expect(() => durationMs("soon")).toThrow(/no|not/);
+  expect(() => durationMs("soon")).toThrow(/is not a duration/);
 });
 
-test("a lock ends as long after it was taken as the queue says, whatever the service's clock", () => {
+test("a lock with a known duration ends that long after it was taken, regardless of the time that the service states", () => {
   const known = { ms: 30_000, isKnown: true };
   expect(lockedUntil(1_000_000, known, new Date(5_000_000))).toBe(1_030_000);
 });
 
-test("where the queue has not said, the shorter of a guess and what the service says counts", () => {
-  const guessed = { ms: 30_000, isKnown: false };
-  expect(lockedUntil(1_000_000, guessed, new Date(1_010_000))).toBe(1_010_000);
-  expect(lockedUntil(1_000_000, guessed, new Date(1_300_000))).toBe(1_030_000);
-  // A clock that is ahead of the service's would take every lock for lost.
-  expect(lockedUntil(1_000_000, guessed, new Date(990_000))).toBe(1_030_000);
+test("a lock with an assumed duration ends at the assumed time or the stated time, whichever is earlier", () => {
+  const assumed = { ms: 30_000, isKnown: false };
+  expect(lockedUntil(1_000_000, assumed, new Date(1_010_000))).toBe(1_010_000);
+  expect(lockedUntil(1_000_000, assumed, new Date(1_300_000))).toBe(1_030_000);
+  // A stated time in the past means that the local clock is ahead. It is ignored, or every lock would seem lost.
+  expect(lockedUntil(1_000_000, assumed, new Date(990_000))).toBe(1_030_000);
 });
