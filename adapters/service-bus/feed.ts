@@ -25,7 +25,7 @@ export interface FeedOptions {
 export const AS_SENT = {
   /** Bodies are bytes. Parsing them would cost more than receiving them. */
   skipParsingBodyAsJson: true,
-  /** Dates stay dates. The SDK would convert them to numbers, which cannot be told from other numbers. */
+  /** Dates stay dates. The SDK would convert them to numbers, which look like any other number. */
   skipConvertingDate: true,
   /** The SDK renews locks by message id, which two messages may share. The core renews the locks itself. */
   maxAutoLockRenewalDurationInMs: 0,

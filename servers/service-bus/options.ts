@@ -2,7 +2,7 @@ import type { Clock } from "../../src/lib/clock.ts";
 
 /** A queue, in the terms of Service Bus. All times are in milliseconds. */
 export interface QueueDefinition {
-  /** Up to 260 letters, digits and `._-/~`. The first and the last character are a letter or a digit. */
+  /** Up to 260 characters of `A-Z`, `a-z`, `0-9`, `.`, `_`, `-`, `/` and `~`. The first one is alphanumeric. */
   readonly name: string;
   /** Whether messages are received by session, and each session by one receiver at a time. @default false */
   readonly requiresSession?: boolean | undefined;

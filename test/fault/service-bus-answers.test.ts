@@ -1,40 +1,40 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { PermanentError, RetryAfterError } from "../../src/errors.ts";
-import { jobs, leftIn, startServiceBusBed, until, work } from "../support/service-bus-bed.ts";
+import { jobs, leftIn, startServiceBusFixture, until, work } from "../support/service-bus-fixture.ts";
 
-const { server, freshQueue, connect } = await startServiceBusBed();
+const { server, freshQueue, connect } = await startServiceBusFixture();
 
 const DEDUP = { duplicateDetectionWindowMs: 60_000 };
 
-// What is not answered is waited for, mostly for ten seconds: they wait together.
-describe.concurrent("an answer that never comes", () => {
-  test("to an acknowledgement: the message is gone, and was handled once", async () => {
+// Concurrent, because each test waits for a timeout, most of them for ten seconds.
+describe.concurrent("without an answer", () => {
+  test("to an acknowledgement, the message is removed and was handled once", async () => {
     const name = await freshQueue();
     const queue = connect();
     await server.dropSettlementAnswers(name, 2);
     await queue.sendBatch(name, jobs(5));
     const working = work(queue, name);
-    await until("all have run", () => working.runs >= 5);
+    await until("all messages have run", () => working.runs >= 5);
     await working.stop();
     expect([...working.handled.values()]).toEqual([1, 1, 1, 1, 1]);
     expect(await leftIn(queue, name)).toBe(0);
   });
 
-  test("to an acknowledgement, and to the one by its lock token: the same", async () => {
+  test("to an acknowledgement on the link and to the one by lock token, the message is removed and was handled once", async () => {
     const name = await freshQueue();
     const queue = connect();
     await server.failSettlements(name, 1);
     await server.dropRequestAnswers(name, "update-disposition", 1);
     await queue.sendBatch(name, jobs(3));
     const working = work(queue, name);
-    await until("all have run", () => working.runs >= 3);
+    await until("all messages have run", () => working.runs >= 3);
     await working.stop();
     expect([...working.handled.values()]).toEqual([1, 1, 1]);
     expect(await leftIn(queue, name)).toBe(0);
   });
 
-  test("to a dead letter: it is one, once", async () => {
+  test("to a dead-letter request, the message is dead-lettered once", async () => {
     const name = await freshQueue();
     const queue = connect();
     await server.dropSettlementAnswers(name, 1);
@@ -42,15 +42,15 @@ describe.concurrent("an answer that never comes", () => {
     const working = work(queue, name, async () => {
       throw new PermanentError("never");
     });
-    await until("it has run", () => working.runs >= 1);
-    // The answer is waited for ten seconds, then it is asked again.
+    await until("the message has run", () => working.runs >= 1);
+    // The settlement times out after ten seconds, and is repeated.
     await working.stop();
     expect(working.runs).toBe(1);
     expect(await leftIn(queue, name)).toBe(0);
     expect(await queue.deadLetters(name).list()).toMatchObject([{ info: { reason: "permanent_error" } }]);
   });
 
-  test("to a message that is given back: it comes again, once", async () => {
+  test("to a release, the message is delivered once more", async () => {
     const name = await freshQueue({ requiresSession: true });
     const queue = connect();
     await server.dropSettlementAnswers(name, 1);
@@ -60,7 +60,7 @@ describe.concurrent("an answer that never comes", () => {
       attempts.push(attempt);
       if (attempts.length === 1) throw new RetryAfterError(100);
     });
-    await until("it has run again", () => working.runs >= 2);
+    await until("the message has run again", () => working.runs >= 2);
     await working.stop();
     expect(attempts).toEqual([1, 2]);
     expect(await leftIn(queue, name)).toBe(0);
@@ -69,33 +69,33 @@ describe.concurrent("an answer that never comes", () => {
   test.each([
     ["renew-lock", false],
     ["renew-session-lock", true],
-  ] as const)("to a %s: it is asked again, before the lock ends", async (operation, requiresSession) => {
-    // Asked for at a third of its time, given up a third later, there is a sixth left to ask again in.
+  ] as const)("to a %s, the renewal is repeated before the lock ends", async (operation, requiresSession) => {
+    // The renewal starts after a third of the lock time and times out a third later. A sixth is left to repeat it.
     const name = await freshQueue({ lockDurationMs: 30_000, requiresSession });
     const queue = connect();
     await server.dropRequestAnswers(name, operation, 1);
     await queue.send(name, { type: "job", payload: 0, ...(requiresSession ? { orderingKey: "a" } : {}) });
     const working = work(queue, name, () => sleep(38_000));
-    await until("it has run", () => working.runs >= 1, 90_000);
+    await until("the message has run", () => working.runs >= 1, 90_000);
     await working.stop();
     expect([...working.handled.values()]).toEqual([1]);
     expect(working.events.filter(({ event }) => event === "lease_lost")).toEqual([]);
     expect(await leftIn(queue, name)).toBe(0);
   });
 
-  test("to a send: it is sent again under its id, and is there once", async () => {
+  test("to a send, the message is sent again under its id and is stored once", async () => {
     const name = await freshQueue(DEDUP);
     const queue = connect();
     await server.dropSendAnswers(name, 1);
     await queue.send(name, { type: "job", payload: 0 });
     const working = work(queue, name);
-    await until("it has run", () => working.runs >= 1);
+    await until("the message has run", () => working.runs >= 1);
     await sleep(1_000);
     await working.stop();
     expect(working.runs).toBe(1);
   });
 
-  test("to a retry's clone: it is sent again under its id, and runs once", async () => {
+  test("to the send of a retry's copy, the copy is sent again under its id and runs once", async () => {
     const name = await freshQueue(DEDUP);
     const queue = connect();
     await queue.send(name, { type: "job", payload: 0 });
@@ -106,26 +106,26 @@ describe.concurrent("an answer that never comes", () => {
       await server.dropSendAnswers(name, 1);
       throw new RetryAfterError(100);
     });
-    await until("the clone has run", () => working.runs >= 2);
-    await until("its original is gone", async () => (await leftIn(queue, name)) === 0);
+    await until("the copy has run", () => working.runs >= 2);
+    await until("the original is removed", async () => (await leftIn(queue, name)) === 0);
     await working.stop();
     expect(attempts).toEqual([1, 2]);
     expect(await leftIn(queue, name)).toBe(0);
   });
 
-  test("to a schedule: it is scheduled again under its id, and is there once", async () => {
+  test("to a schedule request, the message is scheduled again under its id and is stored once", async () => {
     const name = await freshQueue(DEDUP);
     const queue = connect();
     await server.dropRequestAnswers(name, "schedule-message", 1);
     await queue.sendDelayed(name, { type: "job", payload: 0 }, 12_000, { cancellable: true });
     const working = work(queue, name);
-    await until("it has run", () => working.runs >= 1);
+    await until("the message has run", () => working.runs >= 1);
     await sleep(1_000);
     await working.stop();
     expect(working.runs).toBe(1);
   });
 
-  test("to a cancellation: it is asked again, and the message never comes", async () => {
+  test("to a cancellation, the cancellation can be repeated and the message is never delivered", async () => {
     const name = await freshQueue();
     const queue = connect();
     const { handle = "" } = await queue.sendDelayed(name, { type: "job", payload: 0 }, 60_000, {
@@ -138,26 +138,26 @@ describe.concurrent("an answer that never comes", () => {
   });
 });
 
-test.concurrent("renewals that are refused for a while are asked for again", async () => {
+test.concurrent("a renewal that is refused once is repeated before the lock ends", async () => {
   const name = await freshQueue({ lockDurationMs: 20_000 });
   const queue = connect();
   await server.failRequests(name, "renew-lock", 1);
   await queue.send(name, { type: "job", payload: 0 });
   const working = work(queue, name, () => sleep(28_000));
-  await until("it has run", () => working.runs >= 1, 90_000);
+  await until("the message has run", () => working.runs >= 1, 90_000);
   await working.stop();
   expect(working.runs).toBe(1);
   expect(await leftIn(queue, name)).toBe(0);
 });
 
-test("settlements that are refused for a while are made by lock token", async () => {
+test("a settlement that is refused on its link is repeated by lock token", async () => {
   const name = await freshQueue();
   const queue = connect();
   await queue.sendBatch(name, jobs(3));
   await server.failSettlements(name, 2);
   const before = await server.stats();
   const working = work(queue, name);
-  await until("they run", () => working.runs === 3);
+  await until("all messages have run", () => working.runs === 3);
   await working.stop();
   expect((await server.stats()).managementRequests).toBeGreaterThanOrEqual(before.managementRequests + 2);
   expect(working.runs).toBe(3);

@@ -1,15 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { DEAF_MS, jobs, leftIn, startServiceBusBed, until, work } from "../support/service-bus-bed.ts";
+import {
+  MAX_SILENCE_MS,
+  jobs,
+  leftIn,
+  startServiceBusFixture,
+  until,
+  work,
+} from "../support/service-bus-fixture.ts";
 
-const { server, freshQueue, connect } = await startServiceBusBed();
+const { server, freshQueue, connect } = await startServiceBusFixture();
 
 test.each([
-  ["its links are detached", false, (queue: string) => server.detachLinks(queue)],
-  ["every connection is cut", false, () => server.cutConnections()],
-  ["the links of its sessions are detached", true, (queue: string) => server.detachLinks(queue)],
-  ["every connection of its sessions is cut", true, () => server.cutConnections()],
-])("a thousand messages are all handled while, ten times, %s", async (_what, requiresSession, cut) => {
+  ["a queue", "its links are detached", false, (queue: string) => server.detachLinks(queue)],
+  ["a queue", "all connections are cut", false, () => server.cutConnections()],
+  ["a queue with sessions", "its links are detached", true, (queue: string) => server.detachLinks(queue)],
+  ["a queue with sessions", "all connections are cut", true, () => server.cutConnections()],
+])("a thousand messages of %s are all handled although %s ten times", async (...args) => {
+  const [, , requiresSession, cut] = args;
   const name = await freshQueue({ lockDurationMs: 5_000, requiresSession });
   const queue = connect();
   const keyed = jobs(1_000).map((job, index) =>
@@ -21,16 +29,16 @@ test.each([
     await until(`${cuts} cuts' worth`, () => working.handled.size >= cuts * 80);
     await cut(name);
   }
-  await until("all of them", () => working.handled.size >= 1_000);
+  await until("all messages", () => working.handled.size >= 1_000);
   await working.stop();
   expect(working.handled.size).toBe(1_000);
-  expect(working.deafMs).toBeLessThan(DEAF_MS);
-  // What was in hand at a cut is settled by its lock token, over another link.
+  expect(working.silenceMs).toBeLessThan(MAX_SILENCE_MS);
+  // Messages that were leased at a cut are settled by lock token, on another link.
   const twice = [...working.handled.values()].filter((runs) => runs > 1).length;
   expect(twice).toBeLessThanOrEqual(200);
 });
 
-test("two messages with one id: one is settled, the other runs on past its lock; each runs once", async () => {
+test("two messages with the same id each run once, although one of them runs longer than its lock", async () => {
   const name = await freshQueue({ lockDurationMs: 12_000 });
   const queue = connect();
   const twin = { id: "twin", type: "job" };
@@ -41,7 +49,7 @@ test("two messages with one id: one is settled, the other runs on past its lock;
     runs.push(payload);
     if (payload === "long") await sleep(18_000);
   });
-  await until("both end", () => working.runs === 2);
+  await until("both have run", () => working.runs === 2);
   await working.stop();
   expect(await leftIn(queue, name)).toBe(0);
   expect(new Set(runs)).toEqual(new Set(["long", "short"]));
@@ -52,7 +60,7 @@ test("two messages with one id: one is settled, the other runs on past its lock;
 test.each([
   ["a queue", false],
   ["a queue with sessions", true],
-])("%s costs at most 2.2 transfers and settlements a message", async (_what, requiresSession) => {
+])("%s needs at most 2.2 transfers and settlements per message", async (_title, requiresSession) => {
   const name = await freshQueue({ requiresSession });
   const queue = connect();
   await server.resetStats();
@@ -63,13 +71,13 @@ test.each([
   }));
   await queue.sendBatch(name, messages);
   const working = work(queue, name, () => sleep(1), { concurrency: 50 });
-  await until("all of them", () => working.runs >= count, 150_000);
+  await until("all messages", () => working.runs >= count, 150_000);
   await working.stop();
   const { transfersIn, transfersOut, settlements } = await server.stats();
   expect((transfersIn + transfersOut + settlements) / count).toBeLessThanOrEqual(2.2);
 });
 
-test("no more is locked than there are slots, also after links were detached", async () => {
+test("a worker locks no more messages than it has slots, also after its links were detached", async () => {
   const name = await freshQueue();
   const queue = connect();
   await queue.sendBatch(name, jobs(50));
@@ -91,11 +99,11 @@ test("no more is locked than there are slots, also after links were detached", a
   expect((await server.stats()).transfersOut).toBe(5);
   expect(running).toBe(5);
   go.resolve();
-  await until("the others follow", () => running === 50);
+  await until("the other messages run", () => running === 50);
   await working.stop();
 });
 
-test("behind one message that is held for long, more pass than a link has room for", async () => {
+test("more messages than a link has room for are received while one message is held for a long time", async () => {
   const name = await freshQueue();
   const queue = connect();
   const count = 4_500;
@@ -109,22 +117,22 @@ test("behind one message that is held for long, more pass than a link has room f
     },
     { concurrency: 20 },
   );
-  await until("all but one", () => working.handled.size === count - 1);
+  await until("all messages but one", () => working.handled.size === count - 1);
   go.resolve();
-  await until("that one too", () => working.handled.size === count);
+  await until("the last message", () => working.handled.size === count);
   await working.stop();
   expect(working.handled.size).toBe(count);
 });
 
-test("a settlement that was never answered on its link does not close the link's window", async () => {
+test("a settlement that its link never answers does not block the link", async () => {
   const name = await freshQueue();
   const queue = connect();
   const count = 5_000;
   await queue.sendBatch(name, jobs(count));
   await server.dropSettlementAnswers(name, 1);
-  // The answer is waited for ten seconds; most of the messages come after that.
+  // The settlement times out after ten seconds. Most messages are received later.
   const working = work(queue, name, () => sleep(70), { concurrency: 20 });
-  await until("all of them", () => working.handled.size === count, 150_000);
+  await until("all messages", () => working.handled.size === count, 150_000);
   await working.stop();
   expect(working.runs).toBe(count);
 });

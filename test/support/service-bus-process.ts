@@ -4,16 +4,19 @@ import {
   startServiceBusServer,
 } from "../../servers/service-bus/index.ts";
 
-/**
- * The Service Bus server in a process of its own. It starts on the first message, which has its options, and answers
- * each later one: a call by name.
+/*
+ * Runs the Service Bus server in a process of its own. The first call, `start`, has the options of the server. Each later
+ * call names a method of the server.
  */
+
+/** A call from the parent process. */
 export interface Call {
   readonly id: number;
   readonly method: string;
   readonly args: readonly unknown[];
 }
 
+/** The answer to a call. */
 export interface Answer {
   readonly id: number;
   readonly result?: unknown;

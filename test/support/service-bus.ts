@@ -12,7 +12,7 @@ import type { Answer, Call } from "./service-bus-process.ts";
 
 const PROCESS = fileURLToPath(new URL("service-bus-process.ts", import.meta.url));
 
-/** Our Service Bus server in a process of its own, as what a test does to it. */
+/** The local Service Bus server in a child process, which tests can kill and restart. */
 export class ServiceBusProcess {
   readonly #options: ServiceBusServerOptions;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
@@ -39,13 +39,13 @@ export class ServiceBusProcess {
     return this.#port;
   }
 
-  /** Starts it, again on the port that it had before. */
+  /** Starts the server process. After {@link kill}, it uses the same port as before. */
   async start(): Promise<void> {
     const child = fork(PROCESS, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     child.on("message", (answer: Answer) => this.#answered(answer));
     child.once("exit", () => this.#ended());
     this.#child = child;
-    // It comes back to its port after a kill.
+    // A port outside the range for outgoing connections, so that it is free again after a kill.
     if (this.#port === 0) this.#port = this.#options.port ?? (await lastingPort());
     const options = { ...this.#options, port: this.#port };
     const started = (await this.#call("start", options)) as { port: number; connectionString: string };
@@ -53,7 +53,7 @@ export class ServiceBusProcess {
     this.#connectionString = started.connectionString;
   }
 
-  /** Kills it on the spot. */
+  /** Kills the process with SIGKILL. */
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -134,7 +134,7 @@ export class ServiceBusProcess {
     return waiting.promise;
   }
 
-  /** Nobody answers any more what was asked of a process that is gone. */
+  /** Rejects the calls that the process has not answered. */
   #ended(): void {
     for (const waiting of this.#waiting.values()) waiting.reject(new Error("The server has ended."));
     this.#waiting.clear();

@@ -6,7 +6,7 @@ const CHUNK_BYTES = 1_048_576;
 
 /**
  * Reads a text file in chunks.
- * @yields its lines in order
+ * @yields the lines in order
  */
 export function* linesOf(path: string): Iterable<string> {
   const file = openSync(path, "r");

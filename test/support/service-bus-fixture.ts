@@ -7,16 +7,18 @@ import type { ReceiveEvent } from "../../src/diagnostics.ts";
 import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
 import { ServiceBusProcess } from "./service-bus.ts";
 
-/** A Service Bus server in a process of its own, and what fault tests do with it. */
-export interface ServiceBusBed {
+/** A Service Bus server in a process of its own, for fault tests. */
+export interface ServiceBusFixture {
   readonly server: ServiceBusProcess;
-  /** A queue of its own for each test. */
+  /** Creates a queue under a new name. */
   readonly freshQueue: (definition?: Omit<QueueDefinition, "name">) => Promise<string>;
   readonly connect: (options?: ServiceBusOptions) => Queue;
 }
 
-/** Starts one; it ends with the file. */
-export async function startServiceBusBed(options: ServiceBusServerOptions = {}): Promise<ServiceBusBed> {
+/** Starts a server, which ends after the test file. */
+export async function startServiceBusFixture(
+  options: ServiceBusServerOptions = {},
+): Promise<ServiceBusFixture> {
   const server = await ServiceBusProcess.start(options);
   const opened: Queue[] = [];
   let made = 0;
@@ -44,52 +46,52 @@ export function jobs(count: number): { type: string; payload: number }[] {
 }
 
 /**
- * The longest that a worker may hear nothing once it could: a lock of five seconds on a machine that has nothing else
- * to do. The libraries' own ways back take a minute.
+ * Longest time without a message after a fault has ended, with room for a lock of 5 s and a slow machine. Without the
+ * adapter's own recovery, the SDK needs a minute.
  */
-export const DEAF_MS = 15_000;
+export const MAX_SILENCE_MS = 15_000;
 
+/** Waits until a condition holds. Fails after `withinMs`. */
 export async function until(
-  what: string,
+  condition: string,
   holds: () => boolean | Promise<boolean>,
   withinMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + withinMs;
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${withinMs} ms`);
+    if (Date.now() > end) throw new Error(`${condition}: not within ${withinMs} ms`);
     await sleep(5);
   }
 }
 
-/** A receiver at work. */
-export interface Working {
-  /** How often each message was handled, by its id. */
+/** A running receiver. */
+export interface Work {
+  /** Number of ended runs by message id. */
   readonly handled: ReadonlyMap<string, number>;
-  /** Runs that have ended. */
+  /** Number of runs that have ended. */
   readonly runs: number;
   readonly events: readonly ReceiveEvent[];
-  /** The longest time without a message begun, since the start or the last call of `listen`. */
-  readonly deafMs: number;
-  listen(): void;
+  /** Longest time in which no run started, in milliseconds. */
+  readonly silenceMs: number;
   stop(): Promise<void>;
 }
 
-/** Receives until `stop`; keeps account. */
+/** Receives until `stop`, and counts the runs. */
 export function work(
   queue: Queue,
   name: string,
   handler: Handler = async () => undefined,
   options: ReceiveOptions = {},
-): Working {
+): Work {
   const handled = new Map<string, number>();
   const events: ReceiveEvent[] = [];
   const stop = new AbortController();
-  let [runs, lastAt, deafMs] = [0, Date.now(), 0];
+  let [runs, lastAt, silenceMs] = [0, Date.now(), 0];
   const receiving = queue.receive(
     name,
     async (message, context) => {
       const now = Date.now();
-      deafMs = Math.max(deafMs, now - lastAt);
+      silenceMs = Math.max(silenceMs, now - lastAt);
       lastAt = now;
       try {
         return await handler(message, context);
@@ -106,12 +108,8 @@ export function work(
     get runs() {
       return runs;
     },
-    get deafMs() {
-      return deafMs;
-    },
-    listen() {
-      lastAt = Date.now();
-      deafMs = 0;
+    get silenceMs() {
+      return silenceMs;
     },
     async stop() {
       stop.abort();
@@ -120,7 +118,7 @@ export function work(
   };
 }
 
-/** What is left in a queue, ready or locked: where there is nothing, nothing can come again. */
+/** Number of messages in a queue, ready or locked. */
 export async function leftIn(queue: Queue, name: string): Promise<number | undefined> {
   return (await queue.stats(name)).backlog;
 }
