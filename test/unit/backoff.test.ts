@@ -18,11 +18,13 @@ const anyBackoff: fc.Arbitrary<Backoff> = fc.record({
 test("doubles from a second up to five minutes", () => {
   const steady = { ...defaultBackoff, jitter: false };
   const delays = [1, 2, 3, 9, 10, 50].map((attempt) => backoffDelayMs(steady, attempt, () => 0));
+
   expect(delays).toEqual([1_000, 2_000, 4_000, 256_000, 300_000, 300_000]);
 });
 
 test("full jitter reaches from nothing to the ceiling", () => {
   const at = (random: number): number => backoffDelayMs(defaultBackoff, 3, () => random);
+
   expect(at(0)).toBe(0);
   expect(at(0.5)).toBe(2_000);
   expect(at(1 - Number.EPSILON)).toBe(4_000);

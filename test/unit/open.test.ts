@@ -90,6 +90,7 @@ describe("openQueue", () => {
       },
       { signal: stop.signal },
     );
+
     expect(seen).toEqual([id]);
     expect(queue.provider).toBe("memory");
   });
@@ -97,6 +98,7 @@ describe("openQueue", () => {
   it("gives the provider its own options", async () => {
     await using queue = await openQueue({ provider: "memory", capacity: 1 });
     await queue.send("emails", { type: "welcome", payload: 1 });
+
     await expect(queue.send("emails", { type: "welcome", payload: 2 })).rejects.toMatchObject({
       code: "queue_full",
     });
@@ -120,6 +122,7 @@ describe("load", () => {
     async (message) => {
       const cause = new Error(`${message} imported from /app/adapter.js`);
       const loading = load("cloud", packages, () => Promise.reject(cause));
+
       await expect(loading).rejects.toMatchObject({
         code: "missing_dependency",
         message:

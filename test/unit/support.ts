@@ -29,7 +29,7 @@ export class Door {
 /** Decides, request by request, what goes wrong. It may be changed in the middle of a test. */
 export type FaultRule = (point: FaultPoint) => Fault | undefined;
 
-export interface StageOptions {
+export interface QueueFixtureOptions {
   readonly emulate?: EmulatedProvider;
   readonly queues?: readonly string[];
   readonly random?: () => number;
@@ -40,14 +40,22 @@ export interface StageOptions {
 }
 
 /** One queue on one memory driver on a clock of its own, with faults at will. */
-export class Stage {
+export class QueueFixture {
   readonly clock: FakeClock;
   readonly driver: Driver;
   readonly queue: Queue;
   readonly requests: FaultPoint[] = [];
   fault: FaultRule = () => undefined;
 
-  constructor({ emulate, queues, random = () => 0.5, clock, driver, capacity, stats }: StageOptions = {}) {
+  constructor({
+    emulate,
+    queues,
+    random = () => 0.5,
+    clock,
+    driver,
+    capacity,
+    stats,
+  }: QueueFixtureOptions = {}) {
     this.clock = clock ?? new FakeClock();
     const before = (point: FaultPoint): Fault | undefined => {
       this.requests.push(point);

@@ -9,6 +9,7 @@ test("what takes messages out is loaded by the first call, and there at once fro
   const first = call();
   expect(called).toBe(0);
   expect(await first).toBe(1);
+
   const second = call();
   expect(called).toBe(2);
   expect(await second).toBe(2);
@@ -17,5 +18,6 @@ test("what takes messages out is loaded by the first call, and there at once fro
 test("what is provided is not loaded", async () => {
   const provided = await loadReceive((consuming) => Promise.resolve({ ...consuming }));
   preloadReceive(provided);
+
   expect(await loadReceive((consuming) => Promise.resolve(consuming === provided))).toBe(true);
 });

@@ -4,15 +4,16 @@ import { fingerprintOf } from "../../../src/message/fingerprint.ts";
 import { Groups } from "../../../src/dead-letter/groups.ts";
 import { times } from "../support.ts";
 
-function letter(id: string, error: string, at: number): DeadLetter {
+function deadLetter(id: string, error: string, at: number): DeadLetter {
   const info = { reason: "max_attempts", error, attempts: 5, source: "jobs", at: new Date(at) };
   return { id, info, message: undefined, body: "{", fingerprint: fingerprintOf(undefined, info) };
 }
 
 test("counts, with first and last times, whatever the order", () => {
   const groups = new Groups();
-  for (const [index, at] of [5, 3, 9].entries()) groups.add(letter(`a${index}`, `no row ${index}`, at));
-  groups.add(letter("b", "full", 7));
+  for (const [index, at] of [5, 3, 9].entries()) groups.add(deadLetter(`a${index}`, `no row ${index}`, at));
+  groups.add(deadLetter("b", "full", 7));
+
   expect(groups.all()).toMatchObject([
     { count: 3, error: "no row <n>", firstAt: new Date(3), lastAt: new Date(9), example: { id: "a0" } },
     { count: 1, error: "full", firstAt: new Date(7), lastAt: new Date(7), example: { id: "b" } },
@@ -24,9 +25,10 @@ test("however they differ, no more than a thousand groups are told apart", () =>
   const words = times(1_500, (index) =>
     index.toString(26).replaceAll(/\d/g, (digit) => "qrstuvwxyz"[Number(digit)]!),
   );
-  for (const [index, word] of words.entries()) groups.add(letter(word, `no ${word}`, index));
-  groups.add(letter("again", `no ${words[0]}`, 0));
+  for (const [index, word] of words.entries()) groups.add(deadLetter(word, `no ${word}`, index));
+  groups.add(deadLetter("again", `no ${words[0]}`, 0));
   const all = groups.all();
+
   expect(all).toHaveLength(1_001);
   expect(all[0]).toMatchObject({ fingerprint: "other", count: 500 });
   expect(all[1]).toMatchObject({ error: `no ${words[0]}`, count: 2 });

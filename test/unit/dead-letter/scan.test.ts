@@ -30,6 +30,7 @@ test("what comes twice, its lease lost in between, is judged once, and released 
     },
     () => false,
   );
+
   expect(judged).toEqual(["a", "b"]);
   expect(settled.map(({ kind, delivery: { receipt } }) => [kind, receipt])).toEqual([
     ["release", 3],

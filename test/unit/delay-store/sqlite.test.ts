@@ -32,6 +32,7 @@ describe("a store in SQLite", () => {
     const full = message("a", { body: new Uint8Array([0, 255, 7]), orderingKey: "k", dedupId: "d" });
     await Promise.all([store.put(full), store.put(message("b", { body: "ü\u0000😀" }))]);
     const [first, second] = await claim(1_000);
+
     expect(first).toEqual(full);
     expect(second?.body).toBe("ü\u0000😀");
   });
@@ -50,6 +51,7 @@ describe("a store in SQLite", () => {
     expect(await store.nextAt("jobs")).toBe(3_000);
     expect(keys(await claim(61_999))).toEqual(["late"]);
     expect(keys(await claim(62_000))).toEqual(["first", "second"]);
+
     await store.done(["first", "second", "nobody"]);
     expect(keys(await claim(1_000_000))).toEqual(["late"]);
   });
@@ -57,6 +59,7 @@ describe("a store in SQLite", () => {
   test("cancels what was never claimed, once", async () => {
     await Promise.all([store.put(message("a")), store.put(message("b", { dueAt: 9_000 }))]);
     await claim(1_000);
+
     expect(await store.cancel("a")).toBe(false);
     expect(await store.cancel("b")).toBe(true);
     expect(await store.cancel("b")).toBe(false);
@@ -65,6 +68,7 @@ describe("a store in SQLite", () => {
 
   test("does not say of what may have been sent that it is cancelled: who claimed it may have died after that", async () => {
     await store.put(message("a"));
+
     expect(keys(await store.claimDue("jobs", { now: 1_000, claimMs: 1, limit: 1 }))).toEqual(["a"]);
     expect(await store.nextAt("jobs")).toBe(1_001);
     expect(await store.cancel("a")).toBe(false);
@@ -80,11 +84,13 @@ describe("a store in SQLite", () => {
     );
     expect(claims.map(({ length }) => length)).toEqual([150, 50]);
     expect(new Set(claims.flat().map(({ key }) => key)).size).toBe(200);
+
     await other.close();
     await store.close();
     await store.close();
     store = sqliteDelayStore({ path });
     expect(await store.count("jobs")).toBe(200);
+
     await store.drop("jobs");
     expect(await store.list("jobs", 10)).toEqual([]);
   });
@@ -100,6 +106,7 @@ describe("a store in SQLite", () => {
   test("a file that cannot be opened is said so", async () => {
     const path = join(directory, "a-file/delays.db");
     await writeFile(join(directory, "a-file"), "");
+
     expect(() => sqliteDelayStore({ path })).toThrow(
       expect.objectContaining({ code: "config", message: expect.stringContaining(path) }),
     );
@@ -121,6 +128,7 @@ describe("a store in SQLite", () => {
       { cancellable: true },
     );
     const [waiting] = await queue.delayed("jobs");
+
     expect(waiting).toMatchObject({ handle, message: { type: "a", payload: 1 } });
     expect((await queue.stats("jobs")).delayed).toBe(1);
     expect(await queue.cancel(handle)).toBe(true);

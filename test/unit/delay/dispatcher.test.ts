@@ -52,7 +52,9 @@ test("what has an id to deduplicate by keeps it", async () => {
   let runs = 0;
   const receiving = queue.receive("jobs", () => void (runs += 1), { signal: stop.signal });
   await clock.advance(2 * MINUTE);
+
   expect(runs).toBe(1);
+
   stop.abort();
   await clock.until(receiving);
   await queue.close();
@@ -76,8 +78,10 @@ test("a store of this process alone is asked when something is due, and each min
   await clock.until(sender.sendDelayed("jobs", { type: "mail", payload: 1 }, { days: 3 }));
   await clock.until(sender.sendDelayed("jobs", { type: "mail", payload: 2 }, { hours: 1 }));
   await clock.advance(4 * 24 * HOUR);
+
   expect(runs).toEqual([SECOND + HOUR, SECOND + 72 * HOUR]);
   expect(delayStore.claims).toBeLessThan(4 * 24 * 60 + 20);
+
   stop.abort();
   await clock.until(receiving);
   await receiver.close();
@@ -105,7 +109,9 @@ test.each<[string, Partial<DelayStore>, string]>([
   await clock.advance(5 * SECOND);
   stop.abort();
   await clock.advance(MINUTE);
+
   expect(receiving.state).toBe("resolved");
   expect(events.names).toContain(said);
+
   await queue.close();
 });

@@ -3,13 +3,22 @@ import { memory } from "../../../adapters/memory/index.ts";
 import { DriverError } from "../../../src/driver/error.ts";
 import type { ReceiveContext } from "../../../src/queue/queue.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { Door, Events, HOUR, MINUTE, SECOND, Stage, type StageOptions, watch } from "../support.ts";
+import {
+  Door,
+  Events,
+  HOUR,
+  MINUTE,
+  SECOND,
+  QueueFixture,
+  type QueueFixtureOptions,
+  watch,
+} from "../support.ts";
 
-class Fixture extends Stage {
+class Fixture extends QueueFixture {
   readonly events: Events = new Events();
   readonly arrivals: { at: number; attempt: number }[] = [];
 
-  constructor(options: StageOptions = {}) {
+  constructor(options: QueueFixtureOptions = {}) {
     super({ emulate: "sqs", queues: ["jobs"], ...options });
   }
 
@@ -40,28 +49,30 @@ describe("three days, where the provider holds a delay for fifteen minutes", () 
   test.each([0, 0.5, 0.999])(
     "arrive on time, once, as the first attempt, in seven hops at most (chance %d)",
     async (chance) => {
-      const bench = new Fixture({ random: () => chance });
-      const due = await bench.sendDelayed(72 * HOUR);
-      void bench.receive();
-      await bench.clock.advance(72 * HOUR - SECOND);
-      expect(bench.arrivals).toEqual([]);
-      expect(await bench.queue.stats("jobs")).toMatchObject({ messages: 0, delayed: 1 });
-      await bench.clock.advance(4 * SECOND);
-      expect(bench.arrivals).toMatchObject([{ attempt: 1 }]);
-      expect(bench.arrivals[0]?.at).toBeGreaterThanOrEqual(due);
-      expect(bench.hops).toBeLessThanOrEqual(7);
-      expect(bench.hops).toBeGreaterThanOrEqual(6);
-      await bench.clock.advance(24 * HOUR);
-      expect(bench.arrivals).toHaveLength(1);
-      expect(bench.events.of("settle_failed")).toEqual([]);
+      const fixture = new Fixture({ random: () => chance });
+      const due = await fixture.sendDelayed(72 * HOUR);
+      void fixture.receive();
+      await fixture.clock.advance(72 * HOUR - SECOND);
+      expect(fixture.arrivals).toEqual([]);
+      expect(await fixture.queue.stats("jobs")).toMatchObject({ messages: 0, delayed: 1 });
+
+      await fixture.clock.advance(4 * SECOND);
+      expect(fixture.arrivals).toMatchObject([{ attempt: 1 }]);
+      expect(fixture.arrivals[0]?.at).toBeGreaterThanOrEqual(due);
+      expect(fixture.hops).toBeLessThanOrEqual(7);
+      expect(fixture.hops).toBeGreaterThanOrEqual(6);
+
+      await fixture.clock.advance(24 * HOUR);
+      expect(fixture.arrivals).toHaveLength(1);
+      expect(fixture.events.of("settle_failed")).toEqual([]);
     },
   );
 
   test("survive that every process ends on the way, and that nobody is there when they are due", async () => {
     const clock = new FakeClock();
     const driver = memory({ clock, emulate: "sqs", queues: ["jobs"] });
-    const bench = new Fixture({ clock, driver });
-    await bench.sendDelayed(72 * HOUR);
+    const fixture = new Fixture({ clock, driver });
+    await fixture.sendDelayed(72 * HOUR);
     for (const awayMs of [HOUR, 30 * HOUR, 60 * HOUR]) {
       const process = new Fixture({ clock, driver });
       const stop = new AbortController();
@@ -76,24 +87,26 @@ describe("three days, where the provider holds a delay for fifteen minutes", () 
     const last = new Fixture({ clock, driver });
     void last.receive();
     await clock.advance(13 * HOUR);
+
     expect(last.arrivals).toMatchObject([{ attempt: 1 }]);
   });
 });
 
 test("a retry beyond what a release can wait goes by parking, as the next attempt", async () => {
-  const bench = new Fixture();
-  await bench.queue.send("jobs", {
+  const fixture = new Fixture();
+  await fixture.queue.send("jobs", {
     type: "mail",
     payload: {},
     backoff: { baseMs: 2 * HOUR, capMs: 2 * HOUR, jitter: false },
   });
   const attempts: [number, number][] = [];
-  const start = bench.clock.now();
-  void bench.queue.receive("jobs", (_, { attempt }) => {
-    attempts.push([attempt, bench.clock.now() - start]);
+  const start = fixture.clock.now();
+  void fixture.queue.receive("jobs", (_, { attempt }) => {
+    attempts.push([attempt, fixture.clock.now() - start]);
     return attempt < 2 ? Promise.reject(new Error("no")) : Promise.resolve();
   });
-  await bench.clock.advance(3 * HOUR);
+  await fixture.clock.advance(3 * HOUR);
+
   expect(attempts.map(([attempt]) => attempt)).toEqual([1, 2]);
   expect(attempts[1]?.[1]).toBeGreaterThanOrEqual(2 * HOUR);
   expect(attempts[1]?.[1]).toBeLessThan(2 * HOUR + 3 * SECOND);
@@ -101,91 +114,97 @@ test("a retry beyond what a release can wait goes by parking, as the next attemp
 
 describe("a hop", () => {
   test("leaves time for what comes before it: a message is hidden for so long from its receipt at most", async () => {
-    const bench = new Fixture({ random: () => 0 });
-    await bench.sendDelayed(13 * HOUR);
+    const fixture = new Fixture({ random: () => 0 });
+    await fixture.sendDelayed(13 * HOUR);
     // The provider takes its time to say how crowded the queue is.
-    const stats = bench.driver.stats.bind(bench.driver);
-    bench.driver.stats = (queue) =>
+    const stats = fixture.driver.stats.bind(fixture.driver);
+    fixture.driver.stats = (queue) =>
       new Promise((resolve) => {
-        bench.clock.timer(2 * SECOND, () => resolve(stats(queue)));
+        fixture.clock.timer(2 * SECOND, () => resolve(stats(queue)));
       });
-    void bench.receive();
-    await bench.clock.advance(14 * HOUR);
-    expect(bench.events.of("settle_failed")).toEqual([]);
-    expect(bench.arrivals).toHaveLength(1);
+    void fixture.receive();
+    await fixture.clock.advance(14 * HOUR);
+
+    expect(fixture.events.of("settle_failed")).toEqual([]);
+    expect(fixture.arrivals).toHaveLength(1);
   });
 
   test("of a crowded queue is a fresh copy with the provider's own delay", async () => {
-    const bench = new Fixture();
-    await bench.sendDelayed(2 * HOUR);
-    const stats = bench.driver.stats.bind(bench.driver);
-    bench.driver.stats = async (queue) => ({ ...(await stats(queue)), inFlight: 80_001 });
-    void bench.receive();
-    await bench.clock.advance(2 * HOUR + 4 * SECOND);
-    expect(bench.hops).toBe(0);
-    expect(bench.arrivals).toMatchObject([{ attempt: 1 }]);
+    const fixture = new Fixture();
+    await fixture.sendDelayed(2 * HOUR);
+    const stats = fixture.driver.stats.bind(fixture.driver);
+    fixture.driver.stats = async (queue) => ({ ...(await stats(queue)), inFlight: 80_001 });
+    void fixture.receive();
+    await fixture.clock.advance(2 * HOUR + 4 * SECOND);
+
+    expect(fixture.hops).toBe(0);
+    expect(fixture.arrivals).toMatchObject([{ attempt: 1 }]);
   });
 });
 
 describe("what goes wrong", () => {
   test("with the move releases the message, and it is moved later", async () => {
-    const bench = new Fixture();
-    await bench.sendDelayed(HOUR);
+    const fixture = new Fixture();
+    await fixture.sendDelayed(HOUR);
     const full = new DriverError("full", "no room");
-    bench.fault = ({ operation, queue }) =>
+    fixture.fault = ({ operation, queue }) =>
       operation === "send" && queue === "jobs" ? { kind: "error", error: full } : undefined;
-    void bench.receive();
-    await bench.clock.advance(HOUR + 10 * SECOND);
-    expect(bench.events.of("settle_failed")).toMatchObject([{ queue: "jobs-delay", operation: "move" }]);
-    bench.fault = () => undefined;
-    await bench.clock.advance(MINUTE);
-    expect(bench.arrivals).toMatchObject([{ attempt: 1 }]);
+    void fixture.receive();
+    await fixture.clock.advance(HOUR + 10 * SECOND);
+    expect(fixture.events.of("settle_failed")).toMatchObject([{ queue: "jobs-delay", operation: "move" }]);
+
+    fixture.fault = () => undefined;
+    await fixture.clock.advance(MINUTE);
+    expect(fixture.arrivals).toMatchObject([{ attempt: 1 }]);
   });
 
   test("a missing parking queue is reported, and looked for again; the queue itself is worked on", async () => {
-    const bench = new Fixture({ queues: [] });
-    await bench.queue.ensure("jobs");
-    bench.fault = ({ operation, queue }) =>
+    const fixture = new Fixture({ queues: [] });
+    await fixture.queue.ensure("jobs");
+    fixture.fault = ({ operation, queue }) =>
       operation === "receive" && queue === "jobs-delay"
         ? { kind: "error", error: new DriverError("not_found", "no such queue") }
         : undefined;
-    void bench.receive();
-    await bench.queue.send("jobs", { type: "mail", payload: {} });
-    await bench.clock.advance(130 * SECOND);
-    expect(bench.arrivals).toHaveLength(1);
-    expect(bench.events.of("warning").map(({ code }) => code)).toEqual(
+    void fixture.receive();
+    await fixture.queue.send("jobs", { type: "mail", payload: {} });
+    await fixture.clock.advance(130 * SECOND);
+
+    expect(fixture.arrivals).toHaveLength(1);
+    expect(fixture.events.of("warning").map(({ code }) => code)).toEqual(
       Array.from({ length: 3 }, () => "delay_queue_unavailable"),
     );
   });
 
   test("a moment that cannot be read is no reason to keep it: its receiver judges it", async () => {
-    const bench = new Fixture();
-    await bench.plant("jobs-delay", {
+    const fixture = new Fixture();
+    await fixture.plant("jobs-delay", {
       body: '{"type":"mail","payload":1}',
       attributes: { qp_not_before: "soon" },
     });
-    void bench.receive();
-    await bench.clock.advance(SECOND);
-    expect(bench.arrivals).toHaveLength(1);
+    void fixture.receive();
+    await fixture.clock.advance(SECOND);
+
+    expect(fixture.arrivals).toHaveLength(1);
   });
 });
 
 test("stopped in the middle of a move, it acknowledges what it has moved: nothing arrives twice", async () => {
-  const bench = new Fixture();
-  await bench.sendDelayed(HOUR);
-  await bench.clock.advance(HOUR);
+  const fixture = new Fixture();
+  await fixture.sendDelayed(HOUR);
+  await fixture.clock.advance(HOUR);
   const door = new Door();
-  bench.fault = ({ operation, queue }) =>
+  fixture.fault = ({ operation, queue }) =>
     operation === "send" && queue === "jobs" ? { kind: "stall", until: door.opened } : undefined;
   const stop = new AbortController();
-  const received = watch(bench.receive(stop.signal));
-  await bench.clock.advance(SECOND);
+  const received = watch(fixture.receive(stop.signal));
+  await fixture.clock.advance(SECOND);
   stop.abort();
-  await bench.clock.advance(SECOND);
+  await fixture.clock.advance(SECOND);
   door.open();
-  bench.fault = () => undefined;
-  await bench.clock.advance(SECOND);
+  fixture.fault = () => undefined;
+  await fixture.clock.advance(SECOND);
+
   expect(received.state).toBe("resolved");
-  expect(bench.events.of("settle_failed")).toEqual([]);
-  expect(await bench.queue.stats("jobs")).toMatchObject({ messages: 1, delayed: 0 });
+  expect(fixture.events.of("settle_failed")).toEqual([]);
+  expect(await fixture.queue.stats("jobs")).toMatchObject({ messages: 1, delayed: 0 });
 });

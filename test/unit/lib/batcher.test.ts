@@ -5,7 +5,7 @@ import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { times } from "../support.ts";
 
 /** A batcher whose calls end when the test says so. */
-class Bench {
+class Fixture {
   readonly clock = new FakeClock();
   readonly calls: number[][] = [];
   readonly #ends: (() => void)[] = [];
@@ -51,125 +51,142 @@ class Bench {
 
 describe("items", () => {
   test("that one tick adds travel together", async () => {
-    const bench = new Bench();
-    await bench.add(1, 2);
-    expect(bench.calls).toEqual([[1, 2]]);
+    const fixture = new Fixture();
+    await fixture.add(1, 2);
+
+    expect(fixture.calls).toEqual([[1, 2]]);
   });
 
   test("of promise callbacks of the same tick do too", async () => {
-    const bench = new Bench();
-    bench.batcher.add(1);
+    const fixture = new Fixture();
+    fixture.batcher.add(1);
     await Promise.resolve();
-    bench.batcher.add(2);
-    await bench.clock.settle();
-    expect(bench.calls).toEqual([[1, 2]]);
+    fixture.batcher.add(2);
+    await fixture.clock.settle();
+
+    expect(fixture.calls).toEqual([[1, 2]]);
   });
 
   test("gather while a call is in flight, and go when it returns", async () => {
-    const bench = new Bench();
-    await bench.add(1);
-    await bench.add(2);
-    await bench.add(3);
-    expect(bench.calls).toEqual([[1]]);
-    await bench.end();
-    expect(bench.calls).toEqual([[1], [2, 3]]);
+    const fixture = new Fixture();
+    await fixture.add(1);
+    await fixture.add(2);
+    await fixture.add(3);
+    expect(fixture.calls).toEqual([[1]]);
+
+    await fixture.end();
+    expect(fixture.calls).toEqual([[1], [2, 3]]);
   });
 
   test("that fill a call do not wait for the one in flight, but for the limit of calls", async () => {
-    const bench = new Bench();
-    await bench.add(1);
-    await bench.add(2, 3, 4);
-    expect(bench.calls).toEqual([[1], [2, 3, 4]]);
-    await bench.add(5, 6, 7);
-    expect(bench.calls).toHaveLength(2);
-    await bench.end();
-    expect(bench.calls).toEqual([[1], [2, 3, 4], [5, 6, 7]]);
+    const fixture = new Fixture();
+    await fixture.add(1);
+    await fixture.add(2, 3, 4);
+    expect(fixture.calls).toEqual([[1], [2, 3, 4]]);
+
+    await fixture.add(5, 6, 7);
+    expect(fixture.calls).toHaveLength(2);
+
+    await fixture.end();
+    expect(fixture.calls).toEqual([[1], [2, 3, 4], [5, 6, 7]]);
   });
 
   test("that share no request do not gather: each tick's go by themselves, up to the limit of calls", async () => {
-    const bench = new Bench({ gathers: false });
-    await bench.add(1);
-    await bench.add(2, 3);
-    await bench.add(4);
-    expect(bench.calls).toEqual([[1], [2, 3]]);
-    await bench.end();
-    expect(bench.calls).toEqual([[1], [2, 3], [4]]);
+    const fixture = new Fixture({ gathers: false });
+    await fixture.add(1);
+    await fixture.add(2, 3);
+    await fixture.add(4);
+    expect(fixture.calls).toEqual([[1], [2, 3]]);
+
+    await fixture.end();
+    expect(fixture.calls).toEqual([[1], [2, 3], [4]]);
   });
 
   test("that are larger than a call go alone", async () => {
-    const bench = new Bench();
-    await bench.add(10, 5_000, 20);
-    expect(bench.calls).toEqual([[10], [5_000]]);
-    await bench.end();
-    await bench.end();
-    expect(bench.calls).toEqual([[10], [5_000], [20]]);
+    const fixture = new Fixture();
+    await fixture.add(10, 5_000, 20);
+    expect(fixture.calls).toEqual([[10], [5_000]]);
+
+    await fixture.end();
+    await fixture.end();
+    expect(fixture.calls).toEqual([[10], [5_000], [20]]);
   });
 
   test("linger for company where that saves a request, but not a call's worth of them", async () => {
-    const bench = new Bench({ lingerMs: () => 5 });
-    await bench.add(1);
-    await bench.clock.advance(4);
-    await bench.add(2);
-    expect(bench.calls).toEqual([]);
-    await bench.clock.advance(1);
-    expect(bench.calls).toEqual([[1, 2]]);
-    await bench.end();
-    await bench.add(3, 4, 5);
-    expect(bench.calls).toEqual([
+    const fixture = new Fixture({ lingerMs: () => 5 });
+    await fixture.add(1);
+    await fixture.clock.advance(4);
+    await fixture.add(2);
+    expect(fixture.calls).toEqual([]);
+
+    await fixture.clock.advance(1);
+    expect(fixture.calls).toEqual([[1, 2]]);
+
+    await fixture.end();
+    await fixture.add(3, 4, 5);
+    expect(fixture.calls).toEqual([
       [1, 2],
       [3, 4, 5],
     ]);
-    expect(bench.clock.pending).toBe(0);
+    expect(fixture.clock.pending).toBe(0);
   });
 });
 
 describe("a call that does not come back", () => {
   test("is not waited for, as long as another one may be made", async () => {
-    const bench = new Bench();
-    await bench.add(1);
-    await bench.add(2);
-    await bench.clock.advance(249);
-    expect(bench.calls).toEqual([[1]]);
-    await bench.clock.advance(1);
-    expect(bench.calls).toEqual([[1], [2]]);
-    await bench.add(3);
-    await bench.clock.advance(10_000);
-    expect(bench.calls).toEqual([[1], [2]]);
-    await bench.end();
-    await bench.clock.advance(250);
-    expect(bench.calls).toEqual([[1], [2], [3]]);
+    const fixture = new Fixture();
+    await fixture.add(1);
+    await fixture.add(2);
+    await fixture.clock.advance(249);
+    expect(fixture.calls).toEqual([[1]]);
+
+    await fixture.clock.advance(1);
+    expect(fixture.calls).toEqual([[1], [2]]);
+
+    await fixture.add(3);
+    await fixture.clock.advance(10_000);
+    expect(fixture.calls).toEqual([[1], [2]]);
+
+    await fixture.end();
+    await fixture.clock.advance(250);
+    expect(fixture.calls).toEqual([[1], [2], [3]]);
   });
 
   test("is waited for where there may be one only", async () => {
-    const bench = new Bench({ maxCalls: 1 });
-    await bench.add(1);
-    await bench.add(2);
-    await bench.clock.advance(10_000);
-    expect(bench.calls).toEqual([[1]]);
+    const fixture = new Fixture({ maxCalls: 1 });
+    await fixture.add(1);
+    await fixture.add(2);
+    await fixture.clock.advance(10_000);
+
+    expect(fixture.calls).toEqual([[1]]);
   });
 });
 
 describe("flush", () => {
   test("of nothing is at once", async () => {
-    const { batcher } = new Bench();
+    const { batcher } = new Fixture();
+
     expect(batcher.idle).toBe(true);
+
     await batcher.flush();
   });
 
   test("resolves after the last call has returned, and does not linger", async () => {
-    const bench = new Bench({ lingerMs: () => 1_000 });
+    const fixture = new Fixture({ lingerMs: () => 1_000 });
     let flushed = 0;
-    bench.batcher.add(1);
-    void bench.batcher.flush().then(() => (flushed += 1));
-    void bench.batcher.flush().then(() => (flushed += 1));
-    await bench.clock.settle();
-    expect(bench.calls).toEqual([[1]]);
-    await bench.add(2);
-    await bench.end();
+    fixture.batcher.add(1);
+    void fixture.batcher.flush().then(() => (flushed += 1));
+    void fixture.batcher.flush().then(() => (flushed += 1));
+    await fixture.clock.settle();
+    expect(fixture.calls).toEqual([[1]]);
+
+    await fixture.add(2);
+    await fixture.end();
     expect(flushed).toBe(0);
-    await bench.end();
+
+    await fixture.end();
     expect(flushed).toBe(2);
-    expect(bench.batcher.idle).toBe(true);
+    expect(fixture.batcher.idle).toBe(true);
   });
 });
 
@@ -188,31 +205,32 @@ test("whatever is added, and however calls end: no call exceeds a limit, every i
       () => 5,
     ),
   });
+
   await fc.assert(
     fc.asyncProperty(limits, fc.array(step, { maxLength: 30 }), async (given, steps) => {
-      const bench = new Bench(given);
+      const fixture = new Fixture(given);
       const added: number[] = [];
       for (const one of steps) {
         if ("add" in one) {
           added.push(...one.add);
-          await bench.add(...one.add);
-        } else if ("wait" in one) await bench.clock.advance(one.wait);
-        else for (const _ of times(one.end, () => 0)) await bench.end();
+          await fixture.add(...one.add);
+        } else if ("wait" in one) await fixture.clock.advance(one.wait);
+        else for (const _ of times(one.end, () => 0)) await fixture.end();
       }
-      const flushed = bench.batcher.flush();
-      await bench.clock.settle();
-      while (await bench.end());
+      const flushed = fixture.batcher.flush();
+      await fixture.clock.settle();
+      while (await fixture.end());
       await flushed;
-      expect(bench.calls.flat()).toEqual(added);
-      expect(bench.mostAtOnce).toBeLessThanOrEqual(given.maxCalls);
-      const broken = bench.calls.filter(
+      expect(fixture.calls.flat()).toEqual(added);
+      expect(fixture.mostAtOnce).toBeLessThanOrEqual(given.maxCalls);
+      const broken = fixture.calls.filter(
         (call) =>
           call.length === 0 ||
           call.length > given.maxItems ||
           (call.length > 1 && call.reduce((sum, item) => sum + item, 0) > given.maxBytes),
       );
       expect(broken).toEqual([]);
-      expect(bench.clock.pending).toBe(0);
+      expect(fixture.clock.pending).toBe(0);
     }),
     { numRuns: 150 },
   );

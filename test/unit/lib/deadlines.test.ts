@@ -16,6 +16,7 @@ test("each fires once, at its moment, on one timer", async () => {
   const fired: [number, number][] = [];
   for (const at of [30, 10, 20, 10]) set(deadlines, at, () => fired.push([at, clock.now()]));
   expect(clock.pending).toBe(1);
+
   await clock.advance(100);
   expect(fired).toEqual([
     [10, 10],
@@ -35,6 +36,7 @@ test("one that is cancelled never fires, and cancelling twice is nothing", async
   deadlines.cancel(deadline);
   deadlines.cancel(deadline);
   await clock.advance(100);
+
   expect(fired).toBe(1);
 });
 
@@ -44,6 +46,7 @@ test("one that is set for the past fires as soon as time is looked at", async ()
   let fired = 0;
   set(deadlines, 50, () => (fired += 1));
   await clock.advance(0);
+
   expect(fired).toBe(1);
 });
 
@@ -57,6 +60,7 @@ test("one that is set by another in the same moment fires too", async () => {
     set(deadlines, 15, () => fired.push("later"));
   });
   await clock.advance(20);
+
   expect(fired).toEqual(["first", "same moment", "later"]);
 });
 
@@ -67,6 +71,7 @@ test("clear forgets all, and what is set afterwards fires", async () => {
   set(deadlines, 10, () => (fired += 1));
   deadlines.clear();
   expect(clock.pending).toBe(0);
+
   set(deadlines, 20, () => (fired += 10));
   await clock.advance(100);
   expect(fired).toBe(10);
@@ -78,6 +83,7 @@ test("thousands that are cancelled leave no timer behind", () => {
   const all = times(3_000, (index) => set(deadlines, 1_000 + index, () => {}));
   for (const deadline of all) deadlines.cancel(deadline);
   for (let more = 0; more < 2_000; more += 1) deadlines.cancel(set(deadlines, 10, () => {}));
+
   expect(clock.pending).toBeLessThanOrEqual(1);
 });
 

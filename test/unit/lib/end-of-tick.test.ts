@@ -9,6 +9,7 @@ test("what a tick puts off is done in one go, after its promise callbacks", asyn
   });
   void Promise.resolve().then(() => atEndOfTick(() => seen.push("second")));
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
   expect(seen).toEqual(["first", "second", "what the first began"]);
 });
 
@@ -23,6 +24,7 @@ test("one that throws is heard of, and keeps none of the others from being done"
   atEndOfTick(() => seen.push("another"));
   const error = await thrown;
   for (const listener of listeners) process.on("uncaughtException", listener);
+
   expect(error.message).toBe("no");
   expect(seen).toEqual(["another"]);
 });

@@ -8,8 +8,10 @@ test("ids are UUIDs of version 7, sort by their time, and those of one moment di
   const ids = Array.from({ length: 5_000 }, () => newId(NOW));
   expect(ids.every((id) => validate(id) && version(id) === 7)).toBe(true);
   expect(new Set(ids).size).toBe(ids.length);
+
   const bits = ids.map((id) => BigInt(`0x${id.replaceAll("-", "")}`));
   expect(bits.every((id) => id >> 80n === BigInt(NOW))).toBe(true);
+
   const all = bits.reduce((one, other) => one | other) ^ bits.reduce((one, other) => one & other);
   // The time with the version, the variant, and a bit that the package keeps free for counting.
   const fixed = (0xf_ffff_ffff_ffffn << 76n) | (0b11n << 62n) | (1n << 75n);
@@ -20,6 +22,7 @@ test("ids are UUIDs of version 7, sort by their time, and those of one moment di
 test("the id that was made last is known", () => {
   const id = newId(NOW);
   expect(isNewest(id)).toBe(true);
+
   newId(NOW);
   expect(isNewest(id)).toBe(false);
 });

@@ -8,6 +8,7 @@ test("whoever is taken off leaves the others on, in whatever order", () => {
   expect(roster.remove(places[1]!)).toBe(false);
   expect(roster.remove(places[3]!)).toBe(true);
   expect(roster.all().toSorted()).toEqual(["a", "c"]);
+
   roster.clear();
   expect([roster.remove(places[0]!), roster.size]).toEqual([false, 0]);
 });
@@ -17,6 +18,7 @@ test("a place on another roster is none on this one", () => {
   const place = one.add("a");
   other.add("b");
   other.add("c");
+
   expect(other.remove(place)).toBe(false);
   expect(other.all()).toEqual(["b", "c"]);
   expect(one.remove(place)).toBe(true);

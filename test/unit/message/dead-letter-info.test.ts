@@ -92,6 +92,7 @@ describe("its attributes", () => {
   test("fold as few as need be into one where they would be too many, and unfold as they were", () => {
     const given = { type: "mail", traceparent: "00-1", qp_attempt: "2", ...foreign(7) };
     const marked = deadLetterAttributes(given, info, limits);
+
     expect(Object.keys(marked)).toHaveLength(limits.maxAttributes);
     expect(Object.keys(marked)).toEqual(
       expect.arrayContaining(["type", "traceparent", "qp_attempt", "qp_dlq", "qp_folded"]),

@@ -155,6 +155,7 @@ describe("whatever comes", () => {
 describe("bodies of other makers", () => {
   test("ten lines of any language are enough", () => {
     const message = messageOf(read('{"type":"mail","payload":{"a":1},"attempts":7}'));
+
     expect(message).toMatchObject({ id: "b1", type: "mail", payload: { a: 1 }, maxAttempts: 5 });
     expect(message.createdAt).toEqual(new Date(NOW - 1));
   });
@@ -169,6 +170,7 @@ describe("bodies of other makers", () => {
       created_at: null,
     };
     const message = messageOf(read(JSON.stringify({ ...fields, payload: 1 }), { type: "mail" }));
+
     expect(message).toMatchObject({ id: "b1", type: "mail", payload: 1, headers: {}, maxAttempts: 5 });
     expect(message.backoff).toBeUndefined();
   });
@@ -184,6 +186,7 @@ describe("bodies of other makers", () => {
       qp_attempt: "3",
       qp_redrive: "2",
     });
+
     expect(messageOf(decoded).type).toBe("body");
     expect(decoded).toMatchObject({ system: { attempt: 3, redrive: 2 } });
   });

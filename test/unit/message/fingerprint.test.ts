@@ -57,6 +57,7 @@ describe("a fingerprint", () => {
     const fingerprints = times(5, (index) =>
       fingerprintOf("mail", { ...info, error: long("1".repeat(index + 1), 810 + index) }),
     );
+
     expect(new Set(fingerprints).size).toBe(1);
   });
 
@@ -76,6 +77,7 @@ describe("the top frame", () => {
     } catch (error) {
       thrown = error;
     }
+
     expect(frameOf(thrown)).toMatch(/^charge \(message\/fingerprint\.test\.ts:\d+\)$/);
   });
 
@@ -86,6 +88,7 @@ describe("the top frame", () => {
     at parse (/app/node_modules/zod/index.js:1:2)
     at async Object.handle [as run] (file:///app/src/jobs/mail.ts:7:9)
     at other (/app/src/main.ts:1:1)`;
+
     expect(frameOf(error)).toBe("Object.handle [as run] (jobs/mail.ts:7)");
   });
 

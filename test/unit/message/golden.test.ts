@@ -81,6 +81,7 @@ describe("what is understood", () => {
     "$about",
     ({ message, system, ...sent }) => {
       const expected = { ok: true, message: messageOf(message), system };
+
       expect(decode(deliveryOf(sent), 0)).toEqual(expected);
       expect(decode(deliveryOf(sent, true), 0)).toEqual(expected);
     },
@@ -103,6 +104,7 @@ test("the page on the format shows a body of it", () => {
   const page = readFileSync(new URL("../../../docs/wire-format.md", import.meta.url), "utf8");
   const body = /```json\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
   expect(decode(deliveryOf({ about: "", body }), 0)).toMatchObject({ ok: true });
+
   const names = new Set([...page.matchAll(/`(qp_\w+)`/g)].map(([, name]) => name));
   const all = [ATTEMPT, DEAD_LETTER, FOLDED, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE];
   names.delete("qp_");

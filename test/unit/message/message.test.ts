@@ -7,6 +7,7 @@ const job = (fields: object): NewMessage => ({ type: "mail", payload: {}, ...fie
 describe("what is left out", () => {
   test("is filled in with an id, the time and the defaults", () => {
     const message = completeMessage(job({}), NOW);
+
     expect(message).toMatchObject({ type: "mail", payload: {}, headers: {}, maxAttempts: 5 });
     expect(message.createdAt).toEqual(new Date(NOW));
     expect(message.scheduledAt).toBeUndefined();
@@ -77,5 +78,6 @@ test("a value that cannot be printed is refused with a sentence all the same", (
 test("the very first message of a process is checked as well", async () => {
   vi.resetModules();
   const fresh = await import("../../../src/message/message.ts");
+
   expect(() => fresh.completeMessage({ payload: 1 } as never, NOW)).toThrow("type");
 });

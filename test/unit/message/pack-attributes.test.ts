@@ -18,6 +18,7 @@ describe("attributes of other makers", () => {
   test("fold into several where one cannot hold them", () => {
     const given = { qp_dlq: "{}", ...foreign(20, "v".repeat(100)) };
     const folded = packAttributes(given, limits(16, 256));
+
     expect(Object.keys(folded).length).toBeLessThanOrEqual(16);
     expect(Object.keys(folded)).toContain("qp_folded_2");
     for (const value of Object.values(folded)) expect(Buffer.byteLength(value)).toBeLessThanOrEqual(256);
@@ -28,6 +29,7 @@ describe("attributes of other makers", () => {
     const given = { type: "mail", ...foreign(10, "välue \uFFFE") };
     const once = packAttributes({ ...given, qp_attempt: "1" }, limits(8, 1_024));
     const twice = packAttributes({ ...once, qp_redrive: "1" }, limits(8, 1_024));
+
     expect(Object.keys(twice).length).toBeLessThanOrEqual(8);
     expect(unpackAttributes(twice)).toEqual({ ...given, qp_attempt: "1", qp_redrive: "1" });
   });

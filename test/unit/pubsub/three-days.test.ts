@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { pubsub } from "../../../adapters/pubsub/index.ts";
 import { channels, type RequestEvent } from "../../../src/diagnostics.ts";
-import { HOUR, SECOND, Stage } from "../support.ts";
+import { HOUR, SECOND, QueueFixture } from "../support.ts";
 
 /** What Pub/Sub charges: by the volume of what is published and delivered, a thousand bytes a request at least. */
 const USD_PER_TIB = 40;
@@ -9,7 +9,7 @@ const TIB = 2 ** 40;
 const LEAST_BYTES = 1_000;
 
 test("a delay of 72 hours costs what is reckoned with, and no attempts", async () => {
-  const stage = new Stage({ emulate: "pubsub", queues: ["jobs"] });
+  const stage = new QueueFixture({ emulate: "pubsub", queues: ["jobs"] });
   const { maxHopMs, nativeDelayMs } = pubsub({ projectId: "p", emulatorHost: "nowhere:1" }).limits;
   expect(stage.driver.limits).toMatchObject({ maxHopMs, nativeDelayMs });
   const carried: RequestEvent[] = [];

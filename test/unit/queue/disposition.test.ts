@@ -16,6 +16,7 @@ function failed(error: unknown, run: Partial<FailedRun> = {}): Disposition {
 
 test("a failed run is tried again after its backoff, as long as attempts remain", () => {
   const error = new Error("no");
+
   expect(failed(error)).toEqual({ kind: "retry", delayMs: 500, error });
   expect(failed(error, { attempt: 2 })).toEqual({ kind: "retry", delayMs: 1_000, error });
 });
@@ -33,6 +34,7 @@ test("a permanent error is dead-lettered whatever attempts remain", () => {
 
 test("a retry-after error chooses its delay, and counts as a failed attempt", () => {
   const error = new RetryAfterError(7);
+
   expect(failed(error)).toEqual({ kind: "retry", delayMs: 7, error });
   expect(failed(error, { attempt: 3 })).toMatchObject({ kind: "dead_letter", reason: "max_attempts" });
 });

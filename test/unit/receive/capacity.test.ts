@@ -22,6 +22,7 @@ describe("slots", () => {
       false,
       0,
     ]);
+
     capacity.release("a", 1);
     expect([capacity.free, capacity.take("c")]).toEqual([1, true]);
   });
@@ -29,6 +30,7 @@ describe("slots", () => {
   test("are never lost, and no limit is exceeded, whatever is taken and released", () => {
     const limitOf = (type: string): number | undefined => ({ a: 1, b: 2 })[type];
     const step = fc.tuple(fc.boolean(), fc.constantFrom("a", "b", "c"));
+
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step), (slots, steps) => {
         const capacity = open(slots, { limitOf });
@@ -58,9 +60,11 @@ describe("waiting runs", () => {
       false,
       true,
     ]);
+
     const slow = run("slow");
     waiting.add(slow);
     expect(waiting.next()).toBeUndefined();
+
     capacity.release("slow", 1);
     expect(waiting.next()).toBe(slow);
     expect([capacity.free, capacity.take("slow")]).toEqual([1, false]);
@@ -73,8 +77,10 @@ describe("waiting runs", () => {
     capacity.take("a");
     waiting.add(first);
     expect(capacity.waitingIsFull).toBe(false);
+
     waiting.add(second);
     expect(capacity.waitingIsFull).toBe(true);
+
     capacity.release("a", 1);
     expect(waiting.next()).toBe(first);
     expect(capacity.waitingIsFull).toBe(false);
@@ -87,6 +93,7 @@ describe("waiting runs", () => {
     for (const one of [first, second, third]) waiting.add(one);
     waiting.remove(first);
     waiting.remove(first);
+
     expect(waiting.clear()).toEqual([second, third]);
     expect(waiting.next()).toBeUndefined();
     expect(capacity.waitingIsFull).toBe(false);
@@ -101,8 +108,10 @@ describe("room for messages", () => {
     capacity.onChange(() => (changes += 1));
     pause.pause();
     expect([capacity.free, capacity.refusing]).toEqual([0, true]);
+
     pause.resume();
     expect([capacity.free, capacity.refusing, changes]).toEqual([2, false, 1]);
+
     capacity.drain();
     pause.resume();
     expect([capacity.refusing, changes]).toEqual([true, 1]);
@@ -112,8 +121,10 @@ describe("room for messages", () => {
     const capacity = open(2, { maxSettling: 4 });
     for (let count = 0; count < 4; count += 1) capacity.beginSettling();
     expect(capacity.free).toBe(0);
+
     for (let count = 0; count < 3; count += 1) capacity.hold();
     expect(capacity.free).toBe(2);
+
     capacity.unhold();
     capacity.unhold();
     expect(capacity.free).toBe(1);
@@ -123,9 +134,11 @@ describe("room for messages", () => {
     const ordered = open(2, { keepsOrder: true });
     ordered.waitingForKey = 2;
     expect(ordered.free).toBe(0);
+
     ordered.waitingForKey = 1;
     ordered.waitingForSlot = 2;
     expect(ordered.free).toBe(0);
+
     const unordered = open(2);
     unordered.waitingForSlot = 2;
     expect(unordered.free).toBe(2);
@@ -138,8 +151,10 @@ describe("room for messages", () => {
     for (let count = 0; count < 3; count += 1) capacity.beginSettling();
     capacity.endSettling();
     expect(changes).toBe(1);
+
     capacity.endSettling();
     expect(changes).toBe(1);
+
     capacity.drain();
     capacity.endSettling();
     expect(changes).toBe(2);
@@ -154,6 +169,7 @@ test("a limit function that throws limits its type to 1, and is reported once", 
     },
     (code, message) => warnings.push(`${code} ${message}`),
   );
+
   expect([limitOf("a"), limitOf("b")]).toEqual([1, 1]);
   expect(warnings).toEqual([
     'concurrency_of concurrencyOf threw for "a": Error: a mistake. Types for which it throws run one job at a time.',

@@ -3,14 +3,14 @@ import type {
   ManagedQueue,
   ManagedReceiveOptions,
 } from "../../../src/queue/managed-receive.ts";
-import { Events, type Outcome, Stage, type StageOptions, watch } from "../support.ts";
+import { Events, type Outcome, QueueFixture, type QueueFixtureOptions, watch } from "../support.ts";
 
-/** A stage whose queue "jobs" is received. */
-export class Fixture extends Stage {
+/** A fixture whose queue "jobs" is received. */
+export class Fixture extends QueueFixture {
   readonly events: Events = new Events();
   readonly stop: AbortController = new AbortController();
 
-  constructor(options: StageOptions = {}) {
+  constructor(options: QueueFixtureOptions = {}) {
     super({ queues: ["jobs"], ...options });
   }
 

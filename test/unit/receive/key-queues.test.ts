@@ -54,9 +54,11 @@ test("messages of a key that arrive together are handled one after the other, an
     { signal: stop.signal, concurrency: 10 },
   );
   await clock.advance(1_000);
+
   expect(log.filter((one) => one.startsWith("a"))).toEqual(["a0", "a1", "a2", "a3", "a4"]);
   expect(log.filter((one) => one.startsWith("b"))).toEqual(["b0", "b1", "b2", "b3", "b4"]);
   expect(most).toBe(2);
+
   stop.abort();
   await clock.advance(60_000);
   await receiving;
@@ -79,10 +81,12 @@ test("those behind a head that fails are given back, and not run in its place", 
   );
   await clock.settle();
   await clock.advance(10_000);
+
   // This broker lets the second overtake; what counts is that it went back to it rather than being run at once.
   expect(log[0]).toBe("head#1");
   expect(log).toContain("second#1");
   expect(log).toContain("head#2");
+
   stop.abort();
   await clock.advance(60_000);
   await receiving;
@@ -111,10 +115,13 @@ test("a receiver that waits behind many heads fetches again once those behind th
   );
   await clock.advance(4 * MINUTE);
   expect(done).toEqual([]);
+
   await clock.advance(2 * MINUTE);
   expect(done).toHaveLength(18);
+
   await clock.advance(20 * MINUTE);
   expect(done).toHaveLength(20);
+
   stop.abort();
   await clock.advance(MINUTE);
   await receiving;
@@ -136,6 +143,7 @@ test("where one that waits loses its lease, those behind it go back: they must n
   for (const run of runs) keys.enter("a", run);
   keys.remove("a", runs[2]!);
   expect([log, capacity.waitingForKey]).toEqual([["runs m1", "goes back m4"], 1]);
+
   runs[0]!.left(true);
   runs[1]!.left(true);
   expect([log.slice(2), capacity.waitingForKey]).toEqual([["runs m2"], 0]);
@@ -159,11 +167,13 @@ test("to be given back behind others costs no attempts, and is no crash loop", a
   await clock.advance(1_000);
   expect(new Set(runs.keys())).toEqual(new Set(all));
   expect(new Set([...runs.values()].map(String))).toEqual(new Set(["1,2,3,4,5"]));
-  const letters = queue.deadLetters("q").list();
+
+  const deadLetters = queue.deadLetters("q").list();
   await clock.advance(10_000);
-  expect((await letters).map(({ info }) => [info.reason, info.attempts])).toEqual(
+  expect((await deadLetters).map(({ info }) => [info.reason, info.attempts])).toEqual(
     all.map(() => ["max_attempts", 5]),
   );
+
   stop.abort();
   await clock.advance(60_000);
   await receiving;
@@ -196,9 +206,11 @@ test("what arrives after the stop goes back at once: it does not wait for a head
   poll.open();
   await clock.settle();
   expect(await queue.stats("q")).toMatchObject({ messages: 1, inFlight: 1 });
+
   head.open();
   await clock.settle();
   await receiving;
   expect(payloads).toEqual(["head"]);
+
   await queue.close();
 });

@@ -7,82 +7,88 @@ import { Fixture } from "./fixture.ts";
 
 describe("a lease", () => {
   test("whose extensions would come too late is refused; extended at half of it, it is kept", async () => {
-    const bench = new Fixture();
-    const late = bench.receive(() => Promise.resolve(), { leaseMs: 30_000, extendEveryMs: 25_000 });
-    await bench.clock.settle();
+    const fixture = new Fixture();
+    const late = fixture.receive(() => Promise.resolve(), { leaseMs: 30_000, extendEveryMs: 25_000 });
+    await fixture.clock.settle();
     expect(late.error).toMatchObject({ code: "invalid_options", queue: "jobs" });
+
     let runs = 0;
     const slow = (): Promise<void> => {
       runs += 1;
-      return sleep(bench.clock, 200 * SECOND);
+      return sleep(fixture.clock, 200 * SECOND);
     };
-    bench.receive(slow, { extendEveryMs: 15_000 });
+    fixture.receive(slow, { extendEveryMs: 15_000 });
     for (const type of ["a", "b", "c", "d"]) {
-      await bench.clock.advance(3_100);
-      await bench.send(type);
+      await fixture.clock.advance(3_100);
+      await fixture.send(type);
     }
-    await bench.clock.advance(400 * SECOND);
+    await fixture.clock.advance(400 * SECOND);
     expect(runs).toBe(4);
-    expect(bench.events.of("lease_lost")).toEqual([]);
+    expect(fixture.events.of("lease_lost")).toEqual([]);
   });
 
   test("is kept while the handler runs: it runs once", async () => {
-    const bench = new Fixture();
-    await bench.send("mail");
+    const fixture = new Fixture();
+    await fixture.send("mail");
     const door = new Door();
-    bench.receive(() => door.opened);
-    await bench.clock.advance(600 * SECOND);
+    fixture.receive(() => door.opened);
+    await fixture.clock.advance(600 * SECOND);
     door.open();
-    await bench.clock.advance(60 * SECOND);
-    expect(bench.events.names).toEqual(["started", "completed"]);
+    await fixture.clock.advance(60 * SECOND);
+
+    expect(fixture.events.names).toEqual(["started", "completed"]);
   });
 
   test("is given back after its last extension was answered: one that overtakes would hide the message", async () => {
-    const bench = new Fixture();
-    await bench.send("mail");
+    const fixture = new Fixture();
+    await fixture.send("mail");
     const door = new Door();
     const kinds = (): string[] =>
-      bench.requests.flatMap((point) =>
+      fixture.requests.flatMap((point) =>
         point.operation === "settle" ? point.operations.map(({ kind }) => kind) : [],
       );
-    bench.fault = (point) =>
+    fixture.fault = (point) =>
       point.operation === "settle" && point.operations[0]?.kind === "extend"
         ? { kind: "stall", until: door.opened }
         : undefined;
     const extended: Outcome<void>[] = [];
-    bench.receive((_, { extend }) => {
+    fixture.receive((_, { extend }) => {
       extended.push(watch(extend()), watch(extend()));
       return Promise.reject(new Error("no"));
     });
-    await bench.clock.settle();
+    await fixture.clock.settle();
     expect(kinds()).toEqual(["extend"]);
+
     door.open();
-    await bench.clock.settle();
+    await fixture.clock.settle();
     expect(kinds()).toEqual(["extend", "release"]);
     expect(extended.map(({ state }) => state)).toEqual(["resolved", "rejected"]);
     expect(extended[1]?.error).toMatchObject({ code: "lease_lost" });
   });
 
   test("that is lost aborts the signal; the result is discarded, and the message runs again", async () => {
-    const bench = new Fixture();
-    await bench.send("mail");
-    bench.fault = ({ operation }) =>
+    const fixture = new Fixture();
+    await fixture.send("mail");
+    fixture.fault = ({ operation }) =>
       operation === "settle" ? { kind: "error", error: new DriverError("transient", "away") } : undefined;
     const door = new Door();
     const contexts: ReceiveContext[] = [];
-    bench.receive((_, context) => {
+    fixture.receive((_, context) => {
       contexts.push(context);
       return contexts.length === 1 ? door.opened : Promise.resolve();
     });
-    await bench.clock.advance(40 * SECOND);
+    await fixture.clock.advance(40 * SECOND);
     expect(contexts[0]?.signal.reason).toMatchObject({ code: "lease_lost" });
-    bench.fault = () => undefined;
+
+    fixture.fault = () => undefined;
     await expect(contexts[0]?.extend()).rejects.toMatchObject({ code: "lease_lost", queue: "jobs" });
+
     door.open();
-    await bench.clock.advance(SECOND);
-    expect(bench.events.names).toContain("late");
+    await fixture.clock.advance(SECOND);
+    expect(fixture.events.names).toContain("late");
     expect(contexts).toHaveLength(2);
-    await bench.clock.advance(60 * SECOND);
-    expect(await bench.counts()).toEqual([0, 0, 0, 0]);
+
+    await fixture.clock.advance(60 * SECOND);
+    expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
   });
 });

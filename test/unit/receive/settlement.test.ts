@@ -8,60 +8,65 @@ import { Fixture } from "./fixture.ts";
 const EMPTY = [0, 0, 0, 0];
 
 test("to return is to acknowledge", async () => {
-  const bench = new Fixture();
-  await bench.send("mail");
-  bench.receive(() => Promise.resolve());
-  await bench.clock.settle();
-  expect(await bench.counts()).toEqual(EMPTY);
-  expect(bench.events.names).toEqual(["started", "completed"]);
+  const fixture = new Fixture();
+  await fixture.send("mail");
+  fixture.receive(() => Promise.resolve());
+  await fixture.clock.settle();
+
+  expect(await fixture.counts()).toEqual(EMPTY);
+  expect(fixture.events.names).toEqual(["started", "completed"]);
 });
 
 test("an acknowledgement waits for those of others in hand, but not alone, nor where the next of its key waits for it", async () => {
-  const bench = new Fixture({ emulate: "pubsub" });
-  await bench.queue.ensure("ordered", { ordering: "by_key" });
+  const fixture = new Fixture({ emulate: "pubsub" });
+  await fixture.queue.ensure("ordered", { ordering: "by_key" });
   const door = new Door();
   const settled = (queue: string): number =>
-    bench.requests.filter((one) => one.operation === "settle" && one.queue === queue).length;
+    fixture.requests.filter((one) => one.operation === "settle" && one.queue === queue).length;
   for (const queue of ["jobs", "ordered"])
-    void bench.queue.receive(queue, ({ type }) => (type === "slow" ? door.opened : undefined), {
-      signal: bench.stop.signal,
+    void fixture.queue.receive(queue, ({ type }) => (type === "slow" ? door.opened : undefined), {
+      signal: fixture.stop.signal,
     });
-  await bench.send("slow", "quick");
+  await fixture.send("slow", "quick");
   for (const orderingKey of ["a", "b"])
-    await bench.queue.send("ordered", {
+    await fixture.queue.send("ordered", {
       type: orderingKey === "a" ? "slow" : "quick",
       payload: {},
       orderingKey,
     });
-  await bench.clock.settle();
+  await fixture.clock.settle();
   expect([settled("jobs"), settled("ordered")]).toEqual([0, 1]);
-  await bench.clock.advance(bench.driver.limits.settleLingerMs ?? 0);
+
+  await fixture.clock.advance(fixture.driver.limits.settleLingerMs ?? 0);
   expect(settled("jobs")).toBe(1);
+
   door.open();
-  await bench.clock.settle();
+  await fixture.clock.settle();
   expect([settled("jobs"), settled("ordered")]).toEqual([2, 2]);
-  bench.stop.abort();
-  await bench.clock.settle();
+
+  fixture.stop.abort();
+  await fixture.clock.settle();
 });
 
 test("to throw is to try again with the backoff, attempt by attempt, and in the end to dead-letter", async () => {
-  const bench = new Fixture();
-  await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 3 });
+  const fixture = new Fixture();
+  await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 3 });
   const runs: [number, number][] = [];
-  bench.receive((_, { attempt }) => {
-    runs.push([attempt, bench.clock.now()]);
+  fixture.receive((_, { attempt }) => {
+    runs.push([attempt, fixture.clock.now()]);
     throw new Error("no");
   });
-  const start = bench.clock.now();
-  await bench.clock.advance(60 * SECOND);
+  const start = fixture.clock.now();
+  await fixture.clock.advance(60 * SECOND);
   expect(runs).toEqual([
     [1, start],
     [2, start + 500],
     [3, start + 1_500],
   ]);
-  expect(await bench.counts()).toEqual([0, 0, 0, 1]);
-  const [letter] = await bench.queue.deadLetters("jobs").list();
-  expect(letter?.info).toMatchObject({
+  expect(await fixture.counts()).toEqual([0, 0, 0, 1]);
+
+  const [deadLetter] = await fixture.queue.deadLetters("jobs").list();
+  expect(deadLetter?.info).toMatchObject({
     reason: "max_attempts",
     error: "Error: no",
     attempts: 3,
@@ -70,12 +75,12 @@ test("to throw is to try again with the backoff, attempt by attempt, and in the 
 });
 
 test("a judge says what the end of a handler means, and is judged as a run where it throws itself", async () => {
-  const bench = new Fixture();
+  const fixture = new Fixture();
   const spam = (error: unknown): Disposition => ({ kind: "dead_letter", reason: "spam", error });
   const thrower = (): never => {
     throw new PermanentError("no verdict");
   };
-  bench.receive(({ type }, context) => {
+  fixture.receive(({ type }, context) => {
     context.decidedBy(
       type.startsWith("judged")
         ? { returned: () => spam("it returned"), threw: spam }
@@ -84,11 +89,12 @@ test("a judge says what the end of a handler means, and is judged as a run where
     if (type.endsWith("thrown")) throw new Error("it threw");
     return { kind: "release" };
   });
-  await bench.send("judged", "judged thrown", "unjudged", "unjudged thrown");
-  await bench.clock.settle();
-  expect(await bench.counts()).toEqual([0, 0, 0, 4]);
-  const letters = await bench.queue.deadLetters("jobs").list();
-  expect(letters.map(({ info }) => [info?.reason, info?.error])).toEqual([
+  await fixture.send("judged", "judged thrown", "unjudged", "unjudged thrown");
+  await fixture.clock.settle();
+  expect(await fixture.counts()).toEqual([0, 0, 0, 4]);
+
+  const deadLetters = await fixture.queue.deadLetters("jobs").list();
+  expect(deadLetters.map(({ info }) => [info?.reason, info?.error])).toEqual([
     ["spam", "it returned"],
     ["spam", "Error: it threw"],
     ["permanent_error", "PermanentError: no verdict"],
@@ -100,41 +106,44 @@ test.each<[string, unknown, string]>([
   ["a permanent error", new PermanentError("gone"), "permanent_error"],
   ["a disposition", { kind: "dead_letter", reason: "spam", error: "bad" } satisfies Disposition, "spam"],
 ])("%s dead-letters at once", async (_, outcome, reason) => {
-  const bench = new Fixture();
-  await bench.send("mail");
-  bench.receive(() =>
+  const fixture = new Fixture();
+  await fixture.send("mail");
+  fixture.receive(() =>
     outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome as Disposition),
   );
-  await bench.clock.settle();
-  expect(bench.events.of("dead_lettered")).toMatchObject([{ reason }]);
-  expect(await bench.counts()).toEqual([0, 0, 0, 1]);
+  await fixture.clock.settle();
+
+  expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason }]);
+  expect(await fixture.counts()).toEqual([0, 0, 0, 1]);
 });
 
 test("a retry-after error has its delay, in whole milliseconds and never early", async () => {
-  const bench = new Fixture();
-  await bench.send("mail");
+  const fixture = new Fixture();
+  await fixture.send("mail");
   let runs = 0;
-  bench.receive(() => {
+  fixture.receive(() => {
     runs += 1;
     throw new RetryAfterError(4_999.5);
   });
-  await bench.clock.advance(4_999);
+  await fixture.clock.advance(4_999);
   expect(runs).toBe(1);
-  await bench.clock.advance(1);
+
+  await fixture.clock.advance(1);
   expect(runs).toBe(2);
 });
 
 test("a delay beyond every date is waited for all the same, not skipped", async () => {
-  const bench = new Fixture({ emulate: "sqs" });
-  await bench.send("mail");
+  const fixture = new Fixture({ emulate: "sqs" });
+  await fixture.send("mail");
   let runs = 0;
-  bench.receive(() => {
+  fixture.receive(() => {
     runs += 1;
     throw new RetryAfterError(Number.MAX_SAFE_INTEGER);
   });
-  await bench.clock.advance(86_400 * SECOND);
+  await fixture.clock.advance(86_400 * SECOND);
+
   expect(runs).toBe(1);
-  expect((await bench.queue.stats("jobs")).delayed).toBe(1);
+  expect((await fixture.queue.stats("jobs")).delayed).toBe(1);
 });
 
 test.each<[string, () => unknown]>([
@@ -149,43 +158,47 @@ test.each<[string, () => unknown]>([
       }),
   ],
 ])("whatever is thrown gets its verdict: %s too", async (_, thrown) => {
-  const bench = new Fixture();
-  await bench.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 1 });
-  bench.receive(() => Promise.reject(thrown()));
-  await bench.clock.settle();
-  expect(await bench.counts()).toEqual([0, 0, 0, 1]);
-  expect(bench.events.of("warning")).toEqual([]);
+  const fixture = new Fixture();
+  await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 1 });
+  fixture.receive(() => Promise.reject(thrown()));
+  await fixture.clock.settle();
+
+  expect(await fixture.counts()).toEqual([0, 0, 0, 1]);
+  expect(fixture.events.of("warning")).toEqual([]);
 });
 
 test.each([["ok"], [42], [false], [{ messageId: "m1" }]])(
   "%j is no disposition, and says nothing against the message: it was handled",
   async (returned) => {
-    const bench = new Fixture();
-    await bench.send("mail");
-    bench.receive(() => Promise.resolve(returned as unknown as Disposition));
-    await bench.clock.settle();
-    expect(bench.events.names).toEqual(["started", "completed"]);
-    expect(await bench.counts()).toEqual(EMPTY);
+    const fixture = new Fixture();
+    await fixture.send("mail");
+    fixture.receive(() => Promise.resolve(returned as unknown as Disposition));
+    await fixture.clock.settle();
+
+    expect(fixture.events.names).toEqual(["started", "completed"]);
+    expect(await fixture.counts()).toEqual(EMPTY);
   },
 );
 
 test("a disposition that there is not fails the run, and says which there are", async () => {
-  const bench = new Fixture();
-  await bench.send("mail");
-  bench.receive(() => Promise.resolve({ kind: "dead_leter" } as unknown as Disposition));
-  await bench.clock.settle();
-  expect(bench.events.names).toEqual(["started", "failed", "retrying"]);
-  expect(bench.events.of("failed")[0]?.error).toMatchObject({
+  const fixture = new Fixture();
+  await fixture.send("mail");
+  fixture.receive(() => Promise.resolve({ kind: "dead_leter" } as unknown as Disposition));
+  await fixture.clock.settle();
+
+  expect(fixture.events.names).toEqual(["started", "failed", "retrying"]);
+  expect(fixture.events.of("failed")[0]?.error).toMatchObject({
     code: "invalid_options",
     message: expect.stringMatching(/"dead_leter".*dead_letter/) as string,
   });
 });
 
 test("what cannot be called handles nothing: it is refused, not tried on every message", async () => {
-  const bench = new Fixture();
-  await bench.send("mail");
-  const receiving = bench.receive(undefined as unknown as Handler);
-  await bench.clock.settle();
+  const fixture = new Fixture();
+  await fixture.send("mail");
+  const receiving = fixture.receive(undefined as unknown as Handler);
+  await fixture.clock.settle();
+
   expect(receiving.error).toMatchObject({ code: "invalid_options", queue: "jobs" });
-  expect(await bench.counts()).toEqual([1, 0, 0, 0]);
+  expect(await fixture.counts()).toEqual([1, 0, 0, 0]);
 });

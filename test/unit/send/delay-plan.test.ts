@@ -23,6 +23,7 @@ describe("the first step", () => {
 
   test("what cannot be parked is refused, and what keeps its order too", () => {
     const refused = expect.objectContaining({ code: "not_supported", queue: "jobs" }) as Error;
+
     expect(() => planDelay(900_001, "jobs", false, traits, { ...limits, maxHopMs: 0 })).toThrow(refused);
     expect(() => planDelay(1, "jobs", true, traits, limits)).toThrow(refused);
     expect(planDelay(0, "jobs", true, traits, limits)).toEqual({ via: "native", delayMs: 0 });

@@ -27,6 +27,7 @@ const refused = (code: string): Error => expect.objectContaining({ code }) as Er
 
 test("a plain message goes at once, without a key, known by its id", () => {
   const { message, outgoing, delayMs, keepsOrder } = prepared();
+
   expect({ delayMs, keepsOrder }).toEqual({ delayMs: 0, keepsOrder: false });
   expect(outgoing).toMatchObject({ delayMs: 0, dedupId: message.id, cancellable: false });
   expect(outgoing.orderingKey).toBeUndefined();
@@ -35,6 +36,7 @@ test("a plain message goes at once, without a key, known by its id", () => {
 
 test("a delay is noted as the time at which the job is due", () => {
   const { message, delayMs } = prepared({}, { delay: { seconds: 5 } });
+
   expect(delayMs).toBe(5_000);
   expect(message.scheduledAt).toEqual(new Date(NOW + 5_000));
   expect(prepared({}, { delay: { at: new Date(NOW - 1) } }).message.scheduledAt).toBeUndefined();
@@ -52,6 +54,7 @@ describe("a queue that keeps order", () => {
 
   test("gives one without a key its own id, where it needs a key", () => {
     const { outgoing, message, keepsOrder } = prepared({}, {}, { traits: ordered });
+
     expect(outgoing.orderingKey).toBe(message.id);
     expect(keepsOrder).toBe(false);
   });

@@ -86,6 +86,7 @@ it("passes calls on with their trailers, and counts them by path", async () => {
   const session = client();
   const large = "x".repeat(300_000);
   const [one, two] = await Promise.all([call(session, "one"), call(session, large)]);
+
   expect(one).toMatchObject({ text: "one", trailers: { "grpc-status": "0", note: "after" }, rstCode: 0 });
   expect(two.text).toBe(large);
   expect(one.headers["content-type"]).toBe("application/grpc");
@@ -95,6 +96,7 @@ it("passes calls on with their trailers, and counts them by path", async () => {
 
 it("passes on an answer that is trailers only", async () => {
   const { headers, rstCode } = await call(client(), "?", REFUSE);
+
   expect(headers).toMatchObject({ "grpc-status": "7", "grpc-message": "no" });
   expect(rstCode).toBe(0);
 });
@@ -108,6 +110,7 @@ it("streams in both directions while a call lasts, and passes on its cancellatio
     expect(chunk.toString()).toBe(text);
   }
   expect(proxy.count(ECHO)).toBe(1);
+
   stream.close(constants.NGHTTP2_CANCEL);
   await new Promise((resolve) => stream.on("close", resolve));
   expect(served).toEqual(["first", "second"]);
@@ -117,6 +120,7 @@ it("drops one response after the server acted: the stream is reset, and others g
   const session = client();
   const rule = proxy.on({ path: "Echo", nth: 2 }, { kind: "drop_response", by: "reset" });
   expect((await call(session, "one")).text).toBe("one");
+
   const lost = await call(session, "two");
   expect(lost).toMatchObject({ text: "", headers: {}, rstCode: constants.NGHTTP2_INTERNAL_ERROR });
   expect((await call(session, "three")).text).toBe("three");
@@ -127,9 +131,11 @@ it("drops one response after the server acted: the stream is reset, and others g
 it("drops one response by a cut of its connection, and of no other", async () => {
   const [doomed, other] = [client(), client()];
   expect((await call(other, "before")).text).toBe("before");
+
   const closed = new Promise((resolve) => doomed.on("close", resolve));
   proxy.on({}, { kind: "drop_response", by: "cut" });
   expect((await call(doomed, "one")).text).toBe("");
+
   await closed;
   expect(served).toEqual(["before", "one"]);
   expect((await call(other, "after")).text).toBe("after");
@@ -138,6 +144,7 @@ it("drops one response by a cut of its connection, and of no other", async () =>
 it("answers with a status, without the server", async () => {
   proxy.on({ path: "Echo" }, { kind: "answer", grpcStatus: 8 });
   const { headers } = await call(client(), "one");
+
   expect(headers["grpc-status"]).toBe("8");
   expect(served).toEqual([]);
 });
@@ -152,9 +159,11 @@ it("holds a call up, and swallows one", async () => {
   const swallowed = call(session, "never");
   await swallow.applied;
   expect((await call(session, "in between")).text).toBe("in between");
+
   until.resolve();
   expect((await late).text).toBe("late");
   expect(served).toEqual(["in between", "late"]);
+
   session.destroy();
   expect((await swallowed).text).toBe("");
 });
@@ -167,6 +176,7 @@ it("cuts every connection; new ones succeed", async () => {
   await once(stream, "data");
   const closed = new Promise((resolve) => session.on("close", resolve));
   expect(proxy.cutAll()).toBe(1);
+
   await closed;
   expect(stream.destroyed).toBe(true);
   expect((await call(client(), "again")).text).toBe("again");
@@ -179,5 +189,6 @@ it("ends the connection of a client whose server is gone", async () => {
   const closed = new Promise((resolve) => session.on("close", resolve));
   const { text } = await call(session, "one");
   await closed;
+
   expect(text).toBe("");
 });

@@ -60,6 +60,7 @@ const batch = (...ids: string[]): Request => ({ Entries: ids.map((Id) => ({ Id }
 it("passes requests on and counts them by operation", async () => {
   const text = "ž".repeat(500_000);
   expect(await call("SendMessage", { text })).toEqual({ status: 200, json: { echo: text } });
+
   await Promise.all([call("SendMessageBatch", batch("a")), call("SendMessageBatch", batch("b"))]);
   expect(proxy.count("SendMessage")).toBe(1);
   expect(proxy.count("SendMessageBatch")).toBe(2);
@@ -72,6 +73,7 @@ it("drops the response of the n-th request after the server acted", async () => 
   await call("DeleteMessageBatch", batch("a"));
   await call("SendMessageBatch", batch("b"));
   await expect(call("DeleteMessageBatch", batch("c"))).rejects.toThrow("fetch failed");
+
   await call("DeleteMessageBatch", batch("d"));
   expect(served.map(({ body }) => body.Entries?.[0]?.Id)).toEqual(["a", "b", "c", "d"]);
   expect(rule.hits).toBe(1);
@@ -81,6 +83,7 @@ it("drops the response of one request that is described", async () => {
   proxy.on({ where: ({ json }) => json?.["text"] === "this" }, { kind: "drop_response" });
   await call("SendMessage", { text: "other" });
   await expect(call("SendMessage", { text: "this" })).rejects.toThrow("fetch failed");
+
   await call("SendMessage", { text: "this" });
   expect(served).toHaveLength(3);
 });
@@ -90,6 +93,7 @@ it("throttles, and answers with errors, without the server", async () => {
   const throttled = await call("SendMessage");
   expect(throttled.status).toBe(400);
   expect(throttled.json["__type"]).toBe("com.amazonaws.sqs#RequestThrottled");
+
   proxy.on({}, { kind: "answer", status: 503, code: "ServiceUnavailable" });
   expect((await call("ReceiveMessage")).status).toBe(503);
   expect(served).toEqual([]);
@@ -100,6 +104,7 @@ it("throttles a share of requests, the same under the same seed", async () => {
   using rule = proxy.on({ share: 0.25 }, THROTTLED);
   const statuses: number[] = [];
   for (let index = 0; index < 40; index += 1) statuses.push((await call("SendMessage")).status);
+
   expect(rule.hits).toBe(statuses.filter((status) => status === 400).length);
   expect(statuses.flatMap((status, index) => (status === 400 ? [index] : []))).toMatchInlineSnapshot(`
     [
@@ -129,8 +134,10 @@ it("swallows one operation for as long as the rule stands, and lets others pass"
   const swallowed = call("ReceiveMessage", {}, patience.signal);
   await rule.applied;
   expect((await call("SendMessage")).status).toBe(200);
+
   patience.abort(new Error("enough"));
   await expect(swallowed).rejects.toThrow("enough");
+
   rule.remove();
   expect((await call("ReceiveMessage")).status).toBe(200);
   expect(served.map(({ operation }) => operation)).toEqual([
@@ -148,6 +155,7 @@ it("holds a request up, and delivers it although nobody waits for its answer any
   patience.abort(new Error("enough"));
   await expect(stalled).rejects.toThrow("enough");
   expect(served).toEqual([]);
+
   const arrived = new Promise<void>((resolve) => {
     onServed = resolve;
   });
@@ -160,6 +168,7 @@ it("fails one entry of a batch, which the server never sees", async () => {
   const fail = { kind: "fail_entry", index: 1, code: "InternalError", senderFault: false } as const;
   proxy.on({ operation: "SendMessageBatch" }, fail);
   const { status, json } = await call("SendMessageBatch", batch("a", "b", "c"));
+
   expect(status).toBe(200);
   expect(json["Successful"]).toEqual([{ Id: "a" }, { Id: "c" }]);
   expect(json["Failed"]).toEqual([
@@ -172,6 +181,7 @@ it("fails one entry of a batch, which the server never sees", async () => {
 it("answers by itself where the entry is the only one", async () => {
   proxy.on({}, { kind: "fail_entry", index: 0, code: "InternalError", senderFault: true });
   const { json } = await call("DeleteMessageBatch", batch("a"));
+
   expect(json["Successful"]).toEqual([]);
   expect(json["Failed"]).toMatchObject([{ Id: "a", SenderFault: true }]);
   expect(served).toEqual([]);
@@ -182,6 +192,7 @@ it("cuts what is under way, and leaves the server where a client leaves", async 
   const waiting = call("ReceiveMessage");
   await rule.applied;
   proxy.cutAll();
+
   await expect(waiting).rejects.toThrow("fetch failed");
   expect((await call("ReceiveMessage")).status).toBe(200);
 });

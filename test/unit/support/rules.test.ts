@@ -10,6 +10,7 @@ it("applies a rule once, unless it says otherwise", () => {
   const rule = rules.add({}, "a");
   expect(picks(rules, 3)).toEqual(["a", undefined, undefined]);
   expect(rule.hits).toBe(1);
+
   rules.add({ times: 2 }, "b");
   expect(picks(rules, 3)).toEqual(["b", "b", undefined]);
 });
@@ -18,6 +19,7 @@ it("counts the calls that match from when the rule was added", () => {
   const rules = new Rules<number, string>(1);
   picks(rules, 5);
   rules.add({ nth: 2, where: (call) => call % 2 === 1 }, "second odd");
+
   expect(picks(rules, 6)).toEqual([undefined, undefined, undefined, "second odd", undefined, undefined]);
 });
 
@@ -26,6 +28,7 @@ it("lets the first rule that applies decide, and forgets one that is removed", (
   const first = rules.add({ times: Number.POSITIVE_INFINITY }, "first");
   rules.add({}, "second");
   expect(picks(rules, 2)).toEqual(["first", "first"]);
+
   first.remove();
   expect(picks(rules, 2)).toEqual(["second", undefined]);
 });
@@ -41,6 +44,7 @@ it("draws the same share under the same seed, whatever other rules see", () => {
     expect(share.hits).toBeLessThan(360);
     return all;
   };
+
   expect(drawn(7, true)).toEqual(drawn(7, false));
   expect(drawn(7, false)).not.toEqual(drawn(8, false));
 });
@@ -54,7 +58,9 @@ it("says when a rule has applied", async () => {
   });
   picks(rules, 1);
   await Promise.resolve();
+
   expect(applied).toBe(false);
+
   picks(rules, 1);
   await rule.applied;
 });
@@ -67,5 +73,6 @@ it("draws numbers that are spread evenly", () => {
     const bin = Math.floor(value * 10);
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
+
   for (const count of counts) expect(Math.abs(count - 1_000)).toBeLessThan(150);
 });

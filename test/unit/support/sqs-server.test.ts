@@ -42,7 +42,9 @@ it.each([
   const driver = await connect(server);
   await driver.send(QUEUE, [message], never);
   const { body, deliveryCount } = await take(driver, ack);
+
   expect([body, deliveryCount]).toEqual([message.body, 1]);
+
   await driver.close();
 });
 
@@ -53,9 +55,12 @@ it("keeps messages and their receive counts when it is killed, and comes back at
   const driver = await connect(server);
   await driver.send(QUEUE, [message], never);
   expect((await take(driver, release)).deliveryCount).toBe(1);
+
   await server.restart();
   expect(server.endpoint).toBe(endpoint);
+
   const { body, deliveryCount } = await take(driver, ack);
   expect([body, deliveryCount]).toEqual([message.body, 2]);
+
   await driver.close();
 });

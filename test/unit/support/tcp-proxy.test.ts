@@ -62,11 +62,14 @@ async function ask(socket: Socket, text: string): Promise<string> {
 it("passes on what both sides say, and their ends", async () => {
   const socket = await client();
   expect(await ask(socket, "one")).toBe("one");
+
   const large = "x".repeat(3_000_000);
   expect(await ask(socket, large)).toBe(large);
+
   const ended = once(socket, "end");
   socket.end("bye");
   expect(await read(socket, 3)).toBe("bye");
+
   socket.resume();
   await ended;
 });
@@ -75,10 +78,12 @@ it("cuts every connection, or one; new ones succeed", async () => {
   const [first, second, third] = [await client(), await client(), await client()];
   await Promise.all([first, second, third].map((socket) => ask(socket, "hello")));
   expect(proxy.connections).toBe(3);
+
   const cut = closed(second);
   expect(proxy.cutOne(1)).toBe(true);
   expect(await cut).toBe("ECONNRESET");
   expect(await ask(third, "still")).toBe("still");
+
   const rest = [first, third].map(closed);
   expect(proxy.cutAll()).toBe(2);
   expect(await Promise.all(rest)).toEqual(["ECONNRESET", "ECONNRESET"]);
@@ -98,10 +103,12 @@ it("swallows what is sent while it stalls, and delivers it afterwards", async ()
   other.write("also late");
   const barrier = await barrierOf();
   expect(chunks).toEqual([]);
+
   release();
   await once(socket, "data");
   expect(chunks.join("")).toBe("late");
   expect(await read(other, 9)).toBe("also late");
+
   barrier.destroy();
 });
 
@@ -124,6 +131,7 @@ it("stalls for as long as it is told", async () => {
   await clock.advance(4_999);
   await barrierOf();
   expect(socket.readableLength).toBe(0);
+
   await clock.advance(1);
   expect(await read(socket, 4)).toBe("late");
 });
@@ -135,6 +143,7 @@ it("can be cut while it stalls", async () => {
   socket.write("never");
   const cut = closed(socket);
   proxy.cutAll();
+
   expect(await cut).toBe("ECONNRESET");
 });
 
@@ -154,6 +163,7 @@ it("lets only so many bytes a second through", async () => {
     await clock.advanceToNext();
     expect(got).toBeLessThanOrEqual(clock.now() - startedAt + 100);
   }
+
   expect(clock.now() - startedAt).toBeGreaterThanOrEqual(900);
   expect(clock.now() - startedAt).toBeLessThanOrEqual(1_300);
 });
@@ -167,6 +177,7 @@ it("refuses connections and keeps those that are open", async () => {
   const [error] = (await once(refused, "error")) as [NodeJS.ErrnoException];
   expect(error.code).toBe("ECONNREFUSED");
   expect(await ask(open, "still")).toBe("still");
+
   await proxy.accept();
   expect(proxy.port).toBe(port);
   expect(await ask(await client(), "again")).toBe("again");
@@ -175,5 +186,6 @@ it("refuses connections and keeps those that are open", async () => {
 it("resets a client whose server cannot be reached", async () => {
   await using nowhere = await TcpProxy.start({ port: await lastingPort() });
   const socket = connect(nowhere.port, nowhere.host);
+
   expect(await closed(socket)).toBe("ECONNRESET");
 });

@@ -7,14 +7,17 @@ describe("time", () => {
   test("stands still until it is moved", async () => {
     const clock = new FakeClock();
     expect(clock.now()).toBe(Date.UTC(2026, 0, 1));
+
     await clock.settle();
     expect(clock.now()).toBe(Date.UTC(2026, 0, 1));
+
     await clock.advance(1_500);
     expect(clock.now()).toBe(Date.UTC(2026, 0, 1) + 1_500);
   });
 
   test("starts where it is told to", async () => {
     expect(new FakeClock({ start: 5 }).now()).toBe(5);
+
     const clock = new FakeClock({ start: new Date("2030-06-01T00:00:00Z") });
     await clock.advanceTo(new Date("2030-06-01T00:00:01Z"));
     expect(clock.now()).toBe(Date.parse("2030-06-01T00:00:01Z"));
@@ -23,6 +26,7 @@ describe("time", () => {
 
   test("does not go back", async () => {
     const clock = new FakeClock({ start: 100 });
+
     await expect(clock.advance(-1)).rejects.toThrow(RangeError);
     await expect(clock.advanceTo(99)).rejects.toThrow(RangeError);
     await expect(clock.advance(Number.NaN)).rejects.toThrow(RangeError);
@@ -39,6 +43,7 @@ describe("timers", () => {
     });
     clock.timer(10, () => void fired.push("third"));
     await expect(clock.advance(10)).rejects.toThrow("a mistake");
+
     await clock.advance(0);
     expect(fired).toEqual(["first", "third"]);
     expect(clock.pending).toBe(0);
@@ -49,6 +54,7 @@ describe("timers", () => {
     const fired: number[] = [];
     for (const ms of [30, Number.NaN, 10, 20]) clock.timer(ms, () => void fired.push(clock.now()));
     await clock.advance(30);
+
     expect(fired).toEqual([0, 10, 20, 30]);
   });
 
@@ -64,6 +70,7 @@ describe("timers", () => {
       clock.timer(ms, () => fired.push([name, clock.now()]));
     }
     await clock.advance(30);
+
     expect(fired).toEqual([
       ["a", 10],
       ["b", 10],
@@ -78,6 +85,7 @@ describe("timers", () => {
     clock.timer(0, () => (fired += 1));
     clock.timer(-5, () => (fired += 1));
     expect(fired).toBe(0);
+
     await clock.advance(0);
     expect(fired).toBe(2);
   });
@@ -93,6 +101,7 @@ describe("timers", () => {
     })();
     await clock.advance(100);
     await loop;
+
     expect(woke).toEqual([25, 50, 75, 100]);
   });
 
@@ -105,6 +114,7 @@ describe("timers", () => {
       void Promise.resolve().then(() => order.push("second"));
     });
     await clock.advance(1);
+
     expect(order).toEqual(["first", "second", "third"]);
   });
 
@@ -117,6 +127,7 @@ describe("timers", () => {
     third.cancel();
     third.cancel();
     expect(clock.pending).toBe(2);
+
     await clock.advance(20);
     first.cancel();
     expect(fired).toBe(0);
@@ -134,6 +145,7 @@ describe("timers", () => {
       else timer.cancel();
     }
     expect(clock.pending).toBe(expected.length);
+
     await clock.advance(2_000);
     expect(fired).toEqual(expected.toSorted((one, other) => one - other));
   });
@@ -141,9 +153,11 @@ describe("timers", () => {
   test("are told of: the next one's time, and how many", async () => {
     const clock = new FakeClock({ start: 0 });
     expect(clock.nextTimerAt).toBeUndefined();
+
     const soon = clock.timer(5, () => {});
     clock.timer(9, () => {}, true);
     expect(clock.nextTimerAt).toBe(5);
+
     soon.cancel();
     expect(clock.nextTimerAt).toBe(9);
     expect(clock.pending).toBe(1);
@@ -156,6 +170,7 @@ describe("advanceToNext", () => {
     let fired = 0;
     clock.timer(3_600_000, () => (fired += 1));
     clock.timer(Number.POSITIVE_INFINITY, () => (fired += 1));
+
     expect(await clock.advanceToNext()).toBe(true);
     expect([clock.now(), fired]).toEqual([3_600_000, 1]);
     expect(await clock.advanceToNext()).toBe(false);
@@ -165,6 +180,7 @@ describe("advanceToNext", () => {
   test("sees a timer that work which is under way is yet to set", async () => {
     const clock = new FakeClock({ start: 0 });
     setImmediate(() => clock.timer(7, () => {}));
+
     expect(await clock.advanceToNext()).toBe(true);
     expect(clock.now()).toBe(7);
   });
@@ -178,6 +194,7 @@ describe("until", () => {
       return "done";
     };
     clock.timer(10 * 86_400_000, () => {});
+
     expect(await clock.until(days())).toBe("done");
     expect(clock.now()).toBe(3 * 86_400_000);
     expect(await clock.until(Promise.resolve(5))).toBe(5);
@@ -186,6 +203,7 @@ describe("until", () => {
   test("rejects as the promise does, also where that needs real time", async () => {
     const clock = new FakeClock();
     const failing = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("no")), 5));
+
     await expect(clock.until(failing)).rejects.toThrow("no");
   });
 
@@ -193,6 +211,7 @@ describe("until", () => {
     const clock = new FakeClock();
     const again = (): void => void clock.timer(1_000, again);
     again();
+
     await expect(clock.until(new Promise(() => {}), { maxMs: 60_000 })).rejects.toThrow("60000 ms");
   });
 });
@@ -207,6 +226,7 @@ describe("settle", () => {
     };
     hop();
     await clock.settle();
+
     expect(hops).toBe(50);
   });
 
@@ -217,7 +237,9 @@ describe("settle", () => {
       if (isRunning) setImmediate(forever);
     };
     forever();
+
     await expect(clock.settle()).resolves.toBeUndefined();
+
     isRunning = false;
   });
 });
@@ -227,6 +249,8 @@ test("what receives is there at once: to load it takes real time, which does not
   const working = loadReceive(async () => {
     called = true;
   });
+
   expect(called).toBe(true);
+
   await working;
 });

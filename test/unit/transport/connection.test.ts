@@ -4,9 +4,9 @@ import { Fixture } from "../receive/fixture.ts";
 import { SECOND, watch } from "../support.ts";
 
 /** Changes the sources that the driver opens. */
-function withSource(bench: Fixture, change: (source: Source, queue: string) => void): void {
-  const open = bench.driver.open.bind(bench.driver);
-  bench.driver.open = (queue, options) => {
+function withSource(fixture: Fixture, change: (source: Source, queue: string) => void): void {
+  const open = fixture.driver.open.bind(fixture.driver);
+  fixture.driver.open = (queue, options) => {
     const source = open(queue, options);
     change(source, queue);
     return source;
@@ -15,57 +15,61 @@ function withSource(bench: Fixture, change: (source: Source, queue: string) => v
 
 describe("a driver that breaks its contract", () => {
   test("by no answer to a send leaves its outcome unknown", async () => {
-    const bench = new Fixture();
-    bench.driver.send = () => Promise.resolve(undefined as never);
-    const sent = watch(bench.queue.send("jobs", { type: "mail", payload: {} }));
-    await bench.clock.advance(30 * SECOND);
+    const fixture = new Fixture();
+    fixture.driver.send = () => Promise.resolve(undefined as never);
+    const sent = watch(fixture.queue.send("jobs", { type: "mail", payload: {} }));
+    await fixture.clock.advance(30 * SECOND);
+
     expect(sent.error).toMatchObject({ code: "send_unknown", queue: "jobs" });
   });
 
   test("by no answer to a settlement has it made again until the lease ends, and then reported", async () => {
-    const bench = new Fixture();
+    const fixture = new Fixture();
     let settlements = 0;
-    withSource(bench, (source) => {
+    withSource(fixture, (source) => {
       source.settle = () => {
         settlements += 1;
         return Promise.resolve(undefined as never);
       };
     });
-    await bench.send("mail");
-    bench.receive(() => Promise.resolve());
-    await bench.clock.advance(29 * SECOND);
+    await fixture.send("mail");
+    fixture.receive(() => Promise.resolve());
+    await fixture.clock.advance(29 * SECOND);
     expect(settlements).toBeGreaterThan(1);
-    await bench.clock.advance(SECOND);
-    expect(bench.events.of("settle_failed")).toMatchObject([{ operation: "ack", kind: "ambiguous" }]);
+
+    await fixture.clock.advance(SECOND);
+    expect(fixture.events.of("settle_failed")).toMatchObject([{ operation: "ack", kind: "ambiguous" }]);
   });
 
   test("when it stops or closes costs a drain none of its jobs", async () => {
-    const bench = new Fixture();
+    const fixture = new Fixture();
     const broken = (): never => {
       throw new Error("broken");
     };
-    withSource(bench, (source) => {
+    withSource(fixture, (source) => {
       source.stop = broken;
       source.close = broken;
     });
-    await bench.send("mail");
-    const receiving = bench.receive(() => new Promise(() => {}), { drainMs: SECOND, graceMs: SECOND });
-    await bench.clock.settle();
-    bench.stop.abort();
-    await bench.clock.advance(2 * SECOND);
+    await fixture.send("mail");
+    const receiving = fixture.receive(() => new Promise(() => {}), { drainMs: SECOND, graceMs: SECOND });
+    await fixture.clock.settle();
+    fixture.stop.abort();
+    await fixture.clock.advance(2 * SECOND);
+
     expect(receiving.error).toMatchObject({ code: "drain_incomplete" });
-    expect(bench.events.of("warning")).toMatchObject([{ code: "internal" }, { code: "close_failed" }]);
-    expect(await bench.counts()).toEqual([1, 0, 0, 0]);
+    expect(fixture.events.of("warning")).toMatchObject([{ code: "internal" }, { code: "close_failed" }]);
+    expect(await fixture.counts()).toEqual([1, 0, 0, 0]);
   });
 
   test("when it opens leaves nothing behind that goes on by itself", async () => {
-    const bench = new Fixture({ emulate: "sqs" });
-    withSource(bench, (_, queue) => {
+    const fixture = new Fixture({ emulate: "sqs" });
+    withSource(fixture, (_, queue) => {
       if (queue === "jobs") throw new Error("broken");
     });
-    const receiving = bench.receive(() => Promise.resolve());
-    await bench.clock.settle();
+    const receiving = fixture.receive(() => Promise.resolve());
+    await fixture.clock.settle();
+
     expect(receiving.error).toMatchObject({ message: "broken" });
-    expect(bench.clock.pending).toBe(0);
+    expect(fixture.clock.pending).toBe(0);
   });
 });

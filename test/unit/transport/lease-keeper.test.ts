@@ -62,166 +62,180 @@ const fails = (kind: "lease_lost" | "transient") => () => Promise.reject(new Dri
 
 describe("what is held", () => {
   test("is extended when its lease is a third old, for as long as it is held", async () => {
-    const bench = new Fixture();
-    const leased = bench.hold();
-    await bench.clock.advance(60 * SECOND);
-    expect(bench.requests.map(({ at }) => at)).toEqual([10, 20, 30, 40, 50, 60].map((at) => at * SECOND));
+    const fixture = new Fixture();
+    const leased = fixture.hold();
+    await fixture.clock.advance(60 * SECOND);
+    expect(fixture.requests.map(({ at }) => at)).toEqual([10, 20, 30, 40, 50, 60].map((at) => at * SECOND));
     expect(leased.leaseUntil).toBe(90_000);
-    bench.keeper.remove(leased);
-    await bench.clock.advance(60 * SECOND);
-    expect(bench.requests).toHaveLength(6);
-    expect(bench.clock.pending).toBe(0);
-    expect(bench.lost).toEqual([]);
+
+    fixture.keeper.remove(leased);
+    await fixture.clock.advance(60 * SECOND);
+    expect(fixture.requests).toHaveLength(6);
+    expect(fixture.clock.pending).toBe(0);
+    expect(fixture.lost).toEqual([]);
   });
 
   test("shares its requests, each as large as the provider takes", async () => {
-    const bench = new Fixture();
-    for (const index of times(23, String)) bench.hold(index);
-    expect(bench.clock.pending).toBe(1);
-    await bench.clock.advance(10 * SECOND);
-    expect(bench.requests.map(({ leases }) => leases.length)).toEqual([10, 10, 3]);
+    const fixture = new Fixture();
+    for (const index of times(23, String)) fixture.hold(index);
+    expect(fixture.clock.pending).toBe(1);
+
+    await fixture.clock.advance(10 * SECOND);
+    expect(fixture.requests.map(({ leases }) => leases.length)).toEqual([10, 10, 3]);
   });
 
   test("that came late, with little of its lease left, is extended before that ends", async () => {
-    const bench = new Fixture();
-    bench.hold("early");
-    await bench.clock.advance(SECOND);
-    bench.hold("late", 500);
-    await bench.clock.advance(400);
-    expect(bench.requests).toEqual([{ at: 1_000, leases: [30_000] }]);
-    await bench.clock.advance(60 * SECOND);
-    expect(bench.lost).toEqual([]);
+    const fixture = new Fixture();
+    fixture.hold("early");
+    await fixture.clock.advance(SECOND);
+    fixture.hold("late", 500);
+    await fixture.clock.advance(400);
+    expect(fixture.requests).toEqual([{ at: 1_000, leases: [30_000] }]);
+
+    await fixture.clock.advance(60 * SECOND);
+    expect(fixture.lost).toEqual([]);
   });
 });
 
 test("a clock that is set back does not make leases longer than they are", async () => {
-  const bench = new Fixture();
-  const leased = bench.hold();
-  await bench.clock.advance(9 * SECOND);
-  bench.backMs = 600 * SECOND;
-  bench.respond = (operations) =>
+  const fixture = new Fixture();
+  const leased = fixture.hold();
+  await fixture.clock.advance(9 * SECOND);
+  fixture.backMs = 600 * SECOND;
+  fixture.respond = (operations) =>
     Promise.resolve(
-      operations.map(() => ({ ok: true, leaseUntil: bench.clock.now() - bench.backMs + 30_000 })),
+      operations.map(() => ({ ok: true, leaseUntil: fixture.clock.now() - fixture.backMs + 30_000 })),
     );
-  await bench.clock.advance(SECOND);
-  expect(bench.requests).toMatchObject([{ at: 10_000 }]);
-  expect(leased.leaseUntil).toBe(40_000 - bench.backMs);
-  await bench.clock.advance(20 * SECOND);
-  expect(bench.requests).toMatchObject([{ at: 10_000 }, { at: 20_000 }, { at: 30_000 }]);
-  expect(bench.lost).toEqual([]);
+  await fixture.clock.advance(SECOND);
+  expect(fixture.requests).toMatchObject([{ at: 10_000 }]);
+  expect(leased.leaseUntil).toBe(40_000 - fixture.backMs);
+
+  await fixture.clock.advance(20 * SECOND);
+  expect(fixture.requests).toMatchObject([{ at: 10_000 }, { at: 20_000 }, { at: 30_000 }]);
+  expect(fixture.lost).toEqual([]);
 });
 
 describe("a lease that is lost", () => {
   test("is said to be, once, as soon as the provider says so", async () => {
-    const bench = new Fixture();
-    bench.hold();
-    bench.respond = fails("lease_lost");
-    await bench.clock.advance(10 * SECOND);
-    expect(bench.lost).toEqual(["m1"]);
-    await bench.clock.advance(60 * SECOND);
-    expect(bench.lost).toEqual(["m1"]);
-    expect(bench.requests).toHaveLength(1);
+    const fixture = new Fixture();
+    fixture.hold();
+    fixture.respond = fails("lease_lost");
+    await fixture.clock.advance(10 * SECOND);
+    expect(fixture.lost).toEqual(["m1"]);
+
+    await fixture.clock.advance(60 * SECOND);
+    expect(fixture.lost).toEqual(["m1"]);
+    expect(fixture.requests).toHaveLength(1);
   });
 
   test("is not said to be while another try may keep it", async () => {
-    const bench = new Fixture();
-    bench.hold();
-    const { respond } = bench;
-    bench.respond = fails("transient");
-    await bench.clock.advance(20 * SECOND);
-    bench.respond = respond;
-    await bench.clock.advance(60 * SECOND);
-    expect(bench.lost).toEqual([]);
+    const fixture = new Fixture();
+    fixture.hold();
+    const { respond } = fixture;
+    fixture.respond = fails("transient");
+    await fixture.clock.advance(20 * SECOND);
+    fixture.respond = respond;
+    await fixture.clock.advance(60 * SECOND);
+
+    expect(fixture.lost).toEqual([]);
   });
 
   test("counts as lost when it ends without an extension, answered or not", async () => {
     for (const respond of [fails("transient"), () => new Promise<SettleResult[]>(() => {})]) {
-      const bench = new Fixture();
-      bench.hold();
-      bench.respond = respond;
-      await bench.clock.advance(29_999);
-      expect(bench.lost).toEqual([]);
-      await bench.clock.advance(1);
-      expect(bench.lost).toEqual(["m1"]);
+      const fixture = new Fixture();
+      fixture.hold();
+      fixture.respond = respond;
+      await fixture.clock.advance(29_999);
+      expect(fixture.lost).toEqual([]);
+      await fixture.clock.advance(1);
+      expect(fixture.lost).toEqual(["m1"]);
     }
   });
 
   test("takes with it what has waited behind it: that is given back, and not extended beside", async () => {
-    const bench = new Fixture();
-    bench.respond = fails("transient");
-    const head = bench.hold("head", 10_000);
-    const behind = bench.hold("behind");
-    head.onLeaseLost = () => void bench.keeper.remove(behind);
-    await bench.clock.advance(10 * SECOND);
-    expect(bench.requests.map(({ at }) => at)).toEqual([5_000]);
+    const fixture = new Fixture();
+    fixture.respond = fails("transient");
+    const head = fixture.hold("head", 10_000);
+    const behind = fixture.hold("behind");
+    head.onLeaseLost = () => void fixture.keeper.remove(behind);
+    await fixture.clock.advance(10 * SECOND);
+
+    expect(fixture.requests.map(({ at }) => at)).toEqual([5_000]);
   });
 
   test("one that an answer does not mention is tried again", async () => {
-    const bench = new Fixture();
-    bench.hold();
-    const { respond } = bench;
-    bench.respond = () => Promise.resolve([]);
-    await bench.clock.advance(10 * SECOND);
-    bench.respond = respond;
-    await bench.clock.advance(30 * SECOND);
-    expect(bench.lost).toEqual([]);
+    const fixture = new Fixture();
+    fixture.hold();
+    const { respond } = fixture;
+    fixture.respond = () => Promise.resolve([]);
+    await fixture.clock.advance(10 * SECOND);
+    fixture.respond = respond;
+    await fixture.clock.advance(30 * SECOND);
+
+    expect(fixture.lost).toEqual([]);
   });
 });
 
 test("the provider's longest hold is not exceeded, and its end is noticed", async () => {
-  const bench = new Fixture({ maxTotalLeaseMs: 45_000 });
-  bench.hold();
-  await bench.clock.advance(100 * SECOND);
-  const ends = bench.requests.flatMap(({ at, leases }) => leases.map((lease) => at + lease));
+  const fixture = new Fixture({ maxTotalLeaseMs: 45_000 });
+  fixture.hold();
+  await fixture.clock.advance(100 * SECOND);
+  const ends = fixture.requests.flatMap(({ at, leases }) => leases.map((lease) => at + lease));
+
   expect(Math.max(...ends)).toBe(45_000);
-  expect(bench.lost).toEqual(["m1"]);
+  expect(fixture.lost).toEqual(["m1"]);
 });
 
 describe("asked for an extension", () => {
   test("it is made at once, and its failure is told", async () => {
-    const bench = new Fixture();
-    const leased = bench.hold();
-    await bench.clock.advance(3 * SECOND);
-    await bench.keeper.extend(leased);
+    const fixture = new Fixture();
+    const leased = fixture.hold();
+    await fixture.clock.advance(3 * SECOND);
+    await fixture.keeper.extend(leased);
     expect(leased.leaseUntil).toBe(33_000);
-    bench.respond = fails("transient");
-    await expect(bench.keeper.extend(leased)).rejects.toMatchObject({ kind: "transient" });
+
+    fixture.respond = fails("transient");
+    await expect(fixture.keeper.extend(leased)).rejects.toMatchObject({ kind: "transient" });
   });
 
   test("one of what is held no more is refused: it would hide the message from others", async () => {
-    const bench = new Fixture();
-    const leased = bench.hold();
-    bench.keeper.remove(leased);
-    await expect(bench.keeper.extend(leased)).rejects.toMatchObject({ kind: "lease_lost" });
-    expect(bench.requests).toEqual([]);
+    const fixture = new Fixture();
+    const leased = fixture.hold();
+    fixture.keeper.remove(leased);
+
+    await expect(fixture.keeper.extend(leased)).rejects.toMatchObject({ kind: "lease_lost" });
+    expect(fixture.requests).toEqual([]);
   });
 
   test("it waits for the one under way, so that there is one to wait for", async () => {
-    const bench = new Fixture();
-    const leased = bench.hold();
+    const fixture = new Fixture();
+    const leased = fixture.hold();
     const answers: (() => void)[] = [];
-    bench.respond = (operations) =>
+    fixture.respond = (operations) =>
       new Promise((resolve) => answers.push(() => resolve(operations.map(() => ({ ok: true })))));
-    const both = [watch(bench.keeper.extend(leased)), watch(bench.keeper.extend(leased))];
-    await bench.clock.settle();
+    const both = [watch(fixture.keeper.extend(leased)), watch(fixture.keeper.extend(leased))];
+    await fixture.clock.settle();
     expect(answers).toHaveLength(1);
+
     answers[0]?.();
-    await bench.clock.settle();
+    await fixture.clock.settle();
     expect(both.map(({ state }) => state)).toEqual(["resolved", "pending"]);
     expect(leased.extending).toBeDefined();
+
     answers[1]?.();
-    await bench.clock.settle();
+    await fixture.clock.settle();
     expect(both[1]?.state).toBe("resolved");
     expect(leased.extending).toBeUndefined();
   });
 });
 
 test("stopped, it leaves no timer and loses nothing", async () => {
-  const bench = new Fixture();
-  bench.hold();
-  bench.keeper.stop();
-  await bench.clock.advance(100 * SECOND);
-  expect({ pending: bench.clock.pending, lost: bench.lost, requests: bench.requests }).toEqual({
+  const fixture = new Fixture();
+  fixture.hold();
+  fixture.keeper.stop();
+  await fixture.clock.advance(100 * SECOND);
+
+  expect({ pending: fixture.clock.pending, lost: fixture.lost, requests: fixture.requests }).toEqual({
     pending: 0,
     lost: [],
     requests: [],

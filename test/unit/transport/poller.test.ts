@@ -71,53 +71,58 @@ const some = (count: number): Delivery[] => times(count, (index) => delivery({ b
 
 describe("demand", () => {
   test("asks for what is free, and never for more", async () => {
-    const bench = new Fixture();
-    bench.free = 4;
-    await bench.pull();
-    await bench.pull();
-    expect(bench.polls.map(({ max }) => max)).toEqual([4]);
-    await bench.last.answer(some(3));
-    expect(bench.delivered).toHaveLength(3);
-    expect(bench.polls.map(({ max }) => max)).toEqual([4, 1]);
+    const fixture = new Fixture();
+    fixture.free = 4;
+    await fixture.pull();
+    await fixture.pull();
+    expect(fixture.polls.map(({ max }) => max)).toEqual([4]);
+
+    await fixture.last.answer(some(3));
+    expect(fixture.delivered).toHaveLength(3);
+    expect(fixture.polls.map(({ max }) => max)).toEqual([4, 1]);
   });
 
   test("asks for nothing where nothing is free, and again when something is", async () => {
-    const bench = new Fixture();
-    bench.free = 0;
-    await bench.pull();
-    expect(bench.polls).toEqual([]);
-    bench.free = 1;
-    await bench.pull();
-    expect(bench.polls).toHaveLength(1);
+    const fixture = new Fixture();
+    fixture.free = 0;
+    await fixture.pull();
+    expect(fixture.polls).toEqual([]);
+
+    fixture.free = 1;
+    await fixture.pull();
+    expect(fixture.polls).toHaveLength(1);
   });
 
   test("polls side by side while polls come back full, and goes back to one when they do not", async () => {
-    const bench = new Fixture();
-    bench.free = 1_000;
-    await bench.pull();
-    await bench.last.answer(some(10));
-    expect(bench.polls).toHaveLength(3);
-    await bench.last.answer(some(10));
-    expect(bench.polls).toHaveLength(5);
-    await bench.clock.advance(SECOND);
-    for (const poll of bench.polls.slice(1)) await poll.answer();
-    await bench.clock.advance(2 * SECOND);
-    const open = bench.polls.filter(({ at }) => at > 1_000);
+    const fixture = new Fixture();
+    fixture.free = 1_000;
+    await fixture.pull();
+    await fixture.last.answer(some(10));
+    expect(fixture.polls).toHaveLength(3);
+
+    await fixture.last.answer(some(10));
+    expect(fixture.polls).toHaveLength(5);
+
+    await fixture.clock.advance(SECOND);
+    for (const poll of fixture.polls.slice(1)) await poll.answer();
+    await fixture.clock.advance(2 * SECOND);
+    const open = fixture.polls.filter(({ at }) => at > 1_000);
     expect(open.length).toBeLessThanOrEqual(1);
   });
 });
 
 describe("polls that end at once and bring nothing", () => {
   test("are spaced out, up to a second", async () => {
-    const bench = new Fixture();
-    await bench.pull();
+    const fixture = new Fixture();
+    await fixture.pull();
     for (let poll = 0; poll < 12; poll += 1) {
-      await bench.last.answer();
-      await bench.clock.advance(SECOND);
+      await fixture.last.answer();
+      await fixture.clock.advance(SECOND);
     }
-    const gaps = bench.polls.map(({ at }, index) => at - (bench.polls[index - 1]?.at ?? 0));
+    const gaps = fixture.polls.map(({ at }, index) => at - (fixture.polls[index - 1]?.at ?? 0));
+
     expect(Math.max(...gaps)).toBe(SECOND);
-    expect(bench.polls).toHaveLength(13);
+    expect(fixture.polls).toHaveLength(13);
   });
 });
 
@@ -128,69 +133,75 @@ describe("errors", () => {
     ["transient", 1_000],
     ["ambiguous", 1_000],
   ])("are waited out, longer each time, and reported: %s, up to %i ms", async (kind, mostMs) => {
-    const bench = new Fixture();
-    await bench.pull();
+    const fixture = new Fixture();
+    await fixture.pull();
     for (let failure = 0; failure < 12; failure += 1) {
-      await bench.last.fail(kind);
-      await bench.clock.advance(30 * SECOND);
+      await fixture.last.fail(kind);
+      await fixture.clock.advance(30 * SECOND);
     }
-    const waits = bench.events.of("poll_failed").map(({ retryInMs }) => retryInMs);
+    const waits = fixture.events.of("poll_failed").map(({ retryInMs }) => retryInMs);
+
     expect(waits.slice(0, 4)).toEqual([100, 200, 400, 800]);
     expect(waits.at(-1)).toBe(mostMs);
-    expect(bench.polls).toHaveLength(13);
-    expect(bench.failures).toEqual([]);
+    expect(fixture.polls).toHaveLength(13);
+    expect(fixture.failures).toEqual([]);
   });
 
   test.each<ErrorKind>(["not_found", "auth", "permanent"])("%s on the first poll ends it", async (kind) => {
-    const bench = new Fixture();
-    await bench.pull();
-    await bench.last.fail(kind);
-    await bench.clock.advance(60 * SECOND);
-    expect(bench.failures).toMatchObject([{ kind }]);
-    expect(bench.polls).toHaveLength(1);
+    const fixture = new Fixture();
+    await fixture.pull();
+    await fixture.last.fail(kind);
+    await fixture.clock.advance(60 * SECOND);
+
+    expect(fixture.failures).toMatchObject([{ kind }]);
+    expect(fixture.polls).toHaveLength(1);
   });
 
   test("none ends it after a poll that went well", async () => {
-    const bench = new Fixture();
-    await bench.pull();
-    await bench.clock.advance(SECOND);
-    await bench.last.answer();
-    await bench.last.fail("auth");
-    await bench.clock.advance(30 * SECOND);
-    expect(bench.failures).toEqual([]);
-    expect(bench.polls).toHaveLength(3);
+    const fixture = new Fixture();
+    await fixture.pull();
+    await fixture.clock.advance(SECOND);
+    await fixture.last.answer();
+    await fixture.last.fail("auth");
+    await fixture.clock.advance(30 * SECOND);
+
+    expect(fixture.failures).toEqual([]);
+    expect(fixture.polls).toHaveLength(3);
   });
 });
 
 test("a poll that does not answer is replaced, and said to be", async () => {
-  const bench = new Fixture();
-  await bench.pull();
-  await bench.clock.advance(34_999);
-  expect(bench.polls).toHaveLength(1);
-  await bench.clock.advance(1);
-  expect(bench.events.of("warning")).toMatchObject([{ code: "poll_stalled" }]);
-  expect(bench.polls).toHaveLength(2);
-  expect(bench.polls[0]?.signal.aborted).toBe(true);
-  expect(bench.events.of("polled")).toEqual([]);
+  const fixture = new Fixture();
+  await fixture.pull();
+  await fixture.clock.advance(34_999);
+  expect(fixture.polls).toHaveLength(1);
+
+  await fixture.clock.advance(1);
+  expect(fixture.events.of("warning")).toMatchObject([{ code: "poll_stalled" }]);
+  expect(fixture.polls).toHaveLength(2);
+  expect(fixture.polls[0]?.signal.aborted).toBe(true);
+  expect(fixture.events.of("polled")).toEqual([]);
 });
 
 test("stop ends the waiting, hands back what was late, and nothing is fetched any more", async () => {
-  const bench = new Fixture();
-  await bench.pull();
-  const late = await bench.intake.stop();
+  const fixture = new Fixture();
+  await fixture.pull();
+  const late = await fixture.intake.stop();
   expect(late.map(({ brokerId }) => brokerId)).toEqual(["late"]);
-  expect(bench.last.signal.aborted).toBe(true);
-  await bench.pull();
-  await bench.clock.advance(60 * SECOND);
-  expect(bench.polls).toHaveLength(1);
-  expect(bench.clock.pending).toBe(0);
+  expect(fixture.last.signal.aborted).toBe(true);
+
+  await fixture.pull();
+  await fixture.clock.advance(60 * SECOND);
+  expect(fixture.polls).toHaveLength(1);
+  expect(fixture.clock.pending).toBe(0);
 });
 
 test("what a poll brings in the moment of the stop is delivered, not dropped", async () => {
-  const bench = new Fixture();
-  await bench.pull();
-  const answered = bench.last.answer(some(2));
-  await bench.intake.stop();
+  const fixture = new Fixture();
+  await fixture.pull();
+  const answered = fixture.last.answer(some(2));
+  await fixture.intake.stop();
   await answered;
-  expect(bench.delivered).toHaveLength(2);
+
+  expect(fixture.delivered).toHaveLength(2);
 });

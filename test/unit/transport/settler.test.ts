@@ -61,174 +61,188 @@ const failed = (kind: ErrorKind): SettleResult => ({ ok: false, error: new Drive
 const fails = (kind: ErrorKind) => () => Promise.reject(new DriverError(kind, "no"));
 
 test("verdicts share requests, each confirmed by itself", async () => {
-  const bench = new Fixture();
-  const outcomes = times(25, () => bench.settle());
-  await bench.clock.settle();
-  expect(bench.calls.map((call) => call.length)).toEqual([10, 10, 5]);
+  const fixture = new Fixture();
+  const outcomes = times(25, () => fixture.settle());
+  await fixture.clock.settle();
+
+  expect(fixture.calls.map((call) => call.length)).toEqual([10, 10, 5]);
   expect(outcomes.every(({ value }) => value === true)).toBe(true);
-  expect(bench.settler.pending).toBe(0);
+  expect(fixture.settler.pending).toBe(0);
 });
 
 test("one that fails fails alone, and is tried again alone", async () => {
-  const bench = new Fixture();
-  bench.respond = () => Promise.resolve([{ ok: true }, failed("transient"), { ok: true }]);
-  const outcomes = times(3, () => bench.settle());
-  await bench.clock.settle();
+  const fixture = new Fixture();
+  fixture.respond = () => Promise.resolve([{ ok: true }, failed("transient"), { ok: true }]);
+  const outcomes = times(3, () => fixture.settle());
+  await fixture.clock.settle();
   expect(outcomes.map(({ value }) => value)).toEqual([true, undefined, true]);
-  bench.respond = ok;
-  await bench.clock.advance(SECOND);
+
+  fixture.respond = ok;
+  await fixture.clock.advance(SECOND);
   expect(outcomes[1]?.value).toBe(true);
-  expect(bench.calls.map((call) => call.length)).toEqual([3, 1]);
-  expect(bench.events.names).toEqual([]);
+  expect(fixture.calls.map((call) => call.length)).toEqual([3, 1]);
+  expect(fixture.events.names).toEqual([]);
 });
 
 describe("what fails", () => {
   test("for a while is tried again until the lease ends, then given up and reported", async () => {
-    const bench = new Fixture();
-    bench.respond = fails("transient");
-    const outcome = bench.settle();
-    await bench.clock.advance(60 * SECOND);
+    const fixture = new Fixture();
+    fixture.respond = fails("transient");
+    const outcome = fixture.settle();
+    await fixture.clock.advance(60 * SECOND);
+
     expect(outcome.value).toBe(false);
-    expect(bench.calls.length).toBeGreaterThan(5);
-    expect(bench.events.of("settle_failed")).toMatchObject([
+    expect(fixture.calls.length).toBeGreaterThan(5);
+    expect(fixture.events.of("settle_failed")).toMatchObject([
       { id: "m1", operation: "ack", kind: "transient" },
     ]);
-    expect(bench.clock.now()).toBeGreaterThan(30_000);
-    expect(bench.clock.pending).toBe(0);
+    expect(fixture.clock.now()).toBeGreaterThan(30_000);
+    expect(fixture.clock.pending).toBe(0);
   });
 
   test("for good is reported at once", async () => {
-    const bench = new Fixture();
-    bench.respond = fails("permanent");
-    const outcome = bench.settle();
-    await bench.clock.settle();
+    const fixture = new Fixture();
+    fixture.respond = fails("permanent");
+    const outcome = fixture.settle();
+    await fixture.clock.settle();
+
     expect(outcome.value).toBe(false);
-    expect(bench.events.names).toEqual(["settle_failed"]);
-    expect(bench.calls).toHaveLength(1);
+    expect(fixture.events.names).toEqual(["settle_failed"]);
+    expect(fixture.calls).toHaveLength(1);
   });
 
   test("because the lease is lost is said to be that", async () => {
-    const bench = new Fixture();
-    bench.respond = fails("lease_lost");
-    const outcome = bench.settle();
-    await bench.clock.settle();
+    const fixture = new Fixture();
+    fixture.respond = fails("lease_lost");
+    const outcome = fixture.settle();
+    await fixture.clock.settle();
+
     expect(outcome.value).toBe(false);
-    expect(bench.events.names).toEqual(["lease_lost"]);
+    expect(fixture.events.names).toEqual(["lease_lost"]);
   });
 
   test("to be mentioned in the answer is tried again", async () => {
-    const bench = new Fixture();
-    bench.respond = () => Promise.resolve([]);
-    const outcome = bench.settle();
-    await bench.clock.settle();
-    bench.respond = ok;
-    await bench.clock.advance(SECOND);
+    const fixture = new Fixture();
+    fixture.respond = () => Promise.resolve([]);
+    const outcome = fixture.settle();
+    await fixture.clock.settle();
+    fixture.respond = ok;
+    await fixture.clock.advance(SECOND);
+
     expect(outcome.value).toBe(true);
   });
 });
 
 describe("an answer that is lost", () => {
   test("has an acknowledgement made again", async () => {
-    const bench = new Fixture();
-    bench.respond = fails("ambiguous");
-    const outcome = bench.settle();
-    await bench.clock.settle();
-    bench.respond = ok;
-    await bench.clock.advance(SECOND);
+    const fixture = new Fixture();
+    fixture.respond = fails("ambiguous");
+    const outcome = fixture.settle();
+    await fixture.clock.settle();
+    fixture.respond = ok;
+    await fixture.clock.advance(SECOND);
+
     expect(outcome.value).toBe(true);
   });
 
   test("has a release with a delay made again, but not one at once: somebody else may hold the message now", async () => {
-    const bench = new Fixture();
-    bench.respond = fails("ambiguous");
-    const later = bench.settle({ kind: "release", delayMs: 5_000 });
-    const now = bench.settle({ kind: "release", delayMs: 0 });
-    await bench.clock.settle();
-    bench.respond = ok;
-    await bench.clock.advance(SECOND);
+    const fixture = new Fixture();
+    fixture.respond = fails("ambiguous");
+    const later = fixture.settle({ kind: "release", delayMs: 5_000 });
+    const now = fixture.settle({ kind: "release", delayMs: 0 });
+    await fixture.clock.settle();
+    fixture.respond = ok;
+    await fixture.clock.advance(SECOND);
+
     expect([later.value, now.value]).toEqual([true, false]);
-    expect(bench.calls.map((call) => call.length)).toEqual([2, 1]);
+    expect(fixture.calls.map((call) => call.length)).toEqual([2, 1]);
   });
 
   test("has a release made again only while the message is hidden by it, if it was carried out", async () => {
-    const bench = new Fixture();
-    bench.respond = async () => {
-      await bench.clock.advance(4_950);
+    const fixture = new Fixture();
+    fixture.respond = async () => {
+      await fixture.clock.advance(4_950);
       return [failed("ambiguous")];
     };
-    const released = bench.settle({ kind: "release", delayMs: 5_000 });
-    await bench.clock.settle();
-    await bench.clock.settle();
+    const released = fixture.settle({ kind: "release", delayMs: 5_000 });
+    await fixture.clock.settle();
+    await fixture.clock.settle();
+
     expect(released.value).toBe(false);
-    expect(bench.events.of("settle_failed")).toMatchObject([{ kind: "ambiguous" }]);
+    expect(fixture.events.of("settle_failed")).toMatchObject([{ kind: "ambiguous" }]);
   });
 
   test("reckons that from the first answer that was lost", async () => {
-    const bench = new Fixture();
-    bench.respond = fails("ambiguous");
-    const released = bench.settle({ kind: "release", delayMs: 1_000 }, 300_000);
-    await bench.clock.advance(60 * SECOND);
+    const fixture = new Fixture();
+    fixture.respond = fails("ambiguous");
+    const released = fixture.settle({ kind: "release", delayMs: 1_000 }, 300_000);
+    await fixture.clock.advance(60 * SECOND);
+
     expect(released.value).toBe(false);
-    expect(bench.calls.length).toBeLessThanOrEqual(4);
+    expect(fixture.calls.length).toBeLessThanOrEqual(4);
   });
 
   test("what is not allowed is tried again for some seconds: credentials may be renewed in this moment", async () => {
-    const bench = new Fixture();
-    bench.respond = fails("auth");
-    const acked = bench.settle();
-    await bench.clock.advance(SECOND);
-    bench.respond = ok;
-    await bench.clock.advance(2 * SECOND);
+    const fixture = new Fixture();
+    fixture.respond = fails("auth");
+    const acked = fixture.settle();
+    await fixture.clock.advance(SECOND);
+    fixture.respond = ok;
+    await fixture.clock.advance(2 * SECOND);
     expect(acked.value).toBe(true);
-    bench.respond = fails("auth");
-    const denied = bench.settle({ kind: "ack" }, 300_000);
-    await bench.clock.advance(20 * SECOND);
+
+    fixture.respond = fails("auth");
+    const denied = fixture.settle({ kind: "ack" }, 300_000);
+    await fixture.clock.advance(20 * SECOND);
     expect(denied.value).toBe(false);
-    expect(bench.events.of("settle_failed")).toMatchObject([{ kind: "auth" }]);
+    expect(fixture.events.of("settle_failed")).toMatchObject([{ kind: "auth" }]);
   });
 
   test("is not waited for without end: others go, and it is made again while the lease lasts", async () => {
-    const bench = new Fixture();
-    bench.respond = () => new Promise(() => {});
-    const stuck = bench.settle();
-    await bench.clock.settle();
-    bench.respond = ok;
-    const next = bench.settle();
-    await bench.clock.advance(15 * SECOND);
+    const fixture = new Fixture();
+    fixture.respond = () => new Promise(() => {});
+    const stuck = fixture.settle();
+    await fixture.clock.settle();
+    fixture.respond = ok;
+    const next = fixture.settle();
+    await fixture.clock.advance(15 * SECOND);
+
     expect([stuck.value, next.value]).toEqual([true, true]);
   });
 });
 
 test("an acknowledgement lingers for company where a request costs, no longer than it says", async () => {
-  const bench = new Fixture({ settleLingerMs: 5 });
-  bench.settle();
-  await bench.clock.advance(4);
-  bench.settle();
-  expect(bench.calls).toEqual([]);
-  await bench.clock.advance(1);
-  expect(bench.calls.map((call) => call.length)).toEqual([2]);
+  const fixture = new Fixture({ settleLingerMs: 5 });
+  fixture.settle();
+  await fixture.clock.advance(4);
+  fixture.settle();
+  expect(fixture.calls).toEqual([]);
+
+  await fixture.clock.advance(1);
+  expect(fixture.calls.map((call) => call.length)).toEqual([2]);
 });
 
 test("an acknowledgement waits for none that is under way where they share no request", async () => {
   for (const settlesTogether of [true, false]) {
-    const bench = new Fixture({ settlesTogether });
-    bench.respond = () => new Promise(() => {});
-    bench.settle();
-    await bench.clock.settle();
-    bench.settle();
-    await bench.clock.settle();
-    expect(bench.calls).toHaveLength(settlesTogether ? 1 : 2);
+    const fixture = new Fixture({ settlesTogether });
+    fixture.respond = () => new Promise(() => {});
+    fixture.settle();
+    await fixture.clock.settle();
+    fixture.settle();
+    await fixture.clock.settle();
+    expect(fixture.calls).toHaveLength(settlesTogether ? 1 : 2);
   }
 });
 
 test("flush resolves when the last verdict is confirmed or given up", async () => {
-  const bench = new Fixture();
-  await bench.settler.flush();
-  bench.respond = fails("transient");
-  bench.settle({ kind: "ack" }, 5_000);
-  const flushed = watch(bench.settler.flush());
-  await bench.clock.advance(100);
+  const fixture = new Fixture();
+  await fixture.settler.flush();
+  fixture.respond = fails("transient");
+  fixture.settle({ kind: "ack" }, 5_000);
+  const flushed = watch(fixture.settler.flush());
+  await fixture.clock.advance(100);
   expect(flushed.state).toBe("pending");
-  await bench.clock.advance(5 * SECOND);
+
+  await fixture.clock.advance(5 * SECOND);
   expect(flushed.state).toBe("resolved");
 });

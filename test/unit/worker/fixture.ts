@@ -1,7 +1,7 @@
 import type { JobEvent, ReceiveEvent } from "../../../src/diagnostics.ts";
 import { Worker } from "../../../src/worker/worker.ts";
 import type { WorkerOptions } from "../../../src/worker/types.ts";
-import { Events, type Outcome, Stage, type StageOptions, watch } from "../support.ts";
+import { Events, type Outcome, QueueFixture, type QueueFixtureOptions, watch } from "../support.ts";
 
 const EVENTS: readonly (JobEvent | ReceiveEvent)["event"][] = [
   "started",
@@ -20,13 +20,13 @@ const EVENTS: readonly (JobEvent | ReceiveEvent)["event"][] = [
   "warning",
 ];
 
-/** A stage with a worker on it, and what it says. */
-export class Fixture extends Stage {
+/** A fixture with a worker on it, and what it says. */
+export class Fixture extends QueueFixture {
   readonly events: Events = new Events();
   readonly worker: Worker;
 
-  constructor(options: WorkerOptions = {}, stage: StageOptions = {}) {
-    super(stage);
+  constructor(options: WorkerOptions = {}, fixture: QueueFixtureOptions = {}) {
+    super(fixture);
     this.worker = this.make(options);
   }
 

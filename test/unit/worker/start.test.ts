@@ -4,88 +4,98 @@ import { Fixture } from "./fixture.ts";
 
 describe("start", () => {
   test("resolves when every queue is polled, and stop drains what runs", async () => {
-    const bench = new Fixture({}, { queues: ["jobs", "other"] });
+    const fixture = new Fixture({}, { queues: ["jobs", "other"] });
     const door = new Door();
-    bench.worker.register("mail", () => door.opened);
-    const started = watch(bench.worker.start(["jobs", "other"]));
+    fixture.worker.register("mail", () => door.opened);
+    const started = watch(fixture.worker.start(["jobs", "other"]));
     expect(started.state).toBe("pending");
-    await bench.clock.settle();
+
+    await fixture.clock.settle();
     expect(started.state).toBe("resolved");
-    await bench.send("mail");
-    const stopped = watch(bench.worker.stop());
-    await bench.clock.settle();
-    expect([stopped.state, bench.worker.health().state]).toEqual(["pending", "draining"]);
+
+    await fixture.send("mail");
+    const stopped = watch(fixture.worker.stop());
+    await fixture.clock.settle();
+    expect([stopped.state, fixture.worker.health().state]).toEqual(["pending", "draining"]);
+
     door.open();
-    await bench.clock.settle();
+    await fixture.clock.settle();
     expect(stopped.state).toBe("resolved");
-    expect(bench.events.of("completed")).toHaveLength(1);
+    expect(fixture.events.of("completed")).toHaveLength(1);
   });
 
   test("rejects if a queue cannot be received, and the worker has ended", async () => {
-    const bench = new Fixture({}, { emulate: "sqs", queues: ["jobs"] });
-    bench.worker.register("mail", () => {});
-    const started = watch(bench.worker.start(["jobs", "missing"]));
-    await bench.clock.advance(SECOND);
+    const fixture = new Fixture({}, { emulate: "sqs", queues: ["jobs"] });
+    fixture.worker.register("mail", () => {});
+    const started = watch(fixture.worker.start(["jobs", "missing"]));
+    await fixture.clock.advance(SECOND);
+
     expect(started.error).toMatchObject({ code: "not_found", queue: "missing" });
-    expect(bench.worker.health().state).toBe("stopped");
+    expect(fixture.worker.health().state).toBe("stopped");
   });
 
   test("emits error if a receiver ends with an error later, and stop does not throw it again", async () => {
-    const bench = new Fixture();
-    bench.worker.register("mail", () => {});
+    const fixture = new Fixture();
+    fixture.worker.register("mail", () => {});
     const errors: unknown[] = [];
-    bench.worker.on("error", (error) => errors.push(error));
+    fixture.worker.on("error", (error) => errors.push(error));
     const shutdown = new AbortController();
-    await bench.worker.start("jobs", { signal: shutdown.signal });
-    bench.worker.register("deaf", () => new Promise(() => {}));
-    await bench.send("deaf");
+    await fixture.worker.start("jobs", { signal: shutdown.signal });
+    fixture.worker.register("deaf", () => new Promise(() => {}));
+    await fixture.send("deaf");
     shutdown.abort();
-    await bench.clock.advance(MINUTE);
+    await fixture.clock.advance(MINUTE);
+
     expect(errors).toMatchObject([{ code: "drain_incomplete" }]);
-    await bench.worker.stop();
+
+    await fixture.worker.stop();
   });
 
   test("leaves the error of a drain to stop", async () => {
-    const bench = new Fixture();
-    bench.worker.register("deaf", () => new Promise(() => {}));
+    const fixture = new Fixture();
+    fixture.worker.register("deaf", () => new Promise(() => {}));
     const errors: unknown[] = [];
-    bench.worker.on("error", (error) => errors.push(error));
-    await bench.worker.start("jobs");
-    await bench.send("deaf");
-    const stopped = watch(bench.worker.stop());
-    await bench.clock.advance(MINUTE);
+    fixture.worker.on("error", (error) => errors.push(error));
+    await fixture.worker.start("jobs");
+    await fixture.send("deaf");
+    const stopped = watch(fixture.worker.stop());
+    await fixture.clock.advance(MINUTE);
+
     expect(stopped.error).toMatchObject({ code: "drain_incomplete" });
     expect(errors).toEqual([]);
   });
 
   test("is refused while the worker works", async () => {
-    const bench = new Fixture();
-    bench.worker.register("mail", () => {});
-    await bench.start();
-    await expect(bench.worker.start("jobs")).rejects.toMatchObject({ code: "already_running" });
-    await bench.worker.stop();
-    expect(bench.worker.health().state).toBe("stopped");
+    const fixture = new Fixture();
+    fixture.worker.register("mail", () => {});
+    await fixture.start();
+    await expect(fixture.worker.start("jobs")).rejects.toMatchObject({ code: "already_running" });
+
+    await fixture.worker.stop();
+    expect(fixture.worker.health().state).toBe("stopped");
   });
 });
 
 test.each([{ kind: "ack" }, { kind: "dead_letter", reason: "spam", error: "bad" }, { kind: "release" }])(
   "a disposition that a handler returns, %j, fails its run: nothing is acknowledged",
   async (disposition) => {
-    const bench = new Fixture();
-    bench.worker.register("mail", () => disposition);
-    await bench.start();
-    await bench.send("mail");
-    expect(bench.events.of("completed")).toEqual([]);
-    expect(bench.events.of("retrying")).toMatchObject([
+    const fixture = new Fixture();
+    fixture.worker.register("mail", () => disposition);
+    await fixture.start();
+    await fixture.send("mail");
+
+    expect(fixture.events.of("completed")).toEqual([]);
+    expect(fixture.events.of("retrying")).toMatchObject([
       { error: { code: "invalid_options", message: expect.stringContaining("Throw PermanentError") } },
     ]);
   },
 );
 
 test("a result that only looks like a disposition completes its job", async () => {
-  const bench = new Fixture();
-  bench.worker.register("mail", () => ({ kind: "release", url: "https://example.com/v2" }));
-  await bench.start();
-  await bench.send("mail");
-  expect(bench.events.of("completed")).toHaveLength(1);
+  const fixture = new Fixture();
+  fixture.worker.register("mail", () => ({ kind: "release", url: "https://example.com/v2" }));
+  await fixture.start();
+  await fixture.send("mail");
+
+  expect(fixture.events.of("completed")).toHaveLength(1);
 });

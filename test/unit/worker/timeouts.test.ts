@@ -9,70 +9,73 @@ const LIMITS = { timeoutMs: 60_000, graceMs: 5_000, hardLimitMs: 30_000 };
 
 /** A worker whose one handler goes on until the door opens, whatever its signal says. */
 function stuck(door: Door, contexts: JobContext[] = []): Fixture {
-  const bench = new Fixture({ concurrency: 1, ...LIMITS });
-  bench.worker.register("mail", async (_, context) => {
+  const fixture = new Fixture({ concurrency: 1, ...LIMITS });
+  fixture.worker.register("mail", async (_, context) => {
     contexts.push(context);
     if (contexts.length === 1) await door.opened;
   });
-  return bench;
+  return fixture;
 }
 
 describe("at its timeout a job", () => {
   test("has its signal aborted, with the reason; what it then throws is the timeout", async () => {
-    const bench = new Fixture(LIMITS);
-    bench.worker.register(
+    const fixture = new Fixture(LIMITS);
+    fixture.worker.register(
       "mail",
       (_, { signal }) =>
         new Promise((_resolve, reject) => {
           signal.addEventListener("abort", () => reject(new Error("I was told to stop")));
         }),
     );
-    await bench.send("mail");
-    await bench.start();
-    await bench.clock.advance(59_999);
-    expect(bench.events.names).toEqual(["started"]);
-    await bench.clock.advance(1);
-    expect(bench.events.names).toEqual(["started", "failed", "retrying"]);
-    expect(bench.events.of("failed")[0]?.error).toMatchObject({ code: "timeout" });
+    await fixture.send("mail");
+    await fixture.start();
+    await fixture.clock.advance(59_999);
+    expect(fixture.events.names).toEqual(["started"]);
+
+    await fixture.clock.advance(1);
+    expect(fixture.events.names).toEqual(["started", "failed", "retrying"]);
+    expect(fixture.events.of("failed")[0]?.error).toMatchObject({ code: "timeout" });
   });
 
   test("may still say outright what is to become of it, or finish", async () => {
-    const bench = new Fixture(LIMITS);
+    const fixture = new Fixture(LIMITS);
     const until = (signal: AbortSignal): Promise<void> =>
       new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
-    bench.worker.register("gone", async (_, { signal }) => {
+    fixture.worker.register("gone", async (_, { signal }) => {
       await until(signal);
       throw new PermanentError("gone");
     });
-    bench.worker.register("done", (_, { signal }) => until(signal));
-    await bench.send("gone");
-    await bench.send("done");
-    await bench.start();
-    await bench.clock.advance(MINUTE);
-    expect(bench.events.of("dead_lettered")).toMatchObject([
+    fixture.worker.register("done", (_, { signal }) => until(signal));
+    await fixture.send("gone");
+    await fixture.send("done");
+    await fixture.start();
+    await fixture.clock.advance(MINUTE);
+
+    expect(fixture.events.of("dead_lettered")).toMatchObject([
       { job: { type: "gone" }, reason: "permanent_error" },
     ]);
-    expect(bench.events.of("completed")).toMatchObject([{ job: { type: "done" } }]);
+    expect(fixture.events.of("completed")).toMatchObject([{ job: { type: "done" } }]);
   });
 
   test("of its type's own, where it has one", async () => {
-    const bench = new Fixture(LIMITS);
+    const fixture = new Fixture(LIMITS);
     const aborted: number[] = [];
-    const start = bench.clock.now();
-    bench.worker.register(
+    const start = fixture.clock.now();
+    fixture.worker.register(
       "mail",
       (_, { signal }) =>
         new Promise<void>((resolve) => {
           signal.addEventListener("abort", () => {
-            aborted.push(bench.clock.now() - start);
+            aborted.push(fixture.clock.now() - start);
             resolve();
           });
         }),
       { timeoutMs: 1_000 },
     );
-    await bench.send("mail");
-    await bench.start();
-    await bench.clock.advance(2 * SECOND);
+    await fixture.send("mail");
+    await fixture.start();
+    await fixture.clock.advance(2 * SECOND);
+
     expect(aborted).toEqual([1_000]);
   });
 });
@@ -80,98 +83,106 @@ describe("at its timeout a job", () => {
 describe("a job that goes on", () => {
   test("is stuck after the grace; nothing is settled, and its lease is kept", async () => {
     const door = new Door();
-    const bench = stuck(door);
-    await bench.send("mail");
-    await bench.start();
-    await bench.clock.advance(64_999);
-    expect(bench.events.names).toEqual(["started"]);
-    await bench.clock.advance(1);
-    expect(bench.events.of("stuck")).toMatchObject([{ runningMs: 65_000 }]);
-    expect(bench.worker.health()).toMatchObject({
+    const fixture = stuck(door);
+    await fixture.send("mail");
+    await fixture.start();
+    await fixture.clock.advance(64_999);
+    expect(fixture.events.names).toEqual(["started"]);
+
+    await fixture.clock.advance(1);
+    expect(fixture.events.of("stuck")).toMatchObject([{ runningMs: 65_000 }]);
+    expect(fixture.worker.health()).toMatchObject({
       live: false,
       stuck: [{ type: "mail", runningMs: 65_000 }],
     });
-    await bench.clock.advance(20 * SECOND);
-    expect(await bench.counts()).toEqual([0, 1, 0, 0]);
+
+    await fixture.clock.advance(20 * SECOND);
+    expect(await fixture.counts()).toEqual([0, 1, 0, 0]);
+
     door.open();
-    await bench.clock.settle();
-    expect(bench.events.names).toEqual(["started", "stuck", "completed"]);
-    expect(bench.worker.health()).toMatchObject({ live: true, stuck: [] });
+    await fixture.clock.settle();
+    expect(fixture.events.names).toEqual(["started", "stuck", "completed"]);
+    expect(fixture.worker.health()).toMatchObject({ live: true, stuck: [] });
   });
 
   test("is given up at the hard limit, with backoff; its slot stays taken until it returns", async () => {
     const door = new Door();
     const contexts: JobContext[] = [];
-    const bench = stuck(door, contexts);
-    await bench.send("mail");
-    await bench.start();
-    await bench.clock.advance(90 * SECOND);
-    expect(bench.events.names).toEqual(["started", "stuck", "failed", "retrying"]);
-    await bench.clock.advance(2 * MINUTE);
+    const fixture = stuck(door, contexts);
+    await fixture.send("mail");
+    await fixture.start();
+    await fixture.clock.advance(90 * SECOND);
+    expect(fixture.events.names).toEqual(["started", "stuck", "failed", "retrying"]);
+
+    await fixture.clock.advance(2 * MINUTE);
     expect(contexts).toHaveLength(1);
-    expect(await bench.counts()).toEqual([1, 0, 0, 0]);
-    expect(bench.worker.health()).toMatchObject({ live: false, running: 1 });
+    expect(await fixture.counts()).toEqual([1, 0, 0, 0]);
+    expect(fixture.worker.health()).toMatchObject({ live: false, running: 1 });
     await expect(contexts[0]?.extend()).rejects.toMatchObject({ code: "lease_lost" });
+
     door.open();
-    await bench.clock.settle();
-    expect(bench.events.names.slice(4)).toEqual(["late", "started", "completed"]);
+    await fixture.clock.settle();
+    expect(fixture.events.names.slice(4)).toEqual(["late", "started", "completed"]);
     expect(contexts.map(({ attempt }) => attempt)).toEqual([1, 2]);
-    expect(await bench.counts()).toEqual([0, 0, 0, 0]);
+    expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
   });
 
   test("and has lost its lease before is late once", async () => {
     const door = new Door();
-    const bench = stuck(door);
-    await bench.send("mail");
-    await bench.start();
+    const fixture = stuck(door);
+    await fixture.send("mail");
+    await fixture.start();
     const never = new Door();
-    bench.fault = ({ operation }) =>
+    fixture.fault = ({ operation }) =>
       operation === "settle" ? { kind: "stall", until: never.opened } : undefined;
-    await bench.clock.advance(60 * SECOND);
-    expect(bench.events.of("lease_lost")).toHaveLength(1);
-    bench.fault = () => undefined;
-    await bench.clock.advance(60 * SECOND);
+    await fixture.clock.advance(60 * SECOND);
+    expect(fixture.events.of("lease_lost")).toHaveLength(1);
+
+    fixture.fault = () => undefined;
+    await fixture.clock.advance(60 * SECOND);
     door.open();
-    await bench.clock.settle();
-    expect(bench.events.of("late")).toHaveLength(1);
+    await fixture.clock.settle();
+    expect(fixture.events.of("late")).toHaveLength(1);
   });
 
   test("is named when a drain cannot end it", async () => {
     const door = new Door();
-    const bench = stuck(door);
-    const id = await bench.send("mail");
-    const working = await bench.start();
-    const stopped = bench.worker.stop();
-    await bench.clock.advance(30 * SECOND);
+    const fixture = stuck(door);
+    const id = await fixture.send("mail");
+    const working = await fixture.start();
+    const stopped = fixture.worker.stop();
+    await fixture.clock.advance(30 * SECOND);
     await stopped;
+
     expect(working.error).toMatchObject({
       code: "drain_incomplete",
       message: expect.stringContaining(`mail ${id}`) as string,
     });
-    expect(await bench.counts()).toEqual([1, 0, 0, 0]);
-    expect(bench.worker.health().state).toBe("stopped");
+    expect(await fixture.counts()).toEqual([1, 0, 0, 0]);
+    expect(fixture.worker.health().state).toBe("stopped");
   });
 });
 
 test("progress and stalls reach the diagnostics channel too, as this queue's", async () => {
   const door = new Door();
-  const bench = new Fixture(LIMITS);
-  bench.worker.register("mail", async (_, context) => {
+  const fixture = new Fixture(LIMITS);
+  fixture.worker.register("mail", async (_, context) => {
     context.progress(50, "half");
     await door.opened;
   });
   const seen: (JobEvent & Origin)[] = [];
   const onJob = (event: unknown): void => void seen.push(event as JobEvent & Origin);
   channels.job.subscribe(onJob);
-  await bench.send("mail");
-  await bench.start();
-  await bench.clock.advance(70 * SECOND);
+  await fixture.send("mail");
+  await fixture.start();
+  await fixture.clock.advance(70 * SECOND);
   channels.job.unsubscribe(onJob);
+
   expect(seen.map(({ event }) => event)).toEqual(["started", "progress", "stuck"]);
   expect(
     seen.every(
-      ({ source, queue, provider }) => source === bench.queue && queue === "jobs" && provider === "memory",
+      ({ source, queue, provider }) => source === fixture.queue && queue === "jobs" && provider === "memory",
     ),
   ).toBe(true);
-  expect(bench.events.of("progress")).toMatchObject([{ percent: 50, note: "half" }]);
+  expect(fixture.events.of("progress")).toMatchObject([{ percent: 50, note: "half" }]);
 });
