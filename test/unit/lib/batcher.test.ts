@@ -4,7 +4,7 @@ import { Batcher, type BatcherOptions } from "../../../src/lib/batcher.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { times } from "../support.ts";
 
-/** A batcher whose calls end when the test says so. */
+/** A batcher whose calls end only when the test ends them. */
 class Fixture {
   readonly clock = new FakeClock();
   readonly calls: number[][] = [];
@@ -40,7 +40,7 @@ class Fixture {
     await this.clock.settle();
   }
 
-  /** Ends the oldest call that is in flight. */
+  /** Ends the oldest call in flight. Resolves to whether there was one. */
   async end(): Promise<boolean> {
     const end = this.#ends.shift();
     end?.();
@@ -49,15 +49,15 @@ class Fixture {
   }
 }
 
-describe("items", () => {
-  test("that one tick adds travel together", async () => {
+describe("items that are added to a batcher", () => {
+  test("share a call if they are added in the same tick", async () => {
     const fixture = new Fixture();
     await fixture.add(1, 2);
 
     expect(fixture.calls).toEqual([[1, 2]]);
   });
 
-  test("of promise callbacks of the same tick do too", async () => {
+  test("share a call if promise callbacks of the same tick add them", async () => {
     const fixture = new Fixture();
     fixture.batcher.add(1);
     await Promise.resolve();
@@ -67,7 +67,7 @@ describe("items", () => {
     expect(fixture.calls).toEqual([[1, 2]]);
   });
 
-  test("gather while a call is in flight, and go when it returns", async () => {
+  test("are collected while a call is in flight, and are sent when it returns", async () => {
     const fixture = new Fixture();
     await fixture.add(1);
     await fixture.add(2);
@@ -78,7 +78,7 @@ describe("items", () => {
     expect(fixture.calls).toEqual([[1], [2, 3]]);
   });
 
-  test("that fill a call do not wait for the one in flight, but for the limit of calls", async () => {
+  test("are sent without waiting for the call in flight if they fill a call, up to the limit of calls", async () => {
     const fixture = new Fixture();
     await fixture.add(1);
     await fixture.add(2, 3, 4);
@@ -91,7 +91,7 @@ describe("items", () => {
     expect(fixture.calls).toEqual([[1], [2, 3, 4], [5, 6, 7]]);
   });
 
-  test("that share no request do not gather: each tick's go by themselves, up to the limit of calls", async () => {
+  test("are sent in a call for each tick if nothing is gained by collecting them, up to the limit of calls", async () => {
     const fixture = new Fixture({ gathers: false });
     await fixture.add(1);
     await fixture.add(2, 3);
@@ -102,7 +102,7 @@ describe("items", () => {
     expect(fixture.calls).toEqual([[1], [2, 3], [4]]);
   });
 
-  test("that are larger than a call go alone", async () => {
+  test("are sent alone if they exceed the size of a call", async () => {
     const fixture = new Fixture();
     await fixture.add(10, 5_000, 20);
     expect(fixture.calls).toEqual([[10], [5_000]]);
@@ -112,7 +112,7 @@ describe("items", () => {
     expect(fixture.calls).toEqual([[10], [5_000], [20]]);
   });
 
-  test("linger for company where that saves a request, but not a call's worth of them", async () => {
+  test("wait for the linger time so that others can join them, unless they fill a call", async () => {
     const fixture = new Fixture({ lingerMs: () => 5 });
     await fixture.add(1);
     await fixture.clock.advance(4);
@@ -132,8 +132,8 @@ describe("items", () => {
   });
 });
 
-describe("a call that does not come back", () => {
-  test("is not waited for, as long as another one may be made", async () => {
+describe("a call that does not return", () => {
+  test("delays the next call by 250 ms at most, as long as another call is allowed", async () => {
     const fixture = new Fixture();
     await fixture.add(1);
     await fixture.add(2);
@@ -152,7 +152,7 @@ describe("a call that does not come back", () => {
     expect(fixture.calls).toEqual([[1], [2], [3]]);
   });
 
-  test("is waited for where there may be one only", async () => {
+  test("blocks the next call if only one call is allowed at a time", async () => {
     const fixture = new Fixture({ maxCalls: 1 });
     await fixture.add(1);
     await fixture.add(2);
@@ -163,15 +163,14 @@ describe("a call that does not come back", () => {
 });
 
 describe("flush", () => {
-  test("of nothing is at once", async () => {
+  test("resolves immediately if nothing was added", async () => {
     const { batcher } = new Fixture();
-
     expect(batcher.idle).toBe(true);
 
     await batcher.flush();
   });
 
-  test("resolves after the last call has returned, and does not linger", async () => {
+  test("skips the linger time, and resolves after the last call has returned", async () => {
     const fixture = new Fixture({ lingerMs: () => 1_000 });
     let flushed = 0;
     fixture.batcher.add(1);
@@ -190,7 +189,7 @@ describe("flush", () => {
   });
 });
 
-test("whatever is added, and however calls end: no call exceeds a limit, every item goes once, in order", async () => {
+test("every item is sent once and in order, and no call exceeds a limit, for any sequence of steps", async () => {
   const step = fc.oneof(
     fc.record({ add: fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 12 }) }),
     fc.record({ end: fc.integer({ min: 1, max: 3 }) }),
@@ -217,10 +216,12 @@ test("whatever is added, and however calls end: no call exceeds a limit, every i
         } else if ("wait" in one) await fixture.clock.advance(one.wait);
         else for (const _ of times(one.end, () => 0)) await fixture.end();
       }
+
       const flushed = fixture.batcher.flush();
       await fixture.clock.settle();
       while (await fixture.end());
       await flushed;
+
       expect(fixture.calls.flat()).toEqual(added);
       expect(fixture.mostAtOnce).toBeLessThanOrEqual(given.maxCalls);
       const broken = fixture.calls.filter(

@@ -10,7 +10,7 @@ function set(deadlines: Deadlines, at: number, expire: () => void): Deadline {
   return deadline;
 }
 
-test("each fires once, at its moment, on one timer", async () => {
+test("all deadlines fire once and on time, on one timer", async () => {
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
   const fired: [number, number][] = [];
@@ -27,7 +27,7 @@ test("each fires once, at its moment, on one timer", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test("one that is cancelled never fires, and cancelling twice is nothing", async () => {
+test("a cancelled deadline never fires, and may be cancelled twice", async () => {
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
   let fired = 0;
@@ -40,7 +40,7 @@ test("one that is cancelled never fires, and cancelling twice is nothing", async
   expect(fired).toBe(1);
 });
 
-test("one that is set for the past fires as soon as time is looked at", async () => {
+test("a deadline in the past fires the next time that the clock advances", async () => {
   const clock = new FakeClock({ start: 100 });
   const deadlines = new Deadlines(clock);
   let fired = 0;
@@ -50,7 +50,7 @@ test("one that is set for the past fires as soon as time is looked at", async ()
   expect(fired).toBe(1);
 });
 
-test("one that is set by another in the same moment fires too", async () => {
+test("a deadline that another one sets for the same moment fires in that moment", async () => {
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
   const fired: string[] = [];
@@ -64,7 +64,7 @@ test("one that is set by another in the same moment fires too", async () => {
   expect(fired).toEqual(["first", "same moment", "later"]);
 });
 
-test("clear forgets all, and what is set afterwards fires", async () => {
+test("clear removes every deadline, and a deadline that is set afterwards fires", async () => {
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
   let fired = 0;
@@ -77,7 +77,7 @@ test("clear forgets all, and what is set afterwards fires", async () => {
   expect(fired).toBe(10);
 });
 
-test("thousands that are cancelled leave no timer behind", () => {
+test("thousands of cancelled deadlines leave at most one timer behind", () => {
   const clock = new FakeClock({ start: 0 });
   const deadlines = new Deadlines(clock);
   const all = times(3_000, (index) => set(deadlines, 1_000 + index, () => {}));
@@ -87,12 +87,13 @@ test("thousands that are cancelled leave no timer behind", () => {
   expect(clock.pending).toBeLessThanOrEqual(1);
 });
 
-test("whatever is set, cancelled and waited for: those that were not cancelled fire, in order, on time", async () => {
+test("every deadline that was not cancelled fires on time, for any sequence of steps", async () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant("set" as const), in: fc.integer({ min: 0, max: 50 }) }),
     fc.record({ kind: fc.constant("cancel" as const), which: fc.nat() }),
     fc.record({ kind: fc.constant("wait" as const), for: fc.integer({ min: 0, max: 20 }) }),
   );
+
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       const clock = new FakeClock({ start: 0 });
@@ -117,7 +118,9 @@ test("whatever is set, cancelled and waited for: those that were not cancelled f
           entry.cancelled = true;
         }
       }
+
       await clock.advance(100);
+
       for (const { at, cancelled, firedAt } of all) expect(firedAt).toBe(cancelled ? undefined : at);
     }),
     { numRuns: 40 },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Duration, durationMs } from "../../../src/lib/duration.ts";
 
-describe("a duration", () => {
+describe("durationMs", () => {
   test.each<[Duration, number]>([
     [1_500, 1_500],
     [0, 0],
@@ -17,7 +17,7 @@ describe("a duration", () => {
     ["1 day", 86_400_000],
     ["10 minutes", 600_000],
     ["1 second", 1_000],
-  ])("of %j has %i milliseconds", (duration, ms) => {
+  ])("reads %j as %i milliseconds", (duration, ms) => {
     expect(durationMs(duration)).toBe(ms);
   });
 
@@ -42,7 +42,7 @@ describe("a duration", () => {
     undefined,
     true,
     [],
-  ])("is not %j", (value) => {
+  ])("returns NaN for %j", (value) => {
     expect(durationMs(value as never)).toBeNaN();
   });
 });

@@ -1,25 +1,26 @@
 import { expect, test } from "vitest";
 import { InFlightSet } from "../../../src/lib/in-flight-set.ts";
 
-test("whoever is taken off leaves the others on, in whatever order", () => {
-  const roster = new InFlightSet<string>();
-  const places = ["a", "b", "c", "d"].map((item) => roster.add(item));
-  expect(roster.remove(places[1]!)).toBe(true);
-  expect(roster.remove(places[1]!)).toBe(false);
-  expect(roster.remove(places[3]!)).toBe(true);
-  expect(roster.all().toSorted()).toEqual(["a", "c"]);
+test("an item is removed once, and the other items stay in the set", () => {
+  const inFlight = new InFlightSet<string>();
+  const slots = ["a", "b", "c", "d"].map((item) => inFlight.add(item));
 
-  roster.clear();
-  expect([roster.remove(places[0]!), roster.size]).toEqual([false, 0]);
+  expect(inFlight.remove(slots[1]!)).toBe(true);
+  expect(inFlight.remove(slots[1]!)).toBe(false);
+  expect(inFlight.remove(slots[3]!)).toBe(true);
+  expect(inFlight.all().toSorted()).toEqual(["a", "c"]);
+
+  inFlight.clear();
+  expect([inFlight.remove(slots[0]!), inFlight.size]).toEqual([false, 0]);
 });
 
-test("a place on another roster is none on this one", () => {
+test("a slot of one set removes nothing from another set", () => {
   const [one, other] = [new InFlightSet<string>(), new InFlightSet<string>()];
-  const place = one.add("a");
+  const slot = one.add("a");
   other.add("b");
   other.add("c");
 
-  expect(other.remove(place)).toBe(false);
+  expect(other.remove(slot)).toBe(false);
   expect(other.all()).toEqual(["b", "c"]);
-  expect(one.remove(place)).toBe(true);
+  expect(one.remove(slot)).toBe(true);
 });
