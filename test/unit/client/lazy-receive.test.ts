@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import { preloadReceive, loadReceive } from "../../../src/client/lazy-receive.ts";
 
-// Without a clock that is turned by hand, which would have provided it.
-test("what takes messages out is loaded by the first call, and there at once from then on", async () => {
+// No fake clock here: importing one preloads the parts.
+test("the parts that receive are loaded by the first call, and later calls get them synchronously", async () => {
   let called = 0;
   const call = (): Promise<number> =>
     loadReceive(async ({ receiveQueue }) => (called += receiveQueue.length));
+
   const first = call();
   expect(called).toBe(0);
   expect(await first).toBe(1);
@@ -15,9 +16,9 @@ test("what takes messages out is loaded by the first call, and there at once fro
   expect(await second).toBe(2);
 });
 
-test("what is provided is not loaded", async () => {
-  const provided = await loadReceive((consuming) => Promise.resolve({ ...consuming }));
+test("loadReceive uses the parts that preloadReceive was given", async () => {
+  const provided = await loadReceive((parts) => Promise.resolve({ ...parts }));
   preloadReceive(provided);
 
-  expect(await loadReceive((consuming) => Promise.resolve(consuming === provided))).toBe(true);
+  expect(await loadReceive((parts) => Promise.resolve(parts === provided))).toBe(true);
 });

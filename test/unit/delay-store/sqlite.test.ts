@@ -27,8 +27,8 @@ const claim = (now: number, limit = 10): Promise<StoredMessage[]> =>
   store.claimDue("jobs", { now, claimMs: 60_000, limit });
 const keys = (messages: readonly StoredMessage[]): string[] => messages.map(({ key }) => key);
 
-describe("a store in SQLite", () => {
-  test("gives back what was put, byte for byte", async () => {
+describe("a delay store in SQLite", () => {
+  test("returns a message byte for byte as it was put", async () => {
     const full = message("a", { body: new Uint8Array([0, 255, 7]), orderingKey: "k", dedupId: "d" });
     await Promise.all([store.put(full), store.put(message("b", { body: "ü\u0000😀" }))]);
     const [first, second] = await claim(1_000);
@@ -37,7 +37,7 @@ describe("a store in SQLite", () => {
     expect(second?.body).toBe("ü\u0000😀");
   });
 
-  test("gives what is due, in its order, to one who asks, until the claim lapses", async () => {
+  test("gives due messages to one caller, in order of their due time, until the claim expires", async () => {
     await Promise.all([
       store.put(message("late", { dueAt: 3_000 })),
       store.put(message("second", { dueAt: 2_000 })),
@@ -56,7 +56,7 @@ describe("a store in SQLite", () => {
     expect(keys(await claim(1_000_000))).toEqual(["late"]);
   });
 
-  test("cancels what was never claimed, once", async () => {
+  test("cancels a message once, if it was never claimed", async () => {
     await Promise.all([store.put(message("a")), store.put(message("b", { dueAt: 9_000 }))]);
     await claim(1_000);
 
@@ -66,7 +66,7 @@ describe("a store in SQLite", () => {
     expect(await store.count("jobs")).toBe(1);
   });
 
-  test("does not say of what may have been sent that it is cancelled: who claimed it may have died after that", async () => {
+  test("cancels no message whose claim expired, since its sender may have sent it and died", async () => {
     await store.put(message("a"));
 
     expect(keys(await store.claimDue("jobs", { now: 1_000, claimMs: 1, limit: 1 }))).toEqual(["a"]);
@@ -75,7 +75,7 @@ describe("a store in SQLite", () => {
     expect(keys(await claim(2_000))).toEqual(["a"]);
   });
 
-  test("is shared by those who open the same file, and outlives them", async () => {
+  test("is shared by every process that opens the same file, and outlives them", async () => {
     const path = join(directory, "new/delays.db");
     const other = sqliteDelayStore({ path });
     await Promise.all(times(200, (index) => (index % 2 ? store : other).put(message(`k${index}`))));
@@ -95,7 +95,7 @@ describe("a store in SQLite", () => {
     expect(await store.list("jobs", 10)).toEqual([]);
   });
 
-  test("is a file, or said to be of this process alone", () => {
+  test("needs a path, and is shared unless the path is :memory:", () => {
     expect(() => sqliteDelayStore({ path: "" })).toThrow(
       expect.objectContaining({ code: "config" }) as Error,
     );
@@ -103,7 +103,7 @@ describe("a store in SQLite", () => {
     expect(sqliteDelayStore({ path: ":memory:" }).shared).toBe(false);
   });
 
-  test("a file that cannot be opened is said so", async () => {
+  test("reports a file that cannot be opened", async () => {
     const path = join(directory, "a-file/delays.db");
     await writeFile(join(directory, "a-file"), "");
 
@@ -112,7 +112,7 @@ describe("a store in SQLite", () => {
     );
   });
 
-  test("is chosen by configuration", async () => {
+  test("is opened from a configuration", async () => {
     const path = join(directory, "configured.db");
     const config = {
       provider: "memory",

@@ -5,7 +5,7 @@ import type { DelayStore, StoredMessage } from "../../../src/delay/store.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { Events, HOUR, MINUTE, SECOND, watch } from "../support.ts";
 
-/** A store in which nothing waits. */
+/** A delay store that is always empty. */
 const empty: DelayStore = {
   put: () => Promise.resolve(),
   claimDue: () => Promise.resolve([]),
@@ -17,7 +17,7 @@ const empty: DelayStore = {
   drop: () => Promise.resolve(),
   close: () => Promise.resolve(),
 };
-/** One that keeps messages in this process, and counts how often it is asked. */
+/** A delay store in memory that counts its claims. */
 function listStore(): DelayStore & { claims: number } {
   const waiting = new Map<string, StoredMessage>();
   return {
@@ -40,7 +40,7 @@ function listStore(): DelayStore & { claims: number } {
   };
 }
 
-test("what has an id to deduplicate by keeps it", async () => {
+test("a message keeps its deduplication id in the delay store", async () => {
   const clock = new FakeClock();
   const driver = memory({ clock, emulate: "service-bus", queues: ["jobs"] });
   const queue = createQueue(driver, { clock, delayStore: listStore() });
@@ -50,6 +50,7 @@ test("what has an id to deduplicate by keeps it", async () => {
   }
   const stop = new AbortController();
   let runs = 0;
+
   const receiving = queue.receive("jobs", () => void (runs += 1), { signal: stop.signal });
   await clock.advance(2 * MINUTE);
 
@@ -60,7 +61,7 @@ test("what has an id to deduplicate by keeps it", async () => {
   await queue.close();
 });
 
-test("a store of this process alone is asked when something is due, and each minute, whichever queue put it there", async () => {
+test("a store of one process is asked when a message of any queue is due, and once a minute", async () => {
   const clock = new FakeClock();
   const driver = memory({ clock });
   const delayStore = listStore();
@@ -74,6 +75,7 @@ test("a store of this process alone is asked when something is due, and each min
   const receiving = receiver.receive("jobs", () => void runs.push(clock.now() - start), {
     signal: stop.signal,
   });
+
   await clock.advance(SECOND);
   await clock.until(sender.sendDelayed("jobs", { type: "mail", payload: 1 }, { days: 3 }));
   await clock.until(sender.sendDelayed("jobs", { type: "mail", payload: 2 }, { hours: 1 }));
@@ -100,18 +102,19 @@ test.each<[string, Partial<DelayStore>, string]>([
     },
     "settle_failed",
   ],
-])("a store that does not answer to %s is heard of, and holds up no drain", async (_, silent, said) => {
+])("a store that does not answer to %s is reported, and does not delay a drain", async (_, silent, event) => {
   const clock = new FakeClock();
   const queue = createQueue(memory({ clock }), { clock, delayStore: { ...empty, ...silent } });
   const events = new Events();
   const stop = new AbortController();
+
   const receiving = watch(queue.receive("jobs", () => {}, { signal: stop.signal, onEvent: events.add }));
   await clock.advance(5 * SECOND);
   stop.abort();
   await clock.advance(MINUTE);
 
   expect(receiving.state).toBe("resolved");
-  expect(events.names).toContain(said);
+  expect(events.names).toContain(event);
 
   await queue.close();
 });

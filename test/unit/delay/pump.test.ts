@@ -35,7 +35,7 @@ class Fixture extends QueueFixture {
     return this.clock.now() + delayMs;
   }
 
-  /** Releases of parked messages: hops. */
+  /** Number of hops: releases of messages in the delay queue. */
   get hops(): number {
     return this.requests
       .flatMap((point) =>
@@ -45,11 +45,11 @@ class Fixture extends QueueFixture {
   }
 }
 
-describe("three days, where the provider holds a delay for fifteen minutes", () => {
+describe("a delay of three days on a provider whose own delay ends at 15 minutes", () => {
   test.each([0, 0.5, 0.999])(
-    "arrive on time, once, as the first attempt, in seven hops at most (chance %d)",
-    async (chance) => {
-      const fixture = new Fixture({ random: () => chance });
+    "ends on time, once, as the first attempt, after seven hops at most (random %d)",
+    async (random) => {
+      const fixture = new Fixture({ random: () => random });
       const due = await fixture.sendDelayed(72 * HOUR);
       void fixture.receive();
       await fixture.clock.advance(72 * HOUR - SECOND);
@@ -68,7 +68,7 @@ describe("three days, where the provider holds a delay for fifteen minutes", () 
     },
   );
 
-  test("survive that every process ends on the way, and that nobody is there when they are due", async () => {
+  test("ends as the first attempt if every process stops on the way and none runs at the due time", async () => {
     const clock = new FakeClock();
     const driver = memory({ clock, emulate: "sqs", queues: ["jobs"] });
     const fixture = new Fixture({ clock, driver });
@@ -82,8 +82,10 @@ describe("three days, where the provider holds a delay for fifteen minutes", () 
       await clock.advance(MINUTE);
       expect(received.state).toBe("resolved");
       expect(process.arrivals).toEqual([]);
+
       await clock.advance(awayMs);
     }
+
     const last = new Fixture({ clock, driver });
     void last.receive();
     await clock.advance(13 * HOUR);
@@ -92,7 +94,7 @@ describe("three days, where the provider holds a delay for fifteen minutes", () 
   });
 });
 
-test("a retry beyond what a release can wait goes by parking, as the next attempt", async () => {
+test("a retry with a longer delay than a release allows waits in the delay queue, as the next attempt", async () => {
   const fixture = new Fixture();
   await fixture.queue.send("jobs", {
     type: "mail",
@@ -113,10 +115,10 @@ test("a retry beyond what a release can wait goes by parking, as the next attemp
 });
 
 describe("a hop", () => {
-  test("leaves time for what comes before it: a message is hidden for so long from its receipt at most", async () => {
+  test("ends within the longest lease, counted from the receipt of the message", async () => {
     const fixture = new Fixture({ random: () => 0 });
     await fixture.sendDelayed(13 * HOUR);
-    // The provider takes its time to say how crowded the queue is.
+    // The provider takes 2 s to report how crowded the queue is.
     const stats = fixture.driver.stats.bind(fixture.driver);
     fixture.driver.stats = (queue) =>
       new Promise((resolve) => {
@@ -129,7 +131,7 @@ describe("a hop", () => {
     expect(fixture.arrivals).toHaveLength(1);
   });
 
-  test("of a crowded queue is a fresh copy with the provider's own delay", async () => {
+  test("is a new copy with the delay of the provider if the queue is crowded", async () => {
     const fixture = new Fixture();
     await fixture.sendDelayed(2 * HOUR);
     const stats = fixture.driver.stats.bind(fixture.driver);
@@ -142,8 +144,8 @@ describe("a hop", () => {
   });
 });
 
-describe("what goes wrong", () => {
-  test("with the move releases the message, and it is moved later", async () => {
+describe("the delay queue", () => {
+  test("keeps a message that could not be moved, and moves it later", async () => {
     const fixture = new Fixture();
     await fixture.sendDelayed(HOUR);
     const full = new DriverError("full", "no room");
@@ -158,7 +160,7 @@ describe("what goes wrong", () => {
     expect(fixture.arrivals).toMatchObject([{ attempt: 1 }]);
   });
 
-  test("a missing parking queue is reported, and looked for again; the queue itself is worked on", async () => {
+  test("is looked for again and reported if it is missing, while the queue itself is received", async () => {
     const fixture = new Fixture({ queues: [] });
     await fixture.queue.ensure("jobs");
     fixture.fault = ({ operation, queue }) =>
@@ -175,7 +177,7 @@ describe("what goes wrong", () => {
     );
   });
 
-  test("a moment that cannot be read is no reason to keep it: its receiver judges it", async () => {
+  test("passes on a message whose due time cannot be read", async () => {
     const fixture = new Fixture();
     await fixture.plant("jobs-delay", {
       body: '{"type":"mail","payload":1}',
@@ -188,13 +190,14 @@ describe("what goes wrong", () => {
   });
 });
 
-test("stopped in the middle of a move, it acknowledges what it has moved: nothing arrives twice", async () => {
+test("a receiver that stops during a move acknowledges the moved message, so that it arrives once", async () => {
   const fixture = new Fixture();
   await fixture.sendDelayed(HOUR);
   await fixture.clock.advance(HOUR);
   const door = new Door();
   fixture.fault = ({ operation, queue }) =>
     operation === "send" && queue === "jobs" ? { kind: "stall", until: door.opened } : undefined;
+
   const stop = new AbortController();
   const received = watch(fixture.receive(stop.signal));
   await fixture.clock.advance(SECOND);
