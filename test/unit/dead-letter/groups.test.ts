@@ -9,7 +9,7 @@ function deadLetter(id: string, error: string, at: number): DeadLetter {
   return { id, info, message: undefined, body: "{", fingerprint: fingerprintOf(undefined, info) };
 }
 
-test("counts, with first and last times, whatever the order", () => {
+test("a group has its count, and its first and last time, for any order of messages", () => {
   const groups = new Groups();
   for (const [index, at] of [5, 3, 9].entries()) groups.add(deadLetter(`a${index}`, `no row ${index}`, at));
   groups.add(deadLetter("b", "full", 7));
@@ -20,13 +20,13 @@ test("counts, with first and last times, whatever the order", () => {
   ]);
 });
 
-test("however they differ, no more than a thousand groups are told apart", () => {
+test("messages beyond a thousand groups are counted in one group", () => {
   const groups = new Groups();
   const words = times(1_500, (index) =>
     index.toString(26).replaceAll(/\d/g, (digit) => "qrstuvwxyz"[Number(digit)]!),
   );
   for (const [index, word] of words.entries()) groups.add(deadLetter(word, `no ${word}`, index));
-  groups.add(deadLetter("again", `no ${words[0]}`, 0));
+  groups.add(deadLetter("second", `no ${words[0]}`, 0));
   const all = groups.all();
 
   expect(all).toHaveLength(1_001);

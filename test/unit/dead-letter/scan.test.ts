@@ -4,7 +4,7 @@ import type { Operation } from "../../../src/driver/contract.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { connect, delivery, driverOf, sourceOf } from "../support.ts";
 
-test("what comes twice, its lease lost in between, is judged once, and released by its last receipt", async () => {
+test("a message that is delivered twice is visited once, and released with its last receipt", async () => {
   const clock = new FakeClock();
   const polls = [
     [delivery({ brokerId: "a", receipt: 1 }), delivery({ brokerId: "b", receipt: 2 })],
@@ -22,16 +22,17 @@ test("what comes twice, its lease lost in between, is judged once, and released 
   const stats = (): Promise<typeof counts & { ready: number }> =>
     Promise.resolve({ ...counts, ready: polls.length });
   const scan = new Scan(connect(driverOf({ open: () => source, stats }), clock), "jobs-dlq");
-  const judged: string[] = [];
+  const visited: string[] = [];
+
   await scan.run(
     ({ brokerId }) => {
-      judged.push(brokerId);
+      visited.push(brokerId);
       return Promise.resolve("keep");
     },
     () => false,
   );
 
-  expect(judged).toEqual(["a", "b"]);
+  expect(visited).toEqual(["a", "b"]);
   expect(settled.map(({ kind, delivery: { receipt } }) => [kind, receipt])).toEqual([
     ["release", 3],
     ["release", 2],

@@ -32,12 +32,12 @@ const text = fc.oneof(
   ),
 );
 
-describe("what is noted", () => {
-  test("comes back as it was", () => {
+describe("the info of a dead letter", () => {
+  test("is decoded as it was encoded", () => {
     expect(decodeInfo({ qp_dlq: encodeInfo(info) })).toEqual(info);
   });
 
-  test("has at most 1,000 bytes, whatever is to be noted, and can be read", () => {
+  test("has at most 1,000 bytes for any content, and can be decoded", () => {
     const any = fc.record({
       reason: text,
       error: text,
@@ -49,11 +49,12 @@ describe("what is noted", () => {
     });
     fc.assert(
       fc.property(any, (given) => {
-        const noted = encodeInfo(given);
-        expect(Buffer.byteLength(noted)).toBeLessThanOrEqual(1_000);
-        // Not every provider carries these two.
-        expect(noted).not.toMatch(/[\uFFFE\uFFFF]/);
-        const back = decodeInfo({ qp_dlq: noted });
+        const encoded = encodeInfo(given);
+        expect(Buffer.byteLength(encoded)).toBeLessThanOrEqual(1_000);
+        // Some providers refuse these two characters.
+        expect(encoded).not.toMatch(/[\uFFFE\uFFFF]/);
+
+        const back = decodeInfo({ qp_dlq: encoded });
         expect(back).toMatchObject({
           attempts: given.attempts,
           at: given.at,
@@ -65,52 +66,55 @@ describe("what is noted", () => {
     );
   });
 
-  test("the error is cut before anything else", () => {
+  test("loses the end of its error before anything else", () => {
     const back = decodeInfo({ qp_dlq: encodeInfo({ ...info, error: "x".repeat(5_000) }) });
     expect(back).toEqual({ ...info, error: expect.stringMatching(/^x{650,}$/) as string });
   });
 
-  test.each(["", "{", "[]", "{}", '{"reason":1,"source":"a","at":"b"}'])("%j is not ours", (noted) => {
-    expect(decodeInfo({ qp_dlq: noted })).toBeUndefined();
-  });
+  test.each(["", "{", "[]", "{}", '{"reason":1,"source":"a","at":"b"}'])(
+    "is undefined if the attribute is %j",
+    (value) => {
+      expect(decodeInfo({ qp_dlq: value })).toBeUndefined();
+    },
+  );
 
-  test("an error is one line of what can be noted at most", () => {
+  test("describes an error in 1,000 characters at most", () => {
     expect(errorLine(undefined)).toBe("");
     expect(errorLine(new Error("x".repeat(1e6)))).toHaveLength(1_000);
   });
 });
 
-describe("its attributes", () => {
+describe("the attributes of a dead letter", () => {
   const foreign = (count: number): Record<string, string> =>
     Object.fromEntries(times(count, (index) => [`theirs-${index}`, `value ${index}`]));
 
-  test("stay as they were, and qp_dlq beside them", () => {
+  test("are those of the message, with qp_dlq added", () => {
     const given = { type: "mail", qp_attempt: "2", ...foreign(3) };
     expect(deadLetterAttributes(given, info, limits)).toEqual({ ...given, qp_dlq: encodeInfo(info) });
   });
 
-  test("fold as few as need be into one where they would be too many, and unfold as they were", () => {
+  test("are packed only as far as the limit requires, and are unpacked as they were", () => {
     const given = { type: "mail", traceparent: "00-1", qp_attempt: "2", ...foreign(7) };
-    const marked = deadLetterAttributes(given, info, limits);
+    const attributes = deadLetterAttributes(given, info, limits);
 
-    expect(Object.keys(marked)).toHaveLength(limits.maxAttributes);
-    expect(Object.keys(marked)).toEqual(
+    expect(Object.keys(attributes)).toHaveLength(limits.maxAttributes);
+    expect(Object.keys(attributes)).toEqual(
       expect.arrayContaining(["type", "traceparent", "qp_attempt", "qp_dlq", "qp_folded"]),
     );
-    expect(originalAttributes(marked)).toEqual(given);
+    expect(originalAttributes(attributes)).toEqual(given);
   });
 
-  test("never exceed the provider's count", () => {
+  test("never exceed the number that the provider allows", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 10 }), (count) => {
-        const marked = deadLetterAttributes(foreign(count), info, limits);
-        expect(Object.keys(marked).length).toBeLessThanOrEqual(limits.maxAttributes);
-        expect(originalAttributes(marked)).toEqual(foreign(count));
+        const attributes = deadLetterAttributes(foreign(count), info, limits);
+        expect(Object.keys(attributes).length).toBeLessThanOrEqual(limits.maxAttributes);
+        expect(originalAttributes(attributes)).toEqual(foreign(count));
       }),
     );
   });
 
-  test("a fold of somebody else's make is left as it is", () => {
+  test("are left as they are if another system wrote qp_folded", () => {
     expect(originalAttributes({ qp_folded: "{", qp_dlq: "x" })).toEqual({ qp_folded: "{" });
   });
 });

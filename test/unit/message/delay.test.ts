@@ -13,7 +13,7 @@ test.each<[Delay, number]>([
   [{ days: 0 }, 0],
   [{ at: new Date(NOW + 7) }, 7],
   [{ at: new Date(NOW - 7) }, 0],
-])("%j is %d ms", (delay, ms) => {
+])("a delay of %j is %d ms", (delay, ms) => {
   expect(delayMs(delay, NOW)).toBe(ms);
 });
 
@@ -23,16 +23,16 @@ test.each<[string, unknown]>([
   ["infinity", Number.POSITIVE_INFINITY],
   ["a negative part", { days: -1 }],
   ["an infinite part", { hours: 1 / 0 }],
-  ["a part that nobody knows", { weeks: 1 }],
+  ["an unknown part", { weeks: 1 }],
   ["a part of another object", { toString: 1 }],
-  ["a word", "soon"],
+  ["a string without a number", "soon"],
   ["null", null],
-  ["no part at all", {}],
+  ["an object without parts", {}],
   ["a part that is undefined", { days: undefined }],
   ["a date outside of { at }", new Date(NOW + 7)],
   ["an invalid date", { at: new Date("never") }],
   ["a date that is a number", { at: 5 }],
-  ["a moment beyond all dates", { days: 1e9 }],
-])("refuses %s", (_, delay) => {
+  ["a due time beyond the latest date", { days: 1e9 }],
+])("delayMs refuses %s", (_, delay) => {
   expect(() => delayMs(delay as Delay, NOW)).toThrow(expect.objectContaining({ code: "invalid_delay" }));
 });

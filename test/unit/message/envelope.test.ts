@@ -16,7 +16,7 @@ function messageOf(decoded: Decoded): Message {
   return decoded.message;
 }
 
-/** Whether it says why it cannot be read, or is a message that can be handled. */
+/** True for a problem with a reason, and for a message that a handler can take. */
 function isSound(decoded: Decoded): boolean {
   if (!decoded.ok) return decoded.problem !== "";
   const { id, type, maxAttempts, createdAt } = decoded.message;
@@ -28,10 +28,10 @@ function isSound(decoded: Decoded): boolean {
 const problemOf = (decoded: Decoded): string => (decoded.ok ? "none" : decoded.problem);
 const json = (fields: object): string => JSON.stringify({ type: "mail", payload: 1, ...fields });
 
-describe("there and back", () => {
+describe("a message that is encoded and decoded", () => {
   const printable = fc.string({ minLength: 1, maxLength: 30, unit: "grapheme" });
   const name = printable.filter((text) => !/\p{Cc}/u.test(text));
-  // JSON has no negative zero.
+  // JSON turns a negative zero into 0.
   const payload = fc
     .jsonValue({ noUnicodeString: false })
     .map((value) => JSON.parse(JSON.stringify(value)) as unknown);
@@ -56,13 +56,15 @@ describe("there and back", () => {
     { requiredKeys: ["type", "payload"] },
   );
 
-  test("a message comes back as it was, from text and from bytes", () => {
+  test("equals the original, from text and from bytes", () => {
     const due = fc.option(fc.integer({ min: NOW, max: NOW + 1e12 }), { nil: undefined });
     fc.assert(
       fc.property(newMessage, due, fc.boolean(), (input, scheduledAt, asBytes) => {
         const message = completeMessage(input as NewMessage, NOW, scheduledAt);
         const { body, attributes } = encode(message);
+
         const back = read(asBytes ? Buffer.from(body) : body, attributes);
+
         expect(messageOf(back)).toEqual(message);
         expect(back).toMatchObject({ system: { attempt: 0, redrive: 0 } });
       }),
@@ -71,7 +73,7 @@ describe("there and back", () => {
   });
 });
 
-describe("whatever comes", () => {
+describe("decode", () => {
   const qp = fc.constantFrom(
     "qp_attempt",
     "qp_not_before",
@@ -112,7 +114,7 @@ describe("whatever comes", () => {
     fc.dictionary(field, nasty).map((fields) => JSON.stringify(fields)),
   );
 
-  test("yields a message or a problem, and never throws", () => {
+  test("returns a message or a problem for any body, and never throws", () => {
     fc.assert(
       fc.property(body, attributes, (bytes, given) => {
         const decoded = read(bytes, given);
@@ -129,38 +131,41 @@ describe("whatever comes", () => {
       `{"type":"a","id":${"[".repeat(50_000)}${"]".repeat(50_000)}}`,
       "id must be",
     ],
-    ["no JSON", "{", "not JSON"],
-    ["no UTF-8", new Uint8Array([0xff, 0xfe]), "not JSON"],
-    ["nothing", "", "not JSON"],
-    ["no type", "{}", "no type"],
+    ["a body that is not JSON", "{", "not JSON"],
+    ["a body that is not UTF-8", new Uint8Array([0xff, 0xfe]), "not JSON"],
+    ["an empty body", "", "not JSON"],
+    ["a missing type", "{}", "no type"],
     ["an empty type", json({ type: "" }), "no type"],
-    ["a type that is no string", json({ type: 1 }), "no type"],
+    ["a type that is not a string", json({ type: 1 }), "no type"],
     ["an empty id", json({ id: "" }), "id must be"],
-    ["attempts that are none", json({ max_attempts: 0 }), "max_attempts"],
-    ["a time that is none", json({ created_at: "yesterday" }), "created_at"],
+    ["a maximum of 0 attempts", json({ max_attempts: 0 }), "max_attempts"],
+    ["a time that is not a date", json({ created_at: "yesterday" }), "created_at"],
     ["a time that is a number", json({ scheduled_at: 1 }), "scheduled_at"],
     ["headers that are a list", json({ headers: [] }), "headers"],
     ["a header that is a number", json({ headers: { a: 1 } }), "header"],
     ["a backoff that shrinks", json({ backoff: { factor: 0 } }), "backoff.factor"],
-    ["a backoff without end", '{"type":"a","payload":1,"backoff":{"cap_ms":1e999}}', "backoff.cap_ms"],
-  ])("%s is a problem", (_, bytes, says) => {
-    expect(problemOf(read(bytes))).toContain(says);
+    ["an infinite backoff", '{"type":"a","payload":1,"backoff":{"cap_ms":1e999}}', "backoff.cap_ms"],
+  ])("reports %s as a problem", (_, bytes, problem) => {
+    expect(problemOf(read(bytes))).toContain(problem);
   });
 
-  test.each(["-1", "1.5", "1e3", "", "x", "99999999999999999"])("qp_attempt %j is a problem", (value) => {
-    expect(problemOf(read(json({}), { qp_attempt: value }))).toContain("qp_attempt");
-  });
+  test.each(["-1", "1.5", "1e3", "", "x", "99999999999999999"])(
+    "reports the attempt %j as a problem",
+    (value) => {
+      expect(problemOf(read(json({}), { qp_attempt: value }))).toContain("qp_attempt");
+    },
+  );
 });
 
-describe("bodies of other makers", () => {
-  test("ten lines of any language are enough", () => {
+describe("a body that another system wrote", () => {
+  test("needs only a type and a payload", () => {
     const message = messageOf(read('{"type":"mail","payload":{"a":1},"attempts":7}'));
 
     expect(message).toMatchObject({ id: "b1", type: "mail", payload: { a: 1 }, maxAttempts: 5 });
     expect(message.createdAt).toEqual(new Date(NOW - 1));
   });
 
-  test("a null is a field that is left out, as some languages write it", () => {
+  test("may write null for a missing field", () => {
     const fields = {
       type: null,
       id: null,
@@ -175,12 +180,12 @@ describe("bodies of other makers", () => {
     expect(message.backoff).toBeUndefined();
   });
 
-  test("are the payload as a whole where only an attribute names the type", () => {
+  test("is the payload as a whole if only an attribute names the type", () => {
     expect(messageOf(read("[1,2]", { Type: "list" }))).toMatchObject({ type: "list", payload: [1, 2] });
     expect(messageOf(read('{"a":1}', { type: "thing" }))).toMatchObject({ payload: { a: 1 } });
   });
 
-  test("what the body says wins over attributes, but for qp_ ones", () => {
+  test("takes precedence over attributes, except for those that begin with qp_", () => {
     const decoded = read(json({ type: "body", id: "1" }), {
       type: "attribute",
       qp_attempt: "3",

@@ -13,7 +13,7 @@ const info: DeadLetterInfo = {
   at: new Date(0),
 };
 
-describe("an error without what differs", () => {
+describe("normalisedError", () => {
   test.each([
     ["user 17 is unknown", "user <n> is unknown"],
     ["no user_42 in 3.5 s, 1,000 tries", "no user_<n> in <n> s, <n> tries"],
@@ -26,7 +26,7 @@ describe("an error without what differs", () => {
       "Cannot read properties of undefined (reading 'name')",
       "Cannot read properties of undefined (reading 'name')",
     ],
-  ])("%s", (error, normalised) => {
+  ])("replaces the variable parts of %j", (error, normalised) => {
     expect(normalisedError(error)).toBe(normalised);
   });
 });
@@ -38,7 +38,7 @@ describe("a fingerprint", () => {
     { error: "Error: user 18 is unknown" },
     { frame: "load (users/load.ts:14)" },
     { attempts: 1, at: new Date(9), source: "other" },
-  ])("is the same where they failed alike: %j", (other) => {
+  ])("is the same if the failure differs in %j", (other) => {
     expect(fingerprintOf("mail", { ...info, ...other })).toBe(fingerprint);
   });
 
@@ -47,11 +47,11 @@ describe("a fingerprint", () => {
     { error: "Error: user 18 is locked" },
     { frame: "save (users/load.ts:12)" },
     { frame: undefined },
-  ])("is another where they did not: %j", (other) => {
+  ])("differs if the failure differs in %j", (other) => {
     expect(fingerprintOf("mail", { ...info, ...other })).not.toBe(fingerprint);
   });
 
-  test("is the same for long errors that are cut here or there", () => {
+  test("is the same for long errors that are cut at different places", () => {
     const long = (id: string, length: number): string =>
       `user ${id} failed: ${"insert into users ".repeat(60)}`.slice(0, length);
     const fingerprints = times(5, (index) =>
@@ -61,13 +61,13 @@ describe("a fingerprint", () => {
     expect(new Set(fingerprints).size).toBe(1);
   });
 
-  test("tells types apart", () => {
+  test("differs for another type", () => {
     expect(fingerprintOf("sms", info)).not.toBe(fingerprint);
   });
 });
 
-describe("the top frame", () => {
-  test("is the application's, by name, file and line", () => {
+describe("the frame of an error", () => {
+  test("is the top frame of the application, with name, file and line", () => {
     function charge(): never {
       throw new Error("declined\n    at the till (not/a/frame.ts:1:1) of it");
     }
@@ -81,7 +81,7 @@ describe("the top frame", () => {
     expect(frameOf(thrown)).toMatch(/^charge \(message\/fingerprint\.test\.ts:\d+\)$/);
   });
 
-  test("is not Node's, nor a package's", () => {
+  test("is neither a frame of Node nor of a package", () => {
     const error = new Error("x");
     error.stack = `Error: x
     at node:internal/process/task_queues:1:2
@@ -97,7 +97,7 @@ describe("the top frame", () => {
     ["text"],
     [runInNewContext("({})")],
     [Object.assign(new Error("x"), { stack: 7 })],
-  ])("is none of %s", (thrown: unknown) => {
+  ])("is undefined for %s", (thrown: unknown) => {
     expect(frameOf(thrown)).toBeUndefined();
   });
 });

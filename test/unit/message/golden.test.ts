@@ -13,7 +13,7 @@ import {
   UNKNOWN_SINCE,
 } from "../../../src/message/system-attributes.ts";
 
-/** A message as it stands in a file: its times are text. */
+/** A message as a golden file holds it: its times are text. */
 type Written = Partial<Omit<Message, "createdAt" | "scheduledAt">> & {
   readonly createdAt?: string;
   readonly scheduledAt?: string;
@@ -25,7 +25,7 @@ interface Golden {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** The files fix the format: a change that breaks one breaks the messages that are in queues now. */
+/** Cases of a golden file. A change that breaks one also breaks the messages that are in queues now. */
 function golden<Part>(name: string): (Golden & Part)[] {
   return JSON.parse(readFileSync(new URL(`../../golden/${name}.json`, import.meta.url), "utf8")) as (Golden &
     Part)[];
@@ -33,7 +33,7 @@ function golden<Part>(name: string): (Golden & Part)[] {
 
 const enqueuedAt = Date.UTC(2026, 0, 1);
 
-/** What a message has that its body does not say. */
+/** Fields of a message that its body does not contain. */
 const implied: Omit<Message, "type" | "id" | "payload"> = {
   headers: {},
   maxAttempts: 5,
@@ -65,20 +65,24 @@ function deliveryOf({ body, attributes = {} }: Golden, asBytes = false): Deliver
   };
 }
 
-describe("what is sent", () => {
-  test.each(golden<{ message: Written }>("encoded"))("$about", ({ message, body, attributes }) => {
-    expect(encode(messageOf(message))).toEqual({ body, attributes });
-  });
+describe("the wire format", () => {
+  test.each(golden<{ message: Written }>("encoded"))(
+    "encodes a message as before ($about)",
+    ({ message, body, attributes }) => {
+      expect(encode(messageOf(message))).toEqual({ body, attributes });
+    },
+  );
 
-  test.each(golden<{ message: Written }>("encoded"))("comes back: $about", ({ message, ...sent }) => {
-    const decoded = decode(deliveryOf(sent), 0);
-    expect(decoded).toEqual({ ok: true, message: messageOf(message), system: { attempt: 0, redrive: 0 } });
-  });
-});
+  test.each(golden<{ message: Written }>("encoded"))(
+    "decodes an encoded message ($about)",
+    ({ message, ...sent }) => {
+      const decoded = decode(deliveryOf(sent), 0);
+      expect(decoded).toEqual({ ok: true, message: messageOf(message), system: { attempt: 0, redrive: 0 } });
+    },
+  );
 
-describe("what is understood", () => {
   test.each(golden<{ message: Written; system: object }>("understood"))(
-    "$about",
+    "decodes a body of another system ($about)",
     ({ message, system, ...sent }) => {
       const expected = { ok: true, message: messageOf(message), system };
 
@@ -86,21 +90,22 @@ describe("what is understood", () => {
       expect(decode(deliveryOf(sent, true), 0)).toEqual(expected);
     },
   );
-});
 
-describe("what is malformed", () => {
-  test.each(golden<{ problem: string }>("malformed"))("$about", ({ problem, ...sent }) => {
-    const decoded = decode(deliveryOf(sent), 0);
-    expect(decoded).toMatchObject({ ok: false, problem: expect.stringContaining(problem) });
-  });
+  test.each(golden<{ problem: string }>("malformed"))(
+    "refuses a malformed body ($about)",
+    ({ problem, ...sent }) => {
+      const decoded = decode(deliveryOf(sent), 0);
+      expect(decoded).toMatchObject({ ok: false, problem: expect.stringContaining(problem) });
+    },
+  );
 
-  test("bytes that are no UTF-8", () => {
+  test("refuses bytes that are not UTF-8", () => {
     const delivery = { ...deliveryOf({ about: "", body: "" }), body: Uint8Array.of(0x22, 0xff, 0x22) };
     expect(decode(delivery, 0)).toMatchObject({ ok: false, problem: expect.stringContaining("not JSON") });
   });
 });
 
-test("the page on the format shows a body of it", () => {
+test("the page on the wire format shows a valid body, and names every system attribute", () => {
   const page = readFileSync(new URL("../../../docs/wire-format.md", import.meta.url), "utf8");
   const body = /```json\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
   expect(decode(deliveryOf({ about: "", body }), 0)).toMatchObject({ ok: true });

@@ -4,8 +4,8 @@ import { completeMessage, type NewMessage } from "../../../src/message/message.t
 const NOW = Date.UTC(2026, 0, 1);
 const job = (fields: object): NewMessage => ({ type: "mail", payload: {}, ...fields });
 
-describe("what is left out", () => {
-  test("is filled in with an id, the time and the defaults", () => {
+describe("a message with a type and a payload only", () => {
+  test("gets an id, the time and the defaults", () => {
     const message = completeMessage(job({}), NOW);
 
     expect(message).toMatchObject({ type: "mail", payload: {}, headers: {}, maxAttempts: 5 });
@@ -14,18 +14,18 @@ describe("what is left out", () => {
     expect(message.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
-  test("ids are never given twice", () => {
+  test("never gets the id of another message", () => {
     const ids = new Set(Array.from({ length: 2_000 }, () => completeMessage(job({}), NOW).id));
     expect(ids.size).toBe(2_000);
   });
 
-  test("a delay is noted as the moment at which the job is due", () => {
+  test("has the due time of its delay as scheduledAt", () => {
     expect(completeMessage(job({}), NOW, NOW + 5).scheduledAt).toEqual(new Date(NOW + 5));
   });
 });
 
-describe("what is given", () => {
-  test("is kept", () => {
+describe("a field that the sender gives", () => {
+  test("is kept as it is", () => {
     const given = {
       id: "order-1",
       headers: { tenant: "t1" },
@@ -37,36 +37,36 @@ describe("what is given", () => {
     expect(completeMessage(job(given), NOW)).toMatchObject(given);
   });
 
-  test("is taken up to its limits", () => {
+  test("is accepted up to its size limit", () => {
     expect(completeMessage(job({ type: "t".repeat(256), id: "i".repeat(128) }), NOW).type).toHaveLength(256);
   });
 });
 
 test.each([
-  ["no object", null, "invalid_message"],
-  ["no type", { payload: 1 }, "invalid_message"],
+  ["null", null, "invalid_message"],
+  ["a missing type", { payload: 1 }, "invalid_message"],
   ["an empty type", job({ type: "" }), "invalid_message"],
-  ["a type that is no string", job({ type: 7 }), "invalid_message"],
+  ["a type that is not a string", job({ type: 7 }), "invalid_message"],
   ["a type of 257 bytes", job({ type: `${"t".repeat(255)}é` }), "invalid_message"],
-  ["a control character", job({ type: "a\nb" }), "invalid_message"],
-  ["half of a surrogate pair", job({ orderingKey: "a\ud800" }), "invalid_message"],
+  ["a type with a control character", job({ type: "a\nb" }), "invalid_message"],
+  ["an ordering key with half of a surrogate pair", job({ orderingKey: "a\ud800" }), "invalid_message"],
   ["an empty id", job({ id: "" }), "invalid_message"],
-  ["a long id", job({ id: "i".repeat(129) }), "invalid_message"],
-  ["no attempts", job({ maxAttempts: 0 }), "invalid_message"],
-  ["half an attempt", job({ maxAttempts: 1.5 }), "invalid_message"],
-  ["attempts without end", job({ maxAttempts: Number.POSITIVE_INFINITY }), "invalid_message"],
+  ["an id of 129 bytes", job({ id: "i".repeat(129) }), "invalid_message"],
+  ["a maximum of 0 attempts", job({ maxAttempts: 0 }), "invalid_message"],
+  ["a maximum of 1.5 attempts", job({ maxAttempts: 1.5 }), "invalid_message"],
+  ["an infinite number of attempts", job({ maxAttempts: Number.POSITIVE_INFINITY }), "invalid_message"],
   ["an empty ordering key", job({ orderingKey: "" }), "invalid_message"],
   ["an empty dedupId", job({ dedupId: "" }), "invalid_message"],
   ["a trace without parent", job({ trace: {} }), "invalid_message"],
   ["a backoff that shrinks", job({ backoff: { factor: 0.5 } }), "invalid_options"],
   ["headers that are a list", job({ headers: [] }), "invalid_headers"],
-  ["a header that is no string", job({ headers: { n: 1 } }), "invalid_headers"],
+  ["a header that is not a string", job({ headers: { n: 1 } }), "invalid_headers"],
   ["a header without a name", job({ headers: { "": "x" } }), "invalid_headers"],
-])("refuses %s", (_, input, code) => {
+])("completeMessage refuses %s", (_, input, code) => {
   expect(() => completeMessage(input as NewMessage, NOW)).toThrow(expect.objectContaining({ code }));
 });
 
-test("a value that cannot be printed is refused with a sentence all the same", () => {
+test("a value that cannot be printed is refused with a readable error", () => {
   expect(() => completeMessage(job({ type: Object.create(null) }), NOW)).toThrow(
     expect.objectContaining({
       code: "invalid_message",
@@ -75,7 +75,7 @@ test("a value that cannot be printed is refused with a sentence all the same", (
   );
 });
 
-test("the very first message of a process is checked as well", async () => {
+test("the first message of a process is checked too", async () => {
   vi.resetModules();
   const fresh = await import("../../../src/message/message.ts");
 

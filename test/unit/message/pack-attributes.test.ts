@@ -9,23 +9,23 @@ const limits = (maxAttributes: number, maxAttributeBytes: number): Limits =>
 const foreign = (count: number, value: string): Record<string, string> =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`theirs-${index}`, value]));
 
-describe("attributes of other makers", () => {
-  test("are left alone where there is room", () => {
+describe("attributes of another system", () => {
+  test("stay as they are if the limits allow them", () => {
     const given = { type: "mail", ...foreign(3, "value") };
     expect(packAttributes(given, limits(4, 1_024))).toBe(given);
   });
 
-  test("fold into several where one cannot hold them", () => {
+  test("are packed into several attributes if one cannot hold them", () => {
     const given = { qp_dlq: "{}", ...foreign(20, "v".repeat(100)) };
-    const folded = packAttributes(given, limits(16, 256));
+    const packed = packAttributes(given, limits(16, 256));
 
-    expect(Object.keys(folded).length).toBeLessThanOrEqual(16);
-    expect(Object.keys(folded)).toContain("qp_folded_2");
-    for (const value of Object.values(folded)) expect(Buffer.byteLength(value)).toBeLessThanOrEqual(256);
-    expect(unpackAttributes(folded)).toEqual(given);
+    expect(Object.keys(packed).length).toBeLessThanOrEqual(16);
+    expect(Object.keys(packed)).toContain("qp_folded_2");
+    for (const value of Object.values(packed)) expect(Buffer.byteLength(value)).toBeLessThanOrEqual(256);
+    expect(unpackAttributes(packed)).toEqual(given);
   });
 
-  test("fold again, when one more of ours comes to them", () => {
+  test("are packed again if a system attribute is added later", () => {
     const given = { type: "mail", ...foreign(10, "välue \uFFFE") };
     const once = packAttributes({ ...given, qp_attempt: "1" }, limits(8, 1_024));
     const twice = packAttributes({ ...once, qp_redrive: "1" }, limits(8, 1_024));
@@ -34,7 +34,7 @@ describe("attributes of other makers", () => {
     expect(unpackAttributes(twice)).toEqual({ ...given, qp_attempt: "1", qp_redrive: "1" });
   });
 
-  test("come back exactly, whatever they are", () => {
+  test("are unpacked exactly as they were packed, for any names and values", () => {
     const values = dictionary(
       string({ minLength: 1, maxLength: 10 }).filter(
         (name) => !name.startsWith("qp_") && name !== "__proto__",
@@ -50,7 +50,7 @@ describe("attributes of other makers", () => {
     );
   });
 
-  test("stay as they came where the fold is not of our making", () => {
+  test("stay as they are if another system wrote qp_folded", () => {
     for (const text of ["{", "[1]", '{"a":1}'])
       expect(unpackAttributes({ qp_folded: text })).toEqual({ qp_folded: text });
   });

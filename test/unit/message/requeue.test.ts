@@ -2,21 +2,21 @@ import { expect, test } from "vitest";
 import { type RequeuePurpose, requeueId, requeueCopy, inOrder } from "../../../src/message/requeue.ts";
 import { delivery, traits } from "../support.ts";
 
-test("a clone has the body as it came, and the same key", () => {
+test("a copy has the same body object and the same ordering key", () => {
   const body = new Uint8Array([0xff, 0x00]);
-  const clone = requeueCopy(delivery({ body, orderingKey: "k" }), "m1", "retry", { qp_attempt: "1" });
+  const copy = requeueCopy(delivery({ body, orderingKey: "k" }), "m1", "retry", { qp_attempt: "1" });
 
-  expect(clone).toEqual({
+  expect(copy).toEqual({
     body,
     attributes: { qp_attempt: "1" },
     delayMs: 0,
     orderingKey: "k",
     dedupId: requeueId("m1", "retry", delivery()),
   });
-  expect(clone.body).toBe(body);
+  expect(copy.body).toBe(body);
 });
 
-test("its id is the same for every delivery of one copy, and no other copy's, purpose's or message's", () => {
+test("the id of a copy depends on the replaced copy, the purpose and the message only", () => {
   const copy = delivery({ brokerId: "b1" });
   const first = requeueId("m1", "retry", copy);
   expect(first).toMatch(/^[0-9a-f]{32}$/);
@@ -31,7 +31,7 @@ test("its id is the same for every delivery of one copy, and no other copy's, pu
   expect(new Set([first, ...others]).size).toBe(8);
 });
 
-test("a message has a place to keep where its key is not its own id", () => {
+test("a message is ordered if its queue orders by key and its key is not its own id", () => {
   const ordered = { ...traits, ordering: "by_key" as const };
 
   expect(inOrder(delivery({ orderingKey: "k" }), "m1", ordered)).toBe(true);
