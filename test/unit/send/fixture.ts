@@ -17,12 +17,13 @@ export const no = (kind: ErrorKind): SendResult => ({
   error: new DriverError(kind, `it is ${kind}`),
 });
 export const allOk: Send = (_, messages) => Promise.resolve(messages.map(() => OK));
-/** As a driver is to do it: an aborted call is ambiguous. */
+/** Answers only when the call is aborted, with an ambiguous error as the driver contract requires. */
 export const hangs: Send = (_, __, signal) =>
   new Promise((_resolve, reject) => {
     signal.addEventListener("abort", () => reject(new DriverError("ambiguous", "aborted")));
   });
 
+/** A sender on a driver whose answers the test chooses. */
 export class Fixture {
   readonly clock: FakeClock = new FakeClock();
   readonly calls: (readonly string[])[] = [];

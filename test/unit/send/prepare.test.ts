@@ -25,7 +25,7 @@ function prepared(
 
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error;
 
-test("a plain message goes at once, without a key, known by its id", () => {
+test("a plain message has no delay and no key, and is deduplicated by its id", () => {
   const { message, outgoing, delayMs, keepsOrder } = prepared();
 
   expect({ delayMs, keepsOrder }).toEqual({ delayMs: 0, keepsOrder: false });
@@ -34,7 +34,7 @@ test("a plain message goes at once, without a key, known by its id", () => {
   expect(JSON.parse(outgoing.body as string)).toMatchObject({ id: message.id, type: "mail" });
 });
 
-test("a delay is noted as the time at which the job is due", () => {
+test("a delayed message has its due time as scheduledAt", () => {
   const { message, delayMs } = prepared({}, { delay: { seconds: 5 } });
 
   expect(delayMs).toBe(5_000);
@@ -42,8 +42,8 @@ test("a delay is noted as the time at which the job is due", () => {
   expect(prepared({}, { delay: { at: new Date(NOW - 1) } }).message.scheduledAt).toBeUndefined();
 });
 
-describe("a queue that keeps order", () => {
-  test("keeps that of a message with a key", () => {
+describe("an ordered queue", () => {
+  test("keeps the key and the order of a message with a key", () => {
     const { outgoing, keepsOrder } = prepared({ orderingKey: "k", dedupId: "d" }, {}, { traits: ordered });
     expect({ key: outgoing.orderingKey, dedup: outgoing.dedupId, keepsOrder }).toEqual({
       key: "k",
@@ -52,7 +52,7 @@ describe("a queue that keeps order", () => {
     });
   });
 
-  test("gives one without a key its own id, where it needs a key", () => {
+  test("uses the id of a message as its key if the queue requires a key", () => {
     const { outgoing, message, keepsOrder } = prepared({}, {}, { traits: ordered });
 
     expect(outgoing.orderingKey).toBe(message.id);
@@ -60,33 +60,31 @@ describe("a queue that keeps order", () => {
   });
 });
 
-describe("what the queue cannot do is refused", () => {
-  test.each([
-    ["order", { orderingKey: "k" }, {}],
-    ["deduplication", { dedupId: "d" }, {}],
-    ["cancelling", {}, { cancellable: true, delay: 1_000 }],
-  ])("%s", (_, input, options) => {
-    expect(() => prepared(input, options)).toThrow(refused("not_supported"));
-  });
+test.each([
+  ["an ordering key", { orderingKey: "k" }, {}],
+  ["a deduplication id", { dedupId: "d" }, {}],
+  ["cancellation", {}, { cancellable: true, delay: 1_000 }],
+])("%s is refused if the queue does not support it", (_, input, options) => {
+  expect(() => prepared(input, options)).toThrow(refused("not_supported"));
 });
 
-describe("sizes", () => {
+describe("the size of a message", () => {
   const small: Limits = { ...limits, maxMessageBytes: 10_000 };
 
-  test("a message leaves room for its own dead letter", () => {
+  test("leaves room for the attributes of its dead letter", () => {
     expect(prepared({ payload: "x".repeat(5_600) }, {}, { limits: small }).delayMs).toBe(0);
     expect(() => prepared({ payload: "x".repeat(6_000) }, {}, { limits: small })).toThrow(
       refused("too_large"),
     );
   });
 
-  test("bytes are counted, not characters", () => {
+  test("is counted in bytes, not in characters", () => {
     expect(() => prepared({ payload: "é".repeat(3_000) }, {}, { limits: small })).toThrow(
       refused("too_large"),
     );
   });
 
-  test("what fits no batch fits no message", () => {
+  test("is limited by the size of a batch too", () => {
     const batch = { ...limits, maxBatchBytes: 5_000 };
     expect(() => prepared({ payload: "x".repeat(1_000) }, {}, { limits: batch })).toThrow(
       refused("too_large"),
@@ -95,9 +93,9 @@ describe("sizes", () => {
 });
 
 test.each<[string, Partial<NewMessage>, SendOptions, string]>([
-  ["the message", { type: "" }, {}, "invalid_message"],
-  ["the payload", { payload: { n: Number.NaN } }, {}, "invalid_payload"],
-  ["the delay", {}, { delay: -1 }, "invalid_delay"],
-])("%s is checked", (_, input, options, code) => {
+  ["message", { type: "" }, {}, "invalid_message"],
+  ["payload", { payload: { n: Number.NaN } }, {}, "invalid_payload"],
+  ["delay", {}, { delay: -1 }, "invalid_delay"],
+])("an invalid %s is refused", (_, input, options, code) => {
   expect(() => prepared(input, options)).toThrow(refused(code));
 });

@@ -5,8 +5,8 @@ import type { Accepted } from "../../../src/send/request.ts";
 import { type Outcome, SECOND, times, watch } from "../support.ts";
 import { allOk, Fixture, code, hangs, no, OK } from "./fixture.ts";
 
-describe("batches", () => {
-  test("one that fails fails alone, and is tried again without the others", async () => {
+describe("a message in a batch", () => {
+  test("is sent again without the others if only it failed", async () => {
     const fixture = new Fixture();
     fixture.respond = (_, messages) =>
       Promise.resolve(messages.map(({ body }) => (body === "b" ? no("transient") : OK)));
@@ -20,7 +20,7 @@ describe("batches", () => {
     expect(fixture.calls).toEqual([["a", "b", "c"], ["b"]]);
   });
 
-  test("one that the answer does not mention may have been stored: it is tried again, and unknown in the end", async () => {
+  test("fails with send_unknown if the answer has no result for it, since it may have been stored", async () => {
     const fixture = new Fixture();
     fixture.respond = () => Promise.resolve([OK]);
     const outcomes = ["a", "b"].map((body) => fixture.send(body, { deadlineMs: 50 }));
@@ -30,7 +30,7 @@ describe("batches", () => {
     expect(code(outcomes[1] as Outcome<Accepted>)).toBe("send_unknown");
   });
 
-  test("keep to the provider's count and bytes", async () => {
+  test("is sent in batches within the count and the bytes that the provider allows", async () => {
     const fixture = new Fixture({ limits: { maxBatchBytes: 100, maxBatch: 4 } });
     const outcomes = times(10, (index) => fixture.send(String(index).repeat(30)));
     await fixture.clock.settle();
@@ -40,8 +40,8 @@ describe("batches", () => {
   });
 });
 
-describe("ordered lanes", () => {
-  test("what comes later never overtakes what is tried again", async () => {
+describe("a message with an ordering key", () => {
+  test("never overtakes an earlier message that is sent again", async () => {
     const fixture = new Fixture();
     fixture.respond = () => Promise.reject(new DriverError("transient", "away"));
     const outcomes = [fixture.send("1", { key: "k" })];
@@ -56,7 +56,7 @@ describe("ordered lanes", () => {
     expect(outcomes.every(({ state }) => state === "resolved")).toBe(true);
   });
 
-  test("one whose deadline passed does not come back between the others", async () => {
+  test("is not sent after its deadline between later messages", async () => {
     const fixture = new Fixture();
     fixture.respond = () => Promise.reject(new DriverError("transient", "away"));
     const first = fixture.send("1", { key: "k", deadlineMs: 20 });
@@ -72,7 +72,7 @@ describe("ordered lanes", () => {
 });
 
 describe("flush", () => {
-  test("waits for every answer, also for those that are tried again", async () => {
+  test("waits for every answer, including those of repeated calls", async () => {
     const fixture = new Fixture();
     fixture.respond = () => Promise.reject(new DriverError("transient", "away"));
     fixture.send("a");
@@ -85,7 +85,7 @@ describe("flush", () => {
     expect(flushed.state).toBe("resolved");
   });
 
-  test("ends at the deadline where there is no answer", async () => {
+  test("ends at the deadline if the provider does not answer", async () => {
     const fixture = new Fixture();
     fixture.respond = hangs;
     fixture.send("a");
@@ -96,10 +96,10 @@ describe("flush", () => {
   });
 });
 
-describe("a delay", () => {
+describe("a delayed message", () => {
   const outgoing: Outgoing = { body: "a", attributes: { type: "t" }, delayMs: 0 };
 
-  test("that has to be parked is noted in whole milliseconds, and rounded up", async () => {
+  test("has its due time in whole milliseconds, rounded up, in the delay queue", async () => {
     const fixture = new Fixture();
     const sent: (Outgoing & { queue: string })[] = [];
     fixture.respond = (queue, messages, signal) => {
@@ -120,9 +120,9 @@ describe("a delay", () => {
   });
 
   test.each([
-    ["natively", 1_000],
-    ["in the parking queue", 1_000_000],
-  ])("%s: what had passed of the deadline before counts", async (_, delayMs) => {
+    ["the queue itself", 1_000],
+    ["the delay queue", 1_000_000],
+  ])("is sent to %s within its deadline, counted from the start of the call", async (_, delayMs) => {
     const fixture = new Fixture();
     fixture.respond = hangs;
     const terms = { delayMs, deadlineMs: 1_000, since: fixture.clock.now() - 800 };
@@ -134,14 +134,14 @@ describe("a delay", () => {
     expect(code(sent)).toBe("send_unknown");
   });
 
-  test("that has to be parked cannot be cancelled", async () => {
+  test("is refused in the delay queue if it has to be cancellable", async () => {
     const fixture = new Fixture({ limits: { cancel: true } });
-    const parked = fixture.sender.dispatch(
+    const dispatched = fixture.sender.dispatch(
       "jobs",
       { ...outgoing, cancellable: true },
       { delayMs: 1e7, deadlineMs: 1 },
     );
 
-    await expect(parked).rejects.toMatchObject({ code: "not_supported" });
+    await expect(dispatched).rejects.toMatchObject({ code: "not_supported" });
   });
 });

@@ -4,8 +4,8 @@ import { DriverError, type ErrorKind } from "../../../src/driver/error.ts";
 import { SECOND } from "../support.ts";
 import { allOk, Fixture, code, hangs, no } from "./fixture.ts";
 
-describe("by the deadline a send is answered with what is known", () => {
-  test("send_failed: it was certainly not sent", async () => {
+describe("a send at its deadline", () => {
+  test("fails with send_failed if the provider certainly did not store the message", async () => {
     const fixture = new Fixture();
     fixture.respond = (_, messages) => Promise.resolve(messages.map(() => no("throttled")));
     const outcome = fixture.send("a");
@@ -23,7 +23,7 @@ describe("by the deadline a send is answered with what is known", () => {
     expect(fixture.clock.pending).toBe(0);
   });
 
-  test("send_unknown: it is under way", async () => {
+  test("fails with send_unknown if a call is in flight", async () => {
     const fixture = new Fixture();
     fixture.respond = hangs;
     const outcome = fixture.send("a");
@@ -32,7 +32,7 @@ describe("by the deadline a send is answered with what is known", () => {
     expect(outcome.error).toMatchObject({ code: "send_unknown", retryable: true });
   });
 
-  test("send_unknown: an earlier try may have stored it", async () => {
+  test("fails with send_unknown if an earlier call may have stored the message", async () => {
     const fixture = new Fixture();
     fixture.respond = () => Promise.reject(new DriverError("ambiguous", "lost"));
     const outcome = fixture.send("a");
@@ -43,7 +43,7 @@ describe("by the deadline a send is answered with what is known", () => {
     expect(code(outcome)).toBe("send_unknown");
   });
 
-  test("send_unknown: even where a later try is refused for good", async () => {
+  test("fails with send_unknown even if a later call is refused permanently", async () => {
     const fixture = new Fixture();
     fixture.respond = () => Promise.reject(new DriverError("ambiguous", "lost"));
     const outcome = fixture.send("a");
@@ -54,7 +54,7 @@ describe("by the deadline a send is answered with what is known", () => {
     expect(code(outcome)).toBe("send_unknown");
   });
 
-  test("send_timeout: it never left this process", async () => {
+  test("fails with send_timeout if the message never left this process", async () => {
     const fixture = new Fixture();
     fixture.respond = hangs;
     const first = fixture.send("first", { key: "k" });
@@ -68,7 +68,7 @@ describe("by the deadline a send is answered with what is known", () => {
     expect(fixture.calls).toEqual([["first"]]);
   });
 
-  test("a call for which nobody waits any more is aborted, and the next goes", async () => {
+  test("aborts its call, so that the next message of its key is sent", async () => {
     const fixture = new Fixture();
     fixture.respond = hangs;
     fixture.send("a", { key: "k", deadlineMs: SECOND });
@@ -81,14 +81,14 @@ describe("by the deadline a send is answered with what is known", () => {
   });
 });
 
-describe("at once", () => {
+describe("a message that can never be sent", () => {
   test.each<[ErrorKind, string]>([
     ["not_found", "not_found"],
     ["auth", "auth"],
     ["too_large", "too_large"],
     ["full", "queue_full"],
     ["permanent", "provider"],
-  ])("%s is refused as %s", async (kind, expected) => {
+  ])("is refused immediately after the driver error %s, with the code %s", async (kind, expected) => {
     const fixture = new Fixture();
     fixture.respond = () => Promise.reject(new DriverError(kind, "no"));
     const outcome = fixture.send("a");
@@ -98,7 +98,7 @@ describe("at once", () => {
     expect(fixture.calls).toHaveLength(1);
   });
 
-  test("what never fits is refused before anything is sent", async () => {
+  test("is refused without a call if it exceeds a limit of the provider", async () => {
     const fixture = new Fixture({ limits: { maxMessageBytes: 10, maxAttributes: 1, maxAttributeBytes: 5 } });
     const send = (fields: Partial<Outgoing>) =>
       fixture.sender.send("jobs", { body: "", attributes: {}, delayMs: 0, ...fields }, 1);
@@ -111,8 +111,8 @@ describe("at once", () => {
   });
 });
 
-describe("the user's signal", () => {
-  test("that has aborted sends nothing", async () => {
+describe("the signal of the user", () => {
+  test("prevents the send if it has already aborted", async () => {
     const fixture = new Fixture();
     const reason = new Error("enough");
     const outcome = fixture.send("a", { signal: AbortSignal.abort(reason) });
@@ -120,22 +120,21 @@ describe("the user's signal", () => {
 
     expect(outcome.error).toBe(reason);
     expect(fixture.calls).toEqual([]);
-
     await fixture.sender.flush();
   });
 
-  test("ends the wait: with its reason where nothing was sent, with send_unknown where something may be", async () => {
+  test("rejects with its reason if nothing was sent, and with send_unknown if a call is in flight", async () => {
     const fixture = new Fixture();
     const stop = new AbortController();
     fixture.respond = hangs;
-    const underWay = fixture.send("a", { key: "k", signal: stop.signal });
+    const inFlight = fixture.send("a", { key: "k", signal: stop.signal });
     await fixture.clock.settle();
     const waiting = fixture.send("b", { key: "k", signal: stop.signal });
     const reason = new Error("enough");
     stop.abort(reason);
     await fixture.clock.settle();
 
-    expect(code(underWay)).toBe("send_unknown");
+    expect(code(inFlight)).toBe("send_unknown");
     expect(waiting.error).toBe(reason);
     expect(fixture.calls).toEqual([["a"]]);
   });

@@ -3,7 +3,7 @@ import type { Source } from "../../../src/driver/contract.ts";
 import { Fixture } from "../receive/fixture.ts";
 import { SECOND, watch } from "../support.ts";
 
-/** Changes the sources that the driver opens. */
+/** Applies a change to every source that the driver opens. */
 function withSource(fixture: Fixture, change: (source: Source, queue: string) => void): void {
   const open = fixture.driver.open.bind(fixture.driver);
   fixture.driver.open = (queue, options) => {
@@ -14,7 +14,7 @@ function withSource(fixture: Fixture, change: (source: Source, queue: string) =>
 }
 
 describe("a driver that breaks its contract", () => {
-  test("by no answer to a send leaves its outcome unknown", async () => {
+  test("fails a send with send_unknown if it returns no result for the message", async () => {
     const fixture = new Fixture();
     fixture.driver.send = () => Promise.resolve(undefined as never);
     const sent = watch(fixture.queue.send("jobs", { type: "mail", payload: {} }));
@@ -23,7 +23,7 @@ describe("a driver that breaks its contract", () => {
     expect(sent.error).toMatchObject({ code: "send_unknown", queue: "jobs" });
   });
 
-  test("by no answer to a settlement has it made again until the lease ends, and then reported", async () => {
+  test("gets a settlement again until the lease ends, and then a report, if it returns no result", async () => {
     const fixture = new Fixture();
     let settlements = 0;
     withSource(fixture, (source) => {
@@ -41,7 +41,7 @@ describe("a driver that breaks its contract", () => {
     expect(fixture.events.of("settle_failed")).toMatchObject([{ operation: "ack", kind: "ambiguous" }]);
   });
 
-  test("when it stops or closes costs a drain none of its jobs", async () => {
+  test("loses no job in a drain if its stop and close throw", async () => {
     const fixture = new Fixture();
     const broken = (): never => {
       throw new Error("broken");
@@ -61,7 +61,7 @@ describe("a driver that breaks its contract", () => {
     expect(await fixture.counts()).toEqual([1, 0, 0, 0]);
   });
 
-  test("when it opens leaves nothing behind that goes on by itself", async () => {
+  test("leaves no timer behind if its open throws", async () => {
     const fixture = new Fixture({ emulate: "sqs" });
     withSource(fixture, (_, queue) => {
       if (queue === "jobs") throw new Error("broken");

@@ -12,7 +12,7 @@ type Extension = Operation & { readonly kind: "extend" };
 
 class Fixture {
   readonly clock = new FakeClock({ start: 0 });
-  /** How much the clock has been set back; timers do not heed it. */
+  /** Milliseconds by which the clock was set back. Timers ignore it. */
   backMs = 0;
   readonly requests: { at: number; leases: number[] }[] = [];
   readonly lost: string[] = [];
@@ -60,8 +60,8 @@ class Fixture {
 
 const fails = (kind: "lease_lost" | "transient") => () => Promise.reject(new DriverError(kind, "no"));
 
-describe("what is held", () => {
-  test("is extended when its lease is a third old, for as long as it is held", async () => {
+describe("a lease that is held", () => {
+  test("is extended after each third of its time until it is removed", async () => {
     const fixture = new Fixture();
     const leased = fixture.hold();
     await fixture.clock.advance(60 * SECOND);
@@ -75,7 +75,7 @@ describe("what is held", () => {
     expect(fixture.lost).toEqual([]);
   });
 
-  test("shares its requests, each as large as the provider takes", async () => {
+  test("is extended with others in requests as large as the provider allows", async () => {
     const fixture = new Fixture();
     for (const index of times(23, String)) fixture.hold(index);
     expect(fixture.clock.pending).toBe(1);
@@ -84,7 +84,7 @@ describe("what is held", () => {
     expect(fixture.requests.map(({ leases }) => leases.length)).toEqual([10, 10, 3]);
   });
 
-  test("that came late, with little of its lease left, is extended before that ends", async () => {
+  test("is extended before it ends if it is added with little time left", async () => {
     const fixture = new Fixture();
     fixture.hold("early");
     await fixture.clock.advance(SECOND);
@@ -97,7 +97,7 @@ describe("what is held", () => {
   });
 });
 
-test("a clock that is set back does not make leases longer than they are", async () => {
+test("a lease is extended on time if the clock is set back", async () => {
   const fixture = new Fixture();
   const leased = fixture.hold();
   await fixture.clock.advance(9 * SECOND);
@@ -115,8 +115,8 @@ test("a clock that is set back does not make leases longer than they are", async
   expect(fixture.lost).toEqual([]);
 });
 
-describe("a lease that is lost", () => {
-  test("is said to be, once, as soon as the provider says so", async () => {
+describe("the loss of a lease", () => {
+  test("is reported once, as soon as the provider reports it", async () => {
     const fixture = new Fixture();
     fixture.hold();
     fixture.respond = fails("lease_lost");
@@ -128,7 +128,7 @@ describe("a lease that is lost", () => {
     expect(fixture.requests).toHaveLength(1);
   });
 
-  test("is not said to be while another try may keep it", async () => {
+  test("is not reported while another extension may keep it", async () => {
     const fixture = new Fixture();
     fixture.hold();
     const { respond } = fixture;
@@ -140,19 +140,20 @@ describe("a lease that is lost", () => {
     expect(fixture.lost).toEqual([]);
   });
 
-  test("counts as lost when it ends without an extension, answered or not", async () => {
+  test("is reported when it ends without an extension, even if the provider does not answer", async () => {
     for (const respond of [fails("transient"), () => new Promise<SettleResult[]>(() => {})]) {
       const fixture = new Fixture();
       fixture.hold();
       fixture.respond = respond;
       await fixture.clock.advance(29_999);
       expect(fixture.lost).toEqual([]);
+
       await fixture.clock.advance(1);
       expect(fixture.lost).toEqual(["m1"]);
     }
   });
 
-  test("takes with it what has waited behind it: that is given back, and not extended beside", async () => {
+  test("prevents the extension of a lease that its callback removes", async () => {
     const fixture = new Fixture();
     fixture.respond = fails("transient");
     const head = fixture.hold("head", 10_000);
@@ -163,7 +164,7 @@ describe("a lease that is lost", () => {
     expect(fixture.requests.map(({ at }) => at)).toEqual([5_000]);
   });
 
-  test("one that an answer does not mention is tried again", async () => {
+  test("is not reported if an extension without a result is followed by one that succeeds", async () => {
     const fixture = new Fixture();
     fixture.hold();
     const { respond } = fixture;
@@ -176,7 +177,7 @@ describe("a lease that is lost", () => {
   });
 });
 
-test("the provider's longest hold is not exceeded, and its end is noticed", async () => {
+test("a lease is extended up to the longest time that the provider allows, and is then lost", async () => {
   const fixture = new Fixture({ maxTotalLeaseMs: 45_000 });
   fixture.hold();
   await fixture.clock.advance(100 * SECOND);
@@ -186,8 +187,8 @@ test("the provider's longest hold is not exceeded, and its end is noticed", asyn
   expect(fixture.lost).toEqual(["m1"]);
 });
 
-describe("asked for an extension", () => {
-  test("it is made at once, and its failure is told", async () => {
+describe("an extension on request", () => {
+  test("is made immediately, and rejects if it fails", async () => {
     const fixture = new Fixture();
     const leased = fixture.hold();
     await fixture.clock.advance(3 * SECOND);
@@ -198,7 +199,7 @@ describe("asked for an extension", () => {
     await expect(fixture.keeper.extend(leased)).rejects.toMatchObject({ kind: "transient" });
   });
 
-  test("one of what is held no more is refused: it would hide the message from others", async () => {
+  test("is refused if the lease is no longer held, since it would hide the message from other receivers", async () => {
     const fixture = new Fixture();
     const leased = fixture.hold();
     fixture.keeper.remove(leased);
@@ -207,7 +208,7 @@ describe("asked for an extension", () => {
     expect(fixture.requests).toEqual([]);
   });
 
-  test("it waits for the one under way, so that there is one to wait for", async () => {
+  test("waits for the one in flight, so that a lease has at most one extension in flight", async () => {
     const fixture = new Fixture();
     const leased = fixture.hold();
     const answers: (() => void)[] = [];
@@ -229,7 +230,7 @@ describe("asked for an extension", () => {
   });
 });
 
-test("stopped, it leaves no timer and loses nothing", async () => {
+test("stop leaves no timer behind, and reports no lease as lost", async () => {
   const fixture = new Fixture();
   fixture.hold();
   fixture.keeper.stop();

@@ -13,21 +13,21 @@ interface Poll {
   readonly fail: (kind: ErrorKind) => Promise<void>;
 }
 
-/** An intake whose polls are answered by the test. */
+/** A poller whose polls are answered by the test. */
 class Fixture {
   readonly clock = new FakeClock({ start: 0 });
   readonly events = new Events();
   readonly polls: Poll[] = [];
   readonly delivered: Delivery[] = [];
   readonly failures: DriverError[] = [];
-  readonly intake: Poller;
+  readonly poller: Poller;
   free = 10;
 
   constructor() {
     const source = sourceOf({
       next: (max, signal) =>
         new Promise((resolve, reject) => {
-          // A stalled request is not waited for, but it goes on.
+          // A poll that is aborted ends without messages.
           signal.addEventListener("abort", () => resolve([]));
           this.polls.push({
             max,
@@ -45,7 +45,7 @@ class Fixture {
         }),
       stop: () => Promise.resolve([delivery({ brokerId: "late" })]),
     });
-    this.intake = new Poller(connect(driverOf({}), this.clock), source, {
+    this.poller = new Poller(connect(driverOf({}), this.clock), source, {
       queue: "jobs",
       capacity: this,
       deliver: (deliveries) => {
@@ -58,7 +58,7 @@ class Fixture {
   }
 
   async pull(): Promise<void> {
-    this.intake.wake();
+    this.poller.wake();
     await this.clock.settle();
   }
 
@@ -69,8 +69,8 @@ class Fixture {
 
 const some = (count: number): Delivery[] => times(count, (index) => delivery({ brokerId: String(index) }));
 
-describe("demand", () => {
-  test("asks for what is free, and never for more", async () => {
+describe("a poller", () => {
+  test("asks for as many messages as there is room for", async () => {
     const fixture = new Fixture();
     fixture.free = 4;
     await fixture.pull();
@@ -82,7 +82,7 @@ describe("demand", () => {
     expect(fixture.polls.map(({ max }) => max)).toEqual([4, 1]);
   });
 
-  test("asks for nothing where nothing is free, and again when something is", async () => {
+  test("asks for nothing while there is no room, and polls when there is room again", async () => {
     const fixture = new Fixture();
     fixture.free = 0;
     await fixture.pull();
@@ -93,7 +93,7 @@ describe("demand", () => {
     expect(fixture.polls).toHaveLength(1);
   });
 
-  test("polls side by side while polls come back full, and goes back to one when they do not", async () => {
+  test("runs several polls while polls return full, and one poll when they do not", async () => {
     const fixture = new Fixture();
     fixture.free = 1_000;
     await fixture.pull();
@@ -111,53 +111,59 @@ describe("demand", () => {
   });
 });
 
-describe("polls that end at once and bring nothing", () => {
-  test("are spaced out, up to a second", async () => {
+describe("empty polls that return immediately", () => {
+  test("are spaced out, by a second at most", async () => {
     const fixture = new Fixture();
     await fixture.pull();
     for (let poll = 0; poll < 12; poll += 1) {
       await fixture.last.answer();
       await fixture.clock.advance(SECOND);
     }
-    const gaps = fixture.polls.map(({ at }, index) => at - (fixture.polls[index - 1]?.at ?? 0));
 
+    const gaps = fixture.polls.map(({ at }, index) => at - (fixture.polls[index - 1]?.at ?? 0));
     expect(Math.max(...gaps)).toBe(SECOND);
     expect(fixture.polls).toHaveLength(13);
   });
 });
 
-describe("errors", () => {
+describe("a poll that fails", () => {
   test.each<[ErrorKind, number]>([
     ["throttled", 15_000],
-    // A network may be back at any moment.
+    // A short limit, since a network may be back at any moment.
     ["transient", 1_000],
     ["ambiguous", 1_000],
-  ])("are waited out, longer each time, and reported: %s, up to %i ms", async (kind, mostMs) => {
-    const fixture = new Fixture();
-    await fixture.pull();
-    for (let failure = 0; failure < 12; failure += 1) {
+  ])(
+    "with a %s error is reported and repeated after a growing wait of at most %i ms",
+    async (kind, mostMs) => {
+      const fixture = new Fixture();
+      await fixture.pull();
+      for (let failure = 0; failure < 12; failure += 1) {
+        await fixture.last.fail(kind);
+        await fixture.clock.advance(30 * SECOND);
+      }
+
+      const waits = fixture.events.of("poll_failed").map(({ retryInMs }) => retryInMs);
+      expect(waits.slice(0, 4)).toEqual([100, 200, 400, 800]);
+      expect(waits.at(-1)).toBe(mostMs);
+      expect(fixture.polls).toHaveLength(13);
+      expect(fixture.failures).toEqual([]);
+    },
+  );
+
+  test.each<ErrorKind>(["not_found", "auth", "permanent"])(
+    "with a %s error ends the receiver if it is the first poll",
+    async (kind) => {
+      const fixture = new Fixture();
+      await fixture.pull();
       await fixture.last.fail(kind);
-      await fixture.clock.advance(30 * SECOND);
-    }
-    const waits = fixture.events.of("poll_failed").map(({ retryInMs }) => retryInMs);
+      await fixture.clock.advance(60 * SECOND);
 
-    expect(waits.slice(0, 4)).toEqual([100, 200, 400, 800]);
-    expect(waits.at(-1)).toBe(mostMs);
-    expect(fixture.polls).toHaveLength(13);
-    expect(fixture.failures).toEqual([]);
-  });
+      expect(fixture.failures).toMatchObject([{ kind }]);
+      expect(fixture.polls).toHaveLength(1);
+    },
+  );
 
-  test.each<ErrorKind>(["not_found", "auth", "permanent"])("%s on the first poll ends it", async (kind) => {
-    const fixture = new Fixture();
-    await fixture.pull();
-    await fixture.last.fail(kind);
-    await fixture.clock.advance(60 * SECOND);
-
-    expect(fixture.failures).toMatchObject([{ kind }]);
-    expect(fixture.polls).toHaveLength(1);
-  });
-
-  test("none ends it after a poll that went well", async () => {
+  test("does not end the receiver if an earlier poll succeeded", async () => {
     const fixture = new Fixture();
     await fixture.pull();
     await fixture.clock.advance(SECOND);
@@ -170,7 +176,7 @@ describe("errors", () => {
   });
 });
 
-test("a poll that does not answer is replaced, and said to be", async () => {
+test("a poll that does not answer is replaced and reported", async () => {
   const fixture = new Fixture();
   await fixture.pull();
   await fixture.clock.advance(34_999);
@@ -183,10 +189,10 @@ test("a poll that does not answer is replaced, and said to be", async () => {
   expect(fixture.events.of("polled")).toEqual([]);
 });
 
-test("stop ends the waiting, hands back what was late, and nothing is fetched any more", async () => {
+test("stop aborts the poll, returns the late messages, and no poll follows", async () => {
   const fixture = new Fixture();
   await fixture.pull();
-  const late = await fixture.intake.stop();
+  const late = await fixture.poller.stop();
   expect(late.map(({ brokerId }) => brokerId)).toEqual(["late"]);
   expect(fixture.last.signal.aborted).toBe(true);
 
@@ -196,11 +202,11 @@ test("stop ends the waiting, hands back what was late, and nothing is fetched an
   expect(fixture.clock.pending).toBe(0);
 });
 
-test("what a poll brings in the moment of the stop is delivered, not dropped", async () => {
+test("messages that a poll returns during the stop are delivered", async () => {
   const fixture = new Fixture();
   await fixture.pull();
   const answered = fixture.last.answer(some(2));
-  await fixture.intake.stop();
+  await fixture.poller.stop();
   await answered;
 
   expect(fixture.delivered).toHaveLength(2);

@@ -60,7 +60,7 @@ const ok = (operations: readonly Operation[]): Promise<SettleResult[]> =>
 const failed = (kind: ErrorKind): SettleResult => ({ ok: false, error: new DriverError(kind, "no") });
 const fails = (kind: ErrorKind) => () => Promise.reject(new DriverError(kind, "no"));
 
-test("verdicts share requests, each confirmed by itself", async () => {
+test("settlements share requests, and each is confirmed on its own", async () => {
   const fixture = new Fixture();
   const outcomes = times(25, () => fixture.settle());
   await fixture.clock.settle();
@@ -70,7 +70,7 @@ test("verdicts share requests, each confirmed by itself", async () => {
   expect(fixture.settler.pending).toBe(0);
 });
 
-test("one that fails fails alone, and is tried again alone", async () => {
+test("a settlement that fails in a batch is repeated without the others", async () => {
   const fixture = new Fixture();
   fixture.respond = () => Promise.resolve([{ ok: true }, failed("transient"), { ok: true }]);
   const outcomes = times(3, () => fixture.settle());
@@ -84,8 +84,8 @@ test("one that fails fails alone, and is tried again alone", async () => {
   expect(fixture.events.names).toEqual([]);
 });
 
-describe("what fails", () => {
-  test("for a while is tried again until the lease ends, then given up and reported", async () => {
+describe("a settlement that fails", () => {
+  test("with a transient error is repeated until the lease ends, and then reported", async () => {
     const fixture = new Fixture();
     fixture.respond = fails("transient");
     const outcome = fixture.settle();
@@ -100,7 +100,7 @@ describe("what fails", () => {
     expect(fixture.clock.pending).toBe(0);
   });
 
-  test("for good is reported at once", async () => {
+  test("with a permanent error is reported immediately", async () => {
     const fixture = new Fixture();
     fixture.respond = fails("permanent");
     const outcome = fixture.settle();
@@ -111,7 +111,7 @@ describe("what fails", () => {
     expect(fixture.calls).toHaveLength(1);
   });
 
-  test("because the lease is lost is said to be that", async () => {
+  test("because the lease is lost is reported as a lost lease", async () => {
     const fixture = new Fixture();
     fixture.respond = fails("lease_lost");
     const outcome = fixture.settle();
@@ -121,7 +121,7 @@ describe("what fails", () => {
     expect(fixture.events.names).toEqual(["lease_lost"]);
   });
 
-  test("to be mentioned in the answer is tried again", async () => {
+  test("without a result in the answer is repeated", async () => {
     const fixture = new Fixture();
     fixture.respond = () => Promise.resolve([]);
     const outcome = fixture.settle();
@@ -131,58 +131,8 @@ describe("what fails", () => {
 
     expect(outcome.value).toBe(true);
   });
-});
 
-describe("an answer that is lost", () => {
-  test("has an acknowledgement made again", async () => {
-    const fixture = new Fixture();
-    fixture.respond = fails("ambiguous");
-    const outcome = fixture.settle();
-    await fixture.clock.settle();
-    fixture.respond = ok;
-    await fixture.clock.advance(SECOND);
-
-    expect(outcome.value).toBe(true);
-  });
-
-  test("has a release with a delay made again, but not one at once: somebody else may hold the message now", async () => {
-    const fixture = new Fixture();
-    fixture.respond = fails("ambiguous");
-    const later = fixture.settle({ kind: "release", delayMs: 5_000 });
-    const now = fixture.settle({ kind: "release", delayMs: 0 });
-    await fixture.clock.settle();
-    fixture.respond = ok;
-    await fixture.clock.advance(SECOND);
-
-    expect([later.value, now.value]).toEqual([true, false]);
-    expect(fixture.calls.map((call) => call.length)).toEqual([2, 1]);
-  });
-
-  test("has a release made again only while the message is hidden by it, if it was carried out", async () => {
-    const fixture = new Fixture();
-    fixture.respond = async () => {
-      await fixture.clock.advance(4_950);
-      return [failed("ambiguous")];
-    };
-    const released = fixture.settle({ kind: "release", delayMs: 5_000 });
-    await fixture.clock.settle();
-    await fixture.clock.settle();
-
-    expect(released.value).toBe(false);
-    expect(fixture.events.of("settle_failed")).toMatchObject([{ kind: "ambiguous" }]);
-  });
-
-  test("reckons that from the first answer that was lost", async () => {
-    const fixture = new Fixture();
-    fixture.respond = fails("ambiguous");
-    const released = fixture.settle({ kind: "release", delayMs: 1_000 }, 300_000);
-    await fixture.clock.advance(60 * SECOND);
-
-    expect(released.value).toBe(false);
-    expect(fixture.calls.length).toBeLessThanOrEqual(4);
-  });
-
-  test("what is not allowed is tried again for some seconds: credentials may be renewed in this moment", async () => {
+  test("with an auth error is repeated for some seconds, since credentials may be renewed", async () => {
     const fixture = new Fixture();
     fixture.respond = fails("auth");
     const acked = fixture.settle();
@@ -197,21 +147,71 @@ describe("an answer that is lost", () => {
     expect(denied.value).toBe(false);
     expect(fixture.events.of("settle_failed")).toMatchObject([{ kind: "auth" }]);
   });
+});
 
-  test("is not waited for without end: others go, and it is made again while the lease lasts", async () => {
+describe("a settlement whose answer is lost", () => {
+  test("is repeated if it is an acknowledgement", async () => {
+    const fixture = new Fixture();
+    fixture.respond = fails("ambiguous");
+    const outcome = fixture.settle();
+    await fixture.clock.settle();
+    fixture.respond = ok;
+    await fixture.clock.advance(SECOND);
+
+    expect(outcome.value).toBe(true);
+  });
+
+  test("is repeated if it is a release with a delay, but not one without, since another receiver may hold the message", async () => {
+    const fixture = new Fixture();
+    fixture.respond = fails("ambiguous");
+    const later = fixture.settle({ kind: "release", delayMs: 5_000 });
+    const now = fixture.settle({ kind: "release", delayMs: 0 });
+    await fixture.clock.settle();
+    fixture.respond = ok;
+    await fixture.clock.advance(SECOND);
+
+    expect([later.value, now.value]).toEqual([true, false]);
+    expect(fixture.calls.map((call) => call.length)).toEqual([2, 1]);
+  });
+
+  test("is not repeated after the delay of a release, since the message may be visible again", async () => {
+    const fixture = new Fixture();
+    fixture.respond = async () => {
+      await fixture.clock.advance(4_950);
+      return [failed("ambiguous")];
+    };
+    const released = fixture.settle({ kind: "release", delayMs: 5_000 });
+    await fixture.clock.settle();
+    await fixture.clock.settle();
+
+    expect(released.value).toBe(false);
+    expect(fixture.events.of("settle_failed")).toMatchObject([{ kind: "ambiguous" }]);
+  });
+
+  test("is repeated only within the delay of a release, counted from the first lost answer", async () => {
+    const fixture = new Fixture();
+    fixture.respond = fails("ambiguous");
+    const released = fixture.settle({ kind: "release", delayMs: 1_000 }, 300_000);
+    await fixture.clock.advance(60 * SECOND);
+
+    expect(released.value).toBe(false);
+    expect(fixture.calls.length).toBeLessThanOrEqual(4);
+  });
+
+  test("delays no other settlement, and is repeated while the lease lasts", async () => {
     const fixture = new Fixture();
     fixture.respond = () => new Promise(() => {});
-    const stuck = fixture.settle();
+    const unanswered = fixture.settle();
     await fixture.clock.settle();
     fixture.respond = ok;
     const next = fixture.settle();
     await fixture.clock.advance(15 * SECOND);
 
-    expect([stuck.value, next.value]).toEqual([true, true]);
+    expect([unanswered.value, next.value]).toEqual([true, true]);
   });
 });
 
-test("an acknowledgement lingers for company where a request costs, no longer than it says", async () => {
+test("an acknowledgement waits for the linger time so that others can share its request", async () => {
   const fixture = new Fixture({ settleLingerMs: 5 });
   fixture.settle();
   await fixture.clock.advance(4);
@@ -222,7 +222,7 @@ test("an acknowledgement lingers for company where a request costs, no longer th
   expect(fixture.calls.map((call) => call.length)).toEqual([2]);
 });
 
-test("an acknowledgement waits for none that is under way where they share no request", async () => {
+test("an acknowledgement waits for a request in flight only if the provider settles in batches", async () => {
   for (const settlesTogether of [true, false]) {
     const fixture = new Fixture({ settlesTogether });
     fixture.respond = () => new Promise(() => {});
@@ -230,13 +230,15 @@ test("an acknowledgement waits for none that is under way where they share no re
     await fixture.clock.settle();
     fixture.settle();
     await fixture.clock.settle();
+
     expect(fixture.calls).toHaveLength(settlesTogether ? 1 : 2);
   }
 });
 
-test("flush resolves when the last verdict is confirmed or given up", async () => {
+test("flush resolves when the last settlement is confirmed or given up", async () => {
   const fixture = new Fixture();
   await fixture.settler.flush();
+
   fixture.respond = fails("transient");
   fixture.settle({ kind: "ack" }, 5_000);
   const flushed = watch(fixture.settler.flush());
