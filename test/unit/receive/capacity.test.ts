@@ -13,8 +13,8 @@ const run = (type: string): Run =>
 const open = (concurrency: number, options: Partial<CapacityOptions> = {}): Capacity =>
   new Capacity({ concurrency, maxSettling: 100, keepsOrder: false, random: () => 0, ...options });
 
-describe("slots", () => {
-  test("are as many as concurrency says", () => {
+describe("the slots of a receiver", () => {
+  test("are as many as its concurrency", () => {
     const capacity = open(2);
     expect([capacity.take("a"), capacity.take("b"), capacity.take("c"), capacity.free]).toEqual([
       true,
@@ -27,7 +27,7 @@ describe("slots", () => {
     expect([capacity.free, capacity.take("c")]).toEqual([1, true]);
   });
 
-  test("are never lost, and no limit is exceeded, whatever is taken and released", () => {
+  test("are never lost, and never exceed a limit, for any sequence of takes and releases", () => {
     const limitOf = (type: string): number | undefined => ({ a: 1, b: 2 })[type];
     const step = fc.tuple(fc.boolean(), fc.constantFrom("a", "b", "c"));
 
@@ -45,14 +45,15 @@ describe("slots", () => {
           capacity.release(type, 1);
           taken.splice(taken.indexOf(type), 1);
         }
+
         expect(capacity.free).toBe(slots - taken.length);
       }),
     );
   });
 });
 
-describe("waiting runs", () => {
-  test("of a type at its limit leave the slots to other types", () => {
+describe("runs that wait for a slot", () => {
+  test("leave the slots to other types if their own type is at its limit", () => {
     const capacity = open(3, { limitOf: (type) => (type === "slow" ? 1 : undefined) });
     const waiting = new WaitingRuns(capacity);
     expect([capacity.take("slow"), capacity.take("slow"), capacity.take("quick")]).toEqual([
@@ -70,7 +71,7 @@ describe("waiting runs", () => {
     expect([capacity.free, capacity.take("slow")]).toEqual([1, false]);
   });
 
-  test("start in order of arrival within a type, and are full at as many as there are slots", () => {
+  test("start in order of arrival within a type, and are limited to the number of slots", () => {
     const capacity = open(2, { limitOf: () => 1 });
     const waiting = new WaitingRuns(capacity);
     const [first, second] = [run("a"), run("a")];
@@ -86,7 +87,7 @@ describe("waiting runs", () => {
     expect(capacity.waitingIsFull).toBe(false);
   });
 
-  test("that were removed do not start, and clear removes the rest", () => {
+  test("do not start after they were removed, and are all removed by clear", () => {
     const capacity = open(3, { limitOf: () => 1 });
     const waiting = new WaitingRuns(capacity);
     const [first, second, third] = [run("a"), run("a"), run("b")];
@@ -100,8 +101,8 @@ describe("waiting runs", () => {
   });
 });
 
-describe("room for messages", () => {
-  test("is none while the receiver is paused, and listeners are notified of the resume", () => {
+describe("the room for messages", () => {
+  test("is 0 while the receiver is paused, and its listeners are notified of the resume", () => {
     const pause = new PauseController();
     const capacity = open(2, { pause });
     let changes = 0;
@@ -130,7 +131,7 @@ describe("room for messages", () => {
     expect(capacity.free).toBe(1);
   });
 
-  test("is none on an ordered queue while as many messages wait as there are slots", () => {
+  test("is 0 on an ordered queue while as many messages wait as there are slots", () => {
     const ordered = open(2, { keepsOrder: true });
     ordered.waitingForKey = 2;
     expect(ordered.free).toBe(0);
@@ -144,7 +145,7 @@ describe("room for messages", () => {
     expect(unordered.free).toBe(2);
   });
 
-  test("is announced when a confirmation makes room, and on every confirmation while draining", () => {
+  test("is announced when a confirmation increases it, and on every confirmation during a drain", () => {
     const capacity = open(1, { maxSettling: 3 });
     let changes = 0;
     capacity.onChange(() => (changes += 1));

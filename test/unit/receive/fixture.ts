@@ -5,7 +5,7 @@ import type {
 } from "../../../src/queue/managed-receive.ts";
 import { Events, type Outcome, QueueFixture, type QueueFixtureOptions, watch } from "../support.ts";
 
-/** A fixture whose queue "jobs" is received. */
+/** A fixture that receives from its queue "jobs". */
 export class Fixture extends QueueFixture {
   readonly events: Events = new Events();
   readonly stop: AbortController = new AbortController();

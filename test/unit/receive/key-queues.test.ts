@@ -10,8 +10,8 @@ import { Capacity } from "../../../src/receive/capacity.ts";
 import { Run, type RunHost } from "../../../src/receive/run.ts";
 import { delivery, Door, type FaultRule, MINUTE } from "../support.ts";
 
-/** A broker that says that it keeps order, and hands out several messages of a key at once, as SQS does. */
-function careless(clock: FakeClock, before: FaultRule = () => undefined): Driver {
+/** A driver that declares order by key, and delivers several messages of a key at a time, as SQS does. */
+function unordered(clock: FakeClock, before: FaultRule = () => undefined): Driver {
   const driver = memory({ clock, faults: { before: async (point) => before(point) } });
   const describe: Driver["describe"] = async (queue) => ({
     ...(await driver.describe(queue)),
@@ -29,9 +29,9 @@ function careless(clock: FakeClock, before: FaultRule = () => undefined): Driver
   };
 }
 
-test("messages of a key that arrive together are handled one after the other, and keys side by side", async () => {
+test("messages of one key that arrive together run in sequence, and different keys run in parallel", async () => {
   const clock = new FakeClock();
-  const queue = createQueue(careless(clock), { clock });
+  const queue = createQueue(unordered(clock), { clock });
   for (const orderingKey of ["a", "b"]) {
     for (let index = 0; index < 5; index += 1) {
       await queue.send("q", { type: "t", payload: `${orderingKey}${index}`, orderingKey });
@@ -39,14 +39,14 @@ test("messages of a key that arrive together are handled one after the other, an
   }
   const log: string[] = [];
   const running = new Set<string>();
-  let most = 0;
+  let mostRunning = 0;
   const stop = new AbortController();
   const receiving = queue.receive(
     "q",
     async ({ payload, orderingKey = "" }) => {
       expect(running.has(orderingKey)).toBe(false);
       running.add(orderingKey);
-      most = Math.max(most, running.size);
+      mostRunning = Math.max(mostRunning, running.size);
       log.push(String(payload));
       await new Promise<void>((resolve) => clock.timer(10, resolve));
       running.delete(orderingKey);
@@ -57,7 +57,7 @@ test("messages of a key that arrive together are handled one after the other, an
 
   expect(log.filter((one) => one.startsWith("a"))).toEqual(["a0", "a1", "a2", "a3", "a4"]);
   expect(log.filter((one) => one.startsWith("b"))).toEqual(["b0", "b1", "b2", "b3", "b4"]);
-  expect(most).toBe(2);
+  expect(mostRunning).toBe(2);
 
   stop.abort();
   await clock.advance(60_000);
@@ -65,9 +65,9 @@ test("messages of a key that arrive together are handled one after the other, an
   await queue.close();
 });
 
-test("those behind a head that fails are given back, and not run in its place", async () => {
+test("messages behind a failed message of their key are released before they run", async () => {
   const clock = new FakeClock();
-  const queue = createQueue(careless(clock), { clock });
+  const queue = createQueue(unordered(clock), { clock });
   for (const payload of ["head", "second"]) await queue.send("q", { type: "t", payload, orderingKey: "a" });
   const log: string[] = [];
   const stop = new AbortController();
@@ -82,7 +82,7 @@ test("those behind a head that fails are given back, and not run in its place", 
   await clock.settle();
   await clock.advance(10_000);
 
-  // This broker lets the second overtake; what counts is that it went back to it rather than being run at once.
+  // This driver lets the second message overtake. It was released first, and did not run immediately.
   expect(log[0]).toBe("head#1");
   expect(log).toContain("second#1");
   expect(log).toContain("head#2");
@@ -93,9 +93,9 @@ test("those behind a head that fails are given back, and not run in its place", 
   await queue.close();
 });
 
-test("a receiver that waits behind many heads fetches again once those behind them have gone back", async () => {
+test("a receiver polls again after the messages behind failed heads were released", async () => {
   const clock = new FakeClock();
-  const driver = careless(clock);
+  const driver = unordered(clock);
   const limits = { ...driver.limits, maxReceive: 10, maxReleaseDelayMs: 15 * MINUTE };
   const queue = createQueue({ ...driver, limits }, { clock });
   for (const orderingKey of ["a", "b"]) {
@@ -107,7 +107,7 @@ test("a receiver that waits behind many heads fetches again once those behind th
   const receiving = queue.receive(
     "q",
     ({ payload }, { attempt }) => {
-      // Longer than this broker hides a message: the head is held here for the rest of it.
+      // Longer than a release can hide a message, so the receiver holds the head for the remaining time.
       if (attempt === 1 && ["a0", "b0"].includes(String(payload))) throw new RetryAfterError(20 * MINUTE);
       done.push(payload);
     },
@@ -128,30 +128,31 @@ test("a receiver that waits behind many heads fetches again once those behind th
   await queue.close();
 });
 
-test("where one that waits loses its lease, those behind it go back: they must not overtake it", () => {
+test("messages behind one that lost its lease are released, so that none overtakes it", () => {
   const log: string[] = [];
   const capacity = new Capacity({ concurrency: 10, maxSettling: 20, keepsOrder: true, random: () => 0 });
   const keys = new KeyQueues({
     capacity,
-    start: (run) => void log.push(`runs ${run.id}`),
-    release: (run) => void log.push(`goes back ${run.id}`),
+    start: (run) => void log.push(`run ${run.id}`),
+    release: (run) => void log.push(`release ${run.id}`),
   });
   const runs = ["m1", "m2", "m3", "m4"].map((id) => {
     const message = completeMessage({ id, type: "t", payload: 1 }, 0);
     return new Run({ queue: "q" } as RunHost, delivery(), message, { attempt: 0, redrive: 0 }, 0);
   });
+
   for (const run of runs) keys.enter("a", run);
   keys.remove("a", runs[2]!);
-  expect([log, capacity.waitingForKey]).toEqual([["runs m1", "goes back m4"], 1]);
+  expect([log, capacity.waitingForKey]).toEqual([["run m1", "release m4"], 1]);
 
   runs[0]!.left(true);
   runs[1]!.left(true);
-  expect([log.slice(2), capacity.waitingForKey]).toEqual([["runs m2"], 0]);
+  expect([log.slice(2), capacity.waitingForKey]).toEqual([["run m2"], 0]);
 });
 
-test("to be given back behind others costs no attempts, and is no crash loop", async () => {
+test("a release behind other messages costs no attempt, and counts as no crash loop", async () => {
   const clock = new FakeClock();
-  const queue = createQueue(careless(clock), { clock });
+  const queue = createQueue(unordered(clock), { clock });
   const all = Array.from({ length: 9 }, (_, index) => `m${index}`);
   for (const payload of all) await queue.send("q", { type: "t", payload, orderingKey: "a" });
   const runs = new Map<unknown, number[]>();
@@ -180,11 +181,11 @@ test("to be given back behind others costs no attempts, and is no crash loop", a
   await queue.close();
 });
 
-test("what arrives after the stop goes back at once: it does not wait for a head that still runs", async () => {
+test("a message that arrives after the stop is released without waiting for the running head of its key", async () => {
   const clock = new FakeClock();
   const poll = new Door();
   let fault: ReturnType<FaultRule>;
-  const driver = careless(clock, ({ operation }) => (operation === "receive" ? fault : undefined));
+  const driver = unordered(clock, ({ operation }) => (operation === "receive" ? fault : undefined));
   const queue = createQueue(driver, { clock });
   const [stop, head] = [new AbortController(), new Door()];
   const payloads: unknown[] = [];

@@ -6,7 +6,7 @@ import { Door, type Outcome, SECOND, watch } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
 describe("a lease", () => {
-  test("whose extensions would come too late is refused; extended at half of it, it is kept", async () => {
+  test("is refused with too rare extensions, and is kept with an extension at half of its time", async () => {
     const fixture = new Fixture();
     const late = fixture.receive(() => Promise.resolve(), { leaseMs: 30_000, extendEveryMs: 25_000 });
     await fixture.clock.settle();
@@ -27,7 +27,7 @@ describe("a lease", () => {
     expect(fixture.events.of("lease_lost")).toEqual([]);
   });
 
-  test("is kept while the handler runs: it runs once", async () => {
+  test("is kept while the handler runs, so that the message runs once", async () => {
     const fixture = new Fixture();
     await fixture.send("mail");
     const door = new Door();
@@ -39,7 +39,7 @@ describe("a lease", () => {
     expect(fixture.events.names).toEqual(["started", "completed"]);
   });
 
-  test("is given back after its last extension was answered: one that overtakes would hide the message", async () => {
+  test("is released only after its last extension was answered, which could hide the message otherwise", async () => {
     const fixture = new Fixture();
     await fixture.send("mail");
     const door = new Door();
@@ -52,6 +52,7 @@ describe("a lease", () => {
         ? { kind: "stall", until: door.opened }
         : undefined;
     const extended: Outcome<void>[] = [];
+
     fixture.receive((_, { extend }) => {
       extended.push(watch(extend()), watch(extend()));
       return Promise.reject(new Error("no"));
@@ -66,7 +67,7 @@ describe("a lease", () => {
     expect(extended[1]?.error).toMatchObject({ code: "lease_lost" });
   });
 
-  test("that is lost aborts the signal; the result is discarded, and the message runs again", async () => {
+  test("aborts the signal when it is lost, and the message runs again", async () => {
     const fixture = new Fixture();
     await fixture.send("mail");
     fixture.fault = ({ operation }) =>
@@ -89,6 +90,28 @@ describe("a lease", () => {
     expect(contexts).toHaveLength(2);
 
     await fixture.clock.advance(60 * SECOND);
+    expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
+  });
+
+  test("is released by a failed run although its extension was never answered", async () => {
+    const fixture = new Fixture();
+    await fixture.send("mail");
+    const never = new Door();
+    fixture.fault = (point) =>
+      point.operation === "settle" && point.operations.some(({ kind }) => kind === "extend")
+        ? { kind: "stall", until: never.opened }
+        : undefined;
+    const door = new Door();
+    fixture.receive(async (_, { attempt }) => {
+      if (attempt > 1) return;
+      await door.opened;
+      throw new Error("no");
+    });
+    await fixture.clock.advance(11 * SECOND);
+    door.open();
+    await fixture.clock.advance(60 * SECOND);
+
+    expect(fixture.events.names).toEqual(["started", "failed", "retrying", "started", "completed"]);
     expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
   });
 });

@@ -7,7 +7,7 @@ import { Fixture } from "./fixture.ts";
 
 const EMPTY = [0, 0, 0, 0];
 
-test("to return is to acknowledge", async () => {
+test("a handler that returns acknowledges its message", async () => {
   const fixture = new Fixture();
   await fixture.send("mail");
   fixture.receive(() => Promise.resolve());
@@ -17,12 +17,13 @@ test("to return is to acknowledge", async () => {
   expect(fixture.events.names).toEqual(["started", "completed"]);
 });
 
-test("an acknowledgement waits for those of others in hand, but not alone, nor where the next of its key waits for it", async () => {
+test("an acknowledgement waits for others to share its request, unless no other message is leased or its key is ordered", async () => {
   const fixture = new Fixture({ emulate: "pubsub" });
   await fixture.queue.ensure("ordered", { ordering: "by_key" });
   const door = new Door();
   const settled = (queue: string): number =>
     fixture.requests.filter((one) => one.operation === "settle" && one.queue === queue).length;
+
   for (const queue of ["jobs", "ordered"])
     void fixture.queue.receive(queue, ({ type }) => (type === "slow" ? door.opened : undefined), {
       signal: fixture.stop.signal,
@@ -48,7 +49,7 @@ test("an acknowledgement waits for those of others in hand, but not alone, nor w
   await fixture.clock.settle();
 });
 
-test("to throw is to try again with the backoff, attempt by attempt, and in the end to dead-letter", async () => {
+test("a handler that throws is retried with its backoff, and dead-lettered after the last attempt", async () => {
   const fixture = new Fixture();
   await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 3 });
   const runs: [number, number][] = [];
@@ -74,22 +75,22 @@ test("to throw is to try again with the backoff, attempt by attempt, and in the 
   });
 });
 
-test("a judge says what the end of a handler means, and is judged as a run where it throws itself", async () => {
+test("decidedBy decides the end of a handler, and an error that it throws decides it instead", async () => {
   const fixture = new Fixture();
   const spam = (error: unknown): Disposition => ({ kind: "dead_letter", reason: "spam", error });
   const thrower = (): never => {
-    throw new PermanentError("no verdict");
+    throw new PermanentError("no decision");
   };
   fixture.receive(({ type }, context) => {
     context.decidedBy(
-      type.startsWith("judged")
+      type.startsWith("decided")
         ? { returned: () => spam("it returned"), threw: spam }
         : { returned: thrower, threw: thrower },
     );
     if (type.endsWith("thrown")) throw new Error("it threw");
     return { kind: "release" };
   });
-  await fixture.send("judged", "judged thrown", "unjudged", "unjudged thrown");
+  await fixture.send("decided", "decided thrown", "undecided", "undecided thrown");
   await fixture.clock.settle();
   expect(await fixture.counts()).toEqual([0, 0, 0, 4]);
 
@@ -97,15 +98,15 @@ test("a judge says what the end of a handler means, and is judged as a run where
   expect(deadLetters.map(({ info }) => [info?.reason, info?.error])).toEqual([
     ["spam", "it returned"],
     ["spam", "Error: it threw"],
-    ["permanent_error", "PermanentError: no verdict"],
-    ["permanent_error", "PermanentError: no verdict"],
+    ["permanent_error", "PermanentError: no decision"],
+    ["permanent_error", "PermanentError: no decision"],
   ]);
 });
 
 test.each<[string, unknown, string]>([
   ["a permanent error", new PermanentError("gone"), "permanent_error"],
   ["a disposition", { kind: "dead_letter", reason: "spam", error: "bad" } satisfies Disposition, "spam"],
-])("%s dead-letters at once", async (_, outcome, reason) => {
+])("%s dead-letters a message immediately", async (_, outcome, reason) => {
   const fixture = new Fixture();
   await fixture.send("mail");
   fixture.receive(() =>
@@ -117,7 +118,7 @@ test.each<[string, unknown, string]>([
   expect(await fixture.counts()).toEqual([0, 0, 0, 1]);
 });
 
-test("a retry-after error has its delay, in whole milliseconds and never early", async () => {
+test("a retry-after error delays the retry in whole milliseconds, rounded up", async () => {
   const fixture = new Fixture();
   await fixture.send("mail");
   let runs = 0;
@@ -132,7 +133,7 @@ test("a retry-after error has its delay, in whole milliseconds and never early",
   expect(runs).toBe(2);
 });
 
-test("a delay beyond every date is waited for all the same, not skipped", async () => {
+test("a retry delay beyond the latest date is kept, and the message does not run early", async () => {
   const fixture = new Fixture({ emulate: "sqs" });
   await fixture.send("mail");
   let runs = 0;
@@ -147,7 +148,7 @@ test("a delay beyond every date is waited for all the same, not skipped", async 
 });
 
 test.each<[string, () => unknown]>([
-  ["what cannot be printed", () => Object.create(null)],
+  ["a value that cannot be printed", () => Object.create(null)],
   [
     "an error whose message cannot be read",
     () =>
@@ -157,7 +158,7 @@ test.each<[string, () => unknown]>([
         },
       }),
   ],
-])("whatever is thrown gets its verdict: %s too", async (_, thrown) => {
+])("%s is handled as a failure if a handler throws it", async (_, thrown) => {
   const fixture = new Fixture();
   await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 1 });
   fixture.receive(() => Promise.reject(thrown()));
@@ -168,7 +169,7 @@ test.each<[string, () => unknown]>([
 });
 
 test.each([["ok"], [42], [false], [{ messageId: "m1" }]])(
-  "%j is no disposition, and says nothing against the message: it was handled",
+  "a message is acknowledged if its handler returns %j, which is no disposition",
   async (returned) => {
     const fixture = new Fixture();
     await fixture.send("mail");
@@ -180,7 +181,7 @@ test.each([["ok"], [42], [false], [{ messageId: "m1" }]])(
   },
 );
 
-test("a disposition that there is not fails the run, and says which there are", async () => {
+test("an unknown disposition fails the run, and the error names the known ones", async () => {
   const fixture = new Fixture();
   await fixture.send("mail");
   fixture.receive(() => Promise.resolve({ kind: "dead_leter" } as unknown as Disposition));
@@ -193,7 +194,7 @@ test("a disposition that there is not fails the run, and says which there are", 
   });
 });
 
-test("what cannot be called handles nothing: it is refused, not tried on every message", async () => {
+test("a handler that is not a function is refused, and no message is received", async () => {
   const fixture = new Fixture();
   await fixture.send("mail");
   const receiving = fixture.receive(undefined as unknown as Handler);

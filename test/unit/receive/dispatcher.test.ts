@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import type { Delivery } from "../../../src/driver/contract.ts";
+import { PauseController } from "../../../src/lib/pause.ts";
+import { SECOND } from "../support.ts";
+import { Fixture } from "./fixture.ts";
+
+/** Passes the deliveries of every poll through `change`. */
+function onArrival({ driver }: Fixture, change: (deliveries: Delivery[]) => Delivery[]): void {
+  const open = driver.open.bind(driver);
+  driver.open = (queue, options) => {
+    const source = open(queue, options);
+    const next = source.next.bind(source);
+    source.next = async (max, signal) => change(await next(max, signal));
+    return source;
+  };
+}
+
+describe("an arriving message", () => {
+  test.each([
+    ["that is not JSON", "{"],
+    ["whose id cannot be printed", '{"type":"mail","payload":1,"id":{"toString":1}}'],
+  ])("is dead-lettered unchanged if it has a body %s, and other messages run", async (_, body) => {
+    const fixture = new Fixture();
+    await fixture.plant("jobs", { body, attributes: { theirs: "x" } });
+    await fixture.send("mail");
+    fixture.receive(() => Promise.resolve());
+    await fixture.clock.settle();
+    expect(fixture.events.of("completed")).toHaveLength(1);
+    expect(await fixture.counts()).toEqual([0, 0, 0, 1]);
+
+    const [deadLetter] = await fixture.peek("jobs-dlq");
+    expect(deadLetter).toMatchObject({
+      body,
+      attributes: { theirs: "x", qp_dlq: expect.stringContaining("malformed") as string },
+    });
+  });
+
+  test("is dead-lettered as crash_loop without another run if it was delivered too often", async () => {
+    const fixture = new Fixture();
+    await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 2 });
+    for (let delivery = 1; delivery < 7; delivery += 1) await fixture.peek("jobs");
+    let runs = 0;
+    fixture.receive(() => Promise.resolve(void (runs += 1)));
+    await fixture.clock.settle();
+
+    expect(runs).toBe(0);
+    expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "crash_loop" }]);
+  });
+
+  test("runs if it was delivered once less than a crash loop requires", async () => {
+    const fixture = new Fixture();
+    await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 2 });
+    for (let delivery = 1; delivery < 6; delivery += 1) await fixture.peek("jobs");
+    fixture.receive(() => Promise.resolve());
+    await fixture.clock.settle();
+
+    expect(fixture.events.of("completed")).toMatchObject([{ job: { attempt: 6 } }]);
+  });
+
+  test("does not run if its lease ended before it arrived", async () => {
+    const fixture = new Fixture();
+    await fixture.send("mail");
+    onArrival(fixture, (deliveries) =>
+      deliveries.map((one) => (one.deliveryCount === 1 ? { ...one, leaseUntil: fixture.clock.now() } : one)),
+    );
+    const runs: number[] = [];
+    fixture.receive((_, { attempt }) => Promise.resolve(void runs.push(attempt)));
+    await fixture.clock.advance(60 * SECOND);
+
+    expect(runs).toEqual([2]);
+    expect(fixture.events.of("lease_lost")).toHaveLength(1);
+  });
+
+  test("is redelivered after an internal error, which does not affect other messages", async () => {
+    const fixture = new Fixture();
+    let isArmed = false;
+    class Faulty extends PauseController {
+      override get paused(): boolean {
+        if (!isArmed) return super.paused;
+        isArmed = false;
+        throw new Error("a mistake");
+      }
+    }
+    onArrival(fixture, (deliveries) => {
+      isArmed = deliveries.some(({ deliveryCount }) => deliveryCount === 1);
+      return deliveries;
+    });
+    await fixture.send("bad", "good");
+    fixture.receive(() => Promise.resolve(), { pause: new Faulty() });
+    await fixture.clock.settle();
+    expect(fixture.events.of("completed")).toMatchObject([{ job: { type: "good" } }]);
+    expect(fixture.events.of("warning")).toMatchObject([{ code: "internal" }]);
+
+    await fixture.clock.advance(60 * SECOND);
+    expect(fixture.events.of("completed")).toMatchObject([
+      { job: { type: "good" } },
+      { job: { type: "bad", attempt: 2 } },
+    ]);
+  });
+});
