@@ -20,13 +20,13 @@ const EVENTS: readonly (JobEvent | ReceiveEvent)["event"][] = [
   "warning",
 ];
 
-/** A fixture with a worker on it, and what it says. */
+/** A queue fixture with a worker and the events of the worker. */
 export class Fixture extends QueueFixture {
   readonly events: Events = new Events();
   readonly worker: Worker;
 
-  constructor(options: WorkerOptions = {}, fixture: QueueFixtureOptions = {}) {
-    super(fixture);
+  constructor(options: WorkerOptions = {}, queueOptions: QueueFixtureOptions = {}) {
+    super(queueOptions);
     this.worker = this.make(options);
   }
 

@@ -3,8 +3,8 @@ import { DriverError } from "../../../src/driver/error.ts";
 import { Door, MINUTE, SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
-describe("pause", () => {
-  test("takes nothing new, lets what runs finish, and resume takes up again", async () => {
+describe("a paused worker", () => {
+  test("starts no job until it is resumed, and lets running jobs finish", async () => {
     const fixture = new Fixture();
     const door = new Door();
     const seen: unknown[] = [];
@@ -30,7 +30,7 @@ describe("pause", () => {
     expect(fixture.worker.health().state).toBe("running");
   });
 
-  test("a paused worker drains", async () => {
+  test("drains when it is stopped", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
     const working = await fixture.start();
@@ -43,8 +43,8 @@ describe("pause", () => {
   });
 });
 
-describe("readiness", () => {
-  test("needs a poll that went well lately", async () => {
+describe("the readiness of a worker", () => {
+  test("requires a recent poll that succeeded", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
     expect(fixture.worker.health()).toMatchObject({ state: "idle", ready: false, live: true });
@@ -53,8 +53,9 @@ describe("readiness", () => {
     await fixture.send("mail");
     expect(fixture.worker.health()).toMatchObject({ state: "running", ready: true, live: true });
 
-    const away = new DriverError("transient", "it is away");
-    fixture.fault = ({ operation }) => (operation === "receive" ? { kind: "error", error: away } : undefined);
+    const unavailable = new DriverError("transient", "it is away");
+    fixture.fault = ({ operation }) =>
+      operation === "receive" ? { kind: "error", error: unavailable } : undefined;
     await fixture.clock.advance(30 * SECOND);
     expect(fixture.worker.health()).toMatchObject({ ready: false, live: true });
     expect(fixture.worker.health().queues[0]?.error).toContain("it is away");
@@ -64,7 +65,7 @@ describe("readiness", () => {
     expect(fixture.worker.health()).toMatchObject({ ready: true, queues: [{ error: undefined }] });
   });
 
-  test("ends when a poll has not answered for long, and a full worker need not poll", async () => {
+  test("ends when a poll does not answer, but not while a full worker makes no poll", async () => {
     const fixture = new Fixture({ concurrency: 1 });
     const door = new Door();
     fixture.worker.register("mail", () => door.opened);
@@ -86,7 +87,7 @@ describe("readiness", () => {
     expect(fixture.worker.health()).toMatchObject({ ready: false, running: 0, live: true });
   });
 
-  test("lasts through a pause, and is not lost for a long poll when it ends", async () => {
+  test("lasts through a pause, and through the first long poll after it", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
     await fixture.start();
@@ -101,7 +102,7 @@ describe("readiness", () => {
   });
 });
 
-test("a job that outlives its worker's stop is none of what runs after the next start", async () => {
+test("a job that outlives the stop of its worker is not counted as running after the next start", async () => {
   const fixture = new Fixture({ drainMs: SECOND, graceMs: SECOND });
   const [first, second] = [new Door(), new Door()];
   let runs = 0;
@@ -125,7 +126,7 @@ test("a job that outlives its worker's stop is none of what runs after the next 
 });
 
 describe("a listener that throws", () => {
-  test("costs no job its verdict, and stops no time limit", async () => {
+  test("affects neither the outcome of a job nor its time limits", async () => {
     const fixture = new Fixture({ timeoutMs: SECOND, graceMs: SECOND });
     const thrown: unknown[] = [];
     const onThrown = (error: unknown): void => void thrown.push(error);
@@ -169,7 +170,7 @@ describe("a listener that throws", () => {
   });
 });
 
-test("events of a job come in the order of its life", async () => {
+test("the events of a job are emitted in the order of its attempts", async () => {
   const fixture = new Fixture();
   fixture.worker.register("mail", (_, context) => {
     context.progress(10);
@@ -178,12 +179,12 @@ test("events of a job come in the order of its life", async () => {
   await fixture.send("mail");
   await fixture.start();
   await fixture.clock.advance(MINUTE);
-  const failing = ["started", "progress", "failed", "retrying"];
 
+  const failing = ["started", "progress", "failed", "retrying"];
   expect(fixture.events.names).toEqual([...failing, ...failing, "started", "progress", "completed"]);
 });
 
-test("progress takes a percentage", async () => {
+test("progress beyond 100 percent fails the run", async () => {
   const fixture = new Fixture();
   fixture.worker.register("mail", (_, context) => context.progress(101));
   await fixture.send("mail");
@@ -192,7 +193,7 @@ test("progress takes a percentage", async () => {
   expect(fixture.events.of("failed")[0]?.error).toMatchObject({ code: "invalid_options" });
 });
 
-test("progress of a run that has ended is none", async () => {
+test("progress after the end of a run is not emitted", async () => {
   const fixture = new Fixture();
   let after: (() => void) | undefined;
   fixture.worker.register("mail", (_, { progress }) => {

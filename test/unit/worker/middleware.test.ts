@@ -3,8 +3,8 @@ import { PermanentError } from "../../../src/errors.ts";
 import { Door, SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
-describe("middleware", () => {
-  test("wraps handlers, the first one outermost, and sees what they throw", async () => {
+describe("a middleware", () => {
+  test("wraps the handler, with the first middleware outermost, and sees the errors of the handler", async () => {
     const fixture = new Fixture();
     const trail: string[] = [];
     for (const name of ["outer", "inner"]) {
@@ -27,7 +27,7 @@ describe("middleware", () => {
     expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "permanent_error" }]);
   });
 
-  test("that does not wait for the handler is not the end of the job: the handler is", async () => {
+  test("does not end the job by returning before the handler does", async () => {
     const fixture = new Fixture();
     const doors = [new Door(), new Door()];
     fixture.worker.use((_, next) => {
@@ -51,7 +51,7 @@ describe("middleware", () => {
     expect(fixture.events.names.slice(4)).toEqual(["completed"]);
   });
 
-  test("that gives up on a handler does not have it run twice at once", async () => {
+  test("starts no second run of the handler by rejecting before the handler ends", async () => {
     const fixture = new Fixture();
     const door = new Door();
     fixture.worker.use((_, next) => Promise.race([next(), Promise.reject(new Error("too slow"))]));
@@ -66,7 +66,7 @@ describe("middleware", () => {
     expect(fixture.events.of("failed")).toMatchObject([{ error: { message: "too slow" } }]);
   });
 
-  test("runs the handler once an attempt, and may leave it out", async () => {
+  test("runs the handler at most once per attempt, and may skip it", async () => {
     const fixture = new Fixture();
     let runs = 0;
     fixture.worker.use(async ({ message }, next) => {
@@ -84,7 +84,7 @@ describe("middleware", () => {
     expect(fixture.events.of("failed")).toMatchObject([{ error: { code: "invalid_options" } }]);
   });
 
-  test("that throws fails the job", async () => {
+  test("fails the job if it throws", async () => {
     const fixture = new Fixture();
     fixture.worker.use(() => Promise.reject(new Error("no")));
     fixture.worker.register("mail", () => {});

@@ -3,7 +3,7 @@ import { Door, MINUTE, SECOND, watch } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
 describe("start", () => {
-  test("resolves when every queue is polled, and stop drains what runs", async () => {
+  test("resolves when every queue is polled, and stop then drains the running jobs", async () => {
     const fixture = new Fixture({}, { queues: ["jobs", "other"] });
     const door = new Door();
     fixture.worker.register("mail", () => door.opened);
@@ -24,7 +24,7 @@ describe("start", () => {
     expect(fixture.events.of("completed")).toHaveLength(1);
   });
 
-  test("rejects if a queue cannot be received, and the worker has ended", async () => {
+  test("rejects if a queue cannot be received, and the worker has stopped then", async () => {
     const fixture = new Fixture({}, { emulate: "sqs", queues: ["jobs"] });
     fixture.worker.register("mail", () => {});
     const started = watch(fixture.worker.start(["jobs", "missing"]));
@@ -34,7 +34,7 @@ describe("start", () => {
     expect(fixture.worker.health().state).toBe("stopped");
   });
 
-  test("emits error if a receiver ends with an error later, and stop does not throw it again", async () => {
+  test("emits an error of a receiver that ends later, and stop does not throw that error again", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
     const errors: unknown[] = [];
@@ -47,11 +47,10 @@ describe("start", () => {
     await fixture.clock.advance(MINUTE);
 
     expect(errors).toMatchObject([{ code: "drain_incomplete" }]);
-
     await fixture.worker.stop();
   });
 
-  test("leaves the error of a drain to stop", async () => {
+  test("emits no error of a drain, since stop rejects with it", async () => {
     const fixture = new Fixture();
     fixture.worker.register("deaf", () => new Promise(() => {}));
     const errors: unknown[] = [];
@@ -65,7 +64,7 @@ describe("start", () => {
     expect(errors).toEqual([]);
   });
 
-  test("is refused while the worker works", async () => {
+  test("is refused while the worker is running", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
     await fixture.start();
@@ -77,7 +76,7 @@ describe("start", () => {
 });
 
 test.each([{ kind: "ack" }, { kind: "dead_letter", reason: "spam", error: "bad" }, { kind: "release" }])(
-  "a disposition that a handler returns, %j, fails its run: nothing is acknowledged",
+  "a handler that returns the disposition %j fails its run, and nothing is acknowledged",
   async (disposition) => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => disposition);
@@ -91,7 +90,7 @@ test.each([{ kind: "ack" }, { kind: "dead_letter", reason: "spam", error: "bad" 
   },
 );
 
-test("a result that only looks like a disposition completes its job", async () => {
+test("a handler completes its job if its result only resembles a disposition", async () => {
   const fixture = new Fixture();
   fixture.worker.register("mail", () => ({ kind: "release", url: "https://example.com/v2" }));
   await fixture.start();

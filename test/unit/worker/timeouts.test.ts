@@ -7,7 +7,7 @@ import { Fixture } from "./fixture.ts";
 
 const LIMITS = { timeoutMs: 60_000, graceMs: 5_000, hardLimitMs: 30_000 };
 
-/** A worker whose one handler goes on until the door opens, whatever its signal says. */
+/** A worker whose first run ignores its signal, and ends when the door opens. */
 function stuck(door: Door, contexts: JobContext[] = []): Fixture {
   const fixture = new Fixture({ concurrency: 1, ...LIMITS });
   fixture.worker.register("mail", async (_, context) => {
@@ -17,14 +17,14 @@ function stuck(door: Door, contexts: JobContext[] = []): Fixture {
   return fixture;
 }
 
-describe("at its timeout a job", () => {
-  test("has its signal aborted, with the reason; what it then throws is the timeout", async () => {
+describe("a job at its timeout", () => {
+  test("has its signal aborted, and an error that it then throws counts as the timeout", async () => {
     const fixture = new Fixture(LIMITS);
     fixture.worker.register(
       "mail",
       (_, { signal }) =>
         new Promise((_resolve, reject) => {
-          signal.addEventListener("abort", () => reject(new Error("I was told to stop")));
+          signal.addEventListener("abort", () => reject(new Error("aborted")));
         }),
     );
     await fixture.send("mail");
@@ -37,7 +37,7 @@ describe("at its timeout a job", () => {
     expect(fixture.events.of("failed")[0]?.error).toMatchObject({ code: "timeout" });
   });
 
-  test("may still say outright what is to become of it, or finish", async () => {
+  test("may still throw a permanent error, or complete", async () => {
     const fixture = new Fixture(LIMITS);
     const until = (signal: AbortSignal): Promise<void> =>
       new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
@@ -57,7 +57,7 @@ describe("at its timeout a job", () => {
     expect(fixture.events.of("completed")).toMatchObject([{ job: { type: "done" } }]);
   });
 
-  test("of its type's own, where it has one", async () => {
+  test("has the timeout of its type if the type has one", async () => {
     const fixture = new Fixture(LIMITS);
     const aborted: number[] = [];
     const start = fixture.clock.now();
@@ -80,8 +80,8 @@ describe("at its timeout a job", () => {
   });
 });
 
-describe("a job that goes on", () => {
-  test("is stuck after the grace; nothing is settled, and its lease is kept", async () => {
+describe("a job that ignores its timeout", () => {
+  test("is stuck after the grace period, keeps its lease, and is not settled", async () => {
     const door = new Door();
     const fixture = stuck(door);
     await fixture.send("mail");
@@ -105,7 +105,7 @@ describe("a job that goes on", () => {
     expect(fixture.worker.health()).toMatchObject({ live: true, stuck: [] });
   });
 
-  test("is given up at the hard limit, with backoff; its slot stays taken until it returns", async () => {
+  test("is retried at the hard limit, and keeps its slot until it returns", async () => {
     const door = new Door();
     const contexts: JobContext[] = [];
     const fixture = stuck(door, contexts);
@@ -127,7 +127,7 @@ describe("a job that goes on", () => {
     expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
   });
 
-  test("and has lost its lease before is late once", async () => {
+  test("is late once if it has also lost its lease", async () => {
     const door = new Door();
     const fixture = stuck(door);
     await fixture.send("mail");
@@ -145,7 +145,7 @@ describe("a job that goes on", () => {
     expect(fixture.events.of("late")).toHaveLength(1);
   });
 
-  test("is named when a drain cannot end it", async () => {
+  test("is named in the error of a drain that cannot end it", async () => {
     const door = new Door();
     const fixture = stuck(door);
     const id = await fixture.send("mail");
@@ -163,7 +163,7 @@ describe("a job that goes on", () => {
   });
 });
 
-test("progress and stalls reach the diagnostics channel too, as this queue's", async () => {
+test("progress and stuck events of a job reach the diagnostics channel with their queue", async () => {
   const door = new Door();
   const fixture = new Fixture(LIMITS);
   fixture.worker.register("mail", async (_, context) => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { JobDefinition } from "../../../src/worker/job.ts";
 import { defineJob } from "../../../src/worker/job.ts";
 import { Door, HOUR, MINUTE, SECOND, times } from "../support.ts";
 import { Worker } from "../../../src/worker/worker.ts";
@@ -8,8 +7,8 @@ import { Fixture } from "./fixture.ts";
 
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error;
 
-describe("a worker that is set up wrongly says so", () => {
-  test("two handlers of one type, or none that can be called", () => {
+describe("a worker", () => {
+  test("refuses a second handler of a type, and invalid types, handlers and options", () => {
     const { worker } = new Fixture();
     worker.register("mail", () => {});
 
@@ -21,14 +20,14 @@ describe("a worker that is set up wrongly says so", () => {
     expect(worker.registered.map(({ type }) => type)).toEqual(["mail"]);
   });
 
-  test("something else than a queue to work on, or than a type to define", () => {
+  test("refuses a queue that is none, and an empty type in a job definition", () => {
     for (const queue of [undefined, new Fixture().driver]) {
       expect(() => new Worker(queue as never)).toThrow(refused("invalid_options"));
     }
     expect(() => defineJob({ type: "", schema: z.unknown() })).toThrow(refused("invalid_options"));
   });
 
-  test("no handlers, no queue, one queue twice", async () => {
+  test("refuses to run without handlers, without a queue, or with the same queue twice", async () => {
     const { worker } = new Fixture();
     await expect(worker.run("jobs")).rejects.toMatchObject({ code: "no_handlers" });
 
@@ -41,7 +40,7 @@ describe("a worker that is set up wrongly says so", () => {
     expect(worker.health().state).toBe("idle");
   });
 
-  test("a second start while it runs; after it has stopped, it may start again", async () => {
+  test("refuses a second run while it is running, and may run again after it has stopped", async () => {
     const fixture = new Fixture();
     const seen: unknown[] = [];
     fixture.worker.register("mail", ({ payload }) => void seen.push(payload));
@@ -54,7 +53,7 @@ describe("a worker that is set up wrongly says so", () => {
     expect(seen).toEqual([7]);
   });
 
-  test("a queue that does not exist ends start, and the others are drained", async () => {
+  test("rejects its run if a queue does not exist, and drains the other queues", async () => {
     const fixture = new Fixture({}, { emulate: "sqs", queues: ["jobs"] });
     fixture.worker.register("mail", () => {});
     const working = await fixture.start(["jobs", "missing"]);
@@ -64,7 +63,7 @@ describe("a worker that is set up wrongly says so", () => {
     expect(fixture.worker.health()).toMatchObject({ state: "stopped", live: false });
   });
 
-  test("a signal that has aborted: nothing starts", async () => {
+  test("receives nothing if the signal of its run has already aborted", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
 
@@ -75,123 +74,8 @@ describe("a worker that is set up wrongly says so", () => {
   });
 });
 
-describe("a job definition", () => {
-  const order: JobDefinition<{ n: number }, { n: bigint }> = defineJob({
-    type: "order",
-    maxAttempts: 2,
-    schema: {
-      "~standard": {
-        version: 1 as const,
-        vendor: "test",
-        types: undefined as unknown as { input: { n: number }; output: { n: bigint } },
-        validate: (value: unknown) =>
-          typeof (value as { n?: unknown } | null)?.n === "number"
-            ? { value: { n: BigInt((value as { n: number }).n) } }
-            : { issues: [{ message: "no number", path: ["n"] }] },
-      },
-    },
-  });
-
-  test("validates what is sent, and gives the handler what its schema makes of it", async () => {
-    const fixture = new Fixture();
-    const seen: unknown[] = [];
-    fixture.worker.register(order, ({ payload, maxAttempts }) => void seen.push(payload.n, maxAttempts));
-    const bad = fixture.queue.send("jobs", order.message({ n: "x" } as never));
-    await expect(bad).rejects.toMatchObject({
-      code: "invalid_payload",
-      message: expect.stringContaining("n: no number") as string,
-    });
-
-    await fixture.queue.send("jobs", order.message({ n: 1 }, { maxAttempts: undefined }));
-    await fixture.start();
-    expect(seen).toEqual([1n, 2]);
-  });
-
-  test("a payload that does not fit on receipt is dead-lettered, without a run", async () => {
-    const fixture = new Fixture();
-    let runs = 0;
-    fixture.worker.register(order, () => void (runs += 1));
-    await fixture.send("order", { n: "x" });
-    await fixture.start();
-
-    expect(runs).toBe(0);
-    expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "invalid_payload" }]);
-  });
-});
-
-describe("a schema", () => {
-  const validator = (validate: (value: unknown) => unknown): JobDefinition =>
-    defineJob({
-      type: "order",
-      schema: { "~standard": { version: 1, vendor: "test", validate: validate as never } },
-    });
-
-  test("that throws has not judged the payload: it is tried again", async () => {
-    const fixture = new Fixture();
-    let validations = 0;
-    const job = validator((value) => {
-      validations += 1;
-      return validations === 1 ? Promise.reject(new Error("the database is away")) : { value };
-    });
-    const seen: unknown[] = [];
-    fixture.worker.register(job, ({ payload }) => void seen.push(payload));
-    await fixture.send("order", 1);
-    await fixture.start();
-    await fixture.clock.advance(SECOND);
-
-    expect(fixture.events.names).toEqual(["started", "failed", "retrying", "started", "completed"]);
-    expect(seen).toEqual([1]);
-  });
-
-  test("that answers when the message has had its verdict starts no handler any more", async () => {
-    const fixture = new Fixture({ timeoutMs: SECOND, graceMs: SECOND, hardLimitMs: 5 * SECOND });
-    const door = new Door();
-    const job = validator((value) => door.opened.then(() => ({ value })));
-    const runs: number[] = [];
-    fixture.worker.register(job, (_, { attempt }) => void runs.push(attempt));
-    await fixture.send("order", 1);
-    await fixture.start();
-    await fixture.clock.advance(7 * SECOND);
-    expect(fixture.events.names).toEqual(["started", "stuck", "failed", "retrying", "started"]);
-
-    door.open();
-    await fixture.clock.advance(MINUTE);
-    expect(runs).toEqual([2]);
-    expect(fixture.worker.health().running).toBe(0);
-    expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
-  });
-
-  test("that answers after the timeout has cost the run", async () => {
-    const fixture = new Fixture({ timeoutMs: SECOND });
-    const door = new Door();
-    const job = validator((value) => door.opened.then(() => ({ value })));
-    const runs: number[] = [];
-    fixture.worker.register(job, (_, { attempt }) => void runs.push(attempt));
-    await fixture.send("order", 1);
-    await fixture.start();
-    await fixture.clock.advance(2 * SECOND);
-    door.open();
-    await fixture.clock.advance(MINUTE);
-
-    expect(runs).toEqual([2]);
-    expect(fixture.events.of("failed")).toMatchObject([{ error: { code: "timeout" } }]);
-  });
-
-  test("that answers with a promise of another make is waited for", async () => {
-    const fixture = new Fixture();
-    // oxlint-disable-next-line unicorn/no-thenable -- that it is one is the point
-    const job = validator((value) => ({ then: (resolve: (result: unknown) => void) => resolve({ value }) }));
-    const seen: unknown[] = [];
-    fixture.worker.register(job, ({ payload }) => void seen.push(payload));
-    await fixture.send("order", 1);
-    await fixture.start();
-
-    expect(seen).toEqual([1]);
-  });
-});
-
-describe("a type that nobody knows", () => {
-  test("waits for a worker that does, its attempt unchanged", async () => {
+describe("a message of an unknown type", () => {
+  test("waits for a worker that has its handler, and keeps its attempt", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
     await fixture.send("new");
@@ -208,7 +92,7 @@ describe("a type that nobody knows", () => {
     expect(attempts).toEqual([1]);
   });
 
-  test("is dead-lettered after an hour, and was not looked at too often", async () => {
+  test("is dead-lettered after an hour, with fewer than 30 releases before", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
     await fixture.send("new");
@@ -222,17 +106,17 @@ describe("a type that nobody knows", () => {
   });
 });
 
-describe("a slow type at its limit", () => {
-  test("does not starve the others, and all of it runs, one at a time", async () => {
+describe("a type with a limit", () => {
+  test("does not starve other types, and runs its own jobs within the limit", async () => {
     const fixture = new Fixture({ concurrency: 3 });
     let slow = 0;
-    let most = 0;
+    let mostSlow = 0;
     let quick = 0;
     fixture.worker.register(
       "slow",
       async () => {
         slow += 1;
-        most = Math.max(most, slow);
+        mostSlow = Math.max(mostSlow, slow);
         await new Promise<void>((resolve) => fixture.clock.timer(10_000, resolve));
         slow -= 1;
       },
@@ -246,37 +130,37 @@ describe("a slow type at its limit", () => {
     expect(quick).toBe(20);
 
     await fixture.clock.advance(10 * MINUTE);
-    expect(most).toBe(1);
+    expect(mostSlow).toBe(1);
     expect(fixture.events.of("completed")).toHaveLength(32);
     expect(fixture.events.of("completed").every(({ job }) => job.attempt === 1)).toBe(true);
     expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
   });
-});
 
-describe("a backlog of a type that is limited", () => {
   test.each([
     ["short runs", 50, 200, 2, 10],
     ["long runs", 2_000, 100, 4, 10],
-    ["one at a time", 300, 60, 1, 5],
-  ])("%s: its places are never empty for long", async (_, runMs, jobs, places, concurrency) => {
-    const fixture = new Fixture({ concurrency });
-    const handle = (): Promise<void> => new Promise((resolve) => fixture.clock.timer(runMs, resolve));
-    fixture.worker.register("limited", handle, { concurrency: places });
-    for (const n of times(jobs, (index) => index)) await fixture.send("limited", n);
-    const sends = (): number => fixture.requests.filter(({ operation }) => operation === "send").length;
-    const before = sends();
-    await fixture.start();
-    const atBestMs = (jobs / places) * runMs;
-    await fixture.clock.advance(1.5 * atBestMs);
+    ["one slot", 300, 60, 1, 5],
+  ])(
+    "works off a backlog in 1.5 times the shortest time (%s)",
+    async (_, runMs, jobs, slots, concurrency) => {
+      const fixture = new Fixture({ concurrency });
+      const handle = (): Promise<void> => new Promise((resolve) => fixture.clock.timer(runMs, resolve));
+      fixture.worker.register("limited", handle, { concurrency: slots });
+      for (const n of times(jobs, (index) => index)) await fixture.send("limited", n);
+      const sends = (): number => fixture.requests.filter(({ operation }) => operation === "send").length;
+      const before = sends();
+      await fixture.start();
 
-    expect(fixture.events.of("completed")).toHaveLength(jobs);
-    expect(sends() - before, "copies that went away, each with a request of its own at worst").toBeLessThan(
-      4 * jobs,
-    );
-  });
+      const shortestMs = (jobs / slots) * runMs;
+      await fixture.clock.advance(1.5 * shortestMs);
+
+      expect(fixture.events.of("completed")).toHaveLength(jobs);
+      expect(sends() - before, "requests for copies that were put aside").toBeLessThan(4 * jobs);
+    },
+  );
 });
 
-test("several queues share handlers and not slots; stop drains them all", async () => {
+test("several queues share their handlers but not their slots, and stop drains every queue", async () => {
   const fixture = new Fixture({ concurrency: 1 });
   const door = new Door();
   const seen: string[] = [];

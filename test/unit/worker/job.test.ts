@@ -1,0 +1,120 @@
+import { describe, expect, test } from "vitest";
+import type { JobDefinition } from "../../../src/worker/job.ts";
+import { defineJob } from "../../../src/worker/job.ts";
+import { Door, MINUTE, SECOND } from "../support.ts";
+import { Fixture } from "./fixture.ts";
+
+describe("a job definition", () => {
+  const order: JobDefinition<{ n: number }, { n: bigint }> = defineJob({
+    type: "order",
+    maxAttempts: 2,
+    schema: {
+      "~standard": {
+        version: 1 as const,
+        vendor: "test",
+        types: undefined as unknown as { input: { n: number }; output: { n: bigint } },
+        validate: (value: unknown) =>
+          typeof (value as { n?: unknown } | null)?.n === "number"
+            ? { value: { n: BigInt((value as { n: number }).n) } }
+            : { issues: [{ message: "no number", path: ["n"] }] },
+      },
+    },
+  });
+
+  test("validates sent payloads, and passes the output of its schema to the handler", async () => {
+    const fixture = new Fixture();
+    const seen: unknown[] = [];
+    fixture.worker.register(order, ({ payload, maxAttempts }) => void seen.push(payload.n, maxAttempts));
+    const bad = fixture.queue.send("jobs", order.message({ n: "x" } as never));
+    await expect(bad).rejects.toMatchObject({
+      code: "invalid_payload",
+      message: expect.stringContaining("n: no number") as string,
+    });
+
+    await fixture.queue.send("jobs", order.message({ n: 1 }, { maxAttempts: undefined }));
+    await fixture.start();
+    expect(seen).toEqual([1n, 2]);
+  });
+
+  test("dead-letters an invalid payload on receipt, without a run", async () => {
+    const fixture = new Fixture();
+    let runs = 0;
+    fixture.worker.register(order, () => void (runs += 1));
+    await fixture.send("order", { n: "x" });
+    await fixture.start();
+
+    expect(runs).toBe(0);
+    expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "invalid_payload" }]);
+  });
+});
+
+describe("a schema", () => {
+  const validator = (validate: (value: unknown) => unknown): JobDefinition =>
+    defineJob({
+      type: "order",
+      schema: { "~standard": { version: 1, vendor: "test", validate: validate as never } },
+    });
+
+  test("causes a retry if it throws, since the payload may be valid", async () => {
+    const fixture = new Fixture();
+    let validations = 0;
+    const job = validator((value) => {
+      validations += 1;
+      return validations === 1 ? Promise.reject(new Error("the database is unavailable")) : { value };
+    });
+    const seen: unknown[] = [];
+    fixture.worker.register(job, ({ payload }) => void seen.push(payload));
+    await fixture.send("order", 1);
+    await fixture.start();
+    await fixture.clock.advance(SECOND);
+
+    expect(fixture.events.names).toEqual(["started", "failed", "retrying", "started", "completed"]);
+    expect(seen).toEqual([1]);
+  });
+
+  test("starts no handler if it answers after the message was settled", async () => {
+    const fixture = new Fixture({ timeoutMs: SECOND, graceMs: SECOND, hardLimitMs: 5 * SECOND });
+    const door = new Door();
+    const job = validator((value) => door.opened.then(() => ({ value })));
+    const runs: number[] = [];
+    fixture.worker.register(job, (_, { attempt }) => void runs.push(attempt));
+    await fixture.send("order", 1);
+    await fixture.start();
+    await fixture.clock.advance(7 * SECOND);
+    expect(fixture.events.names).toEqual(["started", "stuck", "failed", "retrying", "started"]);
+
+    door.open();
+    await fixture.clock.advance(MINUTE);
+    expect(runs).toEqual([2]);
+    expect(fixture.worker.health().running).toBe(0);
+    expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
+  });
+
+  test("fails the run if it answers after the timeout", async () => {
+    const fixture = new Fixture({ timeoutMs: SECOND });
+    const door = new Door();
+    const job = validator((value) => door.opened.then(() => ({ value })));
+    const runs: number[] = [];
+    fixture.worker.register(job, (_, { attempt }) => void runs.push(attempt));
+    await fixture.send("order", 1);
+    await fixture.start();
+    await fixture.clock.advance(2 * SECOND);
+    door.open();
+    await fixture.clock.advance(MINUTE);
+
+    expect(runs).toEqual([2]);
+    expect(fixture.events.of("failed")).toMatchObject([{ error: { code: "timeout" } }]);
+  });
+
+  test("is awaited if it returns a thenable that is not a Promise", async () => {
+    const fixture = new Fixture();
+    // oxlint-disable-next-line unicorn/no-thenable -- the test needs a thenable
+    const job = validator((value) => ({ then: (resolve: (result: unknown) => void) => resolve({ value }) }));
+    const seen: unknown[] = [];
+    fixture.worker.register(job, ({ payload }) => void seen.push(payload));
+    await fixture.send("order", 1);
+    await fixture.start();
+
+    expect(seen).toEqual([1]);
+  });
+});
