@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { QueueError } from "../../src/errors.ts";
 
-test("an error keeps its sentence and code in JSON, as an outcome of sendBatch in a log does", () => {
+test("an error keeps its message and code in JSON, so that an outcome of sendBatch can be logged", () => {
   const error = new QueueError("not_found", 'Queue "jobs" does not exist.', { queue: "jobs" });
   expect(JSON.parse(JSON.stringify({ ok: false, error }))).toEqual({
     ok: false,

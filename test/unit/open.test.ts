@@ -4,7 +4,7 @@ import { load } from "../../adapters/load.ts";
 import { openQueue, parseConfig } from "../../adapters/open.ts";
 import type { QueueError } from "../../src/errors.ts";
 
-/** The error with which a configuration is refused; undefined where it is not. */
+/** The error with which a configuration is refused, or undefined if it is accepted. */
 function refusal(config: unknown): QueueError | undefined {
   try {
     parseConfig(config);
@@ -20,12 +20,12 @@ function notFound(what: string): Error {
 }
 
 describe("parseConfig", () => {
-  it("ends a question with its own mark", () => {
+  it("ends its error with one punctuation mark", () => {
     expect(refusal({ provider: "memory", capcity: 1 })?.message).toMatch(/"capacity"\?$/);
     expect(refusal({ provider: "memory", capacity: 0 })?.message).toMatch(/got 0\.$/);
   });
 
-  it("returns what is right", () => {
+  it("returns a valid configuration as it is", () => {
     const config = {
       provider: "memory",
       capacity: 10,
@@ -65,11 +65,11 @@ describe("parseConfig", () => {
       "queues.a: expected a name, or an object with topic and subscription",
     ],
     [{ provider: "memory", sendDeadlineMs: Number.NaN }, "sendDeadlineMs: expected a number; got NaN"],
-  ])("refuses %j, with path and expectation", (config, sentence) => {
+  ])("refuses %j with the path and the expectation", (config, sentence) => {
     expect(refusal(config)).toMatchObject({ code: "config", message: expect.stringContaining(sentence) });
   });
 
-  it("names every fault at once", () => {
+  it("names every fault in one error", () => {
     expect(refusal({ provider: "memory", capacity: 0, strict: "yes" })?.message).toMatch(
       /capacity: .*; strict: /,
     );
@@ -95,7 +95,7 @@ describe("openQueue", () => {
     expect(queue.provider).toBe("memory");
   });
 
-  it("gives the provider its own options", async () => {
+  it("passes the options of the provider to its driver", async () => {
     await using queue = await openQueue({ provider: "memory", capacity: 1 });
     await queue.send("emails", { type: "welcome", payload: 1 });
 
@@ -104,7 +104,7 @@ describe("openQueue", () => {
     });
   });
 
-  it("refuses a wrong configuration", async () => {
+  it("refuses an invalid configuration", async () => {
     const config = { provider: "memory", capacity: -1 } as QueueConfig;
     await expect(openQueue(config)).rejects.toMatchObject({ code: "config" });
   });
@@ -117,22 +117,19 @@ describe("load", () => {
     "Cannot find package '@scope/sdk'",
     "Cannot find module '@scope/sdk'",
     'Could not resolve "@scope/sdk"',
-  ])(
-    "names a missing package and the command that installs it, if the loader reports: %s",
-    async (message) => {
-      const cause = new Error(`${message} imported from /app/adapter.js`);
-      const loading = load("cloud", packages, () => Promise.reject(cause));
+  ])("names a missing package and the command that installs it if the loader reports %s", async (message) => {
+    const cause = new Error(`${message} imported from /app/adapter.js`);
+    const loading = load("cloud", packages, () => Promise.reject(cause));
 
-      await expect(loading).rejects.toMatchObject({
-        code: "missing_dependency",
-        message:
-          'The provider "cloud" needs the package @scope/sdk, which is not installed. Install it: npm install @scope/sdk@^3 other',
-        cause,
-      });
-    },
-  );
+    await expect(loading).rejects.toMatchObject({
+      code: "missing_dependency",
+      message:
+        'The provider "cloud" needs the package @scope/sdk, which is not installed. Install it: npm install @scope/sdk@^3 other',
+      cause,
+    });
+  });
 
-  it("passes on what is no missing package of the provider's", async () => {
+  it("passes on an error that is not a missing package of the provider", async () => {
     for (const error of [
       notFound("package 'someone-else'"),
       notFound("module '/app/x.js'"),

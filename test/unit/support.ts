@@ -14,7 +14,7 @@ export const HOUR = 3_600_000;
 /** A signal that never aborts. */
 export const never: AbortSignal = new AbortController().signal;
 
-/** Something that is settled from outside. */
+/** A promise that a test resolves when it wants to. */
 export class Door {
   readonly opened: Promise<void>;
   open: () => void = () => {};
@@ -26,9 +26,10 @@ export class Door {
   }
 }
 
-/** Decides, request by request, what goes wrong. It may be changed in the middle of a test. */
+/** Chooses a fault for a request, or undefined for none. A test may replace the rule while it runs. */
 export type FaultRule = (point: FaultPoint) => Fault | undefined;
 
+/** Options of the memory driver, or a driver in its place. */
 export interface QueueFixtureOptions {
   readonly emulate?: EmulatedProvider;
   readonly queues?: readonly string[];
@@ -39,7 +40,7 @@ export interface QueueFixtureOptions {
   readonly stats?: "exact";
 }
 
-/** One queue on one memory driver on a clock of its own, with faults at will. */
+/** A queue on a memory driver with a fake clock. Records the requests, and injects faults. */
 export class QueueFixture {
   readonly clock: FakeClock;
   readonly driver: Driver;
@@ -66,7 +67,7 @@ export class QueueFixture {
     this.queue = createQueue(this.driver, { clock: this.clock, random });
   }
 
-  /** What is in a queue, with attributes and bodies as they are; given back at once. */
+  /** Receives the visible messages of a queue as the driver returns them, and releases them immediately. */
   async peek(queue: string): Promise<Delivery[]> {
     const source = this.driver.open(queue, { prefetch: 1_000, leaseMs: 1 });
     const stop = new AbortController();
@@ -79,18 +80,18 @@ export class QueueFixture {
     return found;
   }
 
-  /** Sends something that no `send` of ours would make. */
+  /** Sends a message through the driver, for content that `queue.send` would refuse. */
   async plant(queue: string, outgoing: Partial<Outgoing>): Promise<void> {
     const [result] = await this.driver.send(
       queue,
       [{ body: "{}", attributes: {}, delayMs: 0, ...outgoing }],
       never,
     );
-    if (result?.ok !== true) throw new Error("it was not taken");
+    if (result?.ok !== true) throw new Error("the driver did not accept the message");
   }
 }
 
-/** How a promise ended, or that it has not. */
+/** The state of a promise, with its value or its error. */
 export class Outcome<T> {
   value: T | undefined;
   error: unknown;
@@ -114,19 +115,19 @@ export function watch<T>(promise: Promise<T>): Outcome<T> {
   return new Outcome(promise);
 }
 
-/** A connection on its own, for parts below the queue. */
+/** A connection without a queue, for tests of the layers below it. */
 export function connect(driver: Driver, clock: FakeClock, random: () => number = () => 0.5): Connection {
   return new Connection(driver, clock, random, {});
 }
 
-/** The events of a receiver or worker, and a short form of them. */
+/** The events that a receiver or a worker emitted. */
 export class Events {
   readonly all: (JobEvent | ReceiveEvent)[] = [];
   readonly add = (event: JobEvent | ReceiveEvent): void => {
     this.all.push(event);
   };
 
-  /** Names in their order, polls left out. */
+  /** Names of the events in order, without polls. */
   get names(): string[] {
     return this.all.map(({ event }) => event).filter((event) => event !== "polled");
   }
@@ -190,7 +191,7 @@ const unused = (): never => {
   throw new Error("not expected");
 };
 
-/** A driver that does what the test says, and fails it where it does something else. */
+/** A driver with the given methods. A call of another method fails the test. */
 export function driverOf(fields: Partial<Driver>): Driver {
   return {
     provider: "test",
@@ -205,6 +206,7 @@ export function driverOf(fields: Partial<Driver>): Driver {
   };
 }
 
+/** A source with the given methods. A call of another method fails the test. */
 export function sourceOf(fields: Partial<Source>): Source {
   return {
     next: unused,
@@ -215,7 +217,7 @@ export function sourceOf(fields: Partial<Source>): Source {
   };
 }
 
-/** So many times the same. */
+/** An array of `count` items, each made from its index. */
 export function times<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index));
 }

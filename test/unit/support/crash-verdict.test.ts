@@ -8,7 +8,6 @@ const killed = (...replacing: string[]): Entry => ({ kind: "killed", point: "mid
 
 it("counts a job that is completed, one that is dead-lettered, and one that is lost", () => {
   const verdict = judge(["a", "b", "c"], [began("a", 1), completed("a", 1), began("b", 1), killed()], ["b"]);
-
   expect(verdict).toMatchObject({ jobs: 3, runs: 2, completed: 1, deadLettered: 1, duplicates: 0 });
   expect(verdict.kills.mid_handler).toBe(1);
   expect(verdict.lost).toEqual(["c"]);
@@ -31,7 +30,6 @@ it("notices an attempt below the real runs", () => {
 
 it("counts the runs of a message and of the copy that a kill left beside it apart", () => {
   const forked = [began("a", 1), killed("a"), began("a", 2), began("a", 2)];
-
   expect(judge(["a"], forked, ["a"]).undercounted).toEqual([]);
   expect(judge(["a"], [...forked, began("a", 2)], ["a"]).undercounted).toEqual([]);
   expect(judge(["a"], [...forked, began("a", 2), began("a", 2)], ["a"]).undercounted).toHaveLength(1);

@@ -14,13 +14,13 @@ import { H2Proxy } from "../../support/proxy/h2-proxy.ts";
 const ECHO = "/toy.Service/Echo";
 const REFUSE = "/toy.Service/Refuse";
 
-/** What the server has acted on, in order. */
+/** Texts that the server has handled, in order. */
 let served: string[];
 let onServed: () => void;
 let proxy: H2Proxy;
 let cleanUp: AsyncDisposableStack;
 
-/** As much of gRPC as there is on the wire: bytes in, bytes out as they come, and how it ended in trailers. */
+/** Echoes bytes as a gRPC server does on the wire, with the status in trailers. */
 function serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   stream.on("error", () => {});
   if (headers[":path"] === REFUSE) {
@@ -66,7 +66,7 @@ interface Ended {
   readonly rstCode: number;
 }
 
-/** One call to its end, however it ends. */
+/** Makes one call, and resolves when its stream is closed, with or without an error. */
 function call(session: ClientHttp2Session, text: string, path: string = ECHO): Promise<Ended> {
   const stream = session.request({ ":method": "POST", ":path": path, te: "trailers" });
   const ended = { text: "", headers: {}, trailers: {} };
@@ -82,7 +82,7 @@ function call(session: ClientHttp2Session, text: string, path: string = ECHO): P
   });
 }
 
-it("passes calls on with their trailers, and counts them by path", async () => {
+it("the proxy passes calls on with their trailers, and counts them by path", async () => {
   const session = client();
   const large = "x".repeat(300_000);
   const [one, two] = await Promise.all([call(session, "one"), call(session, large)]);
@@ -94,14 +94,14 @@ it("passes calls on with their trailers, and counts them by path", async () => {
   expect(proxy.count(ECHO)).toBe(2);
 });
 
-it("passes on an answer that is trailers only", async () => {
+it("the proxy passes on a response that has only trailers", async () => {
   const { headers, rstCode } = await call(client(), "?", REFUSE);
 
   expect(headers).toMatchObject({ "grpc-status": "7", "grpc-message": "no" });
   expect(rstCode).toBe(0);
 });
 
-it("streams in both directions while a call lasts, and passes on its cancellation", async () => {
+it("the proxy streams in both directions during a call, and passes on its cancellation", async () => {
   const stream = client().request({ ":method": "POST", ":path": ECHO });
   stream.on("error", () => {});
   for (const text of ["first", "second"]) {
@@ -109,6 +109,7 @@ it("streams in both directions while a call lasts, and passes on its cancellatio
     const [chunk] = (await once(stream, "data")) as [Buffer];
     expect(chunk.toString()).toBe(text);
   }
+
   expect(proxy.count(ECHO)).toBe(1);
 
   stream.close(constants.NGHTTP2_CANCEL);
@@ -116,7 +117,7 @@ it("streams in both directions while a call lasts, and passes on its cancellatio
   expect(served).toEqual(["first", "second"]);
 });
 
-it("drops one response after the server acted: the stream is reset, and others go on", async () => {
+it("the proxy drops one response by a reset of its stream after the server handled it, and other calls go on", async () => {
   const session = client();
   const rule = proxy.on({ path: "Echo", nth: 2 }, { kind: "drop_response", by: "reset" });
   expect((await call(session, "one")).text).toBe("one");
@@ -128,20 +129,20 @@ it("drops one response after the server acted: the stream is reset, and others g
   expect(rule.hits).toBe(1);
 });
 
-it("drops one response by a cut of its connection, and of no other", async () => {
-  const [doomed, other] = [client(), client()];
+it("the proxy drops one response by a cut of its connection, and keeps other connections", async () => {
+  const [cut, other] = [client(), client()];
   expect((await call(other, "before")).text).toBe("before");
 
-  const closed = new Promise((resolve) => doomed.on("close", resolve));
+  const closed = new Promise((resolve) => cut.on("close", resolve));
   proxy.on({}, { kind: "drop_response", by: "cut" });
-  expect((await call(doomed, "one")).text).toBe("");
+  expect((await call(cut, "one")).text).toBe("");
 
   await closed;
   expect(served).toEqual(["before", "one"]);
   expect((await call(other, "after")).text).toBe("after");
 });
 
-it("answers with a status, without the server", async () => {
+it("the proxy answers with a status without calling the server", async () => {
   proxy.on({ path: "Echo" }, { kind: "answer", grpcStatus: 8 });
   const { headers } = await call(client(), "one");
 
@@ -149,7 +150,7 @@ it("answers with a status, without the server", async () => {
   expect(served).toEqual([]);
 });
 
-it("holds a call up, and swallows one", async () => {
+it("the proxy delays one call and swallows another while other calls go on", async () => {
   const session = client();
   const until = Promise.withResolvers<void>();
   const stall = proxy.on({}, { kind: "stall", until: until.promise });
@@ -168,7 +169,7 @@ it("holds a call up, and swallows one", async () => {
   expect((await swallowed).text).toBe("");
 });
 
-it("cuts every connection; new ones succeed", async () => {
+it("the proxy cuts every connection, and new connections succeed", async () => {
   const session = client();
   const stream = session.request({ ":method": "POST", ":path": ECHO });
   stream.on("error", () => {});
@@ -182,7 +183,7 @@ it("cuts every connection; new ones succeed", async () => {
   expect((await call(client(), "again")).text).toBe("again");
 });
 
-it("ends the connection of a client whose server is gone", async () => {
+it("the proxy closes the connection of a client if the server cannot be reached", async () => {
   await using nowhere = await H2Proxy.start({ port: 1 });
   const session = connect(`http://127.0.0.1:${nowhere.port}`);
   session.on("error", () => {});

@@ -10,14 +10,14 @@ interface Request {
   readonly text?: string;
 }
 
-/** What the server has acted on, in order. */
+/** Requests that the server has handled, in order. */
 let served: { readonly operation: string; readonly body: Request }[];
-/** Wakes who waits for the server to act. */
+/** Called when the server has read a request. */
 let onServed: () => void;
 let proxy: HttpProxy;
 let cleanUp: AsyncDisposableStack;
 
-/** As much of SQS as has batches: every entry succeeds. */
+/** Answers a batch as SQS does, with success for every entry. */
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = JSON.parse((await readBody(request)).toString()) as Request;
   served.push({ operation: String(request.headers["x-amz-target"]), body });
@@ -57,7 +57,7 @@ async function call(operation: string, body: Request = {}, signal?: AbortSignal)
 
 const batch = (...ids: string[]): Request => ({ Entries: ids.map((Id) => ({ Id })) });
 
-it("passes requests on and counts them by operation", async () => {
+it("the proxy passes requests on, and counts them by operation", async () => {
   const text = "ž".repeat(500_000);
   expect(await call("SendMessage", { text })).toEqual({ status: 200, json: { echo: text } });
 
@@ -68,7 +68,7 @@ it("passes requests on and counts them by operation", async () => {
   expect(served[0]?.operation).toBe("AmazonSQS.SendMessage");
 });
 
-it("drops the response of the n-th request after the server acted", async () => {
+it("the proxy drops the response to the n-th request after the server handled it", async () => {
   const rule = proxy.on({ operation: "DeleteMessageBatch", nth: 2 }, { kind: "drop_response" });
   await call("DeleteMessageBatch", batch("a"));
   await call("SendMessageBatch", batch("b"));
@@ -79,7 +79,7 @@ it("drops the response of the n-th request after the server acted", async () => 
   expect(rule.hits).toBe(1);
 });
 
-it("drops the response of one request that is described", async () => {
+it("the proxy drops the response to one request that a predicate selects", async () => {
   proxy.on({ where: ({ json }) => json?.["text"] === "this" }, { kind: "drop_response" });
   await call("SendMessage", { text: "other" });
   await expect(call("SendMessage", { text: "this" })).rejects.toThrow("fetch failed");
@@ -88,7 +88,7 @@ it("drops the response of one request that is described", async () => {
   expect(served).toHaveLength(3);
 });
 
-it("throttles, and answers with errors, without the server", async () => {
+it("the proxy answers with throttling and errors without calling the server", async () => {
   proxy.on({ operation: "SendMessage" }, THROTTLED);
   const throttled = await call("SendMessage");
   expect(throttled.status).toBe(400);
@@ -100,7 +100,7 @@ it("throttles, and answers with errors, without the server", async () => {
   expect((await call("ReceiveMessage")).status).toBe(200);
 });
 
-it("throttles a share of requests, the same under the same seed", async () => {
+it("the proxy throttles a share of requests, and the same ones for the same seed", async () => {
   using rule = proxy.on({ share: 0.25 }, THROTTLED);
   const statuses: number[] = [];
   for (let index = 0; index < 40; index += 1) statuses.push((await call("SendMessage")).status);
@@ -125,17 +125,17 @@ it("throttles a share of requests, the same under the same seed", async () => {
   expect(served).toHaveLength(40 - rule.hits);
 });
 
-it("swallows one operation for as long as the rule stands, and lets others pass", async () => {
+it("the proxy swallows one operation until the rule is removed, and passes others on", async () => {
   const rule = proxy.on(
     { operation: "ReceiveMessage", times: Number.POSITIVE_INFINITY },
     { kind: "black_hole" },
   );
-  const patience = new AbortController();
-  const swallowed = call("ReceiveMessage", {}, patience.signal);
+  const client = new AbortController();
+  const swallowed = call("ReceiveMessage", {}, client.signal);
   await rule.applied;
   expect((await call("SendMessage")).status).toBe(200);
 
-  patience.abort(new Error("enough"));
+  client.abort(new Error("enough"));
   await expect(swallowed).rejects.toThrow("enough");
 
   rule.remove();
@@ -146,13 +146,13 @@ it("swallows one operation for as long as the rule stands, and lets others pass"
   ]);
 });
 
-it("holds a request up, and delivers it although nobody waits for its answer any more", async () => {
+it("the proxy delays a request, and delivers it although its client has gone", async () => {
   const until = Promise.withResolvers<void>();
   const rule = proxy.on({ operation: "SendMessage" }, { kind: "stall", until: until.promise });
-  const patience = new AbortController();
-  const stalled = call("SendMessage", { text: "late" }, patience.signal);
+  const client = new AbortController();
+  const stalled = call("SendMessage", { text: "late" }, client.signal);
   await rule.applied;
-  patience.abort(new Error("enough"));
+  client.abort(new Error("enough"));
   await expect(stalled).rejects.toThrow("enough");
   expect(served).toEqual([]);
 
@@ -164,7 +164,7 @@ it("holds a request up, and delivers it although nobody waits for its answer any
   expect(served[0]?.body.text).toBe("late");
 });
 
-it("fails one entry of a batch, which the server never sees", async () => {
+it("the proxy fails one entry of a batch, and the server does not receive that entry", async () => {
   const fail = { kind: "fail_entry", index: 1, code: "InternalError", senderFault: false } as const;
   proxy.on({ operation: "SendMessageBatch" }, fail);
   const { status, json } = await call("SendMessageBatch", batch("a", "b", "c"));
@@ -178,7 +178,7 @@ it("fails one entry of a batch, which the server never sees", async () => {
   expect((await call("SendMessageBatch", batch("a", "b"))).json["Failed"]).toBeUndefined();
 });
 
-it("answers by itself where the entry is the only one", async () => {
+it("the proxy answers without the server if the failed entry is the only one", async () => {
   proxy.on({}, { kind: "fail_entry", index: 0, code: "InternalError", senderFault: true });
   const { json } = await call("DeleteMessageBatch", batch("a"));
 
@@ -187,7 +187,7 @@ it("answers by itself where the entry is the only one", async () => {
   expect(served).toEqual([]);
 });
 
-it("cuts what is under way, and leaves the server where a client leaves", async () => {
+it("the proxy cuts a request in flight, and later requests succeed", async () => {
   const rule = proxy.on({ operation: "ReceiveMessage" }, { kind: "black_hole" });
   const waiting = call("ReceiveMessage");
   await rule.applied;
@@ -197,7 +197,7 @@ it("cuts what is under way, and leaves the server where a client leaves", async 
   expect((await call("ReceiveMessage")).status).toBe(200);
 });
 
-it("looks like a cut connection where the server cannot be reached", async () => {
+it("the proxy cuts the connection if the server cannot be reached", async () => {
   await using nowhere = await HttpProxy.start({ port: 1 });
   await expect(fetch(nowhere.endpoint)).rejects.toThrow("fetch failed");
 });

@@ -5,7 +5,7 @@ import { seeded } from "../../support/seeded.ts";
 const picks = (rules: Rules<number, string>, calls: number): (string | undefined)[] =>
   Array.from({ length: calls }, (_, index) => rules.pick(index));
 
-it("applies a rule once, unless it says otherwise", () => {
+it("a rule applies once, unless it has another count", () => {
   const rules = new Rules<number, string>(1);
   const rule = rules.add({}, "a");
   expect(picks(rules, 3)).toEqual(["a", undefined, undefined]);
@@ -15,7 +15,7 @@ it("applies a rule once, unless it says otherwise", () => {
   expect(picks(rules, 3)).toEqual(["b", "b", undefined]);
 });
 
-it("counts the calls that match from when the rule was added", () => {
+it("a rule counts only matching calls after it was added", () => {
   const rules = new Rules<number, string>(1);
   picks(rules, 5);
   rules.add({ nth: 2, where: (call) => call % 2 === 1 }, "second odd");
@@ -23,7 +23,7 @@ it("counts the calls that match from when the rule was added", () => {
   expect(picks(rules, 6)).toEqual([undefined, undefined, undefined, "second odd", undefined, undefined]);
 });
 
-it("lets the first rule that applies decide, and forgets one that is removed", () => {
+it("the first rule that applies takes precedence until it is removed", () => {
   const rules = new Rules<number, string>(1);
   const first = rules.add({ times: Number.POSITIVE_INFINITY }, "first");
   rules.add({}, "second");
@@ -33,7 +33,7 @@ it("lets the first rule that applies decide, and forgets one that is removed", (
   expect(picks(rules, 2)).toEqual(["second", undefined]);
 });
 
-it("draws the same share under the same seed, whatever other rules see", () => {
+it("a rule draws the same share for the same seed, independent of other rules", () => {
   const drawn = (seed: number, others: boolean): (string | undefined)[] => {
     const rules = new Rules<number, string>(seed);
     const share = rules.add({ share: 0.3 }, "share");
@@ -49,7 +49,7 @@ it("draws the same share under the same seed, whatever other rules see", () => {
   expect(drawn(7, false)).not.toEqual(drawn(8, false));
 });
 
-it("says when a rule has applied", async () => {
+it("a rule reports when it has applied", async () => {
   const rules = new Rules<number, string>(1);
   const rule = rules.add({ nth: 2 }, "a");
   let applied = false;
@@ -58,14 +58,13 @@ it("says when a rule has applied", async () => {
   });
   picks(rules, 1);
   await Promise.resolve();
-
   expect(applied).toBe(false);
 
   picks(rules, 1);
   await rule.applied;
 });
 
-it("draws numbers that are spread evenly", () => {
+it("a seeded random function draws numbers that are spread evenly", () => {
   const random = seeded(42);
   const counts = Array.from({ length: 10 }, () => 0);
   for (let index = 0; index < 10_000; index += 1) {

@@ -20,7 +20,7 @@ async function connect(server: SqsServer): Promise<Driver> {
   return driver;
 }
 
-/** Receives one message and does with it what `then` says. */
+/** Receives one message, and settles it with the operation that `then` returns. */
 async function take(driver: Driver, then: (delivery: Delivery) => Operation): Promise<Delivery> {
   const source = driver.open(QUEUE, { prefetch: 1, leaseMs: 30_000 });
   let delivery: Delivery | undefined;
@@ -37,7 +37,7 @@ const release = (delivery: Delivery): Operation => ({ kind: "release", delivery,
 it.each([
   ["fauxqs in this process", startFauxqsHere],
   ["local-aws-sqs", startLocalAwsSqs],
-])("starts %s on a free port", async (_name, start) => {
+])("%s starts on a free port, and carries a message", async (_name, start) => {
   await using server = await start();
   const driver = await connect(server);
   await driver.send(QUEUE, [message], never);
@@ -48,7 +48,7 @@ it.each([
   await driver.close();
 });
 
-it("keeps messages and their receive counts when it is killed, and comes back at the same place", async () => {
+it("the server keeps messages, receive counts and its endpoint when it is killed and restarted", async () => {
   await using server = await startSqsServer();
   if (server.restart === undefined) return;
   const { endpoint } = server;

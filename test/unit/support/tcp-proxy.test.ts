@@ -9,7 +9,7 @@ let clock: FakeClock;
 let proxy: TcpProxy;
 let cleanUp: AsyncDisposableStack;
 
-/** Answers with what it gets. */
+// The server echoes every byte.
 beforeEach(async () => {
   cleanUp = new AsyncDisposableStack();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -43,7 +43,7 @@ async function read(socket: Socket, bytes: number): Promise<string> {
   return text;
 }
 
-/** Resolves with the code of the error that closed it; undefined where none did. */
+/** Resolves with the code of the error that closed the socket, or undefined if none did. */
 function closed(socket: Socket): Promise<string | undefined> {
   return new Promise((resolve) => {
     let code: string | undefined;
@@ -59,7 +59,7 @@ async function ask(socket: Socket, text: string): Promise<string> {
   return read(socket, text.length);
 }
 
-it("passes on what both sides say, and their ends", async () => {
+it("the proxy passes on the bytes and the end of both sides", async () => {
   const socket = await client();
   expect(await ask(socket, "one")).toBe("one");
 
@@ -74,7 +74,7 @@ it("passes on what both sides say, and their ends", async () => {
   await ended;
 });
 
-it("cuts every connection, or one; new ones succeed", async () => {
+it("the proxy cuts one connection or all of them, and new connections succeed", async () => {
   const [first, second, third] = [await client(), await client(), await client()];
   await Promise.all([first, second, third].map((socket) => ask(socket, "hello")));
   expect(proxy.connections).toBe(3);
@@ -92,7 +92,7 @@ it("cuts every connection, or one; new ones succeed", async () => {
   expect(proxy.accepted).toBe(4);
 });
 
-it("swallows what is sent while it stalls, and delivers it afterwards", async () => {
+it("the proxy holds bytes while it stalls, and delivers them afterwards", async () => {
   const socket = await client();
   await ask(socket, "hello");
   const release = proxy.stall();
@@ -112,7 +112,7 @@ it("swallows what is sent while it stalls, and delivers it afterwards", async ()
   barrier.destroy();
 });
 
-/** Time enough for the kernel and this process to carry bytes through a chain of sockets that nothing holds up. */
+/** Waits until the kernel and this process have carried bytes through a chain of sockets that nothing blocks. */
 async function barrierOf(): Promise<Socket> {
   const server = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -122,7 +122,7 @@ async function barrierOf(): Promise<Socket> {
   return socket;
 }
 
-it("stalls for as long as it is told", async () => {
+it("the proxy stalls for the given time", async () => {
   const socket = await client();
   await ask(socket, "hello");
   proxy.stall(5_000);
@@ -136,7 +136,7 @@ it("stalls for as long as it is told", async () => {
   expect(await read(socket, 4)).toBe("late");
 });
 
-it("can be cut while it stalls", async () => {
+it("the proxy can cut connections while it stalls", async () => {
   const socket = await client();
   await ask(socket, "hello");
   proxy.stall();
@@ -147,28 +147,29 @@ it("can be cut while it stalls", async () => {
   expect(await cut).toBe("ECONNRESET");
 });
 
-it("lets only so many bytes a second through", async () => {
+it("the proxy passes on only the given number of bytes per second", async () => {
   const socket = await client();
   await ask(socket, "hello");
   proxy.throttle(1_000);
   const startedAt = clock.now();
-  let got = 0;
+  let received = 0;
   socket.on("data", (chunk) => {
-    got += chunk.length;
+    received += chunk.length;
   });
+
   socket.write("x".repeat(1_000));
-  while (got < 1_000) {
+  while (received < 1_000) {
     await barrierOf();
-    if (got >= 1_000) break;
+    if (received >= 1_000) break;
     await clock.advanceToNext();
-    expect(got).toBeLessThanOrEqual(clock.now() - startedAt + 100);
+    expect(received).toBeLessThanOrEqual(clock.now() - startedAt + 100);
   }
 
   expect(clock.now() - startedAt).toBeGreaterThanOrEqual(900);
   expect(clock.now() - startedAt).toBeLessThanOrEqual(1_300);
 });
 
-it("refuses connections and keeps those that are open", async () => {
+it("the proxy refuses new connections and keeps the open ones", async () => {
   const open = await client();
   await ask(open, "hello");
   const { port } = proxy;
@@ -183,7 +184,7 @@ it("refuses connections and keeps those that are open", async () => {
   expect(await ask(await client(), "again")).toBe("again");
 });
 
-it("resets a client whose server cannot be reached", async () => {
+it("the proxy resets a client if the server cannot be reached", async () => {
   await using nowhere = await TcpProxy.start({ port: await lastingPort() });
   const socket = connect(nowhere.port, nowhere.host);
 

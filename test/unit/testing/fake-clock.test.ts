@@ -3,8 +3,8 @@ import { sleep } from "../../../src/lib/clock.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { loadReceive } from "../../../src/client/lazy-receive.ts";
 
-describe("time", () => {
-  test("stands still until it is moved", async () => {
+describe("the time of a fake clock", () => {
+  test("stands still until the clock is advanced", async () => {
     const clock = new FakeClock();
     expect(clock.now()).toBe(Date.UTC(2026, 0, 1));
 
@@ -15,7 +15,7 @@ describe("time", () => {
     expect(clock.now()).toBe(Date.UTC(2026, 0, 1) + 1_500);
   });
 
-  test("starts where it is told to", async () => {
+  test("starts at the given time", async () => {
     expect(new FakeClock({ start: 5 }).now()).toBe(5);
 
     const clock = new FakeClock({ start: new Date("2030-06-01T00:00:00Z") });
@@ -24,7 +24,7 @@ describe("time", () => {
     expect(() => new FakeClock({ start: new Date("never") })).toThrow(RangeError);
   });
 
-  test("does not go back", async () => {
+  test("does not move backwards", async () => {
     const clock = new FakeClock({ start: 100 });
 
     await expect(clock.advance(-1)).rejects.toThrow(RangeError);
@@ -33,8 +33,8 @@ describe("time", () => {
   });
 });
 
-describe("timers", () => {
-  test("that are due together all fire, also where one of them throws", async () => {
+describe("the timers of a fake clock", () => {
+  test("fire together if they are due together, even if one of them throws", async () => {
     const clock = new FakeClock();
     const fired: string[] = [];
     clock.timer(10, () => void fired.push("first"));
@@ -49,7 +49,7 @@ describe("timers", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("of no number are at once, and leave the others in their order", async () => {
+  test("fire immediately if their delay is NaN, and the others keep their order", async () => {
     const clock = new FakeClock({ start: 0 });
     const fired: number[] = [];
     for (const ms of [30, Number.NaN, 10, 20]) clock.timer(ms, () => void fired.push(clock.now()));
@@ -58,7 +58,7 @@ describe("timers", () => {
     expect(fired).toEqual([0, 10, 20, 30]);
   });
 
-  test("fire in order of their time, and of their setting within one moment, at their own time", async () => {
+  test("fire at their own time, in order of time, and in order of creation within one moment", async () => {
     const clock = new FakeClock({ start: 0 });
     const fired: [string, number][] = [];
     for (const [name, ms] of [
@@ -69,6 +69,7 @@ describe("timers", () => {
     ] as const) {
       clock.timer(ms, () => fired.push([name, clock.now()]));
     }
+
     await clock.advance(30);
 
     expect(fired).toEqual([
@@ -79,7 +80,7 @@ describe("timers", () => {
     expect(clock.pending).toBe(1);
   });
 
-  test("fire at once where their time is now or past, but only when time is moved", async () => {
+  test("fire on the next advance if their time is now or past", async () => {
     const clock = new FakeClock();
     let fired = 0;
     clock.timer(0, () => (fired += 1));
@@ -90,11 +91,11 @@ describe("timers", () => {
     expect(fired).toBe(2);
   });
 
-  test("that were set on the way fire on the way", async () => {
+  test("fire during an advance if they are created during it", async () => {
     const clock = new FakeClock({ start: 0 });
     const woke: number[] = [];
     const loop = (async () => {
-      for (let turn = 0; turn < 4; turn += 1) {
+      for (let step = 0; step < 4; step += 1) {
         await sleep(clock, 25);
         woke.push(clock.now());
       }
@@ -105,7 +106,7 @@ describe("timers", () => {
     expect(woke).toEqual([25, 50, 75, 100]);
   });
 
-  test("that set another for the same moment let the work settle in between", async () => {
+  test("let promises settle before a timer that they create for the same moment fires", async () => {
     const clock = new FakeClock({ start: 0 });
     const order: string[] = [];
     clock.timer(1, () => {
@@ -118,7 +119,7 @@ describe("timers", () => {
     expect(order).toEqual(["first", "second", "third"]);
   });
 
-  test("that were cancelled do not fire, even by one of the same moment", async () => {
+  test("do not fire after they were cancelled, even by a timer of the same moment", async () => {
     const clock = new FakeClock();
     let fired = 0;
     const first = clock.timer(10, () => second.cancel());
@@ -134,7 +135,7 @@ describe("timers", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("by the thousand keep their order, cancelled ones or not", async () => {
+  test("keep their order if thousands are created and many are cancelled", async () => {
     const clock = new FakeClock({ start: 0 });
     const fired: number[] = [];
     const expected: number[] = [];
@@ -150,7 +151,7 @@ describe("timers", () => {
     expect(fired).toEqual(expected.toSorted((one, other) => one - other));
   });
 
-  test("are told of: the next one's time, and how many", async () => {
+  test("are reported by their number and by the time of the next one", async () => {
     const clock = new FakeClock({ start: 0 });
     expect(clock.nextTimerAt).toBeUndefined();
 
@@ -165,7 +166,7 @@ describe("timers", () => {
 });
 
 describe("advanceToNext", () => {
-  test("moves to the next timer, and says where there is none", async () => {
+  test("moves to the next timer, and returns false if there is none", async () => {
     const clock = new FakeClock({ start: 0 });
     let fired = 0;
     clock.timer(3_600_000, () => (fired += 1));
@@ -177,7 +178,7 @@ describe("advanceToNext", () => {
     expect([clock.now(), fired]).toEqual([3_600_000, 1]);
   });
 
-  test("sees a timer that work which is under way is yet to set", async () => {
+  test("waits for a timer that pending work has yet to create", async () => {
     const clock = new FakeClock({ start: 0 });
     setImmediate(() => clock.timer(7, () => {}));
 
@@ -187,7 +188,7 @@ describe("advanceToNext", () => {
 });
 
 describe("until", () => {
-  test("moves until a promise is settled, and no further", async () => {
+  test("moves the clock until a promise is settled, and no further", async () => {
     const clock = new FakeClock({ start: 0 });
     const days = async (): Promise<string> => {
       for (let day = 0; day < 3; day += 1) await sleep(clock, 86_400_000);
@@ -200,14 +201,14 @@ describe("until", () => {
     expect(await clock.until(Promise.resolve(5))).toBe(5);
   });
 
-  test("rejects as the promise does, also where that needs real time", async () => {
+  test("rejects as the promise does, even if that takes real time", async () => {
     const clock = new FakeClock();
     const failing = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("no")), 5));
 
     await expect(clock.until(failing)).rejects.toThrow("no");
   });
 
-  test("gives up what is not settled in time", async () => {
+  test("rejects if the promise is not settled in time", async () => {
     const clock = new FakeClock();
     const again = (): void => void clock.timer(1_000, again);
     again();
@@ -217,20 +218,20 @@ describe("until", () => {
 });
 
 describe("settle", () => {
-  test("lets promise callbacks and immediates run, however often they hop", async () => {
+  test("lets promise callbacks and immediates run, however many follow each other", async () => {
     const clock = new FakeClock();
-    let hops = 0;
-    const hop = (): void => {
-      hops += 1;
-      if (hops < 50) setImmediate(() => void Promise.resolve().then(() => queueMicrotask(hop)));
+    let calls = 0;
+    const next = (): void => {
+      calls += 1;
+      if (calls < 50) setImmediate(() => void Promise.resolve().then(() => queueMicrotask(next)));
     };
-    hop();
+    next();
     await clock.settle();
 
-    expect(hops).toBe(50);
+    expect(calls).toBe(50);
   });
 
-  test("ends where immediates never do", async () => {
+  test("resolves even if immediates never end", async () => {
     const clock = new FakeClock();
     let isRunning = true;
     const forever = (): void => {
@@ -244,13 +245,12 @@ describe("settle", () => {
   });
 });
 
-test("what receives is there at once: to load it takes real time, which does not pass here", async () => {
+test("a fake clock preloads the parts that receive, since loading them takes real time", async () => {
   let called = false;
   const working = loadReceive(async () => {
     called = true;
   });
 
   expect(called).toBe(true);
-
   await working;
 });

@@ -3,8 +3,8 @@ import { recordJobs } from "../../../src/testing/record.ts";
 import { PermanentError } from "../../../src/errors.ts";
 import { Fixture } from "../worker/fixture.ts";
 
-describe("a record", () => {
-  test("holds what this queue sent and what became of it, and nothing of another", async () => {
+describe("a record of jobs", () => {
+  test("holds the sent messages and ended jobs of its own queue only", async () => {
     const fixture = new Fixture();
     const other = new Fixture();
     using jobs = recordJobs(fixture.queue);
@@ -16,16 +16,16 @@ describe("a record", () => {
     await fixture.send("mail", { to: "a", cc: [{ name: "b" }] });
     await fixture.send("bad");
     await fixture.start();
+
     expect(jobs.sent.map(({ message }) => message.type)).toEqual(["mail", "bad"]);
     expect(jobs.assertSent("mail", { cc: [{ name: "b" }] }).delayMs).toBe(0);
-
     jobs.assertCompleted("mail");
     jobs.assertCompleted("mail", 1);
     expect(jobs.assertDeadLettered("bad", "permanent_error").attempt).toBe(1);
     expect(jobs.failed).toMatchObject([{ type: "bad", queue: "jobs" }]);
   });
 
-  test("says what it saw instead", async () => {
+  test("names the recorded jobs in the error of a failed assertion", async () => {
     const fixture = new Fixture();
     using jobs = recordJobs(fixture.queue);
     expect(() => jobs.assertSent("mail")).toThrow("Sent were: none");
@@ -38,7 +38,7 @@ describe("a record", () => {
     expect(() => jobs.assertDeadLettered("mail")).toThrow("Dead-lettered were: none");
   });
 
-  test("holds each payload as it was when it was sent", async () => {
+  test("holds each payload as it was when the message was sent", async () => {
     const fixture = new Fixture();
     using jobs = recordJobs(fixture.queue);
     const payload = { n: 1 };
@@ -50,7 +50,7 @@ describe("a record", () => {
     jobs.assertSent("odd", { n: 1 });
   });
 
-  test("takes a list as a whole", async () => {
+  test("compares a list as a whole", async () => {
     const fixture = new Fixture();
     using jobs = recordJobs(fixture.queue);
     await fixture.send("mail", { to: ["a", "b"] });
@@ -60,7 +60,7 @@ describe("a record", () => {
       expect(() => jobs.assertSent("mail", { to })).toThrow("No job mail");
   });
 
-  test("tells one moment from another", async () => {
+  test("distinguishes two dates", async () => {
     const fixture = new Fixture();
     using jobs = recordJobs(fixture.queue);
     await fixture.send("mail", { at: new Date(1) });
@@ -69,7 +69,7 @@ describe("a record", () => {
     expect(() => jobs.assertSent("mail", { at: new Date(2) })).toThrow("No job mail");
   });
 
-  test("that is closed records no more, and a send that failed is none", async () => {
+  test("holds neither a failed send nor a send after its close", async () => {
     const fixture = new Fixture();
     const jobs = recordJobs(fixture.queue);
     await expect(fixture.queue.send("jobs", { type: "", payload: 1 })).rejects.toThrow("a non-empty string");

@@ -4,8 +4,8 @@ import { runUntilIdle } from "../../../src/testing/run-until-idle.ts";
 import { HOUR, SECOND } from "../support.ts";
 import { Fixture } from "../worker/fixture.ts";
 
-describe("a worker runs until nothing is left", () => {
-  test("through backoffs and delays of days, at once", async () => {
+describe("runUntilIdle", () => {
+  test("runs jobs through backoffs and delays of days in virtual time", async () => {
     const fixture = new Fixture();
     const runs: [string, number][] = [];
     const start = fixture.clock.now();
@@ -29,7 +29,7 @@ describe("a worker runs until nothing is left", () => {
     expect(fixture.clock.pending).toBe(0);
   });
 
-  test("and handlers get the real time that they need, but what nobody waits for holds up nothing", async () => {
+  test("gives handlers the real time that they need, and does not wait for timers that they leave behind", async () => {
     const fixture = new Fixture();
     const real = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     const timers: NodeJS.Timeout[] = [];
@@ -43,6 +43,7 @@ describe("a worker runs until nothing is left", () => {
       },
     );
     for (const type of ["leaves a timer", "slow", "virtual"]) await fixture.send(type);
+
     await runUntilIdle(fixture.worker, "jobs", { clock: fixture.clock, realMs: 1_000 });
     for (const timer of timers) clearTimeout(timer);
 
@@ -50,7 +51,7 @@ describe("a worker runs until nothing is left", () => {
     expect(fixture.events.of("completed")).toHaveLength(3);
   });
 
-  test("what handlers send on the way runs too, in every queue that was named", async () => {
+  test("runs the jobs that handlers send too, in every given queue", async () => {
     const fixture = new Fixture();
     const seen: unknown[] = [];
     fixture.worker.register("count", async ({ payload }, { queue }) => {
@@ -70,13 +71,13 @@ describe("a worker runs until nothing is left", () => {
     ]);
   });
 
-  test("through a delay of weeks with few looks at the counts, which take time", async () => {
+  test("reads the counts less than 500 times in a delay of two weeks", async () => {
     const fixture = new Fixture();
     const end = fixture.clock.now() + 14 * 24 * HOUR;
-    let looks = 0;
+    let statsCalls = 0;
     const stats = fixture.driver.stats.bind(fixture.driver);
     fixture.driver.stats = (queue) => {
-      looks += 1;
+      statsCalls += 1;
       return stats(queue);
     };
     fixture.worker.register("mail", () => {});
@@ -85,22 +86,22 @@ describe("a worker runs until nothing is left", () => {
 
     expect(fixture.events.of("completed")).toHaveLength(1);
     expect(fixture.clock.now()).toBeLessThan(end + SECOND);
-    expect(looks).toBeLessThan(500);
+    expect(statsCalls).toBeLessThan(500);
   });
 
-  test("as Pub/Sub, which does not count, where memory is told to", async () => {
-    const told = new Fixture({}, { emulate: "pubsub", queues: ["jobs"], stats: "exact" });
-    told.worker.register("mail", () => {});
-    await told.queue.sendDelayed("jobs", { type: "mail", payload: {} }, { days: 3 });
-    await runUntilIdle(told.worker, "jobs", { clock: told.clock });
+  test("runs with an emulated Pub/Sub if the memory driver has exact counts", async () => {
+    const fixture = new Fixture({}, { emulate: "pubsub", queues: ["jobs"], stats: "exact" });
+    fixture.worker.register("mail", () => {});
+    await fixture.queue.sendDelayed("jobs", { type: "mail", payload: {} }, { days: 3 });
+    await runUntilIdle(fixture.worker, "jobs", { clock: fixture.clock });
 
-    expect(told.events.of("completed")).toHaveLength(1);
+    expect(fixture.events.of("completed")).toHaveLength(1);
   });
 
   test.each(["sqs", "pubsub", "service-bus"] as const)(
-    "as %s, whose dead letters are then listed",
-    async (cloud) => {
-      const fixture = new Fixture({}, { emulate: cloud, queues: ["jobs"], stats: "exact" });
+    "runs with an emulated %s until its dead letters can be listed",
+    async (emulate) => {
+      const fixture = new Fixture({}, { emulate, queues: ["jobs"], stats: "exact" });
       fixture.worker.register("mail", () => Promise.reject(new Error("no")));
       await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 2 });
       await runUntilIdle(fixture.worker, "jobs", { clock: fixture.clock });
@@ -110,20 +111,19 @@ describe("a worker runs until nothing is left", () => {
     },
   );
 
-  test("the same worker may do it again", async () => {
+  test("may run the same worker again", async () => {
     const fixture = new Fixture();
     let runs = 0;
     fixture.worker.register("mail", () => void (runs += 1));
     for (let round = 1; round <= 2; round += 1) {
       await fixture.send("mail");
       await runUntilIdle(fixture.worker, "jobs", { clock: fixture.clock });
+
       expect(runs).toBe(round);
     }
   });
-});
 
-describe("it gives up", () => {
-  test("where messages are left when the time is over, and stops the worker all the same", async () => {
+  test("rejects with timeout if messages are left when its time ends, and stops the worker", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
     await fixture.queue.sendDelayed("jobs", { type: "mail", payload: {} }, 2 * HOUR);
@@ -136,7 +136,7 @@ describe("it gives up", () => {
     expect(fixture.worker.health().state).toBe("stopped");
   });
 
-  test("where nothing on the clock would change anything: a worker that is paused", async () => {
+  test("rejects with timeout if the worker is paused", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
     fixture.worker.pause();
@@ -148,7 +148,7 @@ describe("it gives up", () => {
     });
   });
 
-  test("where a handler never ends, and names it", async () => {
+  test("names a handler that never ends in its error", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => new Promise(() => {}));
     await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 1 });
@@ -160,7 +160,7 @@ describe("it gives up", () => {
     expect(await fixture.counts()).toEqual([0, 0, 0, 1]);
   });
 
-  test("at once, where it was given a clock that nobody waits by", async () => {
+  test("refuses a clock that the queue does not use", async () => {
     const fixture = new Fixture();
     fixture.worker.register("mail", () => {});
 
@@ -171,14 +171,14 @@ describe("it gives up", () => {
     expect(fixture.worker.health().state).toBe("idle");
   });
 
-  test("with what start throws", async () => {
+  test("rejects with the error of a worker that cannot run", async () => {
     const fixture = new Fixture();
     await expect(runUntilIdle(fixture.worker, "jobs", { clock: fixture.clock })).rejects.toMatchObject({
       code: "no_handlers",
     });
   });
 
-  test("where the queue does not say what it holds, rather than call it idle", async () => {
+  test("rejects with not_supported if the queue does not report its counts", async () => {
     const fixture = new Fixture({}, { emulate: "pubsub", queues: ["jobs"] });
     fixture.worker.register("mail", () => {});
     await fixture.send("mail");
