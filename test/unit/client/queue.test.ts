@@ -54,8 +54,8 @@ describe("a call whose arguments only the types would refuse", () => {
   });
 });
 
-describe("a delay on an ordered queue", () => {
-  test("waits in the delay queue, without a delay of its provider, if the message has no key", async () => {
+describe("a delayed message on an ordered queue", () => {
+  test("waits in the delay queue, without a delay of the provider, if it has no ordering key", async () => {
     const fixture = new QueueFixture({ emulate: "sqs", queues: ["jobs.fifo"] });
     const sent = watch(fixture.queue.sendDelayed("jobs.fifo", mail(), { minutes: 5 }));
     await fixture.clock.settle();
@@ -71,7 +71,7 @@ describe("a delay on an ordered queue", () => {
     expect(arrivals[0]).toBeLessThanOrEqual(due + 2 * SECOND);
   });
 
-  test("is refused if the message has an ordering key", async () => {
+  test("is refused if it has an ordering key", async () => {
     const fixture = new QueueFixture({ emulate: "sqs", queues: ["jobs.fifo"] });
     const sent = fixture.queue.sendDelayed("jobs.fifo", mail({ orderingKey: "k" }), { minutes: 5 });
 

@@ -4,77 +4,78 @@ import type { RedriveOptions, RedriveResult } from "../../../src/queue/dead-lett
 import { SECOND, times, watch } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
-describe.each<EmulatedProvider | undefined>([undefined, "sqs", "service-bus"])(
-  "the dead letters of %s",
-  (emulate) => {
-    test("are listed with their reason, and stay in the dead-letter queue", async () => {
-      const fixture = new Fixture(emulate);
-      await fixture.deadLetter("a", "b");
+describe.each<[string, EmulatedProvider | undefined]>([
+  ["memory", undefined],
+  ["an emulated SQS", "sqs"],
+  ["an emulated Service Bus", "service-bus"],
+])("the dead letters of %s", (_name, emulate) => {
+  test("are listed with their reason, and stay in the dead-letter queue", async () => {
+    const fixture = new Fixture(emulate);
+    await fixture.deadLetter("a", "b");
 
-      for (const _ of times(2, () => 0)) {
-        const deadLetters = await fixture.done(fixture.queue.deadLetters("jobs").list());
-        expect(deadLetters.map(({ id }) => id).toSorted((one, other) => one.localeCompare(other))).toEqual([
-          "a",
-          "b",
-        ]);
-      }
-
-      const [deadLetter] = await fixture.done(fixture.queue.deadLetters("jobs").list({ type: "a" }));
-      expect(deadLetter).toMatchObject({
-        message: { type: "a", payload: { of: "a" } },
-        info: { reason: "max_attempts", error: "Error: a failed", attempts: 1, source: "jobs" },
-      });
-      expect(await fixture.failed()).toBe(2);
-    });
-
-    test("are sent back once by a redrive, and start at their first attempt", async () => {
-      const fixture = new Fixture(emulate);
-      await fixture.deadLetter("a", "b", "c");
-      const progress: RedriveResult[] = [];
-
-      const result = await fixture.done(
-        fixture.queue
-          .deadLetters("jobs")
-          .redrive({ ids: ["a", "c"], onProgress: (done) => progress.push(done) }),
-      );
-
-      expect(result).toEqual({ matched: 2, redriven: 2, skipped: 0, failed: 0 });
-      expect(progress.at(-1)).toEqual(result);
-      expect(await fixture.failed()).toBe(1);
-      expect((await fixture.receiveAll()).toSorted(([one], [other]) => one.localeCompare(other))).toEqual([
-        ["a", 1],
-        ["c", 1],
+    for (const _ of times(2, () => 0)) {
+      const deadLetters = await fixture.done(fixture.queue.deadLetters("jobs").list());
+      expect(deadLetters.map(({ id }) => id).toSorted((one, other) => one.localeCompare(other))).toEqual([
+        "a",
+        "b",
       ]);
+    }
+
+    const [deadLetter] = await fixture.done(fixture.queue.deadLetters("jobs").list({ type: "a" }));
+    expect(deadLetter).toMatchObject({
+      message: { type: "a", payload: { of: "a" } },
+      info: { reason: "max_attempts", error: "Error: a failed", attempts: 1, source: "jobs" },
     });
+    expect(await fixture.failed()).toBe(2);
+  });
 
-    test("can be redriven several times, and lose the attributes of earlier attempts", async () => {
-      const fixture = new Fixture(emulate);
-      await fixture.deadLetter("a");
+  test("are sent back once by a redrive, and start at their first attempt", async () => {
+    const fixture = new Fixture(emulate);
+    await fixture.deadLetter("a", "b", "c");
+    const progress: RedriveResult[] = [];
 
-      for (const _ of times(2, () => 0)) {
-        const redriven = await fixture.done(fixture.queue.deadLetters("jobs").redrive());
-        expect(redriven.redriven).toBe(1);
+    const result = await fixture.done(
+      fixture.queue
+        .deadLetters("jobs")
+        .redrive({ ids: ["a", "c"], onProgress: (done) => progress.push(done) }),
+    );
 
-        await fixture.deadLetter();
-      }
-      expect(await fixture.failed()).toBe(1);
+    expect(result).toEqual({ matched: 2, redriven: 2, skipped: 0, failed: 0 });
+    expect(progress.at(-1)).toEqual(result);
+    expect(await fixture.failed()).toBe(1);
+    expect((await fixture.receiveAll()).toSorted(([one], [other]) => one.localeCompare(other))).toEqual([
+      ["a", 1],
+      ["c", 1],
+    ]);
+  });
 
-      await fixture.done(fixture.queue.deadLetters("jobs").redrive());
-      const [again] = await fixture.peek("jobs");
-      expect(again?.attributes).toEqual({ type: "a", qp_redrive: "3" });
-    });
+  test("can be redriven several times, and lose the attributes of earlier attempts", async () => {
+    const fixture = new Fixture(emulate);
+    await fixture.deadLetter("a");
 
-    test("are removed by a discard", async () => {
-      const fixture = new Fixture(emulate);
-      await fixture.deadLetter("a", "b");
+    for (const _ of times(2, () => 0)) {
+      const redriven = await fixture.done(fixture.queue.deadLetters("jobs").redrive());
+      expect(redriven.redriven).toBe(1);
 
-      expect(await fixture.done(fixture.queue.deadLetters("jobs").discard({ type: "a" }))).toBe(1);
-      expect(await fixture.failed()).toBe(1);
-      expect(await fixture.done(fixture.queue.deadLetters("jobs").discard({}))).toBe(1);
-      expect(await fixture.failed()).toBe(0);
-    });
-  },
-);
+      await fixture.deadLetter();
+    }
+    expect(await fixture.failed()).toBe(1);
+
+    await fixture.done(fixture.queue.deadLetters("jobs").redrive());
+    const [again] = await fixture.peek("jobs");
+    expect(again?.attributes).toEqual({ type: "a", qp_redrive: "3" });
+  });
+
+  test("are removed by a discard", async () => {
+    const fixture = new Fixture(emulate);
+    await fixture.deadLetter("a", "b");
+
+    expect(await fixture.done(fixture.queue.deadLetters("jobs").discard({ type: "a" }))).toBe(1);
+    expect(await fixture.failed()).toBe(1);
+    expect(await fixture.done(fixture.queue.deadLetters("jobs").discard({}))).toBe(1);
+    expect(await fixture.failed()).toBe(0);
+  });
+});
 
 describe("a callback that throws", () => {
   const mistake = new Error("my logger is broken");

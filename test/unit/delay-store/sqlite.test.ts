@@ -66,7 +66,7 @@ describe("a delay store in SQLite", () => {
     expect(await store.count("jobs")).toBe(1);
   });
 
-  test("cancels no message whose claim expired, since its sender may have sent it and died", async () => {
+  test("cancels no message whose claim expired, since the process that claimed it may have sent it", async () => {
     await store.put(message("a"));
 
     expect(keys(await store.claimDue("jobs", { now: 1_000, claimMs: 1, limit: 1 }))).toEqual(["a"]);

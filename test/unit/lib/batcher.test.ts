@@ -91,7 +91,7 @@ describe("items that are added to a batcher", () => {
     expect(fixture.calls).toEqual([[1], [2, 3, 4], [5, 6, 7]]);
   });
 
-  test("are sent in a call for each tick if nothing is gained by collecting them, up to the limit of calls", async () => {
+  test("are sent in one call per tick if they are not to be collected, up to the limit of calls", async () => {
     const fixture = new Fixture({ gathers: false });
     await fixture.add(1);
     await fixture.add(2, 3);

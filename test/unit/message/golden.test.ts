@@ -67,7 +67,7 @@ function deliveryOf({ body, attributes = {} }: Golden, asBytes = false): Deliver
 
 describe("the wire format", () => {
   test.each(golden<{ message: Written }>("encoded"))(
-    "encodes a message as before ($about)",
+    "encodes a message as the golden file does ($about)",
     ({ message, body, attributes }) => {
       expect(encode(messageOf(message))).toEqual({ body, attributes });
     },

@@ -6,7 +6,7 @@ import { Door, type Outcome, SECOND, watch } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
 describe("a lease", () => {
-  test("is refused with too rare extensions, and is kept with an extension at half of its time", async () => {
+  test("is refused if its extensions would come too late, and is kept if it is extended at half of its time", async () => {
     const fixture = new Fixture();
     const late = fixture.receive(() => Promise.resolve(), { leaseMs: 30_000, extendEveryMs: 25_000 });
     await fixture.clock.settle();
@@ -39,7 +39,7 @@ describe("a lease", () => {
     expect(fixture.events.names).toEqual(["started", "completed"]);
   });
 
-  test("is released only after its last extension was answered, which could hide the message otherwise", async () => {
+  test("is released only after its last extension was answered, since a late extension would hide the message", async () => {
     const fixture = new Fixture();
     await fixture.send("mail");
     const door = new Door();
@@ -93,7 +93,7 @@ describe("a lease", () => {
     expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
   });
 
-  test("is released by a failed run although its extension was never answered", async () => {
+  test("does not block the retry of a failed run if its extension was never answered", async () => {
     const fixture = new Fixture();
     await fixture.send("mail");
     const never = new Door();

@@ -17,7 +17,7 @@ test("a handler that returns acknowledges its message", async () => {
   expect(fixture.events.names).toEqual(["started", "completed"]);
 });
 
-test("an acknowledgement waits for others to share its request, unless no other message is leased or its key is ordered", async () => {
+test("an acknowledgement waits for others to share its request, unless no other message is leased or its queue is ordered", async () => {
   const fixture = new Fixture({ emulate: "pubsub" });
   await fixture.queue.ensure("ordered", { ordering: "by_key" });
   const door = new Door();
@@ -75,7 +75,7 @@ test("a handler that throws is retried with its backoff, and dead-lettered after
   });
 });
 
-test("decidedBy decides the end of a handler, and an error that it throws decides it instead", async () => {
+test("decidedBy decides the outcome of a handler, and an error that it throws is the outcome instead", async () => {
   const fixture = new Fixture();
   const spam = (error: unknown): Disposition => ({ kind: "dead_letter", reason: "spam", error });
   const thrower = (): never => {

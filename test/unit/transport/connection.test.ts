@@ -23,7 +23,7 @@ describe("a driver that breaks its contract", () => {
     expect(sent.error).toMatchObject({ code: "send_unknown", queue: "jobs" });
   });
 
-  test("gets a settlement again until the lease ends, and then a report, if it returns no result", async () => {
+  test("has a settlement repeated until the lease ends, and then reported, if it returns no result", async () => {
     const fixture = new Fixture();
     let settlements = 0;
     withSource(fixture, (source) => {

@@ -61,7 +61,7 @@ class Fixture {
 const fails = (kind: "lease_lost" | "transient") => () => Promise.reject(new DriverError(kind, "no"));
 
 describe("a lease that is held", () => {
-  test("is extended after each third of its time until it is removed", async () => {
+  test("is extended each time a third of it has passed, until it is removed", async () => {
     const fixture = new Fixture();
     const leased = fixture.hold();
     await fixture.clock.advance(60 * SECOND);

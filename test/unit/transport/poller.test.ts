@@ -189,7 +189,7 @@ test("a poll that does not answer is replaced and reported", async () => {
   expect(fixture.events.of("polled")).toEqual([]);
 });
 
-test("stop aborts the poll, returns the late messages, and no poll follows", async () => {
+test("stop aborts the poll, returns the late messages, and prevents further polls", async () => {
   const fixture = new Fixture();
   await fixture.pull();
   const late = await fixture.poller.stop();

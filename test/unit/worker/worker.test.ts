@@ -20,7 +20,7 @@ describe("a worker", () => {
     expect(worker.registered.map(({ type }) => type)).toEqual(["mail"]);
   });
 
-  test("refuses a queue that is none, and an empty type in a job definition", () => {
+  test("refuses an object that is not a queue, and a job definition without a type", () => {
     for (const queue of [undefined, new Fixture().driver]) {
       expect(() => new Worker(queue as never)).toThrow(refused("invalid_options"));
     }
@@ -141,7 +141,7 @@ describe("a type with a limit", () => {
     ["long runs", 2_000, 100, 4, 10],
     ["one slot", 300, 60, 1, 5],
   ])(
-    "works off a backlog in 1.5 times the shortest time (%s)",
+    "completes a backlog within 1.5 times the shortest possible time (%s)",
     async (_, runMs, jobs, slots, concurrency) => {
       const fixture = new Fixture({ concurrency });
       const handle = (): Promise<void> => new Promise((resolve) => fixture.clock.timer(runMs, resolve));
