@@ -1,22 +1,22 @@
 import type { Limits, QueueTraits } from "../driver/limits.ts";
-import type { Summary } from "./run.ts";
+import type { Summary } from "./conformance-run.ts";
 
 type Plain = string | number | boolean;
 
-/** What a run has shown of one adapter, in a form that lasts: no durations, no names of queues. */
+/** The result of a run for one adapter, in a form that can be kept: without durations and without names of queues. */
 export interface Capabilities {
   readonly server: string;
   readonly limits: Readonly<Record<string, Plain>>;
   readonly traits: Readonly<Record<string, Plain>>;
-  /** Undefined where the provider keeps no order. */
+  /** Undefined if the provider keeps no order. */
   readonly orderedTraits: Readonly<Record<string, Plain>> | undefined;
   readonly passed: number;
   readonly failed: number;
-  /** The cases that did not apply, each with its reason. */
+  /** The name of each case that does not apply, with the reason. */
   readonly skipped: Readonly<Record<string, string>>;
 }
 
-/** An adapter's part of a table of what adapters can do, as plain JSON. */
+/** Converts the summary of a run into plain JSON, for a table of adapters. */
 export function capabilitiesOf({ server, declared, passed, failed, results }: Summary): Capabilities {
   const skipped = results.filter(({ status }) => status === "skipped");
   return {
@@ -30,13 +30,13 @@ export function capabilitiesOf({ server, declared, passed, failed, results }: Su
   };
 }
 
-/** The names are those of the queue that was asked, and say nothing of the adapter. */
+/** Leaves out the names of the queue that was asked, which are not the adapter's. */
 function traitsOf(traits: QueueTraits): Record<string, Plain> {
-  const names = new Set<string>(["deadLetterQueue", "delayQueue"]);
-  return plain(Object.fromEntries(Object.entries(traits).filter(([name]) => !names.has(name))));
+  const { deadLetterQueue: _deadLetters, delayQueue: _delayed, ...rest } = traits;
+  return plain(rest);
 }
 
-/** JSON has no infinity. */
+/** Replaces `Infinity`, which JSON does not have. */
 function plain(values: Limits | Partial<QueueTraits>): Record<string, Plain> {
   const entries = Object.entries(values as Readonly<Record<string, Plain | undefined>>);
   return Object.fromEntries(

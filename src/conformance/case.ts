@@ -1,36 +1,30 @@
-import type { Declared, Harness } from "./harness.ts";
-import type { Stage } from "./kit/stage.ts";
+import type { CaseContext } from "./kit/case-context.ts";
+import type { Skip } from "./kit/skips.ts";
 
+/** A group of cases. Each has a folder in `cases/`, and its name is the first part of the ids of its requirements. */
 export type Group = "delivery" | "acknowledgement" | "failure" | "delay" | "ordering" | "lifecycle";
 
-/** One thing that every adapter must do. */
+/** One behaviour that every adapter must show. */
 export interface ConformanceCase {
-  /** Says what is to be seen; no other case has it. */
+  /** A sentence: subject, condition, result. It is unique. */
   readonly name: string;
   readonly group: Group;
-  /** The id of the line of the manifest that it proves. */
-  readonly line: string;
-  /** Why it does not apply, by what is declared or by what the harness cannot do; undefined where it applies. */
-  readonly skip?: ((declared: Declared, harness: Harness) => string | undefined) | undefined;
-  /** Whether it disturbs what runs beside it: it breaks connections, or keeps the machine busy. @default false */
+  /** The id of the requirement in the manifest that the case proves. */
+  readonly requirement: string;
+  /**
+   * Returns why the case does not apply, judged by what the adapter declares and by what the harness can do.
+   * `undefined` if the case applies.
+   */
+  readonly skip?: Skip | undefined;
+  /** Whether the case must run alone, since it breaks connections or keeps the machine busy. @default false */
   readonly alone?: boolean | undefined;
-  /** Resolves where the adapter conforms, and rejects with what it did otherwise. */
-  run(stage: Stage): Promise<void>;
+  /** Resolves if the adapter conforms. Rejects with an error that states what was observed and what was expected. */
+  run(context: CaseContext): Promise<void>;
 }
 
-/** A case that has to be run alone. */
-export function alone(one: ConformanceCase): ConformanceCase {
-  return { ...one, alone: true };
-}
-
-/** Makes the cases of one group. */
-export function caseMaker(
-  group: Group,
-): (
-  line: string,
-  name: string,
-  run: ConformanceCase["run"],
-  skip?: ConformanceCase["skip"],
-) => ConformanceCase {
-  return (line, name, run, skip) => ({ name, group, line, skip, run });
+/** Completes a case with its group. */
+export function defineCase(
+  one: Omit<ConformanceCase, "group"> & { readonly requirement: `${Group}.${string}` },
+): ConformanceCase {
+  return { ...one, group: one.requirement.split(".")[0] as Group };
 }

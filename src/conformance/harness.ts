@@ -1,101 +1,110 @@
+import type { Clock } from "../lib/clock.ts";
 import type { DelayStore } from "../delay/store.ts";
 import type { Driver } from "../driver/contract.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
-import type { Clock } from "../lib/clock.ts";
 
-/** A clock that only the suite moves; `FakeClock` of `queueport/testing` is one. */
+/** A clock that only the suite moves. `FakeClock` of `queueport/testing` is one. */
 export interface VirtualClock extends Clock {
-  /** When the next timer is due, in epoch milliseconds; undefined where none is. */
+  /** Time of the next timer, in epoch milliseconds; undefined if there is none. */
   readonly nextTimerAt: number | undefined;
-  /** Moves on; timers fire on the way, each at its moment. */
+  /** Moves the clock on. Timers fire on the way, each at its time. */
   advance(ms: number): Promise<void>;
   /** Lets work that needs no time run until it is quiet. */
   settle(): Promise<void>;
 }
 
-/** What a queue has to be like. */
+/** Properties of a queue that a case asks for. They are valid options of `queue.ensure`. */
 export interface QueueNeeds {
   /** @default "none" */
   readonly ordering?: "none" | "by_key" | undefined;
-  /** The lease, in milliseconds, where it is set on the queue and not by its receiver. */
+  /** Lease in milliseconds, for a provider on which the queue sets it and not the receiver. */
   readonly leaseMs: number;
-  /** The largest `maxAttempts` that will be used on it. */
+  /** Largest `maxAttempts` that is used on the queue. */
   readonly maxAttempts: number;
 }
 
-/** Times in which the cases reckon, in milliseconds. What is shorter makes a quicker run; what is too short, a false alarm. */
+/** Times that the cases are built from, in milliseconds. Shorter times make a faster run; too short ones raise false alarms. */
 export interface Timing {
-  /** The lease that cases ask for. @default 30000 on a virtual clock, else 2000 */
+  /** Lease that cases ask for. @default 30000 on a virtual clock, else 2000 */
   readonly leaseMs: number;
-  /** Delays and backoffs are small multiples of this. @default 10000 on a virtual clock, else 1000 */
+  /** Unit of delays and backoffs, which are small multiples of it. @default 10000 on a virtual clock, else 1000 */
   readonly unitMs: number;
-  /** How much later than due a thing may happen, beside the provider's own granularity. @default 2000 on a virtual clock, else 1500 */
+  /** Longest time after it is due at which a thing may happen, in addition to the provider's own granularity. @default 2000 on a virtual clock, else 1500 */
   readonly lateMs: number;
-  /** How much earlier, where the server's clock is another. @default 0 on a virtual clock, else 50 */
+  /** Longest time before it is due, since the server may have another clock. @default 0 on a virtual clock, else 50 */
   readonly earlyMs: number;
-  /** How long is waited for what has no time of its own. @default 120000 on a virtual clock, else 45000 */
+  /** Longest wait for a thing that has no due time. @default 120000 on a virtual clock, else 45000 */
   readonly patienceMs: number;
-  /** A case that has not ended after this long has failed; always in real time. @default 20000 on a virtual clock, else 300000 */
+  /** Longest duration of a case, always in real time. A longer case has failed. @default 20000 on a virtual clock, else 300000 */
   readonly caseMs: number;
 }
 
-/** What can be made to go wrong at the server or on the way to it. A case that needs what is missing here is skipped. */
+/** Faults that the harness can cause at the server or on the way to it. A case that needs a missing one is skipped. */
 export interface HarnessFaults {
-  /** Cuts every connection that clients have now; new ones succeed. */
+  /** Cuts every connection that clients have now. New connections succeed. */
   cutConnections?(): Promise<void>;
-  /** Restarts a server that keeps its messages. Resolves when it can be reached again. */
+  /** Restarts a server that keeps its messages. Resolves when the server can be reached again. */
   restart?(): Promise<void>;
-  /** One entry of the next batch sent to this queue fails, and the others succeed. Returns how many have failed so by now. */
+  /** Makes one message of the next batch to this queue fail, and the others succeed. Returns a counter of such failures. */
   failSendEntry?(queue: string): Promise<() => number>;
-  /** One settlement of the next batch of this queue fails, and the others succeed. Returns how many have failed so by now. */
+  /** Makes one settlement of the next batch of this queue fail, and the others succeed. Returns a counter of such failures. */
   failSettleEntry?(queue: string): Promise<() => number>;
 }
 
 /**
- * What an adapter's tests supply, and all that the suite knows of its backend.
+ * Access to one adapter and its backend. It is everything that the suite knows of them.
  *
  * @example
- * const harness: Harness = {
+ * const admin = createQueue(directory({ path }));
+ * export const harness: Harness = {
  *   name: "directory",
+ *   ordered: false,
  *   open: async () => directory({ path }),
- *   makeQueue: async ({ leaseMs }) => createDirectoryQueue(path, leaseMs),
- *   dropQueue: (queue) => rm(join(path, queue), { recursive: true }),
+ *   async makeQueue(needs) {
+ *     const queue = `queue-${randomUUID()}`;
+ *     await admin.ensure(queue, needs);
+ *     return queue;
+ *   },
+ *   dropQueue: (queue) => admin.drop(queue),
+ *   close: () => admin.close(),
  * };
- * const summary = await runConformance(harness);
  */
 export interface Harness {
-  /** The adapter's name, as it stands in tables. */
+  /** Name of the adapter, as it stands in tables. */
   readonly name: string;
-  /** The server that it runs against, with its version. */
+  /** Server that the adapter runs against, with its version. */
   readonly server?: string | undefined;
   /** Whether the provider can keep messages of one key in order. @default true */
   readonly ordered?: boolean | undefined;
-  /** A fresh client on the same backend. Cases open several, to be several processes. */
+  /** Opens another client on the same backend. Cases open several clients, which act as several processes. */
   open(): Promise<Driver>;
-  /** A fresh, empty queue with its dead-letter and parking queues, ready for use. */
+  /** Creates an empty queue with its dead-letter queue and its delay queue, and returns its name. */
   makeQueue(needs: QueueNeeds): Promise<string>;
+  /** Removes a queue, its dead-letter queue and its delay queue. May reject if the queue does not exist. */
   dropQueue(queue: string): Promise<void>;
-  /** The name of a queue that does not exist. @default a name that nobody has used */
+  /** Returns the name of a queue that does not exist, another name on each call. @default `qp-missing-` and a UUID */
   missingQueue?(): string;
+  /** Releases what the harness holds, such as its server. The suite calls it once, after the last case. */
+  close?(): Promise<void>;
   /**
-   * Opens the delay store that its clients share, each as another process would. Delayed messages then wait there, and
-   * the cases of delays are those of the store.
+   * Opens the delay store that the clients share. The suite calls it once for each client. Delayed messages then wait in
+   * the store, and the cases of long delays test the store.
    */
   readonly openDelayStore?: (() => DelayStore) | undefined;
-  /** The clock of the backend and its clients, where it can be turned. Without one, cases wait in real time. */
+  /** Clock of the backend and its clients, if it can be moved. Without it, cases wait in real time. */
   readonly clock?: VirtualClock | undefined;
   readonly timing?: Partial<Timing> | undefined;
   readonly faults?: HarnessFaults | undefined;
-  /** What the server at hand does otherwise than the service that it stands for: a case's name, and how. It is skipped. */
+  /** Cases that a local server cannot pass, since it differs from the service: the name of each case, and the difference. */
   readonly deviations?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What the adapter says of itself, by which it is judged. */
+/** Capabilities that an adapter declares. Cases are chosen by them. */
 export interface Declared {
   readonly limits: Limits;
-  /** Those of a queue that keeps no order. */
+  /** Traits of a queue without order. */
   readonly traits: QueueTraits;
-  /** Those of a queue that keeps order by key; undefined where the provider has none. */
+  /** Traits of a queue that keeps order by key; undefined if the provider keeps none. */
   readonly orderedTraits: QueueTraits | undefined;
 }
 
@@ -116,6 +125,30 @@ const REAL: Timing = {
   caseMs: 300_000,
 };
 
+/** Completes the timing of a harness with the defaults. */
 export function timingOf(harness: Harness): Timing {
   return { ...(harness.clock === undefined ? REAL : VIRTUAL), ...harness.timing };
+}
+
+/** Asks an adapter for its capabilities, with a queue without order and one with order. */
+export async function declare(harness: Harness): Promise<Declared> {
+  const driver = await harness.open();
+  const { leaseMs } = timingOf(harness);
+  const traitsOf = async (ordering: "none" | "by_key"): Promise<QueueTraits> => {
+    const queue = await harness.makeQueue({ ordering, leaseMs, maxAttempts: 5 });
+    try {
+      return await driver.describe(queue);
+    } finally {
+      await harness.dropQueue(queue);
+    }
+  };
+  try {
+    return {
+      limits: driver.limits,
+      traits: await traitsOf("none"),
+      orderedTraits: harness.ordered === false ? undefined : await traitsOf("by_key"),
+    };
+  } finally {
+    await driver.close();
+  }
 }

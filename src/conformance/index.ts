@@ -1,18 +1,14 @@
 /**
- * What every adapter must do, as cases that any test runner can run.
+ * The conformance suite: everything that an adapter must do, as cases that any test runner can run.
+ *
+ * Bindings for test runners are `queueport/conformance/vitest` and `queueport/conformance/node-test`.
  * @module
  */
 export { type Capabilities, capabilitiesOf } from "./capabilities.ts";
 export type { ConformanceCase, Group } from "./case.ts";
-export { conformanceCases, manifest } from "./cases.ts";
+export { conformanceCases, manifest, type ProvenRequirement } from "./cases/index.ts";
+export { ConformanceRun, type HarnessSource, type Summary } from "./conformance-run.ts";
 export type { Declared, Harness, HarnessFaults, QueueNeeds, Timing, VirtualClock } from "./harness.ts";
-export type { Line } from "./manifest.ts";
-export {
-  type CaseResult,
-  declare,
-  runCase,
-  runConformance,
-  type RunOptions,
-  summarize,
-  type Summary,
-} from "./run.ts";
+export type { Requirement } from "./manifest.ts";
+export { runConformance, type RunOptions } from "./run.ts";
+export type { CaseResult } from "./run-case.ts";

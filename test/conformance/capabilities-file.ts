@@ -5,7 +5,7 @@ const FILE = new URL("../../docs/capabilities.json", import.meta.url);
 
 type Table = Record<string, Capabilities>;
 
-/** What was committed: each adapter's part of the table. */
+/** Reads the results of all adapters as they were committed. */
 export async function readCapabilities(): Promise<Table> {
   try {
     return JSON.parse(await readFile(FILE, "utf8")) as Table;
@@ -15,7 +15,7 @@ export async function readCapabilities(): Promise<Table> {
   }
 }
 
-/** Replaces one adapter's part. */
+/** Replaces the results of one adapter. */
 export async function writeCapabilities(adapter: string, part: Capabilities): Promise<void> {
   const table = { ...(await readCapabilities()), [adapter]: part };
   const sorted = Object.fromEntries(

@@ -1,3 +1,3 @@
 import { testConformance } from "./support.ts";
 
-testConformance("directory", { concurrent: true });
+testConformance("directory");

@@ -11,7 +11,7 @@ import {
 } from "../support/pubsub-emulator.ts";
 
 const missing = await pubsubEmulatorMissing();
-if (missing !== undefined) console.warn(`SKIPPED: what is peculiar to the pubsub adapter. ${missing}`);
+if (missing !== undefined) console.warn(`SKIPPED: tests of the Pub/Sub adapter alone. ${missing}`);
 
 const never = new AbortController().signal;
 const spec: QueueSpec = { brokerMaxDeliveries: 15, leaseMs: 10_000 };
@@ -54,7 +54,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
   const ack = (delivery: Delivery): Operation => ({ kind: "ack", delivery });
   const release = (delivery: Delivery): Operation => ({ kind: "release", delivery, delayMs: 0 });
 
-  test("exactly-once: an acknowledgement is confirmed, and a stale one is a lost lease", async () => {
+  test("an acknowledgement on an exactly-once queue is confirmed, and a stale one reports a lost lease", async () => {
     const queue = await made(exactlyOnce);
     await exactlyOnce.send(queue, [message, message], never);
     const source = open(queue, exactlyOnce);
@@ -69,20 +69,20 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     await source.close();
   });
 
-  test("without a dead-letter policy nothing is counted, and a worker does not start unasked", async () => {
-    const parking = `${await made()}-delay`;
-    expect(await driver.describe(parking)).toMatchObject({
+  test("a queue without a dead-letter policy counts no deliveries, and receive refuses it", async () => {
+    const delayQueue = `${await made()}-delay`;
+    expect(await driver.describe(delayQueue)).toMatchObject({
       countsDeliveries: false,
       brokerMaxDeliveries: undefined,
     });
     const queue = createQueue(driver);
-    await expect(queue.receive(parking, async () => {})).rejects.toMatchObject({
+    await expect(queue.receive(delayQueue, async () => {})).rejects.toMatchObject({
       code: "not_supported",
       message: expect.stringContaining("dead-letter policy"),
     });
   });
 
-  test("ensure agrees the settings of what is there, and refuses what cannot be changed", async () => {
+  test("ensure adjusts the settings of an existing queue, and refuses a change that the provider does not allow", async () => {
     const queue = await made();
     await driver.admin?.ensure(queue, spec);
     expect(await driver.describe(queue)).toMatchObject({ brokerMaxDeliveries: 15, ordering: "none" });
@@ -97,7 +97,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     await expect(driver.describe(queue)).rejects.toMatchObject({ kind: "not_found" });
   });
 
-  test("what the broker's own policy has moved is listed as such, and redriven without its marks", async () => {
+  test("a message that the broker's own policy has moved is listed as such, and redriven without the broker's attributes", async () => {
     const name = await made(driver, { brokerMaxDeliveries: 5 });
     await driver.send(name, [message], never);
     const source = open(name);
@@ -106,14 +106,14 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
       expect(received.deliveryCount).toBe(delivery);
       await source.settle([release(received)]);
     }
-    // The emulator moves it when it would be delivered once more.
+    // The emulator moves the message when it would deliver it once more.
     expect(await source.next(1, never)).toEqual([]);
-    const letters = createQueue(driver).deadLetters(name);
-    await vi.waitFor(async () => expect(await letters.list()).toHaveLength(1), { timeout: 90_000 });
-    const [letter] = await letters.list();
-    expect(letter?.info.reason).toBe("broker:max_delivery_attempts");
-    expect(letter?.info.error).toContain("delivered 5 times");
-    expect(await letters.redrive()).toMatchObject({ redriven: 1 });
+    const deadLetters = createQueue(driver).deadLetters(name);
+    await vi.waitFor(async () => expect(await deadLetters.list()).toHaveLength(1), { timeout: 90_000 });
+    const [deadLetter] = await deadLetters.list();
+    expect(deadLetter?.info.reason).toBe("broker:max_delivery_attempts");
+    expect(deadLetter?.info.error).toContain("delivered 5 times");
+    expect(await deadLetters.redrive()).toMatchObject({ redriven: 1 });
     const again = await receive(source);
     expect(again).toMatchObject({ deliveryCount: 1, deadLetter: undefined });
     expect(Object.keys(again.attributes).some((key) => key.startsWith("CloudPubSub"))).toBe(false);

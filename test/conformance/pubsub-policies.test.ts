@@ -15,13 +15,13 @@ import {
 } from "../support/pubsub-emulator.ts";
 
 const missing = await pubsubEmulatorMissing();
-if (missing !== undefined) console.warn(`SKIPPED: the policies of the pubsub adapter. ${missing}`);
+if (missing !== undefined) console.warn(`SKIPPED: the policies of the Pub/Sub adapter. ${missing}`);
 
 const LEASE_MS = 10_000;
 const WAIT = { timeout: 90_000, interval: 10 };
 const job = { type: "job", payload: {} };
 
-/** What the settings of topics and subscriptions come to. */
+/** Effects of the settings of topics and subscriptions. */
 describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
   let emulator: PubsubEmulator;
   let connection: { readonly projectId: string; readonly emulatorHost: string; readonly waitSeconds: number };
@@ -50,7 +50,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     return found;
   }
 
-  /** Receives until it is stopped; what was run, and what was said. */
+  /** Receives until it is stopped. Records the runs and the events. */
   function receive(
     on: Queue,
     name: string,
@@ -85,32 +85,32 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     };
   }
 
-  test("what ensure makes does not expire, keeps what it has, and counts; what is parked is not counted", async () => {
+  test("a subscription that ensure creates does not expire, keeps its settings, and counts deliveries, except in the delay queue", async () => {
     const name = `q-${randomUUID()}`;
     await queue.ensure(name, { maxAttempts: 7, leaseMs: 20_000 });
-    const [main, letters, parked] = await Promise.all(
+    const [main, deadLetters, delayed] = await Promise.all(
       [name, `${name}-dlq`, `${name}-delay`].map((one) => subscriptionOf(one)),
     );
-    for (const one of [main, letters, parked]) {
+    for (const one of [main, deadLetters, delayed]) {
       expect(one?.expirationPolicy?.ttl ?? null).toBeNull();
-      // The most that the emulator takes.
+      // The longest retention that the emulator accepts.
       expect(Number(one?.messageRetentionDuration?.seconds)).toBe(7 * 86_400);
     }
     expect(main?.ackDeadlineSeconds).toBe(20);
-    // Above queueport's own guard, which is five above maxAttempts.
+    // Above the crash-loop guard of queueport, which is five above maxAttempts.
     expect(main?.deadLetterPolicy).toMatchObject({
       deadLetterTopic: `projects/policies/topics/${name}-dlq`,
       maxDeliveryAttempts: 17,
     });
-    // Without a subscription, the topic of dead letters would lose them.
-    expect(letters?.topic).toBe(`projects/policies/topics/${name}-dlq`);
-    expect(parked?.deadLetterPolicy ?? null).toBeNull();
-    expect(letters?.deadLetterPolicy ?? null).toBeNull();
+    // A topic without a subscription would lose the dead letters.
+    expect(deadLetters?.topic).toBe(`projects/policies/topics/${name}-dlq`);
+    expect(delayed?.deadLetterPolicy ?? null).toBeNull();
+    expect(deadLetters?.deadLetterPolicy ?? null).toBeNull();
     await queue.ensure(name, { maxAttempts: 7, leaseMs: 20_000 });
     expect(await subscriptionOf(name)).toEqual(main);
   });
 
-  test("without a dead-letter policy, work goes on knowingly: allowUncounted", async () => {
+  test("a queue without a dead-letter policy is received only with allowUncounted", async () => {
     const name = `q-${randomUUID()}`;
     await queue.ensure(name);
     await queue.send(`${name}-delay`, job);
@@ -124,7 +124,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     await stop();
   });
 
-  test("a worker warns where the broker would act before it, with both numbers", async () => {
+  test("a worker whose broker would dead-letter before it warns with both numbers", async () => {
     const name = `q-${randomUUID()}`;
     await driver.admin?.ensure(name, { brokerMaxDeliveries: 6, leaseMs: LEASE_MS });
     const { events, stop } = receive(queue, name);
@@ -137,7 +137,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     });
   });
 
-  test("a subscription that leases for less than its worker: the message is held for as long as it is handled", async () => {
+  test("a message whose subscription has a shorter lease than its worker is held for as long as it is handled", async () => {
     const name = `q-${randomUUID()}`;
     await queue.ensure(name, { leaseMs: LEASE_MS });
     await queue.send(name, job);
@@ -159,11 +159,11 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     expect(runs).toHaveLength(1);
   });
 
-  test("several subscriptions on one topic: what comes back for one is not run by the other", async () => {
+  test("a message that is retried for one of two subscriptions on a topic is not run by the other", async () => {
     const topic = `orders-${randomUUID()}`;
     const pair = (subscription: string) => ({ topic, subscription: `${topic}-${subscription}` });
     const queues = { billing: pair("billing"), shipping: pair("shipping") };
-    // No release in place: what is tried again goes by the parking queue, and back to the topic.
+    // Without a release, a retry goes through the delay queue and back to the topic.
     const shared = createQueue(pubsub({ ...connection, queues, limits: { maxReleaseDelayMs: 0 } }));
     await shared.ensure("billing", { leaseMs: LEASE_MS });
     await shared.ensure("shipping", { leaseMs: LEASE_MS });
@@ -171,20 +171,20 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     const shipping = receive(shared, "shipping");
     await shared.send("billing", job);
     await vi.waitFor(() => expect(billing.runs).toHaveLength(2), WAIT);
-    // Acknowledged there, it does not come again when its lease would end.
+    // Shipping has acknowledged the message, so that it does not return when its lease would end.
     await vi.waitFor(() => expect(shipping.runs).toHaveLength(1), WAIT);
     await shipping.stop();
     const later = receive(shared, "shipping");
     await new Promise((resolve) => setTimeout(resolve, LEASE_MS + 2_000));
     expect([shipping.runs.length, later.runs.length]).toEqual([1, 0]);
     await Promise.all([billing.stop(), later.stop()]);
-    // A topic that others are on is not ours to remove.
+    // The topic has another subscription, so that a drop does not remove it.
     await shared.drop("billing");
     await shared.send("shipping", job);
     await shared.close();
   });
 
-  test("exactly-once: what is acknowledged when its lease has ended, and it was delivered again, is a lost lease", async () => {
+  test("an exactly-once message that is acknowledged after it was delivered again reports a lost lease", async () => {
     const exactlyOnce = pubsub({ ...connection, exactlyOnce: true });
     const name = `q-${randomUUID()}`;
     await exactlyOnce.admin?.ensure(name, { brokerMaxDeliveries: 15, leaseMs: LEASE_MS });
@@ -196,7 +196,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     const source = exactlyOnce.open(name, { prefetch: 1, leaseMs: LEASE_MS });
     const [late] = await source.next(1, new AbortController().signal);
     let again: Delivery | undefined;
-    // Nobody extends it: after ten seconds it is delivered once more.
+    // The lease is not extended, so that the message is delivered again after ten seconds.
     while (again === undefined) [again] = await source.next(1, new AbortController().signal);
     const ack = (delivery: Delivery | undefined): Operation => ({
       kind: "ack",
@@ -209,7 +209,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     await exactlyOnce.close();
   });
 
-  test("exactly-once, from end to end: two hundred jobs are run once each", async () => {
+  test("two hundred jobs on an exactly-once queue run once each", async () => {
     const exactlyOnce = createQueue(pubsub({ ...connection, exactlyOnce: true }));
     const name = `q-${randomUUID()}`;
     await exactlyOnce.ensure(name, { leaseMs: LEASE_MS });
@@ -227,7 +227,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     await exactlyOnce.close();
   });
 
-  test("a delay of two seconds is on time to within half a second, beside what any message takes", async () => {
+  test("a message with a delay of two seconds arrives within half a second of its due time, plus the time that any message takes", async () => {
     const name = `q-${randomUUID()}`;
     await queue.ensure(name, { leaseMs: LEASE_MS });
     const arrived: number[] = [];
@@ -236,7 +236,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
       leaseMs: LEASE_MS,
       signal: stop.signal,
     });
-    /** By how much a message comes after it was due. */
+    /** Milliseconds between the due time of a message and its arrival. */
     const lateness = async (delayMs: number): Promise<number> => {
       const due = Date.now() + delayMs;
       arrived.length = 0;
@@ -252,7 +252,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     stop.abort();
     await receiving;
     expect(Math.min(...late)).toBeGreaterThan(-50);
-    // Of five, the middle one: what else runs on the machine may hold one up. It is sent twice, and received twice.
+    // The median of five, since the machine may delay one of them. A delayed message is sent and received twice.
     expect(median(late)).toBeLessThan(500 + 2 * median(prompt));
   });
 });

@@ -6,5 +6,5 @@ const missing = await pubsubEmulatorMissing();
 if (missing !== undefined) console.warn(`SKIPPED: the conformance of the pubsub adapter. ${missing}`);
 
 describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
-  testConformance("pubsub", { concurrent: true });
+  testConformance("pubsub");
 });

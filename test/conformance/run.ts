@@ -5,13 +5,13 @@ import { harnesses } from "./harness/index.ts";
 
 const USAGE = `npm run test:conformance -- <adapter> [--json] [--write] [--only <text>] [--stack] [--at-once <n>]
 
-Runs the conformance suite against one adapter and prints each case with its result.
+Runs the conformance suite against one adapter, and prints each case with its result.
 
-  --json   end with one line of JSON: {"adapter","passed","failed","skipped"}
-  --write  write the adapter's part of docs/capabilities.json
-  --only   run the cases alone whose group and name have this text in them
-  --stack  print where a failed case failed
-  --at-once <n>  cases at once, where they wait in real time; 8 unless told
+  --json         print one line of JSON at the end: {"adapter","passed","failed","skipped"}
+  --write        write the results of the adapter to docs/capabilities.json
+  --only <text>  run only the cases whose group or name contains the text
+  --stack        print the stack of each error
+  --at-once <n>  number of cases at once in real time (default: 8)
 
 Adapters: ${Object.keys(harnesses).join(", ")}`;
 
@@ -43,28 +43,22 @@ async function main(): Promise<number> {
     },
   });
   const [adapter = "", ...more] = positionals;
-  const open = Object.hasOwn(harnesses, adapter) ? harnesses[adapter] : undefined;
-  if (open === undefined || more.length > 0) {
+  const harness = Object.hasOwn(harnesses, adapter) ? harnesses[adapter] : undefined;
+  if (harness === undefined || more.length > 0) {
     console.error(USAGE);
     return 2;
   }
-  const running = await open();
-  const { harness } = running;
-  try {
-    const summary = await runConformance(harness, {
-      concurrency: Number(values["at-once"]),
-      only: ({ group, name }) => `${group}: ${name}`.includes(values.only),
-      onResult: (result) => show(result, values.stack),
-    });
-    const { passed, failed, skipped } = summary;
-    if (values.write && values.only === "" && failed === 0)
-      await writeCapabilities(adapter, capabilitiesOf(summary));
-    console.log(`\n${adapter}: ${passed} passed, ${failed} failed, ${skipped} skipped`);
-    if (values.json) console.log(JSON.stringify({ adapter, passed, failed, skipped }));
-    return failed === 0 ? 0 : 1;
-  } finally {
-    await running.close();
-  }
+  const summary = await runConformance(harness, {
+    concurrency: Number(values["at-once"]),
+    only: ({ group, name }) => `${group}: ${name}`.includes(values.only),
+    onResult: (result) => show(result, values.stack),
+  });
+  const { passed, failed, skipped } = summary;
+  if (values.write && values.only === "" && failed === 0)
+    await writeCapabilities(adapter, capabilitiesOf(summary));
+  console.log(`\n${adapter}: ${passed} passed, ${failed} failed, ${skipped} skipped`);
+  if (values.json) console.log(JSON.stringify({ adapter, passed, failed, skipped }));
+  return failed === 0 ? 0 : 1;
 }
 
 process.exitCode = await main();

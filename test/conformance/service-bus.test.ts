@@ -1,3 +1,3 @@
 import { testConformance } from "./support.ts";
 
-testConformance("service-bus", { concurrent: true });
+testConformance("service-bus");

@@ -19,7 +19,7 @@ const run = promisify(execFile);
 const golden = (name: string): Golden[] =>
   JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), "utf8")) as Golden[];
 const python = hasBoto3();
-if (!python) console.warn("SKIPPED: Python's client. There is no python3 with boto3.");
+if (!python) console.warn("SKIPPED: the client for Python. There is no python3 with boto3.");
 
 function hasBoto3(): boolean {
   try {
@@ -42,7 +42,7 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
   });
   afterAll(() => bed[Symbol.asyncDispose]());
 
-  /** The first `count` messages that a handler of queueport sees. */
+  /** Receives the first `count` messages with a handler of queueport. */
   async function handled(line: SqsLine, count: number): Promise<Message[]> {
     const messages: Message[] = [];
     const stop = line.receive(async (message) => void messages.push(message));
@@ -52,7 +52,7 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
   }
 
   describe("a client over plain HTTP", { concurrent: true }, () => {
-    test("reads what queueport sends", async () => {
+    test("a message that queueport sends is read by a client over plain HTTP", async () => {
       await using line = await bed.line();
       const payload = { userId: "u1", text: "čćž 漢字 🙂 \u0001\ufffe" };
       await line.queue.send(line.name, { id: "m1", type: "greet", payload, headers: { tenant: "t1" } });
@@ -71,26 +71,26 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
     });
 
     test.for([...golden("encoded"), ...golden("understood")])(
-      "sends what queueport understands: $about",
+      "a message of a client over plain HTTP is understood by queueport: $about",
       async ({ body, attributes = {}, message }) => {
         await using line = await bed.line();
-        // Without what would park it, or give it to somebody else.
+        // Without the attributes that would delay the message or address another subscription.
         const sent = Object.entries(attributes).filter(([name]) => !/^qp_(not_before|target)$/.test(name));
         await plain.send(line.name, body, stringAttributes(Object.fromEntries(sent)));
         const [got] = await handled(line, 1);
-        const { id, createdAt, ...said } = message;
+        const { id, createdAt, ...fields } = message;
         const expected = {
-          ...said,
-          ...(said.scheduledAt === undefined ? {} : { scheduledAt: new Date(said.scheduledAt) }),
+          ...fields,
+          ...(fields.scheduledAt === undefined ? {} : { scheduledAt: new Date(fields.scheduledAt) }),
           ...(createdAt === undefined ? {} : { createdAt: new Date(createdAt) }),
-          // The broker's own, where the producer gives none.
+          // The id is the broker's own if the producer gives none.
           ...(id === "broker-1" ? {} : { id }),
         };
         expect(got).toMatchObject(expected);
       },
     );
 
-    test("sends numbers and bytes as attributes: they are text, and the message is handled", async () => {
+    test("a message with numbers and bytes as attributes is handled, with the attributes as text", async () => {
       await using line = await bed.line();
       const attributes = {
         Type: { DataType: "String", StringValue: "job" },
@@ -101,7 +101,7 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
       expect(await handled(line, 1)).toMatchObject([{ type: "job", payload: { userId: "u1" } }]);
     });
 
-    test("finds what is malformed in the dead-letter queue, as it was, with the reason", async () => {
+    test("a malformed message is found in the dead-letter queue unchanged, with the reason", async () => {
       await using line = await bed.line();
       const body = "no JSON: <ä> & ]";
       await plain.send(line.name, body, stringAttributes({ colour: "red" }));
@@ -110,16 +110,16 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
         expect(await line.direct.stats(line.name)).toMatchObject({ messages: 0, inFlight: 0, failed: 1 });
       }, WAIT);
       await stop();
-      const [letter] = await plain.receive(`${line.name}-dlq`);
-      expect(letter?.Body).toBe(body);
-      expect(letter?.MessageAttributes?.["colour"]?.StringValue).toBe("red");
-      expect(JSON.parse(letter?.MessageAttributes?.["qp_dlq"]?.StringValue ?? "{}")).toMatchObject({
+      const [deadLetter] = await plain.receive(`${line.name}-dlq`);
+      expect(deadLetter?.Body).toBe(body);
+      expect(deadLetter?.MessageAttributes?.["colour"]?.StringValue).toBe("red");
+      expect(JSON.parse(deadLetter?.MessageAttributes?.["qp_dlq"]?.StringValue ?? "{}")).toMatchObject({
         reason: "malformed",
       });
     });
   });
 
-  describe.skipIf(!python)("Python's client", { concurrent: true }, () => {
+  describe.skipIf(!python)("the client for Python", { concurrent: true }, () => {
     async function runPython(script: string): Promise<string> {
       const env = {
         ...process.env,
@@ -132,7 +132,7 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
       return stdout;
     }
 
-    test("sends by the ten lines of the page on the format", async () => {
+    test("the ten lines of Python in docs/wire-format.md send a message that queueport handles", async () => {
       await using line = await bed.line();
       const page = readFileSync(new URL("../../docs/wire-format.md", import.meta.url), "utf8");
       const script = /```python\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
@@ -142,10 +142,10 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
       expect(await handled(line, 1)).toMatchObject([{ type: "send_welcome_email", payload, maxAttempts: 5 }]);
     });
 
-    test("reads what queueport sends", async () => {
+    test("a message that queueport sends is read by the client for Python", async () => {
       await using line = await bed.line();
       await line.queue.send(line.name, { id: "m1", type: "greet", payload: { text: "漢字 🙂" } });
-      const said = await runPython(`
+      const output = await runPython(`
 import boto3, json
 sqs = boto3.client("sqs")
 url = sqs.get_queue_url(QueueName="${line.name}")["QueueUrl"]
@@ -153,7 +153,7 @@ message = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"], WaitT
 body = json.loads(message["Body"])
 print(json.dumps([body["id"], body["payload"], message["MessageAttributes"]["type"]["StringValue"]]))
 `);
-      expect(JSON.parse(said)).toEqual(["m1", { text: "漢字 🙂" }, "greet"]);
+      expect(JSON.parse(output)).toEqual(["m1", { text: "漢字 🙂" }, "greet"]);
     });
   });
 });

@@ -1,4 +1,4 @@
 import { testConformance } from "./support.ts";
 
-// A second opinion on the adapter; what this server does otherwise than SQS is listed with its harness.
-testConformance("sqs-second", { concurrent: true });
+// The same adapter against a second server. Its differences from SQS are listed with its harness.
+testConformance("sqs-second");

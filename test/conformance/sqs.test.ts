@@ -1,3 +1,3 @@
 import { testConformance } from "./support.ts";
 
-testConformance("sqs", { concurrent: true });
+testConformance("sqs");

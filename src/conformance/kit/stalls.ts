@@ -1,25 +1,25 @@
-/** Between two looks; a look that is as much late again means that the process stood still. */
+/** Interval between two checks. A check that comes later by another interval shows that the process stood still. */
 const TICK_MS = 50;
 
 /**
- * When this process stood still: its machine had other things to do, or it was busy itself. What happens late for that
- * is no fault of an adapter's.
+ * The times at which this process stood still, because its machine was busy or the process itself was. A delay that is
+ * caused by that is not the adapter's fault.
  */
 export class Stalls {
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
   readonly #stalls: { readonly from: number; readonly to: number }[] = [];
-  #lookedAt: number;
+  #checkedAt: number;
 
   constructor(now: () => number) {
     this.#now = now;
-    this.#lookedAt = now();
-    this.#timer = setInterval(() => this.#look(), TICK_MS).unref();
+    this.#checkedAt = now();
+    this.#timer = setInterval(() => this.#check(), TICK_MS).unref();
   }
 
-  /** How much of the time between two moments, in epoch milliseconds. */
+  /** Milliseconds of standstill between two moments, which are epoch milliseconds. */
   between(from: number, to: number): number {
-    this.#look();
+    this.#check();
     return this.#stalls.reduce(
       (sum, stall) => sum + Math.max(0, Math.min(to, stall.to) - Math.max(from, stall.from)),
       0,
@@ -30,9 +30,9 @@ export class Stalls {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
+  #check(): void {
     const now = this.#now();
-    if (now - this.#lookedAt > 2 * TICK_MS) this.#stalls.push({ from: this.#lookedAt + TICK_MS, to: now });
-    this.#lookedAt = now;
+    if (now - this.#checkedAt > 2 * TICK_MS) this.#stalls.push({ from: this.#checkedAt + TICK_MS, to: now });
+    this.#checkedAt = now;
   }
 }

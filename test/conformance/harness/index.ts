@@ -4,14 +4,8 @@ import { join } from "node:path";
 import { sqliteDelayStore } from "../../../src/delay-store/index.ts";
 import type { Harness } from "../../../src/conformance/index.ts";
 
-/** A harness that is up, and what takes it down again. */
-export interface Runner {
-  readonly harness: Harness;
-  close(): Promise<void>;
-}
-
-/** How the harness of each adapter is brought up; its module is loaded when it is asked for, with its client library. */
-export const harnesses: Readonly<Record<string, () => Promise<Runner>>> = {
+/** Starts the harness of each adapter. Its module, with the adapter's client library, is loaded when it is first needed. */
+export const harnesses: Readonly<Record<string, () => Promise<Harness>>> = {
   memory: () => inMemory(),
   "memory-sqs": () => inMemory("sqs"),
   "memory-pubsub": () => inMemory("pubsub"),
@@ -24,32 +18,30 @@ export const harnesses: Readonly<Record<string, () => Promise<Runner>>> = {
   sqs: async () => (await import("./sqs.ts")).sqsHarness(),
   "sqs-second": async () => (await import("./sqs.ts")).secondSqsHarness(),
   "sqs-store": async () => withStore(await (await import("./sqs.ts")).sqsHarness()),
-  "pubsub-store": async () => withStore(await (await import("./pubsub.ts")).pubsubHarness()),
-  "service-bus-store": async () =>
-    withStore(await (await import("./service-bus.ts")).serviceBusHarness({ sessions: false })),
   pubsub: async () => (await import("./pubsub.ts")).pubsubHarness(),
-  "service-bus": async () => (await import("./service-bus.ts")).serviceBusHarness({ sessions: false }),
-  "service-bus-sessions": async () =>
-    (await import("./service-bus.ts")).serviceBusHarness({ sessions: true }),
+  "pubsub-store": async () => withStore(await (await import("./pubsub.ts")).pubsubHarness()),
+  "service-bus": () => onServiceBus(false),
+  "service-bus-sessions": () => onServiceBus(true),
+  "service-bus-store": async () => withStore(await onServiceBus(false)),
 };
 
-async function inMemory(emulate?: "sqs" | "pubsub" | "service-bus"): Promise<Runner> {
-  const { memoryHarness } = await import("./memory.ts");
-  return { harness: memoryHarness(emulate), close: async () => {} };
+async function inMemory(emulate?: "sqs" | "pubsub" | "service-bus"): Promise<Harness> {
+  return (await import("./memory.ts")).memoryHarness(emulate);
 }
 
-/** The same with a delay store: an SQLite file that every client opens for itself. */
-async function withStore(running: Runner): Promise<Runner> {
-  const { harness } = running;
+async function onServiceBus(sessions: boolean): Promise<Harness> {
+  return (await import("./service-bus.ts")).serviceBusHarness({ sessions });
+}
+
+/** Adds a delay store to a harness: an SQLite file that every client opens itself. */
+async function withStore(harness: Harness): Promise<Harness> {
   const directory = await mkdtemp(join(tmpdir(), "queueport-store-"));
   return {
-    harness: {
-      ...harness,
-      name: `${harness.name}-store`,
-      openDelayStore: () => sqliteDelayStore({ path: join(directory, "delays.db") }),
-    },
+    ...harness,
+    name: `${harness.name}-store`,
+    openDelayStore: () => sqliteDelayStore({ path: join(directory, "delays.db") }),
     async close() {
-      await running.close();
+      await harness.close?.();
       await rm(directory, { recursive: true });
     },
   };

@@ -15,12 +15,12 @@ import {
 } from "../../../src/driver/index.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 
-/** What goes wrong with one entry of the next request to one queue. */
-type Entry = "send" | "settle";
+/** The kind of the next request of a queue, one part of which fails. */
+type RequestKind = "send" | "settle";
 
 /**
- * The memory driver as if it were a server: queues outlive the connections to them, and connections can be cut.
- * Its clock is a virtual one, so that no case waits.
+ * Creates the harness of the memory adapter. One driver acts as the server: queues outlive the connections to it, and
+ * connections can be cut. Its clock is virtual, so that no case waits.
  */
 export function memoryHarness(emulate?: EmulatedProvider): Harness {
   const clock = new FakeClock();
@@ -33,23 +33,23 @@ export function memoryHarness(emulate?: EmulatedProvider): Harness {
     name: emulate === undefined ? "memory" : `memory-${emulate}`,
     clock,
     open: async () => network.connect(),
-    async makeQueue({ ordering, leaseMs, maxAttempts }) {
+    async makeQueue(needs) {
       made += 1;
-      const queue = `queue-${made}${ordering === "by_key" ? ending : ""}`;
-      await admin.ensure(queue, { ordering, leaseMs, maxAttempts });
+      const queue = `queue-${made}${needs.ordering === "by_key" ? ending : ""}`;
+      await admin.ensure(queue, needs);
       return queue;
     },
     dropQueue: (queue) => admin.drop(queue),
     missingQueue: () => `missing-${randomUUID()}`,
     faults: {
       cutConnections: async () => network.cut(),
-      failSendEntry: async (queue) => network.failEntry("send", queue),
-      failSettleEntry: async (queue) => network.failEntry("settle", queue),
+      failSendEntry: async (queue) => network.failFirst("send", queue),
+      failSettleEntry: async (queue) => network.failFirst("settle", queue),
     },
   };
 }
 
-/** All connections to one memory driver, and what goes wrong on them. */
+/** The connections to one memory driver, with faults on them. */
 class Network {
   readonly #backend: Driver & { readonly admin: Admin };
   readonly #failing = new Map<string, { count: number }>();
@@ -59,15 +59,16 @@ class Network {
     this.#backend = backend;
   }
 
-  /** Every request that is on its way fails, and the very next one of each connection with it. */
+  /** Makes every request fail that is under way, and the next request of each connection. */
   cut(): void {
     this.#cut.abort(new DriverError("transient", "the connection was cut"));
     this.#cut = new AbortController();
   }
 
-  failEntry(entry: Entry, queue: string): () => number {
+  /** Makes the first part of the next request fail. Returns a counter of such failures. */
+  failFirst(kind: RequestKind, queue: string): () => number {
     const failed = { count: 0 };
-    this.#failing.set(`${entry} ${queue}`, failed);
+    this.#failing.set(`${kind} ${queue}`, failed);
     return () => failed.count;
   }
 
@@ -132,16 +133,16 @@ class Network {
   }
 
   async #failOne<Item, Result>(
-    entry: Entry,
+    kind: RequestKind,
     queue: string,
     items: readonly Item[],
     pass: (items: readonly Item[]) => Promise<Result[]>,
   ): Promise<(Result | { readonly ok: false; readonly error: DriverError })[]> {
-    const failed = this.#failing.get(`${entry} ${queue}`);
+    const failed = this.#failing.get(`${kind} ${queue}`);
     if (failed === undefined) return pass(items);
-    this.#failing.delete(`${entry} ${queue}`);
+    this.#failing.delete(`${kind} ${queue}`);
     failed.count += 1;
-    const error = new DriverError("permanent", `one ${entry} is refused`);
+    const error = new DriverError("permanent", `one ${kind} is refused`);
     return [{ ok: false, error }, ...(items.length > 1 ? await pass(items.slice(1)) : [])];
   }
 }

@@ -6,80 +6,71 @@ import { serviceBus } from "../../../adapters/service-bus/index.ts";
 import type { Harness } from "../../../src/conformance/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { ServiceBusProcess } from "../../support/service-bus.ts";
-import type { Runner } from "./index.ts";
 import { onBusyMachine } from "./timing.ts";
 
 const DEDUP_WINDOW_MS = 600_000;
-const NEEDS_A_KEY = "the case sends by hand without a key, which a queue with sessions refuses";
+const NEEDS_KEY =
+  "the case sends a message without a key through the driver, which a queue with sessions refuses";
 
-/** Where every queue has sessions, also those that are not asked to keep order. */
+/** Cases that fail if every queue has sessions, also those that are not asked to keep order. */
 const SESSION_DEVIATIONS: NonNullable<Harness["deviations"]> = {
-  "a lease that expires without ack redelivers, and not before":
+  "a message whose lease expires is delivered again, and not before":
     "a session is free as soon as its link is closed",
-  "an ordering key is refused as not_supported on a queue that keeps no order": "every queue keeps order",
-  "a malformed body is dead-lettered as it came: broken JSON": NEEDS_A_KEY,
-  "a malformed body is dead-lettered as it came: no type": NEEDS_A_KEY,
-  "a malformed body is dead-lettered as it came: a wrong field": NEEDS_A_KEY,
-  "a full-size message with all the attributes there can be is dead-lettered": NEEDS_A_KEY,
-  "a full-size message with all the attributes there can be is redriven, and none of them is lost":
-    NEEDS_A_KEY,
+  "a message with an ordering key is refused as not_supported on a queue that keeps no order":
+    "every queue keeps order",
+  "a message whose body is broken JSON is dead-lettered with its bytes unchanged": NEEDS_KEY,
+  "a message whose body is JSON without a type is dead-lettered with its bytes unchanged": NEEDS_KEY,
+  "a message whose body is JSON with a wrong field is dead-lettered with its bytes unchanged": NEEDS_KEY,
+  "a full-size message with the most attributes allowed is dead-lettered with its body unchanged": NEEDS_KEY,
+  "a full-size message with the most attributes allowed is redriven with all of them": NEEDS_KEY,
 };
 
 /**
- * The adapter against our own server, which keeps its messages; or, without faults, against the emulator that
- * QUEUEPORT_TEST_SERVICE_BUS names. With sessions, every queue requires them, asked for order or not.
+ * Starts the harness of the Service Bus adapter. It runs against our own local server, which keeps its messages, or,
+ * without faults, against the emulator that `QUEUEPORT_TEST_SERVICE_BUS` names.
+ * @param sessions whether every queue has sessions, also those that are not asked to keep order
  */
-export function serviceBusHarness({ sessions }: { readonly sessions: boolean }): Promise<Runner> {
+export function serviceBusHarness({ sessions }: { readonly sessions: boolean }): Promise<Harness> {
   const connectionString = process.env["QUEUEPORT_TEST_SERVICE_BUS"];
   return connectionString === undefined ? ownServer(sessions) : emulator(connectionString, sessions);
 }
 
-function nameOf(sessions: boolean): string {
-  return sessions ? "service-bus-sessions" : "service-bus";
+/** The parts of the harness that both servers share. */
+function commonParts(sessions: boolean): Pick<Harness, "name" | "deviations" | "timing"> {
+  return {
+    name: sessions ? "service-bus-sessions" : "service-bus",
+    deviations: sessions ? SESSION_DEVIATIONS : {},
+    // A message without a key is a session of its own, and each session is accepted separately.
+    timing: { ...onBusyMachine, ...(sessions ? { patienceMs: 200_000 } : {}) },
+  };
 }
 
-async function ownServer(sessions: boolean): Promise<Runner> {
+async function ownServer(sessions: boolean): Promise<Harness> {
   const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
   const server = await ServiceBusProcess.start({ dataDir });
   return {
-    harness: {
-      name: nameOf(sessions),
-      deviations: sessions ? SESSION_DEVIATIONS : {},
-      // A message without a key is a session of its own, and each of those is accepted by itself.
-      timing: { ...onBusyMachine, ...(sessions ? { patienceMs: 200_000 } : {}) },
-      server: "queueport/service-bus-server",
-      open: async () => serviceBus({ connectionString: server.connectionString }),
-      async makeQueue({ ordering, leaseMs, maxAttempts }) {
-        const name = `queue-${randomUUID()}`;
-        // By the back door: the service itself has no lock shorter than 5 s.
-        await server.createQueue({
-          name,
-          lockDurationMs: leaseMs,
-          maxDeliveryCount: maxAttempts + 50,
-          duplicateDetectionWindowMs: DEDUP_WINDOW_MS,
-          requiresSession: sessions || ordering === "by_key",
-        });
-        return name;
-      },
-      async dropQueue(queue) {
-        await server.deleteQueue(queue);
-      },
-      faults: {
-        cutConnections: () => server.cutConnections(),
-        restart: () => server.restart(),
-        async failSettleEntry(queue) {
-          const before = await server.failedSettlements();
-          let failed = before;
-          const watch = setInterval(() => void look(), 20);
-          const look = async (): Promise<void> => {
-            // A server that is gone has refused no more.
-            failed = await server.failedSettlements().catch(() => failed);
-            if (failed > before) clearInterval(watch);
-          };
-          await server.failSettlements(queue, 1);
-          return () => failed - before;
-        },
-      },
+    ...commonParts(sessions),
+    server: "queueport/service-bus-server",
+    open: async () => serviceBus({ connectionString: server.connectionString }),
+    async makeQueue({ ordering, leaseMs, maxAttempts }) {
+      const name = `queue-${randomUUID()}`;
+      // The server's own interface, since the service accepts no lock duration below 5 s.
+      await server.createQueue({
+        name,
+        lockDurationMs: leaseMs,
+        maxDeliveryCount: maxAttempts + 50,
+        duplicateDetectionWindowMs: DEDUP_WINDOW_MS,
+        requiresSession: sessions || ordering === "by_key",
+      });
+      return name;
+    },
+    async dropQueue(queue) {
+      await server.deleteQueue(queue);
+    },
+    faults: {
+      cutConnections: () => server.cutConnections(),
+      restart: () => server.restart(),
+      failSettleEntry: (queue) => failSettlement(server, queue),
     },
     async close() {
       await server.kill();
@@ -88,24 +79,35 @@ async function ownServer(sessions: boolean): Promise<Runner> {
   };
 }
 
-async function emulator(connectionString: string, sessions: boolean): Promise<Runner> {
+/** Makes the server refuse one settlement. Returns a counter, which is read from the server every 20 ms. */
+async function failSettlement(server: ServiceBusProcess, queue: string): Promise<() => number> {
+  const before = await server.failedSettlements();
+  let failed = before;
+  const watch = setInterval(() => void read(), 20);
+  const read = async (): Promise<void> => {
+    // A server that has stopped refuses no more settlements.
+    failed = await server.failedSettlements().catch(() => failed);
+    if (failed > before) clearInterval(watch);
+  };
+  await server.failSettlements(queue, 1);
+  return () => failed - before;
+}
+
+async function emulator(connectionString: string, sessions: boolean): Promise<Harness> {
   const adminConnectionString = process.env["QUEUEPORT_TEST_SERVICE_BUS_ADMIN"];
-  const open = (): ReturnType<typeof serviceBus> => serviceBus({ connectionString, adminConnectionString });
-  const admin = createQueue(open());
+  const connect = (): ReturnType<typeof serviceBus> =>
+    serviceBus({ connectionString, adminConnectionString });
+  const admin = createQueue(connect());
   return {
-    harness: {
-      name: nameOf(sessions),
-      deviations: sessions ? SESSION_DEVIATIONS : {},
-      server: "Service Bus emulator",
-      open: async () => open(),
-      async makeQueue({ ordering, leaseMs, maxAttempts }) {
-        const queue = `queue-${randomUUID()}`;
-        await admin.ensure(queue, { ordering: sessions ? "by_key" : ordering, leaseMs, maxAttempts });
-        return queue;
-      },
-      dropQueue: (queue) => admin.drop(queue),
-      timing: { ...onBusyMachine, ...(sessions ? { patienceMs: 200_000 } : {}) },
+    ...commonParts(sessions),
+    server: "Service Bus emulator",
+    open: async () => connect(),
+    async makeQueue(needs) {
+      const queue = `queue-${randomUUID()}`;
+      await admin.ensure(queue, sessions ? { ...needs, ordering: "by_key" } : needs);
+      return queue;
     },
+    dropQueue: (queue) => admin.drop(queue),
     close: () => admin.close(),
   };
 }

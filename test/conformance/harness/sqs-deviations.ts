@@ -1,36 +1,38 @@
 const RECOUNTS =
-  "local-aws-sqs counts every change of a message's visibility as a receive: attempts run ahead";
-const WAITS = "local-aws-sqs lets a poll for ten wait to its end, whatever there is";
-const NO_GROUP_LOCK = "local-aws-sqs gives messages of a group to others while some of it are in flight";
+  "local-aws-sqs counts every change of a message's visibility as a receive, so that attempts rise too fast";
+const WAITS =
+  "local-aws-sqs ends a poll for ten messages only after its whole wait, also when messages are ready";
+const NO_GROUP_LOCK = "local-aws-sqs delivers messages of a group while others of the group are in flight";
 const FORGETS = "local-aws-sqs forgets a deduplication id when the message is deleted";
-const COUNTS_TWICE = "local-aws-sqs counts messages in flight among the ready ones, too";
+const COUNTS_TWICE = "local-aws-sqs counts messages in flight as ready messages too";
 
-/** What local-aws-sqs does otherwise than SQS, and the cases that it cannot pass for that: cases by name. */
+/** The cases that local-aws-sqs cannot pass, each with the difference from SQS that is the reason. */
 export const secondDeviates: Readonly<Record<string, string>> = {
-  "a nack without delay redelivers at once": WAITS,
-  // What is taken at the start of such a poll has little of its lease left at its end.
-  "a handler longer than its lease is kept alive by extension and runs once": WAITS,
-  "at the drain deadline signals abort, and another worker gets the jobs at once, at no cost to them": WAITS,
-  "a drain starts nothing new, and is over when what runs has finished and is acknowledged": WAITS,
-  "a handler that ignores its signal is named; its job is given back, and its late result counts for nothing":
+  "a message that is retried without a delay is redelivered at once": WAITS,
+  // A message that is received at the start of such a poll has little of its lease left at the end.
+  "a handler that runs longer than its lease keeps the message by extensions and runs once": WAITS,
+  "a job that still runs at the drain deadline is aborted and runs on another worker at once, without using up an attempt":
     WAITS,
-  "a message that ten drains hand back unstarted is still run, with maxAttempts 1": WAITS,
-  "a nack with a delay redelivers neither early nor much too late": RECOUNTS,
-  "a nack with a delay longer than the lease is not cut to it": RECOUNTS,
-  "a nack whose clone the provider refuses leaves the message where it is": RECOUNTS,
-  "attempts are 1, 2, 3 … across nacks": RECOUNTS,
-  "attempts are 1, 2, 3 … across nacks with a delay": RECOUNTS,
-  "attempts are 1, 2, 3 … across nacks, clones, deaths and restarts together": RECOUNTS,
-  "a retry-after error sets its own delay, and counts as an attempt": RECOUNTS,
-  "what the provider has dead-lettered by itself says so, and is redriven": RECOUNTS,
-  "when its attempts are used up, a job is dead-lettered with reason, error, attempts, queue and time":
-    RECOUNTS,
-  "failed runs are retried after a backoff that grows and is capped": RECOUNTS,
-  "a failed run frees its slot: two slots are enough for twenty jobs that fail twice": RECOUNTS,
-  "the backoff is jittered: it is drawn from nothing up to its ceiling": RECOUNTS,
-  "a head that fails blocks its key, through its backoff, and no other": RECOUNTS,
-  "1,000 messages of 16 keys reach 10 receivers in the order of each key": NO_GROUP_LOCK,
-  "a repeated dedup id is sent once inside its window, also from another process": FORGETS,
-  "counts of ready, leased, delayed and dead-lettered messages move as they should": COUNTS_TWICE,
-  "a parked message counts as delayed, until it is moved": COUNTS_TWICE,
+  "a drain starts no handler, and ends when the running handlers have finished and are acknowledged": WAITS,
+  "a handler that ignores its signal is named in drain_incomplete, its job is released, and its late result is ignored":
+    WAITS,
+  "a message with maxAttempts 1 that ten drains release unstarted is still run": WAITS,
+  "a message that is retried with a delay is redelivered on time": RECOUNTS,
+  "a message that is retried with a delay longer than its lease is redelivered on time": RECOUNTS,
+  "a message whose retry copy is refused by the provider stays in the queue": RECOUNTS,
+  "the attempt number rises by one with each retry": RECOUNTS,
+  "the attempt number rises by one with each delayed retry": RECOUNTS,
+  "the attempt number rises by one through retries, copies, killed processes and restarts in turn": RECOUNTS,
+  "a job that throws a retry-after error is retried after that delay, and uses up an attempt": RECOUNTS,
+  "a message that the provider dead-lettered itself is listed as such and can be redriven": RECOUNTS,
+  "a job whose attempts are used up is dead-lettered with reason, error, attempts, queue and time": RECOUNTS,
+  "a job that fails is retried after a backoff that grows up to its cap": RECOUNTS,
+  "a run that fails frees its slot, so that two slots complete twenty jobs that fail twice each": RECOUNTS,
+  "a backoff with jitter is drawn between zero and its ceiling": RECOUNTS,
+  "a message that fails blocks its ordering key during its backoff, and no other key": RECOUNTS,
+  "1,000 messages of 16 ordering keys reach 10 receivers in the order of each key": NO_GROUP_LOCK,
+  "a message with a repeated dedup id is delivered once inside the window, also when another process sends it":
+    FORGETS,
+  "the counts of ready, leased, delayed and dead-lettered messages follow each message": COUNTS_TWICE,
+  "a delayed message beyond the limits counts as delayed until it is moved to its queue": COUNTS_TWICE,
 };

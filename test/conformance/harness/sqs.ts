@@ -1,64 +1,45 @@
 import { randomUUID } from "node:crypto";
 import { sqs } from "../../../adapters/sqs/index.ts";
-import type { HarnessFaults } from "../../../src/conformance/index.ts";
+import type { Harness, HarnessFaults } from "../../../src/conformance/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import type { Driver } from "../../../src/driver/index.ts";
 import type { HttpCall } from "../../support/proxy/http-call.ts";
 import { HttpProxy } from "../../support/proxy/http-proxy.ts";
 import { clientOptions, type SqsServer, startLocalAwsSqs, startSqsServer } from "../../support/sqs-server.ts";
 import { secondDeviates } from "./sqs-deviations.ts";
-import type { Runner } from "./index.ts";
 import { onBusyMachine } from "./timing.ts";
 
-/** Operations that settle; of one entry each in the failure that is injected. */
-const SETTLES = new Set(["DeleteMessageBatch"]);
+/** Starts the harness of the SQS adapter: a local server behind a proxy. */
+export const sqsHarness = (): Promise<Harness> => onServer(startSqsServer, {});
 
-/** The adapter against a real server, the proxy in between. */
-export const sqsHarness = (): Promise<Runner> => onServer(startSqsServer, {});
-
-/** The same on another maker's server, as a second opinion. */
-export const secondSqsHarness = (): Promise<Runner> => onServer(startLocalAwsSqs, secondDeviates);
+/** Starts the same harness on a second local server. */
+export const secondSqsHarness = (): Promise<Harness> => onServer(startLocalAwsSqs, secondDeviates);
 
 async function onServer(
   start: () => Promise<SqsServer>,
   deviations: Readonly<Record<string, string>>,
-): Promise<Runner> {
+): Promise<Harness> {
   const server = await start();
   const { hostname, port, protocol } = new URL(server.endpoint);
-  // The proxy speaks clear text, which the service itself does not.
+  // The proxy reads plain text. The service itself speaks HTTPS only.
   const proxy =
     protocol === "http:" ? await HttpProxy.start({ host: hostname, port: Number(port) }) : undefined;
   const endpoint = proxy?.endpoint ?? server.endpoint;
-  const open = (): Driver => sqs({ ...clientOptions({ endpoint }), waitSeconds: 1 });
-  const admin = createQueue(open());
-  const restart = server.restart?.bind(server);
-  const faults: HarnessFaults = {
-    ...(restart === undefined ? {} : { restart }),
-    ...(proxy === undefined
-      ? {}
-      : {
-          cutConnections: async () => proxy.cutAll(),
-          failSendEntry: async (queue) =>
-            failEntry(proxy, (call) => call.operation === "SendMessageBatch" && isFor(call, queue)),
-          failSettleEntry: async (queue) =>
-            failEntry(proxy, (call) => SETTLES.has(call.operation) && isFor(call, queue)),
-        }),
-  };
+  const connect = (): Driver => sqs({ ...clientOptions({ endpoint }), waitSeconds: 1 });
+  const admin = createQueue(connect());
   return {
-    harness: {
-      name: "sqs",
-      server: server.name,
-      open: async () => open(),
-      async makeQueue({ ordering, leaseMs, maxAttempts }) {
-        const queue = `queue-${randomUUID()}${ordering === "by_key" ? ".fifo" : ""}`;
-        await admin.ensure(queue, { ordering, leaseMs, maxAttempts });
-        return queue;
-      },
-      dropQueue: (queue) => admin.drop(queue),
-      timing: onBusyMachine,
-      faults,
-      deviations,
+    name: "sqs",
+    server: server.name,
+    timing: onBusyMachine,
+    faults: faultsOf(server, proxy),
+    deviations,
+    open: async () => connect(),
+    async makeQueue(needs) {
+      const queue = `queue-${randomUUID()}${needs.ordering === "by_key" ? ".fifo" : ""}`;
+      await admin.ensure(queue, needs);
+      return queue;
     },
+    dropQueue: (queue) => admin.drop(queue),
     async close() {
       await admin.close();
       await proxy?.close();
@@ -67,15 +48,27 @@ async function onServer(
   };
 }
 
-/** The first entry of the next request fails. Returns how many have failed so by now. */
+function faultsOf(server: SqsServer, proxy: HttpProxy | undefined): HarnessFaults {
+  const restart = server.restart?.bind(server);
+  const failsOn = (operation: string, queue: string) => (call: HttpCall) =>
+    call.operation === operation && String(call.json?.["QueueUrl"]).endsWith(`/${queue}`);
+  return {
+    ...(restart === undefined ? {} : { restart }),
+    ...(proxy === undefined
+      ? {}
+      : {
+          cutConnections: async () => proxy.cutAll(),
+          failSendEntry: async (queue) => failEntry(proxy, failsOn("SendMessageBatch", queue)),
+          failSettleEntry: async (queue) => failEntry(proxy, failsOn("DeleteMessageBatch", queue)),
+        }),
+  };
+}
+
+/** Makes the first entry of the next matching request fail. Returns a counter of such failures. */
 function failEntry(proxy: HttpProxy, where: (call: HttpCall) => boolean): () => number {
   const rule = proxy.on(
     { where },
     { kind: "fail_entry", index: 0, code: "InternalError", senderFault: false },
   );
   return () => rule.hits;
-}
-
-function isFor({ json }: HttpCall, queue: string): boolean {
-  return String(json?.["QueueUrl"]).endsWith(`/${queue}`);
 }

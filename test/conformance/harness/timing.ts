@@ -1,8 +1,8 @@
 import type { Timing } from "../../../src/conformance/index.ts";
 
 /**
- * What a machine can keep to that has other things to do. A lease outlives a process that stands still for three
- * seconds, extended as it is at a third of its time.
+ * Times for a machine that runs other tests too. A lease is extended at a third of its length, so that one of 8 s
+ * outlives a process that stands still for three seconds.
  */
 export const onBusyMachine: Partial<Timing> = {
   leaseMs: 8_000,

@@ -1,19 +1,43 @@
 import { expect, test } from "vitest";
 import { conformanceCases, manifest } from "../../../src/conformance/index.ts";
+import { acknowledgementCases } from "../../../src/conformance/cases/acknowledgement/index.ts";
+import { delayCases } from "../../../src/conformance/cases/delay/index.ts";
+import { deliveryCases } from "../../../src/conformance/cases/delivery/index.ts";
+import { failureCases } from "../../../src/conformance/cases/failure/index.ts";
+import { lifecycleCases } from "../../../src/conformance/cases/lifecycle/index.ts";
+import { orderingCases } from "../../../src/conformance/cases/ordering/index.ts";
 
-test.each(manifest())("a case proves the line $id", ({ cases }) => {
+test.each(manifest())("the requirement $id has a case that proves it", ({ cases }) => {
   expect(cases).not.toEqual([]);
 });
 
-test("every case proves a line of its own group", () => {
-  const groupOf = new Map(manifest().map(({ id, group }) => [id, group]));
-  const astray = conformanceCases().filter(({ line, group }) => groupOf.get(line) !== group);
+test("every case proves a requirement of the manifest", () => {
+  const ids = new Set<string>(manifest().map(({ id }) => id));
+  const astray = conformanceCases().filter(({ requirement }) => !ids.has(requirement));
   expect(astray.map(({ name }) => name)).toEqual([]);
 });
 
-test("no two cases and no two lines have one name", () => {
+test.each(
+  Object.entries({
+    acknowledgement: acknowledgementCases,
+    delay: delayCases,
+    delivery: deliveryCases,
+    failure: failureCases,
+    lifecycle: lifecycleCases,
+    ordering: orderingCases,
+  }),
+)("the folder %s holds the cases of its group and no others", (group, cases) => {
+  expect(cases).toEqual(conformanceCases().filter((one) => one.group === group));
+});
+
+test("the names of cases and the ids of requirements are unique", () => {
   const names = conformanceCases().map(({ name }) => name);
   const ids = manifest().map(({ id }) => id);
   expect(new Set(names).size).toBe(names.length);
   expect(new Set(ids).size).toBe(ids.length);
+});
+
+test("the names of cases are sentences: lower case, and without a colon or a semicolon", () => {
+  const names = conformanceCases().map(({ name }) => name);
+  expect(names.filter((name) => !/^[a-z\d][^:;]{20,}$/.test(name))).toEqual([]);
 });

@@ -1,0 +1,17 @@
+import type { ConformanceCase } from "../../case.ts";
+import { closeCases } from "./close.ts";
+import { concurrencyCases } from "./concurrency.ts";
+import { contentCases } from "./content.ts";
+import { headerCases } from "./headers.ts";
+import { receiverCases } from "./receivers.ts";
+import { refusalCases } from "./refusals.ts";
+
+/** A message arrives, once and unchanged, or its sender learns why it does not. */
+export const deliveryCases: readonly ConformanceCase[] = [
+  ...contentCases,
+  ...headerCases,
+  ...concurrencyCases,
+  ...receiverCases,
+  ...refusalCases,
+  ...closeCases,
+];

@@ -1,0 +1,83 @@
+import { PermanentError, RetryAfterError } from "../../../errors.ts";
+import { defineCase, type ConformanceCase } from "../../case.ts";
+import { allRedriven, expectInfo, redrive, waitForDeadLetter } from "../../kit/dead-letters.ts";
+import { expectEqual, expectThat } from "../../kit/expect.ts";
+import { needsOrder } from "../../kit/skips.ts";
+
+const blocked = defineCase({
+  requirement: "ordering.blocked_key",
+  name: "a message that fails blocks its ordering key during its backoff, and no other key",
+  skip: needsOrder,
+  async run(context) {
+    // Long enough for the messages of the other key to be handled meanwhile.
+    const backoffMs = 5 * context.timing.unitMs;
+    const queue = await context.makeQueue({ ordering: "by_key" });
+    const client = await context.connect();
+    const inbox = context.inbox();
+    const payloads = ["a0", "a1", "a2", "b0", "b1", "b2"];
+    const handler = inbox.handler(({ message, attempt }) => {
+      if (message.payload === "a0" && attempt < 3) throw new RetryAfterError(backoffMs);
+    });
+
+    await context.sendMany(client, queue, 6, (index) => ({
+      orderingKey: payloads[index]![0]!,
+      payload: payloads[index],
+    }));
+    const receiver = client.receive(queue, handler);
+    await inbox.waitForRuns(8, 2 * backoffMs + context.timing.patienceMs);
+    await receiver.stop();
+
+    const runsOf = (key: string): string[] =>
+      inbox.arrivals
+        .filter(({ message }) => message.orderingKey === key)
+        .map(({ message, attempt }) => `${message.payload as string}#${attempt}`);
+    expectEqual("runs of key a", runsOf("a"), ["a0#1", "a0#2", "a0#3", "a1#1", "a2#1"]);
+    expectEqual("runs of key b", runsOf("b"), ["b0#1", "b1#1", "b2#1"]);
+    const timesOf = (payload: string): number[] =>
+      inbox.arrivals.filter(({ message }) => message.payload === payload).map(({ at }) => at);
+    const [first, second, third] = timesOf("a0") as [number, number, number];
+    context.expectOnTime("the second run of a0", second, first + backoffMs);
+    context.expectOnTime("the third run of a0", third, second + backoffMs);
+    const isFree = timesOf("b2")[0]! < second;
+    expectThat(
+      "the last message of key b",
+      isFree,
+      "after the backoff of a0",
+      "a run during the backoff of a0",
+    );
+    await context.expectEmpty(queue);
+  },
+});
+
+const freed = defineCase({
+  requirement: "ordering.blocked_key",
+  name: "a message that is dead-lettered frees its ordering key, and returns to the key when it is redriven",
+  skip: needsOrder,
+  async run(context) {
+    const queue = await context.makeQueue({ ordering: "by_key" });
+    const client = await context.connect();
+    const inbox = context.inbox();
+    const [head = "", next = ""] = await context.sendMany(client, queue, 2, () => ({ orderingKey: "a" }));
+    let fails = true;
+    const handler = inbox.handler(({ message }) => {
+      if (message.id === head && fails) throw new PermanentError("not this one");
+    });
+
+    client.receive(queue, handler);
+    await inbox.waitForRunsOf(next, 1);
+    const runsByThen = [inbox.count(head), inbox.count(next)];
+    const deadLetter = await waitForDeadLetter(context, client, queue);
+    fails = false;
+    await redrive(context, client, queue, allRedriven(1));
+    await inbox.waitForRunsOf(head, 2);
+
+    expectEqual("runs of both messages before the redrive", runsByThen, [1, 1]);
+    expectEqual("the id of the dead letter", deadLetter.id, head);
+    expectInfo(deadLetter, { reason: "permanent_error", attempts: 1 });
+    const keys = inbox.of(head).map(({ message }) => message.orderingKey);
+    expectEqual("ordering keys of the redriven message", keys, ["a", "a"]);
+    expectEqual("attempts of the redriven message", inbox.attempts(head), [1, 1]);
+  },
+});
+
+export const blockedKeyCases: readonly ConformanceCase[] = [blocked, freed];

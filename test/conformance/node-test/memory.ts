@@ -1,0 +1,4 @@
+import { describeConformance } from "../../../src/conformance/node-test.ts";
+import { memoryHarness } from "../harness/memory.ts";
+
+describeConformance("memory", memoryHarness());
