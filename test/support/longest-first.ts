@@ -3,8 +3,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** Files that spend minutes waiting for a server, the longest first: begun last, they would be waited for alone. */
 const LONGEST = [
   "conformance/pubsub.test.ts",
-  "conformance/sqs-second.test.ts",
-  "conformance/service-bus-sessions.test.ts",
+  "conformance/more/sqs-second.test.ts",
+  "conformance/more/service-bus-sessions.test.ts",
   "conformance/sqs.test.ts",
   "conformance/service-bus.test.ts",
   "conformance/directory.test.ts",

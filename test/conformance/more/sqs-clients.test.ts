@@ -2,10 +2,10 @@ import { execFile, execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Message } from "../../src/message/message.ts";
-import { PlainSqs, stringAttributes } from "../support/plain-sqs.ts";
-import { SqsBed, type SqsLine } from "../support/sqs-bed.ts";
-import { sqsProxyMissing } from "../support/sqs-server.ts";
+import type { Message } from "../../../src/message/message.ts";
+import { PlainSqs, stringAttributes } from "../../support/plain-sqs.ts";
+import { SqsBed, type SqsLine } from "../../support/sqs-bed.ts";
+import { sqsProxyMissing } from "../../support/sqs-server.ts";
 
 interface Golden {
   readonly about: string;
@@ -134,7 +134,7 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
 
     test("the ten lines of Python in docs/wire-format.md send a message that queueport handles", async () => {
       await using line = await bed.line();
-      const page = readFileSync(new URL("../../docs/wire-format.md", import.meta.url), "utf8");
+      const page = readFileSync(new URL("../../../docs/wire-format.md", import.meta.url), "utf8");
       const script = /```python\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
       expect(script.trim().split("\n").length).toBeLessThanOrEqual(10);
       await runPython(script.replace('"emails"', `"${line.name}"`));

@@ -1,14 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { pubsub } from "../../adapters/pubsub/index.ts";
-import { createQueue } from "../../src/client/create-queue.ts";
-import type { Delivery, Driver, Operation, QueueSpec, Source } from "../../src/driver/index.ts";
+import { pubsub } from "../../../adapters/pubsub/index.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import type { Delivery, Driver, Operation, QueueSpec, Source } from "../../../src/driver/index.ts";
 import {
   type PubsubEmulator,
   pubsubEmulator,
   ON_EMULATOR,
   pubsubEmulatorMissing,
-} from "../support/pubsub-emulator.ts";
+} from "../../support/pubsub-emulator.ts";
 
 const missing = await pubsubEmulatorMissing();
 if (missing !== undefined) console.warn(`SKIPPED: tests of the Pub/Sub adapter alone. ${missing}`);

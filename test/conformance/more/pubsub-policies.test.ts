@@ -1,18 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { type protos, PubSub, v1 } from "@google-cloud/pubsub";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { pubsub } from "../../adapters/pubsub/index.ts";
-import { createQueue } from "../../src/client/create-queue.ts";
-import type { Delivery, Driver, Operation } from "../../src/driver/index.ts";
-import type { ReceiveEvent } from "../../src/diagnostics.ts";
-import type { Queue, ReceiveOptions } from "../../src/queue/queue.ts";
-import { RetryAfterError } from "../../src/errors.ts";
+import { pubsub } from "../../../adapters/pubsub/index.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import type { Delivery, Driver, Operation } from "../../../src/driver/index.ts";
+import type { ReceiveEvent } from "../../../src/diagnostics.ts";
+import type { Queue, ReceiveOptions } from "../../../src/queue/queue.ts";
+import { RetryAfterError } from "../../../src/errors.ts";
 import {
   ON_EMULATOR,
   type PubsubEmulator,
   pubsubEmulator,
   pubsubEmulatorMissing,
-} from "../support/pubsub-emulator.ts";
+} from "../../support/pubsub-emulator.ts";
 
 const missing = await pubsubEmulatorMissing();
 if (missing !== undefined) console.warn(`SKIPPED: the policies of the Pub/Sub adapter. ${missing}`);
