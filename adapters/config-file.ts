@@ -1,6 +1,6 @@
 import type { InMs } from "../src/lib/duration.ts";
 import type { WorkerOptions } from "../src/worker/types.ts";
-import type { QueueConfig } from "./config.ts";
+import type { QueueConfig } from "./registry.ts";
 
 /**
  * What a configuration file of the command line holds: what `openQueue` takes, and what a worker process does.

@@ -7,71 +7,21 @@ import { QueueError } from "../src/errors.ts";
 import type { Queue } from "../src/queue/queue.ts";
 import { show } from "../src/lib/text.ts";
 import { check, listed, suggestion } from "./check.ts";
-import { memorySchema, pubsubSchema, type QueueConfig, serviceBusSchema, sqsSchema } from "./config.ts";
-import { load } from "./load.ts";
+import { type ConfigOf, type ProviderName, providers, type QueueConfig } from "./registry.ts";
 
 export type { ConfigFile, WorkerConfig } from "./config-file.ts";
-export type { MemoryConfig, PubsubConfig, QueueConfig, ServiceBusConfig, SqsConfig } from "./config.ts";
-
-type Provider = QueueConfig["provider"];
-type ConfigOf<P extends Provider> = Extract<QueueConfig, { provider: P }>;
-
-/** How one provider's configuration becomes its driver. */
-interface Entry<P extends Provider> {
-  readonly schema: z.ZodType<ConfigOf<P>>;
-  /** Loads the adapter on first use: an application loads, and installs, the SDK that it uses and no other. */
-  readonly open: (config: ConfigOf<P>, clock: Clock | undefined) => Promise<Driver>;
-}
-
-const providers: { readonly [P in Provider]: Entry<P> } = {
-  memory: {
-    schema: memorySchema,
-    open: async ({ capacity, strict, emulate, queues }, clock) => {
-      const { memory } = await load("memory", [], () => import("./memory/index.ts"));
-      return memory({ capacity, strict, emulate, queues, clock });
-    },
-  },
-  sqs: {
-    schema: sqsSchema,
-    open: async (config, clock) => {
-      const { sqs } = await load("sqs", ["@aws-sdk/client-sqs"], () => import("./sqs/index.ts"));
-      return sqs({ ...config, credentials: config.credentials as never, clock });
-    },
-  },
-  pubsub: {
-    schema: pubsubSchema,
-    open: async (config, clock) => {
-      // 6.3.2 depends on a version of its own API package that was never published.
-      const { pubsub } = await load(
-        "pubsub",
-        ["@google-cloud/pubsub@6.3.0"],
-        () => import("./pubsub/index.ts"),
-      );
-      return pubsub({ ...config, clock });
-    },
-  },
-  "service-bus": {
-    schema: serviceBusSchema,
-    open: async ({ maxMessageBytes, ...config }, clock) => {
-      const packages = ["@azure/service-bus"];
-      const { serviceBus } = await load("service-bus", packages, () => import("./service-bus/index.ts"));
-      const limits = maxMessageBytes === undefined ? {} : { maxMessageBytes, maxBatchBytes: maxMessageBytes };
-      if (config.connectionString !== undefined || config.namespace === undefined)
-        return serviceBus({ ...config, limits, clock });
-      const { azureCredential } = await load(
-        "service-bus",
-        [...packages, "@azure/identity"],
-        () => import("./service-bus/credential.ts"),
-      );
-      return serviceBus({ ...config, limits, clock, credential: azureCredential() });
-    },
-  },
-};
+export type { MemoryConfig } from "./memory/config.ts";
+export type { PubsubConfig } from "./pubsub/config.ts";
+export type { QueueConfig } from "./registry.ts";
+export type { ServiceBusConfig } from "./service-bus/config.ts";
+export type { SqsConfig } from "./sqs/config.ts";
 
 /**
- * Opens the queue that a configuration describes. Only the adapter of its provider is loaded. Nothing is sent before
- * the first use. Rejects `config` where the configuration is wrong, `missing_dependency` where the provider's SDK is
- * not installed. `options` are what is given as code: a clock, and whatever is to lie over the configuration.
+ * Opens the queue that a configuration describes. Only the adapter of its provider is loaded, and no request is made
+ * before the queue is first used.
+ *
+ * @param options settings that only code can give, such as a clock; they take precedence over the configuration
+ * @throws QueueError `config` if the configuration is wrong; `missing_dependency` if the provider's SDK is not installed
  *
  * @example
  * import { openQueue } from "queueport/open";
@@ -90,7 +40,7 @@ export async function openQueue(config: QueueConfig, options: QueueOptions = {})
   });
 }
 
-/** Loaded where it is chosen: Node's SQLite is no concern of anybody else. */
+/** Opens the delay store, if one is configured. The import is dynamic so that nothing else loads Node's SQLite. */
 async function openDelayStore({ delayStore }: QueueConfig): Promise<DelayStore | undefined> {
   if (delayStore === undefined) return undefined;
   const { sqliteDelayStore } = await import("../src/delay-store/index.ts");
@@ -98,8 +48,11 @@ async function openDelayStore({ delayStore }: QueueConfig): Promise<DelayStore |
 }
 
 /**
- * Checks a configuration without opening it. Throws `config` with the path of every fault and what was expected there.
- * `where` names the configuration in that error, and `alsoKnown` keys beside it that somebody else has read.
+ * Checks a configuration without opening it.
+ *
+ * @param where the name of the configuration in an error, such as its file. @default "queue configuration"
+ * @param alsoKnown keys that the caller has read itself; an error suggests them as well
+ * @throws QueueError `config`, with the path of every mistake and the value that was expected there
  */
 export function parseConfig(
   input: unknown,
@@ -122,12 +75,12 @@ export function parseConfig(
     const all = hint.startsWith("known") ? "" : ` Known: ${listed(known)}.`;
     throw new QueueError("config", `${where}: provider: unknown provider ${show(provider)}, ${hint}${all}`);
   }
-  const schema: z.ZodType<QueueConfig> = providers[provider as Provider].schema;
+  const schema: z.ZodType<QueueConfig> = providers[provider as ProviderName].schema;
   return check(schema, input, where, alsoKnown);
 }
 
-/** Generic, so that the compiler sees that a provider's entry gets that provider's configuration. */
-function openDriver<P extends Provider>(
+/** Opens the driver. Generic, so that the compiler sees that a provider's row gets that provider's configuration. */
+function openDriver<P extends ProviderName>(
   provider: P,
   config: ConfigOf<P>,
   clock: Clock | undefined,

@@ -1,36 +1,39 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { providers } from "../adapters/registry.ts";
 import type { Capabilities } from "../src/conformance/index.ts";
 
 /**
- * The README's table of providers, made of docs/capabilities.json: of what runs of the conformance suite have shown,
- * and of nothing that anybody claims. `npm run capabilities` writes it; a test fails where the two differ.
+ * The README's table of providers. It is made from docs/capabilities.json, which holds what runs of the conformance
+ * suite have shown, and from the provider registry. `npm run capabilities` writes it; a test fails if the two differ.
  */
 const START = "<!-- capabilities -->";
 const END = "<!-- /capabilities -->";
 
+/** The rows in their order: the first cell of each, by the name of its conformance harness. */
 const LABELS: Readonly<Record<string, string>> = {
-  memory: "memory",
-  sqs: "Amazon SQS",
-  "sqs-second": "Amazon SQS, on another server",
-  pubsub: "Google Pub/Sub",
-  "service-bus": "Azure Service Bus",
-  "memory-sqs": 'memory, `emulate: "sqs"`',
-  "memory-pubsub": 'memory, `emulate: "pubsub"`',
-  "memory-service-bus": 'memory, `emulate: "service-bus"`',
+  ...Object.fromEntries(
+    Object.entries(providers).flatMap(([name, { label, page }]) => [
+      [name, `[${label}](${page})`],
+      [`${name}-second`, `${label}, on another server`],
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.keys(providers).map((name) => [`memory-${name}`, `memory, \`emulate: "${name}"\``]),
+  ),
   directory: "[a directory](docs/writing-an-adapter.md), an example",
 };
 
 const HEAD = [
   "provider",
   "largest message",
-  "delay: by itself",
-  "beyond",
+  "native delay",
+  "longer delays",
   "order by key",
   "deduplicates",
   "cancels a delayed send",
   "dead letters",
   "conformance cases",
-  "shown on",
+  "server",
 ];
 
 type Value = string | number | boolean | undefined;
@@ -60,8 +63,12 @@ function row(
   adapter: string,
   { limits, traits, orderedTraits, passed, skipped, server }: Capabilities,
 ): string[] {
-  const beyond =
-    traits["nativeDelayMs"] === "unlimited" ? "" : Number(limits["maxHopMs"]) === 0 ? "refused" : "parked";
+  const longer =
+    traits["nativeDelayMs"] === "unlimited"
+      ? ""
+      : Number(limits["maxParkMs"]) === 0
+        ? "refused"
+        : "delay queue";
   const dedup = [traits, orderedTraits]
     .map((one) => one?.["dedupWindowMs"])
     .find((window) => window !== undefined && window !== 0);
@@ -69,19 +76,17 @@ function row(
     LABELS[adapter] ?? adapter,
     bytes(limits["maxMessageBytes"]),
     duration(traits["nativeDelayMs"]),
-    beyond,
+    longer,
     orderedTraits === undefined ? "no" : "yes",
-    dedup === undefined
-      ? "no"
-      : `${duration(dedup)}${traits["dedupWindowMs"] === 0 ? ", where ordered" : ""}`,
+    dedup === undefined ? "no" : `${duration(dedup)}${traits["dedupWindowMs"] === 0 ? ", if ordered" : ""}`,
     limits["cancel"] === true ? "yes" : "no",
-    traits["deadLetter"] === "native" ? "the provider's own" : "a queue beside it",
+    traits["deadLetter"] === "native" ? "native" : "a second queue",
     `${passed} passed, ${Object.keys(skipped).length} do not apply`,
     server,
   ];
 }
 
-/** The table as Markdown, its columns aligned as the formatter does. */
+/** Formats the table as Markdown, with its columns aligned as the formatter aligns them. */
 export function capabilitiesTable(capabilities: Readonly<Record<string, Capabilities>>): string {
   const order = Object.keys(LABELS);
   const adapters = Object.entries(capabilities).toSorted(
@@ -96,7 +101,7 @@ export function capabilitiesTable(capabilities: Readonly<Record<string, Capabili
   return [lines[0], rule, ...lines.slice(1)].join("\n");
 }
 
-/** The README with its table replaced. */
+/** Replaces the table in the README. */
 export function withTable(readme: string, capabilities: Readonly<Record<string, Capabilities>>): string {
   const [before = "", rest = ""] = readme.split(START);
   const after = rest.split(END)[1] ?? "";

@@ -7,7 +7,7 @@ import {
 } from "../../src/driver/index.ts";
 import { type Connections, once } from "./clients.ts";
 import { CODE, codeOf, driverError } from "./errors.ts";
-import { leaseSeconds } from "./limits.ts";
+import { CREATED_RETENTION_MS, leaseSeconds, policyAttempts } from "./limits.ts";
 import type { Names } from "./names.ts";
 import { DELETED_TOPIC, type Subscription, type Subscriptions, TopicDeleted } from "./traits.ts";
 
@@ -19,12 +19,9 @@ export interface AdminOptions {
   readonly exactlyOnce: boolean;
 }
 
-/** The longest that there is; the emulator knows only of the seven days that it once was. */
-const RETENTION_SECONDS = 31 * 86_400;
+const RETENTION_SECONDS = CREATED_RETENTION_MS / 1_000;
+/** Google's emulator refuses more than the seven days that the service once had. */
 const EMULATED_RETENTION_SECONDS = 7 * 86_400;
-/** What a dead-letter policy takes. */
-const LEAST_ATTEMPTS = 5;
-const MOST_ATTEMPTS = 100;
 /** As long as parked messages and dead letters are held by whoever reads them, which saves a request a pull. */
 const PARKING_LEASE_SECONDS = 30;
 const DEAD_LETTER_LEASE_SECONDS = 300;
@@ -77,7 +74,7 @@ export class PubsubAdmin implements Admin {
           ...(exactlyOnce ? { enableExactlyOnceDelivery: true } : {}),
           deadLetterPolicy: {
             deadLetterTopic: names.topic(project, deadLetters),
-            maxDeliveryAttempts: Math.min(MOST_ATTEMPTS, Math.max(LEAST_ATTEMPTS, spec.brokerMaxDeliveries)),
+            maxDeliveryAttempts: policyAttempts(spec.brokerMaxDeliveries),
           },
         },
       },

@@ -2,7 +2,7 @@ import type { protos } from "@google-cloud/pubsub";
 import { DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
 import { type Clients, once, REQUEST_TIMEOUT_MS } from "./clients.ts";
 import { driverError } from "./errors.ts";
-import { MAX_ATTRIBUTE_NAME_BYTES, MAX_ORDERING_KEY_BYTES } from "./limits.ts";
+import { MAX_ATTRIBUTE_NAME_BYTES, MAX_ORDERING_KEY_BYTES, RESERVED_ATTRIBUTE_PREFIX } from "./limits.ts";
 
 /** The slowest connection on which the largest request still gets through: some 4 Mbit a second. */
 const LEAST_BYTES_PER_MS = 500;
@@ -88,8 +88,8 @@ function problemOf({ body, attributes, delayMs }: Outgoing, key: string): string
     if (name === "") return "Pub/Sub refuses an attribute without a name.";
     if (Buffer.byteLength(name) > MAX_ATTRIBUTE_NAME_BYTES)
       return `The name of an attribute has at most ${MAX_ATTRIBUTE_NAME_BYTES} bytes; got "${name.slice(0, 60)}…".`;
-    if (name.startsWith("goog"))
-      return `Names of attributes that start with "goog" are Google's; got "${name}".`;
+    if (name.startsWith(RESERVED_ATTRIBUTE_PREFIX))
+      return `Names of attributes that start with "${RESERVED_ATTRIBUTE_PREFIX}" are Google's; got "${name}".`;
   }
   if (Buffer.byteLength(key) > MAX_ORDERING_KEY_BYTES)
     return `An ordering key has at most ${MAX_ORDERING_KEY_BYTES} bytes.`;

@@ -3,27 +3,11 @@ import { type Admin, DriverError, type QueueChange, type QueueSpec } from "../..
 import type { Clients } from "./clients.ts";
 import type { Descriptions } from "./descriptions.ts";
 import { driverError, isMissing } from "./errors.ts";
+import { CREATED_DEDUP_WINDOW_MS, lockMs, MAX_DELIVERY_COUNT } from "./limits.ts";
 import type { QueueNames } from "./names.ts";
 import { duration, durationMs } from "./time.ts";
 
-/**
- * Shortest and longest lock. At most 5 min:
- * https://learn.microsoft.com/dotnet/api/azure.messaging.servicebus.administration.createqueueoptions.lockduration
- * (undated, read 2026-11-29). The shortest lock is not documented.
- */
-const [MIN_LOCK_MS, MAX_LOCK_MS] = [5_000, 300_000];
-/**
- * Largest max delivery count. Microsoft does not document it. It is known from other implementations:
- * https://github.com/floci-io/floci-az/pull/207 (2026-08-22).
- */
-const MAX_DELIVERY_COUNT = 2_000;
-/**
- * Duplicate detection window of new queues: the default of Service Bus, which is long enough for a send that is repeated
- * after a lost answer. https://learn.microsoft.com/azure/service-bus-messaging/duplicate-detection (2023-06-08)
- */
-const DEDUP_WINDOW = "PT10M";
-
-type AdminClient = NonNullable<Clients["admin"]>;
+type Admins = NonNullable<Clients["admin"]>;
 
 /** Creates, changes and removes queues. Dead letters and delays need no queues of their own. */
 export class ServiceBusAdmin implements Admin {
@@ -107,7 +91,7 @@ function wantedOf({ leaseMs, brokerMaxDeliveries }: QueueSpec): {
   readonly maxDeliveryCount: number;
 } {
   return {
-    lockDuration: duration(Math.min(Math.max(leaseMs, MIN_LOCK_MS), MAX_LOCK_MS)),
+    lockDuration: duration(lockMs(leaseMs)),
     maxDeliveryCount: Math.min(brokerMaxDeliveries, MAX_DELIVERY_COUNT),
   };
 }
@@ -120,7 +104,7 @@ function createdWith({ ordering }: QueueSpec): CreateQueueOptions {
   return {
     requiresSession: ordering === "by_key",
     requiresDuplicateDetection: true,
-    duplicateDetectionHistoryTimeWindow: DEDUP_WINDOW,
+    duplicateDetectionHistoryTimeWindow: duration(CREATED_DEDUP_WINDOW_MS),
     deadLetteringOnMessageExpiration: true,
   };
 }

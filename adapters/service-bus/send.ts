@@ -1,8 +1,8 @@
 import type { ServiceBusMessage, ServiceBusMessageBatch, ServiceBusSender } from "@azure/service-bus";
 import { type Clock, DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
 import { driverError } from "./errors.ts";
-import { MAX_PROPERTIES_BYTES } from "./limits.ts";
-import { scheduleMessage } from "./schedule.ts";
+import { MAX_ID_LENGTH, MAX_PROPERTIES_BYTES } from "./limits.ts";
+import { handleOf } from "./names.ts";
 
 /** Shared by all messages of one call of `Driver.send`. */
 export interface SendContext {
@@ -117,16 +117,10 @@ function problemOf({ attributes, orderingKey = "", dedupId = "" }: Outgoing): Dr
     if (id.length > MAX_ID_LENGTH)
       return new DriverError(
         "permanent",
-        `The ${field} has ${id.length} characters; Service Bus takes ${MAX_ID_LENGTH}.`,
+        `The ${what} has ${id.length} characters; Service Bus takes ${MAX_ID_LENGTH}.`,
       );
   return undefined;
 }
-
-/**
- * Characters of a message id and of a session id:
- * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2025-05-12).
- */
-const MAX_ID_LENGTH = 128;
 
 function messageOf(
   { body, attributes, delayMs, orderingKey, dedupId }: Outgoing,

@@ -12,15 +12,14 @@ import {
   siblingQueue,
 } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
+import { CREATED_RETENTION_MS, MAX_RECEIVE_COUNT } from "./limits.ts";
 import { isFifo, isUrl, type QueueUrls } from "./names.ts";
 import { request } from "./request.ts";
 import { queueAttributes } from "./traits.ts";
 
 type Attributes = Partial<Record<QueueAttributeName, string>>;
 
-const RETENTION_SECONDS = String(14 * 86_400);
-/** The most that a RedrivePolicy takes. */
-const MAX_RECEIVE_COUNT = 1_000;
+const RETENTION_SECONDS = String(CREATED_RETENTION_MS / 1_000);
 
 interface Wanted {
   readonly fifo: boolean;

@@ -1,6 +1,7 @@
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
 import { NameClaims, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
+import { FIFO_ENDING } from "./limits.ts";
 import { request } from "./request.ts";
 
 /** How logical names become physical ones. */
@@ -82,5 +83,5 @@ export function isUrl(name: string): boolean {
 }
 
 export function isFifo(physical: string): boolean {
-  return physical.endsWith(".fifo");
+  return physical.endsWith(FIFO_ENDING);
 }

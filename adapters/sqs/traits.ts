@@ -7,12 +7,10 @@ import {
   siblingQueue,
 } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { sqsLimits } from "./limits.ts";
+import { DEDUP_WINDOW_MS, FIFO_NATIVE_DELAY_MS, sqsLimits } from "./limits.ts";
 import { request } from "./request.ts";
 
 type QueueAttributes = Readonly<Partial<Record<QueueAttributeName, string>>>;
-
-const DEDUP_WINDOW_MS = 300_000;
 
 /** What SQS says of one queue. */
 export async function describeQueue(clients: Clients, queue: string, url: string): Promise<QueueTraits> {
@@ -24,9 +22,8 @@ export async function describeQueue(clients: Clients, queue: string, url: string
     dedupWindowMs: fifo ? DEDUP_WINDOW_MS : 0,
     deadLetter: "copy",
     deadLetterQueue: siblingQueue(queue, "-dlq"),
-    delayQueue: siblingQueue(queue, "-delay"),
-    // A FIFO queue takes no delay for one message.
-    nativeDelayMs: fifo ? 0 : sqsLimits.nativeDelayMs,
+    parkingQueue: siblingQueue(queue, "-delay"),
+    nativeDelayMs: fifo ? FIFO_NATIVE_DELAY_MS : sqsLimits.nativeDelayMs,
     brokerMaxDeliveries: maxReceiveCount(RedrivePolicy),
     countsDeliveries: true,
   };

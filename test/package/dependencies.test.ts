@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { manifest, root } from "./support.ts";
+import { providers } from "../../adapters/registry.ts";
+import { root } from "./support.ts";
 
 const page = readFileSync(join(root, "docs/dependencies.md"), "utf8");
 
@@ -42,8 +43,18 @@ describe("package.json", () => {
     expect(Object.entries(chosen).filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
   });
 
-  test("makes every peer optional, and has it as a development dependency for the tests", () => {
-    for (const name of peers) {
+  test("has every package of a provider among its peers", () => {
+    const rows = Object.values(providers);
+    const wanted = rows.flatMap(({ packages, optionalPackages = [] }) => [...packages, ...optionalPackages]);
+    expect(
+      wanted
+        .map((one) => one.replace(/(?<=.)@.*/, ""))
+        .filter((name) => !names("peerDependencies").includes(name)),
+    ).toEqual([]);
+  });
+
+  test("makes every SDK an optional peer, and has it for the tests", () => {
+    for (const name of names("peerDependencies")) {
       expect([name, manifest.peerDependenciesMeta[name]?.optional]).toEqual([name, true]);
       expect(Object.keys(manifest.devDependencies)).toContain(name);
     }

@@ -1,7 +1,8 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { application, manifest, root, runNode } from "./support.ts";
+import { providers } from "../../adapters/registry.ts";
+import { application, root, runNode } from "./support.ts";
 
 const targets = Object.entries(manifest.exports).filter(([, target]) => typeof target === "object") as [
   string,
@@ -39,10 +40,13 @@ const names: Readonly<Record<string, readonly string[]>> = {
   "./delay-store": ["sqliteDelayStore"],
   "./testing": ["FakeClock", "JobRecord", "recordJobs", "runUntilIdle"],
   "./metrics": ["createMetrics"],
-  "./memory": ["memory"],
-  "./sqs": ["sqs"],
-  "./pubsub": ["pubsub"],
-  "./service-bus": ["serviceBus"],
+  // Each provider has a sub-path of its name, with one function: service-bus → serviceBus.
+  ...Object.fromEntries(
+    Object.keys(providers).map((name) => [
+      `./${name}`,
+      [name.replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())],
+    ]),
+  ),
   "./service-bus-server": ["startServiceBusServer"],
 };
 

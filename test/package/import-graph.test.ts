@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Import, importsOf, read } from "../../scripts/imports.ts";
+import { type Provider, providers } from "../../adapters/registry.ts";
+import { closure, type Import, importsOf, read } from "./imports.ts";
 import { root } from "./support.ts";
 
 const imports = importsOf("src", "adapters", "cmd");
@@ -12,13 +13,15 @@ const isFile = (to: string): boolean => to.endsWith(".ts");
 /** `adapters/memory/driver.ts` → `memory`; undefined for what lies beside the adapters, such as open.ts. */
 const adapterOf = (file: string): string | undefined => /^adapters\/([^/]+)\//.exec(file)?.[1];
 
-/** The packages that each part may load beside Node's own. Types may come from anywhere that is installed. */
-const packagesOfAdapter: Readonly<Record<string, readonly string[]>> = {
-  memory: [],
-  sqs: ["@aws-sdk/client-sqs", "undici"],
-  pubsub: ["@google-cloud/pubsub", "@google-cloud/monitoring"],
-  "service-bus": ["@azure/service-bus", "@azure/identity"],
-};
+/** `@scope/name@^3` → `@scope/name`. */
+const packageName = (wanted: string): string => wanted.replace(/(?<=.)@.*/, "");
+
+/** The packages that an adapter may load: those of its row, and what the package brings itself. */
+function packagesOf(adapter: string | undefined): Set<string> {
+  const { packages = [], optionalPackages = [] } =
+    (providers as Readonly<Record<string, Provider>>)[adapter ?? ""] ?? {};
+  return new Set([...packages, ...optionalPackages].map(packageName)).add(adapter === "sqs" ? "undici" : "");
+}
 
 /** The imports that break a rule, as lines that can be read. */
 function offenders(isOffence: (one: Import) => boolean): string[] {
@@ -153,9 +156,12 @@ describe("the core", () => {
 });
 
 describe("an adapter", () => {
-  test("comes through the one door, and knows no other adapter", () => {
+  test("imports the driver's door and its own folder; memory also the limits of the providers that it emulates", () => {
     const isAllowed = (from: string, to: string): boolean =>
-      to === "src/driver/index.ts" || adapterOf(to) === adapterOf(from);
+      to === "src/driver/index.ts" ||
+      adapterOf(to) === adapterOf(from) ||
+      (/\/config\.ts$/.test(from) && to === "adapters/config.ts") ||
+      (adapterOf(from) === "memory" && /^adapters\/[^/]+\/limits\.ts$/.test(to));
     expect(
       offenders(({ from, to }) => adapterOf(from) !== undefined && isFile(to) && !isAllowed(from, to)),
     ).toEqual([]);
@@ -163,21 +169,35 @@ describe("an adapter", () => {
 
   test("imports its own SDK and no other package", () => {
     const isAllowed = (from: string, to: string): boolean =>
-      to.startsWith("node:") || (packagesOfAdapter[adapterOf(from) ?? ""] ?? []).includes(to);
+      to.startsWith("node:") ||
+      packagesOf(adapterOf(from)).has(to) ||
+      (/\/config\.ts$/.test(from) && to === "zod");
     expect(
       offenders(({ from, to }) => adapterOf(from) !== undefined && !isFile(to) && !isAllowed(from, to)),
     ).toEqual([]);
   });
 
-  test("is loaded by open.ts alone, by a literal import()", () => {
+  test("has a config.ts and a limits.ts that load no SDK", () => {
+    for (const name of Object.keys(providers)) {
+      const files = ["config", "limits"].map((file) => `adapters/${name}/${file}.ts`);
+      const loaded = [...closure(imports, files)];
+      expect(loaded.filter((one) => packagesOf(name).has(one))).toEqual([]);
+      expect(
+        loaded.filter((one) => !isFile(one) && !one.startsWith("node:") && one !== "zod" && one !== "uuid"),
+      ).toEqual([]);
+    }
+  });
+
+  test("is loaded by registry.ts alone, by a literal import()", () => {
     const loads = imports.filter(
-      ({ from, to }) => adapterOf(from) === undefined && adapterOf(to) !== undefined,
+      ({ from, to }) =>
+        adapterOf(from) === undefined && adapterOf(to) !== undefined && !/\/config\.ts$/.test(to),
     );
     expect(loads.filter(({ typeOnly }) => !typeOnly).length).toBeGreaterThan(0);
     expect(
       loads
         .filter(
-          ({ from, kind, typeOnly }) => !typeOnly && !(from === "adapters/open.ts" && kind === "dynamic"),
+          ({ from, kind, typeOnly }) => !typeOnly && !(from === "adapters/registry.ts" && kind === "dynamic"),
         )
         .map(({ from, to }) => `${from} → ${to}`),
     ).toEqual([]);

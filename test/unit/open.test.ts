@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { QueueConfig } from "../../adapters/config.ts";
+import type { QueueConfig } from "../../adapters/open.ts";
 import { load } from "../../adapters/load.ts";
 import { openQueue, parseConfig } from "../../adapters/open.ts";
 import type { QueueError } from "../../src/errors.ts";

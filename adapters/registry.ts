@@ -1,0 +1,104 @@
+import type { z } from "zod";
+import type { Clock, Driver } from "../src/driver/index.ts";
+import { load } from "./load.ts";
+import { type MemoryConfig, memorySchema } from "./memory/config.ts";
+import { type PubsubConfig, pubsubSchema } from "./pubsub/config.ts";
+import { type ServiceBusConfig, serviceBusSchema } from "./service-bus/config.ts";
+import { type SqsConfig, sqsSchema } from "./sqs/config.ts";
+
+/** The configuration that `openQueue` accepts. `provider` selects the member. It is data: a JSON file can hold it. */
+export type QueueConfig = MemoryConfig | SqsConfig | PubsubConfig | ServiceBusConfig;
+
+export type ProviderName = QueueConfig["provider"];
+
+/** The configuration of one provider. */
+export type ConfigOf<P extends ProviderName> = Extract<QueueConfig, { provider: P }>;
+
+/** What the rest of the repository knows about one provider. */
+export interface Provider<Config extends QueueConfig = QueueConfig> {
+  /** The provider's name in tables and prose. */
+  readonly label: string;
+  /** The provider's page, relative to the repository. */
+  readonly page: string;
+  /** The packages that a user installs, with a version if not every version works: `@scope/name@^3`. */
+  readonly packages: readonly string[];
+  /** Further packages, which only some of the provider's options need. */
+  readonly optionalPackages?: readonly string[] | undefined;
+  readonly schema: z.ZodType<Config>;
+  /**
+   * Loads the adapter and opens a driver with it.
+   * @throws QueueError `missing_dependency` if one of `packages` is not installed
+   */
+  open(config: Config, clock: Clock | undefined): Promise<Driver>;
+}
+
+interface Row<Config extends QueueConfig, Adapter> extends Omit<Provider<Config>, "open"> {
+  /** Imports the adapter. The specifier of the `import()` is a literal, so that bundlers find it. */
+  readonly adapter: () => Promise<Adapter>;
+  readonly open: (adapter: Adapter, config: Config, clock: Clock | undefined) => Driver | Promise<Driver>;
+}
+
+/**
+ * The providers: one row each. The keys are the values of `provider` in a configuration, the folders in `adapters/` and
+ * the sub-paths of the package. An application loads, and has to install, only the SDK of the provider that it uses.
+ */
+export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } = {
+  memory: row({
+    label: "memory",
+    page: "docs/providers/memory.md",
+    packages: [],
+    schema: memorySchema,
+    adapter: () => import("./memory/index.ts"),
+    open: ({ memory }, { capacity, strict, emulate, queues }, clock) =>
+      memory({ capacity, strict, emulate, queues, clock }),
+  }),
+  sqs: row({
+    label: "Amazon SQS",
+    page: "docs/providers/sqs.md",
+    packages: ["@aws-sdk/client-sqs"],
+    schema: sqsSchema,
+    adapter: () => import("./sqs/index.ts"),
+    open: ({ sqs }, config, clock) => sqs({ ...config, credentials: config.credentials as never, clock }),
+  }),
+  pubsub: row({
+    label: "Google Pub/Sub",
+    page: "docs/providers/pubsub.md",
+    // 6.3.2 depends on a version of its own API package that was never published.
+    packages: ["@google-cloud/pubsub@6.3.0"],
+    optionalPackages: ["@google-cloud/monitoring"],
+    schema: pubsubSchema,
+    adapter: () => import("./pubsub/index.ts"),
+    open: ({ pubsub }, config, clock) => pubsub({ ...config, clock }),
+  }),
+  "service-bus": row({
+    label: "Azure Service Bus",
+    page: "docs/providers/service-bus.md",
+    packages: ["@azure/service-bus"],
+    optionalPackages: ["@azure/identity"],
+    schema: serviceBusSchema,
+    adapter: () => import("./service-bus/index.ts"),
+    async open({ serviceBus }, { maxMessageBytes, ...config }, clock) {
+      const limits = maxMessageBytes === undefined ? {} : { maxMessageBytes, maxBatchBytes: maxMessageBytes };
+      if (config.connectionString !== undefined || config.namespace === undefined)
+        return serviceBus({ ...config, limits, clock });
+      const { azureCredential } = await load(
+        "service-bus",
+        ["@azure/service-bus", "@azure/identity"],
+        () => import("./service-bus/credential.ts"),
+      );
+      return serviceBus({ ...config, limits, clock, credential: azureCredential() });
+    },
+  }),
+};
+
+/** Completes a row: its driver is opened by the adapter, which is loaded on first use. */
+function row<Config extends QueueConfig, Adapter>({
+  adapter,
+  open,
+  ...facts
+}: Row<Config, Adapter>): Provider<Config> {
+  return {
+    ...facts,
+    open: async (config, clock) => open(await load(config.provider, facts.packages, adapter), config, clock),
+  };
+}
