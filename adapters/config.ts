@@ -14,10 +14,16 @@ export interface CommonConfig {
   readonly delayStore?: { readonly sqlite: string } | undefined;
 }
 
-/** The fields of a schema for `T`: every property of `T`, no other, each with the property's type. */
+/**
+ * The fields of a schema for `T`: every property of `T`, no other, each with the property's type.
+ * @internal
+ */
 export type Fields<T> = { readonly [K in keyof Required<T>]: z.ZodType<T[K]> };
 
-/** The schema of a backoff, for any part of a configuration that holds one. */
+/**
+ * The schema of a backoff, for any part of a configuration that holds one.
+ * @internal
+ */
 export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
   baseMs: z.number().min(0).optional(),
   factor: z.number().min(1).optional(),
@@ -25,7 +31,10 @@ export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
   jitter: z.boolean().optional(),
 });
 
-/** The fields of {@link CommonConfig}, to be spread into the schema of each provider. */
+/**
+ * The fields of {@link CommonConfig}, to be spread into the schema of each provider.
+ * @internal
+ */
 export const commonFields: Fields<CommonConfig> = {
   backoff: backoffSchema.optional(),
   sendDeadlineMs: z.number().positive().optional(),

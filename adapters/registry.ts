@@ -14,7 +14,10 @@ export type ProviderName = QueueConfig["provider"];
 /** The configuration of one provider. */
 export type ConfigOf<P extends ProviderName> = Extract<QueueConfig, { provider: P }>;
 
-/** What the rest of the repository knows about one provider. */
+/**
+ * The facts about one provider that are needed outside of its folder.
+ * @internal
+ */
 export interface Provider<Config extends QueueConfig = QueueConfig> {
   /** The provider's name in tables and prose. */
   readonly label: string;
@@ -41,6 +44,7 @@ interface Row<Config extends QueueConfig, Adapter> extends Omit<Provider<Config>
 /**
  * The providers: one row each. The keys are the values of `provider` in a configuration, the folders in `adapters/` and
  * the sub-paths of the package. An application loads, and has to install, only the SDK of the provider that it uses.
+ * @internal
  */
 export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } = {
   memory: row({

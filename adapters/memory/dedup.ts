@@ -6,18 +6,18 @@ interface Seen {
   readonly until: number;
 }
 
-/** The ids of the messages that were sent within the window: their second ones are absorbed. */
+/** The ids of the messages that were sent within the window. A message with one of these ids is absorbed. */
 export class DedupWindow {
   readonly windowMs: number;
   readonly #seen = new Map<string, Seen>();
-  /** In order of their end, since all windows are of one length. */
+  /** In order of their end, since all windows have the same length. */
   readonly #ending = new Deque<Seen>();
 
   constructor(windowMs: number) {
     this.windowMs = windowMs;
   }
 
-  /** The broker's id of the first one, even where that has long been consumed. */
+  /** Finds the broker id of the first message with this id, even if that message was acknowledged since. */
   find(dedupId: string, now: number): string | undefined {
     for (let first = this.#ending.peek(); first !== undefined && first.until <= now;) {
       this.#seen.delete(first.dedupId);

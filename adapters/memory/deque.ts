@@ -1,8 +1,8 @@
 const SMALLEST = 16;
 
-/** First in, first out, at a constant cost; it gives its room back once it has emptied. */
+/** A first-in, first-out queue with operations of constant cost. Its memory is freed as it empties. */
 export class Deque<Item> {
-  /** A ring whose size is a power of two. */
+  /** A ring buffer. Its size is a power of two. */
   #ring: (Item | undefined)[] = Array.from({ length: SMALLEST });
   #head = 0;
   #length = 0;
@@ -32,7 +32,7 @@ export class Deque<Item> {
     return item;
   }
 
-  /** Keeps, in their order, the items that pass. */
+  /** Removes the items that do not pass. The order of the others is kept. */
   keep(passes: (item: Item) => boolean): void {
     for (let left = this.#length; left > 0; left -= 1) {
       const item = this.shift() as Item;

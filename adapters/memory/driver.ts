@@ -11,29 +11,33 @@ import {
   QueueError,
   type QueueTraits,
   type SendResult,
+  sendUntilAborted,
   type Source,
   systemClock,
 } from "../../src/driver/index.ts";
-import { untilAborted } from "./abort.ts";
+import { Broker } from "./broker.ts";
+import { type EmulatedProvider, plain, type Profile, profiles } from "./emulated-providers.ts";
 import { batchUnderFault, type FaultPoint, type Faults } from "./faults.ts";
-import { parseHandle } from "./handles.ts";
-import { type EmulatedProvider, plain, type Profile, profiles } from "./personalities.ts";
-import { Registry } from "./registry.ts";
+import { parseHandle } from "./names.ts";
 import { MemorySource } from "./source.ts";
 
-/** How queues in memory behave. */
+/** Options of queues in memory. */
 export interface MemoryOptions {
-  /** @default the machine's clock */
+  /** The clock of leases, delays, retention and polls. @default the machine's clock */
   readonly clock?: Clock | undefined;
-  /** Messages that one queue holds, dead-letter and parking queues each as many; `Infinity` is no limit. @default 10000 */
+  /**
+   * The largest number of messages in one queue. The dead-letter queue and the delay queue each have this capacity as
+   * well. `Infinity` is no limit.
+   * @default 10000
+   */
   readonly capacity?: number | undefined;
-  /** Refuse queues that were not created, as a cloud does. @default false */
+  /** Whether a queue that was not created is refused, as a cloud refuses it. @default false */
   readonly strict?: boolean | undefined;
-  /** Take on the limits and traits of a cloud. Missing queues are then refused too. */
+  /** The provider whose limits and traits the queues have. Missing queues are then refused as well. @default none */
   readonly emulate?: EmulatedProvider | undefined;
-  /** Count exactly, also where the cloud that is emulated does not: `runUntilIdle` has to. @default as the cloud does */
+  /** `"exact"`: counts are exact, which `runUntilIdle` needs. @default as the emulated provider counts */
   readonly stats?: "exact" | undefined;
-  /** The queues that exist from the start, with their dead-letter and parking queues. */
+  /** The queues that exist from the start, with their dead-letter and delay queues. @default none */
   readonly queues?: readonly string[] | undefined;
   /** Queues whose deliveries are not counted. @default none */
   readonly uncounted?: readonly string[] | undefined;
@@ -44,8 +48,10 @@ export interface MemoryOptions {
 const DEFAULT_CAPACITY = 10_000;
 
 /**
- * Queues in this process, which last as long as the driver: the contract in its plainest form. Leases, delays,
- * retention and polls follow the clock that is given.
+ * Creates a driver for queues in this process. They exist as long as the driver. Leases, delays, retention and polls
+ * follow `clock`.
+ *
+ * @throws QueueError `invalid_options` if `emulate` is unknown, or if `capacity` is less than 1
  *
  * @example
  * import { createQueue } from "queueport";
@@ -61,10 +67,10 @@ class MemoryDriver implements Driver {
   readonly provider = "memory";
   readonly limits: Limits;
   readonly admin: Admin;
-  /** Absent where the cloud that is emulated cannot. */
+  /** Undefined if the emulated provider cannot cancel. */
   readonly cancel?: (handle: string) => Promise<boolean>;
-  readonly #registry: Registry;
   readonly clock: Clock;
+  readonly #broker: Broker;
   readonly #faults: Faults | undefined;
 
   constructor(options: MemoryOptions) {
@@ -90,18 +96,18 @@ class MemoryDriver implements Driver {
       return String(lastId);
     };
     const uncounted = new Set(options.uncounted);
-    this.#registry = new Registry({ clock, profile, capacity, nextId }, { createsQueues, uncounted });
-    for (const queue of options.queues ?? []) this.#registry.create(queue);
+    this.#broker = new Broker({ clock, profile, capacity, nextId }, { createsQueues, uncounted });
+    for (const queue of options.queues ?? []) this.#broker.create(queue);
     this.admin = {
-      ensure: async (queue, spec) => this.#registry.ensure(queue, spec),
-      drop: async (queue) => this.#registry.drop(queue),
-      plan: async (queue, spec) => this.#registry.plan(queue, spec),
+      ensure: async (queue, spec) => this.#broker.ensure(queue, spec),
+      drop: async (queue) => this.#broker.drop(queue),
+      plan: async (queue, spec) => this.#broker.plan(queue, spec),
     };
     if (profile.limits.cancel) this.cancel = async (handle) => this.#cancel(handle);
   }
 
   async describe(queue: string): Promise<QueueTraits> {
-    return this.#registry.use(queue).traits;
+    return this.#broker.use(queue).traits;
   }
 
   classify(error: unknown): ErrorKind {
@@ -109,25 +115,15 @@ class MemoryDriver implements Driver {
   }
 
   async send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
-    const abandoned = (): never => {
-      throw new DriverError("ambiguous", `A send to queue "${queue}" was aborted.`, { cause: signal.reason });
-    };
-    if (signal.aborted) abandoned();
-    if (this.#faults === undefined) return this.#registry.use(queue).send(messages);
-    // A request that is held up outlives this call; the array does not.
-    const kept = [...messages];
-    const point: FaultPoint = { operation: "send", queue, messages: kept };
-    const request = batchUnderFault<Outgoing, SendResult>(this.#faults, point, kept, (rest) =>
-      this.#registry.use(queue).send(rest),
-    );
-    return untilAborted(request, signal, abandoned);
+    if (this.#faults === undefined && !signal.aborted) return this.#broker.use(queue).send(messages);
+    return sendUntilAborted(queue, this.#sendUnderFault(queue, messages, signal), signal);
   }
 
   open(queue: string, options: OpenOptions): Source {
     const { maxReceive, maxPolls, maxLeaseMs, maxSettleBatch } = this.limits;
     return new MemorySource(queue, options, {
       clock: this.clock,
-      registry: this.#registry,
+      broker: this.#broker,
       maxReceive,
       maxPolls,
       maxLeaseMs,
@@ -137,11 +133,25 @@ class MemoryDriver implements Driver {
   }
 
   async stats(queue: string): Promise<DriverStats> {
-    return this.#registry.use(queue).stats();
+    return this.#broker.use(queue).stats();
   }
 
   async close(): Promise<void> {
-    this.#registry.close();
+    this.#broker.close();
+  }
+
+  async #sendUnderFault(
+    queue: string,
+    messages: readonly Outgoing[],
+    signal: AbortSignal,
+  ): Promise<SendResult[]> {
+    if (this.#faults === undefined || signal.aborted) return [];
+    // A request that is held up outlives this call; the caller's array does not.
+    const kept = [...messages];
+    const point: FaultPoint = { operation: "send", queue, messages: kept };
+    return batchUnderFault<Outgoing, SendResult>(this.#faults, point, kept, (rest) =>
+      this.#broker.use(queue).send(rest),
+    );
   }
 
   #cancel(handle: string): boolean {
@@ -149,6 +159,6 @@ class MemoryDriver implements Driver {
     if (parsed === undefined) {
       throw new DriverError("permanent", `The handle "${handle}" was not returned by a send of this driver.`);
     }
-    return this.#registry.find(parsed.queue)?.cancel(parsed.brokerId) ?? false;
+    return this.#broker.find(parsed.queue)?.cancel(parsed.brokerId) ?? false;
   }
 }

@@ -6,26 +6,26 @@ export type FaultPoint =
   | { readonly operation: "receive"; readonly queue: string; readonly max: number }
   | { readonly operation: "settle"; readonly queue: string; readonly operations: readonly Operation[] };
 
-/** What goes wrong with one request. */
+/** A fault of one request. */
 export type Fault =
-  /** It fails before it has an effect. */
+  /** The request fails without an effect. */
   | { readonly kind: "error"; readonly error: DriverError }
-  /** It takes effect, and its answer is lost: messages are stored, settled or leased, and nobody learns it. */
+  /** The request takes effect, and its answer is lost: messages are stored, settled or leased, and no caller knows. */
   | { readonly kind: "lose_response" }
-  /** These messages of a send, or operations of a settlement, fail; the others take effect. */
+  /** These messages of a send, or operations of a settlement, fail. The others take effect. */
   | { readonly kind: "fail_entries"; readonly indexes: readonly number[]; readonly error: DriverError }
-  /** It is on its way until then, and takes effect even where its caller has stopped waiting. */
+  /** The request reaches the broker only then. It takes effect even if its caller has stopped waiting. */
   | { readonly kind: "stall"; readonly until: Promise<void> };
 
-/** Faults to be injected between the core and the memory driver. */
+/** A source of faults between the core and the memory driver. */
 export interface Faults {
-  /** Asked before each request; undefined lets it pass. */
+  /** Chooses the fault of a request. Undefined lets the request pass. */
   before(point: FaultPoint): Fault | undefined | Promise<Fault | undefined>;
 }
 
 type Outcome = { readonly ok: true } | { readonly ok: false; readonly error: DriverError };
 
-/** Makes a request whose items have one result each, with the fault that was chosen for it. */
+/** Makes a request whose items have one result each, with the fault that is chosen for it. */
 export async function batchUnderFault<Item, Result>(
   faults: Faults,
   point: FaultPoint,
@@ -46,7 +46,7 @@ export async function batchUnderFault<Item, Result>(
   });
 }
 
-/** Makes one request with a fault. */
+/** Makes one request with a fault. Undefined is no fault. */
 export async function requestUnderFault<Result>(
   fault: Fault | undefined,
   { operation, queue }: FaultPoint,

@@ -3,5 +3,5 @@
  * @module
  */
 export { memory, type MemoryOptions } from "./driver.ts";
+export type { EmulatedProvider } from "./emulated-providers.ts";
 export type { Fault, FaultPoint, Faults } from "./faults.ts";
-export type { EmulatedProvider } from "./personalities.ts";

@@ -1,13 +1,13 @@
 import type { Attributes, Body, Delivery, Timed } from "../../src/driver/index.ts";
-import type { Lane } from "./lanes.ts";
+import type { KeyQueue } from "./key-queues.ts";
 
-/** Who holds leases: a source, which counts them. */
+/** A holder of leases: a source, which counts them. */
 export interface Holder {
-  /** Leases of this holder that are neither settled nor expired. */
+  /** The number of this holder's leases that are neither settled nor expired. */
   held: number;
 }
 
-/** What a message is made of; it never changes. */
+/** The parts of a message that never change. */
 export interface Content {
   readonly body: Body;
   readonly attributes: Attributes;
@@ -16,8 +16,8 @@ export interface Content {
 }
 
 /**
- * Where a message is in its queue. `blocked` waits behind another of its ordering key; `gone` was acknowledged,
- * cancelled, moved or dropped.
+ * The place of a message in its queue. `blocked`: it waits behind another message of its ordering key. `gone`: it was
+ * acknowledged, cancelled, moved or dropped.
  */
 type State = "ready" | "blocked" | "leased" | "delayed" | "gone";
 
@@ -31,11 +31,11 @@ export class StoredMessage implements Content, Timed {
   readonly enqueuedAt: number;
   state: State = "ready";
   deliveries = 0;
-  /** The last lease on it, expired or not: whoever has an earlier one has lost it. */
+  /** The latest lease, expired or not. A receipt with an earlier lease has lost it. */
   lease: Lease | undefined = undefined;
-  /** The lane that it is the head of. */
-  lane: Lane | undefined = undefined;
-  /** The next one of its lane. */
+  /** The key queue of which this message is the head. */
+  keyQueue: KeyQueue | undefined = undefined;
+  /** The next message of the same key. */
   behind: StoredMessage | undefined = undefined;
   cancellable = false;
   at = 0;
@@ -51,7 +51,7 @@ export class StoredMessage implements Content, Timed {
   }
 }
 
-/** One delivery's hold on a message; it is the receipt that the core passes back. */
+/** The lease of one delivery. It is the receipt that the core passes back. */
 export class Lease implements Timed {
   readonly message: StoredMessage;
   readonly holder: Holder;

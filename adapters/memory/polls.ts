@@ -1,12 +1,12 @@
 import type { Clock, Delivery, DriverError, Timer } from "../../src/driver/index.ts";
 import type { Holder } from "./message.ts";
 
-/** A `next` that waits for messages. */
+/** A call of `next`. */
 export interface Poll {
   readonly holder: Holder;
   readonly leaseMs: number;
   readonly max: number;
-  /** How long it waits; the long poll where left out. */
+  /** The time that it waits for a message. @default the long poll of the emulated provider */
   readonly waitMs?: number | undefined;
 }
 
@@ -17,8 +17,8 @@ interface Waiting extends Poll {
 }
 
 /**
- * The waiting polls of one queue, first come first served, and its one timer. The timer runs only while somebody
- * waits, and keeps the process alive then, as the socket of a poll does.
+ * The waiting polls of one queue, in the order of their calls, with one timer for all. The timer runs only while a poll
+ * waits. It then keeps the process alive, as the socket of a poll does.
  */
 export class Polls {
   readonly #clock: Clock;
@@ -63,7 +63,7 @@ export class Polls {
     });
   }
 
-  /** Gives each poll, in turn, what `take` finds for it, until it finds nothing. */
+  /** Ends the polls, in turn, with the deliveries that `take` finds for them, until it finds none. */
   serve(take: (poll: Poll) => Delivery[]): void {
     for (const waiting of this.#waiting) {
       const deliveries = take(waiting);
@@ -72,14 +72,14 @@ export class Polls {
     }
   }
 
-  /** Ends the polls whose time is up. */
+  /** Ends the polls whose wait is over. */
   expire(now: number): void {
     for (const waiting of this.#waiting) {
       if (waiting.until <= now) waiting.end([]);
     }
   }
 
-  /** Ends the polls of one holder, or all. */
+  /** Ends the polls of one holder, or all polls, without a message. */
   end(holder?: Holder): void {
     for (const waiting of this.#waiting) {
       if (holder === undefined || waiting.holder === holder) waiting.end([]);
@@ -90,7 +90,7 @@ export class Polls {
     for (const waiting of this.#waiting) waiting.fail(error);
   }
 
-  /** Calls back at `at`, or when the first poll ends. One that was set for earlier is kept: it then sets the next. */
+  /** Sets the timer to `at` or to the end of the first poll. A timer that is set for an earlier time stays. */
   arm(at: number): void {
     if (!this.any) return;
     let earliest = at;

@@ -8,33 +8,33 @@ import {
   type SendResult,
   type SettleResult,
 } from "../../src/driver/index.ts";
-import { Poller } from "./intake.ts";
+import { Enqueuer } from "./send.ts";
 import type { Content, Holder, StoredMessage } from "./message.ts";
 import { type Poll, Polls } from "./polls.ts";
 import { checkBatch } from "./refusals.ts";
-import { Settlement } from "./settlement.ts";
+import { LeaseTable } from "./settle.ts";
 import { Store } from "./store.ts";
-import { type DeadLetterQueue, grantedLeaseMs, type BrokerContext } from "./surroundings.ts";
+import type { BrokerContext, DeadLetterTarget } from "./broker-context.ts";
 
-/** One physical queue: takes messages in, leases them to polls, and carries out what becomes of them. */
-export class MemoryQueue implements DeadLetterQueue {
+/** One physical queue: accepts messages, leases them to polls, and settles the leases. */
+export class MemoryQueue implements DeadLetterTarget {
   readonly name: string;
-  /** Set once it was dropped or its driver closed: the answer to every call from then on. */
+  /** The error for every further call, once the queue was dropped or its driver was closed. */
   ended: DriverError | undefined = undefined;
-  readonly #surroundings: BrokerContext;
+  readonly #context: BrokerContext;
   readonly #store: Store;
-  readonly #intake: Poller;
-  readonly #settlement: Settlement;
+  readonly #enqueuer: Enqueuer;
+  readonly #leases: LeaseTable;
   readonly #polls: Polls;
   #traits: QueueTraits;
 
-  constructor(name: string, traits: QueueTraits, surroundings: BrokerContext) {
-    const { clock, profile } = surroundings;
+  constructor(name: string, traits: QueueTraits, context: BrokerContext) {
+    const { clock, profile } = context;
     this.name = name;
-    this.#surroundings = surroundings;
-    this.#store = new Store(profile.limits.retentionMs);
-    this.#intake = new Poller(name, this.#store, surroundings);
-    this.#settlement = new Settlement(name, this.#store, surroundings);
+    this.#context = context;
+    this.#store = new Store(profile.createdRetentionMs);
+    this.#enqueuer = new Enqueuer(name, this.#store, context);
+    this.#leases = new LeaseTable(name, this.#store, context);
     this.#polls = new Polls(clock, profile.limits.longPollMs, () => this.#onTime());
     this.#traits = traits;
     this.configure(traits);
@@ -44,28 +44,28 @@ export class MemoryQueue implements DeadLetterQueue {
     return this.#traits;
   }
 
-  /** Takes on other traits. They hold for what comes in from now on. */
+  /** Changes the traits. They apply to messages that are sent from now on. */
   configure(traits: QueueTraits): void {
     this.#traits = traits;
     this.#store.ordered = traits.ordering === "by_key";
-    this.#intake.setDedupWindow(traits.dedupWindowMs);
+    this.#enqueuer.setDedupWindow(traits.dedupWindowMs);
   }
 
   send(messages: readonly Outgoing[]): SendResult[] {
-    checkBatch(this.name, messages, this.#surroundings.profile.limits);
-    const now = this.#turn();
-    const results = messages.map((message) => this.#intake.accept(message, this.#traits, now));
+    checkBatch(this.name, messages, this.#context.profile.limits);
+    const now = this.#advance();
+    const results = messages.map((message) => this.#enqueuer.accept(message, this.#traits, now));
     if (this.#polls.any) this.#serve(now);
     return results;
   }
 
-  /** Resolves at once where a message is ready, else with the first that becomes ready while the poll lasts. */
+  /** Resolves at once if a message is ready, otherwise with the first message that becomes ready during the poll. */
   next(poll: Poll, signal: AbortSignal): Promise<Delivery[]> {
-    const now = this.#turn();
+    const now = this.#advance();
     if (this.#polls.any) this.#serve(now);
     const deliveries = this.#take(poll, now);
     if (deliveries.length > 0) return Promise.resolve(deliveries);
-    // The cloud that has this limit says so on an unordered queue; an ordered one looks empty.
+    // As SQS does: a standard queue reports the limit; a FIFO queue looks empty.
     if (this.#room <= 0 && this.#traits.ordering === "none") {
       const problem = `Queue "${this.name}" has as many messages in flight as it may have.`;
       return Promise.reject(new DriverError("throttled", problem));
@@ -77,7 +77,7 @@ export class MemoryQueue implements DeadLetterQueue {
 
   /** Leases what is ready now, without waiting. */
   takeNow(poll: Poll): Delivery[] {
-    return this.#take(poll, this.#turn());
+    return this.#take(poll, this.#advance());
   }
 
   endPolls(holder: Holder): void {
@@ -85,20 +85,20 @@ export class MemoryQueue implements DeadLetterQueue {
   }
 
   settle(operations: readonly Operation[]): SettleResult[] {
-    const now = this.#turn();
-    const results = operations.map((operation) => this.#settlement.settle(operation, this.#traits, now));
+    const now = this.#advance();
+    const results = operations.map((operation) => this.#leases.settle(operation, this.#traits, now));
     if (this.#polls.any) this.#serve(now);
     return results;
   }
 
   cancel(brokerId: string): boolean {
-    this.#turn();
-    return this.#intake.cancel(brokerId);
+    this.#advance();
+    return this.#enqueuer.cancel(brokerId);
   }
 
   stats(): DriverStats {
-    const asOf = this.#turn();
-    const { stats, releasedInFlight } = this.#surroundings.profile;
+    const asOf = this.#advance();
+    const { stats, releasedInFlight } = this.#context.profile;
     if (stats === "none") return { approximate: true, asOf };
     const { size, leased, delayed, released } = this.#store;
     const hidden = releasedInFlight ? released : 0;
@@ -107,20 +107,20 @@ export class MemoryQueue implements DeadLetterQueue {
       ready: size - leased - delayed,
       inFlight: leased + hidden,
       delayed: delayed - hidden,
-      deadLettered: isNative ? this.#surroundings.deadLettersOf(this.name)?.size() : undefined,
+      deadLettered: isNative ? this.#context.deadLettersOf(this.name)?.size() : undefined,
       approximate: stats === "approximate",
       asOf,
     };
   }
 
   size(): number {
-    this.#turn();
+    this.#advance();
     return this.#store.size;
   }
 
   acceptDeadLetter(content: Content): boolean {
-    const now = this.#turn();
-    const accepted = this.#intake.acceptMoved(content, now);
+    const now = this.#advance();
+    const accepted = this.#enqueuer.acceptMoved(content, now);
     if (accepted && this.#polls.any) this.#serve(now);
     return accepted;
   }
@@ -137,15 +137,15 @@ export class MemoryQueue implements DeadLetterQueue {
     this.#polls.fail(error);
   }
 
-  /** Brings the queue up to the present. */
-  #turn(): number {
-    const now = this.#surroundings.clock.now();
-    this.#store.turn(now);
+  /** Applies the time to the messages. Returns the time. */
+  #advance(): number {
+    const now = this.#context.clock.now();
+    this.#store.advance(now);
     return now;
   }
 
   #onTime(): void {
-    const now = this.#turn();
+    const now = this.#advance();
     this.#polls.serve((poll) => this.#take(poll, now));
     this.#polls.expire(now);
     this.#polls.arm(this.#store.nextAt);
@@ -156,9 +156,9 @@ export class MemoryQueue implements DeadLetterQueue {
     this.#polls.arm(this.#store.nextAt);
   }
 
-  /** How many more messages may be in flight. */
+  /** The number of further messages that may be in flight. */
   get #room(): number {
-    const { limits, releasedInFlight } = this.#surroundings.profile;
+    const { limits, releasedInFlight } = this.#context.profile;
     return limits.maxInFlight - this.#store.leased - (releasedInFlight ? this.#store.released : 0);
   }
 
@@ -174,9 +174,9 @@ export class MemoryQueue implements DeadLetterQueue {
   }
 
   #deliver(message: StoredMessage, { holder, leaseMs }: Poll, now: number): Delivery {
-    this.#intake.forget(message);
+    this.#enqueuer.forget(message);
     const { fixedLeaseMs, countsDeliveries } = this.#traits;
-    const until = now + grantedLeaseMs(leaseMs, fixedLeaseMs, this.#surroundings.profile);
+    const until = now + (fixedLeaseMs ?? this.#context.profile.leaseMs(leaseMs));
     const receipt = this.#store.lease(message, holder, until, now);
     const { body, attributes, orderingKey, deadLetter } = message;
     return {
@@ -192,7 +192,7 @@ export class MemoryQueue implements DeadLetterQueue {
     };
   }
 
-  /** Moves a message that has used up its deliveries. It stays where the dead-letter queue has no room for it. */
+  /** Moves a message without deliveries left to the dead letters. Returns false if it has some, or if they are full. */
   #deadLetterWorn(message: StoredMessage): boolean {
     const { brokerMaxDeliveries } = this.#traits;
     if (brokerMaxDeliveries === undefined || message.deliveries < brokerMaxDeliveries) return false;
@@ -201,9 +201,9 @@ export class MemoryQueue implements DeadLetterQueue {
       description: `Delivered ${message.deliveries} times; the queue allows ${brokerMaxDeliveries}.`,
     };
     const { body, attributes, orderingKey } = message;
-    const letters = this.#surroundings.deadLettersOf(this.name);
-    if (letters?.acceptDeadLetter({ body, attributes, orderingKey, deadLetter }) !== true) return false;
-    // Whoever still has a lease on it settles nothing any more.
+    const target = this.#context.deadLettersOf(this.name);
+    if (target?.acceptDeadLetter({ body, attributes, orderingKey, deadLetter }) !== true) return false;
+    // A receipt of an expired lease must not settle the message any more.
     message.lease = undefined;
     this.#store.remove(message);
     return true;

@@ -1,17 +1,13 @@
 import {
-  type Body,
   DriverError,
   type Limits,
   messageBytes,
   type Outgoing,
   type QueueTraits,
 } from "../../src/driver/index.ts";
-import type { Profile } from "./personalities.ts";
+import type { Profile } from "./emulated-providers.ts";
 
-/** Anything but what XML 1.0 allows, unpaired surrogates included. */
-const NOT_XML = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
-
-/** Throws where a whole request breaks a limit: the core never makes such a one. */
+/** @throws DriverError `permanent` if a whole request breaks a limit, which no request of the core does */
 export function checkBatch(queue: string, messages: readonly Outgoing[], limits: Limits): void {
   if (messages.length > limits.maxBatch) {
     throw new DriverError(
@@ -30,7 +26,7 @@ export function checkBatch(queue: string, messages: readonly Outgoing[], limits:
   }
 }
 
-/** Why a production broker would not take this message; undefined where it would. */
+/** The error with which the provider refuses a message. Undefined if it accepts the message. */
 export function refuseMessage(
   queue: string,
   message: Outgoing,
@@ -45,49 +41,46 @@ export function refuseMessage(
   if (!(message.delayMs >= 0 && message.delayMs <= traits.nativeDelayMs)) {
     return permanent(`has a delay of ${message.delayMs} ms; from 0 to ${traits.nativeDelayMs} is possible`);
   }
-  if (message.cancellable === true && !limits.cancel)
-    return permanent("is to be cancellable, which is not possible");
-  if (traits.orderingKeyRequired && message.orderingKey === undefined)
-    return permanent("has no ordering key");
-  if (profile.dedupIdRequired && traits.dedupWindowMs > 0 && message.dedupId === undefined) {
-    return permanent("has no id to deduplicate it by");
+  if (message.cancellable === true && !limits.cancel) {
+    return permanent("asks to be cancellable, which is not possible");
   }
-  if (limits.maxMessageBytes === Number.POSITIVE_INFINITY) return undefined;
+  if (traits.orderingKeyRequired && message.orderingKey === undefined) {
+    return permanent("has no ordering key");
+  }
+  if (profile.dedupIdRequired && traits.dedupWindowMs > 0 && message.dedupId === undefined) {
+    return permanent("has no id by which to deduplicate it");
+  }
+  const refusal = profile.refusal?.(message);
+  if (refusal !== undefined) {
+    return new DriverError(refusal.kind, `A message to queue "${queue}" ${refusal.problem}.`);
+  }
+  return limits.maxMessageBytes === Number.POSITIVE_INFINITY ? undefined : tooMuch(queue, message, limits);
+}
 
-  const bytes = messageBytes(message.body, message.attributes, limits);
+/** The error for a message that breaks a limit of sizes or numbers. */
+function tooMuch(queue: string, { body, attributes }: Outgoing, limits: Limits): DriverError | undefined {
+  const bytes = messageBytes(body, attributes, limits);
   if (bytes > limits.maxMessageBytes) {
     return new DriverError(
       "too_large",
-      `A message to queue "${queue}" has ${bytes} bytes; at most ${limits.maxMessageBytes} are taken.`,
+      `A message to queue "${queue}" has ${bytes} bytes; at most ${limits.maxMessageBytes} are accepted.`,
     );
   }
-  const attributes = Object.entries(message.attributes);
-  if (attributes.length > limits.maxAttributes) {
-    return permanent(`has ${attributes.length} attributes; at most ${limits.maxAttributes} are taken`);
+  const entries = Object.entries(attributes);
+  if (entries.length > limits.maxAttributes) {
+    return new DriverError(
+      "permanent",
+      `A message to queue "${queue}" has ${entries.length} attributes; at most ${limits.maxAttributes} are accepted.`,
+    );
   }
-  for (const [name, value] of attributes) {
+  for (const [name, value] of entries) {
     const length = Buffer.byteLength(value);
     if (length > limits.maxAttributeBytes) {
-      return permanent(
-        `has ${length} bytes in its attribute "${name}"; at most ${limits.maxAttributeBytes} are taken`,
+      return new DriverError(
+        "permanent",
+        `A message to queue "${queue}" has ${length} bytes in its attribute "${name}"; at most ${limits.maxAttributeBytes} are accepted.`,
       );
     }
-    if (profile.xmlText && (value === "" || NOT_XML.test(value))) {
-      return permanent(`has an attribute "${name}" that is empty or has a character that cannot be carried`);
-    }
-  }
-  if (profile.xmlText && !isXmlText(message.body)) {
-    return permanent("has a body that is empty or has a character that cannot be carried");
   }
   return undefined;
-}
-
-function isXmlText(body: Body): boolean {
-  if (body.length === 0) return false;
-  if (typeof body === "string") return !NOT_XML.test(body);
-  try {
-    return !NOT_XML.test(new TextDecoder("utf-8", { fatal: true }).decode(body));
-  } catch {
-    return false;
-  }
 }

@@ -3,17 +3,17 @@ import type { StoredMessage } from "./message.ts";
 
 const COMPACT_FROM = 1_024;
 
-/** Drops messages that have been in the queue for longer than the provider keeps them, leased ones too. */
+/** Drops messages, leased ones included, that have been in the queue for longer than its retention. */
 export class Retention {
   readonly #retentionMs: number;
-  /** In order of arrival, which is the order of their end. */
+  /** In order of arrival, which is the order of their expiry. */
   readonly #messages = new Deque<StoredMessage>();
 
   constructor(retentionMs: number) {
     this.#retentionMs = retentionMs;
   }
 
-  /** `alive` is the number of messages in the queue: once most of what is listed here has gone, it is swept out. */
+  /** @param alive the number of messages in the queue, so that the list can be compacted once most entries have gone */
   add(message: StoredMessage, alive: number): void {
     this.#messages.push(message);
     if (this.#messages.length > COMPACT_FROM && this.#messages.length > alive * 2) {

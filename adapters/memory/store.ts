@@ -1,23 +1,23 @@
 import { TimerHeap } from "../../src/driver/index.ts";
 import { Deque } from "./deque.ts";
-import { Lanes } from "./lanes.ts";
+import { KeyQueues } from "./key-queues.ts";
 import { type Holder, Lease, type StoredMessage } from "./message.ts";
 import { Retention } from "./retention.ts";
 
 /**
- * Where the messages of one queue are, and how they move between its places. A message is in one place at a time,
- * so every count is the size of a place. Time passes in {@link turn} alone: no message has a timer.
+ * The messages of one queue by their state. A message has one state at a time, so every count is the size of a
+ * collection. States change with time only in {@link advance}: no message has a timer.
  */
 export class Store {
-  /** Messages in every place. */
+  /** The number of messages in any state. */
   size = 0;
-  /** Whether messages that come in are kept in order by their key. */
+  /** Whether new messages are kept in order by their key. */
   ordered = false;
-  /** What may be delivered now. One that has gone meanwhile is skipped when it comes up. */
+  /** Messages that may be delivered now. A message that has gone meanwhile is skipped. */
   readonly #ready = new Deque<StoredMessage>();
-  readonly #leased = new TimerHeap<Lease>();
-  readonly #delayed = new TimerHeap<StoredMessage>();
-  readonly #lanes = new Lanes();
+  readonly #leased = new TimeHeap<Lease>();
+  readonly #delayed = new TimeHeap<StoredMessage>();
+  readonly #keyQueues = new KeyQueues();
   readonly #retention: Retention | undefined;
   #released = 0;
 
@@ -33,20 +33,20 @@ export class Store {
     return this.#delayed.size;
   }
 
-  /** Of the delayed ones, those that had been delivered before. */
+  /** The number of delayed messages that were delivered before. */
   get released(): number {
     return this.#released;
   }
 
-  /** When something next becomes ready by itself. */
+  /** The time at which the next lease or delay ends. `Infinity` if there is none. */
   get nextAt(): number {
     const leaseAt = this.#leased.peek()?.at ?? Number.POSITIVE_INFINITY;
     const dueAt = this.#delayed.peek()?.at ?? Number.POSITIVE_INFINITY;
     return Math.min(leaseAt, dueAt);
   }
 
-  /** Brings all places up to date: leases that have ended, delays that are over, messages past their retention. */
-  turn(now: number): void {
+  /** Applies the time: ends leases and delays that are over, and drops messages past their retention. */
+  advance(now: number): void {
     this.#retention?.expire(now, (message) => this.remove(message));
     for (let lease = this.#leased.popDue(now); lease !== undefined; lease = this.#leased.popDue(now)) {
       lease.holder.held -= 1;
@@ -65,7 +65,7 @@ export class Store {
     else this.#enter(message);
   }
 
-  /** Takes out the first that is ready. It belongs in the next line to `lease`, or to `remove`. */
+  /** Takes out the first ready message. The caller must pass it to `lease` or to `remove`. */
   shift(): StoredMessage | undefined {
     let message = this.#ready.shift();
     while (message?.state === "gone") message = this.#ready.shift();
@@ -86,7 +86,7 @@ export class Store {
     this.#leased.move(lease, until);
   }
 
-  /** Gives a leased message back. The head of a key stays the head, and blocks it through the delay. */
+  /** Releases a leased message. The head of a key stays the head, and blocks the key until the delay is over. */
   release(lease: Lease, delayMs: number, now: number): void {
     this.#endLease(lease);
     if (delayMs === 0) this.#makeReady(lease.message);
@@ -96,7 +96,7 @@ export class Store {
     }
   }
 
-  /** Takes a message out, wherever it is; the next of its key moves up. */
+  /** Removes a message in any state. The next message of its key becomes ready. */
   remove(message: StoredMessage): void {
     if (message.state === "leased" && message.lease !== undefined) this.#endLease(message.lease);
     if (message.state === "delayed") {
@@ -105,7 +105,7 @@ export class Store {
     }
     message.state = "gone";
     this.size -= 1;
-    const next = this.#lanes.leave(message);
+    const next = this.#keyQueues.leave(message);
     if (next !== undefined) this.#makeReady(next);
   }
 
@@ -125,8 +125,8 @@ export class Store {
     const isHead =
       !this.ordered ||
       orderingKey === undefined ||
-      message.lane !== undefined ||
-      this.#lanes.enter(orderingKey, message);
+      message.keyQueue !== undefined ||
+      this.#keyQueues.enter(orderingKey, message);
     if (isHead) this.#makeReady(message);
     else message.state = "blocked";
   }

@@ -96,3 +96,10 @@ export const MAX_RECEIVE_COUNT = 1_000;
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html (2026-11)
  */
 export const CREATED_RETENTION_MS: number = 14 * DAY;
+
+/**
+ * A character that SQS refuses: SQS carries the characters of XML 1.0.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html (2026-11)
+ */
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+export const NOT_CARRIED: RegExp = /[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;

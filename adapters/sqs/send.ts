@@ -8,11 +8,8 @@ import { type Attributes, DriverError, type Outgoing, type SendResult } from "..
 import type { Clients } from "./clients.ts";
 import { entryError } from "./errors.ts";
 import { dedupIdOf, groupIdOf } from "./ids.ts";
+import { NOT_CARRIED } from "./limits.ts";
 import { request } from "./request.ts";
-
-/** Characters outside of XML 1.0, which SQS refuses. */
-// oxlint-disable-next-line no-control-regex -- they are what it looks for
-const NOT_XML = /[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
 /** One `SendMessageBatch`; entries that SQS would refuse are refused here, alone. */
 export async function sendBatch(
@@ -54,7 +51,7 @@ function problemOf({ body, attributes }: Outgoing): DriverError | undefined {
   }
   if (body === "") return new DriverError("permanent", "SQS refuses an empty body.");
   for (const text of [body, ...Object.values(attributes)]) {
-    const found = NOT_XML.exec(text);
+    const found = NOT_CARRIED.exec(text);
     if (found !== null) {
       const code = (found[0].codePointAt(0) ?? 0).toString(16).padStart(4, "0");
       return new DriverError(

@@ -1,6 +1,6 @@
 import { memory, type Fault, type FaultPoint, type EmulatedProvider } from "../../adapters/memory/index.ts";
-import { Connection } from "../../src/transport/connection.ts";
-import { createQueue } from "../../src/client/create-queue.ts";
+import { Connection } from "../../src/connection.ts";
+import { createQueue } from "../../src/create-queue.ts";
 import type { JobEvent, ReceiveEvent } from "../../src/diagnostics.ts";
 import type { Delivery, Driver, Outgoing, Source } from "../../src/driver/contract.ts";
 import type { Limits, QueueTraits } from "../../src/driver/limits.ts";
@@ -29,8 +29,7 @@ export class Door {
 /** Chooses a fault for a request, or undefined for none. A test may replace the rule while it runs. */
 export type FaultRule = (point: FaultPoint) => Fault | undefined;
 
-/** Options of the memory driver, or a driver in its place. */
-export interface QueueFixtureOptions {
+export interface StageOptions {
   readonly emulate?: EmulatedProvider;
   readonly queues?: readonly string[];
   readonly random?: () => number;

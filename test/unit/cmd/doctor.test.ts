@@ -13,8 +13,7 @@ interface QueueSetup extends Partial<QueueSpec> {
   readonly uncounted?: boolean;
 }
 
-/** The findings about a queue of an emulated provider that are not ok. */
-async function problems(
+async function look(
   emulate: EmulatedProvider,
   worker: WorkerConfig = {},
   { uncounted = false, ...spec }: QueueSetup = {},

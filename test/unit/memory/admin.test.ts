@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { bench, bodies, counts, kinds, LEASE_MS, never, outgoing, release } from "./support.ts";
+import { newFixture, bodies, counts, kinds, LEASE_MS, never, outgoing, release } from "./support.ts";
 
 const spec = { brokerMaxDeliveries: 3, leaseMs: LEASE_MS };
 
 describe("queues", () => {
-  test("come into being on first use", async () => {
-    const { driver } = bench();
+  test("a queue that does not exist is created on its first use", async () => {
+    const { driver } = newFixture();
     expect(await driver.describe("new")).toEqual({
       ordering: "none",
       orderingKeyRequired: false,
@@ -22,8 +22,8 @@ describe("queues", () => {
     expect(driver.limits.createsQueues).toBe(true);
   });
 
-  test("must exist where it is strict, and the error names the one that does not", async () => {
-    const { driver, source } = bench({ strict: true, queues: ["other"] });
+  test("a strict driver refuses a queue that does not exist, with its name in the error", async () => {
+    const { driver, source } = newFixture({ strict: true, queues: ["other"] });
     const missing = { kind: "not_found", message: expect.stringContaining('"jobs"') };
     await expect(driver.describe("jobs")).rejects.toMatchObject(missing);
     await expect(driver.send("jobs", [outgoing("a")], never)).rejects.toMatchObject(missing);
@@ -39,37 +39,37 @@ describe("queues", () => {
     }
   });
 
-  test("are not counted where that was asked for", async () => {
-    const bed = bench({ uncounted: ["jobs"] });
-    expect((await bed.driver.describe("jobs")).countsDeliveries).toBe(false);
-    await bed.send("a");
-    await bed.settle(release(await bed.receiveOne()));
-    expect((await bed.receiveOne()).deliveryCount).toBe(1);
+  test("deliveries of an uncounted queue are not counted", async () => {
+    const fixture = newFixture({ uncounted: ["jobs"] });
+    expect((await fixture.driver.describe("jobs")).countsDeliveries).toBe(false);
+    await fixture.send("a");
+    await fixture.settle(release(await fixture.receiveOne()));
+    expect((await fixture.receiveOne()).deliveryCount).toBe(1);
   });
 });
 
 describe("ensure", () => {
-  test("is idempotent: it keeps the messages and takes the new policy", async () => {
-    const bed = bench();
-    await bed.driver.admin.ensure("jobs", spec);
-    await bed.send("a");
-    await bed.driver.admin.ensure("jobs", { ...spec, brokerMaxDeliveries: 7 });
-    expect((await bed.driver.describe("jobs")).brokerMaxDeliveries).toBe(7);
-    expect((await bed.driver.describe("jobs-dlq")).brokerMaxDeliveries).toBeUndefined();
-    expect(bodies(await bed.receive())).toEqual(["a"]);
+  test("a second ensure keeps the messages and applies the new settings", async () => {
+    const fixture = newFixture();
+    await fixture.driver.admin.ensure("jobs", spec);
+    await fixture.send("a");
+    await fixture.driver.admin.ensure("jobs", { ...spec, brokerMaxDeliveries: 7 });
+    expect((await fixture.driver.describe("jobs")).brokerMaxDeliveries).toBe(7);
+    expect((await fixture.driver.describe("jobs-dlq")).brokerMaxDeliveries).toBeUndefined();
+    expect(bodies(await fixture.receive())).toEqual(["a"]);
   });
 
-  test("sets after how many deliveries the broker dead-letters by itself", async () => {
-    const bed = bench();
-    await bed.driver.admin.ensure("jobs", spec);
-    await bed.send({ body: "a", attributes: { type: "t" } });
-    for (let count = 1; count <= 3; count += 1) await bed.settle(release(await bed.receiveOne()));
-    expect(await counts(bed)).toEqual([1, 0, 0]);
-    expect(await bed.receive()).toEqual([]);
-    expect(await counts(bed)).toEqual([0, 0, 0]);
-    const letters = bed.driver.open("jobs-dlq", { prefetch: 1, leaseMs: LEASE_MS });
-    const [letter] = await letters.next(1, never);
-    expect(letter).toMatchObject({
+  test("the broker dead-deadLetters a message after the deliveries that ensure has set", async () => {
+    const fixture = newFixture();
+    await fixture.driver.admin.ensure("jobs", spec);
+    await fixture.send({ body: "a", attributes: { type: "t" } });
+    for (let count = 1; count <= 3; count += 1) await fixture.settle(release(await fixture.receiveOne()));
+    expect(await counts(fixture)).toEqual([1, 0, 0]);
+    expect(await fixture.receive()).toEqual([]);
+    expect(await counts(fixture)).toEqual([0, 0, 0]);
+    const deadLetters = fixture.driver.open("jobs-dlq", { prefetch: 1, leaseMs: LEASE_MS });
+    const [dead] = await deadLetters.next(1, never);
+    expect(dead).toMatchObject({
       body: "a",
       attributes: { type: "t" },
       deliveryCount: 1,
@@ -77,28 +77,28 @@ describe("ensure", () => {
     });
   });
 
-  test("lets a late ack settle nothing once the broker has moved the message", async () => {
-    const bed = bench();
-    await bed.driver.admin.ensure("jobs", { ...spec, brokerMaxDeliveries: 1 });
-    await bed.send("a");
-    const delivery = await bed.receiveOne();
-    await bed.clock.advance(LEASE_MS);
-    expect(await bed.receive()).toEqual([]);
-    expect(kinds(await bed.settle({ kind: "ack", delivery }))).toEqual(["lease_lost"]);
-    expect((await bed.driver.stats("jobs-dlq")).ready).toBe(1);
+  test("a late ack of a message that the broker has moved is lease_lost", async () => {
+    const fixture = newFixture();
+    await fixture.driver.admin.ensure("jobs", { ...spec, brokerMaxDeliveries: 1 });
+    await fixture.send("a");
+    const delivery = await fixture.receiveOne();
+    await fixture.clock.advance(LEASE_MS);
+    expect(await fixture.receive()).toEqual([]);
+    expect(kinds(await fixture.settle({ kind: "ack", delivery }))).toEqual(["lease_lost"]);
+    expect((await fixture.driver.stats("jobs-dlq")).ready).toBe(1);
   });
 
-  test("leaves a worn message where it is while the dead-letter queue is full", async () => {
-    const bed = bench({ capacity: 1 });
-    await bed.driver.admin.ensure("jobs", { ...spec, brokerMaxDeliveries: 1 });
-    await bed.driver.send("jobs-dlq", [outgoing("filler")], never);
-    await bed.send("a");
-    await bed.settle(release(await bed.receiveOne()));
-    expect((await bed.receiveOne()).deliveryCount).toBe(2);
+  test("a message without deliveries left stays in its queue while the dead-letter queue is full", async () => {
+    const fixture = newFixture({ capacity: 1 });
+    await fixture.driver.admin.ensure("jobs", { ...spec, brokerMaxDeliveries: 1 });
+    await fixture.driver.send("jobs-dlq", [outgoing("filler")], never);
+    await fixture.send("a");
+    await fixture.settle(release(await fixture.receiveOne()));
+    expect((await fixture.receiveOne()).deliveryCount).toBe(2);
   });
 
-  test("refuses a limit that is none", async () => {
-    const { driver } = bench();
+  test("ensure refuses a delivery limit of 0", async () => {
+    const { driver } = newFixture();
     await expect(driver.admin.ensure("jobs", { ...spec, brokerMaxDeliveries: 0 })).rejects.toMatchObject({
       kind: "permanent",
     });
@@ -106,39 +106,39 @@ describe("ensure", () => {
 });
 
 describe("drop", () => {
-  test("removes the queue and its siblings, and is idempotent", async () => {
-    const bed = bench({ strict: true, queues: ["jobs"] });
-    await bed.send("a");
-    await bed.driver.admin.drop("jobs");
-    await bed.driver.admin.drop("jobs");
+  test("drop removes the queue and its siblings, and a second drop does nothing", async () => {
+    const fixture = newFixture({ strict: true, queues: ["jobs"] });
+    await fixture.send("a");
+    await fixture.driver.admin.drop("jobs");
+    await fixture.driver.admin.drop("jobs");
     for (const queue of ["jobs", "jobs-dlq", "jobs-delay"]) {
-      await expect(bed.driver.stats(queue)).rejects.toMatchObject({ kind: "not_found" });
+      await expect(fixture.driver.stats(queue)).rejects.toMatchObject({ kind: "not_found" });
     }
-    await bed.driver.admin.ensure("jobs", spec);
-    expect(await counts(bed)).toEqual([0, 0, 0]);
+    await fixture.driver.admin.ensure("jobs", spec);
+    expect(await counts(fixture)).toEqual([0, 0, 0]);
   });
 
-  test("rejects the polls that wait, and the settlements of what was held", async () => {
-    const bed = bench();
-    await bed.send("a");
-    const delivery = await bed.receiveOne();
-    const polled = bed.source.next(1, never);
-    await bed.clock.settle();
+  test("polls and settlements of a queue that is dropped fail with not_found", async () => {
+    const fixture = newFixture();
+    await fixture.send("a");
+    const delivery = await fixture.receiveOne();
+    const polled = fixture.source.next(1, never);
+    await fixture.clock.settle();
     await Promise.all([
       expect(polled).rejects.toMatchObject({ kind: "not_found" }),
-      bed.driver.admin.drop("jobs"),
+      fixture.driver.admin.drop("jobs"),
     ]);
-    expect(bed.clock.pending).toBe(0);
-    await expect(bed.settle({ kind: "ack", delivery })).rejects.toMatchObject({ kind: "not_found" });
+    expect(fixture.clock.pending).toBe(0);
+    await expect(fixture.settle({ kind: "ack", delivery })).rejects.toMatchObject({ kind: "not_found" });
   });
 
-  test("does not stop a source from receiving from the queue that takes its place", async () => {
-    const bed = bench();
-    await bed.send("a");
-    const old = await bed.receiveOne();
-    await bed.driver.admin.drop("jobs");
-    await bed.send("b");
-    const fresh = await bed.receiveOne();
+  test("a source receives from a queue that was created again after a drop", async () => {
+    const fixture = newFixture();
+    await fixture.send("a");
+    const old = await fixture.receiveOne();
+    await fixture.driver.admin.drop("jobs");
+    await fixture.send("b");
+    const fresh = await fixture.receiveOne();
     expect([fresh.body, fresh.brokerId === old.brokerId]).toEqual(["b", false]);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Fault, FaultPoint, Faults } from "../../../adapters/memory/index.ts";
 import { DriverError } from "../../../src/driver/index.ts";
-import { ack, bench, bodies, counts, kinds, LEASE_MS, never, outgoing } from "./support.ts";
+import { ack, newFixture, bodies, counts, kinds, LEASE_MS, never, outgoing } from "./support.ts";
 
-/** Answers requests of one operation with these faults, one each; then lets all pass. */
+/** Gives each of these faults to one request of an operation, in order. Later requests have none. */
 function faultsOn(operation: FaultPoint["operation"], ...queued: Fault[]): Faults & { seen: FaultPoint[] } {
   const seen: FaultPoint[] = [];
   return {
@@ -25,157 +25,157 @@ const down = new DriverError("transient", "down");
 const lost: Fault = { kind: "lose_response" };
 
 describe("a request that fails", () => {
-  test("has no effect", async () => {
+  test("a request that fails has no effect", async () => {
     const faults = faultsOn("send", { kind: "error", error: down });
-    const bed = bench({ faults });
-    await expect(bed.send("a")).rejects.toBe(down);
-    expect(bed.driver.classify(down)).toBe("transient");
-    expect(bed.driver.classify(new Error("other"))).toBe("permanent");
-    expect(await counts(bed)).toEqual([0, 0, 0]);
-    expect(kinds(await bed.send("b"))).toEqual(["ok"]);
+    const fixture = newFixture({ faults });
+    await expect(fixture.send("a")).rejects.toBe(down);
+    expect(fixture.driver.classify(down)).toBe("transient");
+    expect(fixture.driver.classify(new Error("other"))).toBe("permanent");
+    expect(await counts(fixture)).toEqual([0, 0, 0]);
+    expect(kinds(await fixture.send("b"))).toEqual(["ok"]);
     expect(faults.seen[0]).toEqual({ operation: "send", queue: "jobs", messages: [outgoing("a")] });
   });
 
-  test("may be chosen asynchronously, for receives and settlements too", async () => {
+  test("a fault of a receive or a settlement can be chosen asynchronously", async () => {
     const faults: Faults = {
       before: async ({ operation }) => (operation === "send" ? undefined : { kind: "error", error: down }),
     };
-    const bed = bench({ faults });
-    await bed.send("a");
-    await expect(bed.source.next(1, never)).rejects.toBe(down);
-    await expect(bed.settle()).rejects.toBe(down);
-    expect(await counts(bed)).toEqual([1, 0, 0]);
+    const fixture = newFixture({ faults });
+    await fixture.send("a");
+    await expect(fixture.source.next(1, never)).rejects.toBe(down);
+    await expect(fixture.settle()).rejects.toBe(down);
+    expect(await counts(fixture)).toEqual([1, 0, 0]);
   });
 });
 
 describe("a lost response", () => {
-  test("to a send: the messages are stored", async () => {
-    const bed = bench({ faults: faultsOn("send", lost) });
-    await expect(bed.send("a", "b")).rejects.toMatchObject({ kind: "ambiguous" });
-    expect(await counts(bed)).toEqual([2, 0, 0]);
+  test("the messages of a send whose response is lost are stored", async () => {
+    const fixture = newFixture({ faults: faultsOn("send", lost) });
+    await expect(fixture.send("a", "b")).rejects.toMatchObject({ kind: "ambiguous" });
+    expect(await counts(fixture)).toEqual([2, 0, 0]);
   });
 
-  test("to a receive: the messages are leased, and counted, by nobody who knows", async () => {
-    const bed = bench({ faults: faultsOn("receive", lost) });
-    await bed.send("a");
-    await expect(bed.source.next(1, never)).rejects.toMatchObject({ kind: "ambiguous" });
-    expect(await counts(bed)).toEqual([0, 1, 0]);
-    await bed.clock.advance(LEASE_MS);
-    expect((await bed.receiveOne()).deliveryCount).toBe(2);
+  test("the messages of a receive whose response is lost are leased and counted, and come again after the lease", async () => {
+    const fixture = newFixture({ faults: faultsOn("receive", lost) });
+    await fixture.send("a");
+    await expect(fixture.source.next(1, never)).rejects.toMatchObject({ kind: "ambiguous" });
+    expect(await counts(fixture)).toEqual([0, 1, 0]);
+    await fixture.clock.advance(LEASE_MS);
+    expect((await fixture.receiveOne()).deliveryCount).toBe(2);
   });
 
-  test("to a settlement: it was carried out", async () => {
-    const bed = bench({ faults: faultsOn("settle", lost) });
-    await bed.send("a");
-    const delivery = await bed.receiveOne();
-    await expect(bed.settle(ack(delivery))).rejects.toMatchObject({ kind: "ambiguous" });
-    expect(await counts(bed)).toEqual([0, 0, 0]);
-    expect(kinds(await bed.settle(ack(delivery)))).toEqual(["ok"]);
+  test("a settlement whose response is lost is carried out", async () => {
+    const fixture = newFixture({ faults: faultsOn("settle", lost) });
+    await fixture.send("a");
+    const delivery = await fixture.receiveOne();
+    await expect(fixture.settle(ack(delivery))).rejects.toMatchObject({ kind: "ambiguous" });
+    expect(await counts(fixture)).toEqual([0, 0, 0]);
+    expect(kinds(await fixture.settle(ack(delivery)))).toEqual(["ok"]);
   });
 });
 
 describe("entries that fail", () => {
-  test("of a send: the others are stored", async () => {
+  test("the other messages of a send with entries that fail are stored", async () => {
     const fault: Fault = { kind: "fail_entries", indexes: [0, 2], error: down };
-    const bed = bench({ faults: faultsOn("send", fault) });
-    expect(kinds(await bed.send("a", "b", "c", "d"))).toEqual(["transient", "ok", "transient", "ok"]);
-    expect(bodies(await bed.receive())).toEqual(["b", "d"]);
+    const fixture = newFixture({ faults: faultsOn("send", fault) });
+    expect(kinds(await fixture.send("a", "b", "c", "d"))).toEqual(["transient", "ok", "transient", "ok"]);
+    expect(bodies(await fixture.receive())).toEqual(["b", "d"]);
   });
 
-  test("of a settlement: the others are carried out", async () => {
+  test("the other operations of a settlement with entries that fail are carried out", async () => {
     const fault: Fault = { kind: "fail_entries", indexes: [1], error: down };
-    const bed = bench({ faults: faultsOn("settle", fault) });
-    await bed.send("a", "b");
-    const deliveries = await bed.receive();
-    expect(kinds(await bed.settle(...deliveries.map(ack)))).toEqual(["ok", "transient"]);
-    expect(await counts(bed)).toEqual([0, 1, 0]);
+    const fixture = newFixture({ faults: faultsOn("settle", fault) });
+    await fixture.send("a", "b");
+    const deliveries = await fixture.receive();
+    expect(kinds(await fixture.settle(...deliveries.map(ack)))).toEqual(["ok", "transient"]);
+    expect(await counts(fixture)).toEqual([0, 1, 0]);
   });
 
-  test("are not of a receive", async () => {
+  test("a receive with a fault for entries fails, since it has no entries", async () => {
     const fault: Fault = { kind: "fail_entries", indexes: [0], error: down };
-    const bed = bench({ faults: faultsOn("receive", fault) });
-    await expect(bed.source.next(1, never)).rejects.toMatchObject({ kind: "permanent" });
+    const fixture = newFixture({ faults: faultsOn("receive", fault) });
+    await expect(fixture.source.next(1, never)).rejects.toMatchObject({ kind: "permanent" });
   });
 });
 
 describe("a stalled request", () => {
-  test("takes effect when it arrives, though its sender has stopped waiting", async () => {
+  test("a stalled send takes effect when it arrives, although its caller was aborted", async () => {
     const { fault, end } = stall();
-    const bed = bench({ faults: faultsOn("send", fault) });
+    const fixture = newFixture({ faults: faultsOn("send", fault) });
     const giveUp = new AbortController();
     const messages = [outgoing("a")];
-    const sent = bed.driver.send("jobs", messages, giveUp.signal);
-    await bed.clock.settle();
+    const sent = fixture.driver.send("jobs", messages, giveUp.signal);
+    await fixture.clock.settle();
     giveUp.abort();
     await expect(sent).rejects.toMatchObject({ kind: "ambiguous" });
     messages.pop();
-    expect(await counts(bed)).toEqual([0, 0, 0]);
+    expect(await counts(fixture)).toEqual([0, 0, 0]);
     end();
-    await bed.clock.settle();
-    expect(await counts(bed)).toEqual([1, 0, 0]);
-    await expect(bed.driver.send("jobs", [outgoing("b")], giveUp.signal)).rejects.toMatchObject({
+    await fixture.clock.settle();
+    expect(await counts(fixture)).toEqual([1, 0, 0]);
+    await expect(fixture.driver.send("jobs", [outgoing("b")], giveUp.signal)).rejects.toMatchObject({
       kind: "ambiguous",
     });
   });
 
-  test("that receives: what arrives when nobody waits is kept for the next poll", async () => {
+  test("messages of a stalled receive whose call was aborted are kept for the next poll", async () => {
     const { fault, end } = stall();
-    const bed = bench({ prefetch: 2, faults: faultsOn("receive", fault) });
-    await bed.send("a", "b");
+    const fixture = newFixture({ prefetch: 2, faults: faultsOn("receive", fault) });
+    await fixture.send("a", "b");
     const giveUp = new AbortController();
-    const polled = bed.source.next(2, giveUp.signal);
-    await bed.clock.settle();
+    const polled = fixture.source.next(2, giveUp.signal);
+    await fixture.clock.settle();
     giveUp.abort();
     expect(await polled).toEqual([]);
     end();
-    await bed.clock.settle();
-    expect(await counts(bed)).toEqual([0, 2, 0]);
-    expect(bodies(await bed.source.next(1, never))).toEqual(["a"]);
-    expect(bodies(await bed.source.next(1, never))).toEqual(["b"]);
+    await fixture.clock.settle();
+    expect(await counts(fixture)).toEqual([0, 2, 0]);
+    expect(bodies(await fixture.source.next(1, never))).toEqual(["a"]);
+    expect(bodies(await fixture.source.next(1, never))).toEqual(["b"]);
   });
 
-  test("that receives is waited for by stop, which hands back what arrived", async () => {
+  test("stop waits for a stalled receive and returns its messages", async () => {
     const { fault, end } = stall();
-    const bed = bench({ faults: faultsOn("receive", fault) });
-    await bed.send("a");
-    const polled = bed.source.next(1, never);
-    await bed.clock.settle();
+    const fixture = newFixture({ faults: faultsOn("receive", fault) });
+    await fixture.send("a");
+    const polled = fixture.source.next(1, never);
+    await fixture.clock.settle();
     let isStopped = false;
-    const stopped = bed.source.stop().then((late) => {
+    const stopped = fixture.source.stop().then((late) => {
       isStopped = true;
       return late;
     });
-    await bed.clock.settle();
+    await fixture.clock.settle();
     expect(isStopped).toBe(false);
     end();
     const late = await stopped;
     expect(bodies(late)).toEqual(["a"]);
     expect(await polled).toEqual([]);
-    expect(kinds(await bed.settle({ kind: "release", delivery: late[0]!, delayMs: 0 }))).toEqual(["ok"]);
-    expect(await counts(bed)).toEqual([1, 0, 0]);
+    expect(kinds(await fixture.settle({ kind: "release", delivery: late[0]!, delayMs: 0 }))).toEqual(["ok"]);
+    expect(await counts(fixture)).toEqual([1, 0, 0]);
   });
 
-  test("that receives is not handed out once its leases have ended", async () => {
+  test("messages of a stalled receive whose leases have ended are not handed out", async () => {
     const { fault, end } = stall();
-    const bed = bench({ faults: faultsOn("receive", fault) });
-    await bed.send("a");
+    const fixture = newFixture({ faults: faultsOn("receive", fault) });
+    await fixture.send("a");
     const giveUp = new AbortController();
-    const polled = bed.source.next(1, giveUp.signal);
+    const polled = fixture.source.next(1, giveUp.signal);
     giveUp.abort();
     expect(await polled).toEqual([]);
     end();
-    await bed.clock.advance(LEASE_MS);
-    expect(await bed.source.stop()).toEqual([]);
+    await fixture.clock.advance(LEASE_MS);
+    expect(await fixture.source.stop()).toEqual([]);
   });
 
-  test("goes on waiting for messages once it has arrived", async () => {
+  test("a stalled receive waits for messages once it has arrived", async () => {
     const { fault, end } = stall();
-    const bed = bench({ faults: faultsOn("receive", fault) });
-    const polled = bed.source.next(1, never);
+    const fixture = newFixture({ faults: faultsOn("receive", fault) });
+    const polled = fixture.source.next(1, never);
     end();
-    await bed.clock.advance(1_000);
-    await bed.send("a");
+    await fixture.clock.advance(1_000);
+    await fixture.send("a");
     expect(bodies(await polled)).toEqual(["a"]);
-    expect(bed.clock.pending).toBe(0);
+    expect(fixture.clock.pending).toBe(0);
   });
 });

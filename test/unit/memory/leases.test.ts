@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { ack, bench, bodies, counts, extend, kinds, LEASE_MS, never, release } from "./support.ts";
+import { ack, newFixture, bodies, counts, extend, kinds, LEASE_MS, never, release } from "./support.ts";
 
 describe("a delivery", () => {
-  test("is what was sent", async () => {
-    const { send, receiveOne, clock } = bench();
+  test("a delivery has the content of the message that was sent", async () => {
+    const { send, receiveOne, clock } = newFixture();
     const bytes = Buffer.from([0, 1, 255]);
     const [sent] = await send({ body: bytes, attributes: { type: "t" }, orderingKey: "k" });
     bytes.fill(9);
@@ -21,16 +21,16 @@ describe("a delivery", () => {
     expect(leaseUntil).toBe(clock.now() + LEASE_MS);
   });
 
-  test("comes in the order of the sends, at most as many as were asked for", async () => {
-    const { send, receive } = bench();
+  test("messages are delivered in the order of their sends, at most as many as a poll asks for", async () => {
+    const { send, receive } = newFixture();
     await send("a", "b", "c");
     expect(bodies(await receive(2))).toEqual(["a", "b"]);
     expect(bodies(await receive(2))).toEqual(["c"]);
     expect(await receive(2)).toEqual([]);
   });
 
-  test("of one queue is not seen by another", async () => {
-    const { driver, send } = bench();
+  test("a message of one queue is not delivered from another", async () => {
+    const { driver, send } = newFixture();
     await send("a");
     const other = driver.open("other", { prefetch: 1, leaseMs: LEASE_MS });
     const stop = new AbortController();
@@ -41,8 +41,8 @@ describe("a delivery", () => {
 });
 
 describe("a lease", () => {
-  test("ends without an answer: the message comes again, counted, with the same id", async () => {
-    const { send, receive, receiveOne, clock } = bench();
+  test("a message whose lease has ended is delivered again with the same broker id and a higher count", async () => {
+    const { send, receive, receiveOne, clock } = newFixture();
     await send("a");
     const first = await receiveOne();
     await clock.advance(LEASE_MS - 1);
@@ -52,8 +52,8 @@ describe("a lease", () => {
     expect([second.deliveryCount, second.brokerId]).toEqual([2, first.brokerId]);
   });
 
-  test("wakes a poll that waits when it ends", async () => {
-    const { send, receiveOne, source, clock } = bench();
+  test("a poll that waits gets a message as soon as its lease has ended", async () => {
+    const { send, receiveOne, source, clock } = newFixture();
     await send("a");
     await receiveOne();
     await clock.advance(15_000);
@@ -63,8 +63,8 @@ describe("a lease", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("that is extended holds from then on for as long as was asked", async () => {
-    const { send, receive, receiveOne, settle, clock } = bench();
+  test("an extended lease lasts for the time that was asked for, from the extension on", async () => {
+    const { send, receive, receiveOne, settle, clock } = newFixture();
     await send("a");
     const delivery = await receiveOne();
     await clock.advance(20_000);
@@ -75,8 +75,8 @@ describe("a lease", () => {
     expect((await receive())[0]?.deliveryCount).toBe(2);
   });
 
-  test("may be shortened", async () => {
-    const { send, receive, settle, clock } = bench();
+  test("a lease can be shortened by an extension", async () => {
+    const { send, receive, settle, clock } = newFixture();
     await send("a", "b", "c");
     const [a, b] = await receive(2);
     await settle(extend(b!, 1_000));
@@ -85,8 +85,8 @@ describe("a lease", () => {
     expect(kinds(await settle(ack(a!)))).toEqual(["ok"]);
   });
 
-  test("that is lost settles nothing", async () => {
-    const { send, receiveOne, settle, clock } = bench();
+  test("settlements by a lost lease are lease_lost and have no effect", async () => {
+    const { send, receiveOne, settle, clock } = newFixture();
     await send("a");
     const stale = await receiveOne();
     await clock.advance(LEASE_MS);
@@ -100,36 +100,36 @@ describe("a lease", () => {
     expect(kinds(await settle(ack(stale)))).toEqual(["lease_lost"]);
   });
 
-  test("that has ended still acknowledges while nobody else has the message, and does nothing else", async () => {
-    const bed = bench();
-    await bed.send("a");
-    const late = await bed.receiveOne();
-    await bed.clock.advance(LEASE_MS);
-    expect(kinds(await bed.settle(extend(late, 1_000), release(late), ack(late)))).toEqual([
+  test("a lease that has ended can still acknowledge while nobody else has the message, and nothing else", async () => {
+    const fixture = newFixture();
+    await fixture.send("a");
+    const late = await fixture.receiveOne();
+    await fixture.clock.advance(LEASE_MS);
+    expect(kinds(await fixture.settle(extend(late, 1_000), release(late), ack(late)))).toEqual([
       "lease_lost",
       "lease_lost",
       "ok",
     ]);
-    expect(await bed.receive()).toEqual([]);
-    expect(await counts(bed)).toEqual([0, 0, 0]);
+    expect(await fixture.receive()).toEqual([]);
+    expect(await counts(fixture)).toEqual([0, 0, 0]);
   });
 });
 
 describe("settling", () => {
-  test("an ack removes, and acking twice is no error", async () => {
-    const bed = bench();
-    await bed.send("a");
-    const delivery = await bed.receiveOne();
-    expect(kinds(await bed.settle(ack(delivery), ack(delivery)))).toEqual(["ok", "ok"]);
-    expect(kinds(await bed.settle(ack(delivery), release(delivery)))).toEqual(["ok", "ok"]);
-    expect(kinds(await bed.settle(extend(delivery, 1_000)))).toEqual(["lease_lost"]);
-    await bed.clock.advance(LEASE_MS);
-    expect(await bed.receive()).toEqual([]);
-    expect(await counts(bed)).toEqual([0, 0, 0]);
+  test("a second ack of the same delivery succeeds", async () => {
+    const fixture = newFixture();
+    await fixture.send("a");
+    const delivery = await fixture.receiveOne();
+    expect(kinds(await fixture.settle(ack(delivery), ack(delivery)))).toEqual(["ok", "ok"]);
+    expect(kinds(await fixture.settle(ack(delivery), release(delivery)))).toEqual(["ok", "ok"]);
+    expect(kinds(await fixture.settle(extend(delivery, 1_000)))).toEqual(["lease_lost"]);
+    await fixture.clock.advance(LEASE_MS);
+    expect(await fixture.receive()).toEqual([]);
+    expect(await counts(fixture)).toEqual([0, 0, 0]);
   });
 
-  test("a release comes back at once, behind the others, and counts", async () => {
-    const { send, receive, receiveOne, settle } = bench();
+  test("a released message is delivered again at once, behind the others, with a higher count", async () => {
+    const { send, receive, receiveOne, settle } = newFixture();
     await send("a", "b");
     expect(kinds(await settle(release(await receiveOne())))).toEqual(["ok"]);
     const deliveries = await receive();
@@ -137,8 +137,8 @@ describe("settling", () => {
     expect(deliveries.map(({ deliveryCount }) => deliveryCount)).toEqual([1, 2]);
   });
 
-  test("a release with a delay comes back then, to a poll that waits", async () => {
-    const { send, receiveOne, settle, source, clock } = bench();
+  test("a message that was released with a delay is delivered after the delay to a poll that waits", async () => {
+    const { send, receiveOne, settle, source, clock } = newFixture();
     await send("a");
     await settle(release(await receiveOne(), 5_000));
     let arrivedAt = 0;
@@ -152,8 +152,8 @@ describe("settling", () => {
     expect(arrivedAt - start).toBe(5_000);
   });
 
-  test("counts are exact across releases and expiries", async () => {
-    const { send, receiveOne, settle, clock } = bench();
+  test("the delivery count rises by one with each release and each expired lease", async () => {
+    const { send, receiveOne, settle, clock } = newFixture();
     await send("a");
     for (let count = 1; count <= 6; count += 1) {
       const delivery = await receiveOne();
@@ -163,26 +163,34 @@ describe("settling", () => {
     }
   });
 
-  test("one that fails, fails alone", async () => {
-    const { send, receive, settle } = bench();
+  test("an operation that fails does not affect the other operations of its call", async () => {
+    const { send, receive, settle } = newFixture();
     await send("a", "b");
     const [a, b] = await receive();
     const foreign = { ...a!, receipt: "of somebody else" };
     expect(kinds(await settle(ack(foreign), ack(b!)))).toEqual(["permanent", "ok"]);
   });
 
-  test("is refused where it could only be a mistake", async () => {
-    const { send, receiveOne, settle } = bench();
+  test("operations with an invalid time, or without native dead deadLetters, are refused", async () => {
+    const { send, receiveOne, settle } = newFixture();
     await send("a");
     const delivery = await receiveOne();
-    const letter = { kind: "dead_letter", delivery, reason: "r", description: "d", attributes: {} } as const;
+    const deadLetter = {
+      kind: "dead_letter",
+      delivery,
+      reason: "r",
+      description: "d",
+      attributes: {},
+    } as const;
     expect(
-      kinds(await settle(release(delivery, -1), release(delivery, Number.NaN), extend(delivery, 0), letter)),
+      kinds(
+        await settle(release(delivery, -1), release(delivery, Number.NaN), extend(delivery, 0), deadLetter),
+      ),
     ).toEqual(["permanent", "permanent", "permanent", "permanent"]);
   });
 
-  test("of a message that another source received works, and frees its prefetch", async () => {
-    const { driver, send, source } = bench({ prefetch: 1 });
+  test("a delivery can be settled by another source, which frees the prefetch of the first", async () => {
+    const { driver, send, source } = newFixture({ prefetch: 1 });
     const other = driver.open("jobs", { prefetch: 1, leaseMs: LEASE_MS });
     await send("a", "b");
     const [a] = await source.next(1, never);
@@ -192,16 +200,16 @@ describe("settling", () => {
   });
 });
 
-test("thousands of leases and delays of mixed length end in time, each once", async () => {
-  const bed = bench({ capacity: 5_000, prefetch: 5_000 });
-  const { clock, driver, settle } = bed;
+test("thousands of leases and delays of mixed length each end once, at their time", async () => {
+  const fixture = newFixture({ capacity: 5_000, prefetch: 5_000 });
+  const { clock, driver, settle } = fixture;
   const messages = Array.from({ length: 1_000 }, (_, index) => ({
     body: String(index),
     attributes: {},
     delayMs: 0,
   }));
   await driver.send("jobs", messages, never);
-  const deliveries = await bed.receive(1_000);
+  const deliveries = await fixture.receive(1_000);
   const results = await settle(
     ...deliveries.map((delivery, index) => {
       if (index % 4 === 0) return ack(delivery);
@@ -213,7 +221,7 @@ test("thousands of leases and delays of mixed length end in time, each once", as
   const seen = new Set<string>();
   for (let second = 0; second < 60; second += 1) {
     await clock.advance(1_000);
-    for (const delivery of await bed.receive(1_000)) {
+    for (const delivery of await fixture.receive(1_000)) {
       const index = Number(delivery.body);
       expect(seen.has(String(delivery.body))).toBe(false);
       seen.add(String(delivery.body));
@@ -223,5 +231,5 @@ test("thousands of leases and delays of mixed length end in time, each once", as
     }
   }
   expect(seen.size).toBe(750);
-  expect(await counts(bed)).toEqual([0, 0, 0]);
+  expect(await counts(fixture)).toEqual([0, 0, 0]);
 });

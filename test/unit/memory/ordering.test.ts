@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import {
   ack,
-  bench,
-  type Bench,
+  newFixture,
+  type Fixture,
   bodies,
   counts,
   kinds,
@@ -12,62 +12,62 @@ import {
   release,
 } from "./support.ts";
 
-async function orderedBench(): Promise<Bench> {
-  const bed = bench({ capacity: Number.POSITIVE_INFINITY });
-  await bed.driver.admin.ensure("jobs", {
+async function orderedFixture(): Promise<Fixture> {
+  const fixture = newFixture({ capacity: Number.POSITIVE_INFINITY });
+  await fixture.driver.admin.ensure("jobs", {
     ordering: "by_key",
     brokerMaxDeliveries: 100,
     leaseMs: LEASE_MS,
   });
-  return bed;
+  return fixture;
 }
 
 const keyed = (orderingKey: string, body: string) => ({ body, orderingKey });
 
 describe("an ordered queue", () => {
-  test("delivers one message of a key at a time, and others freely", async () => {
-    const bed = await orderedBench();
-    await bed.send(keyed("x", "x1"), keyed("x", "x2"), keyed("y", "y1"), "free1", "free2");
-    const deliveries = await bed.receive();
+  test("an ordered queue delivers one message of a key at a time, and messages without a key freely", async () => {
+    const fixture = await orderedFixture();
+    await fixture.send(keyed("x", "x1"), keyed("x", "x2"), keyed("y", "y1"), "free1", "free2");
+    const deliveries = await fixture.receive();
     expect(bodies(deliveries)).toEqual(["x1", "y1", "free1", "free2"]);
-    expect(await counts(bed)).toEqual([1, 4, 0]);
-    await bed.settle(ack(deliveries[0]!));
-    expect(bodies(await bed.receive())).toEqual(["x2"]);
+    expect(await counts(fixture)).toEqual([1, 4, 0]);
+    await fixture.settle(ack(deliveries[0]!));
+    expect(bodies(await fixture.receive())).toEqual(["x2"]);
   });
 
-  test("keeps a failed head at its place: its key is blocked, alone", async () => {
-    const bed = await orderedBench();
-    await bed.send(keyed("x", "x1"), keyed("x", "x2"), keyed("y", "y1"), keyed("y", "y2"));
-    const [x1, y1] = await bed.receive();
-    await bed.settle(release(x1!, 10_000), ack(y1!));
-    expect(bodies(await bed.receive())).toEqual(["y2"]);
-    await bed.clock.advance(9_999);
-    expect(await bed.receive()).toEqual([]);
-    await bed.clock.advance(1);
-    const again = await bed.receiveOne();
+  test("a released head blocks its own key until it is acknowledged, and no other key", async () => {
+    const fixture = await orderedFixture();
+    await fixture.send(keyed("x", "x1"), keyed("x", "x2"), keyed("y", "y1"), keyed("y", "y2"));
+    const [x1, y1] = await fixture.receive();
+    await fixture.settle(release(x1!, 10_000), ack(y1!));
+    expect(bodies(await fixture.receive())).toEqual(["y2"]);
+    await fixture.clock.advance(9_999);
+    expect(await fixture.receive()).toEqual([]);
+    await fixture.clock.advance(1);
+    const again = await fixture.receiveOne();
     expect([again.body, again.deliveryCount]).toEqual(["x1", 2]);
-    await bed.settle(release(again));
-    expect((await bed.receiveOne()).body).toBe("x1");
-    await bed.clock.advance(LEASE_MS);
-    expect((await bed.receive())[0]?.body).not.toBe("x2");
+    await fixture.settle(release(again));
+    expect((await fixture.receiveOne()).body).toBe("x1");
+    await fixture.clock.advance(LEASE_MS);
+    expect((await fixture.receive())[0]?.body).not.toBe("x2");
   });
 
-  test("passes the key on when a poll waits for it", async () => {
-    const bed = await orderedBench();
-    await bed.send(keyed("x", "x1"), keyed("x", "x2"));
-    const x1 = await bed.receiveOne();
-    const polled = bed.source.next(1, never);
-    await bed.settle(ack(x1));
+  test("a poll that waits gets the next message of a key as soon as the head is acknowledged", async () => {
+    const fixture = await orderedFixture();
+    await fixture.send(keyed("x", "x1"), keyed("x", "x2"));
+    const x1 = await fixture.receiveOne();
+    const polled = fixture.source.next(1, never);
+    await fixture.settle(ack(x1));
     expect(bodies(await polled)).toEqual(["x2"]);
   });
 
-  test("keeps every key's order over many receivers, failures and expiries", async () => {
-    const bed = await orderedBench();
+  test("the order of every key is kept with many receivers, releases and expired leases", async () => {
+    const fixture = await orderedFixture();
     const sources = Array.from({ length: 10 }, () =>
-      bed.driver.open("jobs", { prefetch: 5, leaseMs: LEASE_MS }),
+      fixture.driver.open("jobs", { prefetch: 5, leaseMs: LEASE_MS }),
     );
     const messages = Array.from({ length: 1_000 }, (_, index) => keyed(`k${index % 16}`, String(index)));
-    await bed.send(...messages);
+    await fixture.send(...messages);
     const done: number[] = [];
     let turn = 0;
     while (done.length < messages.length) {
@@ -86,7 +86,7 @@ describe("an ordered queue", () => {
         await source.settle(toSettle);
       }
       // Less than one lease has run out on a settled message; unanswered ones come again.
-      await bed.clock.advance(LEASE_MS);
+      await fixture.clock.advance(LEASE_MS);
     }
     const last = new Map<number, number>();
     for (const index of done) {
@@ -95,64 +95,68 @@ describe("an ordered queue", () => {
     }
   });
 
-  test("an unordered queue becomes ordered, and says so", async () => {
-    const bed = bench();
-    await bed.send("before");
-    expect(await bed.driver.describe("jobs")).toMatchObject({ ordering: "none", dedupWindowMs: 0 });
-    await bed.driver.admin.ensure("jobs", { ordering: "by_key", brokerMaxDeliveries: 9, leaseMs: LEASE_MS });
-    expect(await bed.driver.describe("jobs")).toMatchObject({
+  test("ensure makes an unordered queue ordered, and never the reverse", async () => {
+    const fixture = newFixture();
+    await fixture.send("before");
+    expect(await fixture.driver.describe("jobs")).toMatchObject({ ordering: "none", dedupWindowMs: 0 });
+    await fixture.driver.admin.ensure("jobs", {
+      ordering: "by_key",
+      brokerMaxDeliveries: 9,
+      leaseMs: LEASE_MS,
+    });
+    expect(await fixture.driver.describe("jobs")).toMatchObject({
       ordering: "by_key",
       orderingKeyRequired: false,
       dedupWindowMs: 5 * MINUTE,
       brokerMaxDeliveries: 9,
     });
-    await bed.driver.admin.ensure("jobs", { brokerMaxDeliveries: 9, leaseMs: LEASE_MS });
-    expect((await bed.driver.describe("jobs")).ordering).toBe("by_key");
+    await fixture.driver.admin.ensure("jobs", { brokerMaxDeliveries: 9, leaseMs: LEASE_MS });
+    expect((await fixture.driver.describe("jobs")).ordering).toBe("by_key");
     await expect(
-      bed.driver.admin.ensure("jobs", { ordering: "none", brokerMaxDeliveries: 9, leaseMs: LEASE_MS }),
+      fixture.driver.admin.ensure("jobs", { ordering: "none", brokerMaxDeliveries: 9, leaseMs: LEASE_MS }),
     ).rejects.toMatchObject({ kind: "permanent" });
-    expect(bodies(await bed.receive())).toEqual(["before"]);
+    expect(bodies(await fixture.receive())).toEqual(["before"]);
   });
 
-  test("an unordered queue ignores keys", async () => {
-    const { send, receive } = bench();
+  test("an unordered queue ignores ordering keys", async () => {
+    const { send, receive } = newFixture();
     await send(keyed("x", "x1"), keyed("x", "x2"));
     expect(bodies(await receive())).toEqual(["x1", "x2"]);
   });
 });
 
 describe("a dedup window", () => {
-  test("absorbs a repeated id, even after the first was consumed", async () => {
-    const bed = await orderedBench();
-    const [first, second] = await bed.send({ body: "a", dedupId: "1" }, { body: "b", dedupId: "1" });
+  test("a repeated dedup id is absorbed, even after the first message was acknowledged", async () => {
+    const fixture = await orderedFixture();
+    const [first, second] = await fixture.send({ body: "a", dedupId: "1" }, { body: "b", dedupId: "1" });
     expect(second).toEqual(first);
-    await bed.settle(ack(await bed.receiveOne()));
-    expect(kinds(await bed.send({ body: "c", dedupId: "1" }, { body: "d", dedupId: "2" }))).toEqual([
+    await fixture.settle(ack(await fixture.receiveOne()));
+    expect(kinds(await fixture.send({ body: "c", dedupId: "1" }, { body: "d", dedupId: "2" }))).toEqual([
       "ok",
       "ok",
     ]);
-    expect(bodies(await bed.receive())).toEqual(["d"]);
+    expect(bodies(await fixture.receive())).toEqual(["d"]);
   });
 
-  test("ends", async () => {
-    const bed = await orderedBench();
-    await bed.send({ body: "a", dedupId: "1" });
-    await bed.clock.advance(5 * MINUTE - 1);
-    await bed.send({ body: "b", dedupId: "1" });
-    await bed.clock.advance(1);
-    await bed.send({ body: "c", dedupId: "1" });
-    expect(bodies(await bed.receive())).toEqual(["a", "c"]);
+  test("a dedup id is accepted again after its window", async () => {
+    const fixture = await orderedFixture();
+    await fixture.send({ body: "a", dedupId: "1" });
+    await fixture.clock.advance(5 * MINUTE - 1);
+    await fixture.send({ body: "b", dedupId: "1" });
+    await fixture.clock.advance(1);
+    await fixture.send({ body: "c", dedupId: "1" });
+    expect(bodies(await fixture.receive())).toEqual(["a", "c"]);
   });
 
-  test("knows nothing of what was refused", async () => {
-    const bed = await orderedBench();
-    await bed.send({ body: "a", dedupId: "1", delayMs: -1 });
-    await bed.send({ body: "b", dedupId: "1" });
-    expect(bodies(await bed.receive())).toEqual(["b"]);
+  test("the dedup id of a refused message is not remembered", async () => {
+    const fixture = await orderedFixture();
+    await fixture.send({ body: "a", dedupId: "1", delayMs: -1 });
+    await fixture.send({ body: "b", dedupId: "1" });
+    expect(bodies(await fixture.receive())).toEqual(["b"]);
   });
 
-  test("is not there on an unordered queue", async () => {
-    const { send, receive } = bench();
+  test("an unordered queue does not deduplicate", async () => {
+    const { send, receive } = newFixture();
     await send({ body: "a", dedupId: "1" }, { body: "b", dedupId: "1" });
     expect(bodies(await receive())).toEqual(["a", "b"]);
   });

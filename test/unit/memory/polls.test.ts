@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { ack, bench, bodies, LEASE_MS, never, outgoing } from "./support.ts";
+import { ack, newFixture, bodies, LEASE_MS, never, outgoing } from "./support.ts";
 
 describe("a long poll", () => {
-  test("resolves as soon as a message is there", async () => {
-    const { source, send, clock } = bench();
+  test("a poll that waits resolves as soon as a message is sent", async () => {
+    const { source, send, clock } = newFixture();
     const polled = source.next(10, never);
     await clock.advance(5_000);
     await send("a", "b");
@@ -11,8 +11,8 @@ describe("a long poll", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("resolves with a delayed message when it is due, even one that was sent later", async () => {
-    const { source, send, clock } = bench();
+  test("a poll that waits resolves when the first delayed message is due, even if it was sent last", async () => {
+    const { source, send, clock } = newFixture();
     const polled = source.next(10, never);
     await clock.settle();
     await send({ body: "later", delayMs: 9_000 }, { body: "sooner", delayMs: 2_000 });
@@ -22,8 +22,8 @@ describe("a long poll", () => {
     expect(clock.now() - start).toBe(2_000);
   });
 
-  test("resolves empty after 20 seconds", async () => {
-    const { source, clock } = bench();
+  test("a poll without a message resolves empty after 20 seconds", async () => {
+    const { source, clock } = newFixture();
     const start = clock.now();
     const polled = source.next(10, never);
     await clock.advance(19_999);
@@ -34,8 +34,8 @@ describe("a long poll", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("resolves empty at once when its signal aborts, or had aborted", async () => {
-    const { source, send, clock } = bench();
+  test("a poll resolves empty at once when its signal aborts or was aborted before", async () => {
+    const { source, send, clock } = newFixture();
     const stop = new AbortController();
     const polled = source.next(10, stop.signal);
     await clock.settle();
@@ -47,8 +47,8 @@ describe("a long poll", () => {
     expect(bodies(await source.next(10, never))).toEqual(["a"]);
   });
 
-  test("waits its turn: the first to wait is the first to be served, the next gets what is left", async () => {
-    const { driver, send } = bench();
+  test("polls are served in the order in which they began to wait", async () => {
+    const { driver, send } = newFixture();
     const sources = [1, 2, 3].map(() => driver.open("jobs", { prefetch: 2, leaseMs: LEASE_MS }));
     const polled = sources.map((source) => source.next(2, never));
     await send("a", "b", "c");
@@ -58,8 +58,8 @@ describe("a long poll", () => {
     expect(await polled[2]).toEqual([]);
   });
 
-  test("keeps one timer a queue, however many wait", async () => {
-    const { driver, clock } = bench();
+  test("any number of waiting polls of a queue share one timer", async () => {
+    const { driver, clock } = newFixture();
     const polled = Array.from({ length: 20 }, () =>
       driver.open("jobs", { prefetch: 1, leaseMs: LEASE_MS }).next(1, never),
     );
@@ -72,8 +72,8 @@ describe("a long poll", () => {
 });
 
 describe("a source", () => {
-  test("holds no more than its prefetch", async () => {
-    const { source, send } = bench({ prefetch: 3 });
+  test("a source refuses to hold more messages than its prefetch", async () => {
+    const { source, send } = newFixture({ prefetch: 3 });
     await send("a", "b", "c", "d");
     await expect(source.next(4, never)).rejects.toMatchObject({ kind: "permanent" });
     const [a] = await source.next(2, never);
@@ -85,8 +85,8 @@ describe("a source", () => {
     expect(await source.next(2, never)).toHaveLength(2);
   });
 
-  test("is asked for one message at least, and for no more polls at once than the limit", async () => {
-    const { source, clock } = bench();
+  test("a source refuses a poll for 0 messages, for too many, or beyond the limit of polls", async () => {
+    const { source, clock } = newFixture();
     await expect(source.next(0, never)).rejects.toMatchObject({ kind: "permanent" });
     await expect(source.next(1_001, never)).rejects.toMatchObject({ kind: "permanent" });
     const first = source.next(1, never);
@@ -95,8 +95,8 @@ describe("a source", () => {
     expect(await first).toEqual([]);
   });
 
-  test("that was stopped fetches no more, and settles until it is closed", async () => {
-    const { source, send, receiveOne, clock } = bench();
+  test("a stopped source fetches nothing more, and settles until it is closed", async () => {
+    const { source, send, receiveOne, clock } = newFixture();
     await send("a", "b");
     const a = await receiveOne();
     expect(await source.stop()).toEqual([]);
@@ -109,8 +109,8 @@ describe("a source", () => {
     expect(clock.pending).toBe(0);
   });
 
-  test("that is closed leaves what it holds to its leases", async () => {
-    const { driver, source, send, receiveOne, clock } = bench();
+  test("messages held by a closed source are delivered again after their leases", async () => {
+    const { driver, source, send, receiveOne, clock } = newFixture();
     await send("a");
     await receiveOne();
     await source.close();
@@ -125,8 +125,8 @@ describe("a source", () => {
 });
 
 describe("closing the driver", () => {
-  test("ends waiting polls, leaves no timer, and refuses what comes after", async () => {
-    const { driver, source, send, clock } = bench();
+  test("closing the driver ends waiting polls, leaves no timer, and refuses later calls", async () => {
+    const { driver, source, send, clock } = newFixture();
     await send({ body: "a", delayMs: 5_000 });
     const polled = source.next(1, never);
     await clock.settle();

@@ -15,14 +15,13 @@ import {
   never,
   outgoing,
   release,
-  SECOND,
   spec,
-  type Bench,
+  type Fixture,
 } from "./support.ts";
 
-/** A queue with one message left to receive, and as many in flight as there may be: one of them waits for its retry. */
-async function crowded(queue: string): Promise<Bench & { readonly held: Delivery }> {
-  const bed = emulated("sqs", {
+/** A queue with the most messages in flight, one of which waits for its retry, and with one more message to receive. */
+async function crowded(queue: string): Promise<Fixture & { readonly held: Delivery }> {
+  const fixture = emulated("sqs", {
     queue,
     capacity: Number.POSITIVE_INFINITY,
     prefetch: 200_000,
@@ -35,17 +34,17 @@ async function crowded(queue: string): Promise<Bench & { readonly held: Delivery
   };
   let last: Delivery[] = [];
   while (sent < 120_000) {
-    await bed.driver.send(queue, Array.from({ length: 10 }, one), never);
-    last = await bed.source.next(10, never);
+    await fixture.driver.send(queue, Array.from({ length: 10 }, one), never);
+    last = await fixture.source.next(10, never);
   }
   const [held, released] = last;
   if (held === undefined || released === undefined) throw new Error("nothing was received");
-  await bed.settle(release(released, 10 * MINUTE));
-  await bed.driver.send(queue, [one()], never);
-  return { ...bed, held };
+  await fixture.settle(release(released, 10 * MINUTE));
+  await fixture.driver.send(queue, [one()], never);
+  return { ...fixture, held };
 }
 
-test("refuses messages and requests beyond its limits", async () => {
+test("emulated SQS refuses messages and requests beyond its limits", async () => {
   const { send } = emulated("sqs");
   expect(kinds(await send({ body: "x".repeat(1_048_577) }))).toEqual(["too_large"]);
   expect(
@@ -53,7 +52,6 @@ test("refuses messages and requests beyond its limits", async () => {
       await send(
         { attributes: attributesOf(10) },
         { attributes: attributesOf(11) },
-        { attributes: { type: "" } },
         { attributes: { type: "\u0000" } },
         { body: "" },
         { body: "\u{FFFE}" },
@@ -63,22 +61,8 @@ test("refuses messages and requests beyond its limits", async () => {
         { delayMs: 900_001 },
       ),
     ),
-  ).toEqual([
-    "ok",
-    "permanent",
-    "permanent",
-    "permanent",
-    "permanent",
-    "permanent",
-    "permanent",
-    "ok",
-    "ok",
-    "permanent",
-  ]);
-  expect(kinds(await send({ body: new Uint8Array([255]) }, { body: Buffer.from("text") }))).toEqual([
-    "permanent",
-    "ok",
-  ]);
+  ).toEqual(["ok", "permanent", "permanent", "permanent", "permanent", "permanent", "ok", "ok", "permanent"]);
+  expect(kinds(await send({ body: Buffer.from("text") }))).toEqual(["permanent"]);
   expect(kinds(await send({ delayMs: 1_000, cancellable: true }))).toEqual(["permanent"]);
   await expect(send(...copies(11))).rejects.toMatchObject({ kind: "permanent" });
   await expect(send(...copies(2, { body: "x".repeat(600_000) }))).rejects.toMatchObject({
@@ -86,7 +70,7 @@ test("refuses messages and requests beyond its limits", async () => {
   });
 });
 
-test("counts the type of each attribute", async () => {
+test("emulated SQS counts the data type of each attribute towards the size", async () => {
   const { send } = emulated("sqs");
   const fits = 1_048_576 - "name".length - "value".length - "String".length;
   const named = { attributes: { name: "value" } };
@@ -94,24 +78,24 @@ test("counts the type of each attribute", async () => {
   expect(kinds(await send({ body: "x".repeat(fits + 1), ...named }))).toEqual(["too_large"]);
 });
 
-test("counts in whole seconds, rounded up", async () => {
-  const bed = emulated("sqs");
-  await bed.send({ delayMs: 1_001 });
-  await bed.clock.advance(1_999);
-  expect(await bed.receive()).toEqual([]);
-  await bed.clock.advance(1);
-  const delivery = await bed.receiveOne();
-  expect(await bed.settle(extend(delivery, 1_500))).toEqual([
-    { ok: true, leaseUntil: bed.clock.now() + 2_000 },
+test("emulated SQS rounds delays and leases up to whole seconds", async () => {
+  const fixture = emulated("sqs");
+  await fixture.send({ delayMs: 1_001 });
+  await fixture.clock.advance(1_999);
+  expect(await fixture.receive()).toEqual([]);
+  await fixture.clock.advance(1);
+  const delivery = await fixture.receiveOne();
+  expect(await fixture.settle(extend(delivery, 1_500))).toEqual([
+    { ok: true, leaseUntil: fixture.clock.now() + 2_000 },
   ]);
-  await bed.settle(release(delivery, 500));
-  await bed.clock.advance(999);
-  expect(await bed.receive()).toEqual([]);
-  await bed.clock.advance(1);
-  expect(await bed.receive()).toHaveLength(1);
+  await fixture.settle(release(delivery, 500));
+  await fixture.clock.advance(999);
+  expect(await fixture.receive()).toEqual([]);
+  await fixture.clock.advance(1);
+  expect(await fixture.receive()).toHaveLength(1);
 });
 
-test("receives and settles ten at a time", async () => {
+test("emulated SQS receives and settles at most ten messages in a call", async () => {
   const { source, send, receive, settle } = emulated("sqs");
   await send("a");
   const [a] = await receive();
@@ -121,65 +105,68 @@ test("receives and settles ten at a time", async () => {
   });
 });
 
-test("holds and hides a message for twelve hours from its receipt, and no longer", async () => {
-  const bed = emulated("sqs");
-  await bed.send("a");
-  const delivery = await bed.receiveOne();
-  expect(kinds(await bed.settle(release(delivery, 12 * HOUR + 1), extend(delivery, 12 * HOUR + 1)))).toEqual([
+test("emulated SQS holds and hides a message for at most 12 hours from its receipt", async () => {
+  const fixture = emulated("sqs");
+  await fixture.send("a");
+  const delivery = await fixture.receiveOne();
+  expect(
+    kinds(await fixture.settle(release(delivery, 12 * HOUR + 1), extend(delivery, 12 * HOUR + 1))),
+  ).toEqual(["permanent", "permanent"]);
+  // The adapter keeps a minute of the 12 hours as margin, and the emulation does as well.
+  const longest = 12 * HOUR - MINUTE;
+  await fixture.settle(extend(delivery, HOUR));
+  await fixture.clock.advance(2 * MINUTE);
+  const rest = longest - 2 * MINUTE;
+  expect(kinds(await fixture.settle(release(delivery, rest + 1), extend(delivery, rest + 1)))).toEqual([
     "permanent",
     "permanent",
   ]);
-  await bed.clock.advance(20 * SECOND);
-  expect(kinds(await bed.settle(release(delivery, 12 * HOUR), extend(delivery, 12 * HOUR)))).toEqual([
-    "permanent",
-    "permanent",
-  ]);
-  expect(kinds(await bed.settle(extend(delivery, 12 * HOUR - 20 * SECOND)))).toEqual(["ok"]);
-  await bed.clock.advance(11 * HOUR);
-  expect(kinds(await bed.settle(extend(delivery, HOUR), extend(delivery, 59 * MINUTE)))).toEqual([
+  expect(kinds(await fixture.settle(extend(delivery, rest)))).toEqual(["ok"]);
+  await fixture.clock.advance(11 * HOUR);
+  expect(kinds(await fixture.settle(extend(delivery, HOUR), extend(delivery, 57 * MINUTE)))).toEqual([
     "permanent",
     "ok",
   ]);
 });
 
-test("counts what was released with a delay as in flight", async () => {
-  const bed = emulated("sqs");
-  await bed.send("a", "b", { delayMs: 1_000 });
-  await bed.settle(release(await bed.receiveOne(), 60_000));
-  expect(await counts(bed)).toEqual([1, 1, 1]);
-  expect(await bed.driver.stats("jobs")).toMatchObject({ approximate: true, deadLettered: undefined });
+test("emulated SQS counts a message that was released with a delay as in flight", async () => {
+  const fixture = emulated("sqs");
+  await fixture.send("a", "b", { delayMs: 1_000 });
+  await fixture.settle(release(await fixture.receiveOne(), 60_000));
+  expect(await counts(fixture)).toEqual([1, 1, 1]);
+  expect(await fixture.driver.stats("jobs")).toMatchObject({ approximate: true, deadLettered: undefined });
 });
 
-test("throttles a poll when 120,000 are in flight", async () => {
-  const bed = await crowded("jobs");
-  await expect(bed.receive()).rejects.toMatchObject({ kind: "throttled" });
-  await bed.settle(ack(bed.held));
-  expect(await bed.receive()).toHaveLength(1);
+test("a standard queue of emulated SQS throttles a poll while 120,000 messages are in flight", async () => {
+  const fixture = await crowded("jobs");
+  await expect(fixture.receive()).rejects.toMatchObject({ kind: "throttled" });
+  await fixture.settle(ack(fixture.held));
+  expect(await fixture.receive()).toHaveLength(1);
 });
 
-test("has an ordered queue look empty when 120,000 are in flight", async () => {
-  const bed = await crowded("jobs.fifo");
-  expect(await bed.receive()).toEqual([]);
-  await bed.settle(ack(bed.held));
-  expect(await bed.receive()).toHaveLength(1);
+test("a FIFO queue of emulated SQS looks empty while 120,000 messages are in flight", async () => {
+  const fixture = await crowded("jobs.fifo");
+  expect(await fixture.receive()).toEqual([]);
+  await fixture.settle(ack(fixture.held));
+  expect(await fixture.receive()).toHaveLength(1);
 });
 
-test("drops what nobody took for fourteen days", async () => {
-  const bed = emulated("sqs");
-  await bed.send("old");
-  await bed.clock.advance(DAY);
-  await bed.send("new");
-  // Held or not makes no difference.
-  const old = await bed.receiveOne();
-  await bed.settle(release(old, 12 * HOUR));
-  await bed.send("newer");
-  await bed.clock.advance(13 * DAY);
-  expect(bodies(await bed.receive())).toEqual(["new", "newer"]);
+test("emulated SQS drops a message that was not acknowledged for 14 days", async () => {
+  const fixture = emulated("sqs");
+  await fixture.send("old");
+  await fixture.clock.advance(DAY);
+  await fixture.send("new");
+  // A lease does not prolong the retention.
+  const old = await fixture.receiveOne();
+  await fixture.settle(release(old, 12 * HOUR));
+  await fixture.send("newer");
+  await fixture.clock.advance(13 * DAY);
+  expect(bodies(await fixture.receive())).toEqual(["new", "newer"]);
 });
 
-test("has ordered queues by their name: a key and an id needed, no delays", async () => {
-  const bed = emulated("sqs", { queue: "jobs.fifo" });
-  expect(await bed.driver.describe("jobs.fifo")).toMatchObject({
+test("a queue of emulated SQS whose name ends in .fifo is ordered, needs a key and an id, and has no delays", async () => {
+  const fixture = emulated("sqs", { queue: "jobs.fifo" });
+  expect(await fixture.driver.describe("jobs.fifo")).toMatchObject({
     ordering: "by_key",
     orderingKeyRequired: true,
     dedupWindowMs: 5 * MINUTE,
@@ -190,7 +177,7 @@ test("has ordered queues by their name: a key and an id needed, no delays", asyn
   });
   expect(
     kinds(
-      await bed.send(
+      await fixture.send(
         { orderingKey: "k" },
         { dedupId: "1" },
         { orderingKey: "k", dedupId: "1", delayMs: 1_000 },
@@ -198,20 +185,23 @@ test("has ordered queues by their name: a key and an id needed, no delays", asyn
       ),
     ),
   ).toEqual(["permanent", "permanent", "permanent", "ok"]);
-  expect(await bed.driver.describe("jobs-dlq.fifo")).toMatchObject({ ordering: "by_key" });
-  await expect(bed.driver.admin.ensure("jobs", { ...spec, ordering: "by_key" })).rejects.toMatchObject({
+  expect(await fixture.driver.describe("jobs-dlq.fifo")).toMatchObject({ ordering: "by_key" });
+  await expect(fixture.driver.admin.ensure("jobs", { ...spec, ordering: "by_key" })).rejects.toMatchObject({
     kind: "permanent",
     message: expect.stringContaining(".fifo"),
   });
-  await bed.driver.admin.ensure("jobs.fifo", { ...spec, ordering: "none" });
-  expect((await bed.driver.describe("jobs.fifo")).ordering).toBe("by_key");
+  await expect(fixture.driver.admin.ensure("jobs.fifo", { ...spec, ordering: "none" })).rejects.toMatchObject(
+    {
+      kind: "permanent",
+      message: expect.stringContaining("by_key"),
+    },
+  );
 });
 
-test("refuses a delivery limit and a lease that it does not have", async () => {
+test("emulated SQS caps the delivery limit at 1,000 and refuses a lease of 13 hours", async () => {
   const { driver } = emulated("sqs");
-  await expect(driver.admin.ensure("jobs", { ...spec, brokerMaxDeliveries: 1_001 })).rejects.toMatchObject({
-    kind: "permanent",
-  });
+  await driver.admin.ensure("jobs", { ...spec, brokerMaxDeliveries: 1_001 });
+  expect((await driver.describe("jobs")).brokerMaxDeliveries).toBe(1_000);
   const source = driver.open("jobs", { prefetch: 1, leaseMs: 13 * HOUR });
   await expect(source.next(1, never)).rejects.toMatchObject({ kind: "permanent" });
 });

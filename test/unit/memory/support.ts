@@ -21,38 +21,38 @@ export const DAY = 86_400_000;
 /** A signal that never aborts. */
 export const never: AbortSignal = new AbortController().signal;
 
-/** One driver, one queue, one source, on a clock of its own. */
-export interface Bench {
+/** One driver with one queue and one source, on a clock of its own. */
+export interface Fixture {
   readonly clock: FakeClock;
   readonly driver: Driver & { readonly admin: Admin };
   readonly queue: string;
   readonly source: Source;
   readonly send: (...messages: (string | Partial<Outgoing>)[]) => Promise<SendResult[]>;
-  /** What is ready now; empty where nothing is. */
+  /** Receives the messages that are ready now, without waiting. */
   readonly receive: (max?: number) => Promise<Delivery[]>;
   readonly receiveOne: () => Promise<Delivery>;
   readonly settle: (...operations: Operation[]) => Promise<SettleResult[]>;
 }
 
-export interface BenchOptions extends Omit<MemoryOptions, "clock"> {
+export interface FixtureOptions extends Omit<MemoryOptions, "clock"> {
   readonly queue?: string;
   readonly prefetch?: number;
   readonly leaseMs?: number;
 }
 
-export function bench({
+export function newFixture({
   queue = "jobs",
   prefetch = 1_000,
   leaseMs = LEASE_MS,
   ...options
-}: BenchOptions = {}): Bench {
+}: FixtureOptions = {}): Fixture {
   const clock = new FakeClock();
   const driver = memory({ clock, ...options });
   const source = driver.open(queue, { prefetch, leaseMs });
   const receive = async (max = 10): Promise<Delivery[]> => {
     const stopWaiting = new AbortController();
     const polled = source.next(max, stopWaiting.signal);
-    // One that rejects meanwhile does so to whoever awaits it below.
+    // A rejection is reported by the `return` below; until then it must not count as unhandled.
     polled.catch(() => {});
     await clock.settle();
     stopWaiting.abort();
@@ -95,28 +95,28 @@ export function bodies(deliveries: readonly Delivery[]): string[] {
   return deliveries.map(({ body }) => (typeof body === "string" ? body : Buffer.from(body).toString()));
 }
 
-/** `ok`, or the kind of the error. */
+/** The outcome of each result: `ok`, or the kind of its error. */
 export function kinds(results: readonly (SendResult | SettleResult)[]): string[] {
   return results.map((result) => (result.ok ? "ok" : result.error.kind));
 }
 
-/** The counts that stats give, without their time. */
-export async function counts({ driver, queue }: Bench): Promise<(number | undefined)[]> {
+/** The counts of the fixture's queue: ready, in flight, delayed. */
+export async function counts({ driver, queue }: Fixture): Promise<(number | undefined)[]> {
   const { ready, inFlight, delayed } = await driver.stats(queue);
   return [ready, inFlight, delayed];
 }
 
-/** A bench that is held to what a cloud is held to. */
-export function emulated(cloud: EmulatedProvider, options: BenchOptions = {}): Bench {
-  return bench({ emulate: cloud, queues: [options.queue ?? "jobs"], ...options });
+/** A fixture whose driver emulates a provider. */
+export function emulated(cloud: EmulatedProvider, options: FixtureOptions = {}): Fixture {
+  return newFixture({ emulate: cloud, queues: [options.queue ?? "jobs"], ...options });
 }
 
-/** So many times the same message. */
+/** The same message `count` times. */
 export function copies(count: number, message: Partial<Outgoing> = {}): Partial<Outgoing>[] {
   return Array.from({ length: count }, () => message);
 }
 
-/** So many attributes. */
+/** A set of `count` attributes. */
 export function attributesOf(count: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`a${index}`, "value"]));
 }

@@ -1,30 +1,31 @@
 import {
+  type Attributes,
   type Body,
   DriverError,
   type Outgoing,
   type QueueTraits,
   type SendResult,
 } from "../../src/driver/index.ts";
+import { type BrokerContext, roundUp } from "./broker-context.ts";
 import { DedupWindow } from "./dedup.ts";
-import { handleOf } from "./handles.ts";
 import { type Content, StoredMessage } from "./message.ts";
+import { handleOf } from "./names.ts";
 import { refuseMessage } from "./refusals.ts";
 import type { Store } from "./store.ts";
-import { roundUp, type BrokerContext } from "./surroundings.ts";
 
-/** The way into one queue: what is refused, what is absorbed as a duplicate, what is stored, and what is called back. */
-export class Poller {
+/** Puts messages into one queue: refuses them, absorbs duplicates, stores the rest, and cancels delayed ones. */
+export class Enqueuer {
   readonly #queue: string;
   readonly #store: Store;
-  readonly #surroundings: BrokerContext;
-  /** Delayed messages that can be cancelled, by their broker's id. */
+  readonly #context: BrokerContext;
+  /** Delayed messages that can be cancelled, by their broker id. */
   readonly #cancellable = new Map<string, StoredMessage>();
   #dedup: DedupWindow | undefined;
 
-  constructor(queue: string, store: Store, surroundings: BrokerContext) {
+  constructor(queue: string, store: Store, context: BrokerContext) {
     this.#queue = queue;
     this.#store = store;
-    this.#surroundings = surroundings;
+    this.#context = context;
   }
 
   setDedupWindow(windowMs: number): void {
@@ -33,11 +34,11 @@ export class Poller {
   }
 
   accept(message: Outgoing, traits: QueueTraits, now: number): SendResult {
-    const { profile, capacity } = this.#surroundings;
+    const { profile, capacity } = this.#context;
     const refusal = refuseMessage(this.#queue, message, traits, profile);
     if (refusal !== undefined) return { ok: false, error: refusal };
 
-    const { dedupId, delayMs, orderingKey, attributes, cancellable = false } = message;
+    const { dedupId, delayMs, orderingKey, cancellable = false } = message;
     const first = dedupId === undefined ? undefined : this.#dedup?.find(dedupId, now);
     if (first !== undefined) return this.#accepted(first, cancellable);
     if (this.#store.size >= capacity) {
@@ -48,8 +49,9 @@ export class Poller {
       return { ok: false, error };
     }
 
-    const brokerId = this.#surroundings.nextId();
-    const body = keep(message.body, profile.bytes);
+    const brokerId = this.#context.nextId();
+    const body = kept(message.body, profile.bytes);
+    const attributes = profile.dropsEmptyAttributes ? filled(message.attributes) : message.attributes;
     const stored = new StoredMessage({ body, attributes, orderingKey, deadLetter: undefined }, brokerId, now);
     this.#store.add(stored, roundUp(delayMs, profile.limits.delayGranularityMs ?? 1), now);
     if (dedupId !== undefined) this.#dedup?.remember(dedupId, brokerId, now);
@@ -60,15 +62,15 @@ export class Poller {
     return this.#accepted(brokerId, cancellable);
   }
 
-  /** Takes in what a broker moves by itself; false where the queue is full. */
+  /** Stores a message that a broker moves on its own. Returns false if the queue is full. */
   acceptMoved(content: Content, now: number): boolean {
-    const { capacity } = this.#surroundings;
+    const { capacity } = this.#context;
     if (this.#store.size >= capacity) return false;
-    this.#store.add(new StoredMessage(content, this.#surroundings.nextId(), now), 0, now);
+    this.#store.add(new StoredMessage(content, this.#context.nextId(), now), 0, now);
     return true;
   }
 
-  /** False where the message is not delayed any more. */
+  /** Returns false if the message is not delayed any more. */
   cancel(brokerId: string): boolean {
     const message = this.#cancellable.get(brokerId);
     this.#cancellable.delete(brokerId);
@@ -77,7 +79,7 @@ export class Poller {
     return true;
   }
 
-  /** The message is being delivered. */
+  /** Notes that a message is being delivered and can no longer be cancelled. */
   forget(message: StoredMessage): void {
     if (message.cancellable) this.#cancellable.delete(message.brokerId);
     message.cancellable = false;
@@ -90,8 +92,14 @@ export class Poller {
   }
 }
 
-/** Bytes are copied: the sender may use its buffer again. */
-function keep(body: Body, asBytes: boolean): Body {
+/** The body to store. Bytes are copied, since the sender may use its buffer again. */
+function kept(body: Body, asBytes: boolean): Body {
   if (typeof body !== "string") return new Uint8Array(body);
   return asBytes ? Buffer.from(body) : body;
+}
+
+function filled(attributes: Attributes): Attributes {
+  const entries = Object.entries(attributes);
+  if (entries.every(([, value]) => value !== "")) return attributes;
+  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
 }

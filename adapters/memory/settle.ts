@@ -5,32 +5,32 @@ import {
   type QueueTraits,
   type SettleResult,
 } from "../../src/driver/index.ts";
+import { type BrokerContext, roundUp } from "./broker-context.ts";
 import { Lease, type StoredMessage } from "./message.ts";
 import type { Store } from "./store.ts";
-import { grantedLeaseMs, roundUp, type BrokerContext } from "./surroundings.ts";
 
 const DONE: SettleResult = Object.freeze({ ok: true });
 
-/** The way out of one queue: carries out what is to become of its deliveries. */
-export class Settlement {
+/** The leases of one queue. Finds the lease of a delivery and carries out the operation on it. */
+export class LeaseTable {
   readonly #queue: string;
   readonly #store: Store;
-  readonly #surroundings: BrokerContext;
+  readonly #context: BrokerContext;
 
-  constructor(queue: string, store: Store, surroundings: BrokerContext) {
+  constructor(queue: string, store: Store, context: BrokerContext) {
     this.#queue = queue;
     this.#store = store;
-    this.#surroundings = surroundings;
+    this.#context = context;
   }
 
   settle(operation: Operation, traits: QueueTraits, now: number): SettleResult {
     const lease = operation.delivery.receipt;
-    if (!(lease instanceof Lease)) return this.#permanent("has a receipt that is not of this driver");
+    if (!(lease instanceof Lease)) return this.#permanent("has a receipt of another driver");
     const { message } = lease;
     if (message.lease !== lease) return this.#lost();
     if (message.state === "gone") return operation.kind === "extend" ? this.#lost() : DONE;
     const isLate = message.state !== "leased";
-    if (isLate && !(operation.kind === "ack" && this.#surroundings.profile.lateAck)) return this.#lost();
+    if (isLate && !(operation.kind === "ack" && this.#context.profile.lateAck)) return this.#lost();
     switch (operation.kind) {
       case "ack":
         this.#store.remove(message);
@@ -47,28 +47,28 @@ export class Settlement {
   }
 
   #extend(lease: Lease, leaseMs: number, fixedLeaseMs: number | undefined, now: number): SettleResult {
-    const { profile } = this.#surroundings;
+    const { profile } = this.#context;
     const { maxLeaseMs, maxTotalLeaseMs } = profile.limits;
     if (!(leaseMs > 0 && leaseMs <= maxLeaseMs)) {
       return this.#permanent(`cannot be extended by ${leaseMs} ms: at most ${maxLeaseMs} are possible`);
     }
     if (now + leaseMs - lease.receivedAt > maxTotalLeaseMs) {
       return this.#permanent(
-        `cannot be extended by ${leaseMs} ms: nothing is held for longer than ${maxTotalLeaseMs} ms`,
+        `cannot be extended by ${leaseMs} ms: a message is held for at most ${maxTotalLeaseMs} ms`,
       );
     }
-    this.#store.extend(lease, now + grantedLeaseMs(leaseMs, fixedLeaseMs, profile));
+    this.#store.extend(lease, now + (fixedLeaseMs ?? profile.leaseMs(leaseMs)));
     return { ok: true, leaseUntil: lease.at };
   }
 
   #release(lease: Lease, delayMs: number, now: number): SettleResult {
-    const { maxHopMs, maxTotalLeaseMs, delayGranularityMs = 1 } = this.#surroundings.profile.limits;
-    if (!(delayMs >= 0 && delayMs <= maxHopMs)) {
-      return this.#permanent(`cannot be released for ${delayMs} ms: at most ${maxHopMs} are possible`);
+    const { maxParkMs, maxTotalLeaseMs, delayGranularityMs = 1 } = this.#context.profile.limits;
+    if (!(delayMs >= 0 && delayMs <= maxParkMs)) {
+      return this.#permanent(`cannot be released for ${delayMs} ms: at most ${maxParkMs} are possible`);
     }
     if (now + delayMs - lease.receivedAt > maxTotalLeaseMs) {
       return this.#permanent(
-        `cannot be released for ${delayMs} ms: nothing is hidden for longer than ${maxTotalLeaseMs} ms from its receipt`,
+        `cannot be released for ${delayMs} ms: a message is hidden for at most ${maxTotalLeaseMs} ms from its receipt`,
       );
     }
     this.#store.release(lease, roundUp(delayMs, delayGranularityMs), now);
@@ -80,16 +80,15 @@ export class Settlement {
     operation: Operation & { readonly kind: "dead_letter" },
     traits: QueueTraits,
   ): SettleResult {
-    const letters =
-      traits.deadLetter === "native" ? this.#surroundings.deadLettersOf(this.#queue) : undefined;
-    if (letters === undefined) {
-      return this.#permanent("cannot be dead-lettered: the queue has no dead letters of its own");
+    const target = traits.deadLetter === "native" ? this.#context.deadLettersOf(this.#queue) : undefined;
+    if (target === undefined) {
+      return this.#permanent("cannot be dead-lettered: the queue has no native dead letters");
     }
     const { reason, description } = operation;
     const { body, orderingKey } = message;
     const attributes = { ...message.attributes, ...operation.attributes };
     const deadLetter = { reason, description };
-    if (!letters.acceptDeadLetter({ body, attributes, orderingKey, deadLetter })) {
+    if (!target.acceptDeadLetter({ body, attributes, orderingKey, deadLetter })) {
       return this.#failed("full", "cannot be dead-lettered: the dead-letter queue is full");
     }
     this.#store.remove(message);

@@ -1,32 +1,36 @@
 import { DriverError, type QueueChange, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
 import { MemoryQueue } from "./queue.ts";
-import type { BrokerContext } from "./surroundings.ts";
-import { checkSpec, type Creation, deadLetterName, impliedOrdering, isSubQueue, traitsOf } from "./traits.ts";
+import type { BrokerContext } from "./broker-context.ts";
+import { deadLetterName, impliedOrdering, isSubQueue } from "./names.ts";
+import { checkSpec, type Creation, traitsOf } from "./traits.ts";
 
-/** How the queues of a driver come into being. */
-export interface RegistryOptions {
-  /** Whether a queue comes into being on its first use. */
+/** Options of a {@link Broker}. */
+export interface BrokerOptions {
+  /** Whether a queue is created on its first use. */
   readonly createsQueues: boolean;
   /** Queues whose deliveries are not counted. */
   readonly uncounted: ReadonlySet<string>;
 }
 
 /** The queues of one driver, by their physical names. */
-export class Registry {
+export class Broker {
   readonly #queues = new Map<string, MemoryQueue>();
-  readonly #surroundings: BrokerContext;
-  readonly #options: RegistryOptions;
+  readonly #context: BrokerContext;
+  readonly #options: BrokerOptions;
   #closed: DriverError | undefined;
 
-  constructor(surroundings: Omit<BrokerContext, "deadLettersOf">, options: RegistryOptions) {
-    this.#surroundings = {
-      ...surroundings,
+  constructor(context: Omit<BrokerContext, "deadLettersOf">, options: BrokerOptions) {
+    this.#context = {
+      ...context,
       deadLettersOf: (queue) => this.#deadLettersOf(queue),
     };
     this.#options = options;
   }
 
-  /** The queue of this name, which must exist or come into being. */
+  /**
+   * Returns the queue of this name, and creates it if `createsQueues` is set.
+   * @throws DriverError `not_found` if it does not exist; `permanent` after {@link close}
+   */
   use(name: string): MemoryQueue {
     if (this.#closed !== undefined) throw this.#closed;
     const queue = this.#queues.get(name) ?? (this.#options.createsQueues ? this.#create(name) : undefined);
@@ -34,28 +38,28 @@ export class Registry {
     return queue;
   }
 
-  /** The queue of this name where it exists. */
+  /** Returns the queue of this name if it exists. */
   find(name: string): MemoryQueue | undefined {
     if (this.#closed !== undefined) throw this.#closed;
     return this.#queues.get(name);
   }
 
   ensure(name: string, spec: QueueSpec): void {
-    const { profile } = this.#surroundings;
+    const { profile } = this.#context;
     checkSpec(name, spec, this.find(name)?.traits, profile);
     const { fixedLeaseMs, ...wanted } = this.#wanted(name, spec);
     this.#agree(name, { ...wanted, fixedLeaseMs });
     this.#agreeSiblings(name, fixedLeaseMs);
   }
 
-  /** What {@link ensure} would change. */
+  /** Lists what {@link ensure} would change. */
   plan(name: string, spec: QueueSpec): QueueChange[] {
     const wanted = this.#wanted(name, spec);
     const found = this.find(name)?.traits;
     const missing = [name, ...this.#siblings(name)].filter((each) => this.find(each) === undefined);
     const created = missing.map((each): QueueChange => ({ kind: "create", resource: `queue ${each}` }));
     if (found === undefined) return created;
-    const isFixed = !this.#surroundings.profile.limits.createsQueues && found.ordering !== wanted.ordering;
+    const isFixed = !this.#context.profile.limits.createsQueues && found.ordering !== wanted.ordering;
     const changed = (["ordering", "brokerMaxDeliveries", "fixedLeaseMs"] as const).flatMap(
       (setting): QueueChange[] => {
         const [from, to] = [found[setting], wanted[setting]];
@@ -68,19 +72,19 @@ export class Registry {
   }
 
   #wanted(name: string, spec: QueueSpec): Omit<Creation, "counted"> {
-    const { profile } = this.#surroundings;
+    const { profile } = this.#context;
     const ordering =
       impliedOrdering(name, profile) ?? spec.ordering ?? this.find(name)?.traits.ordering ?? "none";
-    const fixedLeaseMs = profile.fixedLeaseMs === undefined ? undefined : spec.leaseMs;
-    return { ordering, fixedLeaseMs, brokerMaxDeliveries: spec.brokerMaxDeliveries };
+    const fixedLeaseMs = profile.fixedLeaseMs === undefined ? undefined : profile.leaseMs(spec.leaseMs);
+    return { ordering, fixedLeaseMs, brokerMaxDeliveries: profile.maxDeliveries(spec.brokerMaxDeliveries) };
   }
 
-  /** Creates a queue that is to exist from the start, with its siblings. */
+  /** Creates a queue that exists from the start, with its siblings. */
   create(name: string): void {
-    const { profile } = this.#surroundings;
+    const { profile } = this.#context;
     this.#agree(name, {
       ordering: impliedOrdering(name, profile) ?? "none",
-      brokerMaxDeliveries: profile.brokerDeliveries.initially,
+      brokerMaxDeliveries: profile.initialMaxDeliveries,
     });
     this.#agreeSiblings(name);
   }
@@ -101,39 +105,39 @@ export class Registry {
   }
 
   #siblings(name: string): string[] {
-    const { profile } = this.#surroundings;
+    const { profile } = this.#context;
     const siblings = [deadLetterName(name, profile)];
     if (profile.limits.maxHopMs > 0) siblings.push(siblingQueue(name, "-delay"));
     return siblings;
   }
 
-  /** The siblings of an ordered queue are not ordered, unless their names say so; they have no delivery limit. */
+  /** Creates the siblings. They have no delivery limit, and keep order only if their names imply it. */
   #agreeSiblings(name: string, fixedLeaseMs?: number): void {
     for (const sibling of this.#siblings(name)) {
-      const ordering = impliedOrdering(sibling, this.#surroundings.profile) ?? "none";
+      const ordering = impliedOrdering(sibling, this.#context.profile) ?? "none";
       this.#agree(sibling, { ordering, fixedLeaseMs });
     }
   }
 
   #agree(name: string, asked: Omit<Creation, "counted">): MemoryQueue {
     const creation = { ...asked, counted: !this.#options.uncounted.has(name) };
-    const traits = traitsOf(name, creation, this.#surroundings.profile);
+    const traits = traitsOf(name, creation, this.#context.profile);
     let queue = this.#queues.get(name);
     if (queue === undefined) {
-      queue = new MemoryQueue(name, traits, this.#surroundings);
+      queue = new MemoryQueue(name, traits, this.#context);
       this.#queues.set(name, queue);
     } else queue.configure(traits);
     return queue;
   }
 
   #create(name: string): MemoryQueue {
-    return this.#agree(name, { ordering: impliedOrdering(name, this.#surroundings.profile) ?? "none" });
+    return this.#agree(name, { ordering: impliedOrdering(name, this.#context.profile) ?? "none" });
   }
 
   #deadLettersOf(name: string): MemoryQueue | undefined {
-    if (isSubQueue(name) && this.#surroundings.profile.deadLetter === "native") return undefined;
-    const letters = deadLetterName(name, this.#surroundings.profile);
-    return this.#queues.get(letters) ?? (this.#options.createsQueues ? this.#create(letters) : undefined);
+    if (isSubQueue(name) && this.#context.profile.deadLetter === "native") return undefined;
+    const target = deadLetterName(name, this.#context.profile);
+    return this.#queues.get(target) ?? (this.#options.createsQueues ? this.#create(target) : undefined);
   }
 }
 

@@ -1,0 +1,94 @@
+import type { Clock } from "../clock.ts";
+import type { Delivery } from "./contract.ts";
+import { DriverError } from "./error.ts";
+
+/**
+ * Makes one request to the provider for at most `max` messages.
+ *
+ * @param signal aborts when nobody waits for this poll any more. A poll that waits inside of this process then ends; a
+ * request that is under way goes on, and its deliveries are kept.
+ */
+export type PollRequest = (max: number, signal: AbortSignal) => Promise<Delivery[]>;
+
+/**
+ * The polls of one source. Implements `Source.next` and `Source.stop` on top of a single request: each delivery goes
+ * either to the call that waits for it or to a later call, never to both and never to none.
+ */
+export class PollRunner {
+  readonly #request: PollRequest;
+  readonly #clock: Clock;
+  readonly #running = new Set<Promise<void>>();
+  /** Ends each call of `next` that still waits. */
+  readonly #waiting = new Set<() => void>();
+  #kept: Delivery[] = [];
+  #stopped = false;
+
+  constructor(request: PollRequest, clock: Clock) {
+    this.#request = request;
+    this.#clock = clock;
+  }
+
+  /** The number of leased messages that arrived when nobody waited for them any more. */
+  get kept(): number {
+    return this.#kept.length;
+  }
+
+  /** Implements `Source.next`. */
+  next(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    const kept = this.#takeKept(max);
+    if (kept.length > 0 || this.#stopped || signal.aborted) return Promise.resolve(kept);
+    return new Promise((resolve, reject) => {
+      const abandoned = new AbortController();
+      const abandon = (): void => {
+        abandoned.abort();
+        resolve([]);
+      };
+      signal.addEventListener("abort", abandon, { once: true });
+      this.#waiting.add(abandon);
+      const running = this.#request(max, abandoned.signal)
+        .then((deliveries) => {
+          // The only place that decides where a delivery goes.
+          if (abandoned.signal.aborted) this.#kept.push(...deliveries);
+          else resolve(deliveries);
+        }, reject)
+        .finally(() => {
+          signal.removeEventListener("abort", abandon);
+          this.#waiting.delete(abandon);
+          this.#running.delete(running);
+        });
+      this.#running.add(running);
+    });
+  }
+
+  /** Implements `Source.stop`: ends the waiting calls, waits for the requests that are under way. Idempotent. */
+  async stop(): Promise<Delivery[]> {
+    this.#stopped = true;
+    for (const abandon of this.#waiting) abandon();
+    await Promise.all(this.#running);
+    return this.#takeKept(this.#kept.length);
+  }
+
+  /** Leaves out deliveries whose lease has ended: the provider delivers them again. */
+  #takeKept(max: number): Delivery[] {
+    if (this.#kept.length === 0) return [];
+    const now = this.#clock.now();
+    return this.#kept.splice(0, max).filter(({ leaseUntil }) => leaseUntil > now);
+  }
+}
+
+/**
+ * Waits for a `send` until its signal aborts. The request goes on; its outcome is then unknown.
+ *
+ * @throws DriverError `ambiguous` as soon as `signal` aborts
+ */
+export function sendUntilAborted<T>(queue: string, send: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      const message = `A send to queue "${queue}" was aborted: it may have been carried out.`;
+      reject(new DriverError("ambiguous", message, { cause: signal.reason }));
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    send.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
