@@ -24,11 +24,11 @@ const RETENTION_SECONDS = String(CREATED_RETENTION_MS / 1_000);
 interface Wanted {
   readonly fifo: boolean;
   readonly deadLetters: { readonly queue: string; readonly attributes: Attributes };
-  readonly parking: { readonly queue: string; readonly attributes: Attributes };
+  readonly delays: { readonly queue: string; readonly attributes: Attributes };
   readonly main: (deadLetterArn: string) => Attributes;
 }
 
-/** Creates a queue with its dead-letter and parking queue, encrypted, and lets them know each other. */
+/** Creates and removes a queue together with its dead-letter queue and its delay queue. All three are encrypted. */
 export class SqsAdmin implements Admin {
   readonly #clients: Clients;
   readonly #urls: QueueUrls;
@@ -41,21 +41,21 @@ export class SqsAdmin implements Admin {
   }
 
   async ensure(queue: string, spec: QueueSpec): Promise<void> {
-    const { deadLetters, parking, main, fifo } = this.#wanted(queue, spec);
+    const { deadLetters, delays, main, fifo } = this.#wanted(queue, spec);
     const [dlqArn] = await Promise.all([
       this.#create(deadLetters.queue, fifo, deadLetters.attributes),
-      this.#create(parking.queue, fifo, parking.attributes),
+      this.#create(delays.queue, fifo, delays.attributes),
     ]);
     const arn = await this.#create(queue, fifo, main(dlqArn));
     await this.#set(deadLetters.queue, allowFrom(arn));
   }
 
   async plan(queue: string, spec: QueueSpec): Promise<QueueChange[]> {
-    const { deadLetters, parking, main } = this.#wanted(queue, spec);
+    const { deadLetters, delays, main } = this.#wanted(queue, spec);
     const [found, dlq, delay] = await Promise.all(
-      [queue, deadLetters.queue, parking.queue].map((name) => this.#find(name)),
+      [queue, deadLetters.queue, delays.queue].map((name) => this.#find(name)),
     );
-    // What does not exist yet has no ARN; it will end in its name.
+    // A queue that does not exist yet has no ARN. Its future ARN ends in its name.
     const arnOf = (name: string, there: Attributes | undefined): string =>
       there?.QueueArn ?? this.#urls.physical(name);
     return [
@@ -63,19 +63,19 @@ export class SqsAdmin implements Admin {
         ...deadLetters.attributes,
         ...allowFrom(arnOf(queue, found)),
       }),
-      ...this.#changes(parking.queue, delay, parking.attributes),
+      ...this.#changes(delays.queue, delay, delays.attributes),
       ...this.#changes(queue, found, main(arnOf(deadLetters.queue, dlq))),
     ];
   }
 
-  /** The three queues with their attributes; those of the main one once the ARN of its dead-letter queue is known. */
+  /** The settings of the three queues. Those of the main queue depend on the ARN of its dead-letter queue. */
   #wanted(queue: string, spec: QueueSpec): Wanted {
     const fifo = isFifo(this.#urls.physical(queue));
     if ((spec.ordering === "by_key") !== fifo) {
       throw new DriverError(
         "permanent",
         fifo
-          ? `"${queue}" is a FIFO queue by its name, which keeps order by key: ask for ordering "by_key".`
+          ? `"${queue}" is a FIFO queue by its name, and so keeps order by key: ask for ordering "by_key".`
           : `SQS keeps order in FIFO queues only, whose names end in ".fifo"; rename "${queue}".`,
       );
     }
@@ -85,7 +85,7 @@ export class SqsAdmin implements Admin {
     return {
       fifo,
       deadLetters: { queue: siblingQueue(queue, "-dlq"), attributes: common },
-      parking: { queue: siblingQueue(queue, "-delay"), attributes: common },
+      delays: { queue: siblingQueue(queue, "-delay"), attributes: common },
       main: (deadLetterTargetArn) => ({
         ...common,
         VisibilityTimeout,
@@ -105,12 +105,12 @@ export class SqsAdmin implements Admin {
   }
 
   async drop(queue: string): Promise<void> {
-    // The queue itself first: while it is there, messages may still move to the others.
+    // The queue itself first: while it exists, messages may still move to the other two.
     for (const name of [queue, siblingQueue(queue, "-delay"), siblingQueue(queue, "-dlq")])
       await this.#delete(name);
   }
 
-  /** Creates it, or sets the attributes of one that is there. Returns its ARN. */
+  /** Creates a queue, or sets the attributes of an existing one. Returns its ARN. */
   async #create(queue: string, fifo: boolean, attributes: Attributes): Promise<string> {
     const physical = this.#urls.physical(queue);
     this.#urls.forget(queue);
@@ -120,7 +120,7 @@ export class SqsAdmin implements Admin {
       if (isUrl(physical))
         throw new DriverError(
           "not_found",
-          `There is no queue at ${physical}; a queue that is named by its URL cannot be created.`,
+          `There is no queue at ${physical}. A queue that is configured by its URL cannot be created.`,
         );
       try {
         const fixed: Attributes = fifo ? { FifoQueue: "true" } : {};
@@ -129,7 +129,7 @@ export class SqsAdmin implements Admin {
           new CreateQueueCommand({ QueueName: physical, Attributes: { ...fixed, ...wanted } }),
         );
       } catch (error) {
-        // Somebody else was faster, with attributes of their own: they are set below.
+        // Another process created the queue in the meantime. Its attributes are set below.
         const { cause } = error as Error;
         if (!(cause instanceof Error && cause.name.includes("QueueNameExists"))) throw error;
       }
@@ -140,13 +140,13 @@ export class SqsAdmin implements Admin {
     return QueueArn ?? "";
   }
 
-  /** A queue that somebody else has encrypted with a key of their own is not taken from it. */
+  /** The encryption to set. A queue that is encrypted with a key of its owner keeps that key. */
   #encryption(found: Attributes | undefined): Attributes {
     if (this.#kmsKeyId !== undefined) return { KmsMasterKeyId: this.#kmsKeyId };
     return (found?.KmsMasterKeyId ?? "") === "" ? { SqsManagedSseEnabled: "true" } : {};
   }
 
-  /** What it has for attributes; undefined where it is not there. */
+  /** Reads the attributes of a queue. Undefined if it does not exist. */
   async #find(queue: string): Promise<Attributes | undefined> {
     try {
       return await queueAttributes(this.#clients, await this.#urls.url(queue), ["All"]);
@@ -187,8 +187,8 @@ export class SqsAdmin implements Admin {
 }
 
 /**
- * Each hop of a delay, and each look at the dead letters, counts as a receive: a redrive policy on their queues would
- * move them away without a word. The empty one takes it off.
+ * The attribute that removes an unwanted redrive policy. Each hop of a delay and each listing of dead letters counts as
+ * a receive, so a redrive policy on these queues would move messages away.
  */
 function withoutPolicy(found: Attributes | undefined, wanted: Attributes): Attributes {
   return found?.RedrivePolicy === undefined || wanted.RedrivePolicy !== undefined
@@ -200,7 +200,7 @@ function allowFrom(arn: string): Attributes {
   return { RedriveAllowPolicy: JSON.stringify({ redrivePermission: "byQueue", sourceQueueArns: [arn] }) };
 }
 
-/** Policies are JSON, which the service may write in another order, and with figures as text. */
+/** Whether two values are equal. The service may return a policy with its fields in another order and numbers as text. */
 function same(found: string | undefined, wanted: string | undefined): boolean {
   return (
     found === wanted || (found !== undefined && wanted !== undefined && sorted(found) === sorted(wanted))

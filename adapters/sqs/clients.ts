@@ -1,47 +1,47 @@
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
-import { DriverError } from "../../src/driver/index.ts";
+import { DriverError, rejectOnAbort } from "../../src/driver/index.ts";
+import { MAX_WAIT_SECONDS } from "./limits.ts";
 import type { CallOptions } from "./request.ts";
 import { requestHandler } from "./transport.ts";
 
 type Logger = NonNullable<SQSClientConfig["logger"]>;
 
-/** Which service to talk to, and as whom; what is left out is found as the AWS SDK finds it. */
+/** The address of the service and the credentials. The AWS SDK finds the settings that are left out. */
 export interface ConnectionOptions {
   readonly region?: string | undefined;
-  /** For local servers, and for VPC endpoints. */
+  /** The URL of a local server or of a VPC endpoint. */
   readonly endpoint?: string | undefined;
   readonly credentials?: SQSClientConfig["credentials"] | undefined;
-  /** How long a request may take, in milliseconds; a poll may take this long beyond its wait. @default 10000 */
+  /** The time limit of a request, in milliseconds. A poll may take this long after its wait. @default 10000 */
   readonly requestTimeoutMs?: number | undefined;
-  /** Used instead of one of our own, and left open by `close`. It has to be made with `maxAttempts: 1`. */
+  /** A client to use instead of an own one. `close` leaves it open. It must be created with `maxAttempts: 1`. */
   readonly client?: SQSClient | undefined;
-  /** Beside `client`, for long polls: what they wait on is then no other's socket. @default client */
+  /** A second client for long polls, so that they do not share sockets with other requests. @default client */
   readonly pollClient?: SQSClient | undefined;
 }
 
 /** The clients of one driver. */
 export interface Clients {
   readonly work: SQSClient;
-  /** Long polls have sockets of their own: acknowledgements and extensions never wait behind them. */
+  /** The client for long polls. It has its own sockets, so that acknowledgements and extensions never wait for a poll. */
   readonly polls: SQSClient;
   readonly requestTimeoutMs: number;
-  /** Whether any request of theirs has been answered: there are credentials then, though not in every moment. */
+  /** Whether any request was answered. A later failure of the credentials is then temporary. */
   worked: boolean;
-  /** @throws DriverError `permanent` where the client would send again by itself, and nobody would know */
+  /** @throws DriverError `permanent` if the client would repeat a send on its own */
   assertSendsOnce(): Promise<void>;
   close(): void;
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
 /**
- * Without `info` and `error`, the SDK does not prepare every request and answer for a log that nobody reads. The others
- * are called by what finds credentials.
+ * A logger without `info` and `error`, so that the SDK does not format every request and answer. The other methods are
+ * called by the SDK's credential providers.
  */
 const QUIET = { trace() {}, debug() {}, warn() {} } as unknown as Logger;
-/** The longest that SQS waits for messages. */
-const LONGEST_WAIT_MS = 20_000;
+const LONGEST_WAIT_MS = MAX_WAIT_SECONDS * 1_000;
 
-/** `byUrl`: whether there are queues that are known by their URL, and nothing else says where they are. */
+/** @param byUrl whether some queues are configured by their URL, which then is the address of their requests */
 export function openClients(options: ConnectionOptions, byUrl: boolean): Clients {
   const { client, pollClient = client, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const work = client ?? new OwnClient(clientConfig(options, byUrl, requestTimeoutMs));
@@ -65,28 +65,21 @@ async function assertSendsOnce({ config }: SQSClient): Promise<void> {
   if (attempts <= 1) return;
   throw new DriverError(
     "permanent",
-    `the injected client makes up to ${attempts} attempts by itself, and after a lost answer would store a message twice without telling; make it with maxAttempts: 1, queueport tries again itself`,
+    `the injected client makes up to ${attempts} attempts on its own, and would store a message twice after a lost answer; create it with maxAttempts: 1, since queueport retries itself`,
   );
 }
 
 /**
- * With options of its own, a call has its middleware put together anew, a tenth of the work of a request. So none are
- * passed on: whoever gives a request up waits for it no longer, and the transport sees to its end.
+ * A client that passes no options on. With options the SDK builds its middleware anew for each call, a tenth of the work
+ * of a request. A caller that aborts only stops waiting; the transport's time limit ends the request.
  */
 class OwnClient extends SQSClient {
   override send(command: any, options?: any): any {
     const answer: Promise<unknown> = super.send(command);
     const { abortSignal } = (options ?? {}) as Partial<CallOptions>;
-    return abortSignal === undefined ? answer : unlessAborted(answer, abortSignal);
+    if (abortSignal === undefined) return answer;
+    return rejectOnAbort(answer, abortSignal, () => abortSignal.reason);
   }
-}
-
-function unlessAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }
 
 function clientConfig(
@@ -95,14 +88,14 @@ function clientConfig(
   timeoutMs: number,
 ): SQSClientConfig {
   return {
-    // A retry by the SDK after a lost answer sends twice in silence; the core retries, and knows it.
+    // After a lost answer, a retry of the SDK would send a message twice. The core retries instead.
     maxAttempts: 1,
-    // TLS guards the bytes; one wrong digest would throw away a whole batch that is already in flight.
+    // TLS protects the bytes. One wrong digest would discard a whole batch that is already in flight.
     md5: false,
-    // The host in an answer's queue URL would win over the endpoint that the environment names.
+    // Otherwise the host of a queue URL in an answer would replace the endpoint that the environment sets.
     useQueueUrlAsEndpoint: byUrl,
-    requestHandler: requestHandler(timeoutMs),
-    // Put together once for each action, not for each request.
+    requestHandler: new Transport(timeoutMs),
+    // The middleware is built once for each action, not for each request.
     cacheMiddleware: true,
     logger: QUIET,
     ...(region === undefined ? {} : { region }),

@@ -16,25 +16,28 @@ import {
 import { SqsAdmin } from "./admin.ts";
 import { type Clients, type ConnectionOptions, openClients } from "./clients.ts";
 import { classify } from "./errors.ts";
-import { sqsLimits } from "./limits.ts";
+import { MAX_WAIT_SECONDS, sqsLimits } from "./limits.ts";
 import { isFifo, isUrl, type NamingOptions, QueueUrls } from "./names.ts";
 import { sendBatch } from "./send.ts";
 import { SqsSource } from "./source.ts";
 import { describeQueue, readStats } from "./traits.ts";
 
-/** How to reach SQS, and which queues are meant. */
+/** Options of the SQS driver: the connection, the names of queues, and limits. */
 export interface SqsOptions extends ConnectionOptions, NamingOptions {
-  /** How long a poll waits for messages, in seconds: 1 to 20. @default 20 */
+  /** The time that a poll waits for messages: 1 to 20 seconds. @default 20 */
   readonly waitSeconds?: number | undefined;
-  /** The KMS key that `ensure` has queues encrypted with. @default SQS's own keys, or what a queue has already */
+  /** The KMS key with which `ensure` has queues encrypted. @default SQS's own keys, or the key that a queue has already */
   readonly kmsKeyId?: string | undefined;
-  /** Tighter than those of the service, for tests and for servers that take less. */
+  /** Limits that are tighter than the service's, for tests and for servers that accept less. @default the service's */
   readonly limits?: Partial<Limits> | undefined;
+  /** @default the machine's clock */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Amazon SQS. A queue whose name ends in `.fifo` is a FIFO queue and keeps order by key.
+ * Creates a driver for Amazon SQS. A queue whose name ends in `.fifo` is a FIFO queue and keeps order by key.
+ *
+ * @throws QueueError `config` if two names in `queues` mean one queue
  *
  * @example
  * import { createQueue } from "queueport";
@@ -55,7 +58,7 @@ class SqsDriver implements Driver {
   readonly #clock: Clock;
 
   constructor(options: SqsOptions) {
-    const { waitSeconds = 20, clock = systemClock, queues = {}, kmsKeyId } = options;
+    const { waitSeconds = MAX_WAIT_SECONDS, clock = systemClock, queues = {}, kmsKeyId } = options;
     this.#clients = openClients(options, Object.values(queues).some(isUrl));
     this.#urls = new QueueUrls(this.#clients, options);
     this.#clock = clock;
@@ -97,7 +100,7 @@ class SqsDriver implements Driver {
     return Promise.resolve();
   }
 
-  /** A queue that is gone may come back under another URL. */
+  /** Calls with the URL of a queue. Forgets the URL if the queue is missing, since it may be created under another one. */
   async #at<T>(queue: string, call: (url: string) => Promise<T>): Promise<T> {
     try {
       return await call(await this.#urls.url(queue));

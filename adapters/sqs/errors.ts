@@ -1,6 +1,6 @@
 import { DriverError, type ErrorKind } from "../../src/driver/index.ts";
 
-/** Names under which SQS, and the SDK before it, report what went wrong; without the prefix of the older protocol. */
+/** The kinds of errors by the names that SQS and the SDK give them, without the prefix of SQS's older protocol. */
 const KINDS: Readonly<Record<string, ErrorKind>> = {
   QueueDoesNotExist: "not_found",
   NonExistentQueue: "not_found",
@@ -38,14 +38,14 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   ServiceUnavailable: "transient",
 };
 
-/** That there are no credentials in this moment; they come again where they came before. */
+/** Errors of missing credentials. They are temporary if there were credentials before. */
 const NO_CREDENTIALS: ReadonlySet<string> = new Set([
   "ExpiredToken",
   "ExpiredTokenException",
   "CredentialsProviderError",
 ]);
 
-/** Before a connection stood, nothing can have been done. */
+/** Errors before there was a connection: the request had no effect. */
 const NEVER_SENT: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -54,7 +54,7 @@ const NEVER_SENT: ReadonlySet<string> = new Set([
   "ENETUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
-/** Once it stood, the request may have arrived. */
+/** Errors of an open connection: the request may have arrived. */
 const MAYBE_SENT: ReadonlySet<string> = new Set([
   "ECONNRESET",
   "EPIPE",
@@ -75,11 +75,11 @@ interface SdkError {
   readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean };
 }
 
-/** What the SDK says where it gave up before there was a connection, or before it knew where to connect to. */
+/** The SDK's messages for a connection that was not established, and for a missing region. */
 const NOT_CONNECTED = /did not establish a connection/;
 const NO_REGION = /^Region is missing/;
 
-/** Sorts anything that the SDK throws. What it cannot place may have taken effect. */
+/** Classifies any error of the SDK. An unknown error is `ambiguous`, since the request may have taken effect. */
 export function classify(error: unknown): ErrorKind {
   if (error instanceof DriverError) return error.kind;
   const {
@@ -92,7 +92,7 @@ export function classify(error: unknown): ErrorKind {
   const known = kindOfCode(name) ?? kindOfCode(code);
   const status = $metadata?.httpStatusCode;
   const kind = known ?? (status === 401 || status === 403 ? "auth" : undefined);
-  // This machine's clock is wrong: the signature was refused, and from now on the SDK reckons with the difference.
+  // The signature was refused because this machine's clock is wrong. The SDK corrects the next requests.
   if (kind === "auth" && $metadata?.clockSkewCorrected === true) return "transient";
   if (kind !== undefined) return kind;
   if (NO_REGION.test(message)) return "permanent";
@@ -104,7 +104,7 @@ export function classify(error: unknown): ErrorKind {
   return "ambiguous";
 }
 
-/** The kind of a code, as it stands in an error or in an entry of a batch. */
+/** The kind of an error code, from an error or from a failed entry of a batch. */
 export function kindOfCode(code: string): ErrorKind | undefined {
   const bare = code.slice(code.lastIndexOf(".") + 1).replace(/Exception$|Fault$/, "");
   return KINDS[bare] ?? KINDS[`${bare}Exception`];
@@ -117,8 +117,8 @@ function kindOfStatus(status: number): ErrorKind {
 }
 
 /**
- * A failed call as a driver error. Where it was denied, the message names the permission that is missing. `worked` says
- * whether others were answered before.
+ * Converts the error of a failed call. The message of an `auth` error names the missing permission.
+ * @param worked whether earlier requests were answered, so that missing credentials are temporary
  */
 export function driverError(error: unknown, action: string, worked: boolean = false): DriverError {
   if (error instanceof DriverError) return error;
@@ -128,7 +128,7 @@ export function driverError(error: unknown, action: string, worked: boolean = fa
   return new DriverError(kind, what, { cause: error });
 }
 
-/** Where the key of an encrypted queue is denied, it is not SQS whose permission is missing. */
+/** The message of a denied call. If the key of an encrypted queue is denied, the missing permission is one of KMS. */
 function denied(action: string, code: string, text: string): string {
   const missing = code.startsWith("Kms") || code.startsWith("KMS") ? KMS_ACTIONS : `sqs:${action}`;
   return `${missing} was denied; allow it in the policy, or correct the credentials (${text})`;
@@ -147,7 +147,7 @@ export interface FailedEntry {
   readonly SenderFault?: boolean | undefined;
 }
 
-/** An entry that is in neither list of the answer may have been carried out. */
+/** Converts the error of one entry. An entry that the answer does not mention may have been carried out. */
 export function entryError(failed: FailedEntry | undefined, action: string): DriverError {
   if (failed === undefined)
     return new DriverError("ambiguous", `${action}: the answer did not mention this entry`);
@@ -158,7 +158,7 @@ export function entryError(failed: FailedEntry | undefined, action: string): Dri
   return new DriverError(kind, kind === "auth" ? denied(action, Code, text) : `${action}: ${text}`);
 }
 
-/** SQS reports a receipt handle whose time has passed as an invalid parameter. */
+/** Detects an expired receipt handle, which SQS reports as an invalid parameter. */
 function leaseLost(code: string, message: string): ErrorKind | undefined {
   const invalid = code.endsWith("InvalidParameterValue") || code.endsWith("InvalidParameterValueException");
   return invalid && /receipt ?handle|not available for visibility/i.test(message) ? "lease_lost" : undefined;

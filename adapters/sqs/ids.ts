@@ -1,17 +1,20 @@
 import { createHash } from "node:crypto";
 
-/** What SQS takes for a group or deduplication id: 1 to 128 letters, digits and punctuation marks. */
+/**
+ * A valid group id or deduplication id: 1 to 128 letters, digits and punctuation marks.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html (2026-11)
+ */
 const SQS_ID = /^[A-Za-z0-9!-/:-@[-`{-~]{1,128}$/;
 const ENCODED = "qp64:";
 
-/** As it is where SQS takes it; else a digest, which keeps apart what is different. */
+/** The deduplication id of an id: the id itself if SQS accepts it, otherwise its SHA-256 digest. */
 export function dedupIdOf(id: string): string {
   return SQS_ID.test(id) ? id : createHash("sha256").update(id).digest("hex");
 }
 
 /**
- * As it is where SQS takes it; else encoded, so that {@link orderingKeyOf} gives it back. One that is too long for
- * that becomes a digest: it keeps its order, and handlers see the digest.
+ * The group id of an ordering key: the key itself if SQS accepts it, otherwise encoded so that {@link orderingKeyOf} can
+ * decode it. A key that is too long for that becomes a digest: order is kept, and handlers get the digest as key.
  */
 export function groupIdOf(key: string): string {
   if (SQS_ID.test(key) && !key.startsWith(ENCODED)) return key;

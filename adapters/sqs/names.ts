@@ -4,17 +4,17 @@ import type { Clients } from "./clients.ts";
 import { FIFO_ENDING } from "./limits.ts";
 import { request } from "./request.ts";
 
-/** How logical names become physical ones. */
+/** Options for the names of queues. */
 export interface NamingOptions {
-  /** Before every name that is not mapped by `queues`. */
+  /** A prefix for every name that `queues` does not map. @default "" */
   readonly prefix?: string | undefined;
-  /** By logical name: a physical name, or a queue URL. */
+  /** Physical names or queue URLs by logical name. @default none */
   readonly queues?: Readonly<Record<string, string>> | undefined;
 }
 
 const SUFFIXES = ["-dlq", "-delay"] as const;
 
-/** Finds the URL of each logical queue, once. */
+/** The URLs of the queues by their logical names. Each URL is requested once. */
 export class QueueUrls {
   readonly #clients: Clients;
   readonly #prefix: string;
@@ -22,7 +22,7 @@ export class QueueUrls {
   readonly #urls = new Map<string, Promise<string>>();
   readonly #claims = new NameClaims("queue");
 
-  /** @throws QueueError `config` where two logical names mean one queue */
+  /** @throws QueueError `config` if two logical names mean one queue */
   constructor(clients: Clients, { prefix = "", queues = {} }: NamingOptions) {
     this.#clients = clients;
     this.#prefix = prefix;
@@ -31,8 +31,8 @@ export class QueueUrls {
   }
 
   /**
-   * The physical name, or the URL where one was configured.
-   * @throws DriverError `permanent` where another logical name means the same queue already
+   * Returns the physical name, or the URL if one is configured.
+   * @throws DriverError `permanent` if another logical name means the same queue
    */
   physical(queue: string): string {
     const physical = this.#physical(queue);
@@ -51,7 +51,7 @@ export class QueueUrls {
     return isUrl(queue) ? queue : `${this.#prefix}${queue}`;
   }
 
-  /** @throws DriverError `not_found`, `auth` ... */
+  /** @throws DriverError `not_found` if the queue does not exist, and any other kind */
   url(queue: string): Promise<string> {
     let url = this.#urls.get(queue);
     if (url === undefined) {
@@ -62,7 +62,7 @@ export class QueueUrls {
     return url;
   }
 
-  /** Asks again next time: the queue was created or removed. */
+  /** Forgets the URL of a queue that was created or removed. */
   forget(queue: string): void {
     this.#urls.delete(queue);
   }

@@ -2,36 +2,40 @@ import { DriverError } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { driverError } from "./errors.ts";
 
-/** What one call of the SDK takes beside its command. */
+/** The options of one call of the SDK. */
 export interface CallOptions {
   readonly abortSignal: AbortSignal;
 }
 
-/** One request, as its caller bounds it. */
+/** The limits of one request. */
 export interface RequestOptions {
   readonly clients: Clients;
-  /** The permission that it needs, for the error where it is denied. */
+  /** The permission that the request needs, for the error of a denied request. */
   readonly action: string;
-  /** @default that of the clients */
+  /** The time limit, in milliseconds. @default that of the clients */
   readonly timeoutMs?: number | undefined;
-  /** Aborting it gives the request up as well. */
+  /** Stops the waiting when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * One request, from its first byte to the last of its answer, or a driver error. The SDK bounds no request unless it
- * is told to; its own `requestTimeout` only warns without `throwOnRequestTimeout`, and ends with the first byte of the
- * answer in any case; and an injected client has whatever it was made with.
+ * Makes one request with a time limit that lasts to the last byte of the answer. The SDK has no time limit by default.
+ * Its `requestTimeout` only warns without `throwOnRequestTimeout`, and ends with the first byte of the answer. An
+ * injected client may have neither.
+ *
+ * @throws DriverError `ambiguous` if there is no answer in time; otherwise the classified error of the call
  */
 export async function request<Answer>(
   { clients, action, timeoutMs = clients.requestTimeoutMs, signal }: RequestOptions,
   call: (options: CallOptions) => Promise<Answer>,
 ): Promise<Answer> {
   if (signal?.aborted === true)
-    throw new DriverError("transient", `${action}: given up before it was made`, { cause: signal.reason });
+    throw new DriverError("transient", `${action}: aborted before the request was made`, {
+      cause: signal.reason,
+    });
   const giveUp = new AbortController();
   const onAbort = (): void => giveUp.abort(signal?.reason);
-  // Real time, whatever clock the driver has: the other end is a real socket.
+  // Real time, whatever the driver's clock is: the other end is a real socket.
   const timer = setTimeout(() => giveUp.abort(NO_ANSWER), timeoutMs);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {

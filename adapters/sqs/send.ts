@@ -11,7 +11,7 @@ import { dedupIdOf, groupIdOf } from "./ids.ts";
 import { NOT_CARRIED } from "./limits.ts";
 import { request } from "./request.ts";
 
-/** One `SendMessageBatch`; entries that SQS would refuse are refused here, alone. */
+/** Sends messages by one `SendMessageBatch`. A message that SQS would refuse is left out and fails alone. */
 export async function sendBatch(
   clients: Clients,
   url: string,
@@ -77,7 +77,7 @@ function entryOf(
   return {
     ...entry,
     MessageGroupId: groupIdOf(orderingKey ?? ""),
-    // One that nobody has named is like no other.
+    // A message without an id is not a duplicate of any other.
     MessageDeduplicationId: dedupIdOf(dedupId ?? randomUUID()),
   };
 }
@@ -88,7 +88,7 @@ function attributesOf(
   const result: NonNullable<SendMessageBatchRequestEntry["MessageAttributes"]> = {};
   for (const name in attributes) {
     const value = attributes[name] as string;
-    // An empty value is refused by SQS, and says as little as none.
+    // SQS refuses an empty value.
     if (value !== "") result[name] = { DataType: "String", StringValue: value };
   }
   return result;

@@ -13,11 +13,11 @@ interface Answer {
   readonly Failed?: readonly BatchResultErrorEntry[] | undefined;
 }
 
-/** What the two requests need permission for. */
+/** The permissions of the two requests. */
 const DELETE = "DeleteMessage";
 const CHANGE = "ChangeMessageVisibility";
 
-/** Acknowledges by one request, extends and releases by another, side by side. One that fails, fails alone. */
+/** Acknowledges by one request, and extends and releases by a second one in parallel. An entry that fails, fails alone. */
 export async function settleBatch(
   clients: Clients,
   url: string,
@@ -31,7 +31,7 @@ export async function settleBatch(
     else if (operation.kind === "dead_letter")
       results[index] = {
         ok: false,
-        error: new DriverError("permanent", "SQS has no dead-lettering of its own on request."),
+        error: new DriverError("permanent", "SQS cannot dead-letter a message on request."),
       };
     else changes.push(index);
   }
@@ -73,7 +73,7 @@ function changeVisibility(
   return request({ clients, action: CHANGE }, (options) => clients.work.send(command, options));
 }
 
-/** Puts one request's outcomes where they belong; a request that failed as a whole fails its own entries only. */
+/** Adds the outcomes of one request to `results`. A request that fails as a whole fails only its own entries. */
 async function gather(
   results: SettleResult[],
   indexes: readonly number[],

@@ -7,6 +7,7 @@ import {
   type DriverError,
   type OpenOptions,
   type Operation,
+  PollRunner,
   type SettleResult,
   type Source,
 } from "../../src/driver/index.ts";
@@ -15,7 +16,7 @@ import { orderingKeyOf } from "./ids.ts";
 import { request } from "./request.ts";
 import { settleBatch } from "./settle.ts";
 
-/** What a delivery is told from. Each one more is sent and read for every message. */
+/** The attributes from which a delivery is built. Each further one would be sent and parsed for every message. */
 const ATTRIBUTES: MessageSystemAttributeName[] = ["ApproximateReceiveCount", "SentTimestamp"];
 const FIFO_ATTRIBUTES: MessageSystemAttributeName[] = [...ATTRIBUTES, "MessageGroupId"];
 
@@ -28,60 +29,42 @@ export interface SqsSourceOptions extends OpenOptions {
 }
 
 /**
- * What a poll waits beside another that waits for long. Several at once are for a backlog, and come back at once. When
- * the worker is told to stop, each that still waits may take messages that it then has to give back.
+ * The wait of a poll while another poll waits for long. Several polls at once are for a backlog, where they return at
+ * once. When a worker stops, each poll that still waits may receive messages that the worker then has to release.
  */
 const SHORT_WAIT_MS = 1_000;
 
-/** How long a request may take to get there, beside its wait. */
+/** The time that a request may take in addition to its wait, before it reduces the lease that is left. */
 const ON_THE_WAY_MS = 2_000;
 
-/** Long polls of one queue, and the settlement of what they bring. */
+/** Long polls of one queue, and the settlement of their messages. */
 export class SqsSource implements Source {
   readonly #options: SqsSourceOptions;
-  readonly #polls = new Set<Promise<unknown>>();
-  /** Came after nobody waited for it any more. */
-  #late: Delivery[] = [];
-  /** Attempt ids of receives whose answer was lost: with the same id, FIFO queues give the same messages again. */
+  readonly #polls: PollRunner;
+  /** Attempt ids of receives whose answer was lost. With the same id, a FIFO queue returns the same messages. */
   readonly #lostAttempts: string[] = [];
   #waitsLong = false;
-  #stopped = false;
 
   constructor(options: SqsSourceOptions) {
     this.#options = options;
+    // A request is never aborted: SQS hides the messages of an aborted request for a whole lease.
+    this.#polls = new PollRunner((max) => this.#poll(max), options.clock);
   }
 
-  async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    const now = this.#options.clock.now();
-    const late = this.#late.splice(0, max).filter(({ leaseUntil }) => leaseUntil > now);
-    if (late.length > 0 || this.#stopped || signal.aborted) return late;
-    const answer = Promise.withResolvers<Delivery[]>();
-    const stopWaiting = (): void => answer.resolve([]);
-    signal.addEventListener("abort", stopWaiting, { once: true });
-    // Not the request is given up but the waiting: what SQS hands to an aborted request is hidden for a whole lease.
-    const poll = this.#poll(max).then((deliveries) => {
-      signal.removeEventListener("abort", stopWaiting);
-      // Said once, here: a delivery is either handed out or kept.
-      if (signal.aborted) this.#late.push(...deliveries);
-      else answer.resolve(deliveries);
-    }, answer.reject);
-    this.#polls.add(poll);
-    void poll.then(() => this.#polls.delete(poll));
-    return answer.promise;
+  next(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    return this.#polls.next(max, signal);
   }
 
   async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
     return settleBatch(this.#options.clients, await this.#options.url(), operations);
   }
 
-  async stop(): Promise<Delivery[]> {
-    this.#stopped = true;
-    await Promise.all(this.#polls);
-    return this.#late.splice(0);
+  stop(): Promise<Delivery[]> {
+    return this.#polls.stop();
   }
 
   close(): Promise<void> {
-    this.#stopped = true;
+    void this.#polls.stop();
     return Promise.resolve();
   }
 
@@ -101,7 +84,7 @@ export class SqsSource implements Source {
         WaitTimeSeconds: Math.ceil(waitMs / 1_000),
         VisibilityTimeout: leaseSeconds,
         MessageSystemAttributeNames: fifo ? FIFO_ATTRIBUTES : ATTRIBUTES,
-        // The older name of the same: without receive counts there are no attempts, and some servers know no other.
+        // The older name of the same field. Some servers know only this one, and attempts need the receive counts.
         AttributeNames: (fifo ? FIFO_ATTRIBUTES : ATTRIBUTES) as never,
         MessageAttributeNames: ["All"],
         ReceiveRequestAttemptId: attemptId,
@@ -110,7 +93,7 @@ export class SqsSource implements Source {
         { clients, action: "ReceiveMessage", timeoutMs: waitMs + clients.requestTimeoutMs },
         (options) => clients.polls.send(command, options),
       );
-      // An answer that comes much later than SQS waits has been on its way, and the lease has run meanwhile.
+      // An answer that arrives much later than SQS waits was delayed on the way, and the lease has run meanwhile.
       const takenAt = Math.min(clock.now(), askedAt + waitMs + ON_THE_WAY_MS);
       const leaseUntil = takenAt + leaseSeconds * 1_000;
       return Messages.map((message) => deliveryOf(message, leaseUntil, fifo));

@@ -12,7 +12,7 @@ import { request } from "./request.ts";
 
 type QueueAttributes = Readonly<Partial<Record<QueueAttributeName, string>>>;
 
-/** What SQS says of one queue. */
+/** Reads the traits of one queue. */
 export async function describeQueue(clients: Clients, queue: string, url: string): Promise<QueueTraits> {
   const { FifoQueue, RedrivePolicy } = await queueAttributes(clients, url, ["All"]);
   const fifo = FifoQueue === "true";
@@ -29,7 +29,7 @@ export async function describeQueue(clients: Clients, queue: string, url: string
   };
 }
 
-/** The counts of one queue; SQS is consistent about them a minute after the last change. */
+/** Reads the counts of one queue. They are correct about a minute after the last change. */
 export async function readStats(clients: Clients, url: string, clock: Clock): Promise<DriverStats> {
   const counts = await queueAttributes(clients, url, [
     "ApproximateNumberOfMessages",
@@ -61,7 +61,7 @@ function count(value: string | undefined): number | undefined {
   return value === undefined ? undefined : Number(value);
 }
 
-/** Deliveries after which SQS moves a message by itself; undefined without a policy. */
+/** The number of deliveries after which SQS moves a message to the dead-letter queue. Undefined without a policy. */
 function maxReceiveCount(policy: string | undefined): number | undefined {
   if (policy === undefined || policy === "") return undefined;
   try {

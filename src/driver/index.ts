@@ -32,7 +32,7 @@ export type {
 export { DriverError, type ErrorKind } from "./error.ts";
 export type { Limits, QueueTraits } from "./limits.ts";
 export { NameClaims, ownerQueue, siblingQueue } from "./names.ts";
-export { type PollRequest, PollRunner, sendUntilAborted } from "./requests.ts";
+export { type PollRequest, PollRunner, rejectOnAbort, sendUntilAborted } from "./requests.ts";
 export { messageBytes } from "./size.ts";
 export { type Clock, systemClock, type Timer } from "../lib/clock.ts";
 export { type Duration, durationMs, optionalMs } from "../lib/duration.ts";

@@ -76,19 +76,26 @@ export class PollRunner {
   }
 }
 
-/**
- * Waits for a `send` until its signal aborts. The request goes on; its outcome is then unknown.
- *
- * @throws DriverError `ambiguous` as soon as `signal` aborts
- */
-export function sendUntilAborted<T>(queue: string, send: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Settles as `work` does, or rejects with `reason()` as soon as `signal` aborts. The work itself goes on. */
+export function rejectOnAbort<T>(work: Promise<T>, signal: AbortSignal, reason: () => unknown): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      const message = `A send to queue "${queue}" was aborted: it may have been carried out.`;
-      reject(new DriverError("ambiguous", message, { cause: signal.reason }));
-    };
+    const onAbort = (): void => reject(reason());
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
-    send.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
+}
+
+/**
+ * Implements the abort of `Driver.send`: stops waiting for a request that cannot be recalled.
+ *
+ * @throws DriverError `ambiguous` as soon as `signal` aborts, since the request may be carried out
+ */
+export function sendUntilAborted<T>(queue: string, send: Promise<T>, signal: AbortSignal): Promise<T> {
+  const message = `A send to queue "${queue}" was aborted; it may have been carried out.`;
+  return rejectOnAbort(
+    send,
+    signal,
+    () => new DriverError("ambiguous", message, { cause: signal.reason }),
+  );
 }

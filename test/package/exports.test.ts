@@ -35,6 +35,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "messageBytes",
     "optionalMs",
     "ownerQueue",
+    "rejectOnAbort",
     "sendUntilAborted",
     "siblingQueue",
     "systemClock",
