@@ -3,7 +3,7 @@ import { z } from "zod";
 import { QueueError } from "../src/errors.ts";
 import { show } from "../src/lib/text.ts";
 
-/** Below these, what stands there is not shown. */
+/** Keys whose values are secret. Errors do not show them. */
 const SECRET: ReadonlySet<PropertyKey> = new Set([
   "credentials",
   "connectionString",
@@ -11,8 +11,11 @@ const SECRET: ReadonlySet<PropertyKey> = new Set([
 ]);
 
 /**
- * Checks outside data against a schema. Every fault is named by its path and by what was expected there, in one
- * {@link QueueError} `config`. `where` is what the data is, at the start of the sentence.
+ * Checks outside data against a schema.
+ *
+ * @param where the name of the data, with which the error message starts
+ * @param alsoKnown keys of the top level that the caller has read itself; an error suggests them as well
+ * @throws QueueError `config`, with the path of every mistake and the value that was expected there
  */
 export function check<T>(
   schema: z.ZodType<T>,
@@ -24,14 +27,14 @@ export function check<T>(
   if (result.success) return result.data;
   const faults = result.error.issues.map(({ path, message }) => {
     const at = pathText(path);
-    const said = path.some((step) => SECRET.has(step)) ? message.replace(/; got .*$/s, "") : message;
-    return at === "" ? said : `${at}: ${said}`;
+    const shown = path.some((step) => SECRET.has(step)) ? message.replace(/; got .*$/s, "") : message;
+    return at === "" ? shown : `${at}: ${shown}`;
   });
   const sentence = faults.join("; ");
   throw new QueueError("config", `${where}: ${sentence}${sentence.endsWith("?") ? "" : "."}`);
 }
 
-/** `did you mean "capacity"?`, or all that is known where nothing is near. */
+/** A suggestion such as `did you mean "capacity"?`, or the list of the known names if none is similar. */
 export function suggestion(given: string, known: readonly string[]): string {
   const near =
     closestMatch(given, known, { maxDistance: Math.max(2, Math.floor(given.length / 3)) }) ??
@@ -39,7 +42,7 @@ export function suggestion(given: string, known: readonly string[]): string {
   return near === undefined ? `known: ${listed(known)}` : `did you mean ${JSON.stringify(near)}?`;
 }
 
-/** `"a", "b", "c"`. */
+/** A list such as `"a", "b", "c"`. */
 export function listed(values: readonly unknown[]): string {
   return values.map((value) => JSON.stringify(value)).join(", ");
 }
@@ -51,7 +54,7 @@ function pathText(path: readonly PropertyKey[]): string {
     .replace(/^\./, "");
 }
 
-/** What was expected, by the kind of the issue; undefined leaves it to zod's own sentence. */
+/** The message of an issue. Undefined for issues whose message is zod's. */
 function expectation(issue: z.core.$ZodRawIssue, alsoKnown: readonly string[]): string | undefined {
   switch (issue.code) {
     case "invalid_type":
@@ -89,7 +92,7 @@ function size(origin: string, limit: number | bigint): string {
   return String(limit);
 }
 
-/** What stands there instead. A value of the wrong shape is named by its shape: it may be long, or a secret. */
+/** The value that was found. A value of the wrong shape is named by its shape, since it may be long or secret. */
 function got(input: unknown): string {
   if (input === undefined) return "nothing";
   if (input === null) return "null";

@@ -3,7 +3,7 @@ import type { WorkerOptions } from "../src/worker/types.ts";
 import type { QueueConfig } from "./registry.ts";
 
 /**
- * What a configuration file of the command line holds: what `openQueue` takes, and what a worker process does.
+ * The content of a configuration file of the command line: the configuration for `openQueue`, and that of a worker process.
  *
  * @example
  * export default {
@@ -14,20 +14,20 @@ import type { QueueConfig } from "./registry.ts";
  */
 export type ConfigFile = QueueConfig & { readonly worker?: WorkerConfig | undefined };
 
-/** The `worker` part of a configuration file: a worker's own options, and what the process does around it. */
-export interface WorkerConfig extends InMs<Omit<WorkerOptions, "logger">> {
-  /** The queues to work on. */
+/** The `worker` part of a configuration file: the options of the worker, and those of its process. */
+export interface WorkerConfig extends Omit<WorkerOptions, "logger"> {
+  /** The queues from which the worker receives. */
   readonly queues?: readonly string[] | undefined;
-  /** Those of them that keep the order of each key: how `queueport provision` creates them. */
+  /** The queues that `queueport provision` creates so that they keep order by key. @default none */
   readonly ordered?: readonly string[] | undefined;
-  /** The handlers module; relative to the configuration file. */
+  /** The path of the handlers module, relative to the configuration file. */
   readonly handlers?: string | undefined;
-  /** Where to serve metrics and health. No server without it; 0 takes a free port and logs it. */
+  /** The port for metrics and health. 0 takes a free port and logs it. @default no server */
   readonly metricsPort?: number | undefined;
-  /** Address to serve metrics and health on. @default "0.0.0.0" */
+  /** The address for metrics and health. @default "0.0.0.0" */
   readonly host?: string | undefined;
   /** @default "info" */
   readonly logLevel?: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent" | undefined;
-  /** Log for people rather than for a collector. @default on a terminal */
+  /** Whether logs are formatted for people, not as JSON. @default true on a terminal */
   readonly pretty?: boolean | undefined;
 }

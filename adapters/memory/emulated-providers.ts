@@ -10,7 +10,7 @@ export type EmulatedProvider = "sqs" | "pubsub" | "service-bus";
 /** The rules of queues in memory: the limits of the provider that they emulate, and what limits cannot express. */
 export interface Profile {
   readonly limits: Limits;
-  /** The retention of the queues that exist. `limits` has the one to expect of a queue that somebody else created. */
+  /** The retention of the queues that exist. `limits` has the retention of a queue that queueport did not create. */
   readonly createdRetentionMs: number;
   /** The ending of the names of ordered queues. Undefined if any queue can be ordered. */
   readonly orderedEnding?: string | undefined;
@@ -31,7 +31,7 @@ export interface Profile {
   readonly fixedLeaseMs?: number | undefined;
   /** The lease that is granted, or that `ensure` sets, if this one is asked for. */
   readonly leaseMs: (askedMs: number) => number;
-  /** Whether an expired lease still acknowledges as long as nobody else has received the message. */
+  /** Whether an expired lease still acknowledges as long as no other receiver has the message. */
   readonly lateAck: boolean;
   /** Whether a message that was released with a delay counts as in flight, not as delayed. */
   readonly releasedInFlight: boolean;

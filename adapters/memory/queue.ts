@@ -75,7 +75,7 @@ export class MemoryQueue implements DeadLetterTarget {
     return waiting;
   }
 
-  /** Leases what is ready now, without waiting. */
+  /** Leases the messages that are ready now, without waiting. */
   takeNow(poll: Poll): Delivery[] {
     return this.#take(poll, this.#advance());
   }

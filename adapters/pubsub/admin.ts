@@ -15,18 +15,18 @@ export interface AdminOptions {
   readonly connections: Connections;
   readonly names: Names;
   readonly subscriptions: Subscriptions;
-  /** Whether main subscriptions are created with exactly-once delivery. */
+  /** Whether the main subscription is created with exactly-once delivery. */
   readonly exactlyOnce: boolean;
 }
 
 const RETENTION_SECONDS = CREATED_RETENTION_MS / 1_000;
 /** Google's emulator refuses more than the seven days that the service once had. */
 const EMULATED_RETENTION_SECONDS = 7 * 86_400;
-/** As long as parked messages and dead letters are held by whoever reads them, which saves a request a pull. */
-const PARKING_LEASE_SECONDS = 30;
+/** The leases with which the core reads delay queues and dead letters. The same ack deadline saves a request per pull. */
+const DELAY_LEASE_SECONDS = 30;
 const DEAD_LETTER_LEASE_SECONDS = 300;
 
-/** Creates a queue with its dead-letter and parking queue: a topic and a subscription each. */
+/** Creates and removes a queue together with its dead-letter queue and its delay queue: a topic and a subscription each. */
 export class PubsubAdmin implements Admin {
   readonly #options: AdminOptions;
 
@@ -35,18 +35,18 @@ export class PubsubAdmin implements Admin {
   }
 
   async ensure(queue: string, spec: QueueSpec): Promise<void> {
-    const { deadLetters, parking, main } = await this.#settings(queue, spec);
-    // A dead-letter topic without a subscription loses what it is given; hence before its first message.
+    const { deadLetters, delays, main } = await this.#settings(queue, spec);
+    // The dead-letter queue first: a topic without a subscription loses its messages.
     await Promise.all([
       this.#ensure(deadLetters.queue, deadLetters.settings),
-      this.#ensure(parking.queue, parking.settings),
+      this.#ensure(delays.queue, delays.settings),
     ]);
     await this.#ensure(main.queue, main.settings);
   }
 
   async plan(queue: string, spec: QueueSpec): Promise<QueueChange[]> {
-    const { deadLetters, parking, main } = await this.#settings(queue, spec);
-    const plans = [deadLetters, parking, main].map((one) => this.#plan(one.queue, one.settings));
+    const { deadLetters, delays, main } = await this.#settings(queue, spec);
+    const plans = [deadLetters, delays, main].map((one) => this.#plan(one.queue, one.settings));
     return (await Promise.all(plans)).flat();
   }
 
@@ -54,17 +54,17 @@ export class PubsubAdmin implements Admin {
     queue: string,
     spec: QueueSpec,
   ): Promise<
-    Record<"deadLetters" | "parking" | "main", { readonly queue: string; readonly settings: Subscription }>
+    Record<"deadLetters" | "delays" | "main", { readonly queue: string; readonly settings: Subscription }>
   > {
     const { names, connections, exactlyOnce } = this.#options;
     const { project } = await connections.clients();
     const deadLetters = siblingQueue(queue, "-dlq");
     return {
       deadLetters: { queue: deadLetters, settings: { ackDeadlineSeconds: DEAD_LETTER_LEASE_SECONDS } },
-      // Each hop counts as a delivery: with a dead-letter policy, a long delay would end there.
-      parking: {
+      // Each hop counts as a delivery. With a dead-letter policy, a long delay would end in the dead letters.
+      delays: {
         queue: siblingQueue(queue, "-delay"),
-        settings: { ackDeadlineSeconds: PARKING_LEASE_SECONDS },
+        settings: { ackDeadlineSeconds: DELAY_LEASE_SECONDS },
       },
       main: {
         queue,
@@ -82,7 +82,7 @@ export class PubsubAdmin implements Admin {
   }
 
   async drop(queue: string): Promise<void> {
-    // The queue itself first: while it is there, messages may still move to the others.
+    // The queue itself first: while it exists, messages may still move to the other two.
     for (const name of [queue, siblingQueue(queue, "-delay"), siblingQueue(queue, "-dlq")])
       await this.#drop(name);
   }
@@ -114,7 +114,7 @@ export class PubsubAdmin implements Admin {
       name: names.subscription(project, queue),
       topic: names.topic(project, queue),
       messageRetentionDuration: { seconds: emulated ? EMULATED_RETENTION_SECONDS : RETENTION_SECONDS },
-      // By default, a subscription that nobody uses for 31 days is removed.
+      // Never. By default, a subscription that is unused for 31 days is removed.
       expirationPolicy: {},
     };
   }
@@ -152,7 +152,7 @@ export class PubsubAdmin implements Admin {
     return [...changes, ...differing(found, wanted).map((path) => change("change", path))];
   }
 
-  /** Brings one that is there to the wanted settings, where they differ. */
+  /** Changes the settings of an existing subscription that differ from the wanted ones. */
   async #agree(queue: string, wanted: Subscription): Promise<void> {
     const { connections, subscriptions } = this.#options;
     const found = await subscriptions.refresh(queue);
@@ -183,14 +183,14 @@ export class PubsubAdmin implements Admin {
       "pubsub.subscriptions.delete",
       subscriber.deleteSubscription({ subscription }, once()),
     );
-    // A topic that others subscribe to stays.
+    // A shared topic stays: it may have other subscriptions.
     if (names.sharesTopic(queue)) return;
     const topic = names.topic(project, queue);
     await unlessCode(CODE.notFound, "pubsub.topics.delete", publisher.deleteTopic({ topic }, once()));
   }
 }
 
-/** The fields in which a subscription is not as it is wanted, by their names in an update mask. */
+/** The fields of a subscription that differ from the wanted ones, by their names in an update mask. */
 function differing(found: Subscription, wanted: Subscription): string[] {
   const paths: string[] = [];
   if (found.ackDeadlineSeconds !== wanted.ackDeadlineSeconds) paths.push("ack_deadline_seconds");
@@ -212,17 +212,17 @@ function shortName(name: string | null | undefined): string {
   return (name ?? "").split("/").at(-1) ?? "";
 }
 
-/** A setting as a line can hold it; undefined where it is not there. */
+/** A setting as one line of text. Undefined if it is not set. */
 function written(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function conflict({ name }: Subscription, what: string): DriverError {
-  return new DriverError("permanent", `The subscription ${name} ${what}. Drop it, or choose another name`);
+  return new DriverError("permanent", `The subscription ${name} ${what}. Drop it, or choose another name.`);
 }
 
-/** False where it failed with this code, which says that there was nothing to do. */
+/** Waits for a call. Returns false if it fails with `code`, which means that there was nothing to do. */
 async function unlessCode(code: number, permission: string, call: Promise<unknown>): Promise<boolean> {
   try {
     await call;

@@ -2,17 +2,17 @@ import { type ClientConfig, PubSub, v1 } from "@google-cloud/pubsub";
 import { DriverError, QueueError } from "../../src/driver/index.ts";
 import { CODE, codeOf } from "./errors.ts";
 
-/** Which service to talk to, and as whom; what is left out is found as Google's library finds it. */
+/** The address of the service and the credentials. Google's library finds the settings that are left out. */
 export interface ConnectionOptions {
   readonly projectId?: string | undefined;
-  /** `host:port` of an emulator: no encryption, no credentials. Needs `projectId`; any will do. */
+  /** `host:port` of an emulator, which has no encryption and no credentials. Needs a `projectId`, which can be any. */
   readonly emulatorHost?: string | undefined;
-  /** A regional endpoint, such as `europe-west1-pubsub.googleapis.com`: ordering keys are ordered within a region. */
+  /** A regional endpoint, such as `europe-west1-pubsub.googleapis.com`. Order by key is kept within a region only. */
   readonly apiEndpoint?: string | undefined;
   readonly credentials?: { readonly client_email: string; readonly private_key: string } | undefined;
-  /** A file of credentials. */
+  /** The path of a file that holds credentials. */
   readonly keyFilename?: string | undefined;
-  /** Used for everything, and left open by `close`. Needs `projectId`. */
+  /** Clients to use for all requests. `close` leaves them open. Needs `projectId`. */
   readonly clients?:
     | { readonly publisher: v1.PublisherClient; readonly subscriber: v1.SubscriberClient }
     | undefined;
@@ -23,57 +23,60 @@ export interface Clients {
   readonly project: string;
   readonly publisher: v1.PublisherClient;
   readonly subscriber: v1.SubscriberClient;
-  /** Pulls wait on a connection of their own: acknowledgements and extensions never queue behind them. */
+  /** The client for pulls. It has its own connection, so that acknowledgements and extensions never wait for a pull. */
   readonly pulls: v1.SubscriberClient;
   readonly emulated: boolean;
-  /** Waits for the answer to a call; where none comes in time, those who ask for clients next get fresh ones. */
+  /** Waits for the answer to a call. If there is none in time, the next callers get clients with new connections. */
   answer<T>(call: Promise<T>): Promise<T>;
 }
 
-/** How one call is made: a retry by the library after a lost answer publishes twice in silence. The core retries. */
+/** The options of one call. No retry: after a lost answer, the library would publish twice. The core retries instead. */
 export interface CallOptions {
   readonly retry: null;
   readonly timeout: number;
   readonly signal?: AbortSignal;
 }
 
-/** Below the ten seconds after which the core gives a request up. */
+/** The time limit of a request: less than the 10 seconds after which the core stops waiting for it. */
 export const REQUEST_TIMEOUT_MS = 9_000;
 
-/** Not shared between calls: the library writes into it. */
+/** Creates the options of one call. They must not be shared, since the library writes into them. */
 export function once(timeoutMs: number = REQUEST_TIMEOUT_MS, signal?: AbortSignal): CallOptions {
   return signal === undefined
     ? { retry: null, timeout: timeoutMs }
     : { retry: null, timeout: timeoutMs, signal };
 }
 
-/** After an outage, a connection is tried again within seconds, not minutes. */
+/** Settings of a connection that make it reconnect within seconds, not minutes, after an outage. */
 const CHANNEL = {
   "grpc.initial_reconnect_backoff_ms": 200,
   "grpc.max_reconnect_backoff_ms": 5_000,
 };
-/** What was under way on a connection that is replaced has this long to end. */
+/** The time that requests on a replaced connection have to end. */
 const RETIRE_MS = 30_000;
 
-/** Opens the clients when they are first needed, since the project may have to be looked up. */
+/** Opens the clients on first use, since the library may have to look up the project. */
 export class Connections {
   readonly #options: ConnectionOptions;
   #clients: Promise<Clients> | undefined;
   readonly #retired = new Map<Clients, NodeJS.Timeout>();
   #closed = false;
 
-  /** @throws QueueError `config` */
+  /** @throws QueueError `config` if `projectId` is missing */
   constructor(options: ConnectionOptions) {
     const { projectId, emulatorHost, clients } = options;
     if (projectId === undefined && (emulatorHost !== undefined || clients !== undefined)) {
-      throw new QueueError("config", "projectId is needed with an emulator, and with clients of your own.");
+      throw new QueueError("config", "projectId is needed with an emulator, and with injected clients.");
     }
     this.#options = options;
   }
 
-  /** A failure is not kept: credentials may come later. */
+  /**
+   * Returns the clients. A failure is not cached, since credentials may be added later.
+   * @throws DriverError `permanent` after {@link close}
+   */
   clients(): Promise<Clients> {
-    // What is late must not open connections that nobody would close.
+    // A late call must not open connections that nothing would close.
     if (this.#closed) return Promise.reject(new DriverError("permanent", "The Pub/Sub driver is closed"));
     if (this.#clients === undefined) {
       const opening = open(this.#options, (clients) => this.#replace(clients));
@@ -98,8 +101,8 @@ export class Connections {
   }
 
   /**
-   * A connection that was dropped on the way without a word takes requests and answers none, until the kernel or a
-   * ping notices, minutes later; and servers refuse pings that come more often. A fresh one is the remedy.
+   * Replaces connections that do not answer. A connection that was dropped silently on the way accepts requests until
+   * the kernel or a ping detects it, minutes later. Servers refuse more frequent pings.
    */
   #replace(clients: Clients): void {
     if (this.#closed || this.#options.clients !== undefined || this.#retired.has(clients)) return;
@@ -113,7 +116,7 @@ export class Connections {
   }
 }
 
-/** What never came to be open does not close either. */
+/** Closes the clients. A client that was never opened fails to close, which is ignored. */
 async function closeAll({ publisher, subscriber, pulls }: Clients): Promise<void> {
   await Promise.allSettled([publisher.close(), subscriber.close(), pulls.close()]);
 }
@@ -135,10 +138,10 @@ async function open(options: ConnectionOptions, replace: (clients: Clients) => v
   const found = await sdk.getClientConfig();
   const config = {
     ...(found as object),
-    // Without it, the library asks Google's metadata server even where it talks to an emulator.
+    // Without this option, the library asks Google's metadata server even if it talks to an emulator.
     ...(sdk.isEmulator ? { clientOptions: { universeDomain: "googleapis.com" } } : {}),
   };
-  // Its own connections, which are not those that it replaces.
+  // Own connections, not those of the clients that are replaced.
   const apart = { "grpc.use_local_subchannel_pool": 1 };
   const opened: Clients = {
     project: sdk.projectId,
@@ -156,7 +159,7 @@ async function open(options: ConnectionOptions, replace: (clients: Clients) => v
     },
   };
   try {
-    // Left to the first call, a failure is the client's for good, and beside that a rejection that nobody handles.
+    // In the first call, a failure would be permanent for the client, and an unhandled rejection as well.
     await Promise.all([
       opened.publisher.initialize(),
       opened.subscriber.initialize(),

@@ -4,16 +4,16 @@ import type { Delivery } from "../../src/driver/index.ts";
 type ReceivedMessage = protos.google.pubsub.v1.IReceivedMessage;
 type Timestamp = protos.google.protobuf.ITimestamp;
 
-/** What the source keeps of a delivery from its receipt to its verdict. */
+/** The receipt of a delivery: the data that the source needs to settle it. */
 export interface Receipt {
   readonly ackId: string;
-  /** By this process's clock; 0 once it was given back. */
+  /** Epoch milliseconds by this process's clock. 0 after a release. */
   leaseUntil: number;
-  /** An exactly-once subscription refuses a second acknowledgement of what it took. */
+  /** Whether it was acknowledged. An exactly-once subscription refuses a second acknowledgement. */
   acked: boolean;
 }
 
-/** With these, Pub/Sub marks what its own dead-letter policy has moved. */
+/** The prefix of the attributes that Pub/Sub adds to messages that its dead-letter policy has moved. */
 const NATIVE = "CloudPubSubDeadLetterSource";
 const NATIVE_COUNT = `${NATIVE}DeliveryCount`;
 const NATIVE_SUBSCRIPTION = `${NATIVE}Subscription`;
@@ -28,7 +28,7 @@ export function deliveryOf(
   return {
     body: bytes(message?.data),
     attributes,
-    // 0 where there is no dead-letter policy, and nothing is counted.
+    // 0 without a dead-letter policy: nothing is counted then.
     deliveryCount: Math.max(1, deliveryAttempt ?? 1),
     leaseUntil,
     enqueuedAt: epochMs(message?.publishTime),
@@ -43,7 +43,7 @@ export function receiptOf(delivery: Delivery): Receipt {
   return delivery.receipt as Receipt;
 }
 
-/** The marks of the broker's own policy are no part of the message: redriven, it must not carry them on. */
+/** Separates the attributes of the broker's policy from the message's own, so that a redrive does not send them. */
 function split(all: Readonly<Record<string, string>>): Pick<Delivery, "attributes" | "deadLetter"> {
   if (all[NATIVE_COUNT] === undefined && all[NATIVE_SUBSCRIPTION] === undefined)
     return { attributes: all, deadLetter: undefined };

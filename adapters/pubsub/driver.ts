@@ -22,25 +22,29 @@ import { publish } from "./send.ts";
 import { PubsubSource } from "./source.ts";
 import { Subscriptions, traitsOf } from "./traits.ts";
 
-/** How to reach Pub/Sub, and which topics and subscriptions are meant. */
+/** Options of the Pub/Sub driver: the connection, the names of topics and subscriptions, and limits. */
 export interface PubsubOptions extends ConnectionOptions, NamingOptions {
-  /** How long a pull waits for messages, in seconds: 1 to 60. @default 20 */
+  /** The time that a pull waits for messages: 1 to 60 seconds. @default 20 */
   readonly waitSeconds?: number | undefined;
   /** Whether `ensure` creates subscriptions with exactly-once delivery. @default false */
   readonly exactlyOnce?: boolean | undefined;
   /**
-   * Whether counts are read from Cloud Monitoring, minutes late: needs `@google-cloud/monitoring`, or a
-   * `MetricServiceClient` of your own, which `close` leaves open.
+   * Whether counts are read from Cloud Monitoring, where they are minutes old. `true` needs the package
+   * `@google-cloud/monitoring`. An injected `MetricServiceClient` is left open by `close`.
    * @default false
    */
   readonly monitoring?: boolean | MetricClient | undefined;
-  /** Tighter than those of the service, for tests. */
+  /** Limits that are tighter than the service's, for tests. @default the service's */
   readonly limits?: Partial<Limits> | undefined;
+  /** @default the machine's clock */
   readonly clock?: Clock | undefined;
 }
 
 /**
- * Google Cloud Pub/Sub. A queue is a topic and a subscription on it, of the same name unless `queues` says otherwise.
+ * Creates a driver for Google Cloud Pub/Sub. A queue is a topic and a subscription of the same name, unless `queues` maps
+ * it to two names.
+ *
+ * @throws QueueError `config` if `projectId` is missing, or if two names in `queues` mean one subscription
  *
  * @example
  * import { createQueue } from "queueport";
@@ -90,7 +94,7 @@ class PubsubDriver implements Driver {
   async send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
     const clients = await this.#connections.clients();
     const topic = this.#names.topic(clients.project, queue);
-    // A key where nobody keeps order would only make requests smaller.
+    // A key would only split requests if the subscription keeps no order.
     const keyed = messages.some(({ orderingKey }) => orderingKey !== undefined);
     const ordered = keyed && (await this.#subscriptions.get(queue)).enableMessageOrdering === true;
     return publish(clients, topic, ordered, messages, signal);

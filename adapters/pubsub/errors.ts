@@ -1,6 +1,6 @@
 import { DriverError, type ErrorKind } from "../../src/driver/index.ts";
 
-/** Status codes of gRPC, by number. */
+/** Status codes of gRPC. https://grpc.io/docs/guides/status-codes/ (2026-11) */
 export const CODE = {
   cancelled: 1,
   invalidArgument: 3,
@@ -9,7 +9,7 @@ export const CODE = {
   alreadyExists: 6,
 } as const;
 
-/** What each status code means here. The last word on an outcome is `ambiguous`, wherever there can be a doubt. */
+/** The kind of each status code. `ambiguous` if the request may have taken effect. */
 const KINDS: Readonly<Record<number, ErrorKind>> = {
   [CODE.cancelled]: "ambiguous",
   2: "ambiguous", // UNKNOWN
@@ -29,10 +29,10 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   16: "auth", // UNAUTHENTICATED
 };
 
-/** Under UNAVAILABLE, what the client says where no connection stood: nothing can have been done. */
+/** The client's messages for UNAVAILABLE before there was a connection: the request had no effect. */
 const NEVER_SENT =
   /no connection established|name resolution failed|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/i;
-/** Before the request: the client library could not find, or could not renew, its credentials. */
+/** The client's messages for credentials that it could not find or renew. No request was made. */
 const NO_CREDENTIALS =
   /default credentials|invalid_grant|unable to detect a project|getting metadata from plugin failed.*(invalid|unauthorized|denied)/is;
 const TOO_LARGE = /(larger than max|exceeds the limit|too large|exceeds the maximum)/i;
@@ -44,10 +44,10 @@ interface GrpcError {
   readonly errorInfoMetadata?: Readonly<Record<string, string>>;
 }
 
-/** Sorts anything that the client library throws. What it cannot place may have taken effect. */
+/** Classifies any error of the client library. An unknown error is `ambiguous`, since the request may have taken effect. */
 export function classify(error: unknown): ErrorKind {
   if (error instanceof DriverError) return error.kind;
-  // The library rejects with a bare string where a client was closed.
+  // The library rejects with a string if a client was closed.
   if (typeof error === "string") return "permanent";
   const { code, message = "", details = "" } = asGrpc(error);
   const text = `${message} ${details}`;
@@ -63,7 +63,7 @@ export function codeOf(error: unknown): number | undefined {
   return typeof code === "number" ? code : undefined;
 }
 
-/** A failed call as a driver error. Where it was denied, the message names the permission that is missing. */
+/** Converts the error of a failed call. The message of an `auth` error names the missing permission. */
 export function driverError(error: unknown, permission: string): DriverError {
   if (error instanceof DriverError) return error;
   const kind = classify(error);
@@ -76,8 +76,8 @@ export function driverError(error: unknown, permission: string): DriverError {
 }
 
 /**
- * What an exactly-once subscription says of single ids of an `acknowledge` or `modifyAckDeadline` that failed: in the
- * ErrorInfo of the status, each failed id with its reason. The ids that it does not name have succeeded.
+ * The errors of single ids of a failed `acknowledge` or `modifyAckDeadline`. An exactly-once subscription reports each
+ * failed id with its reason in the ErrorInfo of the status. The other ids have succeeded.
  */
 export function failuresById(error: unknown, permission: string): Map<string, DriverError> {
   const { errorInfoMetadata = {} } = asGrpc(error);

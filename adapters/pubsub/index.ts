@@ -1,5 +1,5 @@
 /**
- * Google Cloud Pub/Sub.
+ * The adapter for Google Cloud Pub/Sub.
  * @module
  */
 export { pubsub, type PubsubOptions } from "./driver.ts";

@@ -2,7 +2,7 @@ import { DriverError } from "../../src/driver/index.ts";
 import type { ConnectionOptions } from "./clients.ts";
 import { driverError } from "./errors.ts";
 
-/** What is used of the library's `MetricServiceClient`, which is one. */
+/** The part of the library's `MetricServiceClient` that is used. */
 export interface MetricClient {
   listTimeSeries(
     request: {
@@ -29,34 +29,37 @@ interface Point {
   readonly interval?: { readonly endTime?: { readonly seconds?: unknown } | null } | null;
 }
 
-/** A count, and when it held. */
+/** A count and its time. */
 export interface Backlog {
   readonly undelivered: number;
-  /** Epoch milliseconds. */
+  /** The time of the count, in epoch milliseconds. */
   readonly asOf: number;
 }
 
 const METRIC = "pubsub.googleapis.com/subscription/num_undelivered_messages";
-/** The metric is written each minute and is visible some four minutes later. */
+/** The time span that is read. The metric is written each minute and visible about four minutes later. */
 const LOOK_BACK_SECONDS = 900;
 const TIMEOUT_MS = 8_000;
 
 /**
- * The backlog of a subscription by Cloud Monitoring: all that is not acknowledged, leased messages included, minutes
- * late. The package is loaded on first use.
+ * Reads the backlog of a subscription from Cloud Monitoring: the messages that are not acknowledged, leased ones
+ * included. The count is minutes old. The package is loaded on first use.
  */
 export class Monitoring {
   readonly #options: ConnectionOptions;
   readonly #given: MetricClient | undefined;
   #client: Promise<MetricClient> | undefined;
 
-  /** One that is given is left open by `close`. */
+  /** @param given an injected client, which {@link close} leaves open */
   constructor(options: ConnectionOptions, given: MetricClient | undefined) {
     this.#options = options;
     this.#given = given;
   }
 
-  /** Undefined where nothing has been written for a while. `subscription` is the full name. */
+  /**
+   * Reads the newest count. Undefined if none was written recently.
+   * @param subscription the full name of the subscription
+   */
   async backlog(subscription: string, now: number): Promise<Backlog | undefined> {
     const [, project = "", , id = ""] = subscription.split("/");
     const seconds = Math.floor(now / 1_000);
@@ -89,7 +92,7 @@ export class Monitoring {
     await client?.close();
   }
 
-  /** A failure is not kept: credentials may come later. */
+  /** Opens the client. A failure is not cached, since credentials may be added later. */
   #opened(): Promise<MetricClient> {
     if (this.#client === undefined) {
       const opening = this.#open();
@@ -110,7 +113,7 @@ export class Monitoring {
         ...(credentials === undefined ? {} : { credentials: { ...credentials } }),
         ...(keyFilename === undefined ? {} : { keyFilename }),
       });
-      // Left to the first call, a failure is the client's for good, and beside that a rejection that nobody handles.
+      // In the first call, a failure would be permanent for the client, and an unhandled rejection as well.
       await client.initialize();
       return client;
     } catch (cause) {

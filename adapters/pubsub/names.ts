@@ -1,35 +1,35 @@
 import { DriverError, NameClaims, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
 
-/** A topic and the subscription on it that is received, by id or by full name (`projects/...`). */
+/** A topic and the subscription from which messages are received, each by its id or its full name (`projects/...`). */
 export interface Pair {
   readonly topic: string;
   readonly subscription: string;
 }
 
-/** How logical names become physical ones. */
+/** Options for the names of topics and subscriptions. */
 export interface NamingOptions {
-  /** Before every name that is not mapped by `queues`. */
+  /** A prefix for every name that `queues` does not map. @default "" */
   readonly prefix?: string | undefined;
   /**
-   * By logical name: the one name of its topic and its subscription, or both, where several subscriptions share a
-   * topic.
+   * By logical name: the name of topic and subscription, or both names if several subscriptions share a topic.
+   * @default none
    */
   readonly queues?: Readonly<Record<string, string | Pair>> | undefined;
 }
 
 const SUFFIXES = ["-dlq", "-delay"] as const;
-/** What Pub/Sub takes for an id. */
+/** A valid id of a topic or a subscription. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names (2026-11) */
 const ID = /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/;
 
-/** Finds the topic and the subscription of each logical queue. */
+/** The names of the topic and the subscription of each logical queue. */
 export class Names {
   readonly #prefix: string;
   readonly #queues: ReadonlyMap<string, string | Pair>;
-  /** Topics that were named apart from a subscription. */
+  /** Topics that are configured apart from a subscription. */
   readonly #shared = new Set<string>();
   readonly #claims = new NameClaims("subscription");
 
-  /** @throws QueueError `config` where two logical names mean one subscription */
+  /** @throws QueueError `config` if two logical names mean one subscription */
   constructor({ prefix = "", queues = {} }: NamingOptions) {
     this.#prefix = prefix;
     this.#queues = new Map(Object.entries(queues));
@@ -41,30 +41,30 @@ export class Names {
     );
   }
 
-  /** The ids or full names as they stand in the configuration. */
+  /** Returns the ids or full names of a queue, as they are configured. */
   pair(queue: string): Pair {
     const mapped = this.#queues.get(queue);
     if (mapped !== undefined) return pairOf(mapped);
     for (const suffix of SUFFIXES) {
       const owner = ownerQueue(queue, suffix);
       const mappedOwner = owner === undefined ? undefined : this.#queues.get(owner);
-      // Dead letters and delays are a subscription's own, whoever else is on its topic.
+      // Each subscription has its own dead letters and delays, even if others share its topic.
       if (mappedOwner !== undefined) return pairOf(siblingQueue(pairOf(mappedOwner).subscription, suffix));
     }
     return pairOf(`${this.#prefix}${queue}`);
   }
 
-  /** Whether the topic was named apart from a subscription: it may have others, and is not ours to remove. */
+  /** Whether the topic is configured apart from a subscription. It may then have other subscriptions, and must not be removed. */
   sharesTopic(queue: string): boolean {
     return this.#shared.has(this.pair(queue).topic);
   }
 
-  /** @throws DriverError `permanent` where Pub/Sub takes no such name */
+  /** @throws DriverError `permanent` if the name is not valid */
   topic(project: string, queue: string): string {
     return fullName(project, "topics", this.pair(queue).topic);
   }
 
-  /** @throws DriverError `permanent` where Pub/Sub takes no such name, or another logical name means it already */
+  /** @throws DriverError `permanent` if the name is not valid, or if another logical name means the same subscription */
   subscription(project: string, queue: string): string {
     const name = fullName(project, "subscriptions", this.pair(queue).subscription);
     this.#claims.claim(queue, name);
@@ -74,7 +74,7 @@ export class Names {
 
 function pairOf(mapped: string | Pair): Pair {
   if (typeof mapped !== "string") return mapped;
-  // A full name names one of the two; the other is called the same.
+  // A full name is that of the topic or of the subscription. The other one has the same id.
   const id = mapped.startsWith("projects/") ? mapped.replace("/subscriptions/", "/topics/") : mapped;
   return { topic: id, subscription: id.replace("/topics/", "/subscriptions/") };
 }
@@ -84,7 +84,7 @@ function fullName(project: string, kind: "topics" | "subscriptions", name: strin
   if (!ID.test(id)) {
     throw new DriverError(
       "permanent",
-      `Pub/Sub has no ${kind} called "${id}": a name has 3 to 255 letters, digits and -_.~+%, begins with a letter, and not with "goog"`,
+      `"${id}" is not a valid name for ${kind} of Pub/Sub: a name has 3 to 255 letters, digits and -_.~+%, begins with a letter, and does not begin with "goog"`,
     );
   }
   return name === id ? `projects/${project}/${kind}/${id}` : name;

@@ -1,22 +1,22 @@
-/** Whoever waits for what a pull brings. */
+/** A call that waits for the messages of a pull. */
 export interface Waiter {
-  /** Called once something is there, or the pull has ended without. */
+  /** Called when there is a message to take, or when the pull has ended. */
   wake(): void;
   fail(error: unknown): void;
 }
 
-/** One `Pull` that is under way. */
+/** One pull that is under way. */
 export interface Pull {
   readonly cancel: AbortController;
   waiter: Waiter | undefined;
-  /** Given up by who waited for it: nobody else is to rely on it. */
+  /** Whether its caller was aborted. No other call waits for it then, since its connection may be dead. */
   abandoned: boolean;
   ended: Promise<void>;
 }
 
-/** The pulls of one source, and who waits for which. */
+/** The pulls of one source, and the calls that wait for them. */
 export class Pulls {
-  /** Whether there is something to take. */
+  /** Whether there is a message to take. */
   readonly #more: () => boolean;
   readonly #open = new Set<Pull>();
 
@@ -24,7 +24,7 @@ export class Pulls {
     this.#more = more;
   }
 
-  /** `request` resolves when what it brought was put where it belongs. */
+  /** Starts a pull. @param request resolves once the messages of the pull can be taken */
   start(request: (signal: AbortSignal) => Promise<void>): Pull {
     const cancel = new AbortController();
     const run = async (): Promise<void> => {
@@ -44,13 +44,13 @@ export class Pulls {
     return pull;
   }
 
-  /** One that nobody waits for any more, and that still may bring something. */
+  /** A pull for which no call waits, and that was not abandoned. */
   idle(): Pull | undefined {
     for (const pull of this.#open) if (pull.waiter === undefined && !pull.abandoned) return pull;
     return undefined;
   }
 
-  /** Wakes those who wait, for as long as there is something to take. */
+  /** Wakes waiting calls while there are messages to take. */
   wake(): void {
     for (const { waiter } of this.#open) {
       if (!this.#more()) return;
@@ -58,6 +58,7 @@ export class Pulls {
     }
   }
 
+  /** Resolves when all pulls have ended. */
   async ended(): Promise<void> {
     await Promise.all(Array.from(this.#open, ({ ended }) => ended));
   }

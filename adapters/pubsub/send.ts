@@ -4,14 +4,15 @@ import { type Clients, once, REQUEST_TIMEOUT_MS } from "./clients.ts";
 import { driverError } from "./errors.ts";
 import { MAX_ATTRIBUTE_NAME_BYTES, MAX_ORDERING_KEY_BYTES, RESERVED_ATTRIBUTE_PREFIX } from "./limits.ts";
 
-/** The slowest connection on which the largest request still gets through: some 4 Mbit a second. */
+/** The slowest connection on which the largest request is still sent in time: about 4 Mbit/s. */
 const LEAST_BYTES_PER_MS = 500;
 
 type PubsubMessage = protos.google.pubsub.v1.IPubsubMessage;
 
 /**
- * One `Publish` for all messages without an ordering key and one for each key, side by side: a request may hold one
- * key only. A request that fails, fails for its own messages; one that the service would refuse is refused here.
+ * Publishes messages: one request for all messages without an ordering key, and one for each key, in parallel. A request
+ * can hold only one key. A request that fails, fails only for its messages. A message that the service would refuse is
+ * left out and fails alone.
  */
 export async function publish(
   clients: Clients,
@@ -78,12 +79,12 @@ function messageOf({ body, attributes }: Outgoing, orderingKey: string): PubsubM
   return orderingKey === "" ? { data, attributes } : { data, attributes, orderingKey };
 }
 
-/** What the service would refuse a message for, and with it the whole request. The emulator takes most of it. */
+/** The reason for which the service would refuse a message, and the whole request with it. Undefined if there is none. */
 function problemOf({ body, attributes, delayMs }: Outgoing, key: string): string | undefined {
-  if (delayMs > 0) return "Pub/Sub has no delayed sends of its own.";
+  if (delayMs > 0) return "Pub/Sub cannot delay a message.";
   const names = Object.keys(attributes);
   if (body.length === 0 && names.length === 0)
-    return "Pub/Sub refuses a message without body and attributes.";
+    return "Pub/Sub refuses a message that has neither a body nor attributes.";
   for (const name of names) {
     if (name === "") return "Pub/Sub refuses an attribute without a name.";
     if (Buffer.byteLength(name) > MAX_ATTRIBUTE_NAME_BYTES)

@@ -6,7 +6,7 @@ import { leaseSeconds, MAX_LEASE_SECONDS } from "./limits.ts";
 
 const PERMISSION = "pubsub.subscriptions.consume";
 
-/** Where settlements go to. */
+/** The subscription whose messages are settled, and the clients to do it with. */
 export interface SettleTarget {
   readonly clients: Clients;
   readonly subscription: string;
@@ -14,8 +14,8 @@ export interface SettleTarget {
 }
 
 /**
- * Acknowledges by one request; extends and releases by one for each length of time, side by side. One that fails,
- * fails alone.
+ * Settles messages: one request for all acknowledgements, and one for each time of extensions and releases, in parallel.
+ * An operation that fails, fails alone.
  */
 export async function settleBatch(
   target: SettleTarget,
@@ -34,7 +34,7 @@ export async function settleBatch(
       if (receipt.acked) results[index] = { ok: true };
       else acks.push(index);
     } else if (receipt.leaseUntil <= now) {
-      // Pub/Sub would take it without a word, and hide the message from whoever has it now.
+      // Pub/Sub would accept it, and hide the message from the receiver that has it now.
       results[index] = { ok: false, error: new DriverError("lease_lost", "the ack deadline has passed") };
     } else {
       const same = changes.get(seconds);
@@ -58,7 +58,7 @@ export async function settleBatch(
   return results;
 }
 
-/** Sets the time that is left to these leases. Returns what failed, by id. */
+/** Sets the time that is left to these leases. Returns the errors by ack id. */
 export function modifyDeadlines(
   target: SettleTarget,
   receipts: readonly Receipt[],
@@ -81,12 +81,12 @@ function secondsOf(operation: Operation): number {
 function refused({ kind }: Operation): DriverError {
   const sentence =
     kind === "dead_letter"
-      ? "Pub/Sub has no dead-lettering of its own on request."
+      ? "Pub/Sub cannot dead-letter a message on request."
       : `An ack deadline lasts at most ${MAX_LEASE_SECONDS} seconds.`;
   return new DriverError("permanent", sentence);
 }
 
-/** One `Acknowledge`, or one `ModifyAckDeadline` where `seconds` are given. Never rejects; returns what failed, by id. */
+/** Makes one `Acknowledge`, or one `ModifyAckDeadline` if `seconds` is given. Never rejects. Returns the errors by ack id. */
 async function request(
   target: SettleTarget,
   receipts: readonly Receipt[],
@@ -105,7 +105,7 @@ async function request(
     const failures = failuresById(cause, PERMISSION);
     if (failures.size > 0) return failures;
     if (codeOf(cause) === CODE.invalidArgument && receipts.length > 1) {
-      // One id that it cannot read makes it refuse them all: halves find it.
+      // One invalid id makes Pub/Sub refuse all ids. Halving the request finds it.
       const half = Math.ceil(receipts.length / 2);
       const parts = [receipts.slice(0, half), receipts.slice(half)];
       const found = await Promise.all(parts.map((part) => request(target, part, seconds)));

@@ -10,7 +10,7 @@ import type {
 import { type Connections, once } from "./clients.ts";
 import { deliveryOf, receiptOf } from "./delivery.ts";
 import { CODE, codeOf, driverError } from "./errors.ts";
-import { Lanes } from "./lanes.ts";
+import { KeyQueues } from "./key-queues.ts";
 import { leaseSeconds } from "./limits.ts";
 import { type Pull, Pulls } from "./pulls.ts";
 import { modifyDeadlines, settleBatch, type SettleTarget } from "./settle.ts";
@@ -26,28 +26,27 @@ export interface PubsubSourceOptions extends OpenOptions {
 }
 
 /**
- * Beyond the wait. The server ends an empty pull by itself, the emulator a second before its deadline. What it gives
- * to a pull that has been given up here is hidden for a whole lease: so there has to be time for an answer on its way,
- * and for an event loop that somebody has held up.
+ * The time limit of a pull in addition to its wait. The server ends an empty pull on its own; the emulator does so a
+ * second before the deadline. Messages of a pull that was aborted here are hidden for a whole lease. So there is time
+ * for an answer that is on its way and for a blocked event loop.
  */
 const ANSWER_MS = 5_000;
 const EMULATED_ANSWER_MS = 2_000;
 const PROBE_EVERY_MS = 60_000;
-/** What nobody asks for in this time goes back, for others to have it: the worker may be paused, or its handlers long. */
+/** The time after which kept messages are released for other workers, if no call takes them. */
 const KEPT_MS = 60_000;
-/** What has less than this left of its lease, or than a quarter of it, is not begun any more. */
+/** The least lease that a message must have left to be handed out. For short leases, a quarter of the lease. */
 const LEAST_LEASE_MS = 5_000;
 
 /**
- * Pulls of one subscription, and the settlement of what they bring. Pulls and not a stream: a pull brings what was
- * asked for and never more, whereas a stream overruns its flow control, and counts a message that was released with a
- * delay as held by it.
+ * Pulls of one subscription, and the settlement of their messages. A pull never brings more messages than it asks for.
+ * A streaming pull overruns its flow control, and counts a message that was released with a delay as outstanding.
  */
 export class PubsubSource implements Source {
   readonly #options: PubsubSourceOptions;
   readonly #pulls: Pulls;
-  readonly #lanes = new Lanes();
-  /** Came after nobody waited for it any more, or follows what was acknowledged. */
+  readonly #keyQueues = new KeyQueues();
+  /** Messages to hand out: they arrived when no call waited, or the message before them was acknowledged. */
   #ready: Delivery[] = [];
   #upkeep: Timer | undefined;
   #nextProbeAt = 0;
@@ -71,15 +70,15 @@ export class PubsubSource implements Source {
   async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
     const target = await this.#target();
     const results = await settleBatch(target, operations);
-    await this.#moveLanes(target, operations, results);
+    await this.#moveKeyQueues(target, operations, results);
     return results;
   }
 
   async stop(): Promise<Delivery[]> {
     this.#stopped = true;
-    // Not cancelled: what is given to a cancelled pull is hidden for a whole lease.
+    // Pulls are not cancelled: messages of a cancelled pull are hidden for a whole lease.
     await this.#pulls.ended();
-    // Those that wait behind another are given back after its verdict: the next worker must not overtake it.
+    // Messages behind another one are released only after it is settled: no worker may overtake it.
     return this.#take(Number.POSITIVE_INFINITY);
   }
 
@@ -93,7 +92,7 @@ export class PubsubSource implements Source {
     return Promise.resolve();
   }
 
-  /** Resolves with what comes first: something to take, the end of the pull, or the abort. */
+  /** Resolves when there is a message to take, when the pull ends, or when `signal` aborts. */
   #waitFor(pull: Pull, max: number, signal: AbortSignal): Promise<Delivery[]> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -118,7 +117,7 @@ export class PubsubSource implements Source {
     });
   }
 
-  /** What is there, and leased for long enough to be extended in time; the rest comes again by itself. */
+  /** Takes messages whose lease is long enough to be extended in time. Pub/Sub delivers the others again. */
   #take(max: number): Delivery[] {
     const { clock, leaseMs } = this.#options;
     this.#dropLapsed(clock.now() + Math.min(LEAST_LEASE_MS, leaseSeconds(leaseMs) * 250));
@@ -128,11 +127,11 @@ export class PubsubSource implements Source {
     });
   }
 
-  /** What is leased no longer than this comes again: to extend it might take it from whoever has it by then. */
+  /** Drops messages whose lease ends by `until`. An extension might take them from another receiver. */
   #dropLapsed(until: number): void {
     this.#ready = this.#ready.filter((delivery) => {
       const isLeased = receiptOf(delivery).leaseUntil > until;
-      if (!isLeased) this.#lanes.lapsed(delivery);
+      if (!isLeased) this.#keyQueues.lapsed(delivery);
       return isLeased;
     });
   }
@@ -150,7 +149,7 @@ export class PubsubSource implements Source {
       const leaseUntil = clock.now() + granted * 1_000;
       const deliveries = (receivedMessages ?? []).map((message) => deliveryOf(message, leaseUntil, ordered));
       await this.#agreeLease(deliveries, granted, ordered);
-      this.#ready.push(...this.#lanes.admit(deliveries, clock.now()));
+      this.#ready.push(...this.#keyQueues.admit(deliveries, clock.now()));
       this.#keepWaiting();
     } catch (error) {
       const code = codeOf(error);
@@ -162,7 +161,7 @@ export class PubsubSource implements Source {
     }
   }
 
-  /** Silence may be an empty queue or a dead connection: now and then, something is asked that has an answer. */
+  /** Makes a request that has an answer, now and then: a silent pull can mean an empty queue or a dead connection. */
   async #probe(): Promise<void> {
     const { queue, connections, subscriptions, clock } = this.#options;
     if (clock.now() < this.#nextProbeAt) return;
@@ -177,8 +176,9 @@ export class PubsubSource implements Source {
   }
 
   /**
-   * What was pulled has the subscription's own ack deadline; another one has to be asked for. Where it is shorter than
-   * is wanted, whoever holds a message extends it in time, if it is still held by then; what waits in order, nobody.
+   * Changes the ack deadline of pulled messages, which is the subscription's, to the lease of this source. A shorter
+   * deadline is left as it is if no order is kept: the receiver extends a message that it still holds. Messages that
+   * wait behind another one have no such receiver.
    */
   async #agreeLease(deliveries: readonly Delivery[], granted: number, ordered: boolean): Promise<void> {
     const wanted = leaseSeconds(this.#options.leaseMs);
@@ -192,14 +192,14 @@ export class PubsubSource implements Source {
     for (const receipt of receipts) if (!failures.has(receipt.ackId)) receipt.leaseUntil = until;
   }
 
-  /** A verdict over the head of a key lets the next one out, or sends those behind it after it. */
-  async #moveLanes(
+  /** After a settlement: makes the next message of the key ready, or releases the messages behind the settled one. */
+  async #moveKeyQueues(
     target: SettleTarget,
     operations: readonly Operation[],
     results: readonly SettleResult[],
   ): Promise<void> {
     const back = new Map<number, Delivery[]>();
-    const giveBack = (deliveries: readonly Delivery[], seconds: number): void => {
+    const release = (deliveries: readonly Delivery[], seconds: number): void => {
       if (deliveries.length > 0) back.set(seconds, [...(back.get(seconds) ?? []), ...deliveries]);
     };
     for (const [index, operation] of operations.entries()) {
@@ -207,13 +207,13 @@ export class PubsubSource implements Source {
       const result = results[index];
       if (delivery.orderingKey === undefined) continue;
       if (result?.ok === false) {
-        if (result.error.kind === "lease_lost") giveBack(this.#lanes.scatter(delivery), 0);
+        if (result.error.kind === "lease_lost") release(this.#keyQueues.scatter(delivery), 0);
       } else if (kind === "release") {
-        giveBack(this.#lanes.scatter(delivery), Math.ceil(operation.delayMs / 1_000));
+        release(this.#keyQueues.scatter(delivery), Math.ceil(operation.delayMs / 1_000));
       } else if (kind === "ack") {
-        const next = this.#lanes.advance(delivery);
+        const next = this.#keyQueues.advance(delivery);
         if (next === undefined) continue;
-        if (this.#stopped) giveBack([next, ...this.#lanes.scatter(next)], 0);
+        if (this.#stopped) release([next, ...this.#keyQueues.scatter(next)], 0);
         else this.#ready.push(next);
       }
     }
@@ -223,30 +223,30 @@ export class PubsubSource implements Source {
       await modifyDeadlines(target, deliveries.map(receiptOf), seconds);
   }
 
-  /** Extends what waits: behind another message, for as long as that one is held, or for somebody to take it. */
+  /** Extends the leases of messages that wait: behind another message, or for a call that takes them. */
   #keepWaiting(): void {
     if (this.#closed || this.#upkeep !== undefined) return;
-    if (this.#lanes.holding === 0 && this.#ready.length === 0) return;
+    if (this.#keyQueues.holding === 0 && this.#ready.length === 0) return;
     const { clock, leaseMs } = this.#options;
     const seconds = leaseSeconds(leaseMs);
     this.#upkeep = clock.timer((seconds * 1_000) / 3, () => {
       this.#upkeep = undefined;
       const now = clock.now();
-      // Whoever held the head has lost it: those behind it come again after it, when their own leases end.
-      this.#lanes.scatterLapsed(now);
+      // The lease of a head has ended. The messages behind it are delivered again, after it, when their leases end.
+      this.#keyQueues.scatterLapsed(now);
       this.#dropLapsed(now);
-      if (now - this.#askedAt > KEPT_MS) this.#giveBackReady();
+      if (now - this.#askedAt > KEPT_MS) this.#releaseReady();
       const by = now + (seconds * 2_000) / 3;
       const ready = this.#ready.map(receiptOf).filter(({ leaseUntil }) => leaseUntil <= by);
-      const due = [...this.#lanes.dueBy(by), ...ready];
-      // One that fails is tried again the next time, while there is time.
+      const due = [...this.#keyQueues.dueBy(by), ...ready];
+      // A failed extension is tried again at the next turn, while the lease lasts.
       if (due.length > 0) this.#extend(due, seconds).catch(() => {});
       this.#keepWaiting();
     });
   }
 
-  #giveBackReady(): void {
-    const back = this.#ready.splice(0).flatMap((delivery) => [delivery, ...this.#lanes.lapsed(delivery)]);
+  #releaseReady(): void {
+    const back = this.#ready.splice(0).flatMap((delivery) => [delivery, ...this.#keyQueues.lapsed(delivery)]);
     if (back.length > 0) this.#extend(back.map(receiptOf), 0).catch(() => {});
   }
 

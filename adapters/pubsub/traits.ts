@@ -6,17 +6,17 @@ import type { Names } from "./names.ts";
 
 export type Subscription = protos.google.pubsub.v1.ISubscription;
 
-/** What a subscription has for a topic once that was deleted. */
+/** The topic of a subscription whose topic was deleted. */
 export const DELETED_TOPIC = "_deleted-topic_";
 
-/** The subscription is there, and nothing comes to it any more. */
+/** The error of a subscription that exists but whose topic was deleted. It gets no messages any more. */
 export class TopicDeleted extends DriverError {
   constructor(subscription: string) {
-    super("not_found", `The topic of ${subscription} was deleted; drop the queue and create it anew`);
+    super("not_found", `The topic of ${subscription} was deleted; drop the queue and create it again`);
   }
 }
 
-/** What is known of the subscription of each queue: asked for once, and again after it was created or removed. */
+/** A cache of the subscriptions by logical queue. Each is read once, and again after it was created or removed. */
 export class Subscriptions {
   readonly #connections: Connections;
   readonly #names: Names;
@@ -27,14 +27,14 @@ export class Subscriptions {
     this.#names = names;
   }
 
-  /** @throws DriverError `not_found`, `auth` ... */
+  /** @throws DriverError `not_found` if the subscription does not exist, and any other kind */
   get(queue: string): Promise<Subscription> {
     return this.#known.get(queue) ?? this.refresh(queue);
   }
 
   /**
-   * Asks again. What was known before stays so until there is an answer, and where it cannot be asked for.
-   * @throws DriverError `not_found`, `auth` ...
+   * Reads the subscription again. The cached one stays until there is an answer, and if the read fails.
+   * @throws DriverError `not_found` if the subscription does not exist, and any other kind
    */
   refresh(queue: string): Promise<Subscription> {
     const reading = this.#read(queue);
@@ -53,7 +53,7 @@ export class Subscriptions {
     return reading;
   }
 
-  /** Its full name, for which nobody has to be asked. */
+  /** The full name of a queue's subscription. */
   name(project: string, queue: string): string {
     return this.#names.subscription(project, queue);
   }
@@ -77,10 +77,10 @@ export class Subscriptions {
   }
 }
 
-/** What a subscription says of its queue. */
+/** The traits of a queue, from its subscription. @param shared whether other subscriptions may share the topic */
 export function traitsOf(queue: string, subscription: Subscription, shared: boolean = false): QueueTraits {
   const { enableMessageOrdering, deadLetterPolicy } = subscription;
-  // Deliveries are counted for the sake of a dead-letter policy, and only where there is one.
+  // Pub/Sub counts deliveries only for a dead-letter policy.
   const maxDeliveries =
     typeof deadLetterPolicy?.deadLetterTopic === "string" && deadLetterPolicy.deadLetterTopic !== ""
       ? deadLetterPolicy.maxDeliveryAttempts || 5

@@ -1,12 +1,12 @@
 import { beforeEach, expect, test } from "vitest";
 import { deliveryOf, receiptOf } from "../../../adapters/pubsub/delivery.ts";
-import { Lanes } from "../../../adapters/pubsub/lanes.ts";
+import { KeyQueues } from "../../../adapters/pubsub/key-queues.ts";
 import type { Delivery } from "../../../src/driver/index.ts";
 
-let lanes: Lanes;
+let queues: KeyQueues;
 let received = 0;
 beforeEach(() => {
-  lanes = new Lanes();
+  queues = new KeyQueues();
 });
 
 /** `a1` is the message 1 of key a; without a letter, it has none. */
@@ -21,7 +21,7 @@ function deliver(name: string, leaseUntil: number = 10, deliveryAttempt: number 
 }
 
 function admit(...names: string[]): Delivery[] {
-  return lanes.admit(
+  return queues.admit(
     names.map((name) => deliver(name)),
     0,
   );
@@ -33,51 +33,51 @@ function ids(deliveries: readonly (Delivery | undefined)[]): (string | undefined
 
 test("one message of each key is let out, and all without a key", () => {
   expect(ids(admit("a1", "b1", "a2", "1", "2", "b2"))).toEqual(["a1", "b1", "1", "2"]);
-  expect(lanes.holding).toBe(2);
+  expect(queues.holding).toBe(2);
 });
 
 test("an acknowledged head lets the next one out", () => {
   const [a1] = admit("a1", "a2", "a3");
-  const a2 = lanes.advance(a1 as Delivery);
+  const a2 = queues.advance(a1 as Delivery);
   expect(ids([a2])).toEqual(["a2"]);
-  expect(ids([lanes.advance(a2 as Delivery)])).toEqual(["a3"]);
-  expect(lanes.holding).toBe(0);
+  expect(ids([queues.advance(a2 as Delivery)])).toEqual(["a3"]);
+  expect(queues.holding).toBe(0);
 });
 
 test("a key is free again when its last message is acknowledged", () => {
   const [a1] = admit("a1");
   expect(ids(admit("a2"))).toEqual([]);
-  const a2 = lanes.advance(a1 as Delivery);
-  expect(lanes.advance(a2 as Delivery)).toBeUndefined();
+  const a2 = queues.advance(a1 as Delivery);
+  expect(queues.advance(a2 as Delivery)).toBeUndefined();
   expect(ids(admit("a3"))).toEqual(["a3"]);
 });
 
 test("those behind a head that is given back follow it", () => {
   const [a1, b1] = admit("a1", "a2", "b1", "b2", "a3");
-  expect(ids(lanes.scatter(a1 as Delivery))).toEqual(["a2", "a3"]);
-  expect(ids(lanes.scatter(a1 as Delivery))).toEqual([]);
-  expect(ids([lanes.advance(b1 as Delivery)])).toEqual(["b2"]);
+  expect(ids(queues.scatter(a1 as Delivery))).toEqual(["a2", "a3"]);
+  expect(ids(queues.scatter(a1 as Delivery))).toEqual([]);
+  expect(ids([queues.advance(b1 as Delivery)])).toEqual(["b2"]);
 });
 
 test("a verdict over a delivery that was replaced by a later one moves nothing", () => {
   const [first] = admit("a1", "a2");
   const [second] = admit("a1", "a2");
   expect(ids([second])).toEqual(["a1"]);
-  expect(lanes.advance(first as Delivery)).toBeUndefined();
-  expect(lanes.holding).toBe(1);
-  expect(ids([lanes.advance(second as Delivery)])).toEqual(["a2"]);
+  expect(queues.advance(first as Delivery)).toBeUndefined();
+  expect(queues.holding).toBe(1);
+  expect(ids([queues.advance(second as Delivery)])).toEqual(["a2"]);
 });
 
 test("a lease that was renewed on the way is still that of the head", () => {
   const [a1] = admit("a1", "a2");
-  expect(ids([lanes.advance({ ...(a1 as Delivery), leaseUntil: 99 })])).toEqual(["a2"]);
+  expect(ids([queues.advance({ ...(a1 as Delivery), leaseUntil: 99 })])).toEqual(["a2"]);
 });
 
 test("those behind a head whose lease ended without a verdict are let go", () => {
-  lanes.admit([deliver("a1", 10), deliver("a2", 99), deliver("b1", 30), deliver("b2", 20)], 0);
-  expect(ids(lanes.scatterLapsed(10))).toEqual(["a2"]);
-  expect(lanes.dueBy(25).map(({ leaseUntil }) => leaseUntil)).toEqual([20]);
-  expect(lanes.dueBy(19)).toEqual([]);
+  queues.admit([deliver("a1", 10), deliver("a2", 99), deliver("b1", 30), deliver("b2", 20)], 0);
+  expect(ids(queues.scatterLapsed(10))).toEqual(["a2"]);
+  expect(queues.dueBy(25).map(({ leaseUntil }) => leaseUntil)).toEqual([20]);
+  expect(queues.dueBy(19)).toEqual([]);
 });
 
 test("receipts are a delivery's own", () => {
@@ -87,28 +87,28 @@ test("receipts are a delivery's own", () => {
 
 test("to have waited in vain is no attempt", () => {
   const [a1] = admit("a1", "a2");
-  lanes.scatter(a1 as Delivery);
-  const [again] = lanes.admit([deliver("a1", 10, 2), deliver("a2", 10, 2)], 0);
+  queues.scatter(a1 as Delivery);
+  const [again] = queues.admit([deliver("a1", 10, 2), deliver("a2", 10, 2)], 0);
   expect(again?.deliveryCount).toBe(2);
-  lanes.scatter(again as Delivery);
-  const [last] = lanes.admit([deliver("a1", 10, 3), deliver("a2", 10, 3)], 0);
+  queues.scatter(again as Delivery);
+  const [last] = queues.admit([deliver("a1", 10, 3), deliver("a2", 10, 3)], 0);
   expect(last?.deliveryCount).toBe(3);
-  const a2 = lanes.advance(last as Delivery);
+  const a2 = queues.advance(last as Delivery);
   expect(a2).toMatchObject({ brokerId: "a2", deliveryCount: 1 });
-  lanes.scatter(a2 as Delivery);
-  expect(lanes.admit([deliver("a2", 10, 4)], 0)[0]?.deliveryCount).toBe(2);
+  queues.scatter(a2 as Delivery);
+  expect(queues.admit([deliver("a2", 10, 4)], 0)[0]?.deliveryCount).toBe(2);
 });
 
 test("nor is to be delivered again while waiting", () => {
   const [a1] = admit("a1", "a2");
-  lanes.scatter(a1 as Delivery);
-  const [again] = lanes.admit([deliver("a1", 10, 2), deliver("a2", 10, 3), deliver("a2", 10, 4)], 0);
-  expect(lanes.advance(again as Delivery)?.deliveryCount).toBe(2);
+  queues.scatter(a1 as Delivery);
+  const [again] = queues.admit([deliver("a1", 10, 2), deliver("a2", 10, 3), deliver("a2", 10, 4)], 0);
+  expect(queues.advance(again as Delivery)?.deliveryCount).toBe(2);
 });
 
 test("a key whose head has lapsed is free: what comes next of it is let out, and does not wait behind a ghost", () => {
-  lanes.admit([deliver("a1", 10), deliver("a2", 30)], 0);
-  expect(ids(lanes.admit([deliver("a3", 40)], 9))).toEqual([]);
-  expect(ids(lanes.admit([deliver("a1", 50), deliver("a2", 50)], 20))).toEqual(["a1"]);
-  expect(lanes.holding).toBe(1);
+  queues.admit([deliver("a1", 10), deliver("a2", 30)], 0);
+  expect(ids(queues.admit([deliver("a3", 40)], 9))).toEqual([]);
+  expect(ids(queues.admit([deliver("a1", 50), deliver("a2", 50)], 20))).toEqual(["a1"]);
+  expect(queues.holding).toBe(1);
 });
