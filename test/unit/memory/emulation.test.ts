@@ -151,7 +151,7 @@ describe.each(Object.keys(adapters) as EmulatedProvider[])("memory that emulates
       ["fixed.fifo", { ...spec, ordering: "none" }],
     ];
     for (const [queue, asked] of asks) {
-      const name = `${queue.replace("fixed", `fixed-${provider}`)}`;
+      const name = queue.replace("fixed", `fixed-${provider}`);
       const outcome = async (driver: Driver): Promise<string> => {
         try {
           await driver.admin?.ensure(name, asked);

@@ -18,7 +18,7 @@ afterEach(async () => {
   await stub[Symbol.asyncDispose]();
 });
 
-test("of the service, what the emulator refuses is asked for: messages are kept for 31 days, by subscriptions that do not expire", async () => {
+test("subscriptions on the service keep messages for 31 days and do not expire", async () => {
   await driver.admin?.ensure("jobs", spec);
   const made = stub.requests.filter(({ method }) => method === "createSubscription");
   expect(new Set(made.map(({ request }) => request["name"]))).toEqual(
@@ -26,12 +26,12 @@ test("of the service, what the emulator refuses is asked for: messages are kept 
   );
   for (const { request } of made) {
     expect(request["messageRetentionDuration"]).toEqual({ seconds: 31 * DAY_SECONDS });
-    // Without a time to live: never. Left out, it would be 31 days.
+    // An empty policy is no expiry. Without a policy, the expiry would be 31 days.
     expect(request["expirationPolicy"]).toEqual({});
   }
 });
 
-test("the queue comes last: no message falls through while its dead letters have nowhere to go", async () => {
+test("the main subscription is created last, so that its dead letters always have a subscription", async () => {
   await driver.admin?.ensure("jobs", spec);
   expect(stub.requests.at(-1)?.request["name"]).toBe("projects/p/subscriptions/jobs");
   const policies = stub.fields("createSubscription", "deadLetterPolicy");
@@ -43,14 +43,14 @@ test("the queue comes last: no message falls through while its dead letters have
 test.each([
   [1, 5],
   [1_000, 100],
-])("a policy for %i deliveries is one for %i, which the service takes", async (wanted, granted) => {
+])("a dead-letter policy for %i deliveries is created with %i", async (wanted, granted) => {
   await driver.admin?.ensure("jobs", { ...spec, brokerMaxDeliveries: wanted });
   expect(stub.fields("createSubscription", "deadLetterPolicy").at(-1)).toMatchObject({
     maxDeliveryAttempts: granted,
   });
 });
 
-test("a subscription whose topic was deleted cannot be mended, and the plan says so", async () => {
+test("the plan for a subscription whose topic was deleted is a conflict", async () => {
   stub.answers["getTopic"] = () => ({});
   stub.answers["getSubscription"] = ({ request }) => ({
     name: request["subscription"],
@@ -65,7 +65,7 @@ test("a subscription whose topic was deleted cannot be mended, and the plan says
   });
 });
 
-test("what may not be created says which permission is missing", async () => {
+test("the error of a denied creation names the missing permission", async () => {
   stub.answers["createTopic"] = () => grpcError(7);
   await expect(driver.admin?.ensure("jobs", spec)).rejects.toMatchObject({
     kind: "auth",
@@ -73,7 +73,7 @@ test("what may not be created says which permission is missing", async () => {
   });
 });
 
-test("once closed, nothing that is late opens a connection", async () => {
+test("a call after close opens no connection", async () => {
   const connections = new Connections({ projectId: "p", emulatorHost: "127.0.0.1:1" });
   await connections.close();
   await expect(connections.clients()).rejects.toMatchObject({ kind: "permanent" });

@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-test("credentials that cannot be had are an error of the call, and no other; once they are there, they are used", async () => {
+test("missing credentials fail only the call that needs them, and are used once they exist", async () => {
   const unhandled: unknown[] = [];
   const listen = (error: unknown): void => void unhandled.push(error);
   process.on("unhandledRejection", listen);
@@ -34,7 +34,7 @@ test("credentials that cannot be had are an error of the call, and no other; onc
   expect(unhandled).toEqual([]);
 });
 
-test("what is known of a subscription stays so while it cannot be asked for, and no longer once it is gone", async () => {
+test("a cached subscription stays while it cannot be read, and is removed once it is gone", async () => {
   await using stub = await StubService.start();
   const { publisher, subscriber } = stub.clients;
   const connections = new Connections({ projectId: "p", clients: { publisher, subscriber } });

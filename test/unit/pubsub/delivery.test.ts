@@ -10,7 +10,7 @@ const message = {
   orderingKey: "k",
 };
 
-test("a message as it is received", () => {
+test("a delivery has the content of the received message", () => {
   const delivery = deliveryOf({ ackId: "a", message, deliveryAttempt: 3 }, 99, true);
   expect(delivery).toMatchObject({
     attributes: { type: "job" },
@@ -24,15 +24,15 @@ test("a message as it is received", () => {
   expect(Buffer.from(delivery.body as Uint8Array).toString()).toBe("{}");
 });
 
-test("a count of 0, which stands for no count, is a first delivery", () => {
+test("a message without a count has the delivery count 1", () => {
   expect(deliveryOf({ ackId: "a", message, deliveryAttempt: 0 }, 0, true).deliveryCount).toBe(1);
 });
 
-test("a key is none where the subscription keeps no order", () => {
+test("a delivery of an unordered subscription has no ordering key", () => {
   expect(deliveryOf({ ackId: "a", message }, 0, false).orderingKey).toBeUndefined();
 });
 
-test("what the broker's own policy has moved says so, and loses its marks", () => {
+test("a message that the dead-letter policy has moved has a reason, and loses the policy's attributes", () => {
   const attributes = {
     type: "job",
     CloudPubSubDeadLetterSourceDeliveryCount: "5",
@@ -48,7 +48,7 @@ test("what the broker's own policy has moved says so, and loses its marks", () =
   });
 });
 
-test("deliveries are counted where there is a dead-letter policy, and there alone", () => {
+test("deliveries are counted only with a dead-letter policy", () => {
   expect(traitsOf("emails", { enableMessageOrdering: false, deadLetterPolicy: null })).toEqual({
     ordering: "none",
     orderingKeyRequired: false,

@@ -20,50 +20,50 @@ test.each([
   ["unavailable", 14, "ambiguous"],
   ["unauthenticated", 16, "auth"],
   ["a code of the future", 99, "ambiguous"],
-])("status %s", (_, code, kind) => {
+])("the gRPC status %s, %i, is classified as %s", (_, code, kind) => {
   expect(classify(grpc(code))).toBe(kind);
 });
 
 test.each([
   "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1. Resolution note: ",
   "Name resolution failed for target dns:nowhere.invalid:443",
-])("no connection, nothing sent: %s", (message) => {
+])("an error before there was a connection is transient: %s", (message) => {
   expect(classify(grpc(14, message))).toBe("transient");
 });
 
-test("a connection that was cut may have carried the request", () => {
+test("an error of a connection that was cut is ambiguous", () => {
   expect(classify(grpc(14, "Connection dropped"))).toBe("ambiguous");
   expect(classify(grpc(14, "read ECONNRESET"))).toBe("ambiguous");
 });
 
-test("what is too large is told from what is wrong, and from a quota", () => {
+test("a message that is too large is too_large, unlike an invalid argument or a quota", () => {
   expect(classify(grpc(3, "The value for message_size is too large. Limit: 10000000"))).toBe("too_large");
   expect(classify(grpc(8, "Received message larger than max (20 vs. 10)"))).toBe("too_large");
   expect(classify(grpc(8, "Quota exceeded for quota metric"))).toBe("throttled");
 });
 
-test("missing credentials are a matter of authorization, wherever they are noticed", () => {
+test("missing credentials are auth, whether or not the error has a status", () => {
   expect(classify(new Error("Could not load the default credentials. Browse to …"))).toBe("auth");
   expect(classify(grpc(14, "Getting metadata from plugin failed with error: invalid_grant"))).toBe("auth");
 });
 
-test("a closed client, which the library reports as a bare string, is no use trying again", () => {
+test("the string that a closed client rejects with is permanent", () => {
   expect(classify("The client has already been closed.")).toBe("permanent");
 });
 
-test("a driver's own error keeps its kind; what cannot be placed may have taken effect", () => {
+test("a driver error keeps its kind, and an unknown error is ambiguous", () => {
   expect(classify(new DriverError("full", ""))).toBe("full");
   expect(classify(undefined)).toBe("ambiguous");
   expect(classify(new TypeError("?"))).toBe("ambiguous");
 });
 
-test("a denial names the permission", () => {
+test("the error of a denied call names the missing permission", () => {
   expect(driverError(grpc(7, "7 PERMISSION_DENIED"), "pubsub.topics.publish").message).toContain(
     "pubsub.topics.publish was denied; grant it",
   );
 });
 
-test("an exactly-once subscription names the ids that failed, and why", () => {
+test("the ids that an exactly-once subscription reports as failed have their reasons", () => {
   const error = grpc(3, "", {
     reason: "EXACTLY_ONCE_ACKID_FAILURE",
     errorInfoMetadata: {

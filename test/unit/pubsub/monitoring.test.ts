@@ -9,7 +9,7 @@ import { GrpcFailure, GrpcServer } from "../../support/grpc-server.ts";
 const { ListTimeSeriesRequest, ListTimeSeriesResponse } = monitoring.google.monitoring.v3;
 const { GetSubscriptionRequest, Subscription } = pubsubProtos.google.pubsub.v1;
 
-/** Minutes ago, by subscription: what Cloud Monitoring was asked for, and what it says. */
+/** A stub of Cloud Monitoring: the requests it got, and the counts it returns by subscription. */
 const MINUTES_AGO = 4;
 let asked: InstanceType<typeof ListTimeSeriesRequest>[];
 let backlogs: Readonly<Record<string, number>>;
@@ -52,7 +52,7 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** The library's client for Monitoring has no way to an unencrypted server; that for Pub/Sub has, for its emulator. */
+/** A client for Monitoring on an unencrypted server. The library supports such a server only in its Pub/Sub client. */
 async function inClearText(
   apiEndpoint: string,
 ): Promise<ConstructorParameters<typeof MetricServiceClient>[0]> {
@@ -67,7 +67,7 @@ async function inClearText(
   };
 }
 
-test("messages is the newest figure of Cloud Monitoring, and asOf says how old it is", async () => {
+test("messages is the newest count of Cloud Monitoring, and asOf is its time", async () => {
   backlogs = { jobs: 1_234 };
   const { messages, inFlight, delayed, failed, approximate, asOf } = await queue.stats("jobs");
   expect({ messages, approximate }).toEqual({ messages: 1_234, approximate: true });
@@ -81,12 +81,12 @@ test("messages is the newest figure of Cloud Monitoring, and asOf says how old i
   );
 });
 
-test("where nothing has been written for a while, nothing is made up", async () => {
+test("messages is undefined if no count was written recently", async () => {
   backlogs = {};
   expect((await queue.stats("jobs")).messages).toBeUndefined();
 });
 
-test("where it may not be read, the error names the permission", async () => {
+test("the error of a denied read names the missing permission", async () => {
   failure = new GrpcFailure(7, "caller lacks permission");
   await expect(queue.stats("jobs")).rejects.toMatchObject({
     code: "auth",
@@ -94,7 +94,7 @@ test("where it may not be read, the error names the permission", async () => {
   });
 });
 
-test("a client that was given is left open", async () => {
+test("an injected metric client is left open by close", async () => {
   backlogs = { jobs: 7 };
   await queue.close();
   const again = createQueue(

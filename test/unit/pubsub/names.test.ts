@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Names } from "../../../adapters/pubsub/names.ts";
 
-test("topic and subscription are called as the queue, behind the prefix", () => {
+test("topic and subscription have the name of the queue after the prefix", () => {
   const names = new Names({ prefix: "prod-" });
   expect(names.topic("p", "emails")).toBe("projects/p/topics/prod-emails");
   expect(names.subscription("p", "emails")).toBe("projects/p/subscriptions/prod-emails");
@@ -9,14 +9,14 @@ test("topic and subscription are called as the queue, behind the prefix", () => 
   expect(names.sharesTopic("emails")).toBe(false);
 });
 
-test("a mapped queue takes its siblings with it, and no prefix", () => {
+test("the siblings of a mapped queue are named after its mapped name, without the prefix", () => {
   const names = new Names({ prefix: "prod-", queues: { emails: "mail" } });
   expect(names.pair("emails")).toEqual({ topic: "mail", subscription: "mail" });
   expect(names.pair("emails-delay")).toEqual({ topic: "mail-delay", subscription: "mail-delay" });
   expect(names.pair("other-delay")).toEqual({ topic: "prod-other-delay", subscription: "prod-other-delay" });
 });
 
-test("several subscriptions on one topic have dead letters and delays of their own", () => {
+test("each of several subscriptions on one topic has its own dead letters and delays", () => {
   const names = new Names({
     queues: {
       billing: { topic: "orders", subscription: "orders-billing" },
@@ -30,7 +30,7 @@ test("several subscriptions on one topic have dead letters and delays of their o
   expect(names.sharesTopic("billing-dlq")).toBe(false);
 });
 
-test("full names reach into other projects", () => {
+test("a full name can refer to another project", () => {
   const names = new Names({
     queues: {
       events: { topic: "projects/theirs/topics/events", subscription: "events-ours" },
@@ -50,7 +50,7 @@ test("two logical names for one subscription are refused", () => {
   );
 });
 
-test("so are those that come to the same on the way: by the prefix, or by a full name", () => {
+test("two logical names that become one subscription by the prefix or a full name are refused", () => {
   const names = new Names({ queues: { a: "jobs", b: "projects/p/subscriptions/jobs" } });
   names.subscription("p", "a");
   for (const other of ["jobs", "b"]) {
@@ -64,7 +64,7 @@ test("so are those that come to the same on the way: by the prefix, or by a full
   expect(names.subscription("p", "a")).toBe("projects/p/subscriptions/jobs");
 });
 
-test("a topic that another subscription was given is shared by whoever else is on it", () => {
+test("a topic that is configured with a subscription is shared by the other queues on it", () => {
   const names = new Names({
     queues: { orders: "orders", audit: { topic: "orders", subscription: "orders-audit" } },
   });
@@ -73,7 +73,7 @@ test("a topic that another subscription was given is shared by whoever else is o
 });
 
 test.each(["ab", "1abc", "google-jobs", "jobs/emails", "jöbs", "x".repeat(256)])(
-  "a name that Pub/Sub does not take is refused before the call: %s",
+  "an invalid name is refused before the call: %s",
   (name) => {
     expect(() => new Names({}).topic("p", name)).toThrow(
       expect.objectContaining({ kind: "permanent", message: expect.stringContaining("3 to 255") }),

@@ -24,7 +24,7 @@ function kinds(results: readonly SendResult[]): string[] {
   return results.map((result) => (result.ok ? "ok" : result.error.kind));
 }
 
-test("all in one request", async () => {
+test("messages without a key share one request", async () => {
   const results = await send(
     false,
     { body: "a" },
@@ -36,19 +36,19 @@ test("all in one request", async () => {
   expect(stub.requests[0]).toMatchObject({
     method: "publish",
     request: { topic: TOPIC },
-    // What is left of nine seconds when it leaves.
+    // The rest of nine seconds at the time of the request.
     timeoutMs: expect.closeTo(9_000, -4),
   });
 });
 
-test("a large request has time for a slow connection, and ends within the send's own deadline", async () => {
+test("the time limit of a large request grows with its size, up to the deadline of the send", async () => {
   await send(false, { body: Buffer.alloc(9_437_184) });
   const { timeoutMs } = stub.requests[0] as Request;
   expect(timeoutMs).toBeGreaterThan(20_000);
   expect(timeoutMs).toBeLessThan(30_000);
 });
 
-test("a request for each key, the results where their messages were", async () => {
+test("messages of each key have a request of their own, and results keep the order of the messages", async () => {
   stub.answers["publish"] = ({ request }) => {
     const messages = request["messages"] as { data: Buffer; orderingKey?: string }[];
     if (messages[0]?.orderingKey === "b") return grpcError(10);
@@ -66,7 +66,7 @@ test("a request for each key, the results where their messages were", async () =
   expect(stub.requests).toHaveLength(3);
 });
 
-test("keys are left out where nobody keeps order: they would only multiply the requests", async () => {
+test("keys are left out if the subscription keeps no order", async () => {
   await send(false, { orderingKey: "a" }, { orderingKey: "b" });
   expect(stub.requests).toHaveLength(1);
   expect(stub.fields("publish", "messages")).toEqual([
@@ -74,7 +74,7 @@ test("keys are left out where nobody keeps order: they would only multiply the r
   ]);
 });
 
-test("what the service would refuse, and the emulator takes, is refused alone", async () => {
+test("a message that the service would refuse fails alone", async () => {
   const results = await send(
     true,
     { attributes: { "": "x" } },
@@ -88,16 +88,16 @@ test("what the service would refuse, and the emulator takes, is refused alone", 
   expect(kinds(results)).toEqual([...Array.from({ length: 6 }, () => "permanent"), "ok"]);
 });
 
-test("a message that the answer does not mention may be stored or not", async () => {
+test("a message that the answer does not mention is ambiguous", async () => {
   stub.answers["publish"] = () => ({ messageIds: ["1"] });
   expect(kinds(await send(false, {}, {}))).toEqual(["ok", "ambiguous"]);
 });
 
-test("a lost answer is ambiguous for all of its request", async () => {
+test("a lost answer is ambiguous for every message of its request", async () => {
   for (const code of [2, 4, 13, 14]) {
     stub.answers["publish"] = () => grpcError(code);
     expect(kinds(await send(false, {}, {}))).toEqual(["ambiguous", "ambiguous"]);
   }
-  // By the library, which would store them twice in silence, none of it was made again.
+  // The library made no second request, which would store the messages twice.
   expect(stub.requests).toHaveLength(4);
 });

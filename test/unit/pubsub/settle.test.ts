@@ -32,7 +32,7 @@ const release = (ackId: string, delayMs: number): Operation => ({
   delayMs,
 });
 
-test("acknowledgements share a request, and changes of one length another", async () => {
+test("acknowledgements share one request, and changes of the same time another", async () => {
   const extend: Operation = { kind: "extend", delivery: delivery("e"), leaseMs: 30_000 };
   const results = await settle(
     ack("a"),
@@ -57,18 +57,18 @@ test("acknowledgements share a request, and changes of one length another", asyn
   );
 });
 
-test("a lease is of whole seconds, ten at least and six hundred at most", async () => {
+test("a lease is rounded up to whole seconds, from 10 to 600", async () => {
   for (const leaseMs of [1, 10_001, 900_000])
     await settle({ kind: "extend", delivery: delivery("e"), leaseMs });
   expect(stub.fields("modifyAckDeadline", "ackDeadlineSeconds")).toEqual([10, 11, 600]);
 });
 
-test("a release of more than 600 seconds, which the emulator takes, is refused", async () => {
+test("a release of more than 600 seconds is refused", async () => {
   expect(kinds(await settle(release("a", 600_000), release("b", 600_001)))).toEqual(["ok", "permanent"]);
   expect(stub.fields("modifyAckDeadline", "ackIds")).toEqual([["a"]]);
 });
 
-test("there is no dead-lettering on request", async () => {
+test("dead-lettering on request is refused", async () => {
   const operation: Operation = {
     kind: "dead_letter",
     delivery: delivery("a"),
@@ -79,7 +79,7 @@ test("there is no dead-lettering on request", async () => {
   expect(kinds(await settle(operation))).toEqual(["permanent"]);
 });
 
-test("on an exactly-once subscription, the ids that it names have failed, and no others", async () => {
+test("only the ids that an exactly-once subscription reports have failed", async () => {
   stub.answers["acknowledge"] = () =>
     grpcError(3, { b: "PERMANENT_FAILURE_INVALID_ACK_ID", c: "TRANSIENT_FAILURE_UNORDERED_ACK_ID" });
   expect(kinds(await settle(ack("a"), ack("b"), ack("c"), ack("d")))).toEqual([
@@ -90,7 +90,7 @@ test("on an exactly-once subscription, the ids that it names have failed, and no
   ]);
 });
 
-test("what was acknowledged is not acknowledged again", async () => {
+test("a second ack of a delivery makes no request", async () => {
   const operation = ack("a");
   await settle(operation);
   stub.answers["acknowledge"] = () => grpcError(3, { a: "PERMANENT_FAILURE_INVALID_ACK_ID" });
@@ -98,21 +98,21 @@ test("what was acknowledged is not acknowledged again", async () => {
   expect(stub.requests).toHaveLength(1);
 });
 
-test("an id that cannot be read, for which a whole request is refused, is found and fails alone", async () => {
+test("an invalid id that fails a whole request is found and fails alone", async () => {
   stub.answers["acknowledge"] = ({ request }) =>
     (request["ackIds"] as string[]).includes("d") ? grpcError(3) : {};
   const results = await settle(...Array.from("abcdefgh", (id) => ack(id)));
   expect(kinds(results)).toEqual(["ok", "ok", "ok", "lease_lost", "ok", "ok", "ok", "ok"]);
 });
 
-test("a request that failed as a whole fails its own operations", async () => {
+test("a request that fails as a whole fails only its own operations", async () => {
   stub.answers["modifyAckDeadline"] = () => grpcError(14);
   expect(kinds(await settle(ack("a"), release("b", 0)))).toEqual(["ok", "ambiguous"]);
-  // And was not made again by the library.
+  // The library made no second request.
   expect(stub.fields("modifyAckDeadline", "ackIds")).toHaveLength(1);
 });
 
-test("a lease that has ended is not renewed, and is not given back: somebody else may have the message", async () => {
+test("a lease that has ended is neither extended nor released, since another receiver may have the message", async () => {
   const [late, later] = [release("a", 5_000), ack("b")];
   await clock.advance(30_000);
   expect(kinds(await settle(late, later))).toEqual(["lease_lost", "ok"]);

@@ -12,7 +12,7 @@ const SOON = { timeout: 30_000, interval: 1 };
 let stub: StubService;
 let clock: FakeClock;
 let source: PubsubSource;
-/** Pulls that are under way: what each is asked for, and how it is answered. */
+/** The pulls that are under way: the request of each, and the function that answers it. */
 let pulls: {
   readonly max: unknown;
   readonly answer: (...names: string[]) => void;
@@ -43,18 +43,18 @@ afterEach(async () => {
   await stub[Symbol.asyncDispose]();
 });
 
-/** Resolves once so many pulls have come in. */
+/** Resolves once `count` pulls have arrived. */
 async function asked(count: number): Promise<void> {
   await vi.waitFor(() => expect(pulls).toHaveLength(count), SOON);
 }
 
-/** The ack ids of the changes of deadlines, once there are so many. */
+/** Resolves with the ack ids of the changes of deadlines, once there are `count` of them. */
 async function changed(count: number): Promise<unknown[]> {
   await vi.waitFor(() => expect(stub.fields("modifyAckDeadline", "ackIds")).toHaveLength(count), SOON);
   return stub.fields("modifyAckDeadline", "ackIds");
 }
 
-/** `a1` is the message 1 of key a; `1` has no key. */
+/** Creates a received message: `a1` is message 1 of key `a`, and `1` has no key. */
 function received(id: string): object {
   return {
     ackId: `ack-${id}`,
@@ -85,7 +85,7 @@ function ids(deliveries: readonly Delivery[]): string[] {
 
 const ack = (delivery: Delivery | undefined): Operation => ({ kind: "ack", delivery: delivery as Delivery });
 
-test("asks for as many as it is asked for", async () => {
+test("a pull asks for as many messages as the call", async () => {
   open();
   const next = source.next(7, never);
   await asked(1);
@@ -94,7 +94,7 @@ test("asks for as many as it is asked for", async () => {
   expect(ids(await next)).toEqual(["1", "2"]);
 });
 
-test("a server that gives more than it was asked for: no more is handed out, and the rest is next", async () => {
+test("messages beyond the number that was asked for are handed out by the next call", async () => {
   open();
   const first = source.next(1, never);
   await asked(1);
@@ -104,7 +104,7 @@ test("a server that gives more than it was asked for: no more is handed out, and
   expect(pulls).toHaveLength(1);
 });
 
-test("the end of a poll without messages is no error, whether the service ends it or its deadline does", async () => {
+test("a pull that ends without messages is not an error, whether the service or the deadline ends it", async () => {
   open();
   const first = source.next(1, never);
   await asked(1);
@@ -116,14 +116,14 @@ test("the end of a poll without messages is no error, whether the service ends i
   expect(await second).toEqual([]);
 });
 
-test("any other end is", async () => {
+test("a pull that ends with another status is an error", async () => {
   const next = open().next(1, never);
   await asked(1);
   pulls[0]?.fail(grpcError(5));
   await expect(next).rejects.toMatchObject({ kind: "not_found" });
 });
 
-test("a pull that somebody else's message has served is left to the next one", async () => {
+test("a pull whose call was served by another pull is used by the next call", async () => {
   open();
   const first = source.next(5, never);
   await asked(1);
@@ -139,7 +139,7 @@ test("a pull that somebody else's message has served is left to the next one", a
   expect(ids(await third)).toEqual(["1"]);
 });
 
-test("an aborted wait ends at once; its pull is relied on no more, and what it brings is kept", async () => {
+test("an aborted call ends at once, its pull is not used again, and its messages are kept", async () => {
   open();
   const stop = new AbortController();
   const first = source.next(5, stop.signal);
@@ -153,7 +153,7 @@ test("an aborted wait ends at once; its pull is relied on no more, and what it b
   expect(ids(await second)).toEqual(["1", "2"]);
 });
 
-test("stop waits for what is under way, asks for no more, and hands back what came", async () => {
+test("stop waits for the pull that is under way and returns its messages", async () => {
   open();
   const waiting = new AbortController();
   const poll = source.next(1, waiting.signal);
@@ -168,9 +168,9 @@ test("stop waits for what is under way, asks for no more, and hands back what ca
 });
 
 test.each([
-  ["shorter than the subscription's, it is asked for at once", 10_000, true],
-  ["longer, whoever holds the message sees to it", 300_000, false],
-])("a lease without order: %s", async (_, leaseMs, isAskedFor) => {
+  ["a lease shorter than the ack deadline is set at once", 10_000, true],
+  ["a lease longer than the ack deadline is left to the receiver", 300_000, false],
+])("on an unordered subscription, %s", async (_, leaseMs, isAskedFor) => {
   stub.answers["getSubscription"] = () => ({ ackDeadlineSeconds: 30 });
   const next = open({ leaseMs }).next(5, never);
   await asked(1);
@@ -179,7 +179,7 @@ test.each([
   expect(stub.fields("modifyAckDeadline", "ackIds")).toHaveLength(isAskedFor ? 1 : 0);
 });
 
-test("a lease other than the subscription's own is asked for before anything is handed out, where order is kept", async () => {
+test("on an ordered subscription, a different lease is set before a message is handed out", async () => {
   const next = open({ leaseMs: 300_000 }).next(5, never);
   await asked(1);
   pulls[0]?.answer("1", "2");
@@ -190,7 +190,7 @@ test("a lease other than the subscription's own is asked for before anything is 
   expect(stub.fields("modifyAckDeadline", "ackIds")).toEqual([["ack-1", "ack-2"]]);
 });
 
-/** Has a pull bring this after its waiter has gone. */
+/** Answers a pull with these messages after its call was aborted. */
 async function bringLate(...names: string[]): Promise<void> {
   const stop = new AbortController();
   const first = source.next(5, stop.signal);
@@ -198,11 +198,11 @@ async function bringLate(...names: string[]): Promise<void> {
   stop.abort();
   await first;
   pulls[0]?.answer(...names);
-  // It has come by the time that a later answer has.
+  // The first answer has arrived once a later one has.
   await stub.clients.subscriber.getSubscription({ subscription: "projects/p/subscriptions/jobs" });
 }
 
-test("what nobody asks for yet is kept by extensions, and has lost nothing by it", async () => {
+test("the lease of a kept message is extended until a call takes it", async () => {
   open();
   await bringLate("a1", "a2");
   await clock.advance(10_000);
@@ -213,7 +213,7 @@ test("what nobody asks for yet is kept by extensions, and has lost nothing by it
   expect(ids(await source.next(5, never))).toEqual(["a1"]);
 });
 
-test("what has lapsed while the process stood still is not extended: somebody else may have it", async () => {
+test("a message whose lease ended while the process was blocked is not extended", async () => {
   open();
   await bringLate("a1", "a2");
   stub.answers["modifyAckDeadline"] = () => grpcError(14);
@@ -228,7 +228,7 @@ test("what has lapsed while the process stood still is not extended: somebody el
   expect(ids(await again)).toEqual(["a1"]);
 });
 
-test("what nobody asks for at all goes back after a minute, unstarted", async () => {
+test("a kept message is released after a minute if no call takes it", async () => {
   open();
   await bringLate("a1", "a2");
   for (let extension = 1; extension <= 6; extension += 1) {
@@ -245,7 +245,7 @@ test("what nobody asks for at all goes back after a minute, unstarted", async ()
   expect((await again).map(({ deliveryCount }) => deliveryCount)).toEqual([1]);
 });
 
-test("what nobody asked for in time is not handed out when its lease is about to end, and cannot be extended", async () => {
+test("a kept message whose lease is about to end and cannot be extended is not handed out", async () => {
   stub.answers["modifyAckDeadline"] = () => grpcError(14);
   open();
   const stop = new AbortController();
@@ -254,7 +254,7 @@ test("what nobody asked for in time is not handed out when its lease is about to
   stop.abort();
   await first;
   pulls[0]?.answer("1");
-  // It has come by the time that a later answer has.
+  // The first answer has arrived once a later one has.
   await stub.clients.subscriber.getSubscription({ subscription: "projects/p/subscriptions/jobs" });
   await clock.advance(25_000);
   const second = source.next(5, never);
@@ -263,7 +263,7 @@ test("what nobody asked for in time is not handed out when its lease is about to
   expect(ids(await second)).toEqual(["2"]);
 });
 
-test("the next of a key is handed out as soon as the one before is acknowledged, to whoever waits", async () => {
+test("the next message of a key is handed out to a waiting call as soon as its head is acknowledged", async () => {
   open();
   const first = source.next(5, never);
   await asked(1);
@@ -276,7 +276,7 @@ test("the next of a key is handed out as soon as the one before is acknowledged,
   expect(ids(await second)).toEqual(["a2"]);
 });
 
-test("what waits for its turn is extended while the one before it is", async () => {
+test("the lease of a message behind a head is extended while the head's is", async () => {
   open();
   const first = source.next(5, never);
   await asked(1);
@@ -285,7 +285,7 @@ test("what waits for its turn is extended while the one before it is", async () 
   await clock.advance(10_000);
   await source.settle([{ kind: "extend", delivery: a1 as Delivery, leaseMs: 30_000 }]);
   expect(new Set(await changed(2))).toEqual(new Set([["ack-a1"], ["ack-a2"]]));
-  // Nobody extends the head any more: when its lease has ended, nor is what waits behind it.
+  // The head is not extended any more. Once its lease has ended, the message behind it is not extended either.
   await clock.advance(30_000);
   await source.settle([]);
   const extensions = stub.fields("modifyAckDeadline", "ackIds").length;
@@ -297,7 +297,7 @@ test("what waits for its turn is extended while the one before it is", async () 
   await next;
 });
 
-test("what waits behind one that is given back goes back after it, with the same delay", async () => {
+test("the messages behind a released head are released after it, with the same delay", async () => {
   open();
   const first = source.next(5, never);
   await asked(1);
@@ -308,7 +308,7 @@ test("what waits behind one that is given back goes back after it, with the same
   expect(stub.fields("modifyAckDeadline", "ackDeadlineSeconds")).toEqual([3, 3]);
 });
 
-test("after stop, those behind a head are given back when it has its verdict, and not before", async () => {
+test("after stop, the messages behind a head are released when the head is settled, and not before", async () => {
   open();
   const first = source.next(5, never);
   await asked(1);
@@ -320,7 +320,7 @@ test("after stop, those behind a head are given back when it has its verdict, an
   expect(stub.fields("modifyAckDeadline", "ackIds")).toEqual([["ack-a2", "ack-a3"]]);
 });
 
-test("closed, it leaves nothing behind", async () => {
+test("a closed source leaves no timer and no request", async () => {
   open();
   const next = source.next(5, never);
   await asked(1);

@@ -2,11 +2,11 @@ import { PubSub, protos, v1 } from "@google-cloud/pubsub";
 import type { Clients } from "../../../adapters/pubsub/clients.ts";
 import { GrpcFailure, GrpcServer, type Unary } from "../../support/grpc-server.ts";
 
-/** One request, as it came over the wire. */
+/** One request as the stub received it. */
 export interface Request {
   readonly method: string;
   readonly request: Readonly<Record<string, unknown>>;
-  /** How long the client said that it would wait. */
+  /** The time limit that the client sent with it. */
   readonly timeoutMs: number;
 }
 
@@ -19,7 +19,7 @@ type Codec = {
 };
 
 const { google } = protos;
-/** By method: what comes in, and what goes out. */
+/** The types of request and response by method. */
 const CODECS: Readonly<Record<string, readonly [Codec, Codec]>> = {
   publish: [google.pubsub.v1.PublishRequest, google.pubsub.v1.PublishResponse],
   pull: [google.pubsub.v1.PullRequest, google.pubsub.v1.PullResponse],
@@ -31,7 +31,7 @@ const CODECS: Readonly<Record<string, readonly [Codec, Codec]>> = {
   getSubscription: [google.pubsub.v1.GetSubscriptionRequest, google.pubsub.v1.Subscription],
 } as never;
 
-/** The library's clients, and a service that notes every request and answers what the test says; an `Error` is thrown. */
+/** The library's clients on a stub service that records requests and answers as the test says. An `Error` is thrown. */
 export class StubService implements AsyncDisposable {
   readonly requests: Request[] = [];
   readonly answers: Record<string, Answer> = {};
@@ -79,7 +79,7 @@ export class StubService implements AsyncDisposable {
     return answer as object | undefined;
   }
 
-  /** The requests by this method, by one field. */
+  /** One field of every request of a method. */
   fields(method: string, name: string): unknown[] {
     return this.requests.filter((one) => one.method === method).map(({ request }) => request[name]);
   }
@@ -91,7 +91,7 @@ export class StubService implements AsyncDisposable {
   }
 }
 
-/** An error as gRPC reports it; `reasons` are those of single ids, in an ErrorInfo. */
+/** An error of gRPC. @param reasons the reasons of single ids, in an ErrorInfo */
 export function grpcError(code: number, reasons: Readonly<Record<string, string>> = {}): Error {
   const metadata = Object.entries(reasons).map(([id, reason]) =>
     field(3, Buffer.concat([field(1, id), field(2, reason)])),
@@ -103,7 +103,7 @@ export function grpcError(code: number, reasons: Readonly<Record<string, string>
   return new GrpcFailure(code, `status ${code}`, status);
 }
 
-/** One field of a protobuf message, of bytes or text. */
+/** Encodes one field of a protobuf message that holds bytes or text. */
 function field(number: number, value: string | Uint8Array): Buffer {
   const bytes = Buffer.from(value as string);
   const length: number[] = [];
@@ -112,7 +112,7 @@ function field(number: number, value: string | Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([(number << 3) | 2, ...length, rest]), bytes]);
 }
 
-/** `9000m`, `8999123u`, `9S`. */
+/** Parses a time limit of gRPC, such as `9000m`, `8999123u` or `9S`. */
 function milliseconds(timeout: string): number {
   const units: Readonly<Record<string, number>> = {
     H: 3_600_000,

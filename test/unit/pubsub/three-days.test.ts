@@ -3,15 +3,15 @@ import { pubsub } from "../../../adapters/pubsub/index.ts";
 import { channels, type RequestEvent } from "../../../src/diagnostics.ts";
 import { HOUR, SECOND, QueueFixture } from "../support.ts";
 
-/** What Pub/Sub charges: by the volume of what is published and delivered, a thousand bytes a request at least. */
+/** The volume that Pub/Sub bills: published and delivered bytes, at least 1,000 a request. */
 const USD_PER_TIB = 40;
 const TIB = 2 ** 40;
 const LEAST_BYTES = 1_000;
 
-test("a delay of 72 hours costs what is reckoned with, and no attempts", async () => {
-  const stage = new QueueFixture({ emulate: "pubsub", queues: ["jobs"] });
-  const { maxHopMs, nativeDelayMs } = pubsub({ projectId: "p", emulatorHost: "nowhere:1" }).limits;
-  expect(stage.driver.limits).toMatchObject({ maxHopMs, nativeDelayMs });
+test("a delay of 72 hours costs as much as documented, and no attempts", async () => {
+  const stage = new Stage({ emulate: "pubsub", queues: ["jobs"] });
+  const { maxParkMs, nativeDelayMs } = pubsub({ projectId: "p", emulatorHost: "nowhere:1" }).limits;
+  expect(stage.driver.limits).toMatchObject({ maxParkMs, nativeDelayMs });
   const carried: RequestEvent[] = [];
   const count = (message: unknown): void => {
     const event = message as RequestEvent;

@@ -43,7 +43,7 @@ async function attributesOf(queue: string): Promise<Record<string, string>> {
 }
 
 describe("ensure", () => {
-  test("makes three queues that know each other, encrypted; again changes nothing", async () => {
+  test("ensure creates three encrypted queues that refer to each other, and a second ensure changes nothing", async () => {
     await driver.admin?.ensure("emails", SPEC);
     const names = ["emails", "emails-dlq", "emails-delay"];
     const [main = {}, dlq = {}, parking = {}] = await Promise.all(names.map(attributesOf));
@@ -65,7 +65,7 @@ describe("ensure", () => {
     expect(again.map(stable)).toEqual([main, dlq, parking].map(stable));
   });
 
-  test("takes a redrive policy off the queues of delays and dead letters: each hop, and each look, is a receive", async () => {
+  test("ensure removes a redrive policy from the delay queue, where each hop counts as a receive", async () => {
     await driver.admin?.ensure("hops", SPEC);
     const { QueueArn = "" } = await attributesOf("hops-dlq");
     const policy = JSON.stringify({ deadLetterTargetArn: QueueArn, maxReceiveCount: 2 });
@@ -79,7 +79,7 @@ describe("ensure", () => {
     expect(await driver.admin?.plan?.("hops", SPEC)).toEqual([]);
   });
 
-  test("refuses a second name for one queue, of which to drop one would drop both", async () => {
+  test("a second logical name for one physical queue is refused", async () => {
     const twice = sqs({ client, prefix: "prod-", queues: { emails: "prod-mail" } });
     await twice.admin?.ensure("emails", SPEC);
     await expect(twice.admin?.drop("mail")).rejects.toMatchObject({
@@ -89,7 +89,7 @@ describe("ensure", () => {
     expect((await attributesOf("prod-mail"))["QueueArn"]).toBeDefined();
   });
 
-  test("leaves a queue its key, and encrypts with one where it is told to", async () => {
+  test("ensure keeps the KMS key of a queue, and sets the configured one", async () => {
     await driver.admin?.ensure("secrets", SPEC);
     const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: "secrets" }));
     const Attributes = { KmsMasterKeyId: "alias/theirs", SqsManagedSseEnabled: "false" };
@@ -100,12 +100,12 @@ describe("ensure", () => {
     expect(await attributesOf("secrets")).toMatchObject({ KmsMasterKeyId: "alias/ours" });
   });
 
-  test("may be called by two at once", async () => {
+  test("two calls of ensure for one queue can overlap", async () => {
     await Promise.all([driver.admin?.ensure("twice", SPEC), driver.admin?.ensure("twice", SPEC)]);
     expect(await attributesOf("twice")).toMatchObject({ VisibilityTimeout: "45" });
   });
 
-  test("puts suffixes before .fifo, and refuses an order that the name does not have", async () => {
+  test("ensure puts suffixes before .fifo, and refuses an ordering that does not match the name", async () => {
     await driver.admin?.ensure("orders.fifo", { ...SPEC, ordering: "by_key" });
     for (const name of ["orders.fifo", "orders-dlq.fifo", "orders-delay.fifo"])
       expect(await attributesOf(name)).toMatchObject({ FifoQueue: "true" });
@@ -114,7 +114,7 @@ describe("ensure", () => {
   });
 });
 
-test("drop removes all three, and may be repeated", async () => {
+test("drop removes all three queues, and a second drop does nothing", async () => {
   await driver.admin?.ensure("gone", SPEC);
   await driver.admin?.drop("gone");
   await driver.admin?.drop("gone");
@@ -123,7 +123,7 @@ test("drop removes all three, and may be repeated", async () => {
 });
 
 describe("a client that is injected", () => {
-  test("may not send again by itself", async () => {
+  test("an injected client that repeats sends on its own is refused", async () => {
     const retrying = plainClient({});
     const queue = createQueue(sqs({ client: retrying }));
     await queue.ensure("injected");
@@ -132,7 +132,7 @@ describe("a client that is injected", () => {
     retrying.destroy();
   });
 
-  test("is bounded all the same, and asked again", async () => {
+  test("requests of an injected client have a time limit, and are made again", async () => {
     const { hostname, port } = new URL(server.endpoint);
     await using proxy = await HttpProxy.start({ host: hostname, port: Number(port) });
     const patient = plainClient({ endpoint: proxy.endpoint, maxAttempts: 1 });
@@ -146,7 +146,7 @@ describe("a client that is injected", () => {
   });
 });
 
-test("what nobody waits for any more is not sent", async () => {
+test("a send whose signal is aborted is not made", async () => {
   await driver.admin?.ensure("abandoned", SPEC);
   const own = sqs({ ...clientOptions(server) });
   const gone = AbortSignal.abort(new Error("nobody waits"));
@@ -157,7 +157,7 @@ test("what nobody waits for any more is not sent", async () => {
   await own.close();
 });
 
-test("credentials that nobody gives are found as the SDK finds them; where there are none, that is said", async () => {
+test("credentials that are not configured are found by the SDK, and missing ones are an auth error", async () => {
   const { endpoint, region } = clientOptions(server);
   const names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
   const before = names.map((name) => process.env[name]);
@@ -179,7 +179,7 @@ test("credentials that nobody gives are found as the SDK finds them; where there
     if (before[index] !== undefined) process.env[name] = before[index];
 });
 
-test("an endpoint that the environment names is not left for the host in a queue's URL", async () => {
+test("the endpoint of the environment is used, not the host of a queue URL in an answer", async () => {
   process.env["AWS_ENDPOINT_URL_SQS"] = server.endpoint;
   const { region, credentials } = clientOptions(server);
   const queue = createQueue(sqs({ region, credentials }), { sendDeadlineMs: 20_000 });
@@ -189,7 +189,7 @@ test("an endpoint that the environment names is not left for the host in a queue
   delete process.env["AWS_ENDPOINT_URL_SQS"];
 });
 
-test("a worker warns at its start, with both numbers, where SQS would act first", async () => {
+test("a worker warns at its start, with both numbers, if maxReceiveCount is below queueport's own limit", async () => {
   const queue = createQueue(sqs({ client, waitSeconds: 1 }));
   await driver.admin?.ensure("strict", { ...SPEC, brokerMaxDeliveries: 3 });
   const warnings: string[] = [];
@@ -206,7 +206,7 @@ test("a worker warns at its start, with both numbers, where SQS would act first"
   expect(warnings[0]).toMatch(/after 3 deliveries.*after 10 \(maxAttempts 5\)/);
 });
 
-test("nor does it keep silent where one of its jobs may take more attempts than SQS allows", async () => {
+test("a worker warns if one of its jobs may take more attempts than maxReceiveCount allows", async () => {
   const queue = createQueue(sqs({ client, waitSeconds: 1 }));
   await queue.ensure("patience");
   const worker = new Worker(queue);

@@ -7,12 +7,12 @@ import { clientOptions } from "../../support/sqs-server.ts";
 const HOUR = 3_600_000;
 let proxy: HttpProxy;
 beforeAll(async () => {
-  // Nobody is behind it: it answers everything itself.
+  // No server is behind the proxy; it answers every request itself.
   proxy = await HttpProxy.start({ port: 1 });
 });
 afterAll(() => proxy.close());
 
-/** What the SDK throws where SQS answers like this. */
+/** The error that the SDK throws for an answer of SQS. */
 async function thrownFor(status: number, code: string, headers?: Record<string, string>): Promise<unknown> {
   const rule = proxy.on({}, { kind: "answer", status, code, headers });
   const { endpoint, region, credentials } = clientOptions(proxy);
@@ -46,24 +46,24 @@ test.each([
   [503, "ServiceUnavailable", "transient"],
   [500, "InternalError", "ambiguous"],
   [400, "InvalidMessageContents", "permanent"],
-] as const)("%i %s is %s", async (status, code, kind) => {
+] as const)("an error with status %i and code %s is classified as %s", async (status, code, kind) => {
   expect(classify(await thrownFor(status, code))).toBe(kind);
 });
 
 describe("a call that is denied", () => {
-  test("names the permission that is missing", async () => {
+  test("the error of a denied call names the missing permission", async () => {
     const { kind, message } = driverError(await thrownFor(400, "AccessDeniedException"), "ReceiveMessage");
     expect(kind).toBe("auth");
     expect(message).toMatch(/^sqs:ReceiveMessage was denied; allow it in the policy/);
   });
 
-  test("names that of the key, where it is the key's", async () => {
+  test("the error of a denied KMS key names the permission of KMS", async () => {
     const { kind, message } = driverError(await thrownFor(400, "KmsAccessDenied"), "ReceiveMessage");
     expect(kind).toBe("auth");
     expect(message).toMatch(/^kms:Decrypt/);
   });
 
-  test("may be an entry of a batch", () => {
+  test("the error of a denied entry of a batch names the missing permission", () => {
     const { kind, message } = entryError({ Code: "AccessDenied", SenderFault: true }, "SendMessage");
     expect(kind).toBe("auth");
     expect(message).toMatch(/^sqs:SendMessage was denied/);
@@ -71,7 +71,7 @@ describe("a call that is denied", () => {
 });
 
 test.each(["InvalidSignatureException", "RequestExpired", "RequestInTheFuture"])(
-  "so is one that is called %s with the status of a bad request",
+  "the clock-skew error %s with status 400 is transient if the SDK has corrected the skew",
   async (code) => {
     const date = new Date(Date.now() + 2 * HOUR).toUTCString();
     expect(classify(await thrownFor(400, code, { date }))).toBe("transient");
@@ -79,21 +79,21 @@ test.each(["InvalidSignatureException", "RequestExpired", "RequestInTheFuture"])
   },
 );
 
-test("credentials that are missing for a moment come again, where there have been any", async () => {
+test("missing credentials are transient if requests were answered before", async () => {
   const expired = await thrownFor(400, "ExpiredTokenException");
   expect(driverError(expired, "DeleteMessage").kind).toBe("auth");
   expect(driverError(expired, "DeleteMessage", true).kind).toBe("transient");
   expect(driverError(await thrownFor(403, "AccessDenied"), "DeleteMessage", true).kind).toBe("auth");
 });
 
-test("a signature that the wrong time of this machine has spoilt is made again", async () => {
+test("a signature refused because of clock skew is transient if the SDK has corrected the skew", async () => {
   const date = new Date(Date.now() + 2 * HOUR).toUTCString();
   const skewed = await thrownFor(403, "InvalidSignatureException", { date });
   expect(classify(skewed)).toBe("transient");
   expect(classify(await thrownFor(403, "InvalidSignatureException"))).toBe("auth");
 });
 
-test("without a region, trying again would not help", async () => {
+test("a missing region is permanent", async () => {
   const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
   delete process.env["AWS_REGION"];
   delete process.env["AWS_DEFAULT_REGION"];

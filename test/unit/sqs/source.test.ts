@@ -26,7 +26,7 @@ async function open(queue: string, options: SqsOptions): Promise<{ driver: Drive
   return { driver, source: driver.open(queue, { prefetch: 10, leaseMs: 30_000 }) };
 }
 
-test("of several polls, one waits for long: the others would only take what they have to give back", async () => {
+test("of several polls at once, one waits for long and the others for a second", async () => {
   const { driver, source } = await open("polls", { waitSeconds: 2 });
   const waits: unknown[] = [];
   const watched = proxy.on(
@@ -41,7 +41,7 @@ test("of several polls, one waits for long: the others would only take what they
   await driver.close();
 });
 
-test("what comes when nobody waits any more is kept for who asks next, and for the stop", async () => {
+test("a message that arrives after its poll was aborted is returned by stop", async () => {
   const { driver, source } = await open("late", { waitSeconds: 15 });
   const leave = new AbortController();
   const asked = proxy.on({ operation: "ReceiveMessage" }, { kind: "stall", until: Promise.resolve() });
@@ -55,7 +55,7 @@ test("what comes when nobody waits any more is kept for who asks next, and for t
   await driver.close();
 });
 
-test("two sends to a FIFO queue that name no deduplication id are two messages", async () => {
+test("two messages without a deduplication id are both stored in a FIFO queue", async () => {
   const { driver, source } = await open("ids.fifo", { waitSeconds: 1 });
   const message = { body: "{}", attributes: {}, delayMs: 0, orderingKey: "key" };
   await driver.send("ids.fifo", [message, message], never);

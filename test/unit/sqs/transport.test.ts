@@ -42,7 +42,7 @@ function transport(timeoutMs: number = 30_000): Transport {
   return made;
 }
 
-test("a response that arrives in parts is returned whole, with its status and headers", async () => {
+test("an answer in several pieces is returned whole, with its status and headers", async () => {
   const server = await listen((request, response) => {
     response.writeHead(418, "Teapot", { "x-kind": "tea" });
     request.on("data", (chunk: Buffer) => {
@@ -56,19 +56,19 @@ test("a response that arrives in parts is returned whole, with its status and he
   expect(response.headers["x-kind"]).toBe("tea");
 });
 
-test("a response without a body has an empty body", async () => {
+test("an answer without a body has an empty body", async () => {
   const server = await listen((_, response) => void response.writeHead(204).end());
   const { response } = await transport().handle(requestTo(server));
   expect(response.body.byteLength).toBe(0);
 });
 
-test("a request to a port where nothing listens fails with the error code of the system", async () => {
+test("a refused connection is an error with the system's code", async () => {
   const server = await listen(() => {});
   const request = { ...requestTo(server), port: await lastingPort() };
   await expect(transport().handle(request)).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });
 
-test("a request that is in progress when the transport is destroyed fails", async () => {
+test("a request that is under way when the transport is destroyed fails", async () => {
   const { promise: arrived, resolve } = Promise.withResolvers<void>();
   const server = await listen(() => resolve());
   const made = transport();
