@@ -1,6 +1,6 @@
 import { DriverError, type ErrorKind } from "../../src/driver/index.ts";
 
-/** The file system's words on the left, the core's on the right. */
+/** The kinds of errors by the codes of the file system. */
 const KINDS: Readonly<Record<string, ErrorKind>> = {
   ENOENT: "not_found",
   EACCES: "auth",
@@ -9,12 +9,12 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   ENOSPC: "full",
   EDQUOT: "full",
   EFBIG: "too_large",
-  // Too many files are open: fewer at once will do.
+  // Too many open files: fewer requests at once will succeed.
   EMFILE: "throttled",
   ENFILE: "throttled",
   EBUSY: "transient",
   EAGAIN: "transient",
-  // The disk, or the network before it, failed half way: it may have been done.
+  // The disk, or the network before it, failed half way: the request may have taken effect.
   EIO: "ambiguous",
   ETIMEDOUT: "ambiguous",
 };
@@ -24,10 +24,19 @@ export function classify(error: unknown): ErrorKind {
   return KINDS[(error as NodeJS.ErrnoException).code ?? ""] ?? "permanent";
 }
 
-/** What was attempted, and why it failed. */
+/** Converts an error. The message says what was attempted. */
 export function driverError(error: unknown, attempted: string): DriverError {
   if (error instanceof DriverError) return error;
   return new DriverError(classify(error), `Could not ${attempted}: ${String(error)}`, { cause: error });
+}
+
+/** Makes a call whose errors are driver errors. */
+export async function attempt<T>(attempted: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw driverError(error, attempted);
+  }
 }
 
 export function isMissing(error: unknown): boolean {

@@ -4,18 +4,18 @@ import { join } from "node:path";
 import type { Attributes, Body } from "../../src/driver/index.ts";
 
 /**
- * All that ever changes about a message. It is the name of the message's file, so that every change is one rename:
- * atomic, and won by one of several processes that try it. Since deliveries only grow, no name comes up twice.
+ * The part of a message that changes. It is the name of the message's file, so that every change is one rename: it is
+ * atomic, and succeeds for one of several processes that try it. Since deliveries only grow, a name is never used twice.
  */
 export interface MessageName {
-  /** From then on anybody may take it: when it is due, or when the lease on it ends. Epoch milliseconds. */
+  /** The time from which any process may lease the message: its due time, or the end of its lease. Epoch milliseconds. */
   readonly visibleAt: number;
   readonly deliveries: number;
   readonly state: "queued" | "leased";
   readonly brokerId: string;
 }
 
-/** What is written once, and never touched again. */
+/** The part of a message that is written once and never changes. */
 export interface MessageContent {
   readonly body: Body;
   readonly attributes: Attributes;
@@ -25,13 +25,13 @@ export interface MessageContent {
 const NAME = /^(\d{16})_(\d+)_(queued|leased)_([\w-]+)$/;
 const NEWLINE = 10;
 
-/** Sixteen digits hold every moment that a number can, and make the order of names that of moments. */
+/** The path of a message's file. Sixteen digits hold any time, and make names sort by time. */
 export function fileOf(directory: string, { visibleAt, deliveries, state, brokerId }: MessageName): string {
   const moment = Math.ceil(Math.min(visibleAt, Number.MAX_SAFE_INTEGER));
   return join(directory, `${String(moment).padStart(16, "0")}_${deliveries}_${state}_${brokerId}`);
 }
 
-/** The messages of a queue, those visible first come first. What is being written is not among them. */
+/** Lists the messages of a queue, sorted by the time from which they are visible. Unfinished files are left out. */
 export async function listMessages(directory: string): Promise<MessageName[]> {
   const files = await readdir(directory);
   return files.toSorted().flatMap((file): MessageName[] => {
@@ -42,9 +42,9 @@ export async function listMessages(directory: string): Promise<MessageName[]> {
 }
 
 /**
- * Writes a message beside the others, and gives it its name when it is complete: to be killed on the way leaves a
- * hidden file that nobody reads. Its bytes are on the disk before its name is; the name is, once the caller has
- * called {@link syncDirectory}.
+ * Writes a message to a hidden file and renames the file when it is complete. A process that is killed before the rename
+ * leaves a hidden file that no process reads. The content is on the disk before the name. The name is on the disk once
+ * the caller has called {@link syncDirectory}.
  */
 export async function writeMessage(
   directory: string,
@@ -68,7 +68,7 @@ export async function writeMessage(
   return brokerId;
 }
 
-/** Reads a message. A file that is not as it was written is all body: the core dead-letters what it cannot read. */
+/** Reads a message. A damaged file becomes a message whose body is the whole file; the core dead-letters it. */
 export async function readMessage(directory: string, name: MessageName): Promise<MessageContent> {
   const bytes = await readFile(fileOf(directory, name));
   const end = bytes.indexOf(NEWLINE);
@@ -80,7 +80,7 @@ export async function readMessage(directory: string, name: MessageName): Promise
   }
 }
 
-/** A rename outlives a killed process by itself; only this makes it outlive a power cut. */
+/** Makes renames survive a power cut. A rename survives the death of its process without it. */
 export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, "r");
   try {

@@ -4,16 +4,18 @@ import {
   type Delivery,
   DriverError,
   type Operation,
+  PollRunner,
   type SettleResult,
   type Source,
+  systemClock,
 } from "../../src/driver/index.ts";
-import { classify, driverError, isMissing } from "./errors.ts";
+import { attempt, classify, isMissing } from "./errors.ts";
 import { fileOf, listMessages, type MessageName, readMessage, syncDirectory } from "./message-file.ts";
 
-/** A directory does not call: it is looked at this often. */
+/** The time between two looks at the directory, which does not report changes. */
 const LOOK_EVERY_MS = 25;
 
-/** What a lease is known by. Calls overlap, and each needs the name that the one before it has left. */
+/** The receipt of a delivery. Calls overlap, and each needs the name that the previous one has left. */
 interface Receipt {
   name: MessageName;
   acked: boolean;
@@ -25,12 +27,9 @@ export class DirectorySource implements Source {
   readonly #directory: string;
   readonly #leaseMs: number;
   readonly #waitMs: number;
-  readonly #polls = new Set<Promise<void>>();
-  readonly #stopping = new AbortController();
-  /** Seen and not tried yet. Since no name comes up twice, one that is out of date is only gone. */
+  readonly #polls = new PollRunner((max, signal) => this.#poll(max, signal), systemClock);
+  /** Messages that were listed and not tried yet. A name is never used twice, so an outdated one is only missing. */
   #seen: MessageName[] = [];
-  /** Leased when nobody waited for it any more. */
-  #late: Delivery[] = [];
 
   constructor(directory: string, leaseMs: number, waitMs: number) {
     this.#directory = directory;
@@ -38,21 +37,8 @@ export class DirectorySource implements Source {
     this.#waitMs = waitMs;
   }
 
-  async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    const late = this.#late.splice(0, max).filter(({ leaseUntil }) => leaseUntil > Date.now());
-    const stop = AbortSignal.any([signal, this.#stopping.signal]);
-    if (late.length > 0 || stop.aborted) return late;
-    return new Promise((resolve, reject) => {
-      stop.addEventListener("abort", () => resolve([]), { once: true });
-      // The waiting ends at once, a disk that is slow does not: what it still leases is kept, and not forgotten.
-      const poll = this.#poll(max, stop)
-        .then((deliveries) => {
-          if (stop.aborted) this.#late.push(...deliveries);
-          else resolve(deliveries);
-        }, reject)
-        .finally(() => this.#polls.delete(poll));
-      this.#polls.add(poll);
-    });
+  next(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    return this.#polls.next(max, signal);
   }
 
   settle(operations: readonly Operation[]): Promise<SettleResult[]> {
@@ -66,47 +52,41 @@ export class DirectorySource implements Source {
     );
   }
 
-  async stop(): Promise<Delivery[]> {
-    this.#stopping.abort();
-    await Promise.all(this.#polls);
-    return this.#late.splice(0);
+  stop(): Promise<Delivery[]> {
+    return this.#polls.stop();
   }
 
   async close(): Promise<void> {
     await this.stop();
   }
 
-  async #poll(max: number, stop: AbortSignal): Promise<Delivery[]> {
+  async #poll(max: number, signal: AbortSignal): Promise<Delivery[]> {
     const end = Date.now() + this.#waitMs;
     for (;;) {
-      const deliveries = await this.#take(max);
-      if (deliveries.length > 0 || stop.aborted || Date.now() >= end) return deliveries;
-      await sleep(LOOK_EVERY_MS, undefined, { signal: stop }).catch(() => undefined);
+      const deliveries = await attempt(`receive from ${this.#directory}`, () => this.#take(max));
+      if (deliveries.length > 0 || signal.aborted || Date.now() >= end) return deliveries;
+      await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** Leases what is visible now. Others may be faster with every single message, so it goes on until one is won. */
+  /** Leases messages that are visible now. */
   async #take(max: number): Promise<Delivery[]> {
-    try {
-      for (;;) {
-        if (this.#seen.length === 0) {
-          const now = Date.now();
-          this.#seen = (await listMessages(this.#directory)).filter(({ visibleAt }) => visibleAt <= now);
-          if (this.#seen.length === 0) return [];
-        }
-        const won = await Promise.all(this.#seen.splice(0, max).map((name) => this.#lease(name)));
-        const deliveries = won.flatMap((delivery) => delivery ?? []);
-        if (deliveries.length === 0) continue;
-        // The count of a delivery has to be on the disk before a handler runs: attempts are never below the runs.
-        await syncDirectory(this.#directory);
-        return deliveries;
+    for (;;) {
+      if (this.#seen.length === 0) {
+        const now = Date.now();
+        this.#seen = (await listMessages(this.#directory)).filter(({ visibleAt }) => visibleAt <= now);
+        if (this.#seen.length === 0) return [];
       }
-    } catch (error) {
-      throw driverError(error, `receive from ${this.#directory}`);
+      const won = await Promise.all(this.#seen.splice(0, max).map((name) => this.#lease(name)));
+      const deliveries = won.flatMap((delivery) => delivery ?? []);
+      if (deliveries.length === 0) continue;
+      // The count of a delivery is on the disk before its handler runs, so that attempts never fall below the runs.
+      await syncDirectory(this.#directory);
+      return deliveries;
     }
   }
 
-  /** Undefined where another process has it. */
+  /** Leases one message. Undefined if another process has it. */
   async #lease(free: MessageName): Promise<Delivery | undefined> {
     const leaseUntil = Date.now() + this.#leaseMs;
     const deliveryCount = free.deliveries + 1;
@@ -146,9 +126,9 @@ export class DirectorySource implements Source {
         receipt.name = await this.#rename(name, { ...name, visibleAt, state: "queued" });
         return { ok: true };
       }
-      throw new DriverError("permanent", "a directory has no dead letters of its own");
+      throw new DriverError("permanent", "a directory has no native dead letters");
     } catch (error) {
-      // Its file has another name by now, which only another receiver can have given it.
+      // The file has another name by now, which only another receiver can have given it.
       const kind = isMissing(error) ? "lease_lost" : classify(error);
       const text = `Could not ${operation.kind} message ${name.brokerId}: ${String(error)}`;
       return { ok: false, error: new DriverError(kind, text, { cause: error }) };
