@@ -115,8 +115,9 @@ class MemoryDriver implements Driver {
   }
 
   async send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
-    if (this.#faults === undefined && !signal.aborted) return this.#broker.use(queue).send(messages);
-    return sendUntilAborted(queue, this.#sendUnderFault(queue, messages, signal), signal);
+    const faults = this.#faults;
+    if (faults === undefined && !signal.aborted) return this.#broker.use(queue).send(messages);
+    return sendUntilAborted(queue, signal, () => this.#sendUnderFault(queue, messages, faults));
   }
 
   open(queue: string, options: OpenOptions): Source {
@@ -143,13 +144,13 @@ class MemoryDriver implements Driver {
   async #sendUnderFault(
     queue: string,
     messages: readonly Outgoing[],
-    signal: AbortSignal,
+    faults: Faults | undefined,
   ): Promise<SendResult[]> {
-    if (this.#faults === undefined || signal.aborted) return [];
+    if (faults === undefined) return this.#broker.use(queue).send(messages);
     // A request that is held up outlives this call; the caller's array does not.
     const kept = [...messages];
     const point: FaultPoint = { operation: "send", queue, messages: kept };
-    return batchUnderFault<Outgoing, SendResult>(this.#faults, point, kept, (rest) =>
+    return batchUnderFault<Outgoing, SendResult>(faults, point, kept, (rest) =>
       this.#broker.use(queue).send(rest),
     );
   }

@@ -66,11 +66,7 @@ class DirectoryDriver implements Driver {
   }
 
   send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
-    return sendUntilAborted(
-      queue,
-      signal.aborted ? Promise.resolve([]) : this.#send(queue, messages),
-      signal,
-    );
+    return sendUntilAborted(queue, signal, () => this.#send(queue, messages));
   }
 
   open(queue: string, { leaseMs, waitMs = directoryLimits.longPollMs }: OpenOptions): Source {

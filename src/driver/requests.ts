@@ -87,15 +87,20 @@ export function rejectOnAbort<T>(work: Promise<T>, signal: AbortSignal, reason: 
 }
 
 /**
- * Implements the abort of `Driver.send`: stops waiting for a request that cannot be recalled.
+ * Implements the abort of `Driver.send`: makes a request that cannot be recalled, and stops waiting for it. The request
+ * is not made if `signal` was aborted before.
  *
  * @throws DriverError `ambiguous` as soon as `signal` aborts, since the request may be carried out
  */
-export function sendUntilAborted<T>(queue: string, send: Promise<T>, signal: AbortSignal): Promise<T> {
-  const message = `A send to queue "${queue}" was aborted; it may have been carried out.`;
-  return rejectOnAbort(
-    send,
-    signal,
-    () => new DriverError("ambiguous", message, { cause: signal.reason }),
-  );
+export async function sendUntilAborted<T>(
+  queue: string,
+  signal: AbortSignal,
+  send: () => Promise<T>,
+): Promise<T> {
+  const aborted = (): DriverError =>
+    new DriverError("ambiguous", `A send to queue "${queue}" was aborted; it may have been carried out.`, {
+      cause: signal.reason,
+    });
+  if (signal.aborted) throw aborted();
+  return rejectOnAbort(send(), signal, aborted);
 }

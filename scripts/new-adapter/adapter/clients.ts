@@ -1,0 +1,145 @@
+import { type Attributes, type Body, DriverError, rejectOnAbort } from "../../../src/driver/index.ts";
+import { driverError } from "./errors.ts";
+
+/** Options of the connection. */
+export interface ConnectionOptions {
+  /** The address of the server. TODO: its form and its default. */
+  readonly url?: string | undefined;
+  /** The time limit of a request, in milliseconds. A poll may take this long after its wait. @default 10000 */
+  readonly requestTimeoutMs?: number | undefined;
+  /** A client to use instead of an own one. `close` leaves it open. */
+  readonly client?: Client | undefined;
+}
+
+/** The settings of a queue on the server. */
+export interface QueueSettings {
+  readonly ordered: boolean;
+}
+
+/** One message to store. */
+export interface StoredEntry {
+  readonly body: Body;
+  readonly attributes: Attributes;
+  readonly delayMs: number;
+  readonly orderingKey?: string | undefined;
+}
+
+/** One leased message. */
+export interface ReceivedEntry {
+  readonly id: string;
+  /** The proof that this lease is the latest one of the message. */
+  readonly token: string;
+  readonly body: Body;
+  readonly attributes: Attributes;
+  readonly orderingKey?: string | undefined;
+  /** The deliveries of the message, this one included. The server counts them. */
+  readonly deliveries: number;
+  readonly enqueuedAt: number;
+}
+
+/** The change of one leased message. `remove` acknowledges it; `hide` sets the time until it is visible again. */
+export interface Change {
+  readonly id: string;
+  readonly token: string;
+  readonly change: { readonly kind: "remove" } | { readonly kind: "hide"; readonly ms: number };
+}
+
+/**
+ * The requests that the adapter makes.
+ * TODO: Replace this interface by a type of the provider's client, and each use of it by the client's own calls.
+ */
+export interface Client {
+  createQueue(name: string, settings: QueueSettings): Promise<void>;
+  /** Undefined if the queue does not exist. */
+  readQueue(name: string): Promise<QueueSettings | undefined>;
+  deleteQueue(name: string): Promise<void>;
+  /** Returns the id of each message. */
+  send(name: string, entries: readonly StoredEntry[]): Promise<readonly string[]>;
+  /** Waits for messages, at most `waitMs`, or until `signal` aborts. */
+  receive(
+    name: string,
+    options: {
+      readonly max: number;
+      readonly leaseMs: number;
+      readonly waitMs: number;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<readonly ReceivedEntry[]>;
+  /** Returns for each change whether it was made. False: the lease was lost. */
+  change(name: string, changes: readonly Change[]): Promise<readonly boolean[]>;
+  count(
+    name: string,
+  ): Promise<{ readonly ready: number; readonly inFlight: number; readonly delayed: number }>;
+  close(): Promise<void>;
+}
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** The connection of one driver. It is opened by the first request, and again by the first one after it was lost. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #timeoutMs: number;
+  #opened: Promise<Client> | undefined;
+  #closed = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+  }
+
+  /**
+   * Makes one request. It is never repeated: the core does that, and knows that the first one may have taken effect.
+   *
+   * @param attempted what the request does, for its error
+   * @param waitMs the time for which the server may wait before it answers
+   * @throws DriverError `ambiguous` if there is no answer in time; otherwise the classified error
+   */
+  async request<T>(attempted: string, call: (client: Client) => Promise<T>, waitMs: number = 0): Promise<T> {
+    const timeoutMs = waitMs + this.#timeoutMs;
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => giveUp.abort(), timeoutMs);
+    try {
+      const client = await this.#client();
+      return await rejectOnAbort(
+        call(client),
+        giveUp.signal,
+        () => new DriverError("ambiguous", `Could not ${attempted}: no answer within ${timeoutMs} ms.`),
+      );
+    } catch (error) {
+      throw driverError(error, attempted);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Closes the client, unless it was injected. Requests that are under way fail. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const opened = this.#opened;
+    this.#opened = undefined;
+    const client = await opened?.catch(() => undefined);
+    if (this.#options.client === undefined) await client?.close();
+  }
+
+  /** A failure is not cached: the next request connects again. */
+  #client(): Promise<Client> {
+    if (this.#closed) throw new DriverError("permanent", "The driver is closed.");
+    if (this.#opened === undefined) {
+      const opening = open(this.#options);
+      opening.catch(() => {
+        if (this.#opened === opening) this.#opened = undefined;
+      });
+      this.#opened = opening;
+    }
+    return this.#opened;
+  }
+}
+
+/** Opens a client. TODO: Switch off its retries and its queue of unsent commands. */
+async function open({ url, client }: ConnectionOptions): Promise<Client> {
+  if (client !== undefined) return client;
+  throw new DriverError(
+    "permanent",
+    `The adapter "template" is not implemented yet: adapters/template/clients.ts does not connect to ${url ?? "a server"}`,
+  );
+}

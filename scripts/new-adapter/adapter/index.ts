@@ -1,0 +1,5 @@
+/**
+ * The adapter for Template.
+ * @module
+ */
+export { template, type TemplateOptions } from "./driver.ts";

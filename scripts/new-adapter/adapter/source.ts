@@ -1,0 +1,76 @@
+import {
+  type Clock,
+  type Delivery,
+  type OpenOptions,
+  type Operation,
+  PollRunner,
+  type SettleResult,
+  type Source,
+} from "../../../src/driver/index.ts";
+import type { Connection, ReceivedEntry } from "./clients.ts";
+import { type Receipt, settleBatch } from "./settle.ts";
+
+export interface TemplateSourceOptions extends OpenOptions {
+  readonly connection: Connection;
+  /** The name of the queue on the server. */
+  readonly name: string;
+  readonly waitMs: number;
+  readonly clock: Clock;
+}
+
+/** Polls of one queue, and the settlement of their messages. */
+export class TemplateSource implements Source {
+  readonly #options: TemplateSourceOptions;
+  readonly #polls: PollRunner;
+
+  constructor(options: TemplateSourceOptions) {
+    this.#options = options;
+    this.#polls = new PollRunner((max, signal) => this.#poll(max, signal), options.clock);
+  }
+
+  next(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    return this.#polls.next(max, signal);
+  }
+
+  settle(operations: readonly Operation[]): Promise<SettleResult[]> {
+    const { connection, name } = this.#options;
+    return settleBatch(connection, name, operations);
+  }
+
+  stop(): Promise<Delivery[]> {
+    return this.#polls.stop();
+  }
+
+  close(): Promise<void> {
+    void this.#polls.stop();
+    return Promise.resolve();
+  }
+
+  async #poll(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    const { connection, name, leaseMs, waitMs, clock } = this.#options;
+    const received = await connection.request(
+      `receive from queue "${name}"`,
+      (client) => client.receive(name, { max, leaseMs, waitMs, signal }),
+      waitMs,
+    );
+    // TODO: If the server takes messages at the end of its wait, `now` is right. If it can take them earlier, reckon
+    // from the time before the request: a lease that ends too early is safe, one that ends too late is not.
+    const leaseUntil = clock.now() + leaseMs;
+    return received.map((entry) => deliveryOf(entry, leaseUntil));
+  }
+}
+
+function deliveryOf(entry: ReceivedEntry, leaseUntil: number): Delivery {
+  const { id, token, body, attributes, deliveries, enqueuedAt, orderingKey } = entry;
+  const receipt: Receipt = { id, token, acked: false };
+  return {
+    body,
+    attributes,
+    deliveryCount: deliveries,
+    leaseUntil,
+    enqueuedAt,
+    brokerId: id,
+    orderingKey,
+    receipt,
+  };
+}
