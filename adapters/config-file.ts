@@ -14,8 +14,8 @@ import type { QueueConfig } from "./registry.ts";
  */
 export type ConfigFile = QueueConfig & { readonly worker?: WorkerConfig | undefined };
 
-/** The `worker` part of a configuration file: the options of the worker, and those of its process. */
-export interface WorkerConfig extends Omit<WorkerOptions, "logger"> {
+/** The `worker` part of a configuration file: the options of the worker, with durations in milliseconds, and those of its process. */
+export interface WorkerConfig extends InMs<Omit<WorkerOptions, "logger">> {
   /** The queues from which the worker receives. */
   readonly queues?: readonly string[] | undefined;
   /** The queues that `queueport provision` creates so that they keep order by key. @default none */

@@ -65,14 +65,14 @@ const { output } = await bundle.generate({
   // Every sub-path needs most of the core, and loading a file costs more than what is in the file.
   codeSplitting: {
     groups: [
-      // Limits too: memory emulates providers by them, and would otherwise load a file for each.
-      // With what it imports; so what is left for the second is what only consuming needs, which is loaded later.
+      // The limits of providers are in it, since memory emulates providers and would load a file for each.
+      // Includes the imports of these files. So the second group holds only what receiving needs, loaded later.
       {
         name: "core",
         test: /[\\/]dist[\\/](?:src[\\/](?:index|driver[\\/]index)|adapters[\\/][^\\/]+[\\/]limits)\.js$/,
         priority: 1,
       },
-      { name: "consuming", test: /[\\/]dist[\\/]src[\\/]consuming\.js$/ },
+      { name: "receive", test: /[\\/]dist[\\/]src[\\/]client[\\/]receive-parts\.js$/ },
     ],
   },
 });

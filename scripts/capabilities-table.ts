@@ -66,7 +66,7 @@ function row(
   const longer =
     traits["nativeDelayMs"] === "unlimited"
       ? ""
-      : Number(limits["maxParkMs"]) === 0
+      : Number(limits["maxHopMs"]) === 0
         ? "refused"
         : "delay queue";
   const dedup = [traits, orderedTraits]

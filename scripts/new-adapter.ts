@@ -94,7 +94,10 @@ function withRow(registry: string, { name, camel, pascal, label }: Names): strin
   }),
 `;
   const imported = `import { type ${pascal}Config, ${camel}Schema } from "./${name}/config.ts";\n`;
-  const withImport = inserted(registry, /import \{ load \} from "\.\/load\.ts";\n/, /^/, imported);
+  const later = [...registry.matchAll(/^import .* from "\.\/([\w-]+)\/config\.ts";\n/gm)].find(
+    ([, other = ""]) => other > name,
+  );
+  const withImport = registry.replace(later?.[0] ?? /(?<=\n)(?=\n\/\*\*)/, (next) => imported + next);
   const withMember = inserted(withImport, /export type QueueConfig =/, /;/, ` | ${pascal}Config`);
   return inserted(withMember, /export const providers[^=]*= \{\n/, /^\};/m, row);
 }

@@ -27,7 +27,7 @@ export const memoryLimits: Limits = {
   // Chosen: as `nativeDelayMs`.
   maxReleaseDelayMs: NO_LIMIT,
   // Chosen: as `nativeDelayMs`.
-  maxParkMs: NO_LIMIT,
+  maxHopMs: NO_LIMIT,
   // Chosen: a lease ends with the process at the latest.
   maxLeaseMs: NO_LIMIT,
   // Chosen: as `maxLeaseMs`.

@@ -62,9 +62,9 @@ export class LeaseTable {
   }
 
   #release(lease: Lease, delayMs: number, now: number): SettleResult {
-    const { maxParkMs, maxTotalLeaseMs, delayGranularityMs = 1 } = this.#context.profile.limits;
-    if (!(delayMs >= 0 && delayMs <= maxParkMs)) {
-      return this.#permanent(`cannot be released for ${delayMs} ms: at most ${maxParkMs} are possible`);
+    const { maxHopMs, maxTotalLeaseMs, delayGranularityMs = 1 } = this.#context.profile.limits;
+    if (!(delayMs >= 0 && delayMs <= maxHopMs)) {
+      return this.#permanent(`cannot be released for ${delayMs} ms: at most ${maxHopMs} are possible`);
     }
     if (now + delayMs - lease.receivedAt > maxTotalLeaseMs) {
       return this.#permanent(

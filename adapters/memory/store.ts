@@ -15,8 +15,8 @@ export class Store {
   ordered = false;
   /** Messages that may be delivered now. A message that has gone meanwhile is skipped. */
   readonly #ready = new Deque<StoredMessage>();
-  readonly #leased = new TimeHeap<Lease>();
-  readonly #delayed = new TimeHeap<StoredMessage>();
+  readonly #leased = new TimerHeap<Lease>();
+  readonly #delayed = new TimerHeap<StoredMessage>();
   readonly #keyQueues = new KeyQueues();
   readonly #retention: Retention | undefined;
   #released = 0;

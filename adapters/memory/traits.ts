@@ -21,7 +21,7 @@ export function traitsOf(queue: string, creation: Creation, profile: Profile): Q
     dedupWindowMs: isNativeDeadLetters ? 0 : profile.dedupWindowMs[ordering],
     deadLetter: profile.deadLetter,
     deadLetterQueue: deadLetterName(queue, profile),
-    parkingQueue: siblingQueue(ownerOf(queue, profile), "-delay"),
+    delayQueue: siblingQueue(ownerOf(queue, profile), "-delay"),
     nativeDelayMs: isOrdered ? profile.orderedNativeDelayMs : profile.limits.nativeDelayMs,
     brokerMaxDeliveries,
     fixedLeaseMs,

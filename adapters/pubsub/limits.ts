@@ -55,7 +55,7 @@ export const pubsubLimits: Limits = {
   // https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions/modifyAckDeadline (2026-11)
   maxReleaseDelayMs: MAX_LEASE_SECONDS * SECOND,
   // https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions/modifyAckDeadline (2026-11)
-  maxParkMs: MAX_LEASE_SECONDS * SECOND,
+  maxHopMs: MAX_LEASE_SECONDS * SECOND,
   // https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions/modifyAckDeadline (2026-11)
   maxLeaseMs: MAX_LEASE_SECONDS * SECOND,
   // An ack deadline can be extended any number of times:

@@ -7,7 +7,7 @@ import { CREATED_DEDUP_WINDOW_MS, lockMs, MAX_DELIVERY_COUNT } from "./limits.ts
 import type { QueueNames } from "./names.ts";
 import { duration, durationMs } from "./time.ts";
 
-type Admins = NonNullable<Clients["admin"]>;
+type AdminClient = NonNullable<Clients["admin"]>;
 
 /** Creates, changes and removes queues. Dead letters and delays need no queues of their own. */
 export class ServiceBusAdmin implements Admin {

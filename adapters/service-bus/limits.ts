@@ -46,8 +46,8 @@ export const serviceBusLimits: Limits = {
   // https://learn.microsoft.com/azure/service-bus-messaging/message-transfers-locks-settlement (2026-11)
   maxReleaseDelayMs: 0,
   // Chosen: no delay queue is needed, since delays of any length are native.
-  maxParkMs: 0,
-  // https://learn.microsoft.com/azure/service-bus-messaging/message-transfers-locks-settlement (2026-11)
+  maxHopMs: 0,
+  // https://learn.microsoft.com/dotnet/api/azure.messaging.servicebus.administration.createqueueoptions.lockduration (2026-11)
   maxLeaseMs: 5 * MINUTE,
   // A lock can be renewed any number of times:
   // https://learn.microsoft.com/azure/service-bus-messaging/message-transfers-locks-settlement (2026-11)
@@ -77,8 +77,8 @@ export const MAX_PROPERTIES_BYTES: number = 64 * KIB;
 export const MAX_ID_LENGTH = 128;
 
 /**
- * The shortest lock of a queue.
- * https://learn.microsoft.com/azure/service-bus-messaging/message-transfers-locks-settlement (2026-11)
+ * The shortest lock that `ensure` sets. Chosen: Microsoft's pages state no shortest lock.
+ * https://learn.microsoft.com/dotnet/api/azure.messaging.servicebus.administration.createqueueoptions.lockduration (2026-11)
  */
 export const MIN_LOCK_MS: number = 5 * SECOND;
 

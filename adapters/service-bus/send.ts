@@ -2,7 +2,7 @@ import type { ServiceBusMessage, ServiceBusMessageBatch, ServiceBusSender } from
 import { type Clock, DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
 import { driverError } from "./errors.ts";
 import { MAX_ID_LENGTH, MAX_PROPERTIES_BYTES } from "./limits.ts";
-import { handleOf } from "./names.ts";
+import { scheduleMessage } from "./schedule.ts";
 
 /** Shared by all messages of one call of `Driver.send`. */
 export interface SendContext {
@@ -117,7 +117,7 @@ function problemOf({ attributes, orderingKey = "", dedupId = "" }: Outgoing): Dr
     if (id.length > MAX_ID_LENGTH)
       return new DriverError(
         "permanent",
-        `The ${what} has ${id.length} characters; Service Bus takes ${MAX_ID_LENGTH}.`,
+        `The ${field} has ${id.length} characters; Service Bus takes ${MAX_ID_LENGTH}.`,
       );
   return undefined;
 }

@@ -94,7 +94,7 @@ function clientConfig(
     md5: false,
     // Otherwise the host of a queue URL in an answer would replace the endpoint that the environment sets.
     useQueueUrlAsEndpoint: byUrl,
-    requestHandler: new Transport(timeoutMs),
+    requestHandler: requestHandler(timeoutMs),
     // The middleware is built once for each action, not for each request.
     cacheMiddleware: true,
     logger: QUIET,

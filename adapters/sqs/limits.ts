@@ -44,7 +44,7 @@ export const sqsLimits: Limits = {
   maxReleaseDelayMs: 15 * MINUTE,
   // A message is invisible for at most 12 hours after its receipt, extensions included. Two minutes are kept as margin:
   // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html (2026-11)
-  maxParkMs: 12 * HOUR - 2 * MINUTE,
+  maxHopMs: 12 * HOUR - 2 * MINUTE,
   // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html (2026-11)
   maxLeaseMs: 12 * HOUR - 2 * MINUTE,
   // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html (2026-11)

@@ -22,7 +22,7 @@ export async function describeQueue(clients: Clients, queue: string, url: string
     dedupWindowMs: fifo ? DEDUP_WINDOW_MS : 0,
     deadLetter: "copy",
     deadLetterQueue: siblingQueue(queue, "-dlq"),
-    parkingQueue: siblingQueue(queue, "-delay"),
+    delayQueue: siblingQueue(queue, "-delay"),
     nativeDelayMs: fifo ? FIFO_NATIVE_DELAY_MS : sqsLimits.nativeDelayMs,
     brokerMaxDeliveries: maxReceiveCount(RedrivePolicy),
     countsDeliveries: true,

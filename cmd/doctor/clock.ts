@@ -1,5 +1,5 @@
 import type { QueueConfig } from "../../adapters/open.ts";
-import { type Finding, broken, ok, warning } from "./finding.ts";
+import { broken, type Finding, ok, warning } from "./finding.ts";
 
 const ANSWER_MS = 5_000;
 /** Mean error of the `date` header, which has whole seconds. */

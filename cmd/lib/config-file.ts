@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { z } from "zod";
-import { check } from "../adapters/check.ts";
-import { backoffSchema } from "../adapters/config.ts";
-import { parseConfig, type QueueConfig, type WorkerConfig } from "../adapters/open.ts";
-import { describeError, QueueError } from "../src/errors.ts";
+import { check } from "../../adapters/check.ts";
+import { backoffSchema } from "../../adapters/config.ts";
+import { parseConfig, type QueueConfig, type WorkerConfig } from "../../adapters/open.ts";
+import { describeError, QueueError } from "../../src/errors.ts";
 import { importFile, mustExist } from "./import-file.ts";
 import { type ConfigFlags, logLevels } from "./options.ts";
 

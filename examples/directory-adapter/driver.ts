@@ -55,7 +55,7 @@ class DirectoryDriver implements Driver {
       dedupWindowMs: 0,
       deadLetter: "copy",
       deadLetterQueue: siblingQueue(queue, "-dlq"),
-      parkingQueue: siblingQueue(queue, "-delay"),
+      delayQueue: siblingQueue(queue, "-delay"),
       nativeDelayMs: directoryLimits.nativeDelayMs,
       countsDeliveries: true,
     };

@@ -14,7 +14,7 @@ export const directoryLimits: Limits = {
   // ever needs the delay queue.
   nativeDelayMs: NO_LIMIT,
   maxReleaseDelayMs: NO_LIMIT,
-  maxParkMs: NO_LIMIT,
+  maxHopMs: NO_LIMIT,
   maxLeaseMs: NO_LIMIT,
   maxTotalLeaseMs: NO_LIMIT,
   maxInFlight: NO_LIMIT,

@@ -1,16 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { createQueue } from "../../src/create-queue.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
 import type { Driver } from "../../src/driver/index.ts";
-import type { Running } from "../../test/conformance/harness/index.ts";
+import type { Runner } from "../../test/conformance/harness/index.ts";
 import { onBusyMachine } from "../../test/conformance/harness/timing.ts";
+import { TcpProxy } from "../../test/support/proxy/tcp-proxy.ts";
 import { template } from "./adapter/index.ts";
 
-/** The adapter on the server that QUEUEPORT_TEST_TEMPLATE names. TODO: Start a server if it names none. */
-export async function templateHarness(): Promise<Running> {
-  const url = process.env["QUEUEPORT_TEST_TEMPLATE"];
+/** TODO: The address of a server on this machine. */
+const LOCAL = "tcp://127.0.0.1:1";
+
+/** The adapter on the server that QUEUEPORT_TEST_TEMPLATE names, with a proxy before it. TODO: Start a server if needed. */
+export async function templateHarness(): Promise<Runner> {
+  const { protocol, hostname, port } = new URL(process.env["QUEUEPORT_TEST_TEMPLATE"] ?? LOCAL);
+  const proxy = await TcpProxy.start({ host: hostname, port: Number(port) });
+  const url = `${protocol}//127.0.0.1:${proxy.port}`;
   // Short polls, so that a stop takes little time.
-  const connect = (): Driver =>
-    template({ ...(url === undefined ? {} : { url }), prefix: "qp-test-", limits: { longPollMs: 1_000 } });
+  const connect = (): Driver => template({ url, prefix: "qp-test-", limits: { longPollMs: 1_000 } });
   const admin = createQueue(connect());
   return {
     harness: {
@@ -27,10 +32,15 @@ export async function templateHarness(): Promise<Running> {
       },
       dropQueue: (queue) => admin.drop(queue),
       timing: onBusyMachine,
-      // TODO: `faults: { cutConnections }` with test/support/proxy/tcp-proxy.ts between the adapter and the server.
+      faults: {
+        async cutConnections() {
+          proxy.cutAll();
+        },
+      },
     },
     async close() {
       await admin.close();
+      await proxy.close();
     },
   };
 }

@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { providers } from "../../adapters/registry.ts";
-import { application, root, runNode } from "./support.ts";
+import { application, manifest, root, runNode } from "./support.ts";
 
 const targets = Object.entries(manifest.exports).filter(([, target]) => typeof target === "object") as [
   string,
@@ -47,7 +47,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     Object.keys(providers).map((name) => [
       `./${name}`,
-      [name.replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())],
+      [name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())],
     ]),
   ),
   "./service-bus-server": ["startServiceBusServer"],

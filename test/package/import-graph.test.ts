@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Provider, providers } from "../../adapters/registry.ts";
-import { closure, type Import, importsOf, read } from "./imports.ts";
+import { closure, type Import, importsOf, read } from "../../scripts/imports.ts";
 import { root } from "./support.ts";
 
 const imports = importsOf("src", "adapters", "cmd");
@@ -16,12 +16,15 @@ const adapterOf = (file: string): string | undefined => /^adapters\/([^/]+)\//.e
 /** `@scope/name@^3` → `@scope/name`. */
 const packageName = (wanted: string): string => wanted.replace(/(?<=.)@.*/, "");
 
-/** The packages that an adapter may load: those of its row, and what the package brings itself. */
+/** The packages that an adapter may load: those of its row in the registry, and undici, which is built in. */
 function packagesOf(adapter: string | undefined): Set<string> {
-  const { packages = [], optionalPackages = [] } =
-    (providers as Readonly<Record<string, Provider>>)[adapter ?? ""] ?? {};
-  return new Set([...packages, ...optionalPackages].map(packageName)).add(adapter === "sqs" ? "undici" : "");
+  const row = (providers as Readonly<Record<string, Provider>>)[adapter ?? ""];
+  const names = [...(row?.packages ?? []), ...(row?.optionalPackages ?? [])].map(packageName);
+  return new Set(adapter === "sqs" ? [...names, "undici"] : names);
 }
+
+/** Whether a file is the configuration of an adapter, which loads zod and not the adapter. */
+const isConfig = (file: string): boolean => adapterOf(file) !== undefined && file.endsWith("/config.ts");
 
 /** The imports that break a rule, as lines that can be read. */
 function offenders(isOffence: (one: Import) => boolean): string[] {
@@ -156,12 +159,12 @@ describe("the core", () => {
 });
 
 describe("an adapter", () => {
-  test("imports the driver's door and its own folder; memory also the limits of the providers that it emulates", () => {
+  test("imports only its own folder and the door for adapters; memory also the limits of other adapters", () => {
     const isAllowed = (from: string, to: string): boolean =>
       to === "src/driver/index.ts" ||
       adapterOf(to) === adapterOf(from) ||
-      (from.endsWith("/config.ts") && to === "adapters/config.ts") ||
-      (adapterOf(from) === "memory" && /^adapters\/[^/]+\/limits\.ts$/.test(to));
+      (isConfig(from) && to === "adapters/config.ts") ||
+      (adapterOf(from) === "memory" && adapterOf(to) !== undefined && to.endsWith("/limits.ts"));
     expect(
       offenders(({ from, to }) => adapterOf(from) !== undefined && isFile(to) && !isAllowed(from, to)),
     ).toEqual([]);
@@ -169,29 +172,20 @@ describe("an adapter", () => {
 
   test("imports its own SDK and no other package", () => {
     const isAllowed = (from: string, to: string): boolean =>
-      to.startsWith("node:") ||
-      packagesOf(adapterOf(from)).has(to) ||
-      (from.endsWith("/config.ts") && to === "zod");
+      to.startsWith("node:") || packagesOf(adapterOf(from)).has(to) || (isConfig(from) && to === "zod");
     expect(
       offenders(({ from, to }) => adapterOf(from) !== undefined && !isFile(to) && !isAllowed(from, to)),
     ).toEqual([]);
   });
 
-  test("has a config.ts and a limits.ts that load no SDK", () => {
-    for (const name of Object.keys(providers)) {
-      const files = ["config", "limits"].map((file) => `adapters/${name}/${file}.ts`);
-      const loaded = [...closure(imports, files)];
-      expect(loaded.filter((one) => packagesOf(name).has(one))).toEqual([]);
-      expect(
-        loaded.filter((one) => !isFile(one) && !one.startsWith("node:") && one !== "zod" && one !== "uuid"),
-      ).toEqual([]);
-    }
+  test.each(Object.keys(providers))("%s has a config.ts and a limits.ts that load no SDK", (name) => {
+    const loaded = [...closure(imports, [`adapters/${name}/config.ts`, `adapters/${name}/limits.ts`])];
+    expect(loaded.filter((one) => packagesOf(name).has(one))).toEqual([]);
   });
 
   test("is loaded by registry.ts alone, by a literal import()", () => {
     const loads = imports.filter(
-      ({ from, to }) =>
-        adapterOf(from) === undefined && adapterOf(to) !== undefined && !to.endsWith("/config.ts"),
+      ({ from, to }) => adapterOf(from) === undefined && adapterOf(to) !== undefined && !isConfig(to),
     );
     expect(loads.filter(({ typeOnly }) => !typeOnly).length).toBeGreaterThan(0);
     expect(

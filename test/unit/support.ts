@@ -1,6 +1,6 @@
 import { memory, type Fault, type FaultPoint, type EmulatedProvider } from "../../adapters/memory/index.ts";
-import { Connection } from "../../src/connection.ts";
-import { createQueue } from "../../src/create-queue.ts";
+import { Connection } from "../../src/transport/connection.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
 import type { JobEvent, ReceiveEvent } from "../../src/diagnostics.ts";
 import type { Delivery, Driver, Outgoing, Source } from "../../src/driver/contract.ts";
 import type { Limits, QueueTraits } from "../../src/driver/limits.ts";

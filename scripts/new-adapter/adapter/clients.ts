@@ -1,4 +1,10 @@
-import { type Attributes, type Body, DriverError, rejectOnAbort } from "../../../src/driver/index.ts";
+import {
+  type Attributes,
+  type Body,
+  DriverError,
+  type ErrorKind,
+  rejectOnAbort,
+} from "../../../src/driver/index.ts";
 import { driverError } from "./errors.ts";
 
 /** Options of the connection. */
@@ -37,11 +43,12 @@ export interface ReceivedEntry {
   readonly enqueuedAt: number;
 }
 
-/** The change of one leased message. `remove` acknowledges it; `hide` sets the time until it is visible again. */
+/** The change of one leased message: it is removed, leased for `ms` from now, or delivered again after `ms`. */
 export interface Change {
   readonly id: string;
   readonly token: string;
-  readonly change: { readonly kind: "remove" } | { readonly kind: "hide"; readonly ms: number };
+  readonly kind: "ack" | "extend" | "release";
+  readonly ms: number;
 }
 
 /**
@@ -75,7 +82,7 @@ export interface Client {
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** The connection of one driver. It is opened by the first request, and again by the first one after it was lost. */
+/** The connection of one driver. The first request opens it, and the first request after it was lost opens it again. */
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #timeoutMs: number;
@@ -92,51 +99,65 @@ export class Connection {
    *
    * @param attempted what the request does, for its error
    * @param waitMs the time for which the server may wait before it answers
-   * @throws DriverError `ambiguous` if there is no answer in time; otherwise the classified error
+   * @throws DriverError `transient` if there is no connection in time; `ambiguous` if there is no answer in time;
+   * otherwise the classified error
    */
   async request<T>(attempted: string, call: (client: Client) => Promise<T>, waitMs: number = 0): Promise<T> {
     const timeoutMs = waitMs + this.#timeoutMs;
     const giveUp = new AbortController();
     const timer = setTimeout(() => giveUp.abort(), timeoutMs);
+    const late = (kind: ErrorKind, missing: string) => () =>
+      new DriverError(kind, `Could not ${attempted}: no ${missing} within ${timeoutMs} ms.`);
+    const opened = this.#client();
     try {
-      const client = await this.#client();
-      return await rejectOnAbort(
-        call(client),
-        giveUp.signal,
-        () => new DriverError("ambiguous", `Could not ${attempted}: no answer within ${timeoutMs} ms.`),
-      );
+      const client = await rejectOnAbort(opened, giveUp.signal, late("transient", "connection"));
+      return await rejectOnAbort(call(client), giveUp.signal, late("ambiguous", "answer"));
     } catch (error) {
+      // A connection that a firewall has dropped accepts requests and answers none.
+      if (giveUp.signal.aborted) this.#replace(opened);
       throw driverError(error, attempted);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Closes the client, unless it was injected. Requests that are under way fail. */
+  /** Closes the client, unless it was injected. Requests that are under way may fail. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     const opened = this.#opened;
     this.#opened = undefined;
-    const client = await opened?.catch(() => undefined);
-    if (this.#options.client === undefined) await client?.close();
+    if (this.#options.client === undefined)
+      await opened?.then((client) => client.close()).catch(() => undefined);
   }
 
   /** A failure is not cached: the next request connects again. */
   #client(): Promise<Client> {
-    if (this.#closed) throw new DriverError("permanent", "The driver is closed.");
+    if (this.#closed) return Promise.reject(new DriverError("permanent", "The driver is closed."));
     if (this.#opened === undefined) {
-      const opening = open(this.#options);
-      opening.catch(() => {
-        if (this.#opened === opening) this.#opened = undefined;
-      });
+      const opening: Promise<Client> = open(this.#options, () => this.#forget(opening));
+      opening.catch(() => this.#forget(opening));
       this.#opened = opening;
     }
     return this.#opened;
   }
+
+  #forget(opened: Promise<Client>): void {
+    if (this.#opened === opened) this.#opened = undefined;
+  }
+
+  #replace(opened: Promise<Client>): void {
+    this.#forget(opened);
+    if (this.#options.client === undefined)
+      void opened.then((client) => client.close()).catch(() => undefined);
+  }
 }
 
-/** Opens a client. TODO: Switch off its retries and its queue of unsent commands. */
-async function open({ url, client }: ConnectionOptions): Promise<Client> {
+/**
+ * Opens a client. TODO: Switch off its retries, its reconnection and its queue of unsent commands.
+ *
+ * @param _lost TODO: call this when the connection is lost, so that the next request opens another one
+ */
+async function open({ url, client }: ConnectionOptions, _lost: () => void): Promise<Client> {
   if (client !== undefined) return client;
   throw new DriverError(
     "permanent",

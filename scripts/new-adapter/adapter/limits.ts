@@ -32,7 +32,7 @@ export const templateLimits: Limits = {
   // TODO: The longest delay of a release. 0: the core sends a copy with a delay instead.
   maxReleaseDelayMs: NO_LIMIT,
   // TODO: The longest delay of a release in the delay queue. 0: there is no delay queue.
-  maxParkMs: NO_LIMIT,
+  maxHopMs: NO_LIMIT,
   // TODO: The longest lease, and the longest extension.
   maxLeaseMs: NO_LIMIT,
   // TODO: The longest time from receipt to settlement, extensions included.

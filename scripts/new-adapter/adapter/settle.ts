@@ -5,7 +5,7 @@ import type { Change, Connection } from "./clients.ts";
 export interface Receipt {
   readonly id: string;
   readonly token: string;
-  /** Whether an ack has succeeded, or was tried without an answer. A further ack then succeeds as well. */
+  /** Whether an ack has succeeded, or got no answer. A further ack succeeds then, although the message is gone. */
   acked: boolean;
 }
 
@@ -15,48 +15,51 @@ export async function settleBatch(
   name: string,
   operations: readonly Operation[],
 ): Promise<SettleResult[]> {
-  const changes = operations.map(changeOf);
   const askedAt = Date.now();
-  // Noted before the answer, which may be lost: the message is then removed, and the second ack finds none.
-  const ackedBefore = operations.map(noteAck);
-  const made = await connection.request(`settle messages of queue "${name}"`, (client) =>
-    client.change(
-      name,
-      changes.filter((change) => change !== undefined),
-    ),
-  );
+  const changes = operations.map(changeOf);
+  const possible = changes.filter((change) => change !== undefined);
+  let made: readonly boolean[];
+  try {
+    made = await connection.request(`settle messages of queue "${name}"`, (client) =>
+      client.change(name, possible),
+    );
+  } catch (error) {
+    if ((error as DriverError).kind === "ambiguous") for (const operation of operations) noteAck(operation);
+    throw error;
+  }
   let next = 0;
   return operations.map((operation, index): SettleResult => {
     if (changes[index] === undefined) return { ok: false, error: notSupported(operation.kind, name) };
-    const isMade = made[next] === true || ackedBefore[index] === true;
+    const isMade = made[next] === true;
     next += 1;
-    if (!isMade) return { ok: false, error: lost(name) };
+    if (!isMade && !(operation.kind === "ack" && receiptOf(operation).acked))
+      return { ok: false, error: lost(name) };
+    noteAck(operation);
     return operation.kind === "extend" ? { ok: true, leaseUntil: askedAt + operation.leaseMs } : { ok: true };
   });
 }
 
 /** Undefined for an operation that the provider does not have. */
 function changeOf(operation: Operation): Change | undefined {
-  const { id, token } = operation.delivery.receipt as Receipt;
+  const { id, token } = receiptOf(operation);
   switch (operation.kind) {
     case "ack":
-      return { id, token, change: { kind: "remove" } };
+      return { id, token, kind: "ack", ms: 0 };
     case "extend":
-      return { id, token, change: { kind: "hide", ms: operation.leaseMs } };
+      return { id, token, kind: "extend", ms: operation.leaseMs };
     case "release":
-      return { id, token, change: { kind: "hide", ms: operation.delayMs } };
+      return { id, token, kind: "release", ms: operation.delayMs };
     default:
       return undefined;
   }
 }
 
-/** Marks the receipt of an ack. Returns whether it was marked before. */
-function noteAck({ kind, delivery }: Operation): boolean {
-  if (kind !== "ack") return false;
-  const receipt = delivery.receipt as Receipt;
-  const before = receipt.acked;
-  receipt.acked = true;
-  return before;
+function noteAck(operation: Operation): void {
+  if (operation.kind === "ack") receiptOf(operation).acked = true;
+}
+
+function receiptOf({ delivery }: Operation): Receipt {
+  return delivery.receipt as Receipt;
 }
 
 function lost(name: string): DriverError {

@@ -10,7 +10,7 @@ export function traitsOf(queue: string, { ordered }: QueueSettings): QueueTraits
     dedupWindowMs: 0,
     deadLetter: "copy",
     deadLetterQueue: siblingQueue(queue, "-dlq"),
-    parkingQueue: siblingQueue(queue, "-delay"),
+    delayQueue: siblingQueue(queue, "-delay"),
     nativeDelayMs: templateLimits.nativeDelayMs,
     countsDeliveries: true,
   };

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { DriverError } from "../../../src/driver/error.ts";
-import type { RedriveOptions, RedriveResult } from "../../../src/dead-letter/dead-letters.ts";
+import type { RedriveOptions, RedriveResult } from "../../../src/queue/dead-letters.ts";
 import { PermanentError } from "../../../src/errors.ts";
 import type { EmulatedProvider } from "../../../adapters/memory/index.ts";
 import { SECOND, Stage, times, watch } from "../support.ts";
 
-class Bench extends Stage {
+class Fixture extends Stage {
   constructor(emulate?: EmulatedProvider) {
     super({ queues: ["jobs"], ...(emulate === undefined ? {} : { emulate }) });
   }
@@ -57,7 +57,7 @@ class Bench extends Stage {
 
 describe.each<EmulatedProvider | undefined>([undefined, "sqs", "service-bus"])("on %s", (emulate) => {
   test("listing tells what there is, and leaves it there", async () => {
-    const bench = new Bench(emulate);
+    const bench = new Fixture(emulate);
     await bench.bury("a", "b");
     for (const _ of times(2, () => 0)) {
       const deadLetters = await fixture.done(fixture.queue.deadLetters("jobs").list());

@@ -10,8 +10,8 @@ const LEAST_BYTES = 1_000;
 
 test("a delay of 72 hours costs as much as documented, and no attempts", async () => {
   const stage = new Stage({ emulate: "pubsub", queues: ["jobs"] });
-  const { maxParkMs, nativeDelayMs } = pubsub({ projectId: "p", emulatorHost: "nowhere:1" }).limits;
-  expect(stage.driver.limits).toMatchObject({ maxParkMs, nativeDelayMs });
+  const { maxHopMs, nativeDelayMs } = pubsub({ projectId: "p", emulatorHost: "nowhere:1" }).limits;
+  expect(stage.driver.limits).toMatchObject({ maxHopMs, nativeDelayMs });
   const carried: RequestEvent[] = [];
   const count = (message: unknown): void => {
     const event = message as RequestEvent;
