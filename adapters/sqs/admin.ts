@@ -68,7 +68,7 @@ export class SqsAdmin implements Admin {
     ];
   }
 
-  /** The settings of the three queues. Those of the main queue depend on the ARN of its dead-letter queue. */
+  /** The settings of the three queues. The settings of the main queue depend on the ARN of its dead-letter queue. */
   #wanted(queue: string, spec: QueueSpec): Wanted {
     const fifo = isFifo(this.#urls.physical(queue));
     if ((spec.ordering === "by_key") !== fifo) {

@@ -64,7 +64,7 @@ export class SqsSource implements Source {
   }
 
   close(): Promise<void> {
-    void this.#polls.stop();
+    this.#polls.close();
     return Promise.resolve();
   }
 

@@ -30,6 +30,7 @@ export class DirectorySource implements Source {
   readonly #polls = new PollRunner((max, signal) => this.#poll(max, signal), systemClock);
   /** Messages that were listed and not tried yet. A name is never used twice, so an outdated one is only missing. */
   #seen: MessageName[] = [];
+  #closed = false;
 
   constructor(directory: string, leaseMs: number, waitMs: number) {
     this.#directory = directory;
@@ -41,7 +42,8 @@ export class DirectorySource implements Source {
     return this.#polls.next(max, signal);
   }
 
-  settle(operations: readonly Operation[]): Promise<SettleResult[]> {
+  async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
+    if (this.#closed) throw new DriverError("permanent", `The source of ${this.#directory} is closed.`);
     return Promise.all(
       operations.map((operation) => {
         const receipt = operation.delivery.receipt as Receipt;
@@ -57,6 +59,8 @@ export class DirectorySource implements Source {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
+    this.#polls.close();
     await this.stop();
   }
 

@@ -22,6 +22,7 @@ export class PollRunner {
   readonly #waiting = new Set<() => void>();
   #kept: Delivery[] = [];
   #stopped = false;
+  #closed = false;
 
   constructor(request: PollRequest, clock: Clock) {
     this.#request = request;
@@ -33,8 +34,12 @@ export class PollRunner {
     return this.#kept.length;
   }
 
-  /** Implements `Source.next`. */
+  /**
+   * Implements `Source.next`.
+   * @throws DriverError `permanent` after {@link close}
+   */
   next(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    if (this.#closed) return Promise.reject(new DriverError("permanent", "The source is closed."));
     const kept = this.#takeKept(max);
     if (kept.length > 0 || this.#stopped || signal.aborted) return Promise.resolve(kept);
     return new Promise((resolve, reject) => {
@@ -66,6 +71,12 @@ export class PollRunner {
     for (const abandon of this.#waiting) abandon();
     await Promise.all(this.#running);
     return this.#takeKept(this.#kept.length);
+  }
+
+  /** Ends the waiting calls, without waiting for their requests. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    void this.stop();
   }
 
   /** Leaves out deliveries whose lease has ended: the provider delivers them again. */

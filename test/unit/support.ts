@@ -29,7 +29,8 @@ export class Door {
 /** Chooses a fault for a request, or undefined for none. A test may replace the rule while it runs. */
 export type FaultRule = (point: FaultPoint) => Fault | undefined;
 
-export interface StageOptions {
+/** Options of the memory driver, or a driver in its place. */
+export interface QueueFixtureOptions {
   readonly emulate?: EmulatedProvider;
   readonly queues?: readonly string[];
   readonly random?: () => number;

@@ -97,7 +97,7 @@ export class Connection {
   /**
    * Makes one request. It is never repeated: the core does that, and knows that the first one may have taken effect.
    *
-   * @param attempted what the request does, for its error
+   * @param attempted the purpose of the request, for its error
    * @param waitMs the time for which the server may wait before it answers
    * @throws DriverError `transient` if there is no connection in time; `ambiguous` if there is no answer in time;
    * otherwise the classified error

@@ -1,6 +1,7 @@
 import {
   type Clock,
   type Delivery,
+  DriverError,
   type OpenOptions,
   type Operation,
   PollRunner,
@@ -22,6 +23,7 @@ export interface TemplateSourceOptions extends OpenOptions {
 export class TemplateSource implements Source {
   readonly #options: TemplateSourceOptions;
   readonly #polls: PollRunner;
+  #closed = false;
 
   constructor(options: TemplateSourceOptions) {
     this.#options = options;
@@ -32,7 +34,8 @@ export class TemplateSource implements Source {
     return this.#polls.next(max, signal);
   }
 
-  settle(operations: readonly Operation[]): Promise<SettleResult[]> {
+  async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
+    if (this.#closed) throw new DriverError("permanent", "The source is closed.");
     const { connection, name } = this.#options;
     return settleBatch(connection, name, operations);
   }
@@ -42,7 +45,8 @@ export class TemplateSource implements Source {
   }
 
   close(): Promise<void> {
-    void this.#polls.stop();
+    this.#closed = true;
+    this.#polls.close();
     return Promise.resolve();
   }
 
@@ -53,8 +57,8 @@ export class TemplateSource implements Source {
       (client) => client.receive(name, { max, leaseMs, waitMs, signal }),
       waitMs,
     );
-    // TODO: If the server takes messages at the end of its wait, `now` is right. If it can take them earlier, reckon
-    // from the time before the request: a lease that ends too early is safe, one that ends too late is not.
+    // TODO: If the server can lease messages long before it answers, use the time before the request instead. A lease
+    // that ends too early is safe; one that ends too late is not.
     const leaseUntil = clock.now() + leaseMs;
     return received.map((entry) => deliveryOf(entry, leaseUntil));
   }

@@ -1,64 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { DriverError } from "../../../src/driver/error.ts";
-import type { RedriveOptions, RedriveResult } from "../../../src/queue/dead-letters.ts";
-import { PermanentError } from "../../../src/errors.ts";
 import type { EmulatedProvider } from "../../../adapters/memory/index.ts";
-import { SECOND, Stage, times, watch } from "../support.ts";
+import type { RedriveOptions, RedriveResult } from "../../../src/queue/dead-letters.ts";
+import { SECOND, times, watch } from "../support.ts";
+import { Fixture } from "./fixture.ts";
 
-class Fixture extends Stage {
-  constructor(emulate?: EmulatedProvider) {
-    super({ queues: ["jobs"], ...(emulate === undefined ? {} : { emulate }) });
-  }
+describe.each<[string, EmulatedProvider | undefined]>([
+  ["memory", undefined],
+  ["an emulated SQS", "sqs"],
+  ["an emulated Service Bus", "service-bus"],
+])("the dead letters of %s", (_name, emulate) => {
+  test("are listed with their reason, and stay in the dead-letter queue", async () => {
+    const fixture = new Fixture(emulate);
+    await fixture.deadLetter("a", "b");
 
-  /** Dead-letters a message of each type, as a worker would. */
-  async bury(...types: string[]): Promise<void> {
-    for (const type of types)
-      await this.queue.send("jobs", { type, id: type, payload: { of: type }, maxAttempts: 1 });
-    const stop = new AbortController();
-    const received = this.queue.receive("jobs", ({ type }) => Promise.reject(new Error(`${type} failed`)), {
-      signal: stop.signal,
-    });
-    await this.clock.settle();
-    await this.clock.advance(10);
-    stop.abort();
-    await this.clock.advance(SECOND);
-    await received;
-  }
-
-  /** Runs something that waits for the provider. */
-  async done<T>(work: Promise<T>): Promise<T> {
-    const outcome = watch(work);
-    for (let turn = 0; turn < 200 && outcome.state === "pending"; turn += 1) await this.clock.advance(100);
-    return work;
-  }
-
-  async failed(): Promise<number | undefined> {
-    return (await this.queue.stats("jobs")).failed;
-  }
-
-  /** What runs now: id and attempt. */
-  async run(): Promise<[string, number][]> {
-    const seen: [string, number][] = [];
-    const stop = new AbortController();
-    const received = this.queue.receive(
-      "jobs",
-      ({ id }, { attempt }) => Promise.resolve(void seen.push([id, attempt])),
-      {
-        signal: stop.signal,
-      },
-    );
-    await this.clock.advance(SECOND);
-    stop.abort();
-    await this.clock.advance(SECOND);
-    await received;
-    return seen;
-  }
-}
-
-describe.each<EmulatedProvider | undefined>([undefined, "sqs", "service-bus"])("on %s", (emulate) => {
-  test("listing tells what there is, and leaves it there", async () => {
-    const bench = new Fixture(emulate);
-    await bench.bury("a", "b");
     for (const _ of times(2, () => 0)) {
       const deadLetters = await fixture.done(fixture.queue.deadLetters("jobs").list());
       expect(deadLetters.map(({ id }) => id).toSorted((one, other) => one.localeCompare(other))).toEqual([

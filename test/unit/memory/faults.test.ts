@@ -55,7 +55,7 @@ describe("a lost response", () => {
     expect(await counts(fixture)).toEqual([2, 0, 0]);
   });
 
-  test("the messages of a receive whose response is lost are leased and counted, and come again after the lease", async () => {
+  test("the messages of a receive whose response is lost are leased and counted, and are redelivered after the lease", async () => {
     const fixture = newFixture({ faults: faultsOn("receive", lost) });
     await fixture.send("a");
     await expect(fixture.source.next(1, never)).rejects.toMatchObject({ kind: "ambiguous" });
@@ -98,8 +98,8 @@ describe("entries that fail", () => {
   });
 });
 
-describe("a stalled request", () => {
-  test("a stalled send takes effect when it arrives, although its caller was aborted", async () => {
+describe("a blocked request", () => {
+  test("a blocked send takes effect when it arrives, although its caller was aborted", async () => {
     const { fault, end } = stall();
     const fixture = newFixture({ faults: faultsOn("send", fault) });
     const giveUp = new AbortController();
@@ -118,7 +118,7 @@ describe("a stalled request", () => {
     });
   });
 
-  test("messages of a stalled receive whose call was aborted are kept for the next poll", async () => {
+  test("messages of a blocked receive whose call was aborted are kept for the next poll", async () => {
     const { fault, end } = stall();
     const fixture = newFixture({ prefetch: 2, faults: faultsOn("receive", fault) });
     await fixture.send("a", "b");
@@ -134,7 +134,7 @@ describe("a stalled request", () => {
     expect(bodies(await fixture.source.next(1, never))).toEqual(["b"]);
   });
 
-  test("stop waits for a stalled receive and returns its messages", async () => {
+  test("stop waits for a blocked receive and returns its messages", async () => {
     const { fault, end } = stall();
     const fixture = newFixture({ faults: faultsOn("receive", fault) });
     await fixture.send("a");
@@ -155,7 +155,7 @@ describe("a stalled request", () => {
     expect(await counts(fixture)).toEqual([1, 0, 0]);
   });
 
-  test("messages of a stalled receive whose leases have ended are not handed out", async () => {
+  test("messages of a blocked receive whose leases have ended are not handed out", async () => {
     const { fault, end } = stall();
     const fixture = newFixture({ faults: faultsOn("receive", fault) });
     await fixture.send("a");
@@ -168,7 +168,7 @@ describe("a stalled request", () => {
     expect(await fixture.source.stop()).toEqual([]);
   });
 
-  test("a stalled receive waits for messages once it has arrived", async () => {
+  test("a blocked receive waits for messages once it has arrived", async () => {
     const { fault, end } = stall();
     const fixture = newFixture({ faults: faultsOn("receive", fault) });
     const polled = fixture.source.next(1, never);

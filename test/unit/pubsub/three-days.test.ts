@@ -9,28 +9,28 @@ const TIB = 2 ** 40;
 const LEAST_BYTES = 1_000;
 
 test("a delay of 72 hours costs as much as documented, and no attempts", async () => {
-  const stage = new Stage({ emulate: "pubsub", queues: ["jobs"] });
+  const fixture = new QueueFixture({ emulate: "pubsub", queues: ["jobs"] });
   const { maxHopMs, nativeDelayMs } = pubsub({ projectId: "p", emulatorHost: "nowhere:1" }).limits;
-  expect(stage.driver.limits).toMatchObject({ maxHopMs, nativeDelayMs });
+  expect(fixture.driver.limits).toMatchObject({ maxHopMs, nativeDelayMs });
   const carried: RequestEvent[] = [];
   const count = (message: unknown): void => {
     const event = message as RequestEvent;
     const bytesMove = event.operation === "send" || event.operation === "receive";
-    if (event.source === stage.queue && bytesMove && event.messages > 0) carried.push(event);
+    if (event.source === fixture.queue && bytesMove && event.messages > 0) carried.push(event);
   };
   channels.request.subscribe(count);
   const runs: { readonly at: number; readonly attempt: number }[] = [];
   const stop = new AbortController();
-  const receiving = stage.queue.receive(
+  const receiving = fixture.queue.receive(
     "jobs",
-    async (_, { attempt }) => void runs.push({ at: stage.clock.now(), attempt }),
+    async (_, { attempt }) => void runs.push({ at: fixture.clock.now(), attempt }),
     { signal: stop.signal },
   );
-  const dueAt = stage.clock.now() + 72 * HOUR;
-  await stage.queue.sendDelayed("jobs", { type: "job", payload: {} }, { hours: 72 });
-  while (runs.length === 0 && stage.clock.now() < dueAt + HOUR) {
-    await stage.clock.settle();
-    await stage.clock.advance((stage.clock.nextTimerAt ?? dueAt) - stage.clock.now());
+  const dueAt = fixture.clock.now() + 72 * HOUR;
+  await fixture.queue.sendDelayed("jobs", { type: "job", payload: {} }, { hours: 72 });
+  while (runs.length === 0 && fixture.clock.now() < dueAt + HOUR) {
+    await fixture.clock.settle();
+    await fixture.clock.advance((fixture.clock.nextTimerAt ?? dueAt) - fixture.clock.now());
   }
   expect(runs).toHaveLength(1);
   expect(runs[0]?.attempt).toBe(1);
@@ -41,6 +41,6 @@ test("a delay of 72 hours costs as much as documented, and no attempts", async (
   expect(carried.length).toBeGreaterThan(432);
   expect(perMillion).toBeLessThan(17);
   stop.abort();
-  await stage.clock.advance(30 * SECOND);
+  await fixture.clock.advance(30 * SECOND);
   await receiving;
 });

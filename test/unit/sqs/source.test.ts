@@ -26,7 +26,7 @@ async function open(queue: string, options: SqsOptions): Promise<{ driver: Drive
   return { driver, source: driver.open(queue, { prefetch: 10, leaseMs: 30_000 }) };
 }
 
-test("of several polls at once, one waits for long and the others for a second", async () => {
+test("one of several polls at once waits for long, and the others for a second", async () => {
   const { driver, source } = await open("polls", { waitSeconds: 2 });
   const waits: unknown[] = [];
   const watched = proxy.on(
