@@ -141,7 +141,7 @@ export function newAdapter(root: string, name: string, label?: string): string[]
   for (const [from, to] of files) write(to, filled(read(from), from, to, files, names));
   write(
     `test/conformance/${name}.test.ts`,
-    `import { testConformance } from "./support.ts";\n\ntestConformance(${JSON.stringify(name)}, { concurrent: true });\n`,
+    `import { testConformance } from "./support.ts";\n\ntestConformance(${JSON.stringify(name)});\n`,
   );
   write("adapters/registry.ts", withRow(read("adapters/registry.ts"), names));
   const harnesses = "test/conformance/harness/index.ts";

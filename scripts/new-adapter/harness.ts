@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createQueue } from "../../src/client/create-queue.ts";
 import type { Driver } from "../../src/driver/index.ts";
-import type { Runner } from "../../test/conformance/harness/index.ts";
+import type { Harness } from "../../src/conformance/index.ts";
 import { onBusyMachine } from "../../test/conformance/harness/timing.ts";
 import { TcpProxy } from "../../test/support/proxy/tcp-proxy.ts";
 import { template } from "./adapter/index.ts";
@@ -10,7 +10,7 @@ import { template } from "./adapter/index.ts";
 const LOCAL = "tcp://127.0.0.1:1";
 
 /** The adapter on the server that QUEUEPORT_TEST_TEMPLATE names, with a proxy before it. TODO: Start a server if needed. */
-export async function templateHarness(): Promise<Runner> {
+export async function templateHarness(): Promise<Harness> {
   const { protocol, hostname, port } = new URL(process.env["QUEUEPORT_TEST_TEMPLATE"] ?? LOCAL);
   const proxy = await TcpProxy.start({ host: hostname, port: Number(port) });
   const url = `${protocol}//127.0.0.1:${proxy.port}`;
@@ -18,24 +18,22 @@ export async function templateHarness(): Promise<Runner> {
   const connect = (): Driver => template({ url, prefix: "qp-test-", limits: { longPollMs: 1_000 } });
   const admin = createQueue(connect());
   return {
-    harness: {
-      name: "template",
-      // TODO: The name and the version of the server.
-      server: "Template",
-      // TODO: Remove this line if queues can keep order by key.
-      ordered: false,
-      open: async () => connect(),
-      async makeQueue(needs) {
-        const queue = `queue-${randomUUID()}`;
-        await admin.ensure(queue, needs);
-        return queue;
-      },
-      dropQueue: (queue) => admin.drop(queue),
-      timing: onBusyMachine,
-      faults: {
-        async cutConnections() {
-          proxy.cutAll();
-        },
+    name: "template",
+    // TODO: The name and the version of the server.
+    server: "Template",
+    // TODO: Remove this line if queues can keep order by key.
+    ordered: false,
+    open: async () => connect(),
+    async makeQueue(needs) {
+      const queue = `queue-${randomUUID()}`;
+      await admin.ensure(queue, needs);
+      return queue;
+    },
+    dropQueue: (queue) => admin.drop(queue),
+    timing: onBusyMachine,
+    faults: {
+      async cutConnections() {
+        proxy.cutAll();
       },
     },
     async close() {
