@@ -1,4 +1,3 @@
-import type { InMs } from "../src/lib/duration.ts";
 import type { WorkerOptions } from "../src/worker/types.ts";
 import type { QueueConfig } from "./registry.ts";
 
@@ -15,7 +14,7 @@ import type { QueueConfig } from "./registry.ts";
 export type ConfigFile = QueueConfig & { readonly worker?: WorkerConfig | undefined };
 
 /** The `worker` part of a configuration file: the options of the worker, with durations in milliseconds, and those of its process. */
-export interface WorkerConfig extends InMs<Omit<WorkerOptions, "logger">> {
+export interface WorkerConfig extends Omit<WorkerOptions, "logger"> {
   /** The queues from which the worker receives. */
   readonly queues?: readonly string[] | undefined;
   /** The queues that `queueport provision` creates so that they keep order by key. @default none */

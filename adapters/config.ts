@@ -1,12 +1,14 @@
 import { z } from "zod";
 import type { BackoffOptions } from "../src/backoff.ts";
+import { type Duration, durationMs } from "../src/lib/duration.ts";
+import { show } from "../src/lib/text.ts";
 
-/** The options that every provider's configuration accepts in addition to its own. Times are in milliseconds. */
+/** The options that every provider's configuration accepts in addition to its own. A number as a duration is in milliseconds. */
 export interface CommonConfig {
   /** The delay between attempts of a failed job, unless its definition or its message sets another. */
   readonly backoff?: BackoffOptions | undefined;
   /** The time after which every send has an outcome: accepted or failed. @default 30000 */
-  readonly sendDeadlineMs?: number | undefined;
+  readonly sendDeadlineMs?: Duration | undefined;
   /**
    * An SQLite file that keeps delayed messages instead of the provider's queues, so that they can be listed and
    * cancelled. The path is relative to the configuration file, or to the working directory if there is no file.
@@ -21,13 +23,37 @@ export interface CommonConfig {
 export type Fields<T> = { readonly [K in keyof Required<T>]: z.ZodType<T[K]> };
 
 /**
+ * An optional field for a duration, which becomes a number of milliseconds: `least` or more; without it, more than 0.
+ * @internal
+ */
+export function durationField({
+  least,
+  most = Number.POSITIVE_INFINITY,
+}: { readonly least?: number; readonly most?: number } = {}): z.ZodType<number | undefined> {
+  const expected =
+    (least === undefined ? "more than 0 milliseconds" : `${least} milliseconds or more`) +
+    (most === Number.POSITIVE_INFINITY ? "" : `, at most ${most}`);
+  return z
+    .custom<Duration>()
+    .transform((value, context) => {
+      const ms = durationMs(value);
+      if (least === undefined ? ms > 0 : ms >= least) if (ms <= most) return ms;
+      const got = typeof value === "object" ? JSON.stringify(value) : show(value);
+      const message = `expected a duration such as 5000, "5s" or { "seconds": 5 }, ${expected}; got ${got}`;
+      context.addIssue({ code: "custom", message });
+      return z.NEVER;
+    })
+    .optional();
+}
+
+/**
  * The schema of a backoff, for any part of a configuration that holds one.
  * @internal
  */
 export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
-  baseMs: z.number().min(0).optional(),
+  baseMs: durationField({ least: 0 }),
   factor: z.number().min(1).optional(),
-  capMs: z.number().min(0).optional(),
+  capMs: durationField({ least: 0 }),
   jitter: z.boolean().optional(),
 });
 
@@ -37,6 +63,6 @@ export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
  */
 export const commonFields: Fields<CommonConfig> = {
   backoff: backoffSchema.optional(),
-  sendDeadlineMs: z.number().positive().optional(),
+  sendDeadlineMs: durationField(),
   delayStore: z.strictObject({ sqlite: z.string().min(1) }).optional(),
 };

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type CommonConfig, commonFields, type Fields } from "../config.ts";
+import { type CommonConfig, commonFields, durationField, type Fields } from "../config.ts";
+import type { Duration } from "../../src/driver/index.ts";
 import { MAX_DELIVERY_COUNT, serviceBusLimits } from "./limits.ts";
 
 /** Azure Service Bus: a connection string, or a namespace with the credentials that Azure's library finds. */
@@ -26,9 +27,9 @@ export interface ServiceBusQueueConfig {
   /** Whether the queue requires sessions. @default false */
   readonly sessions?: boolean | undefined;
   /** The queue's duplicate detection window, in milliseconds; 0 if duplicate detection is off. @default 0 */
-  readonly dedupWindowMs?: number | undefined;
+  readonly dedupWindowMs?: Duration | undefined;
   /** The queue's lock duration, in milliseconds. @default 30000 */
-  readonly lockMs?: number | undefined;
+  readonly lockMs?: Duration | undefined;
   /** The queue's max delivery count. @default 10 */
   readonly maxDeliveryCount?: number | undefined;
 }
@@ -36,8 +37,8 @@ export interface ServiceBusQueueConfig {
 const queueSchema: z.ZodType<ServiceBusQueueConfig> = z.strictObject({
   name: z.string().min(1).optional(),
   sessions: z.boolean().optional(),
-  dedupWindowMs: z.number().min(0).optional(),
-  lockMs: z.number().positive().max(serviceBusLimits.maxLeaseMs).optional(),
+  dedupWindowMs: durationField({ least: 0 }),
+  lockMs: durationField({ most: serviceBusLimits.maxLeaseMs }),
   maxDeliveryCount: z.int().min(1).max(MAX_DELIVERY_COUNT).optional(),
 } satisfies Fields<ServiceBusQueueConfig>);
 

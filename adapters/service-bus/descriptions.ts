@@ -1,4 +1,4 @@
-import { type Clock, DriverError } from "../../src/driver/index.ts";
+import { type Clock, DriverError, optionalMs } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { classify, driverError } from "./errors.ts";
 import type { Entity, QueueNames } from "./names.ts";
@@ -73,8 +73,8 @@ export class Descriptions {
     if (found === undefined) await this.#assertExists(entity);
     return {
       sessions: found?.sessions ?? sessions ?? false,
-      dedupWindowMs: found?.dedupWindowMs ?? dedupWindowMs ?? 0,
-      lockMs: found?.lockMs ?? lockMs ?? ASSUMED.lockMs,
+      dedupWindowMs: found?.dedupWindowMs ?? optionalMs(dedupWindowMs) ?? 0,
+      lockMs: found?.lockMs ?? optionalMs(lockMs) ?? ASSUMED.lockMs,
       isLockKnown: found !== undefined || lockMs !== undefined,
       maxDeliveryCount: found?.maxDeliveryCount ?? maxDeliveryCount ?? ASSUMED.maxDeliveryCount,
     };

@@ -1,4 +1,4 @@
-import { NameClaims } from "../../src/driver/index.ts";
+import { type Duration, NameClaims } from "../../src/driver/index.ts";
 
 /** Known settings of one queue. Settings that are left out are read from Service Bus, if the driver may read them. */
 export interface QueueFacts {
@@ -7,9 +7,9 @@ export interface QueueFacts {
   /** Whether the queue requires sessions, and so keeps order by key. @default false */
   readonly sessions?: boolean | undefined;
   /** Duplicate detection window in milliseconds; 0 if duplicate detection is off. @default 0 */
-  readonly dedupWindowMs?: number | undefined;
+  readonly dedupWindowMs?: Duration | undefined;
   /** Lock duration in milliseconds. @default 30000 */
-  readonly lockMs?: number | undefined;
+  readonly lockMs?: Duration | undefined;
   /** Max delivery count. @default 10 */
   readonly maxDeliveryCount?: number | undefined;
 }

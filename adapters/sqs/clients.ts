@@ -1,5 +1,5 @@
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
-import { DriverError, rejectOnAbort } from "../../src/driver/index.ts";
+import { DriverError, type Duration, optionalMs, rejectOnAbort } from "../../src/driver/index.ts";
 import { MAX_WAIT_SECONDS } from "./limits.ts";
 import type { CallOptions } from "./request.ts";
 import { requestHandler } from "./transport.ts";
@@ -13,7 +13,7 @@ export interface ConnectionOptions {
   readonly endpoint?: string | undefined;
   readonly credentials?: SQSClientConfig["credentials"] | undefined;
   /** The time limit of a request, in milliseconds. A poll may take this long after its wait. @default 10000 */
-  readonly requestTimeoutMs?: number | undefined;
+  readonly requestTimeoutMs?: Duration | undefined;
   /** A client to use instead of an own one. `close` leaves it open. It must be created with `maxAttempts: 1`. */
   readonly client?: SQSClient | undefined;
   /** A second client for long polls, so that they do not share sockets with other requests. @default client */
@@ -43,7 +43,8 @@ const LONGEST_WAIT_MS = MAX_WAIT_SECONDS * 1_000;
 
 /** @param byUrl whether some queues are configured by their URL, which then is the address of their requests */
 export function openClients(options: ConnectionOptions, byUrl: boolean): Clients {
-  const { client, pollClient = client, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+  const { client, pollClient = client } = options;
+  const requestTimeoutMs = optionalMs(options.requestTimeoutMs) ?? REQUEST_TIMEOUT_MS;
   const work = client ?? new OwnClient(clientConfig(options, byUrl, requestTimeoutMs));
   const polls = pollClient ?? new OwnClient(clientConfig(options, byUrl, requestTimeoutMs + LONGEST_WAIT_MS));
   let sendsOnce: Promise<void> | undefined;

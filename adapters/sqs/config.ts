@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type CommonConfig, commonFields, type Fields } from "../config.ts";
+import { type CommonConfig, commonFields, durationField, type Fields } from "../config.ts";
+import type { Duration } from "../../src/driver/index.ts";
 import { MAX_WAIT_SECONDS } from "./limits.ts";
 
 /** Amazon SQS. The AWS SDK finds a region, credentials and an endpoint that are not given here. */
@@ -23,7 +24,7 @@ export interface SqsConfig extends CommonConfig {
   /** The time that a poll waits for messages: 1 to 20 seconds. @default 20 */
   readonly waitSeconds?: number | undefined;
   /** The time limit of a request, in milliseconds. A poll may take this long after its wait. @default 10000 */
-  readonly requestTimeoutMs?: number | undefined;
+  readonly requestTimeoutMs?: Duration | undefined;
   /** The KMS key with which `ensure` has queues encrypted. @default SQS's own keys, or the key that a queue has already */
   readonly kmsKeyId?: string | undefined;
 }
@@ -46,6 +47,6 @@ export const sqsSchema: z.ZodType<SqsConfig> = z.strictObject({
   prefix: z.string().optional(),
   queues: z.record(z.string().min(1), z.string().min(1)).optional(),
   waitSeconds: z.number().min(1).max(MAX_WAIT_SECONDS).optional(),
-  requestTimeoutMs: z.number().positive().optional(),
+  requestTimeoutMs: durationField(),
   kmsKeyId: z.string().min(1).optional(),
 } satisfies Fields<SqsConfig>);

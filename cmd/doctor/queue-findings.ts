@@ -1,4 +1,5 @@
 import type { WorkerConfig } from "../../adapters/config-file.ts";
+import type { InMs } from "../../src/lib/duration.ts";
 import { defaults } from "../../src/defaults.ts";
 import type { QueueChange } from "../../src/driver/contract.ts";
 import { isQueueError } from "../../src/errors.ts";
@@ -12,7 +13,7 @@ import { broken, type Finding, ok, warning } from "./finding.ts";
 export async function queueFindings(
   queue: Queue,
   target: QueueTarget,
-  worker: WorkerConfig,
+  worker: InMs<WorkerConfig>,
 ): Promise<Finding[]> {
   const { name } = target;
   let description: QueueDescription;
@@ -66,7 +67,7 @@ async function policyFindings(queue: Queue, { name, options }: QueueTarget): Pro
 }
 
 /** Checks that attempts can be counted, and that queueport dead-letters before the provider does. */
-function countingFindings(name: string, { traits }: QueueDescription, worker: WorkerConfig): Finding[] {
+function countingFindings(name: string, { traits }: QueueDescription, worker: InMs<WorkerConfig>): Finding[] {
   const { countsDeliveries, brokerMaxDeliveries: most } = traits;
   if (!countsDeliveries) {
     const what = `queue ${name}: deliveries are not counted, so attempts cannot be counted`;
@@ -81,7 +82,11 @@ function countingFindings(name: string, { traits }: QueueDescription, worker: Wo
 }
 
 /** Checks that a message can be leased for as long as a run may take. */
-function leaseFindings(name: string, { traits, limits }: QueueDescription, worker: WorkerConfig): Finding[] {
+function leaseFindings(
+  name: string,
+  { traits, limits }: QueueDescription,
+  worker: InMs<WorkerConfig>,
+): Finding[] {
   const { timeoutMs = defaults.timeoutMs, graceMs = defaults.graceMs } = worker;
   const wantedMs = worker.leaseMs ?? defaults.leaseMs;
   const leaseMs = traits.fixedLeaseMs ?? wantedMs;

@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { z } from "zod";
 import { check } from "../../adapters/check.ts";
-import { backoffSchema } from "../../adapters/config.ts";
+import { backoffSchema, durationField } from "../../adapters/config.ts";
 import { parseConfig, type QueueConfig, type WorkerConfig } from "../../adapters/open.ts";
+import type { InMs } from "../../src/lib/duration.ts";
 import { describeError, QueueError } from "../../src/errors.ts";
 import { importFile, mustExist } from "./import-file.ts";
 import { type ConfigFlags, logLevels } from "./options.ts";
@@ -12,30 +13,28 @@ import { type ConfigFlags, logLevels } from "./options.ts";
 /** A checked configuration: the options of `openQueue`, and the settings of a worker process. */
 export interface LoadedConfig {
   readonly queue: QueueConfig;
-  readonly worker: WorkerConfig;
+  readonly worker: InMs<WorkerConfig>;
 }
 
-const durationMs = z.number().positive().optional();
-
-const workerSchema: z.ZodType<WorkerConfig> = z.strictObject({
+const workerSchema: z.ZodType<InMs<WorkerConfig>> = z.strictObject({
   queues: z.array(z.string().min(1)).min(1).optional(),
   ordered: z.array(z.string().min(1)).optional(),
   handlers: z.string().min(1).optional(),
   concurrency: z.int().min(1).optional(),
-  timeoutMs: durationMs,
-  graceMs: z.number().min(0).optional(),
-  hardLimitMs: durationMs,
-  leaseMs: durationMs,
-  extendEveryMs: durationMs,
-  drainMs: z.number().min(0).optional(),
+  timeoutMs: durationField(),
+  graceMs: durationField({ least: 0 }),
+  hardLimitMs: durationField(),
+  leaseMs: durationField(),
+  extendEveryMs: durationField(),
+  drainMs: durationField({ least: 0 }),
   backoff: backoffSchema.optional(),
-  unknownTypeMaxAgeMs: z.number().min(0).optional(),
+  unknownTypeMaxAgeMs: durationField({ least: 0 }),
   allowUncounted: z.boolean().optional(),
   metricsPort: z.int().min(0).max(65_535).optional(),
   host: z.string().min(1).optional(),
   logLevel: z.enum(logLevels).optional(),
   pretty: z.boolean().optional(),
-} satisfies { readonly [K in keyof Required<WorkerConfig>]: z.ZodType<WorkerConfig[K]> });
+} satisfies { readonly [K in keyof Required<WorkerConfig>]: z.ZodType<InMs<WorkerConfig>[K]> });
 
 const endings = ["ts", "js", "mjs", "json", "yaml", "yml"];
 

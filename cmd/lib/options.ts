@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import ms from "ms";
+import { type Duration, durationMs } from "../../src/lib/duration.ts";
 
 /**
  * Parses a duration such as `500ms`, `30s`, `5m`, `2h` or `3d` into milliseconds. A number without a unit is refused,
@@ -7,13 +8,11 @@ import ms from "ms";
  * @throws InvalidArgumentError if the text is not a duration, or is negative
  */
 export function duration(text: string): number {
-  const value = /\d\s*[a-z]+$/i.test(text) && text.length < 30 ? ms(text as ms.StringValue) : undefined;
   if (text === "0") return 0;
-  if (value === undefined || !Number.isFinite(value)) {
-    throw new InvalidArgumentError("Expected a duration with a unit, such as 500ms, 30s, 5m, 2h or 3d.");
-  }
-  if (value < 0) throw new InvalidArgumentError("A duration cannot be negative.");
-  return value;
+  if (text.startsWith("-")) throw new InvalidArgumentError("A duration cannot be negative.");
+  const value = durationMs(text as Duration);
+  if (Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("Expected a duration with a unit, such as 500ms, 30s, 5m, 2h or 3d.");
 }
 
 /** A number of milliseconds as {@link duration} reads it: `30s`, `5m`. */

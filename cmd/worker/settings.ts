@@ -35,7 +35,7 @@ export interface WorkerSettings {
  * Combines the `worker` part of the configuration file with the flags. Flags take precedence.
  * @throws QueueError `config` if no queue or no handlers module is named
  */
-export function workerSettings(file: WorkerConfig, flags: WorkerFlags): WorkerSettings {
+export function workerSettings(file: InMs<WorkerConfig>, flags: WorkerFlags): WorkerSettings {
   const queues = flags.queue ?? file.queues;
   if (queues === undefined) {
     throw new QueueError(

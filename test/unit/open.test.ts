@@ -25,16 +25,16 @@ describe("parseConfig", () => {
     expect(refusal({ provider: "memory", capacity: 0 })?.message).toMatch(/got 0\.$/);
   });
 
-  test("a valid configuration is returned unchanged", () => {
+  test("a valid configuration is returned with its durations in milliseconds", () => {
     const config = {
       provider: "memory",
       capacity: 10,
       emulate: "sqs",
       queues: ["emails"],
       backoff: { baseMs: 10, factor: 3 },
-      sendDeadlineMs: 500,
+      sendDeadlineMs: "500ms",
     };
-    expect(parseConfig(config)).toEqual(config);
+    expect(parseConfig(config)).toEqual({ ...config, sendDeadlineMs: 500 });
   });
 
   test.each([
@@ -58,13 +58,16 @@ describe("parseConfig", () => {
     [{ provider: "memory", queues: ["a", 5] }, "queues[1]: expected a string; got 5"],
     [{ provider: "memory", backoff: { factor: 0.5 } }, "backoff.factor: expected at least 1; got 0.5"],
     [{ provider: "memory", backoff: { bas: 1 } }, 'backoff: unknown key "bas", did you mean "baseMs"?'],
-    [{ provider: "memory", sendDeadlineMs: 0 }, "sendDeadlineMs: expected more than 0; got 0"],
+    [
+      { provider: "memory", sendDeadlineMs: 0 },
+      'sendDeadlineMs: expected a duration such as 5000, "5s" or { "seconds": 5 }, more than 0 milliseconds; got 0',
+    ],
     [{ provider: "sqs", endpoint: "localhost:4566" }, "endpoint: expected a URL that begins with http"],
     [
       { provider: "pubsub", queues: { a: { topic: "t" } } },
       "queues.a: expected a name, or an object with topic and subscription",
     ],
-    [{ provider: "memory", sendDeadlineMs: Number.NaN }, "sendDeadlineMs: expected a number; got NaN"],
+    [{ provider: "memory", sendDeadlineMs: Number.NaN }, "more than 0 milliseconds; got NaN"],
   ])("the configuration %j is refused with its path and the expected value", (config, sentence) => {
     expect(refusal(config)).toMatchObject({ code: "config", message: expect.stringContaining(sentence) });
   });

@@ -14,6 +14,19 @@ describe("splitConfig", () => {
     });
   });
 
+  it("reads durations of the worker as milliseconds", () => {
+    const worker = { timeoutMs: "5m", drainMs: { seconds: 20 }, leaseMs: 30_000, backoff: { capMs: "1h" } };
+    expect(splitConfig({ provider: "memory", worker }, "file").worker).toMatchObject({
+      timeoutMs: 300_000,
+      drainMs: 20_000,
+      leaseMs: 30_000,
+      backoff: { capMs: 3_600_000 },
+    });
+    expect(() => splitConfig({ provider: "memory", worker: { timeoutMs: "5 parsecs" } }, "file")).toThrow(
+      "worker.timeoutMs: expected a duration such as",
+    );
+  });
+
   it("prefers the provider of the command line to that of the file", () => {
     expect(splitConfig({ capacity: 5 }, "file", "memory").queue).toEqual({ provider: "memory", capacity: 5 });
   });

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memory, type EmulatedProvider } from "../../../adapters/memory/index.ts";
 import type { WorkerConfig } from "../../../adapters/config-file.ts";
+import type { InMs } from "../../../src/lib/duration.ts";
 import { clockFinding, timeUrl } from "../../../cmd/doctor/clock.ts";
 import type { Finding } from "../../../cmd/doctor/finding.ts";
 import { queueFindings } from "../../../cmd/doctor/queue-findings.ts";
@@ -16,7 +17,7 @@ interface QueueSetup extends Partial<QueueSpec> {
 /** The findings about a queue of an emulated provider that are not ok. */
 async function problems(
   emulate: EmulatedProvider,
-  worker: WorkerConfig = {},
+  worker: InMs<WorkerConfig> = {},
   { uncounted = false, ...spec }: QueueSetup = {},
 ): Promise<Finding[]> {
   const driver = memory({ emulate, uncounted: uncounted ? ["jobs"] : [] });
@@ -68,7 +69,7 @@ describe("queueFindings", () => {
     expect(before?.what).toMatch(/not counted/);
   });
 
-  test.each<[string, WorkerConfig, Finding["level"], RegExp]>([
+  test.each<[string, InMs<WorkerConfig>, Finding["level"], RegExp]>([
     [
       "a run that is longer than the provider leases a message",
       { timeoutMs: 13 * 3_600_000 },
