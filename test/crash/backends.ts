@@ -5,15 +5,15 @@ import { ServiceBusProcess } from "../support/service-bus.ts";
 import { clientOptions, startSqsServer } from "../support/sqs-server.ts";
 import type { AdapterConfig } from "./config.ts";
 
-/** Where the messages of a campaign are kept, and how to put it away. */
+/** A broker that holds the messages of a campaign. */
 export interface Backend {
   readonly adapter: AdapterConfig;
-  /** Kills the server and starts it again on what it has on disk, where there is a server that can be. */
+  /** Kills the server and starts a new one on the same data. Only servers that keep their data on disk have it. */
   restart?(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Those that keep their messages, whoever is killed; each is brought up when it is asked for. */
+/** Brokers whose messages survive a killed worker, by name. Each call starts one. */
 export const backends: Readonly<Record<string, () => Promise<Backend>>> = {
   async directory() {
     const path = await mkdtemp(join(tmpdir(), "queueport-"));

@@ -10,53 +10,56 @@ import type { Queue } from "../../src/queue/queue.ts";
 import { seeded } from "../support/seeded.ts";
 import { openAdapter, openDelayStore } from "./adapters.ts";
 import { type AdapterConfig, jobTypes, type WorkerConfig } from "./config.ts";
-import { type CrashPoint, pointsOf } from "./points.ts";
+import { type CrashPoint, pointsOf } from "./crash-points.ts";
+import { type CrashReport, crashReport } from "./crash-report.ts";
 import { readRunLog, RunLog } from "./run-log.ts";
-import { judge, type Verdict } from "./verdict.ts";
 
-/** How often workers are killed, over how many jobs. */
+/** The number of kills, the number of jobs, and the workers of a campaign. */
 export interface Campaign {
   readonly adapter: AdapterConfig;
   readonly kills: number;
-  /** Sent at the start; more follow where the queue runs empty before the last kill. */
+  /** Number of jobs sent at the start. More are sent if the queue is nearly empty before the last kill. */
   readonly jobs: number;
-  /** Of all that is drawn. @default 1 */
+  /** Seed of every random choice. @default 1 */
   readonly seed?: number | undefined;
-  /** Processes at once. @default 3 */
+  /** Worker processes at once. @default 3 */
   readonly workers?: number | undefined;
-  /** Handlers at once in each. @default 10 */
+  /** Handlers at once in each worker. @default 10 */
   readonly concurrency?: number | undefined;
   /** @default 2000 */
   readonly leaseMs?: number | undefined;
 }
 
-const LOOK_MS = 100;
+const POLL_MS = 100;
 const SEND_MS = 300_000;
-/** Looks in a row that have to find the queue empty: counts may be a little behind. */
-const EMPTY_LOOKS = 5;
-/** Where the queue cannot tell: how long after a lease's end what a worker held that was killed has come again. */
+/** Polls in a row that must find the queue empty. Counts of a broker may lag behind. */
+const EMPTY_POLLS = 5;
+/**
+ * Time after the end of a lease within which the messages of a killed worker are redelivered. Used if the queue does
+ * not report its counts.
+ */
 const QUIET_MS = 5_000;
 const LEASE_MS = 2_000;
 const WORKER = new URL("./worker.ts", import.meta.url);
-/** A crash is no failure of the job, but each costs a delivery: enough of them not to look like a crash loop. */
+/** High enough that no job looks like a crash loop. A crash does not fail the job, but it costs a delivery. */
 const MAX_ATTEMPTS = 50;
 const SHARES = [
   { type: jobTypes.plain, below: 0.6 },
   { type: jobTypes.flaky, below: 0.85 },
-  { type: jobTypes.doomed, below: 1 },
+  { type: jobTypes.failing, below: 1 },
 ];
 
-/** Kills workers until there were enough kills, lets one that lives do the rest, and counts. */
-export async function crash(campaign: Campaign): Promise<Verdict> {
+/** Kills workers until there are enough kills, lets the last worker finish, and reports how every job ended. */
+export async function runCampaign(campaign: Campaign): Promise<CrashReport> {
   const directory = await mkdtemp(join(tmpdir(), "queueport-crash-"));
   try {
-    return await new Attack(campaign, join(directory, "runs.log")).run();
+    return await new CampaignRun(campaign, join(directory, "runs.log")).run();
   } finally {
     await rm(directory, { recursive: true });
   }
 }
 
-class Attack {
+class CampaignRun {
   readonly #campaign: Campaign;
   readonly #log: string;
   readonly #queue: Queue;
@@ -77,20 +80,20 @@ class Attack {
     this.#random = seeded(campaign.seed ?? 1);
   }
 
-  async run(): Promise<Verdict> {
+  async run(): Promise<CrashReport> {
     new RunLog(this.#log).close();
     const { leaseMs = LEASE_MS } = this.#campaign;
     await this.#queue.ensure(this.#name, { maxAttempts: MAX_ATTEMPTS, leaseMs });
     try {
       await this.#send(this.#campaign.jobs);
-      const lanes = Array.from({ length: this.#campaign.workers ?? 3 }, () => this.#lane());
-      await Promise.all([...lanes, this.#keepBusy()]);
+      const workers = Array.from({ length: this.#campaign.workers ?? 3 }, () => this.#keepCrashing());
+      await Promise.all([...workers, this.#keepBusy()]);
       await this.#finish();
-      const letters = await this.#queue.deadLetters(this.#name).list({ limit: Number.MAX_SAFE_INTEGER });
-      return judge(
+      const deadLetters = await this.#queue.deadLetters(this.#name).list({ limit: Number.MAX_SAFE_INTEGER });
+      return crashReport(
         this.#sent,
         await readRunLog(this.#log),
-        letters.map(({ id }) => id),
+        deadLetters.map(({ id }) => id),
       );
     } finally {
       for (const child of this.#alive) child.kill("SIGKILL");
@@ -109,7 +112,7 @@ class Attack {
       const type = SHARES.find(({ below }) => drawn < below)?.type ?? jobTypes.plain;
       return { type, payload: null, maxAttempts: MAX_ATTEMPTS };
     });
-    // Whatever else the machine is doing: a campaign that could not send has shown nothing.
+    // A long deadline, because a campaign that fails to send on a busy machine proves nothing.
     const outcomes = await this.#queue.sendBatch(this.#name, messages, { deadlineMs: SEND_MS });
     for (const outcome of outcomes) {
       if (!outcome.ok) throw outcome.error;
@@ -117,65 +120,66 @@ class Attack {
     }
   }
 
-  /** One worker after the other, each to die at the next point in turn. */
-  async #lane(): Promise<void> {
+  /** Runs one worker after the other. Each one dies at the next crash point in turn. */
+  async #keepCrashing(): Promise<void> {
     while (!this.#isOver) {
       const points = pointsOf(this.#campaign.adapter.delayStore);
       const at = points[this.#spawned % points.length] as CrashPoint;
       const seed = (this.#campaign.seed ?? 1) * 10_000 + this.#spawned;
       if ((await this.#work({ at, seed })) === "killed") this.#kills += 1;
-      // The others are not waited for until they happen to die.
+      // After the last kill, the other workers are stopped, since they might take long to reach their points.
       if (this.#isOver) for (const child of this.#alive) child.kill("SIGTERM");
     }
   }
 
-  /** Sees that there is something to do until the last kill. */
+  /** Sends more jobs whenever few are left, until the last kill. */
   async #keepBusy(): Promise<void> {
     while (!this.#isOver) {
-      if ((await this.#left()).count < 100) await this.#send(200);
-      await sleep(LOOK_MS);
+      if ((await this.#remaining()).count < 100) await this.#send(200);
+      await sleep(POLL_MS);
     }
   }
 
-  /** Lets a worker that nobody kills do what is left. */
+  /** Runs one worker that is not killed, until no job is left. */
   async #finish(): Promise<void> {
     const working = this.#work(undefined);
     const { leaseMs = LEASE_MS } = this.#campaign;
-    for (let looks = 0, most = EMPTY_LOOKS; looks < most; looks += 1) {
-      await sleep(LOOK_MS);
-      const { count, isTold } = await this.#left();
-      if (!isTold) most = (leaseMs + QUIET_MS) / LOOK_MS;
-      if (count > 0) looks = -1;
+    for (let polls = 0, most = EMPTY_POLLS; polls < most; polls += 1) {
+      await sleep(POLL_MS);
+      const { count, isReported } = await this.#remaining();
+      if (!isReported) most = (leaseMs + QUIET_MS) / POLL_MS;
+      if (count > 0) polls = -1;
     }
     for (const child of this.#alive) child.kill("SIGTERM");
     await working;
   }
 
-  /** What there is to do: as the queue tells, or where it cannot, of what was sent all that has not come to an end. */
-  async #left(): Promise<{ readonly count: number; readonly isTold: boolean }> {
+  /** Number of jobs that have not ended: as the queue reports it, or else as computed from the log. */
+  async #remaining(): Promise<{ readonly count: number; readonly isReported: boolean }> {
     const { messages, inFlight, delayed = 0, failed = 0 } = await this.#queue.stats(this.#name);
     if (messages !== undefined && inFlight !== undefined)
-      return { count: messages + inFlight + delayed, isTold: true };
+      return { count: messages + inFlight + delayed, isReported: true };
     const completed = new Set<string>();
-    for (const entry of await readRunLog(this.#log)) if (entry.kind === "completed") completed.add(entry.id);
-    return { count: Math.max(0, this.#sent.length - completed.size - failed) + delayed, isTold: false };
+    for (const event of await readRunLog(this.#log)) if (event.kind === "completed") completed.add(event.id);
+    return { count: Math.max(0, this.#sent.length - completed.size - failed) + delayed, isReported: false };
   }
 
-  async #work(dies: WorkerConfig["dies"]): Promise<"killed" | "stopped"> {
+  /** Runs one worker process until it ends. */
+  async #work(crash: WorkerConfig["crash"]): Promise<"killed" | "stopped"> {
     const { adapter, concurrency = 10, leaseMs = LEASE_MS } = this.#campaign;
-    const config: WorkerConfig = { adapter, queue: this.#name, log: this.#log, concurrency, leaseMs, dies };
+    const config: WorkerConfig = { adapter, queue: this.#name, log: this.#log, concurrency, leaseMs, crash };
     this.#spawned += 1;
     const child = spawn(process.execPath, [WORKER.pathname, JSON.stringify(config)], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.#alive.add(child);
-    const said = text(child.stderr);
+    const errors = text(child.stderr);
     const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
     this.#alive.delete(child);
     if (signal === "SIGKILL") return "killed";
-    // Told to stop before it had begun.
+    // The signal arrived before the worker had installed its handler for it.
     if (signal === "SIGTERM") return "stopped";
     if (code === 0) return "stopped";
-    throw new Error(`A worker ended with ${code ?? signal}: ${await said}`);
+    throw new Error(`A worker ended with ${code ?? signal}: ${await errors}`);
   }
 }

@@ -1,31 +1,31 @@
-import type { CrashPoint } from "./points.ts";
+import type { CrashPoint } from "./crash-points.ts";
 
-/** A durable adapter, by its name in `adapters.ts`, with what it takes to open it; plain JSON. */
+/** A durable adapter, by its name in `adapters.ts`, with the options that open it. Plain JSON. */
 export interface AdapterConfig {
   readonly name: string;
   readonly options: Readonly<Record<string, unknown>>;
-  /** The file of the delay store through which every retry goes; undefined where there is none. */
+  /** Path of the delay store through which every retry goes. Without it, retries go through the queue. */
   readonly delayStore?: string | undefined;
 }
 
-/** What one worker process is told. */
+/** The configuration of one worker process. */
 export interface WorkerConfig {
   readonly adapter: AdapterConfig;
   readonly queue: string;
-  /** The file that all of them write to. */
+  /** Path of the log file that all workers append to. */
   readonly log: string;
   readonly concurrency: number;
   readonly leaseMs: number;
-  /** Undefined: it lives until it is told to stop. */
-  readonly dies: { readonly at: CrashPoint; readonly seed: number } | undefined;
+  /** The point at which the process kills itself. `undefined`: it runs until SIGTERM. */
+  readonly crash: { readonly at: CrashPoint; readonly seed: number } | undefined;
 }
 
-/** What a job of each type does. */
+/** The types of jobs, each with its own outcome. */
 export const jobTypes = {
   /** Succeeds. */
   plain: "plain",
-  /** Fails twice, and is retried by a clone. */
+  /** Fails twice, and is retried by a copy. */
   flaky: "flaky",
-  /** Fails for good, and is dead-lettered. */
-  doomed: "doomed",
+  /** Fails with a permanent error, and is dead-lettered. */
+  failing: "failing",
 } as const;

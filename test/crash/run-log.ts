@@ -1,17 +1,17 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import type { CrashPoint } from "./points.ts";
+import type { CrashPoint } from "./crash-points.ts";
 
-/** One line of the log. */
-export type Entry =
+/** One event of the log. */
+export type RunEvent =
   | { readonly kind: "began"; readonly id: string; readonly attempt: number }
   | { readonly kind: "completed"; readonly id: string; readonly attempt: number }
-  /** The process dies now; of these messages there may be a copy beside the original. */
+  /** The process dies now. Each message in `replacing` may exist twice from here on: as original and as copy. */
   | { readonly kind: "killed"; readonly point: CrashPoint; readonly replacing: readonly string[] };
 
 /**
- * What happened, one line each, in a file that several processes append to. A line is there when the call returns:
- * to be killed after it loses nothing.
+ * A log file that several processes append to, with one event on each line. `write` is synchronous, so a kill after it
+ * loses nothing.
  */
 export class RunLog {
   readonly #file: number;
@@ -20,8 +20,8 @@ export class RunLog {
     this.#file = openSync(path, "a");
   }
 
-  write(entry: Entry): void {
-    writeSync(this.#file, `${JSON.stringify(entry)}\n`);
+  write(event: RunEvent): void {
+    writeSync(this.#file, `${JSON.stringify(event)}\n`);
   }
 
   close(): void {
@@ -29,7 +29,7 @@ export class RunLog {
   }
 }
 
-export async function readRunLog(path: string): Promise<Entry[]> {
+export async function readRunLog(path: string): Promise<RunEvent[]> {
   const lines = (await readFile(path, "utf8")).split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Entry);
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as RunEvent);
 }

@@ -1,13 +1,13 @@
 import { parseArgs } from "node:util";
 import { backends } from "./backends.ts";
-import { crash } from "./campaign.ts";
+import { runCampaign } from "./campaign.ts";
 
-/** One death duplicates what was in hand, and no more than that: as many as handlers run at once. */
-const MOST_DUPLICATES = 10;
+/** Handlers that run at once. One kill duplicates no more jobs than that. */
+const CONCURRENCY = 10;
 
 const USAGE = `npm run test:crash -- [adapter] [--kills 100] [--jobs 3000] [--seed 1] [--json]
 
-Kills worker processes at named points and counts what became of every job. Adapters: ${Object.keys(backends).join(", ")}`;
+Kills worker processes at named points, and counts how every job ended. Adapters: ${Object.keys(backends).join(", ")}`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -25,29 +25,28 @@ async function main(): Promise<number> {
     console.error(USAGE);
     return 2;
   }
-  const running = await open();
+  const backend = await open();
   const [kills, jobs, seed] = [Number(values.kills), Number(values.jobs), Number(values.seed)];
   const startedAt = performance.now();
   try {
-    const verdict = await crash({
-      adapter: running.adapter,
+    const report = await runCampaign({
+      adapter: backend.adapter,
       kills,
       jobs,
       seed,
-      concurrency: MOST_DUPLICATES,
+      concurrency: CONCURRENCY,
     });
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-    const { lost, undercounted, ...figures } = verdict;
+    const { lost, undercounted, ...figures } = report;
     console.log(`${name}, seed ${seed}, ${seconds} s`);
     console.log({ ...figures, lost: lost.length, undercounted: undercounted.length });
     for (const line of [...lost.map((id) => `lost: ${id}`), ...undercounted]) console.log(line);
-    if (values.json) console.log(JSON.stringify({ adapter: name, seed, ...verdict }));
-    const most = MOST_DUPLICATES * Object.values(verdict.kills).reduce((sum, count) => sum + count, 0);
-    if (verdict.duplicates > most)
-      console.log(`too many duplicates: at most ${most} are explained by the kills`);
-    return lost.length === 0 && undercounted.length === 0 && verdict.duplicates <= most ? 0 : 1;
+    if (values.json) console.log(JSON.stringify({ adapter: name, seed, ...report }));
+    const most = CONCURRENCY * Object.values(report.kills).reduce((sum, count) => sum + count, 0);
+    if (report.duplicates > most) console.log(`too many duplicates: the kills explain at most ${most}`);
+    return lost.length === 0 && undercounted.length === 0 && report.duplicates <= most ? 0 : 1;
   } finally {
-    await running.close();
+    await backend.close();
   }
 }
 

@@ -1,33 +1,33 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type Backend, backends } from "./backends.ts";
-import { crash } from "./campaign.ts";
-import { faultsOf } from "./sound.ts";
+import { runCampaign } from "./campaign.ts";
+import { problemsOf } from "./crash-report.ts";
 
 const CONCURRENCY = 10;
 const WORKERS = 3;
 const BETWEEN_RESTARTS_MS = 2_000;
-/** Of a worker that stands still for seconds, no more is lost than of one that is killed. */
+/** Long enough that a worker on a busy machine, which may stand still for seconds, keeps its leases. */
 const LEASE_MS = 8_000;
 
-/** A campaign as a test. */
+/** The size of a campaign that runs as a test. */
 interface ShortCampaign {
-  /** Of workers. */
+  /** Number of workers that are killed. */
   readonly kills: number;
   readonly jobs: number;
-  /** Of the server under them. @default 0 */
+  /** Number of times that the server is killed and started again. @default 0 */
   readonly restarts?: number;
 }
 
-/** A short campaign as a test. A hundred kills: npm run test:crash -- <adapter> */
+/** Defines the test of a short campaign. For a hundred kills: `npm run test:crash -- <adapter>` */
 export function testCrashes(adapter: string, { kills, jobs, restarts = 0 }: ShortCampaign): void {
-  const what = restarts === 0 ? "" : ` of workers, and ${restarts} of the server,`;
-  test(`${kills} kills${what} at named points lose nothing, and duplicate no more than was in hand`, async () => {
+  const killed = restarts === 0 ? "" : ` of workers, and ${restarts} of the server,`;
+  test(`${kills} kills${killed} at named points lose no job, and duplicate at most the jobs that were held`, async () => {
     const backend = await backends[adapter]?.();
-    if (backend === undefined) throw new Error(`There is nothing to crash on for "${adapter}".`);
+    if (backend === undefined) throw new Error(`There is no backend "${adapter}" to crash on.`);
     try {
-      const [verdict, restarted] = await Promise.all([
-        crash({
+      const [report, restarted] = await Promise.all([
+        runCampaign({
           adapter: backend.adapter,
           kills,
           jobs,
@@ -39,7 +39,7 @@ export function testCrashes(adapter: string, { kills, jobs, restarts = 0 }: Shor
       ]);
       expect(restarted).toBe(restarts);
       const { delayStore } = backend.adapter;
-      expect(faultsOf(verdict, CONCURRENCY, restarts * WORKERS, delayStore)).toEqual([]);
+      expect(problemsOf(report, CONCURRENCY, restarts * WORKERS, delayStore)).toEqual([]);
     } finally {
       await backend.close();
     }

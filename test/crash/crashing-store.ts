@@ -1,14 +1,14 @@
 import type { DelayStore } from "../../src/delay-store/index.ts";
-import type { Doom } from "./doomed-driver.ts";
+import type { CrashTrigger } from "./crash-trigger.ts";
 
-/** A delay store in a worker; its process dies between the store and the queue. */
-export function doomedStore(inner: DelayStore, doom: Doom): DelayStore {
+/** A delay store in a worker whose process dies between the store and the queue. */
+export function crashingStore(inner: DelayStore, trigger: CrashTrigger): DelayStore {
   const ids = new Map<string, string | undefined>();
   return {
     async put(message) {
-      doom.replacing([message]);
+      trigger.replacing([message]);
       await inner.put(message);
-      doom.pass("between_clone_and_ack");
+      trigger.pass("between_copy_and_ack");
     },
     async claimDue(queue, options) {
       const due = await inner.claimDue(queue, options);
@@ -16,10 +16,10 @@ export function doomedStore(inner: DelayStore, doom: Doom): DelayStore {
       return due;
     },
     async done(keys) {
-      // What is due has been sent.
-      doom.pass("between_dispatch_and_done");
+      // Due messages were sent before this call.
+      trigger.pass("between_dispatch_and_done");
       await inner.done(keys);
-      for (const key of keys) doom.dispatched(ids.get(key));
+      for (const key of keys) trigger.dispatched(ids.get(key));
     },
     cancel: (key) => inner.cancel(key),
     list: (queue, limit) => inner.list(queue, limit),
