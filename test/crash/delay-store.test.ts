@@ -1,3 +1,3 @@
 import { testCrashes } from "./support.ts";
 
-testCrashes("delay-store", { kills: 25, jobs: 400 });
+testCrashes("delay-store", { on: "a delay store", kills: 25, jobs: 400 });

@@ -1,3 +1,3 @@
 import { testCrashes } from "./support.ts";
 
-testCrashes("directory", { kills: 24, jobs: 600 });
+testCrashes("directory", { on: "the directory adapter", kills: 24, jobs: 600 });

@@ -1,3 +1,3 @@
 import { testCrashes } from "./support.ts";
 
-testCrashes("service-bus", { kills: 8, jobs: 200, restarts: 2 });
+testCrashes("service-bus", { on: "Service Bus", kills: 8, jobs: 200, restarts: 2 });

@@ -1,3 +1,3 @@
 import { testCrashes } from "./support.ts";
 
-testCrashes("sqs", { kills: 12, jobs: 300 });
+testCrashes("sqs", { on: "SQS", kills: 12, jobs: 300 });

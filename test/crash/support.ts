@@ -12,6 +12,8 @@ const LEASE_MS = 8_000;
 
 /** The size of a campaign that runs as a test. */
 interface ShortCampaign {
+  /** Name of the backend, for the name of the test. */
+  readonly on: string;
   /** Number of workers that are killed. */
   readonly kills: number;
   readonly jobs: number;
@@ -20,9 +22,9 @@ interface ShortCampaign {
 }
 
 /** Defines the test of a short campaign. For a hundred kills: `npm run test:crash -- <adapter>` */
-export function testCrashes(adapter: string, { kills, jobs, restarts = 0 }: ShortCampaign): void {
-  const killed = restarts === 0 ? "" : ` of workers, and ${restarts} of the server,`;
-  test(`${kills} kills${killed} at named points lose no job, and duplicate at most the jobs that were held`, async () => {
+export function testCrashes(adapter: string, { on, kills, jobs, restarts = 0 }: ShortCampaign): void {
+  const more = restarts === 0 ? "" : `, and ${restarts} of its server,`;
+  test(`${kills} kills of workers on ${on}${more} lose no job, and duplicate at most the jobs that were held`, async () => {
     const backend = await backends[adapter]?.();
     if (backend === undefined) throw new Error(`There is no backend "${adapter}" to crash on.`);
     try {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
-import { PubsubBed } from "../support/pubsub-bed.ts";
+import { PubsubFixture } from "../support/pubsub-fixture.ts";
 import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
 
 const missing = await pubsubEmulatorMissing();
@@ -10,13 +10,13 @@ if (missing !== undefined) console.warn(`SKIPPED: the connections of the pubsub 
 const LEASE_MS = 10_000;
 const job = { type: "job", payload: {} };
 
-/** What is neither a lost answer nor a cut. */
+/** Faults of connections other than a lost answer or a cut. */
 describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
-  let bed: PubsubBed;
+  let fixture: PubsubFixture;
   beforeAll(async () => {
-    bed = await PubsubBed.start();
+    fixture = await PubsubFixture.start();
   });
-  afterAll(() => bed[Symbol.asyncDispose]());
+  afterAll(() => fixture[Symbol.asyncDispose]());
 
   async function fill(queue: Queue, name: string, count: number): Promise<Set<string>> {
     const messages = Array.from({ length: count }, (_, index) => ({ ...job, payload: { index } }));
@@ -29,7 +29,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     );
   }
 
-  /** Receives by a client of its own until `done`, which is asked after each run; returns the runs by id. */
+  /** Receives with a client of its own until `done` returns true. Returns the number of runs by id. */
   async function receiveUntil(
     name: string,
     done: (runs: ReadonlyMap<string, number>) => boolean,
@@ -37,7 +37,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
   ): Promise<Map<string, number>> {
     const { handler, timeout = 150_000, ...settings } = options;
     const runs = new Map<string, number>();
-    const queue = bed.connect();
+    const queue = fixture.connect();
     const stop = new AbortController();
     const receiving = queue.receive(
       name,
@@ -54,9 +54,9 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     return runs;
   }
 
-  /** Resolves once somebody asks for messages of this queue. */
+  /** Resolves when a client pulls messages of this queue. */
   async function isPulled(name: string): Promise<void> {
-    using pull = bed.proxy.on(
+    using pull = fixture.proxy.on(
       {
         path: "Subscriber/Pull",
         where: ({ headers }) =>
@@ -67,37 +67,40 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     await pull.applied;
   }
 
-  test("told to go away again and again (GOAWAY), calls go on elsewhere: nothing is lost, or run twice", async () => {
-    const name = await bed.makeQueue();
-    const retiring = setInterval(() => bed.proxy.retireAll(), 100);
+  test("calls move to a new connection after each GOAWAY, and every message runs once", async () => {
+    const name = await fixture.makeQueue();
+    const retiring = setInterval(() => fixture.proxy.retireAll(), 100);
     using stack = new DisposableStack();
     stack.defer(() => clearInterval(retiring));
-    const ids = await fill(bed.queue, name, 1_000);
+    const ids = await fill(fixture.queue, name, 1_000);
     const handler: Handler = () => sleep(20);
     const runs = await receiveUntil(name, ({ size }) => size === ids.size, { handler });
     expect(new Set(runs.keys())).toEqual(ids);
     expect([...runs.values()].every((count) => count === 1)).toBe(true);
   });
 
-  test("a share of all calls is refused as unavailable: nothing is lost", async () => {
-    const name = await bed.makeQueue();
-    using _ = bed.proxy.on({ share: 0.3 }, { kind: "answer", grpcStatus: 14 });
-    const ids = await fill(bed.queue, name, 500);
+  test("no message is lost when three of ten calls are refused as unavailable", async () => {
+    const name = await fixture.makeQueue();
+    using _ = fixture.proxy.on({ share: 0.3 }, { kind: "answer", grpcStatus: 14 });
+    const ids = await fill(fixture.queue, name, 500);
     const runs = await receiveUntil(name, ({ size }) => size >= ids.size, { handler: () => sleep(5) });
     for (const id of ids) expect(runs.has(id)).toBe(true);
   });
 
-  test("three pulls of ten are reset half way: nothing is lost, and nothing is taken for a crash loop", async () => {
-    const name = await bed.makeQueue();
-    const ids = await fill(bed.queue, name, 200);
-    using _ = bed.proxy.on({ path: "Subscriber/Pull", share: 0.3 }, { kind: "drop_response", by: "reset" });
+  test("no message is lost, or looks like a crash loop, when three of ten pulls are reset", async () => {
+    const name = await fixture.makeQueue();
+    const ids = await fill(fixture.queue, name, 200);
+    using _ = fixture.proxy.on(
+      { path: "Subscriber/Pull", share: 0.3 },
+      { kind: "drop_response", by: "reset" },
+    );
     const runs = await receiveUntil(name, ({ size }) => size >= ids.size, { concurrency: 5 });
     expect(new Set(runs.keys())).toEqual(ids);
   });
 
-  test("after an outage, a worker is not deaf for longer than its backoff", async () => {
-    const name = await bed.makeQueue();
-    const queue = bed.connect();
+  test("a worker receives again within its backoff after an outage", async () => {
+    const name = await fixture.makeQueue();
+    const queue = fixture.connect();
     const seen = Promise.withResolvers<void>();
     const stop = new AbortController();
     const receiving = queue.receive(name, async () => seen.resolve(), {
@@ -105,7 +108,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
       signal: stop.signal,
     });
     await isPulled(name);
-    const outage = bed.proxy.on(
+    const outage = fixture.proxy.on(
       { times: Number.POSITIVE_INFINITY, where: ({ path }) => path.includes("Subscriber") },
       { kind: "answer", grpcStatus: 14 },
     );
@@ -120,13 +123,13 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     await queue.close();
   });
 
-  test("a connection that has died in silence is replaced, though only pulls were on it", async () => {
-    const name = await bed.makeQueue();
-    const queue = bed.connect();
+  test("a connection that stops to answer is replaced, even if only pulls use it", async () => {
+    const name = await fixture.makeQueue();
+    const queue = fixture.connect();
     const seen = Promise.withResolvers<void>();
     const stop = new AbortController();
     let dead = 0;
-    const pulled = bed.proxy.on(
+    const pulled = fixture.proxy.on(
       {
         path: "Subscriber/Pull",
         where: ({ headers, connection }) => {
@@ -137,7 +140,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
       },
       { kind: "black_hole" },
     );
-    using _ = bed.proxy.on(
+    using _ = fixture.proxy.on(
       { where: ({ connection }) => connection === dead, times: Number.POSITIVE_INFINITY },
       { kind: "black_hole" },
     );
@@ -146,10 +149,10 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
       signal: stop.signal,
     });
     await pulled.applied;
-    await bed.queue.send(name, job);
+    await fixture.queue.send(name, job);
     const since = Date.now();
     await seen.promise;
-    // Two seconds of waiting, two for the answer, nine for the one that has to come; else never.
+    // Two seconds for the poll, two for its answer, and nine for the probe. Without a probe, the wait has no end.
     expect(Date.now() - since).toBeLessThan(60_000);
     pulled.remove();
     stop.abort();
@@ -157,12 +160,12 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     await queue.close();
   });
 
-  test("messages of sixty megabytes are pulled at once, and arrive whole", async () => {
-    const name = await bed.makeQueue("none", 60_000);
+  test("messages of sixty megabytes in total are pulled at once, and arrive complete", async () => {
+    const name = await fixture.makeQueue("none", 60_000);
     const sizes = new Map<string, number>();
     for (let index = 0; index < 12; index += 1) {
       const payload = "x".repeat(5_000_000 + index);
-      const { id } = await bed.queue.send(name, { type: "job", payload });
+      const { id } = await fixture.queue.send(name, { type: "job", payload });
       sizes.set(id, payload.length);
     }
     const got = new Map<string, number>();
@@ -173,15 +176,15 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     expect(got).toEqual(sizes);
   });
 
-  test("a thousand keys, in order each", async () => {
-    const name = await bed.makeQueue("by_key");
+  test("messages of a thousand ordering keys arrive in order for each key", async () => {
+    const name = await fixture.makeQueue("by_key");
     const [keys, each] = [1_000, 3];
     const messages = Array.from({ length: keys * each }, (_, index) => ({
       ...job,
       payload: { place: Math.floor(index / keys) },
       orderingKey: `key-${index % keys}`,
     }));
-    const outcomes = await bed.queue.sendBatch(name, messages);
+    const outcomes = await fixture.queue.sendBatch(name, messages);
     expect(outcomes.every(({ ok }) => ok)).toBe(true);
     const places = new Map<string, number[]>();
     await receiveUntil(name, ({ size }) => size === messages.length, {
@@ -195,17 +198,17 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     expect(places.size).toBe(keys);
   });
 
-  test("closed while its pulls are out, it leaves no message hidden behind", async () => {
-    // Long enough not to be taken for the time that it takes to start.
+  test("a client that closes during its pulls leaves no message leased", async () => {
+    // Much longer than a client needs to start, so that the two times can be distinguished.
     const leaseMs = 6 * LEASE_MS;
-    const name = await bed.makeQueue("none", leaseMs);
+    const name = await fixture.makeQueue("none", leaseMs);
     for (let round = 1; round <= 5; round += 1) {
-      const queue = bed.connect();
+      const queue = fixture.connect();
       const seen = new Set<string>();
       const receiving = queue.receive(name, async ({ id }) => void seen.add(id), { leaseMs });
       await sleep(200 * round);
       const closing = queue.close();
-      const { id } = await bed.queue.send(name, job);
+      const { id } = await fixture.queue.send(name, job);
       await closing;
       await receiving;
       if (seen.has(id)) continue;
@@ -215,13 +218,13 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     }
   });
 
-  test("a subscription that is dropped and made anew under a worker is worked on again", async () => {
-    const name = await bed.makeQueue();
+  test("a worker goes on with a subscription that was dropped and created again", async () => {
+    const name = await fixture.makeQueue();
     const before = Promise.withResolvers<void>();
     const after = Promise.withResolvers<void>();
-    const stop = bed.receive(name, async ({ id }) => (id === "before" ? before : after).resolve());
-    const other = bed.connect();
-    // One that has never been received from is given up where it is missing: a pull on its way might find it so.
+    const stop = fixture.receive(name, async ({ id }) => (id === "before" ? before : after).resolve());
+    const other = fixture.connect();
+    // Receives one message first, because a receiver that has never received gives up if its subscription is missing.
     await other.send(name, { ...job, id: "before" });
     await before.promise;
     await other.drop(name);
@@ -230,7 +233,7 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
     await other.send(name, job);
     const since = Date.now();
     await after.promise;
-    // The longest of the backoffs that there are by then.
+    // The longest backoff that the worker has reached at this time.
     expect(Date.now() - since).toBeLessThan(30_000);
     await stop();
     await other.close();

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { PermanentError, RetryAfterError } from "../../src/errors.ts";
-import { type SqsLine, SqsBed } from "../support/sqs-bed.ts";
+import { type ProxiedQueue, SqsFixture } from "../support/sqs-fixture.ts";
 import { sqsProxyMissing } from "../support/sqs-server.ts";
 
 interface Statement {
@@ -21,20 +21,20 @@ const missing = sqsProxyMissing();
 if (missing !== undefined) console.warn(`SKIPPED: permissions on SQS. ${missing}`);
 
 describe.skipIf(missing !== undefined)("permissions on SQS", { concurrent: true }, () => {
-  let bed: SqsBed;
+  let fixture: SqsFixture;
   beforeAll(async () => {
-    bed = await SqsBed.start();
+    fixture = await SqsFixture.start();
   });
-  afterAll(() => bed[Symbol.asyncDispose]());
+  afterAll(() => fixture[Symbol.asyncDispose]());
 
   test.each([
     ["GetQueueUrl", "GetQueueUrl"],
     ["GetQueueAttributes", "GetQueueAttributes"],
     ["SendMessageBatch", "SendMessage"],
   ])("a send whose %s is denied says that sqs:%s is missing", async (operation, action) => {
-    await using line = await bed.line();
-    line.proxy.on({ operation, times: Number.POSITIVE_INFINITY }, DENIED);
-    const sending = line.queue.send(line.name, { type: "job", payload: {} });
+    await using proxied = await fixture.proxiedQueue();
+    proxied.proxy.on({ operation, times: Number.POSITIVE_INFINITY }, DENIED);
+    const sending = proxied.queue.send(proxied.name, { type: "job", payload: {} });
     await expect(sending).rejects.toMatchObject({
       code: "auth",
       retryable: false,
@@ -42,31 +42,31 @@ describe.skipIf(missing !== undefined)("permissions on SQS", { concurrent: true 
     });
   });
 
-  test("a worker that may not receive does not start", async () => {
-    await using line = await bed.line();
-    line.proxy.on({ operation: "ReceiveMessage", times: Number.POSITIVE_INFINITY }, DENIED);
-    await expect(line.queue.receive(line.name, async () => {})).rejects.toMatchObject({
+  test("a worker without the permission to receive ends with an error of the code auth", async () => {
+    await using proxied = await fixture.proxiedQueue();
+    proxied.proxy.on({ operation: "ReceiveMessage", times: Number.POSITIVE_INFINITY }, DENIED);
+    await expect(proxied.queue.receive(proxied.name, async () => {})).rejects.toMatchObject({
       code: "auth",
       message: expect.stringContaining("sqs:ReceiveMessage was denied") as string,
     });
   });
 
-  test("the policies on the page allow what is done, and no more", async () => {
-    // The delay is long enough to have hops left when the worker starts, however late that is.
+  test("a sender and a worker use exactly the permissions that docs/providers/sqs.md lists", async () => {
+    // A long delay, so that hops are left when the worker starts, even on a slow machine.
     const limits = { nativeDelayMs: 1_000, maxReleaseDelayMs: 1_500, maxInFlight: 2 };
-    await using line = await bed.line({ limits });
-    await line.queue.send(line.name, { type: "job", payload: "now" });
-    await line.queue.sendDelayed(line.name, { type: "job", payload: "later" }, { seconds: 10 });
-    expect(used(line)).toEqual(allowed(sender));
-    line.seen.length = 0;
+    await using proxied = await fixture.proxiedQueue({ limits });
+    await proxied.queue.send(proxied.name, { type: "job", payload: "now" });
+    await proxied.queue.sendDelayed(proxied.name, { type: "job", payload: "later" }, { seconds: 10 });
+    expect(used(proxied)).toEqual(allowed(sender));
+    proxied.seen.length = 0;
     const runs: unknown[] = [];
     const stop = new AbortController();
-    const receiving = line.connect().receive(
-      line.name,
+    const receiving = proxied.connect().receive(
+      proxied.name,
       async ({ payload }, { attempt }) => {
         runs.push(payload);
         if (payload === "later") {
-          // Longer than a half of its lease, so that it is extended.
+          // Longer than half of the lease, so that the lease is extended.
           await sleep(8_000);
           throw new PermanentError("no");
         }
@@ -76,16 +76,16 @@ describe.skipIf(missing !== undefined)("permissions on SQS", { concurrent: true 
     );
     await vi.waitFor(async () => {
       expect(runs).toHaveLength(5);
-      expect(await line.direct.stats(line.name)).toMatchObject({ inFlight: 0, failed: 1 });
+      expect(await proxied.direct.stats(proxied.name)).toMatchObject({ inFlight: 0, failed: 1 });
     }, WAIT);
     stop.abort();
     await receiving;
-    expect(used(line)).toEqual(allowed(worker));
+    expect(used(proxied)).toEqual(allowed(worker));
   });
 });
 
-/** What was asked for at the proxy, as permissions: one line for each queue and action. */
-function used({ seen, name }: SqsLine): string[] {
+/** The permissions that the requests at the proxy needed, as `<queue> <action>`. */
+function used({ seen, name }: ProxiedQueue): string[] {
   const lines = seen.map(({ operation, json }) => {
     const queue =
       String(json?.["QueueUrl"] ?? json?.["QueueName"])

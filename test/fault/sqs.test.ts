@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { JobEvent, ReceiveEvent } from "../../src/diagnostics.ts";
 import { RetryAfterError } from "../../src/errors.ts";
-import { isOf, SqsBed } from "../support/sqs-bed.ts";
+import { isFor, SqsFixture } from "../support/sqs-fixture.ts";
 import { sqsProxyMissing } from "../support/sqs-server.ts";
 
 const SEND = "SendMessageBatch";
@@ -16,25 +16,25 @@ const missing = sqsProxyMissing();
 if (missing !== undefined) console.warn(`SKIPPED: faults of SQS. ${missing}`);
 
 describe.skipIf(missing !== undefined)("faults of SQS", () => {
-  let bed: SqsBed;
+  let fixture: SqsFixture;
   beforeAll(async () => {
-    bed = await SqsBed.start();
+    fixture = await SqsFixture.start();
   });
-  afterAll(() => bed[Symbol.asyncDispose]());
+  afterAll(() => fixture[Symbol.asyncDispose]());
 
-  describe("an answer is lost", { concurrent: true }, () => {
+  describe("a lost answer", { concurrent: true }, () => {
     test.for(["GetQueueUrl", "GetQueueAttributes"])(
-      "to %s: it is asked again, by a sender and by a worker",
+      "a sender and a worker repeat %s when its answer is lost",
       async (operation) => {
-        await using line = await bed.line();
-        const [atSender, atWorker] = [line.connect(), line.connect()];
-        const lost = line.proxy.on({ operation }, { kind: "drop_response" });
-        const { id } = await atSender.send(line.name, job);
+        await using proxied = await fixture.proxiedQueue();
+        const [atSender, atWorker] = [proxied.connect(), proxied.connect()];
+        const lost = proxied.proxy.on({ operation }, { kind: "drop_response" });
+        const { id } = await atSender.send(proxied.name, job);
         expect(lost.hits).toBe(1);
-        const again = line.proxy.on({ operation }, { kind: "drop_response" });
+        const again = proxied.proxy.on({ operation }, { kind: "drop_response" });
         const seen: string[] = [];
         const stop = new AbortController();
-        const receiving = atWorker.receive(line.name, async (message) => void seen.push(message.id), {
+        const receiving = atWorker.receive(proxied.name, async (message) => void seen.push(message.id), {
           signal: stop.signal,
         });
         await vi.waitFor(() => expect(seen).toEqual([id]), WAIT);
@@ -45,119 +45,121 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
     );
 
     test.for(["none", "by_key"] as const)(
-      "to SendMessageBatch (order: %s): one more request, and no loss",
+      "a send whose answer is lost makes one more request, and loses no message (ordering: %s)",
       async (ordering) => {
-        await using line = await bed.line({ ordering });
+        await using proxied = await fixture.proxiedQueue({ ordering });
         const orderingKey = ordering === "by_key" ? "key" : undefined;
-        line.proxy.on({ operation: SEND }, { kind: "drop_response" });
-        const { id } = await line.queue.send(line.name, { ...job, orderingKey });
-        expect(line.calls(SEND)).toHaveLength(2);
+        proxied.proxy.on({ operation: SEND }, { kind: "drop_response" });
+        const { id } = await proxied.queue.send(proxied.name, { ...job, orderingKey });
+        expect(proxied.calls(SEND)).toHaveLength(2);
         const seen: string[] = [];
-        const stop = line.receive(async (message) => void seen.push(message.id));
+        const stop = proxied.receive(async (message) => void seen.push(message.id));
         await vi.waitFor(() => expect(seen).toContain(id), WAIT);
         await sleep(1_000);
         await stop();
-        // Stored both times is what the answer did not say; where SQS deduplicates, it does not happen.
+        // The message may be stored twice, because the client cannot know. A FIFO queue deduplicates.
         expect(seen.length).toBeLessThanOrEqual(ordering === "by_key" ? 1 : 2);
         expect(new Set(seen)).toEqual(new Set([id]));
       },
     );
 
-    test("to ReceiveMessage: the message comes again after its lease", async () => {
-      await using line = await bed.line();
-      await line.queue.send(line.name, job);
-      line.proxy.on({ operation: RECEIVE, where: isOf(line.name) }, { kind: "drop_response" });
+    test("a message is redelivered after its lease when the answer of ReceiveMessage is lost", async () => {
+      await using proxied = await fixture.proxiedQueue();
+      await proxied.queue.send(proxied.name, job);
+      proxied.proxy.on({ operation: RECEIVE, where: isFor(proxied.name) }, { kind: "drop_response" });
       const attempts: number[] = [];
-      const stop = line.receive(async (_, { attempt }) => void attempts.push(attempt), { leaseMs: 10_000 });
+      const stop = proxied.receive(async (_, { attempt }) => void attempts.push(attempt), {
+        leaseMs: 10_000,
+      });
       await vi.waitFor(() => expect(attempts).toHaveLength(1), WAIT);
       await stop();
       expect(attempts[0]).toBeLessThanOrEqual(2);
     });
 
-    test("to ReceiveMessage on a FIFO queue: the next one asks for the same messages", async () => {
-      await using line = await bed.line({ ordering: "by_key" });
-      line.proxy.on({ operation: RECEIVE, where: isOf(line.name) }, { kind: "drop_response" });
-      const stop = line.receive(async () => {});
-      await vi.waitFor(() => expect(line.calls(RECEIVE, line.name).length).toBeGreaterThan(2), WAIT);
+    test("a poll of a FIFO queue asks for the same messages again when its answer is lost", async () => {
+      await using proxied = await fixture.proxiedQueue({ ordering: "by_key" });
+      proxied.proxy.on({ operation: RECEIVE, where: isFor(proxied.name) }, { kind: "drop_response" });
+      const stop = proxied.receive(async () => {});
+      await vi.waitFor(() => expect(proxied.calls(RECEIVE, proxied.name).length).toBeGreaterThan(2), WAIT);
       await stop();
-      const [first, second, third] = line
-        .calls(RECEIVE, line.name)
+      const [first, second, third] = proxied
+        .calls(RECEIVE, proxied.name)
         .map(({ json }) => json?.["ReceiveRequestAttemptId"]);
       expect(first).toBeTypeOf("string");
       expect(second).toBe(first);
       expect(third).not.toBe(second);
     });
 
-    test("to DeleteMessageBatch: it is made again, and the job is run once", async () => {
-      await using line = await bed.line();
-      const lost = line.proxy.on({ operation: ACK }, { kind: "drop_response" });
+    test("an acknowledgement whose answer is lost is repeated, and the job runs once", async () => {
+      await using proxied = await fixture.proxiedQueue();
+      const lost = proxied.proxy.on({ operation: ACK }, { kind: "drop_response" });
       let runs = 0;
-      const stop = line.receive(async () => {
+      const stop = proxied.receive(async () => {
         runs += 1;
       });
-      await line.queue.send(line.name, job);
+      await proxied.queue.send(proxied.name, job);
       await lost.applied;
-      await vi.waitFor(() => expect(line.calls(ACK)).toHaveLength(2), WAIT);
+      await vi.waitFor(() => expect(proxied.calls(ACK)).toHaveLength(2), WAIT);
       await stop();
-      expect([runs, await line.left()]).toEqual([1, 0]);
-      expect(line.calls(ACK)).toHaveLength(2);
+      expect([runs, await proxied.backlog()]).toEqual([1, 0]);
+      expect(proxied.calls(ACK)).toHaveLength(2);
     });
 
-    test("to a release: the message comes again when it was to", async () => {
-      await using line = await bed.line();
-      line.proxy.on({ operation: CHANGE }, { kind: "drop_response" });
+    test("a release whose answer is lost takes effect after the requested delay", async () => {
+      await using proxied = await fixture.proxiedQueue();
+      proxied.proxy.on({ operation: CHANGE }, { kind: "drop_response" });
       const runs: number[] = [];
-      const stop = line.receive(async (_, { attempt }) => {
+      const stop = proxied.receive(async (_, { attempt }) => {
         runs.push(Date.now());
         if (attempt === 1) throw new RetryAfterError(2_000);
       });
-      await line.queue.send(line.name, job);
+      await proxied.queue.send(proxied.name, job);
       await vi.waitFor(() => expect(runs).toHaveLength(2), WAIT);
       await stop();
       const gapMs = (runs[1] as number) - (runs[0] as number);
       expect(gapMs).toBeGreaterThan(1_900);
-      // And not when its lease of thirty seconds ends.
+      // The lease of thirty seconds would end later.
       expect(gapMs).toBeLessThan(15_000);
     });
 
-    test("to an extension: the job is run once, and its lease is kept", async () => {
-      await using line = await bed.line();
-      const lost = line.proxy.on({ operation: CHANGE }, { kind: "drop_response" });
+    test("an extension whose answer is lost keeps the lease, and the job runs once", async () => {
+      await using proxied = await fixture.proxiedQueue();
+      const lost = proxied.proxy.on({ operation: CHANGE }, { kind: "drop_response" });
       let runs = 0;
-      const stop = line.receive(
+      const stop = proxied.receive(
         async () => {
           runs += 1;
           await sleep(18_000);
         },
         { leaseMs: 12_000 },
       );
-      await line.queue.send(line.name, job);
-      await vi.waitFor(() => expect(line.calls(ACK)).toHaveLength(1), WAIT);
+      await proxied.queue.send(proxied.name, job);
+      await vi.waitFor(() => expect(proxied.calls(ACK)).toHaveLength(1), WAIT);
       await stop();
       expect([runs, lost.hits]).toEqual([1, 1]);
     });
   });
 
-  describe("requests are swallowed for five seconds", { concurrent: true }, () => {
+  describe("requests without an answer for five seconds", { concurrent: true }, () => {
     const HOLE_MS = 5_000;
     const quick = { requestTimeoutMs: 500 };
 
-    test("receive: what was sent meanwhile comes when it is over", async () => {
-      await using line = await bed.line(quick);
+    test("messages that are sent while polls get no answer are received soon afterwards", async () => {
+      await using proxied = await fixture.proxiedQueue(quick);
       const seen: string[] = [];
-      const stop = line.receive(async ({ id }) => void seen.push(id), { leaseMs: 2_000 });
-      await vi.waitFor(() => expect(line.calls(RECEIVE).length).toBeGreaterThan(1), WAIT);
-      const hole = line.proxy.on(
+      const stop = proxied.receive(async ({ id }) => void seen.push(id), { leaseMs: 2_000 });
+      await vi.waitFor(() => expect(proxied.calls(RECEIVE).length).toBeGreaterThan(1), WAIT);
+      const hole = proxied.proxy.on(
         { operation: RECEIVE, times: Number.POSITIVE_INFINITY },
         { kind: "black_hole" },
       );
-      const ids = await line.fill(20);
+      const ids = await proxied.fill(20);
       await sleep(HOLE_MS);
       await vi.waitFor(() => expect(hole.hits).toBeGreaterThan(2), WAIT);
       hole.remove();
       const since = Date.now();
       await vi.waitFor(() => expect(new Set(seen)).toEqual(new Set(ids)), WAIT);
-      // Polls that failed so often might as well wait for half a minute.
+      // With a backoff that is not capped, polls would now wait for half a minute.
       expect(Date.now() - since).toBeLessThan(20_000);
       await stop();
     });
@@ -165,35 +167,38 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
     test.for([
       ["ack", ACK, 0],
       ["extend", CHANGE, HOLE_MS + 3_000],
-    ] as const)("%s: every job is done, and the worker goes on", async ([, operation, workMs]) => {
-      await using line = await bed.line(quick);
-      const done = new Set<string>();
-      const hole = line.proxy.on({ operation, times: Number.POSITIVE_INFINITY }, { kind: "black_hole" });
-      let isOver = false;
-      const stop = line.receive(
-        async ({ id }) => {
-          if (!isOver) await sleep(workMs);
-          done.add(id);
-        },
-        { leaseMs: 2_000 },
-      );
-      const ids = await line.fill(10);
-      await hole.applied;
-      await sleep(HOLE_MS);
-      await vi.waitFor(() => expect(hole.hits).toBeGreaterThan(1), WAIT);
-      hole.remove();
-      isOver = true;
-      ids.push(...(await line.fill(10)));
-      await vi.waitFor(() => expect(done).toEqual(new Set(ids)), WAIT);
-      await vi.waitFor(async () => expect(await line.left()).toBe(0), WAIT);
-      await stop();
-    });
+    ] as const)(
+      "every job is done, and the worker goes on, when no %s request is answered for five seconds",
+      async ([, operation, workMs]) => {
+        await using proxied = await fixture.proxiedQueue(quick);
+        const done = new Set<string>();
+        const hole = proxied.proxy.on({ operation, times: Number.POSITIVE_INFINITY }, { kind: "black_hole" });
+        let isOver = false;
+        const stop = proxied.receive(
+          async ({ id }) => {
+            if (!isOver) await sleep(workMs);
+            done.add(id);
+          },
+          { leaseMs: 2_000 },
+        );
+        const ids = await proxied.fill(10);
+        await hole.applied;
+        await sleep(HOLE_MS);
+        await vi.waitFor(() => expect(hole.hits).toBeGreaterThan(1), WAIT);
+        hole.remove();
+        isOver = true;
+        ids.push(...(await proxied.fill(10)));
+        await vi.waitFor(() => expect(done).toEqual(new Set(ids)), WAIT);
+        await vi.waitFor(async () => expect(await proxied.backlog()).toBe(0), WAIT);
+        await stop();
+      },
+    );
 
-    test("an answer that is late: what it brings is no longer ours, and is not run", async () => {
-      await using line = await bed.line({ requestTimeoutMs: 60_000 });
-      await line.fill(3);
-      const held = line.proxy.on(
-        { operation: RECEIVE, where: isOf(line.name) },
+    test("messages of a late answer, whose leases have expired, are not run", async () => {
+      await using proxied = await fixture.proxiedQueue({ requestTimeoutMs: 60_000 });
+      await proxied.fill(3);
+      const held = proxied.proxy.on(
+        { operation: RECEIVE, where: isFor(proxied.name) },
         { kind: "hold_answer", ms: 12_000 },
       );
       const attempts: number[] = [];
@@ -201,7 +206,7 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
       const onEvent = ({ event }: JobEvent | ReceiveEvent): void => {
         if (event === "lease_lost") lost += 1;
       };
-      const stop = line.receive(async (_, { attempt }) => void attempts.push(attempt), {
+      const stop = proxied.receive(async (_, { attempt }) => void attempts.push(attempt), {
         leaseMs: 8_000,
         onEvent,
       });
@@ -210,12 +215,15 @@ describe.skipIf(missing !== undefined)("faults of SQS", () => {
       expect([held.hits, lost]).toEqual([1, 3]);
     });
 
-    test("an answer that stops after its headers is no answer", async () => {
-      await using line = await bed.line(quick);
+    test("a poll whose answer stops after its headers is repeated", async () => {
+      await using proxied = await fixture.proxiedQueue(quick);
       const seen: string[] = [];
-      const broken = line.proxy.on({ operation: RECEIVE, where: isOf(line.name) }, { kind: "break_off" });
-      const stop = line.receive(async ({ id }) => void seen.push(id), { leaseMs: 2_000 });
-      const ids = await line.fill(3);
+      const broken = proxied.proxy.on(
+        { operation: RECEIVE, where: isFor(proxied.name) },
+        { kind: "break_off" },
+      );
+      const stop = proxied.receive(async ({ id }) => void seen.push(id), { leaseMs: 2_000 });
+      const ids = await proxied.fill(3);
       await vi.waitFor(() => expect(new Set(seen)).toEqual(new Set(ids)), WAIT);
       await stop();
       expect(broken.hits).toBe(1);

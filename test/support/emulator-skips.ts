@@ -2,8 +2,8 @@ import type { Reporter, TestCase, TestModule, TestSuite, Vitest } from "vitest/n
 import { ON_EMULATOR, pubsubEmulatorMissing } from "./pubsub-emulator.ts";
 
 /**
- * Says at the end how many cases were skipped for want of the Pub/Sub emulator. Where there is one, that they were
- * skipped is a failure.
+ * Prints at the end how many cases were skipped because there is no Pub/Sub emulator. If this machine has an emulator,
+ * a skipped case is a failure of the run.
  */
 export default class EmulatorSkips implements Reporter {
   #vitest: Vitest | undefined;
@@ -13,17 +13,17 @@ export default class EmulatorSkips implements Reporter {
   }
 
   async onTestRunEnd(modules: readonly TestModule[]): Promise<void> {
-    // Whoever asks for single tests skips the others.
+    // A run of single tests skips all others on purpose.
     if (this.#vitest?.config.testNamePattern !== undefined) return;
     let count = 0;
     for (const { children } of modules) {
-      for (const test of children.allTests("skipped")) if (isOnEmulator(test) && !saysWhy(test)) count += 1;
+      for (const test of children.allTests("skipped")) if (isOnEmulator(test) && !hasReason(test)) count += 1;
     }
     if (count === 0) return;
     const missing = await pubsubEmulatorMissing().catch(() => undefined);
     if (missing === undefined) process.exitCode = 1;
     console.error(
-      `\nSKIPPED: ${count} cases on the Pub/Sub emulator. ${missing ?? "There is one on this machine: this is a failure."}`,
+      `\nSKIPPED: ${count} cases on the Pub/Sub emulator. ${missing ?? "This machine has an emulator, so this is a failure."}`,
     );
   }
 }
@@ -34,8 +34,8 @@ function isOnEmulator(test: TestCase): boolean {
   return false;
 }
 
-/** One that does not apply to the adapter is skipped by the case itself. */
-function saysWhy(test: TestCase): boolean {
+/** A case that does not apply to an adapter skips itself, and gives its reason. */
+function hasReason(test: TestCase): boolean {
   const result = test.result();
   return result.state === "skipped" && result.note !== undefined;
 }

@@ -1,15 +1,15 @@
 /**
- * A server that keeps its messages on disk, as a process of its own, so that it can be killed: `<port> <directory>`.
- * Says `{ port }` to its parent when it can be reached, and ends with it.
+ * A fauxqs server that keeps its messages on disk, in a process of its own, so that tests can kill it. Arguments:
+ * `<port> <directory>`. Sends `{ port }` to its parent when it listens, and ends together with its parent.
  */
 import { type ListenOptions, Server } from "node:net";
 import { startFauxqs } from "fauxqs";
 import { correctFauxqs } from "./fauxqs-corrections.ts";
 
 const [port = "0", dataDir = ""] = process.argv.slice(2);
-// oxlint-disable-next-line typescript/unbound-method -- it is given its server again below
+// oxlint-disable-next-line typescript/unbound-method -- called with its server below
 const { listen } = Server.prototype;
-// It would listen on every interface, and takes no option that says otherwise.
+// fauxqs listens on every interface, and has no option for another host.
 Server.prototype.listen = function listenHere(
   this: Server,
   options: ListenOptions,

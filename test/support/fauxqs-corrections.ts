@@ -1,23 +1,22 @@
 import { DatabaseSync } from "node:sqlite";
 
 /**
- * Makes fauxqs do what the service does, in two places where it does something else that would hide what we test; and
- * do it faster.
- * Call it before a server is made.
+ * Corrects fauxqs in two places where it differs from SQS in ways that would hide faults of the adapter, and makes it
+ * faster. Call this before a server is created.
  */
 export async function correctFauxqs(): Promise<void> {
-  await takeAllUnicode();
+  await acceptAllUnicode();
   keepReceiveCounts();
-  spareTheDisk();
+  skipDiskSyncs();
 }
 
-/** The service takes all that XML 1.0 has; fauxqs leaves out what lies beyond U+FFFF, and so every emoji. */
-async function takeAllUnicode(): Promise<void> {
+/** SQS accepts all characters of XML 1.0. fauxqs refuses those above U+FFFF, which include every emoji. */
+async function acceptAllUnicode(): Promise<void> {
   const types = new URL("./sqs/sqsTypes.js", import.meta.resolve("fauxqs")).href;
   const { INVALID_MESSAGE_BODY_CHAR } = (await import(types)) as {
     readonly INVALID_MESSAGE_BODY_CHAR: RegExp;
   };
-  // Its own constant, in place: it is not asked for anywhere else.
+  // Changes the constant in place, because fauxqs reads the rule from nowhere else.
   INVALID_MESSAGE_BODY_CHAR.compile(
     "[^\\x09\\x0A\\x0D\\x20-\\uD7FF\\uE000-\\uFFFD\\u{10000}-\\u{10FFFF}]",
     "u",
@@ -25,11 +24,11 @@ async function takeAllUnicode(): Promise<void> {
 }
 
 /**
- * A message that is given back keeps its receive count. On disk, fauxqs sets it to null, which its own table refuses:
- * the request fails, and the message is gone.
+ * Keeps the receive count of a message that is released. On disk, fauxqs sets the count to null, which its own table
+ * refuses: the request fails, and the message is lost.
  */
 function keepReceiveCounts(): void {
-  // oxlint-disable-next-line typescript/unbound-method -- it is given its database again below
+  // oxlint-disable-next-line typescript/unbound-method -- called with its database below
   const { prepare } = DatabaseSync.prototype;
   const columns = /(approximate_receive_count|approximate_first_receive_timestamp) = \?/g;
   DatabaseSync.prototype.prepare = function prepareKept(sql, ...rest) {
@@ -37,9 +36,9 @@ function keepReceiveCounts(): void {
   };
 }
 
-/** Its process is killed, its machine is not unplugged: what the operating system has is safe without a sync each time. */
-function spareTheDisk(): void {
-  // oxlint-disable-next-line typescript/unbound-method -- it is given its database again below
+/** Skips the sync after each write. Tests kill the process, not the machine, so the kernel keeps written pages. */
+function skipDiskSyncs(): void {
+  // oxlint-disable-next-line typescript/unbound-method -- called with its database below
   const { exec } = DatabaseSync.prototype;
   DatabaseSync.prototype.exec = function execQuick(sql): void {
     exec.call(this, sql);

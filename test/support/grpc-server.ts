@@ -11,10 +11,10 @@ import type { AddressInfo } from "node:net";
 /** Answers one unary call: with bytes, or by throwing a {@link GrpcFailure}. */
 export type Unary = (request: Uint8Array, headers: IncomingHttpHeaders) => Uint8Array | Promise<Uint8Array>;
 
-/** A call that ends with this status instead of an answer. */
+/** Ends a call with this status instead of an answer. */
 export class GrpcFailure extends Error {
   readonly status: number;
-  /** A `google.rpc.Status`, as it goes over the wire. */
+  /** An encoded `google.rpc.Status`. */
   readonly details: Uint8Array | undefined;
 
   constructor(status: number, message: string, details?: Uint8Array) {
@@ -24,12 +24,12 @@ export class GrpcFailure extends Error {
   }
 }
 
-/** A byte that says "not compressed", and four of length. */
+/** One byte for the compression flag, and four bytes for the length. */
 const PREFIX_BYTES = 5;
 const UNIMPLEMENTED = 12;
 const INTERNAL = 13;
 
-/** A gRPC server in clear text, for unary calls: methods by how their path ends. */
+/** A gRPC server in clear text, for unary calls. A method is found by the end of its path. */
 export class GrpcServer implements AsyncDisposable {
   readonly #server: Http2Server;
   readonly #methods: Readonly<Record<string, Unary>>;

@@ -1,6 +1,6 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Files that spend minutes waiting for a server, the longest first: begun last, they would be waited for alone. */
+/** Files that wait minutes for a server, the longest first. If they began last, they would run alone at the end. */
 const LONGEST = [
   "conformance/pubsub.test.ts",
   "conformance/more/sqs-second.test.ts",
@@ -13,10 +13,10 @@ const LONGEST = [
   "fault/",
 ];
 
-/** Begins with what takes longest; the rest as Vitest would have it. */
+/** Starts the longest files first, and leaves the others in the order of Vitest. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array's
+    // oxlint-disable-next-line unicorn/no-array-sort -- not the method of an array
     const sorted = await super.sort(files);
     return sorted.toSorted((one, other) => rank(one) - rank(other));
   }

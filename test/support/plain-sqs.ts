@@ -1,4 +1,4 @@
-/** SQS's JSON protocol over plain HTTP: another client than the SDK, as short as one can be. */
+/** A minimal client of SQS's JSON protocol over plain HTTP, independent of the SDK. */
 export class PlainSqs {
   readonly #endpoint: string;
 
@@ -12,7 +12,7 @@ export class PlainSqs {
       headers: {
         "content-type": "application/x-amz-json-1.0",
         "x-amz-target": `AmazonSQS.${action}`,
-        // Local servers look at the region alone, if at that.
+        // Local servers check at most the region of the signature.
         authorization: "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/sqs/aws4_request",
       },
       body: JSON.stringify(input),
@@ -30,7 +30,7 @@ export class PlainSqs {
     await this.call("SendMessage", { QueueUrl: await this.url(queue), MessageBody, MessageAttributes });
   }
 
-  /** What is there now, with its attributes. */
+  /** Receives up to ten messages with their attributes. Waits up to 5 s for the first one. */
   async receive(queue: string): Promise<readonly PlainMessage[]> {
     const { Messages = [] } = await this.call("ReceiveMessage", {
       QueueUrl: await this.url(queue),
@@ -47,7 +47,7 @@ interface PlainMessage {
   readonly MessageAttributes?: Readonly<Record<string, { readonly StringValue: string }>>;
 }
 
-/** Attributes as they travel. */
+/** Converts values into message attributes of SQS. */
 export function stringAttributes(values: Readonly<Record<string, string>>): object {
   const entries = Object.entries(values).map(([name, StringValue]) => [
     name,

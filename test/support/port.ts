@@ -2,13 +2,14 @@ import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** Below what systems hand out by themselves, to whoever listens on any port or connects: from 32768 on Linux. */
+/** A range below the ephemeral ports, which the system assigns on its own: from 32768 on Linux. */
 const [LOWEST, HIGHEST] = [20_000, 32_000];
 const TRIES = 100;
 
 /**
- * A port for a server that lets it go and comes back to it, or that is started a while after it was chosen: nobody is
- * given it by chance meanwhile.
+ * Finds a free port for a server that starts later, or that closes and listens again on the same port. The system does
+ * not assign this port to another process in the meantime.
+ * @throws Error if no free port is found
  */
 export async function lastingPort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries += 1) {

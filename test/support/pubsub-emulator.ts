@@ -7,27 +7,28 @@ import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { lastingPort } from "./port.ts";
 
-/** A Pub/Sub emulator for one test run. */
+/** A running Pub/Sub emulator. */
 export interface PubsubEmulator {
   /** `host:port`. */
   readonly host: string;
-  /** What it is, for reports. */
+  /** Version of the emulator, for reports. */
   readonly version: string;
-  /** Ends it, where it was started here. */
+  /** Ends the emulator, if this process started it. */
   stop(): Promise<void>;
 }
 
 const run: typeof execFile.__promisify__ = promisify(execFile);
 const SDK_ROOTS = ["/usr/lib/google-cloud-sdk", "/usr/share/google-cloud-sdk", "/opt/google-cloud-sdk"];
 const READY_MS = 60_000;
-/** A port that was free may be taken before the emulator has come to it, which is seconds later. */
+/** More than one try, because the port may be taken during the seconds that the emulator needs to start. */
 const STARTS = 3;
 const { JAVA_HOME } = process.env;
 const JAVA: string = JAVA_HOME === undefined ? "java" : join(JAVA_HOME, "bin", "java");
 
 /**
- * The emulator that QUEUEPORT_TEST_PUBSUB_EMULATOR_HOST or PUBSUB_EMULATOR_HOST names; else one that is started for
- * this run, from QUEUEPORT_PUBSUB_EMULATOR_JAR or from the Google Cloud SDK.
+ * Connects to the emulator that `QUEUEPORT_TEST_PUBSUB_EMULATOR_HOST` or `PUBSUB_EMULATOR_HOST` names. Without these
+ * variables, starts one from `QUEUEPORT_PUBSUB_EMULATOR_JAR` or from the Google Cloud SDK.
+ * @throws Error if there is no emulator, or if it does not start
  */
 export async function pubsubEmulator(): Promise<PubsubEmulator> {
   const host = runningHost();
@@ -45,8 +46,8 @@ export async function pubsubEmulator(): Promise<PubsubEmulator> {
 }
 
 /**
- * Why there is no emulator here; undefined where there is one.
- * @throws where there is one that does not run: what it would show must not be skipped
+ * Explains why this machine has no emulator. `undefined` if it has one.
+ * @throws Error if there is an emulator but no Java, because its cases must not be skipped
  */
 export async function pubsubEmulatorMissing(): Promise<string | undefined> {
   if (runningHost() !== undefined) return undefined;
@@ -57,7 +58,7 @@ export async function pubsubEmulatorMissing(): Promise<string | undefined> {
   return undefined;
 }
 
-/** The suite whose cases are skipped where there is no emulator; {@link EmulatorSkips} counts them. */
+/** Name of the suites that are skipped if there is no emulator. {@link EmulatorSkips} counts their cases. */
 export const ON_EMULATOR = "on the Pub/Sub emulator";
 
 function runningHost(): string | undefined {
@@ -69,7 +70,7 @@ async function findJar(): Promise<string | undefined> {
   const given = process.env["QUEUEPORT_PUBSUB_EMULATOR_JAR"];
   if (given !== undefined && given !== "") return given;
   const gcloud = await onPath("gcloud");
-  // It lies in the SDK's bin; to ask it takes a second.
+  // The SDK's root is two folders above `gcloud`. Asking `gcloud` itself takes a second, so that comes last.
   const roots = gcloud === undefined ? SDK_ROOTS : [dirname(dirname(gcloud)), ...SDK_ROOTS];
   for (const root of roots) {
     const jar = await jarUnder(root);
@@ -78,7 +79,7 @@ async function findJar(): Promise<string | undefined> {
   return gcloud === undefined ? undefined : jarUnder(await sdkRoot(gcloud));
 }
 
-/** The file that a command stands for, links followed. */
+/** The file of a command, with symbolic links resolved. */
 async function onPath(command: string): Promise<string | undefined> {
   for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
     const file = join(directory, command);
@@ -124,7 +125,7 @@ async function start(jar: string): Promise<PubsubEmulator> {
   const kill = (): void => {
     child.kill("SIGKILL");
   };
-  // A run that is cut short must not leave it behind.
+  // Ends the emulator also if the run is interrupted.
   process.once("exit", kill);
   const stop = async (): Promise<void> => {
     process.removeListener("exit", kill);
@@ -155,7 +156,7 @@ async function listening(port: number, ended: Promise<void>): Promise<void> {
     if (await accepts(port)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`The Pub/Sub emulator did not come up on port ${port}.`);
+  throw new Error(`The Pub/Sub emulator did not start on port ${port}.`);
 }
 
 function accepts(port: number): Promise<boolean> {

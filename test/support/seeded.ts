@@ -1,4 +1,4 @@
-/** Numbers that look random, evenly distributed in [0, 1); the same for the same seed (mulberry32). */
+/** Pseudo-random numbers, evenly distributed in [0, 1). The same seed gives the same numbers (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

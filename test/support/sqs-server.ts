@@ -10,35 +10,35 @@ import type { SqsOptions } from "../../adapters/sqs/index.ts";
 import { correctFauxqs } from "./fauxqs-corrections.ts";
 import { lastingPort } from "./port.ts";
 
-/** A server that speaks SQS. */
+/** A running server with the SQS protocol. */
 export interface SqsServer extends AsyncDisposable {
-  /** With its version, as it stands in tables. */
+  /** Name and version, as tables show them. */
   readonly name: string;
   readonly endpoint: string;
-  /** Kills it and starts it again at the same place with the same messages, where it keeps them. */
+  /** Kills the server and starts it again on the same port with the same messages. Only if it keeps them on disk. */
   restart?(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Names a server that runs already, for the tests to use instead of one of their own. */
+/** Environment variable with the endpoint of a running server, which the tests use instead of their own. */
 const EXTERNAL = "QUEUEPORT_TEST_SQS_ENDPOINT";
 
-/** Why there can be no proxy before the server, which speaks clear text; undefined where there can. */
+/** Explains why no proxy can be put in front of the server. `undefined` if the server speaks plain HTTP. */
 export function sqsProxyMissing(): string | undefined {
   const endpoint = process.env[EXTERNAL] ?? "";
   return endpoint.startsWith("https:")
-    ? `${EXTERNAL} is ${endpoint}, which no proxy can look into.`
+    ? `${EXTERNAL} is ${endpoint}, and a proxy cannot read HTTPS.`
     : undefined;
 }
 
-/** How to reach a server. Those that run locally take any key; the service takes those of the environment. */
+/** Client options for a server. Local servers accept any key. SQS itself uses the credentials of the environment. */
 export function clientOptions({ endpoint }: { readonly endpoint: string }): SqsOptions {
   const isService = new URL(endpoint).hostname.endsWith(".amazonaws.com");
   if (isService) return { endpoint };
   return { endpoint, region: "eu-west-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } };
 }
 
-/** The server to test against: the one that the environment names, else one that keeps its messages. */
+/** Connects to the server that the environment names, or starts one that keeps its messages on disk. */
 export async function startSqsServer(): Promise<SqsServer> {
   const endpoint = process.env[EXTERNAL];
   if (endpoint === undefined || endpoint === "") return DurableServer.start();
@@ -46,7 +46,7 @@ export async function startSqsServer(): Promise<SqsServer> {
   return { name: new URL(endpoint).host, endpoint, close, [Symbol.asyncDispose]: close };
 }
 
-/** fauxqs in this process: quick to start, and gone with its messages. */
+/** Starts fauxqs in this process: fast to start, and without messages on disk. */
 export async function startFauxqsHere(): Promise<SqsServer> {
   await correctFauxqs();
   const app = buildApp({ logger: false });
@@ -55,7 +55,7 @@ export async function startFauxqsHere(): Promise<SqsServer> {
   return { name: await nameOf("fauxqs"), endpoint, close, [Symbol.asyncDispose]: close };
 }
 
-/** A second opinion: another maker's server. */
+/** Starts local-aws-sqs, an independent implementation, as a second opinion. */
 export async function startLocalAwsSqs(): Promise<SqsServer> {
   const server = await createSqsServer({
     port: 0,
@@ -72,7 +72,7 @@ export async function startLocalAwsSqs(): Promise<SqsServer> {
   return { name, endpoint: `http://127.0.0.1:${port}`, close, [Symbol.asyncDispose]: close };
 }
 
-/** fauxqs as a process of its own, its messages on disk. */
+/** fauxqs in a process of its own, with its messages on disk. */
 class DurableServer implements SqsServer {
   readonly name: string;
   readonly #directory: string;
@@ -110,7 +110,7 @@ class DurableServer implements SqsServer {
   }
 
   async #start(): Promise<void> {
-    // It comes back to it after a kill.
+    // The same port is used again after a kill.
     if (this.#port === 0) this.#port = await lastingPort();
     const script = new URL("./fauxqs-child.ts", import.meta.url);
     const child = fork(script, [String(this.#port), this.#directory], { execArgv: [], stdio: "ignore" });
@@ -133,8 +133,8 @@ class DurableServer implements SqsServer {
   }
 }
 
-async function nameOf(pack: string): Promise<string> {
-  const manifest = new URL(`../../node_modules/${pack}/package.json`, import.meta.url);
+async function nameOf(packageName: string): Promise<string> {
+  const manifest = new URL(`../../node_modules/${packageName}/package.json`, import.meta.url);
   const { version } = JSON.parse(await readFile(manifest, "utf8")) as { version: string };
-  return `${pack} ${version}`;
+  return `${packageName} ${version}`;
 }

@@ -15,7 +15,7 @@ import { type Rule, type RuleMatch, Rules } from "./rules.ts";
 import type { Target } from "./tcp-proxy.ts";
 
 export interface H2ProxyOptions {
-  /** Of every share that is drawn. @default 1 */
+  /** Seed of the random choices for `share`. @default 1 */
   readonly seed?: number | undefined;
 }
 
@@ -24,40 +24,40 @@ export interface H2Call {
   /** `/google.pubsub.v1.Publisher/Publish` */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** The client's connection that it came by, counted from 1. */
+  /** Number of the client's connection, counted from 1. */
   readonly connection: number;
 }
 
 /** Which calls a rule applies to. */
 export interface H2Match extends RuleMatch<H2Call> {
-  /** The whole path, or how it ends: `Publisher/Publish`. @default every call */
+  /** The whole path, or the end of it: `Publisher/Publish`. @default every call */
   readonly path?: string | undefined;
 }
 
-/** What becomes of a call that a rule applies to. */
+/** The fault of a call that a rule applies to. */
 export type H2Action =
-  /** The server acts, and its answer is lost: the stream is reset, or the whole connection cut. */
+  /** The server handles the call, and its answer is lost: the stream is reset, or the whole connection is cut. */
   | { readonly kind: "drop_response"; readonly by: "reset" | "cut" }
-  /** Ended with this gRPC status, without the server. */
+  /** The proxy answers with this gRPC status. The server does not see the call. */
   | { readonly kind: "answer"; readonly grpcStatus: number }
-  /** Held until then, and forwarded after that. */
+  /** The call is held until the promise resolves, and is forwarded then. */
   | { readonly kind: "stall"; readonly until: Promise<void> }
-  /** Neither forwarded nor answered. */
+  /** The call is neither forwarded nor answered. */
   | { readonly kind: "black_hole" };
 
 interface Link {
   readonly number: number;
-  /** A session does not let its own be reset. */
+  /** The socket itself, because a session does not allow to reset its socket. */
   readonly socket: Socket;
   readonly upstream: ClientHttp2Session;
 }
 
 /**
- * Stands between a gRPC client and its server and understands their HTTP/2, in clear text: counts calls by path,
- * those included that stream for hours, and lets single ones fail.
+ * A proxy between a gRPC client and its server, for HTTP/2 in clear text. Counts calls by path, including streams, and
+ * makes single calls fail.
  */
 export class H2Proxy implements AsyncDisposable {
-  /** Calls that came in, by path. */
+  /** Number of calls that arrived, by path. */
   readonly counts: Map<string, number> = new Map();
   readonly #authority: string;
   readonly #rules: Rules<H2Call, H2Action>;
@@ -69,7 +69,7 @@ export class H2Proxy implements AsyncDisposable {
     this.#authority = `http://${host}:${port}`;
     this.#rules = new Rules(seed);
     this.#server = createServer();
-    // Before the listener that makes a session of it, which does so at once.
+    // Runs before the server's own listener, which creates the session of this socket synchronously.
     let latest: Socket | undefined;
     this.#server.prependListener("connection", (socket: Socket) => {
       latest = socket;
@@ -91,27 +91,27 @@ export class H2Proxy implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Calls whose path is this, or ends so. */
+  /** Number of calls whose path equals `path` or ends with it. */
   count(path: string): number {
     let count = 0;
     for (const [known, calls] of this.counts) if (known.endsWith(path)) count += calls;
     return count;
   }
 
-  /** Lets `action` happen to the calls that match. */
+  /** Applies `action` to the calls that match. */
   on({ path = "", where, ...match }: H2Match, action: H2Action): Rule {
     const both = (call: H2Call): boolean => call.path.endsWith(path) && where?.(call) !== false;
     return this.#rules.add({ ...match, where: both }, action);
   }
 
-  /** Cuts every connection that clients have now. Returns how many. */
+  /** Cuts every open connection of the clients. Returns the number of connections. */
   cutAll(): number {
     const links = [...this.#links.values()];
     for (const { socket } of links) socket.resetAndDestroy();
     return links.length;
   }
 
-  /** Tells every client to make its next calls on another connection: GOAWAY. Calls that are under way go on. */
+  /** Sends GOAWAY to every client, so that it makes its next calls on another connection. Calls in progress go on. */
   retireAll(): void {
     for (const session of this.#links.keys()) session.close();
   }
@@ -127,7 +127,7 @@ export class H2Proxy implements AsyncDisposable {
     await this.close();
   }
 
-  /** One connection to the server for each of a client's: what ends one ends the other. */
+  /** Opens one connection to the server for each connection of a client. If one of the two ends, the other ends too. */
   #begin(session: ServerHttp2Session, socket: Socket): void {
     const upstream = connect(this.#authority);
     this.#begun += 1;
@@ -138,7 +138,7 @@ export class H2Proxy implements AsyncDisposable {
     });
     upstream.on("goaway", () => session.close());
     upstream.on("close", () => session.destroy());
-    // Told to the other side by the close that follows.
+    // The close event that follows an error ends the other side.
     session.on("error", () => {});
     upstream.on("error", () => {});
   }
@@ -161,7 +161,7 @@ export class H2Proxy implements AsyncDisposable {
   }
 }
 
-/** gRPC's shortest answer: a status, in headers that are trailers at once. */
+/** Sends a gRPC answer that is only a status: the headers are the trailers at the same time. */
 function answer(stream: ServerHttp2Stream, grpcStatus: number): void {
   const headers = { ":status": 200, "content-type": "application/grpc", "grpc-status": String(grpcStatus) };
   stream.respond({ ...headers, "grpc-message": "by the proxy" }, { endStream: true });

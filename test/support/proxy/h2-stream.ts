@@ -5,7 +5,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 
-/** Passes one call on in both directions, as it streams; with the trailers, in which gRPC says how it ended. */
+/** Forwards one call in both directions, as a stream, with the trailers that hold the status of gRPC. */
 export function forwardCall(client: ServerHttp2Stream, server: ClientHttp2Stream): void {
   let trailers: IncomingHttpHeaders = {};
   client.pipe(server);
@@ -25,7 +25,7 @@ export function forwardCall(client: ServerHttp2Stream, server: ClientHttp2Stream
   shareEnd(client, server);
 }
 
-/** Passes one call on and withholds the answer. Resolves once the server has given all of it. */
+/** Forwards one call and withholds the answer. Resolves when the server has sent the whole answer. */
 export function withholdAnswer(client: ServerHttp2Stream, server: ClientHttp2Stream): Promise<void> {
   client.pipe(server);
   server.resume();
@@ -36,7 +36,7 @@ export function withholdAnswer(client: ServerHttp2Stream, server: ClientHttp2Str
   });
 }
 
-/** A reset of one side is a reset of the other, with the same code. */
+/** Forwards a reset of one side to the other, with the same code. */
 function shareEnd(client: ServerHttp2Stream, server: ClientHttp2Stream): void {
   server.on("error", () => {});
   server.on("close", () => {

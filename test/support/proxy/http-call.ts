@@ -2,47 +2,47 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 
 /** One request, as a rule sees it. */
 export interface HttpCall {
-  /** `SendMessageBatch`: of the `X-Amz-Target` header; `GET /path` where there is none. */
+  /** `SendMessageBatch`, from the `X-Amz-Target` header. `GET /path` if the request has no such header. */
   readonly operation: string;
   readonly headers: IncomingHttpHeaders;
-  /** The body where it is JSON, else undefined. */
+  /** The body, if it is a JSON object. */
   readonly json: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** What becomes of a request that a rule applies to. */
+/** The fault of a request that a rule applies to. */
 export type HttpAction =
-  /** The server acts, and its answer is lost with the connection. */
+  /** The server handles the request. Its answer is lost, and the connection is cut. */
   | { readonly kind: "drop_response" }
-  /** Answered as the service would, without the server. */
+  /** The proxy answers with an error of the service. The server does not see the request. */
   | {
       readonly kind: "answer";
       readonly status: number;
       readonly code: string;
-      /** Beside those that an error has anyway. */
+      /** Headers in addition to those of every error. */
       readonly headers?: Readonly<Record<string, string>> | undefined;
     }
-  /** The server acts, and its answer is held for this long. */
+  /** The server handles the request. Its answer is held for `ms` milliseconds. */
   | { readonly kind: "hold_answer"; readonly ms: number }
-  /** Held until then, and forwarded after that. */
+  /** The request is held until the promise resolves, and is forwarded then. */
   | { readonly kind: "stall"; readonly until: Promise<void> }
-  /** Swallowed: neither forwarded nor answered, for as long as the client waits. */
+  /** The request is neither forwarded nor answered. The connection stays open. */
   | { readonly kind: "black_hole" }
-  /** The server acts; its answer gets as far as the headers, and the connection stays. */
+  /** The server handles the request. Only the headers of its answer arrive, and the connection stays open. */
   | { readonly kind: "break_off" }
-  /** This entry of a batch fails and is not forwarded; the others are. */
+  /** One entry of a batch fails and is not forwarded. The other entries are. */
   | {
       readonly kind: "fail_entry";
       readonly index: number;
       readonly code: string;
       readonly senderFault: boolean;
     }
-  /** This entry of a batch is carried out, and the answer does not mention it. */
+  /** The server handles one entry of a batch, but the answer does not mention this entry. */
   | { readonly kind: "omit_entry"; readonly index: number };
 
-/** SQS's way to say "slow down". */
+/** The throttling error of SQS. */
 export const THROTTLED: HttpAction = { kind: "answer", status: 400, code: "RequestThrottled" };
 
-/** What goes over the wire, either way. */
+/** The headers and the body of a request or an answer. */
 export interface HttpPacket {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: Buffer;

@@ -19,11 +19,11 @@ import {
   readBody,
 } from "./http-call.ts";
 import { type Rule, type RuleMatch, Rules } from "./rules.ts";
-import { omitEntry, tearBatch } from "./sqs-batch.ts";
+import { omitEntry, splitBatch } from "./sqs-batch.ts";
 import type { Target } from "./tcp-proxy.ts";
 
 export interface HttpProxyOptions {
-  /** Of every share that is drawn. @default 1 */
+  /** Seed of the random choices for `share`. @default 1 */
   readonly seed?: number | undefined;
 }
 
@@ -33,8 +33,8 @@ export interface HttpMatch extends RuleMatch<HttpCall> {
   readonly operation?: string | undefined;
 }
 
-/** Said of one hop, or of a body as it was before it was changed. */
-const OF_ONE_HOP = new Set([
+/** Headers that are valid for one hop only, or that describe the body before the proxy changed it. */
+const HOP_HEADERS = new Set([
   "connection",
   "keep-alive",
   "transfer-encoding",
@@ -43,8 +43,8 @@ const OF_ONE_HOP = new Set([
 ]);
 
 /**
- * Stands between an SQS client and its server, and understands their HTTP/1.1: counts requests by operation, and
- * lets single ones fail as they do in the field.
+ * A proxy between an SQS client and its server, for HTTP/1.1. Counts requests by operation, and makes single requests
+ * fail in ways that happen in production.
  *
  * @example
  * await using proxy = await HttpProxy.start({ port: server.port });
@@ -52,7 +52,7 @@ const OF_ONE_HOP = new Set([
  * const driver = sqs({ endpoint: proxy.endpoint });
  */
 export class HttpProxy implements AsyncDisposable {
-  /** Requests that came in, by operation. */
+  /** Number of requests that arrived, by operation. */
   readonly counts: Map<string, number> = new Map();
   readonly #target: Target;
   readonly #rules: Rules<HttpCall, HttpAction>;
@@ -63,7 +63,7 @@ export class HttpProxy implements AsyncDisposable {
     this.#target = target;
     this.#rules = new Rules(seed);
     this.#server = createServer((incoming, outgoing) => {
-      // Whatever the server does wrong, or a client that is gone, looks to the other like a connection that was cut.
+      // A failure of the server, or a client that has left, looks to the other side like a cut connection.
       this.#serve(incoming, outgoing).catch(() => outgoing.destroy());
     });
   }
@@ -87,14 +87,14 @@ export class HttpProxy implements AsyncDisposable {
     return this.counts.get(operation) ?? 0;
   }
 
-  /** Lets `action` happen to the requests that match. */
+  /** Applies `action` to the requests that match. */
   on({ operation, where, ...match }: HttpMatch, action: HttpAction): Rule {
     const both = (call: HttpCall): boolean =>
       (operation === undefined || call.operation === operation) && where?.(call) !== false;
     return this.#rules.add({ ...match, where: both }, action);
   }
 
-  /** Cuts every connection that clients have now; what the server was told, it does. */
+  /** Cuts every open connection of the clients. The server still handles the requests that it has received. */
   cutAll(): void {
     this.#server.closeAllConnections();
   }
@@ -134,11 +134,13 @@ export class HttpProxy implements AsyncDisposable {
       }
       case "break_off": {
         const { status, packet } = await this.#forward(incoming, body, outgoing);
-        outgoing.writeHead(status, ofAllHops(packet.headers) as Record<string, string>).flushHeaders();
+        outgoing
+          .writeHead(status, withoutHopHeaders(packet.headers) as Record<string, string>)
+          .flushHeaders();
         return;
       }
       case "fail_entry":
-        return this.#serveTorn(incoming, outgoing, call, action);
+        return this.#serveWithoutEntry(incoming, outgoing, call, action);
       case "omit_entry": {
         const { status, packet } = await this.#forward(incoming, body, outgoing);
         return reply(outgoing, status, jsonPacket(omitEntry(call, action.index, parse(packet.body) ?? {})));
@@ -152,36 +154,36 @@ export class HttpProxy implements AsyncDisposable {
     reply(outgoing, status, packet);
   }
 
-  async #serveTorn(
+  async #serveWithoutEntry(
     incoming: IncomingMessage,
     outgoing: ServerResponse,
     call: HttpCall,
     action: HttpAction & { readonly kind: "fail_entry" },
   ): Promise<void> {
-    const torn = tearBatch(call, action);
-    if (torn === undefined) throw new TypeError(`${call.operation} has no entry ${action.index}`);
-    if (torn.request === undefined) return reply(outgoing, 200, jsonPacket(torn.answer({})));
+    const split = splitBatch(call, action);
+    if (split === undefined) throw new TypeError(`${call.operation} has no entry ${action.index}`);
+    if (split.request === undefined) return reply(outgoing, 200, jsonPacket(split.answer({})));
     const { status, packet } = await this.#forward(
       incoming,
-      Buffer.from(JSON.stringify(torn.request)),
+      Buffer.from(JSON.stringify(split.request)),
       outgoing,
     );
     const served = status === 200 ? parse(packet.body) : undefined;
-    reply(outgoing, status, served === undefined ? packet : jsonPacket(torn.answer(served), packet.headers));
+    reply(outgoing, status, served === undefined ? packet : jsonPacket(split.answer(served), packet.headers));
   }
 
-  /** Asks the server. Where `client` leaves before there is an answer, the server is left as well. */
+  /** Sends the request to the server. If `client` closes before the answer, this request is aborted too. */
   async #forward(
     { method, url, headers }: IncomingMessage,
     body: Buffer,
     client?: ServerResponse,
   ): Promise<{ readonly status: number; readonly packet: HttpPacket }> {
     const { host = "127.0.0.1", port } = this.#target;
-    const ours = { ...ofAllHops(headers), "content-length": String(body.length) };
+    const ours = { ...withoutHopHeaders(headers), "content-length": String(body.length) };
     const asked = request({ host, port, method, path: url, headers: ours, agent: this.#agent });
     const leave = (): void => void asked.destroy();
     client?.once("close", leave);
-    // One that comes after the first is of no more interest: the answer breaks off, and says so.
+    // A later error needs no handling here: it ends the answer, whose reader then fails.
     asked.on("error", () => {});
     asked.end(body);
     const [answer] = (await once(asked, "response")) as [IncomingMessage];
@@ -200,14 +202,14 @@ function reply(outgoing: ServerResponse, status: number, { headers, body }: Http
   if (outgoing.destroyed) return;
   const length = { "content-length": String(body.length) };
   outgoing
-    .writeHead(status, { ...ofAllHops(headers), ...length } as Record<string, string | string[]>)
+    .writeHead(status, { ...withoutHopHeaders(headers), ...length } as Record<string, string | string[]>)
     .end(body);
 }
 
-function ofAllHops(headers: HttpPacket["headers"]): Record<string, string | readonly string[]> {
+function withoutHopHeaders(headers: HttpPacket["headers"]): Record<string, string | readonly string[]> {
   const kept = Object.entries(headers).filter(
     (entry): entry is [string, string | readonly string[]] =>
-      entry[1] !== undefined && !OF_ONE_HOP.has(entry[0]),
+      entry[1] !== undefined && !HOP_HEADERS.has(entry[0]),
   );
   return Object.fromEntries(kept);
 }

@@ -1,42 +1,43 @@
 import type { Socket } from "node:net";
 import { type Clock, sleep } from "../../../src/lib/clock.ts";
 
-/** What all that passes a proxy has to pass. */
-export interface Road {
+/** The state of the network between a client and its server. All connections of a proxy share it. */
+export interface NetworkState {
   readonly clock: Clock;
-  /** Until then nothing passes; undefined where all does. */
-  open: Promise<void> | undefined;
+  /** Nothing passes until this promise resolves. `undefined` if there is no stall. */
+  stall: Promise<void> | undefined;
+  /** `undefined` if there is no limit. */
   bytesPerSecond: number | undefined;
 }
 
-/** A throttled second is let through in so many slices. */
+/** Number of slices into which the bytes of one throttled second are divided. */
 const SLICES = 10;
 
-/** Passes one direction of a connection on until its end, and the end as well. */
-export function pipe(from: Socket, to: Socket, road: Road): void {
-  run(from, to, road).then(
+/** Forwards one direction of a connection, and its end. */
+export function pipe(from: Socket, to: Socket, network: NetworkState): void {
+  run(from, to, network).then(
     () => to.end(),
     () => to.destroy(),
   );
 }
 
-async function run(from: Socket, to: Socket, road: Road): Promise<void> {
-  // One that has said all that it has to say may still listen.
+async function run(from: Socket, to: Socket, network: NetworkState): Promise<void> {
+  // A side that has sent everything may still read, so its socket must not be destroyed here.
   for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    for (const slice of slices(chunk, road)) {
-      // Looked at again after each wait: another stall may have begun.
-      while (road.open !== undefined) await road.open;
+    for (const slice of slices(chunk, network)) {
+      // Checked again after each wait, because another stall may have begun.
+      while (network.stall !== undefined) await network.stall;
       await write(to, slice);
-      const { clock, bytesPerSecond } = road;
+      const { clock, bytesPerSecond } = network;
       if (bytesPerSecond !== undefined) await sleep(clock, (slice.length / bytesPerSecond) * 1_000);
     }
   }
-  while (road.open !== undefined) await road.open;
+  while (network.stall !== undefined) await network.stall;
 }
 
-function* slices(chunk: Buffer, road: Road): Generator<Buffer> {
+function* slices(chunk: Buffer, network: NetworkState): Generator<Buffer> {
   for (let from = 0; from < chunk.length;) {
-    const { bytesPerSecond } = road;
+    const { bytesPerSecond } = network;
     const size =
       bytesPerSecond === undefined ? chunk.length : Math.max(1, Math.ceil(bytesPerSecond / SLICES));
     yield chunk.subarray(from, from + size);
@@ -44,7 +45,7 @@ function* slices(chunk: Buffer, road: Road): Generator<Buffer> {
   }
 }
 
-/** Waits where the other side is slow to read. */
+/** Waits for the drain event if the other side reads slowly. */
 async function write(to: Socket, slice: Buffer): Promise<void> {
   if (to.destroyed || to.write(slice)) return;
   await new Promise<void>((resolve) => {

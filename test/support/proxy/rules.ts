@@ -1,27 +1,27 @@
 import { seeded } from "../seeded.ts";
 
-/** Which calls a rule applies to; all conditions hold together. */
+/** The calls that a rule applies to. A call must meet all conditions. */
 export interface RuleMatch<Call> {
-  /** Undefined is every call. */
+  /** @default every call */
   readonly where?: ((call: Call) => boolean) | undefined;
-  /** Only this one of the calls that match from now on, counted from 1. */
+  /** Applies only to call number `nth` of the calls that match, counted from 1. */
   readonly nth?: number | undefined;
-  /** This share of them, 0 to 1, drawn under the proxy's seed. @default 1 */
+  /** Share of the matching calls, from 0 to 1, chosen at random with the proxy's seed. @default 1 */
   readonly share?: number | undefined;
-  /** How often the rule applies before it is spent. @default 1; without limit where `share` is given */
+  /** Number of calls that the rule applies to. @default 1, or no limit if `share` is given */
   readonly times?: number | undefined;
 }
 
-/** A rule in force. */
+/** A rule that was added to a proxy. */
 export interface Rule extends Disposable {
-  /** How often it has applied. */
+  /** Number of calls that the rule has applied to. */
   readonly hits: number;
-  /** Resolves when it has applied for the first time. */
+  /** Resolves when the rule applies for the first time. */
   readonly applied: Promise<void>;
   remove(): void;
 }
 
-interface Entry<Call, Action> {
+interface ActiveRule<Call, Action> {
   readonly match: RuleMatch<Call>;
   readonly action: Action;
   readonly random: () => number;
@@ -30,10 +30,10 @@ interface Entry<Call, Action> {
   hits: number;
 }
 
-/** The rules of one proxy: the first that applies to a call decides what becomes of it. */
+/** The rules of one proxy. The first rule that applies to a call decides its fault. */
 export class Rules<Call, Action> {
   readonly #seed: number;
-  readonly #entries = new Set<Entry<Call, Action>>();
+  readonly #active = new Set<ActiveRule<Call, Action>>();
   #added = 0;
 
   constructor(seed: number) {
@@ -41,16 +41,16 @@ export class Rules<Call, Action> {
   }
 
   add(match: RuleMatch<Call>, action: Action): Rule {
-    // A stream of numbers for each rule: what one draws does not depend on what others see.
+    // Each rule has its own random numbers, so that they do not depend on the calls that other rules see.
     const random = seeded(this.#seed + this.#added);
     const applied = Promise.withResolvers<void>();
-    const entry = { match, action, random, onApplied: applied.resolve, seen: 0, hits: 0 };
+    const rule = { match, action, random, onApplied: applied.resolve, seen: 0, hits: 0 };
     this.#added += 1;
-    this.#entries.add(entry);
-    const remove = (): void => void this.#entries.delete(entry);
+    this.#active.add(rule);
+    const remove = (): void => void this.#active.delete(rule);
     return {
       get hits(): number {
-        return entry.hits;
+        return rule.hits;
       },
       applied: applied.promise,
       remove,
@@ -59,20 +59,20 @@ export class Rules<Call, Action> {
   }
 
   pick(call: Call): Action | undefined {
-    for (const entry of this.#entries) {
-      if (!applies(entry, call)) continue;
-      entry.hits += 1;
-      entry.onApplied();
-      return entry.action;
+    for (const rule of this.#active) {
+      if (!applies(rule, call)) continue;
+      rule.hits += 1;
+      rule.onApplied();
+      return rule.action;
     }
     return undefined;
   }
 }
 
-function applies<Call>(entry: Entry<Call, unknown>, call: Call): boolean {
-  const { where, nth, share, times = share === undefined ? 1 : Number.POSITIVE_INFINITY } = entry.match;
-  if (entry.hits >= times || where?.(call) === false) return false;
-  entry.seen += 1;
-  if (nth !== undefined && entry.seen !== nth) return false;
-  return share === undefined || entry.random() < share;
+function applies<Call>(rule: ActiveRule<Call, unknown>, call: Call): boolean {
+  const { where, nth, share, times = share === undefined ? 1 : Number.POSITIVE_INFINITY } = rule.match;
+  if (rule.hits >= times || where?.(call) === false) return false;
+  rule.seen += 1;
+  if (nth !== undefined && rule.seen !== nth) return false;
+  return share === undefined || rule.random() < share;
 }

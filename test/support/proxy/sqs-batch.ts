@@ -1,23 +1,23 @@
 import type { HttpAction, HttpCall } from "./http-call.ts";
 
-interface Entry {
+interface BatchEntry {
   readonly Id: string;
 }
 
-/** A batch that is torn apart: what is forwarded, and what its answer has to say beside the server's. */
-export interface TornBatch {
-  /** The request without the entry; undefined where it was the only one. */
+/** A batch without one of its entries, which fails. */
+export interface SplitBatch {
+  /** The request without the entry. `undefined` if the batch has no other entry. */
   readonly request: object | undefined;
-  /** The answer with the entry among the failed. */
+  /** Adds the entry to the failed entries of the server's answer. */
   answer(served: Readonly<Record<string, unknown>>): object;
 }
 
-/** Takes one entry out of a batch, as a service does that fails it. Undefined where the request is no such batch. */
-export function tearBatch(
+/** Takes the entry that fails out of a batch. `undefined` if the request has no such entry. */
+export function splitBatch(
   { json }: HttpCall,
   { index, code, senderFault }: HttpAction & { readonly kind: "fail_entry" },
-): TornBatch | undefined {
-  const entries = json?.["Entries"] as readonly Entry[] | undefined;
+): SplitBatch | undefined {
+  const entries = json?.["Entries"] as readonly BatchEntry[] | undefined;
   const entry = entries?.[index];
   if (json === undefined || entries === undefined || entry === undefined) return undefined;
   const rest = entries.filter((one) => one !== entry);
@@ -32,14 +32,14 @@ export function tearBatch(
   };
 }
 
-/** The answer as if it had forgotten one entry of the request. */
+/** Removes one entry of the request from the answer. */
 export function omitEntry(
   { json }: HttpCall,
   index: number,
   { Successful = [], Failed = [], ...others }: Readonly<Record<string, unknown>>,
 ): object {
-  const id = (json?.["Entries"] as readonly Entry[] | undefined)?.[index]?.Id;
-  const withoutIt = (entries: unknown): readonly Entry[] =>
-    (entries as readonly Entry[]).filter((entry) => entry.Id !== id);
+  const id = (json?.["Entries"] as readonly BatchEntry[] | undefined)?.[index]?.Id;
+  const withoutIt = (entries: unknown): readonly BatchEntry[] =>
+    (entries as readonly BatchEntry[]).filter((entry) => entry.Id !== id);
   return { ...others, Successful: withoutIt(Successful), Failed: withoutIt(Failed) };
 }

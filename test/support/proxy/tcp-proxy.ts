@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { lastingPort } from "../port.ts";
-import { pipe, type Road } from "./pipe.ts";
+import { type NetworkState, pipe } from "./pipe.ts";
 
-/** Where a proxy sends what it gets. */
+/** The server that a proxy forwards to. */
 export interface Target {
   /** @default "127.0.0.1" */
   readonly host?: string | undefined;
@@ -12,7 +12,7 @@ export interface Target {
 }
 
 export interface TcpProxyOptions {
-  /** For throttling, and for stalls of a given length. @default the machine's clock */
+  /** Clock for throttling, and for stalls of a given length. @default the system clock */
   readonly clock?: Clock | undefined;
 }
 
@@ -22,7 +22,7 @@ interface Link {
 }
 
 /**
- * Stands between a client and a server and knows nothing of what they say: it cuts, stalls, slows down and refuses.
+ * A proxy between a client and a server, for any protocol. Cuts, stalls, throttles and refuses connections.
  *
  * @example
  * await using proxy = await TcpProxy.start({ port: 9324 });
@@ -30,20 +30,20 @@ interface Link {
  * proxy.cutAll();
  */
 export class TcpProxy implements AsyncDisposable {
-  /** Connections that were accepted, those included that are over. */
+  /** Number of connections that were accepted, including those that have ended. */
   accepted = 0;
   readonly host = "127.0.0.1";
   readonly #target: Target;
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #links: Link[] = [];
-  readonly #road: Road;
+  readonly #network: NetworkState;
   #port = 0;
 
   private constructor(target: Target, clock: Clock) {
     this.#target = target;
     this.#clock = clock;
-    this.#road = { clock, open: undefined, bytesPerSecond: undefined };
+    this.#network = { clock, stall: undefined, bytesPerSecond: undefined };
     this.#server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
   }
 
@@ -57,19 +57,19 @@ export class TcpProxy implements AsyncDisposable {
     return this.#port;
   }
 
-  /** Connections that are open. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#links.length;
   }
 
-  /** Resets every connection, in both directions. Returns how many. New ones succeed. */
+  /** Resets every open connection, in both directions. Returns their number. New connections succeed. */
   cutAll(): number {
     const links = this.#links.splice(0);
     for (const link of links) cut(link);
     return links.length;
   }
 
-  /** Resets the oldest connection, or the one at this index in the order of their age. False where there is none. */
+  /** Resets the connection at `index`, where 0 is the oldest. Returns `false` if there is no such connection. */
   cutOne(index = 0): boolean {
     const [link] = this.#links.splice(index, 1);
     if (link !== undefined) cut(link);
@@ -77,31 +77,31 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   /**
-   * Swallows what both sides send, new connections included, as a network that drops every packet: nobody is told.
-   * It is delivered, late, once the returned function is called; or after `ms`, where that is given.
+   * Stops all data in both directions, also on new connections, as a network that drops every packet. Neither side gets
+   * an error. The data is delivered when the returned function is called, or after `ms` milliseconds.
    */
   stall(ms?: number): () => void {
-    const open = Promise.withResolvers<void>();
-    const stalled = Promise.all([this.#road.open, open.promise]).then(() => {});
-    this.#road.open = stalled;
-    void stalled.then(() => {
-      if (this.#road.open === stalled) this.#road.open = undefined;
+    const ended = Promise.withResolvers<void>();
+    const stall = Promise.all([this.#network.stall, ended.promise]).then(() => {});
+    this.#network.stall = stall;
+    void stall.then(() => {
+      if (this.#network.stall === stall) this.#network.stall = undefined;
     });
-    if (ms !== undefined) this.#clock.timer(ms, open.resolve);
-    return open.resolve;
+    if (ms !== undefined) this.#clock.timer(ms, ended.resolve);
+    return ended.resolve;
   }
 
-  /** Lets so many bytes a second through, in each direction of each connection; undefined is as many as come. */
+  /** Limits each direction of each connection to this many bytes per second. `undefined` removes the limit. */
   throttle(bytesPerSecond: number | undefined): void {
-    this.#road.bytesPerSecond = bytesPerSecond;
+    this.#network.bytesPerSecond = bytesPerSecond;
   }
 
-  /** Refuses new connections, as a port on which nobody listens; those that are open stay. */
+  /** Refuses new connections, as a port without a listener does. Open connections stay. */
   refuse(): void {
     this.#server.close();
   }
 
-  /** Takes connections again, on the same port. */
+  /** Accepts connections again, on the same port. */
   async accept(): Promise<void> {
     if (!this.#server.listening) await this.#listen();
   }
@@ -118,7 +118,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
-    // One that refuses has let go of its port, and takes it again.
+    // A proxy that refuses connections has released its port, and must be able to use it again.
     if (this.#port === 0) this.#port = await lastingPort();
     this.#server.listen(this.#port, this.host);
     await once(this.#server, "listening");
@@ -130,11 +130,11 @@ export class TcpProxy implements AsyncDisposable {
     const link: Link = { client, server };
     this.accepted += 1;
     this.#links.push(link);
-    pipe(client, server, this.#road);
-    pipe(server, client, this.#road);
+    pipe(client, server, this.#network);
+    pipe(server, client, this.#network);
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
-      // What ends one side ends the other; the reason is theirs.
+      // An error on one side ends the other. The reason does not matter to the proxy.
       socket.on("error", () => cut(link));
       socket.on("close", (failed) => this.#closed(link, failed));
     }

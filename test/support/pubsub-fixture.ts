@@ -5,8 +5,8 @@ import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
 import { H2Proxy } from "./proxy/h2-proxy.ts";
 import { pubsubEmulator } from "./pubsub-emulator.ts";
 
-/** A queue on the emulator, with a proxy in between that counts calls and lets them fail. */
-export class PubsubBed implements AsyncDisposable {
+/** The Pub/Sub emulator, and a client that reaches it through a proxy. The proxy counts calls and makes them fail. */
+export class PubsubFixture implements AsyncDisposable {
   readonly proxy: H2Proxy;
   readonly queue: Queue;
   readonly #host: string;
@@ -19,24 +19,24 @@ export class PubsubBed implements AsyncDisposable {
     this.queue = this.connect();
   }
 
-  static async start(): Promise<PubsubBed> {
+  static async start(): Promise<PubsubFixture> {
     const emulator = await pubsubEmulator();
     const [host, port] = emulator.host.split(":");
     const proxy = await H2Proxy.start({ host, port: Number(port) });
-    return new PubsubBed(emulator.host, proxy, () => emulator.stop());
+    return new PubsubFixture(emulator.host, proxy, () => emulator.stop());
   }
 
-  /** Where it is to be found, through the proxy. */
+  /** Options of a client that connects through the proxy. */
   get address(): { readonly projectId: string; readonly emulatorHost: string } {
-    return { projectId: "bed", emulatorHost: `127.0.0.1:${this.proxy.port}` };
+    return { projectId: "fixture", emulatorHost: `127.0.0.1:${this.proxy.port}` };
   }
 
-  /** Another client, through the proxy unless it is told not to. */
+  /** Creates another client. It connects through the proxy, unless `options` name another host. */
   connect(options: PubsubOptions = {}): Queue {
     return createQueue(pubsub({ ...this.address, waitSeconds: 1, ...options }));
   }
 
-  /** A fresh queue, made without the proxy. */
+  /** Creates a queue with a new name, without the proxy. */
   async makeQueue(ordering: "none" | "by_key" = "none", leaseMs: number = 10_000): Promise<string> {
     const name = `q-${randomUUID()}`;
     const direct = this.connect({ emulatorHost: this.#host });
@@ -45,7 +45,7 @@ export class PubsubBed implements AsyncDisposable {
     return name;
   }
 
-  /** Receives until the returned function is called, which resolves when it has drained. */
+  /** Receives until the returned function is called. The function resolves when the drain has ended. */
   receive(name: string, handler: Handler, options: ReceiveOptions = {}): () => Promise<void> {
     const stop = new AbortController();
     const receiving = this.queue.receive(name, handler, { leaseMs: 10_000, ...options, signal: stop.signal });

@@ -6,32 +6,33 @@ import type { HttpCall } from "./proxy/http-call.ts";
 import { HttpProxy } from "./proxy/http-proxy.ts";
 import { clientOptions, type SqsServer, startSqsServer } from "./sqs-server.ts";
 
-/** A request, and when it came. */
-export interface Seen extends HttpCall {
+/** A request that arrived at a proxy. */
+export interface SeenCall extends HttpCall {
+  /** Time of arrival, in milliseconds since the epoch. */
   readonly at: number;
 }
 
-/** A server that speaks SQS, on which tests have lines of their own and do not disturb each other. */
-export class SqsBed implements AsyncDisposable {
+/** An SQS server. Each test has a queue and a proxy of its own, so that tests do not disturb each other. */
+export class SqsFixture implements AsyncDisposable {
   readonly server: SqsServer;
 
   private constructor(server: SqsServer) {
     this.server = server;
   }
 
-  static async start(): Promise<SqsBed> {
-    return new SqsBed(await startSqsServer());
+  static async start(): Promise<SqsFixture> {
+    return new SqsFixture(await startSqsServer());
   }
 
-  /** A fresh queue, and a client of it behind a proxy; both are the test's own. */
-  async line(options: SqsLineOptions = {}): Promise<SqsLine> {
+  /** Creates a queue with a new name, a proxy, and a client behind the proxy. */
+  async proxiedQueue(options: ProxiedQueueOptions = {}): Promise<ProxiedQueue> {
     const { ordering = "none", leaseMs = 30_000, ...rest } = options;
     const name = `q-${randomUUID()}${ordering === "by_key" ? ".fifo" : ""}`;
     const direct = createQueue(sqs(clientOptions(this.server)));
     await direct.ensure(name, { ordering, leaseMs });
     const { hostname, port } = new URL(this.server.endpoint);
     const proxy = await HttpProxy.start({ host: hostname, port: Number(port) });
-    return new SqsLine(name, proxy, direct, rest);
+    return new ProxiedQueue(name, proxy, direct, rest);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -39,20 +40,20 @@ export class SqsBed implements AsyncDisposable {
   }
 }
 
-export interface SqsLineOptions extends SqsOptions, Pick<QueueOptions, "random"> {
+export interface ProxiedQueueOptions extends SqsOptions, Pick<QueueOptions, "random"> {
   readonly ordering?: "none" | "by_key" | undefined;
   readonly leaseMs?: number | undefined;
 }
 
-/** One queue, its proxy and a client behind it. */
-export class SqsLine implements AsyncDisposable {
+/** A queue, a proxy in front of its server, and a client that connects through the proxy. */
+export class ProxiedQueue implements AsyncDisposable {
   readonly name: string;
   readonly proxy: HttpProxy;
   readonly queue: Queue;
-  /** Past the proxy. */
+  /** A client that connects without the proxy. */
   readonly direct: Queue;
-  /** Every request that came to the proxy. */
-  readonly seen: Seen[] = [];
+  /** Every request that arrived at the proxy. */
+  readonly seen: SeenCall[] = [];
   readonly #options: SqsOptions & Pick<QueueOptions, "random">;
   readonly #opened: Queue[] = [];
 
@@ -74,12 +75,12 @@ export class SqsLine implements AsyncDisposable {
     this.queue = this.connect();
   }
 
-  /** How to reach the server through the proxy. */
+  /** Options of a client that connects through the proxy. */
   get options(): SqsOptions {
     return { ...clientOptions(this.proxy), waitSeconds: 1 };
   }
 
-  /** Another client behind the proxy. */
+  /** Creates another client that connects through the proxy. */
   connect(options: SqsOptions = {}): Queue {
     const { random, ...driver } = this.#options;
     const queue = createQueue(sqs({ ...this.options, ...driver, ...options }), { random });
@@ -87,13 +88,14 @@ export class SqsLine implements AsyncDisposable {
     return queue;
   }
 
-  /** Requests of one operation, for one of its queues where it is told which. */
-  calls(operation: string, queue?: string): Seen[] {
+  /** Requests of one operation that arrived, of all queues or of one. */
+  calls(operation: string, queue?: string): SeenCall[] {
     return this.seen.filter(
-      (call) => call.operation === operation && (queue === undefined || isOf(queue)(call)),
+      (call) => call.operation === operation && (queue === undefined || isFor(queue)(call)),
     );
   }
 
+  /** Sends this many jobs. Returns their ids. */
   async fill(count: number): Promise<string[]> {
     const messages = Array.from({ length: count }, (_, payload) => ({ type: "job", payload }));
     const outcomes = await this.queue.sendBatch(this.name, messages);
@@ -103,12 +105,12 @@ export class SqsLine implements AsyncDisposable {
     });
   }
 
-  /** Messages that are ready or leased: where there is none, none can come again. */
-  async left(): Promise<number | undefined> {
+  /** Number of messages that are ready or leased. If it is 0, no message can be redelivered. */
+  async backlog(): Promise<number | undefined> {
     return (await this.direct.stats(this.name)).backlog;
   }
 
-  /** Receives until the returned function is called, which resolves when it has drained. */
+  /** Receives until the returned function is called. The function resolves when the drain has ended. */
   receive(handler: Handler, options: ReceiveOptions = {}): () => Promise<void> {
     const stop = new AbortController();
     const receiving = this.queue.receive(this.name, handler, { ...options, signal: stop.signal });
@@ -126,8 +128,8 @@ export class SqsLine implements AsyncDisposable {
   }
 }
 
-/** Says of a request whether it is for this queue. */
-export function isOf(queue: string): (call: HttpCall) => boolean {
+/** A condition that a request meets if it is for this queue. */
+export function isFor(queue: string): (call: HttpCall) => boolean {
   return ({ json }) => String(json?.["QueueUrl"]).endsWith(`/${queue}`);
 }
 
