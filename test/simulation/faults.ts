@@ -1,16 +1,16 @@
 import type { FaultKind, PlannedFault, Step } from "./plan.ts";
 
-/** A moment at which something can go wrong. */
+/** A point of a process at which a fault can happen: the beginning or the end of a request, or of a handler. */
 export interface FaultPoint {
   readonly step: Step;
   readonly side: "before" | "after";
   /** Whether the process drains. */
   readonly draining: boolean;
-  /** Messages in the request, or brought by it. */
+  /** Number of messages in the request, or in its answer. */
   readonly entries: number;
 }
 
-/** Which faults suit a point. A crash suits every one on its own side. */
+/** The points at which each kind of fault can happen. A crash can happen at every point on its planned side. */
 const SUITS: Readonly<Record<FaultKind, (point: FaultPoint) => boolean>> = {
   duplicate: ({ step, side, entries }) => step === "receive" && side === "after" && entries > 0,
   reorder: ({ step, side, entries }) => step === "receive" && side === "after" && entries > 0,
@@ -21,9 +21,9 @@ const SUITS: Readonly<Record<FaultKind, (point: FaultPoint) => boolean>> = {
   crash: () => true,
 };
 
-/** The faults of a run that have not happened yet, each waiting for its moment and its step. */
+/** The planned faults of a run. Each one waits for its time and for a point that suits it. */
 export class Faults {
-  /** How many of each kind have happened. */
+  /** Number of faults that have happened, by kind. */
   readonly happened: Map<string, number> = new Map();
   #waiting: PlannedFault[];
   #idle = false;
@@ -38,7 +38,7 @@ export class Faults {
     return total;
   }
 
-  /** The fault that happens here, if any: one at a point. `at` is the time since the beginning. */
+  /** Returns the fault that happens at this point. `at` is the time since the beginning, in milliseconds. */
   take(point: FaultPoint, at: number): PlannedFault | undefined {
     const index = this.#waiting.findIndex((fault) => fault.after <= at && this.#suits(fault, point));
     if (index < 0) return undefined;
@@ -53,12 +53,12 @@ export class Faults {
     this.happened.set(kind, (this.happened.get(kind) ?? 0) + 1);
   }
 
-  /** Nothing is left to do: what still waits happens to the polls that go on, which bring nothing. */
+  /** Called when all messages are done. Faults that still wait then happen to the empty polls that go on. */
   idle(): void {
     this.#idle = true;
   }
 
-  /** No more of them happen. */
+  /** Removes all faults that wait. */
   disarm(): void {
     this.#waiting = [];
   }

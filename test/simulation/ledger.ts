@@ -4,7 +4,7 @@ import { decodeInfo } from "../../src/message/dead-letter-info.ts";
 import type { Attributes, Delivery, Operation, Outgoing } from "../../src/driver/index.ts";
 import { isQueueError } from "../../src/errors.ts";
 import type { Plan } from "./plan.ts";
-import { type Copy, type Held, type Runner, track, type Tracked } from "./tracked.ts";
+import { type Copy, type Held, type ActiveRun, trackMessage, type TrackedMessage } from "./tracked.ts";
 
 /** A rule that was broken. */
 export interface Violation {
@@ -12,27 +12,27 @@ export interface Violation {
   readonly text: string;
 }
 
-/** The queues of a run, by what they are for. */
+/** The queues of a run, by purpose. */
 export interface QueueNames {
   readonly main: string;
-  readonly parking: string;
+  readonly delayQueue: string;
   readonly deadLetters: string;
 }
 
 /**
- * What really happened, as only somebody can know who sees the broker and every process at once; and the rules that
- * are checked on the way.
+ * Records what really happens, which only an observer of the broker and of all processes can know. Checks the rules
+ * of delivery on the way.
  */
 export class Ledger {
   readonly violations: Violation[] = [];
-  readonly messages: Map<string, Tracked> = new Map();
-  readonly running: Set<Runner> = new Set();
+  readonly messages: Map<string, TrackedMessage> = new Map();
+  readonly running: Set<ActiveRun> = new Set();
   readonly #copies = new Map<string, Copy>();
   readonly #live = new Set<Copy>();
   readonly #names: QueueNames;
   readonly #now: () => number;
   #deliveries = 0;
-  /** How far apart two clocks are at most. */
+  /** Largest difference between two clocks. */
   readonly #spreadMs: number;
 
   constructor(plan: Plan, names: QueueNames, now: () => number) {
@@ -40,10 +40,10 @@ export class Ledger {
     this.#now = now;
     const skews = plan.processes.map(({ skewMs }) => skewMs);
     this.#spreadMs = Math.max(0, ...skews) - Math.min(0, ...skews);
-    for (const message of plan.messages) this.messages.set(message.id, track(message));
+    for (const message of plan.messages) this.messages.set(message.id, trackMessage(message));
   }
 
-  /** Copies that are neither done with nor dead letters. */
+  /** Number of copies that are neither acknowledged nor dead-lettered. */
   get open(): number {
     return this.#live.size;
   }
@@ -52,9 +52,9 @@ export class Ledger {
     this.violations.push({ rule, text });
   }
 
-  of(id: string): Tracked {
+  of(id: string): TrackedMessage {
     const tracked = this.messages.get(id);
-    if (tracked === undefined) throw new Error(`nobody sent a message ${id}`);
+    if (tracked === undefined) throw new Error(`no message ${id} was planned`);
     return tracked;
   }
 
@@ -62,22 +62,25 @@ export class Ledger {
     return this.#copies.get(brokerId);
   }
 
-  /** The broker has taken a message, or absorbed it as one that it knows. `held` are its process's deliveries of it. */
+  /**
+   * Records that the broker has stored a message, or has dropped it as a duplicate. `held` are the deliveries of the
+   * message that the sending process holds.
+   */
   stored(queue: string, outgoing: Outgoing, brokerId: string, held: readonly Held[], isDead: boolean): void {
     const id = idOf(outgoing.body);
     const message = this.of(id);
     const replaced = held.filter(({ copy }) => this.#purposeOf(queue, outgoing, id, copy) !== undefined);
     for (const one of replaced) {
-      // Its process died meanwhile, and will not acknowledge what this takes the place of.
+      // Its process died meanwhile, and will not acknowledge the original.
       if (isDead) this.excuse(one.copy, 1);
-      one.dealtWith = true;
+      one.mayAck = true;
     }
-    // Where a copy came to this process twice, the clone is of the delivery whose attempt it records.
+    // If one copy was delivered twice to this process, the new copy replaces the delivery whose attempt it records.
     const recorded = Number(outgoing.attributes["qp_attempt"]);
     const origin = replaced.find(({ attempt }) => attempt === recorded) ?? replaced.at(-1);
     if (this.#copies.has(brokerId)) return;
     if (message.sent === "refused")
-      this.violate("honest", `${id} was refused as certainly not sent, and is stored afterwards`);
+      this.violate("honest", `${id} was reported as not sent, and is stored afterwards`);
     const parent = origin?.copy;
     const purpose = parent === undefined ? undefined : this.#purposeOf(queue, outgoing, id, parent);
     const copy: Copy = {
@@ -98,22 +101,22 @@ export class Ledger {
       notBefore: parent?.notBefore ?? 0,
     };
     this.#copies.set(brokerId, copy);
-    if (queue === this.#names.deadLetters) this.#buried(copy, outgoing.attributes);
+    if (queue === this.#names.deadLetters) this.#recordDeadLetter(copy, outgoing.attributes);
     else this.#live.add(copy);
   }
 
-  /** Hops cost no attempts, nor does being put off. */
-  #deliveriesOf(copy: Copy, isPutOff: boolean): number {
-    if (copy.queue === this.#names.parking) return copy.deliveriesBefore;
-    return copy.deliveriesBefore + copy.deliveries - (isPutOff ? 1 : 0);
+  /** Counts deliveries that may cost attempts. Hops and deferrals cost none. */
+  #deliveriesOf(copy: Copy, isDeferral: boolean): number {
+    if (copy.queue === this.#names.delayQueue) return copy.deliveriesBefore;
+    return copy.deliveriesBefore + copy.deliveries - (isDeferral ? 1 : 0);
   }
 
-  /** Why `outgoing`, on its way to `queue`, takes the place of a copy; undefined where it does not. */
+  /** The purpose for which `outgoing` replaces `copy`. `undefined` if it does not replace it. */
   #purposeOf(queue: string, { dedupId }: Outgoing, id: string, copy: Copy): RequeuePurpose | undefined {
-    const { main, parking, deadLetters } = this.#names;
+    const { main, delayQueue, deadLetters } = this.#names;
     const delivery = { brokerId: copy.brokerId } as Delivery;
-    // The pump reads no bodies: it names clones after what the broker calls a message.
-    if (copy.queue === parking) {
+    // The pump does not read bodies. It derives the id of a copy from the broker's id of the message.
+    if (copy.queue === delayQueue) {
       const purpose = queue === main ? "due" : "park";
       return requeueId(copy.brokerId, purpose, delivery) === dedupId ? purpose : undefined;
     }
@@ -121,6 +124,7 @@ export class Ledger {
     return purposes.find((purpose) => requeueId(id, purpose, delivery) === dedupId);
   }
 
+  /** Records a delivery. `undefined` if the broker's message is unknown to the ledger. */
   delivered({ brokerId, deliveryCount, attributes }: Delivery): Held | undefined {
     const copy = this.#copies.get(brokerId);
     if (copy === undefined) return undefined;
@@ -133,29 +137,29 @@ export class Ledger {
       runs: copy.runsBefore + copy.runs,
       tag: `delivery ${this.#deliveries}`,
       started: false,
-      dealtWith: false,
+      mayAck: false,
       muted: false,
     };
   }
 
-  /** A settlement has taken effect. */
+  /** Records that a settlement has taken effect. */
   settled(operation: Operation, held: Held): void {
     const { copy } = held;
     const { planned } = copy.message;
     if (operation.kind === "ack") {
-      if (!held.dealtWith)
+      if (!held.mayAck)
         this.violate(
           "ack",
-          `${planned.id} was acknowledged before its handler was done, or its clone stored`,
+          `${planned.id} was acknowledged before its handler was done, or before its copy was stored`,
         );
       this.#live.delete(copy);
     } else if (operation.kind === "dead_letter") {
       this.#live.delete(copy);
-      this.#buried(copy, operation.attributes);
+      this.#recordDeadLetter(copy, operation.attributes);
     }
   }
 
-  #buried(copy: Copy, attributes: Attributes): void {
+  #recordDeadLetter(copy: Copy, attributes: Attributes): void {
     const { planned, deadLetters } = copy.message;
     const info = decodeInfo(attributes);
     deadLetters.push(info?.reason ?? "");
@@ -163,19 +167,19 @@ export class Ledger {
       return this.violate("reason", `${planned.id} was dead-lettered without a reason`);
     const real = isConfused(copy) ? 0 : copy.runsBefore + copy.runs;
     if (info.attempts < real && info.reason !== "crash_loop")
-      this.violate("attempts", `${planned.id}: its dead letter tells ${info.attempts} attempts of ${real}`);
+      this.violate("attempts", `${planned.id}: its dead letter records ${info.attempts} attempts of ${real}`);
     if (info.reason === "max_attempts" && Math.min(copy.failedAt, info.attempts) < planned.maxAttempts)
       this.violate(
         "exhausted",
         `${planned.id} ran out of attempts at ${info.attempts}, without a failed run`,
       );
     if (info.reason === "permanent_error" && !planned.runs.some(({ outcome }) => outcome === "permanent"))
-      this.violate("exhausted", `${planned.id} never failed for good`);
-    if (info.reason === "malformed") this.violate("reason", `${planned.id} was taken for malformed`);
+      this.violate("exhausted", `${planned.id} never failed permanently`);
+    if (info.reason === "malformed") this.violate("reason", `${planned.id} was dead-lettered as malformed`);
   }
 
-  /** A handler is called. */
-  started(process: string, held: Held, signal: AbortSignal): Runner {
+  /** Records that a handler is called. */
+  started(process: string, held: Held, signal: AbortSignal): ActiveRun {
     const { copy } = held;
     const { message } = copy;
     const { id } = message.planned;
@@ -195,31 +199,31 @@ export class Ledger {
       this.violate("due", `${id} runs ${message.dueAt - now} ms before it is due`);
     if (!copy.touched && !isConfused(copy) && now < copy.notBefore - this.#spreadMs)
       this.violate("backoff", `${id} runs ${copy.notBefore - now} ms before its backoff is over`);
-    const running = { held, process, signal };
-    this.running.add(running);
-    // Whether it returns or not, a run that was told of its timeout has failed; unless it returns what it was to.
+    const run = { held, process, signal };
+    this.running.add(run);
+    // A run whose signal was aborted by a timeout has failed, unless it still succeeds.
     const onAbort = (): void => {
       if (isQueueError(signal.reason, "timeout")) copy.failedAt = Math.max(copy.failedAt, held.attempt);
     };
     signal.addEventListener("abort", onAbort, { once: true });
-    return running;
+    return run;
   }
 
-  /** The verdict over a run is that there must be another, after so long. */
-  again(held: Held, delayMs: number): void {
-    held.copy.message.again += 1;
+  /** Records that a run must be followed by another, after a delay. */
+  mustRunAgain(held: Held, delayMs: number): void {
+    held.copy.message.repeats += 1;
     held.copy.notBefore = this.#now() + delayMs;
-    // Where its lease could not be extended, it may be lost before the verdict arrives.
+    // A lease that could not be extended may expire before the settlement arrives.
     held.copy.touched = held.muted;
   }
 
-  /** A fault has touched a delivery, and may cost `runs` that nobody needed. */
+  /** Records that a fault has affected a copy, and may cause this many additional runs. */
   excuse(copy: Copy, runs: number): void {
     copy.touched = true;
     copy.message.excused += runs;
   }
 
-  /** Called between two moments, when everything that happens in one has happened. */
+  /** Checks that no copy runs twice at once. Called after everything at one time has happened. */
   checkOwners(): void {
     const owners = new Map<Copy, string>();
     for (const { held, signal, process } of this.running) {
@@ -231,26 +235,28 @@ export class Ledger {
     }
   }
 
-  /** Called when everything has come to rest. */
+  /** Checks the rules that hold at the end. Called when nothing is left to happen. */
   checkEnd(): void {
     let duplicates = 0;
     let excused = 0;
     for (const [id, message] of this.messages) {
-      const { sent, starts, again, completed, deadLetters } = message;
+      const { sent, starts, repeats, completed, deadLetters } = message;
       const isDone = completed > 0 || deadLetters.length > 0;
-      if (sent === "accepted" && !isDone) this.violate("lost", `${id} was accepted, and is nowhere`);
-      if (sent === "refused" && starts > 0) this.violate("honest", `${id} was refused, and handled`);
-      if (sent === "pending") this.violate("answered", `${id}: its sender has had no answer`);
-      duplicates += Math.max(0, starts - 1 - again);
+      if (sent === "accepted" && !isDone)
+        this.violate("lost", `${id} was accepted, and is neither done nor dead-lettered`);
+      if (sent === "refused" && starts > 0)
+        this.violate("honest", `${id} was reported as not sent, and was handled`);
+      if (sent === "pending") this.violate("answered", `${id}: its sender got no answer`);
+      duplicates += Math.max(0, starts - 1 - repeats);
       excused += message.excused;
-      if (starts - 1 - again > message.excused)
+      if (starts - 1 - repeats > message.excused)
         this.violate(
           "duplicates",
-          `${id} ran ${starts} times; ${1 + again} + ${message.excused} are excused`,
+          `${id} ran ${starts} times; ${1 + repeats} + ${message.excused} are excused`,
         );
     }
     if (duplicates > excused)
-      this.violate("duplicates", `${duplicates} runs too many; faults excuse ${excused}`);
+      this.violate("duplicates", `${duplicates} additional runs; faults excuse ${excused}`);
   }
 }
 

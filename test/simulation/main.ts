@@ -10,21 +10,21 @@ import { type Failure, merge, type Tally } from "./tally.ts";
 
 const USAGE = `npm run simulate -- --seed 42 --runs 10000 [--json]
 
-Runs the core on the memory driver under a virtual clock, with faults, and checks after each run that nothing is lost,
-duplicated without a reason, early, or owned twice. A failing seed is printed, and shrunk to its shortest trace;
---seed N --runs 1 replays it exactly.
+Runs the core on the memory driver with a virtual clock and with faults. Checks in each run that no message is lost,
+duplicated without a reason, handled early, or handled twice at once. Prints each failing seed, with the shortest trace
+that still fails. --seed N --runs 1 repeats a run exactly.
 
-  --seed  the first seed (default: 42); the others follow it
-  --runs  how many runs (default: 1000)
-  --json  end with one line of JSON: {"seed","runs","failures"}`;
+  --seed  the first seed (default: 42); the other seeds follow it
+  --runs  the number of runs (default: 1000)
+  --json  print one line of JSON at the end: {"seed","runs","failures"}`;
 
-/** Of many failing seeds, so many are shrunk and shown. */
+/** Number of failing seeds that are shrunk and shown in full. */
 const SHOWN = 3;
 
 function whole(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0)
-    throw new RangeError(`a whole number is needed; got ${text}`);
+    throw new RangeError(`expected a whole number of 0 or more, got ${text}`);
   return value;
 }
 
@@ -59,13 +59,13 @@ async function explain({ seed, rule, text }: Failure): Promise<void> {
   console.log(`\nseed ${seed} breaks "${rule}": ${text}`);
   const { plan, tries } = await shrink(makePlan(seed), rule);
   const { trace, violations } = await runPlan(plan, true);
-  console.log(`shrunk in ${tries} runs to ${summary(plan)}:`);
+  console.log(`reduced in ${tries} runs to ${summary(plan)}:`);
   for (const line of trace) console.log(`  ${line}`);
   for (const violation of violations) console.log(`  ✗ ${violation.rule}: ${violation.text}`);
   console.log(`replay: npm run simulate -- --seed ${seed} --runs 1`);
 }
 
-function summary({ personality, messages, faults, restarts, latencyMs, leaseMs, concurrency }: Plan): string {
+function summary({ provider, messages, faults, restarts, latencyMs, leaseMs, concurrency }: Plan): string {
   const parts = [
     `${messages.length} messages`,
     `${faults.length} faults`,
@@ -74,7 +74,7 @@ function summary({ personality, messages, faults, restarts, latencyMs, leaseMs, 
     `concurrency ${concurrency}`,
     `requests of up to ${latencyMs} ms`,
   ];
-  return `${parts.join(", ")}, on ${personality}`;
+  return `${parts.join(", ")}, on ${provider}`;
 }
 
 async function main(): Promise<number> {
@@ -96,16 +96,13 @@ async function main(): Promise<number> {
   const tally = await runAll(seed, runs);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   table("faults that happened", tally.faults);
-  table(
-    "crashed at (request or handler, before or after its effect, what the process was doing)",
-    tally.crashedAt,
-  );
+  table("crashes (request or handler, before or after its effect, state of the process)", tally.crashedAt);
   for (const failure of tally.failures.slice(0, SHOWN)) await explain(failure);
   for (const { seed: failing, rule, text } of tally.failures.slice(SHOWN))
     console.log(`seed ${failing} breaks "${rule}": ${text}`);
-  const { failures, leastFaults, leastMessages } = tally;
+  const { failures, minFaults, minMessages } = tally;
   console.log(
-    `\n${runs} runs of at least ${leastMessages} messages and ${leastFaults} faults in ${seconds} s: ${failures.length} failed`,
+    `\n${runs} runs of at least ${minMessages} messages and ${minFaults} faults in ${seconds} s: ${failures.length} failed`,
   );
   if (values.json) console.log(JSON.stringify({ seed, runs, failures: failures.length }));
   return failures.length === 0 ? 0 : 1;

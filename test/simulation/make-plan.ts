@@ -11,23 +11,23 @@ import {
 } from "./plan.ts";
 import { Prng } from "./prng.ts";
 
-/** Between two clocks. */
+/** Largest difference between two clocks. */
 const MAX_SKEW_MS = 600_000;
-/** All messages are sent within this. */
+/** Time within which all messages are sent. */
 const SENDING_MS = 20_000;
 const TYPES = ["common", "other", "rare"];
 const PROCESSES = 3;
 
-/** Draws a run. */
+/** Draws the plan of a run from a seed. */
 export function makePlan(seed: number): Plan {
   const random = new Prng(seed);
-  const personality = random.pick(["plain", "sqs", "pubsub", "service-bus"] as const);
-  // The cloud that it stands for grants no shorter lease than 10 s.
-  const leaseMs = random.pick(personality === "pubsub" ? [10_000, 20_000] : [5_000, 10_000, 20_000]);
+  const provider = random.pick(["plain", "sqs", "pubsub", "service-bus"] as const);
+  // Pub/Sub has no leases shorter than 10 s.
+  const leaseMs = random.pick(provider === "pubsub" ? [10_000, 20_000] : [5_000, 10_000, 20_000]);
   return {
     seed,
-    personality,
-    limits: limitsFor(personality, random),
+    provider,
+    limits: limitsFor(provider, random),
     leaseMs,
     concurrency: random.int(1, 6),
     unknownTypeMaxAgeMs: random.pick([15_000, 30_000, 90_000]),
@@ -42,8 +42,8 @@ export function makePlan(seed: number): Plan {
   };
 }
 
-function limitsFor(personality: Plan["personality"], random: Prng): Partial<Limits> {
-  switch (personality) {
+function limitsFor(provider: Plan["provider"], random: Prng): Partial<Limits> {
+  switch (provider) {
     case "sqs":
       return { nativeDelayMs: 10_000, maxReleaseDelayMs: 15_000, maxHopMs: 30_000 };
     case "pubsub":
@@ -99,20 +99,20 @@ function duration(random: Prng, leaseMs: number): number {
   return random.int(leaseMs, Math.max(leaseMs, Math.min(3 * leaseMs, times.timeoutMs + 2_000)));
 }
 
-/** Where a crash is interesting: between two steps of one message's way. */
+/** Steps at which a planned crash may wait: all steps on the way of a message. */
 const STEPS: readonly Step[] = [
   "send first",
-  "send clone",
-  "send parked",
+  "send copy",
+  "send delayed",
   "send due",
   "send dead letter",
   "receive",
-  "receive parked",
+  "receive delayed",
   "settle ack",
   "settle extend",
   "settle release",
   "settle dead_letter",
-  "settle parked",
+  "settle delayed",
   "handler",
 ];
 
@@ -123,7 +123,7 @@ function faults(random: Prng): PlannedFault[] {
   let crashes = 0;
   return kinds.map((drawn) => {
     if (drawn === "crash") crashes += 1;
-    // Each life that is lost costs deliveries; many of them would only ever show the crash-loop guard.
+    // At most three crashes, since each one costs deliveries, and many would only trigger the crash-loop limit.
     const kind = drawn === "crash" && crashes > 3 ? "lost" : drawn;
     return {
       kind,

@@ -1,11 +1,11 @@
 import type { EmulatedProvider } from "../../adapters/memory/index.ts";
 import type { Limits } from "../../src/driver/index.ts";
 
-/** What one run of a handler does. */
+/** The planned behaviour of one run of a handler. */
 export interface PlannedRun {
-  /** `stubborn` does not heed its signal, and returns long after its hard limit. */
+  /** `stubborn` ignores its signal, and returns long after its hard limit. */
   readonly outcome: "ok" | "throw" | "permanent" | "retry_after" | "stubborn";
-  /** How long it takes. */
+  /** Duration of the run. */
   readonly ms: number;
   /** The delay that `retry_after` asks for. */
   readonly retryAfterMs: number;
@@ -14,40 +14,40 @@ export interface PlannedRun {
 export interface PlannedMessage {
   readonly id: string;
   readonly type: string;
-  /** When it is sent, in milliseconds from the beginning; several at one moment share a request. */
+  /** Time at which it is sent, in milliseconds from the beginning. Messages with the same time share a request. */
   readonly at: number;
-  /** The process that sends it. */
+  /** Index of the process that sends it. */
   readonly by: number;
   readonly delayMs: number;
   readonly maxAttempts: number;
-  /** Its runs in turn; the last one repeats. */
+  /** Runs of its handler, in order. The last one repeats. */
   readonly runs: readonly PlannedRun[];
 }
 
-/** A request, or a handler, at whose edge something can go wrong. */
+/** A kind of request, or a handler. A fault can happen before and after each one. */
 export type Step =
   | "send first"
-  | "send clone"
-  | "send parked"
+  | "send copy"
+  | "send delayed"
   | "send due"
   | "send dead letter"
   | "receive"
-  | "receive parked"
+  | "receive delayed"
   | "settle ack"
   | "settle extend"
   | "settle release"
   | "settle dead_letter"
-  | "settle parked"
+  | "settle delayed"
   | "handler";
 
 export type FaultKind =
   /** One delivery reaches two receivers. */
   | "duplicate"
-  /** One delivery comes after those behind it. */
+  /** One delivery arrives after later ones. */
   | "reorder"
-  /** The broker ends one lease before its time. */
+  /** The broker ends one lease early. */
   | "expire"
-  /** One process's extensions fail until its leases have ended. */
+  /** The lease extensions of one process fail until its leases have expired. */
   | "mute"
   /** A request takes effect, and its answer is lost. */
   | "lost"
@@ -58,22 +58,22 @@ export type FaultKind =
 
 export interface PlannedFault {
   readonly kind: FaultKind;
-  /** It happens at the first step that suits, from this moment on. */
+  /** Time from which it can happen, in milliseconds from the beginning. It happens at the first step that suits. */
   readonly after: number;
-  /** The operation, or the very step, that it waits for; undefined is any. */
+  /** The step, or the beginning of the step, that it waits for. `undefined` is any step. */
   readonly on: string | undefined;
-  /** For a crash: whether the request has had its effect. */
+  /** For a crash: whether it happens before or after the request takes effect. */
   readonly side: "before" | "after";
   /** For a crash: whether it waits for its process to drain. */
   readonly draining: boolean;
-  /** From 0 to 1: which entry, which error, how long. */
+  /** A number from 0 to 1 that selects the entry, the error, or the duration. */
   readonly chance: number;
 }
 
 export interface PlannedProcess {
-  /** Its clock less the broker's. */
+  /** Difference between its clock and the broker's, in milliseconds. */
   readonly skewMs: number;
-  /** The types that it has handlers for. */
+  /** Job types for which it has handlers. */
   readonly types: readonly string[];
 }
 
@@ -82,25 +82,25 @@ export interface PlannedRestart {
   readonly process: number;
 }
 
-/** All of one run that is chosen by chance before it begins. What happens is a function of this alone. */
+/** Everything in a run that is random. It is drawn before the run begins, so that a run repeats exactly. */
 export interface Plan {
   readonly seed: number;
-  readonly personality: EmulatedProvider | "plain";
-  /** Limits made shorter than the provider's, so that what lies beyond them comes within minutes. */
+  readonly provider: EmulatedProvider | "plain";
+  /** Limits that are shorter than the provider's, so that runs exceed them within minutes. */
   readonly limits: Partial<Limits>;
   readonly leaseMs: number;
   readonly concurrency: number;
   readonly unknownTypeMaxAgeMs: number;
-  /** The longest way of a request, there or back; 0 where all are answered at once. */
+  /** Longest time of a request or an answer on the network. 0 if every answer is immediate. */
   readonly latencyMs: number;
   readonly processes: readonly PlannedProcess[];
   readonly messages: readonly PlannedMessage[];
   readonly faults: readonly PlannedFault[];
-  /** Drains, each followed by a new process. */
+  /** Processes that are drained and started again. */
   readonly restarts: readonly PlannedRestart[];
 }
 
-/** Times that all runs share, in milliseconds. */
+/** Time limits that all runs share, in milliseconds. */
 export const times = {
   timeoutMs: 15_000,
   graceMs: 1_000,

@@ -1,9 +1,9 @@
-/** Chance that repeats itself: the same seed gives the same numbers on every machine (mulberry32). */
+/** Pseudo-random numbers. The same seed gives the same numbers on every machine (mulberry32). */
 export class Prng {
   #state: number;
 
   constructor(seed: number) {
-    // Neighbouring seeds are the usual case; without this they would begin alike.
+    // Mixes the seed, because neighbouring seeds are usual and would otherwise begin with similar numbers.
     this.#state = Math.imul((seed ^ 0x9e3779b9) >>> 0, 0x85ebca6b) ^ (seed >>> 13);
   }
 
@@ -28,7 +28,7 @@ export class Prng {
     return items[Math.floor(this.next() * items.length)] as T;
   }
 
-  /** Another stream, whose length does not shift this one's numbers. */
+  /** A second generator. Its use does not change the later numbers of this one. */
   fork(): Prng {
     return new Prng(this.int(0, 0x7fffffff));
   }

@@ -1,19 +1,19 @@
 import type { Clock, Timer } from "../../src/lib/clock.ts";
 import { FakeClock } from "../../src/testing/index.ts";
 
-interface Entry {
+interface PendingTimer {
   readonly at: number;
   readonly run: () => void;
   timer: Timer | undefined;
 }
 
 /**
- * One process's clock: the world's with its own skew. It can be stopped for good, as the death of its process does;
- * what was left of the process is then played out on a clock of its own, when nothing depends on it any more.
+ * The clock of one process: the world's clock plus the skew of the process. It stops when the process dies. After the
+ * run, the timers of a dead process fire on a separate clock, so that its remaining promises settle.
  */
 export class ProcessClock implements Clock {
   readonly #skewMs: number;
-  readonly #pending = new Set<Entry>();
+  readonly #pending = new Set<PendingTimer>();
   #host: FakeClock | undefined;
   #frozenAt = 0;
 
@@ -32,37 +32,38 @@ export class ProcessClock implements Clock {
   }
 
   timer(ms: number, run: () => void): Timer {
-    const entry: Entry = { at: this.now() - this.#skewMs + Math.max(0, ms), run, timer: undefined };
-    this.#pending.add(entry);
-    this.#arm(entry);
+    const pending: PendingTimer = { at: this.now() - this.#skewMs + Math.max(0, ms), run, timer: undefined };
+    this.#pending.add(pending);
+    this.#arm(pending);
     return {
       cancel: () => {
-        entry.timer?.cancel();
-        this.#pending.delete(entry);
+        pending.timer?.cancel();
+        this.#pending.delete(pending);
       },
     };
   }
 
+  /** Stops the clock. No timer fires until `thaw`. */
   freeze(): void {
     this.#frozenAt = this.#host?.now() ?? this.#frozenAt;
     this.#host = undefined;
     for (const { timer } of this.#pending) timer?.cancel();
   }
 
-  /** Goes on by a clock that it returns. */
+  /** Continues on a separate clock, which it returns. */
   thaw(): FakeClock {
     const host = new FakeClock({ start: this.#frozenAt });
     this.#host = host;
-    for (const entry of this.#pending) this.#arm(entry);
+    for (const pending of this.#pending) this.#arm(pending);
     return host;
   }
 
-  #arm(entry: Entry): void {
+  #arm(pending: PendingTimer): void {
     const host = this.#host;
     if (host === undefined) return;
-    entry.timer = host.timer(entry.at - host.now(), () => {
-      this.#pending.delete(entry);
-      entry.run();
+    pending.timer = host.timer(pending.at - host.now(), () => {
+      this.#pending.delete(pending);
+      pending.run();
     });
   }
 }

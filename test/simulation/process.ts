@@ -11,15 +11,15 @@ import { type PlannedFault, type PlannedMessage, type PlannedRun, times } from "
 import { Prng } from "./prng.ts";
 import { ProcessClock } from "./process-clock.ts";
 import type { Held } from "./tracked.ts";
-import type { ViewHost } from "./view-host.ts";
-import { View } from "./view.ts";
+import type { DriverHost } from "./driver-host.ts";
+import { ProcessDriver } from "./process-driver.ts";
 import type { World } from "./world.ts";
 
-/** A run takes a thousand at most. */
-const MOST_STEPS = 20_000;
+/** Limit for the steps of a run, which needs about a thousand. */
+const MAX_STEPS = 20_000;
 
-/** One process that sends and works, from its start to its drain or its death. */
-export class Process implements ViewHost {
+/** One process that sends and receives, from its start to its drain or its crash. */
+export class Process implements DriverHost {
   readonly name: string;
   readonly index: number;
   readonly world: World;
@@ -27,13 +27,13 @@ export class Process implements ViewHost {
   mutedUntil = 0;
   state: "working" | "draining" | "stopped" | "dead" = "working";
   readonly #clock: ProcessClock;
-  /** What handlers wait by: the process ends where one does not heed its signal. */
+  /** The clock of the handlers. It is separate, because a handler that ignores its signal outlives the drain. */
   readonly #handlers: ProcessClock;
   readonly #queue: Queue;
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
   readonly #death = new AbortController();
-  readonly #grave = Promise.withResolvers<never>();
+  readonly #halted = Promise.withResolvers<never>();
   readonly #held = new Map<string, Held[]>();
   readonly #sending = new Set<PlannedMessage>();
   readonly #onDeath: (process: Process) => void;
@@ -47,9 +47,9 @@ export class Process implements ViewHost {
     this.#onDeath = onDeath;
     this.#clock = new ProcessClock(world.clock, skewMs);
     this.#handlers = new ProcessClock(world.clock, skewMs);
-    this.#grave.promise.catch(() => undefined);
+    this.#halted.promise.catch(() => undefined);
     const random = new Prng(world.plan.seed + index * 7_919 + life * 104_729);
-    this.#queue = createQueue(new View(this), {
+    this.#queue = createQueue(new ProcessDriver(this), {
       clock: this.#clock,
       random: random.next,
       backoff: times.backoff,
@@ -58,7 +58,7 @@ export class Process implements ViewHost {
     world.note(this.name, `starts, its clock off by ${skewMs} ms`);
     this.#ended = this.#worker.run(world.names.main).catch((error: unknown) => {
       if (this.isDead || isQueueError(error, "drain_incomplete")) return;
-      world.ledger.violate("worker", `the worker of ${this.name} ended by itself: ${String(error)}`);
+      world.ledger.violate("worker", `the worker of ${this.name} ended on its own: ${String(error)}`);
     });
   }
 
@@ -70,7 +70,7 @@ export class Process implements ViewHost {
     return this.#death.signal.aborted;
   }
 
-  /** Handlers that the worker counts as running; undefined where it is not asked any more. */
+  /** Number of handlers that the worker counts as running. 0 after the process has stopped working. */
   get running(): number {
     return this.state === "working" ? this.#worker.health().running : 0;
   }
@@ -92,11 +92,11 @@ export class Process implements ViewHost {
     if (!this.isDead) this.world.note(this.name, `send ${id} (delay ${delayMs}): ${tracked.sent}`);
   }
 
-  meet(point: Omit<FaultPoint, "draining">, detail: string): PlannedFault | undefined {
+  reach(point: Omit<FaultPoint, "draining">, detail: string): PlannedFault | undefined {
     const { world } = this;
     world.steps += 1;
-    if (world.steps === MOST_STEPS)
-      world.ledger.violate("busy", `${MOST_STEPS} requests, and no end: something goes round in circles`);
+    if (world.steps === MAX_STEPS)
+      world.ledger.violate("busy", `${MAX_STEPS} steps without an end: the run seems to loop`);
     const fault = world.faults.take({ ...point, draining: this.state === "draining" }, world.elapsed);
     if (world.trace !== undefined && (point.side === "after" || fault !== undefined))
       world.note(this.name, `${point.step} ${detail}${fault === undefined ? "" : ` !! ${fault.kind}`}`);
@@ -105,8 +105,8 @@ export class Process implements ViewHost {
     return fault;
   }
 
-  grave<T>(): Promise<T> {
-    return this.#grave.promise;
+  halt<T>(): Promise<T> {
+    return this.#halted.promise;
   }
 
   held(id: string): readonly Held[] {
@@ -125,7 +125,7 @@ export class Process implements ViewHost {
     else this.#held.set(id, rest);
   }
 
-  /** Drains and closes, as a process does that is told to end. */
+  /** Drains and closes, as a process does after SIGTERM. */
   async stop(): Promise<void> {
     if (this.state !== "working") return;
     this.state = "draining";
@@ -133,7 +133,7 @@ export class Process implements ViewHost {
     await this.#worker.stop();
     await this.#ended;
     await this.#queue.close();
-    // An extension may be on its way that nobody waits for; its answer still comes.
+    // The answer of an extension that nothing awaits may still arrive.
     await sleep(this.world.clock, 2 * this.world.plan.latencyMs);
     if (this.isDead) return;
     this.state = "stopped";
@@ -141,15 +141,15 @@ export class Process implements ViewHost {
     if (this.#clock.pending > 0)
       this.world.ledger.violate(
         "timers",
-        `${this.name} has closed, and ${this.#clock.pending} of its timers run`,
+        `${this.name} has closed, and ${this.#clock.pending} of its timers are pending`,
       );
   }
 
-  /** Plays out what is left of a dead process, so that nothing of it stays behind; it concerns nobody any more. */
-  async bury(): Promise<void> {
+  /** Lets the timers and promises of a dead process end, so that none is left after the run. Nothing observes them. */
+  async cleanUp(): Promise<void> {
     const clock = this.#clock.thaw();
     const handlers = this.#handlers.thaw();
-    this.#grave.reject(new Error("this process is dead"));
+    this.#halted.reject(new Error("this process is dead"));
     let done = false;
     const ending = this.#worker
       .stop()
@@ -167,7 +167,7 @@ export class Process implements ViewHost {
 
   #die(point: string): void {
     const { world } = this;
-    world.note(this.name, `DIES at ${point}`);
+    world.note(this.name, `CRASHES at ${point}`);
     world.crashedAt.set(point, (world.crashedAt.get(point) ?? 0) + 1);
     this.state = "dead";
     for (const { id } of this.#sending) world.ledger.of(id).sent = "unknown";
@@ -175,9 +175,8 @@ export class Process implements ViewHost {
     this.#clock.freeze();
     this.#handlers.freeze();
     for (const held of [...this.#held.values()].flat())
-      world.ledger.excuse(held.copy, held.started || held.dealtWith ? 1 : 0);
-    for (const running of world.ledger.running)
-      if (running.process === this.name) world.ledger.running.delete(running);
+      world.ledger.excuse(held.copy, held.started || held.mayAck ? 1 : 0);
+    for (const run of world.ledger.running) if (run.process === this.name) world.ledger.running.delete(run);
     this.#onDeath(this);
   }
 
@@ -195,7 +194,7 @@ export class Process implements ViewHost {
     for (const type of types) worker.register(type, (message, context) => this.#handle(message, context));
     const heldBy = ({ id, attempt }: JobInfo): Held | undefined => {
       const started = this.held(id).filter((held) => held.started && held.attempt === attempt);
-      // Of two copies at one attempt, the event does not tell which is meant.
+      // With two copies at the same attempt, the event does not show which one it is about.
       if (started.length > 1) for (const { copy } of started) copy.confused = true;
       return this.isDead ? undefined : started.at(-1);
     };
@@ -204,11 +203,11 @@ export class Process implements ViewHost {
     });
     worker.on("retrying", ({ job, delayMs }) => {
       const held = heldBy(job);
-      if (held !== undefined) ledger.again(held, delayMs);
+      if (held !== undefined) ledger.mustRunAgain(held, delayMs);
     });
     worker.on("released", ({ job }) => {
       const held = heldBy(job);
-      if (held !== undefined) ledger.again(held, 0);
+      if (held !== undefined) ledger.mustRunAgain(held, 0);
     });
     worker.on("warning", ({ code, message }) => {
       if (!this.isDead && code === "internal") ledger.violate("internal", message);
@@ -219,23 +218,23 @@ export class Process implements ViewHost {
   async #handle({ id, trace }: Message, { attempt, signal }: JobContext): Promise<void> {
     const { world } = this;
     const { ledger } = world;
-    this.meet({ step: "handler", side: "before", entries: 1 }, id);
-    if (this.isDead) return this.grave();
+    this.reach({ step: "handler", side: "before", entries: 1 }, id);
+    if (this.isDead) return this.halt();
     const tracked = ledger.of(id);
     const held = this.held(id).find(({ tag }) => tag === trace?.traceparent);
     if (held === undefined)
       return ledger.violate("owners", `${id} runs on ${this.name}, which has no delivery of it`);
     const planned = plannedRun(tracked.planned, tracked.starts);
     world.note(this.name, `run ${id}, attempt ${attempt}: ${planned.outcome} in ${planned.ms} ms`);
-    const running = ledger.started(this.name, held, signal);
+    const run = ledger.started(this.name, held, signal);
     await sleep(this.#handlers, planned.ms, planned.outcome === "stubborn" ? undefined : signal);
-    if (this.isDead) return this.grave();
-    this.meet({ step: "handler", side: "after", entries: 1 }, id);
-    if (this.isDead) return this.grave();
-    ledger.running.delete(running);
+    if (this.isDead) return this.halt();
+    this.reach({ step: "handler", side: "after", entries: 1 }, id);
+    if (this.isDead) return this.halt();
+    ledger.running.delete(run);
     const failure = failureOf(planned, signal);
     if (failure !== undefined) held.copy.failedAt = Math.max(held.copy.failedAt, attempt);
-    held.dealtWith ||= failure === undefined;
+    held.mayAck ||= failure === undefined;
     if (failure !== undefined) throw failure;
   }
 }

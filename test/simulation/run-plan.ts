@@ -3,43 +3,43 @@ import type { Plan } from "./plan.ts";
 import { Process } from "./process.ts";
 import { World } from "./world.ts";
 
-/** What came of one run. */
-export interface Outcome {
+/** The result of one run. */
+export interface RunResult {
   readonly violations: readonly Violation[];
-  /** How many faults of each kind happened. */
+  /** Number of faults that happened, by kind. */
   readonly faults: ReadonlyMap<string, number>;
-  /** How often each point was crashed at. */
+  /** Number of crashes, by point. */
   readonly crashedAt: ReadonlyMap<string, number>;
   readonly virtualMs: number;
   readonly trace: readonly string[];
 }
 
-/** Of a run, at least so many faults have to happen. */
-const LEAST_FAULTS = 5;
-/** Whatever goes wrong, everything has to be at rest by then. */
-const PATIENCE_MS = 4 * 3_600_000;
+/** Number of faults that must happen in each run. */
+const MIN_FAULTS = 5;
+/** Virtual time after which everything must be done, whatever faults happen. */
+const MAX_VIRTUAL_MS = 4 * 3_600_000;
 const RESPAWN_MS = 3_000;
 
-/** Carries a plan out, and checks every rule. The same plan always comes to the same. */
-export async function runPlan(plan: Plan, traced: boolean = false): Promise<Outcome> {
+/** Executes a plan, and checks every rule. The same plan always has the same result. */
+export async function runPlan(plan: Plan, traced: boolean = false): Promise<RunResult> {
   const world = await World.open(plan, traced);
   const { ledger } = world;
   const onRejection = (reason: unknown): void =>
-    ledger.violate("unhandled", `a rejection that nobody handled: ${String(reason)}`);
+    ledger.violate("unhandled", `an unhandled rejection: ${String(reason)}`);
   process.on("unhandledRejection", onRejection);
-  const crew = new Crew(world);
+  const group = new ProcessGroup(world);
   try {
-    crew.begin();
-    await untilRest(world, crew);
+    group.begin();
+    await untilRest(world, group);
     world.faults.disarm();
-    await crew.stop();
+    await group.stop();
     if (ledger.violations.length === 0) ledger.checkEnd();
     const virtualMs = world.elapsed;
     world.end();
     if (world.clock.pending > 0 && ledger.violations.length === 0)
-      ledger.violate("timers", `everything is closed, and ${world.clock.pending} timers run`);
+      ledger.violate("timers", `everything is closed, and ${world.clock.pending} timers are pending`);
     await world.driver.close();
-    await crew.bury();
+    await group.cleanUp();
     const { happened } = world.faults;
     if (plan.processes.some(({ skewMs }) => skewMs !== 0)) world.faults.count("skew");
     return {
@@ -54,8 +54,8 @@ export async function runPlan(plan: Plan, traced: boolean = false): Promise<Outc
   }
 }
 
-/** The processes of a run: those that live, and those that have to be buried. */
-class Crew {
+/** The processes of a run: the live ones, and the dead ones that must be cleaned up. */
+class ProcessGroup {
   readonly #world: World;
   readonly #living: (Process | undefined)[] = [];
   readonly #lives: number[] = [];
@@ -67,12 +67,12 @@ class Crew {
     this.#world = world;
   }
 
-  /** Whether all is sent and answered, and nobody is on the way to start. */
+  /** Whether every send is answered, every restart is done, and every process is running. */
   get isComplete(): boolean {
     return this.#unsent === 0 && this.#restarts === 0 && this.#living.every((one) => one !== undefined);
   }
 
-  /** What keeps it from being complete. */
+  /** The unfinished sends, restarts and starts, for the text of a violation. */
   get left(): string {
     const missing = this.#living.filter((one) => one === undefined).length;
     return `${this.#unsent} sends, ${this.#restarts} restarts, ${missing} processes to come`;
@@ -95,7 +95,7 @@ class Crew {
     }
   }
 
-  /** Drains all that live. */
+  /** Drains all live processes. */
   async stop(): Promise<void> {
     let stopped = false;
     const stopping = Promise.all(this.#living.map((one) => one?.stop() ?? Promise.resolve())).then(() => {
@@ -105,18 +105,18 @@ class Crew {
       await this.#world.clock.settle();
       if (stopped) break;
       if (!(await this.#world.clock.advanceToNext())) {
-        this.#world.ledger.violate("drain", "a drain waits for nothing that could come");
+        this.#world.ledger.violate("drain", "a drain waits for an event that cannot happen");
         return;
       }
     }
     await stopping;
   }
 
-  async bury(): Promise<void> {
-    for (const one of this.#dead) await one.bury();
+  async cleanUp(): Promise<void> {
+    for (const one of this.#dead) await one.cleanUp();
   }
 
-  /** A message whose sender is not there is sent by the next that is. */
+  /** Sends a message. If its process is not running, another process sends it. */
   #send(message: Parameters<Process["send"]>[0]): void {
     const sender =
       this.#living[message.by]?.state === "working"
@@ -126,7 +126,7 @@ class Crew {
       this.#world.later(1_000, () => this.#send(message));
       return;
     }
-    // One that dies on the way never answers.
+    // A process that dies during the send never answers.
     const died = new Promise<void>((resolve) => {
       sender.dead.addEventListener("abort", () => resolve(), { once: true });
     });
@@ -161,26 +161,26 @@ class Crew {
   }
 }
 
-async function untilRest(world: World, crew: Crew): Promise<void> {
+async function untilRest(world: World, group: ProcessGroup): Promise<void> {
   const { ledger, faults } = world;
   for (;;) {
     await world.clock.settle();
     ledger.checkOwners();
     if (ledger.violations.length > 0) return;
-    if (crew.isComplete && ledger.open === 0 && ledger.running.size === 0) {
+    if (group.isComplete && ledger.open === 0 && ledger.running.size === 0) {
       const skewed = world.plan.processes.some(({ skewMs }) => skewMs !== 0) ? 1 : 0;
-      if (faults.total + skewed >= Math.min(LEAST_FAULTS, world.plan.faults.length)) break;
+      if (faults.total + skewed >= Math.min(MIN_FAULTS, world.plan.faults.length)) break;
       faults.idle();
     }
-    if (world.elapsed > PATIENCE_MS) {
-      const left = `${ledger.open} messages, ${ledger.running.size} handlers, ${crew.left}`;
-      ledger.violate("rest", `after ${PATIENCE_MS} ms there are left: ${left}`);
+    if (world.elapsed > MAX_VIRTUAL_MS) {
+      const left = `${ledger.open} messages, ${ledger.running.size} handlers, ${group.left}`;
+      ledger.violate("rest", `not done after ${MAX_VIRTUAL_MS} ms: ${left}`);
       return;
     }
     if (!(await world.clock.advanceToNext())) {
-      ledger.violate("rest", "nothing goes on, and not everything is done");
+      ledger.violate("rest", "no timer is left, and not everything is done");
       return;
     }
   }
-  if (crew.running > 0) ledger.violate("rest", `${crew.running} handlers count as running, and none does`);
+  if (group.running > 0) ledger.violate("rest", `${group.running} handlers count as running, and none is`);
 }

@@ -1,14 +1,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { runSeeds } from "./tally.ts";
 
-/** The part of the seeds that one thread runs. */
+/** The seeds that one thread runs. */
 export interface Shard {
   readonly seed: number;
   readonly runs: number;
   readonly step: number;
 }
 
-// Errors are made by the thousand here, and nobody reads where.
+// Skips stack traces for speed, since a run creates thousands of errors that are never printed.
 Error.stackTraceLimit = 0;
 const { seed, runs, step } = workerData as Shard;
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window

@@ -1,16 +1,16 @@
 import type { Plan } from "./plan.ts";
 import { runPlan } from "./run-plan.ts";
 
-/** What is left of a plan that fails, when everything has been taken away without which it still fails. */
+/** A failing plan without the parts that it does not need to fail. */
 export interface Shrunk {
   readonly plan: Plan;
-  /** Runs that it took. */
+  /** Number of runs that this needed. */
   readonly tries: number;
 }
 
-const MOST_TRIES = 1_500;
+const MAX_TRIES = 1_500;
 
-/** Takes faults, restarts and messages away, many at a time and then one by one, for as long as the same rule breaks. */
+/** Removes faults, restarts and messages, many at once and then one by one, as long as the same rule is broken. */
 export async function shrink(failing: Plan, rule: string): Promise<Shrunk> {
   let plan = failing;
   let tries = 0;
@@ -19,7 +19,7 @@ export async function shrink(failing: Plan, rule: string): Promise<Shrunk> {
     const { violations } = await runPlan(candidate);
     return violations.some((violation) => violation.rule === rule);
   };
-  for (let before = Number.POSITIVE_INFINITY; sizeOf(plan) < before && tries < MOST_TRIES;) {
+  for (let before = Number.POSITIVE_INFINITY; sizeOf(plan) < before && tries < MAX_TRIES;) {
     before = sizeOf(plan);
     for (const simpler of simplifications(plan)) if (await stillFails(simpler)) plan = simpler;
     for (const part of ["restarts", "faults", "messages"] as const) {
@@ -28,7 +28,7 @@ export async function shrink(failing: Plan, rule: string): Promise<Shrunk> {
         size >= 1;
         size = size === 1 ? 0 : Math.ceil(size / 2)
       ) {
-        for (let from = 0; from < plan[part].length && tries < MOST_TRIES;) {
+        for (let from = 0; from < plan[part].length && tries < MAX_TRIES;) {
           const less: Plan = { ...plan, [part]: plan[part].toSpliced(from, size) };
           if (await stillFails(less)) plan = less;
           else from += size;

@@ -8,39 +8,40 @@ export interface Failure {
   readonly text: string;
 }
 
-/** What came of many runs. */
+/** The result of many runs. */
 export interface Tally {
   readonly runs: number;
   readonly failures: readonly Failure[];
-  /** How many faults of each kind happened. */
+  /** Number of faults that happened, by kind. */
   readonly faults: Readonly<Record<string, number>>;
-  /** How often each point was crashed at. */
+  /** Number of crashes, by point. */
   readonly crashedAt: Readonly<Record<string, number>>;
-  /** The fewest faults of one run, and the fewest messages. */
-  readonly leastFaults: number;
-  readonly leastMessages: number;
+  /** Fewest faults of one run. */
+  readonly minFaults: number;
+  /** Fewest messages of one run. */
+  readonly minMessages: number;
 }
 
-/** Runs `runs` seeds, from `seed` on, every `step`-th. */
+/** Runs the seeds `seed`, `seed + step`, `seed + 2 * step` and so on, `runs` in total. */
 export async function runSeeds(seed: number, runs: number, step: number = 1): Promise<Tally> {
   const failures: Failure[] = [];
   const faults: Record<string, number> = {};
   const crashedAt: Record<string, number> = {};
-  let leastFaults = Number.POSITIVE_INFINITY;
-  let leastMessages = Number.POSITIVE_INFINITY;
+  let minFaults = Number.POSITIVE_INFINITY;
+  let minMessages = Number.POSITIVE_INFINITY;
   for (let index = 0; index < runs; index += 1) {
     const plan = makePlan(seed + index * step);
-    const outcome = await runPlan(plan);
-    const [first] = outcome.violations;
+    const result = await runPlan(plan);
+    const [first] = result.violations;
     if (first !== undefined) failures.push({ seed: plan.seed, ...first });
     let happened = 0;
-    for (const count of outcome.faults.values()) happened += count;
-    if (first === undefined) leastFaults = Math.min(leastFaults, happened);
-    leastMessages = Math.min(leastMessages, plan.messages.length);
-    add(faults, outcome.faults);
-    add(crashedAt, outcome.crashedAt);
+    for (const count of result.faults.values()) happened += count;
+    if (first === undefined) minFaults = Math.min(minFaults, happened);
+    minMessages = Math.min(minMessages, plan.messages.length);
+    add(faults, result.faults);
+    add(crashedAt, result.crashedAt);
   }
-  return { runs, failures, faults, crashedAt, leastFaults, leastMessages };
+  return { runs, failures, faults, crashedAt, minFaults, minMessages };
 }
 
 export function merge(tallies: readonly Tally[]): Tally {
@@ -55,8 +56,8 @@ export function merge(tallies: readonly Tally[]): Tally {
     failures: tallies.flatMap(({ failures }) => failures).toSorted((one, other) => one.seed - other.seed),
     faults,
     crashedAt,
-    leastFaults: Math.min(...tallies.map(({ leastFaults }) => leastFaults)),
-    leastMessages: Math.min(...tallies.map(({ leastMessages }) => leastMessages)),
+    minFaults: Math.min(...tallies.map(({ minFaults }) => minFaults)),
+    minMessages: Math.min(...tallies.map(({ minMessages }) => minMessages)),
   };
 }
 

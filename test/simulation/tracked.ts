@@ -1,75 +1,79 @@
 import type { PlannedMessage } from "./plan.ts";
 
-/** One copy of a message at the broker, from the moment it was stored. */
+/** One copy of a message that the broker has stored. */
 export interface Copy {
   readonly brokerId: string;
   readonly queue: string;
-  readonly message: Tracked;
-  /** Real runs before this copy was made, and of it. */
+  readonly message: TrackedMessage;
+  /** Number of real runs before this copy was stored. */
   readonly runsBefore: number;
+  /** Number of real runs of this copy. */
   runs: number;
-  /** What the attempts before this copy may amount to at most, and the deliveries of it. */
+  /** Upper bound of the attempts before this copy was stored. */
   readonly deliveriesBefore: number;
+  /** Number of deliveries of this copy. */
   deliveries: number;
-  /** Whether faults have given it two owners at once. */
+  /** Whether a fault has delivered it to two receivers at once. */
   split: boolean;
-  /** Whether it comes from one that was split: two lines of it go on, whose attempts and waits differ. */
+  /** Whether it replaces a split copy. Two successors then exist, with different attempts and delays. */
   confused: boolean;
-  /** Whether a fault has touched it since its last verdict, so that it may come sooner than it was told to. */
+  /** Whether a fault has affected it since its last settlement, so that it may be redelivered early. */
   touched: boolean;
   /** The highest attempt of a run that failed. */
   failedAt: number;
-  /** When it may be run again, by the broker's clock. */
+  /** Earliest time of its next run, by the broker's clock. */
   notBefore: number;
 }
 
-/** One process's hold on one delivery. */
+/** A delivery that a process holds. */
 export interface Held {
   readonly copy: Copy;
   readonly attempt: number;
-  /** Real runs on the way to this delivery, and of it. */
+  /** Number of real runs before this delivery and of it. */
   runs: number;
-  /** What its handler knows it by. */
+  /** Identifies the delivery to its handler. */
   readonly tag: string;
-  /** Whether a handler has been given it. */
+  /** Whether a handler was called with it. */
   started: boolean;
-  /** Whether its handler was successful, or something that takes its place is stored: it may be acknowledged. */
-  dealtWith: boolean;
-  /** Whether an extension of it was made to fail. */
+  /** Whether it may be acknowledged: its handler has succeeded, or a copy that replaces it is stored. */
+  mayAck: boolean;
+  /** Whether a fault has made an extension of it fail. */
   muted: boolean;
 }
 
-/** One run of a handler that goes on. */
-export interface Runner {
+/** A run of a handler that has not ended. */
+export interface ActiveRun {
   readonly held: Held;
   readonly process: string;
   readonly signal: AbortSignal;
 }
 
-/** All that is known of one message. */
-export interface Tracked {
+/** The history of one message. */
+export interface TrackedMessage {
   readonly planned: PlannedMessage;
-  /** What its sender was told: `refused` is certainly not sent. */
+  /** The result that its sender got. `refused` means that it was certainly not sent. */
   sent: "never" | "pending" | "accepted" | "unknown" | "refused";
-  /** When it is due, by the broker's clock. */
+  /** Due time, by the broker's clock. */
   dueAt: number;
+  /** Number of runs. */
   starts: number;
-  /** Runs that had to be followed by another: they failed, or were given back. */
-  again: number;
-  /** Runs beyond those that faults excuse. */
+  /** Number of runs that had to be followed by another, because they failed or were released. */
+  repeats: number;
+  /** Number of additional runs that faults excuse. */
   excused: number;
-  /** Successful runs whose result counted. */
+  /** Number of `completed` events. */
   completed: number;
+  /** Reasons of its dead letters. */
   readonly deadLetters: string[];
 }
 
-export function track(planned: PlannedMessage): Tracked {
+export function trackMessage(planned: PlannedMessage): TrackedMessage {
   return {
     planned,
     sent: "never",
     dueAt: 0,
     starts: 0,
-    again: 0,
+    repeats: 0,
     excused: 0,
     completed: 0,
     deadLetters: [],

@@ -6,13 +6,13 @@ import { Faults } from "./faults.ts";
 import { Ledger, type QueueNames } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
 import { Prng } from "./prng.ts";
-import type { ViewSource } from "./view-source.ts";
+import type { ProcessSource } from "./process-source.ts";
 
 const START = Date.UTC(2026, 0, 1);
 const QUEUE = "jobs";
 const MAX_ATTEMPTS = 5;
 
-/** What all processes of a run share: the broker, its time, and what goes wrong. */
+/** The parts that all processes of a run share: the broker, its clock, and the faults. */
 export class World {
   readonly plan: Plan;
   readonly clock: FakeClock;
@@ -20,14 +20,14 @@ export class World {
   readonly names: QueueNames;
   readonly faults: Faults;
   readonly ledger: Ledger;
-  /** Sources of the main queue that are open. */
-  readonly sources: Set<ViewSource> = new Set();
-  /** How often each point was crashed at. */
+  /** Open sources of the main queue. */
+  readonly sources: Set<ProcessSource> = new Set();
+  /** Number of crashes, by point. */
   readonly crashedAt: Map<string, number> = new Map();
-  /** What happened, line by line; only where it was asked for. */
+  /** The events of the run, if it is traced. */
   readonly trace: string[] | undefined;
   readonly random: Prng;
-  /** Edges of requests and handlers that were met. */
+  /** Number of points that processes have reached. */
   steps = 0;
   readonly #timers = new Set<() => void>();
 
@@ -44,14 +44,14 @@ export class World {
 
   static async open(plan: Plan, traced: boolean): Promise<World> {
     const clock = new FakeClock({ start: START });
-    const { personality, leaseMs } = plan;
+    const { provider, leaseMs } = plan;
     const driver = memory({
       clock,
-      emulate: personality === "plain" ? undefined : personality,
+      emulate: provider === "plain" ? undefined : provider,
     });
     await driver.admin.ensure(QUEUE, { brokerMaxDeliveries: 2 * MAX_ATTEMPTS + 10, leaseMs });
     const traits = await driver.describe(QUEUE);
-    const names = { main: QUEUE, parking: traits.delayQueue, deadLetters: traits.deadLetterQueue };
+    const names = { main: QUEUE, delayQueue: traits.delayQueue, deadLetters: traits.deadLetterQueue };
     return new World(plan, driver, clock, names, traced);
   }
 
@@ -68,13 +68,13 @@ export class World {
     this.trace?.push(`${String(this.elapsed).padStart(8)} ms  ${who.padEnd(5)} ${what}`);
   }
 
-  /** One way of a request. */
+  /** Waits for the network, in one direction. */
   async latency(): Promise<void> {
     const { latencyMs } = this.plan;
     if (latencyMs > 0 && this.random.chance(0.5)) await sleep(this.clock, this.random.int(1, latencyMs));
   }
 
-  /** The world's own doings; they end with the run. */
+  /** Schedules a callback of the simulation itself. It is cancelled at the end of the run. */
   later(ms: number, run: () => void): void {
     const timer = this.clock.timer(ms, () => {
       this.#timers.delete(cancel);
@@ -84,10 +84,10 @@ export class World {
     this.#timers.add(cancel);
   }
 
-  /** Gives a delivery to a second receiver, if there is one. */
-  offer(delivery: Delivery, first: ViewSource): void {
+  /** Delivers to a second receiver, if there is one. */
+  offer(delivery: Delivery, first: ProcessSource): void {
     const others = [...this.sources].filter((source) => source !== first);
-    const other = others.find((source) => source.waits) ?? others[0];
+    const other = others.find((source) => source.isPolling) ?? others[0];
     other?.push(delivery);
   }
 

@@ -10,18 +10,18 @@ import {
 } from "../../src/driver/index.ts";
 import { idOf } from "./ledger.ts";
 import { sendStep } from "./steps.ts";
-import { underFault } from "./under-fault.ts";
-import type { ViewHost } from "./view-host.ts";
-import { ViewSource } from "./view-source.ts";
+import { withFaults } from "./with-faults.ts";
+import type { DriverHost } from "./driver-host.ts";
+import { ProcessSource } from "./process-source.ts";
 
-/** One process's way to the broker, on which faults happen. */
-export class View implements Driver {
+/** The driver of one process. Faults happen to its requests. */
+export class ProcessDriver implements Driver {
   readonly provider: string;
   readonly limits: Limits;
-  readonly #host: ViewHost;
+  readonly #host: DriverHost;
   readonly #inner: Driver;
 
-  constructor(host: ViewHost) {
+  constructor(host: DriverHost) {
     const { driver, plan } = host.world;
     this.provider = driver.provider;
     this.limits = { ...driver.limits, ...plan.limits };
@@ -30,7 +30,7 @@ export class View implements Driver {
   }
 
   async describe(queue: string): Promise<QueueTraits> {
-    if (this.#host.dead.aborted) return this.#host.grave();
+    if (this.#host.dead.aborted) return this.#host.halt();
     const traits = await this.#inner.describe(queue);
     return { ...traits, nativeDelayMs: Math.min(traits.nativeDelayMs, this.limits.nativeDelayMs) };
   }
@@ -42,24 +42,24 @@ export class View implements Driver {
   send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
     const request = this.#send(queue, [...messages]);
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => reject(new DriverError("ambiguous", "nobody waits for this send"));
+      const onAbort = (): void => reject(new DriverError("ambiguous", "this send was aborted"));
       signal.addEventListener("abort", onAbort, { once: true });
       request.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
     });
   }
 
   open(queue: string, options: Parameters<Driver["open"]>[1]): Source {
-    // Leases whose delivery was lost on its way count as held until they end, which no receiver can know of.
+    // No prefetch limit, because the broker also counts leases whose delivery was lost, which no receiver knows of.
     const inner = this.#inner.open(queue, { ...options, prefetch: Number.MAX_SAFE_INTEGER });
-    return new ViewSource(this.#host, queue, inner);
+    return new ProcessSource(this.#host, queue, inner);
   }
 
   stats(queue: string): ReturnType<Driver["stats"]> {
-    return this.#host.dead.aborted ? this.#host.grave() : this.#inner.stats(queue);
+    return this.#host.dead.aborted ? this.#host.halt() : this.#inner.stats(queue);
   }
 
   async close(): Promise<void> {
-    // The broker is everybody's.
+    // All processes share the broker, so it stays open.
   }
 
   async #send(queue: string, messages: readonly Outgoing[]): Promise<SendResult[]> {
@@ -67,17 +67,17 @@ export class View implements Driver {
     const { world } = host;
     const ids = messages.map(({ body }) => idOf(body));
     const step = sendStep(queue, messages, world.names, host.held(ids[0] ?? "").length > 0);
-    const blame = (): void => {
+    const excuse = (): void => {
       for (const id of ids) {
         for (const { copy } of host.held(id)) world.ledger.excuse(copy, 0);
         world.ledger.of(id).excused += 1;
       }
     };
-    return underFault(
+    return withFaults(
       host,
       { step, entries: messages.length },
       `${queue} ${ids.join(" ")}`,
-      blame,
+      excuse,
       messages,
       async (some) => {
         const results = await this.#inner.send(queue, some, new AbortController().signal);

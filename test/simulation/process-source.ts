@@ -8,35 +8,35 @@ import {
 import type { PlannedFault } from "./plan.ts";
 import { receiveStep, settleStep } from "./steps.ts";
 import type { Held } from "./tracked.ts";
-import { translated, underFault } from "./under-fault.ts";
-import type { ViewHost } from "./view-host.ts";
+import { translated, withFaults } from "./with-faults.ts";
+import type { DriverHost } from "./driver-host.ts";
 
-/** One process's source, on whose polls and settlements faults happen. */
-export class ViewSource implements Source {
+/** The source of one process. Faults happen to its polls and settlements. */
+export class ProcessSource implements Source {
   readonly queue: string;
-  readonly #host: ViewHost;
+  readonly #host: DriverHost;
   readonly #inner: Source;
   readonly #held = new Map<Delivery, Held>();
-  /** Kept back by a fault, brought by one, or come when nobody waited: for the next poll, or the stop. */
+  /** Deliveries for the next poll or the stop: delayed or added by a fault, or arrived after the poll was aborted. */
   #late: Delivery[] = [];
   #poll: AbortController | undefined;
-  /** Polls on their way, those included whose caller has stopped waiting. */
+  /** Polls without an answer, including those whose caller has stopped waiting. */
   readonly #outstanding = new Set<Promise<unknown>>();
   #stopped = false;
 
-  constructor(host: ViewHost, queue: string, inner: Source) {
+  constructor(host: DriverHost, queue: string, inner: Source) {
     this.queue = queue;
     this.#host = host;
     this.#inner = inner;
     if (queue === host.world.names.main) host.world.sources.add(this);
   }
 
-  /** Whether a poll waits, into which a duplicate can be put. */
-  get waits(): boolean {
+  /** Whether a poll is waiting, so that a duplicate can be added to its answer. */
+  get isPolling(): boolean {
     return this.#poll !== undefined && !this.#stopped && !this.#host.dead.aborted;
   }
 
-  /** Another receiver's delivery comes here as well. */
+  /** Adds a delivery of another receiver. */
   push(delivery: Delivery): void {
     this.#late.push(translated(delivery, this.#host.skewMs));
     this.#poll?.abort();
@@ -46,15 +46,15 @@ export class ViewSource implements Source {
     const host = this.#host;
     const { world } = host;
     const step = receiveStep(this.queue, world.names);
-    if (host.dead.aborted) return host.grave();
+    if (host.dead.aborted) return host.halt();
     if (this.#stopped || signal.aborted) return [];
     if (this.#late.length > 0) return this.#takeLate(max);
-    host.meet({ step, side: "before", entries: 0 }, this.queue);
-    if (host.dead.aborted) return host.grave();
+    host.reach({ step, side: "before", entries: 0 }, this.queue);
+    if (host.dead.aborted) return host.halt();
     return new Promise((resolve, reject) => {
       const onAbort = (): void => resolve([]);
       signal.addEventListener("abort", onAbort, { once: true });
-      const polling = this.#ask(max, signal)
+      const polling = this.#pollOnce(max, signal)
         .then(resolve, reject)
         .finally(() => {
           signal.removeEventListener("abort", onAbort);
@@ -69,22 +69,29 @@ export class ViewSource implements Source {
     const { world } = host;
     const step = settleStep(this.queue, operations, world.names);
     const of = ({ delivery }: Operation): Held | undefined => this.#held.get(delivery);
-    const blame = (): void => {
+    const excuse = (): void => {
       for (const held of operations.map(of)) if (held !== undefined) world.ledger.excuse(held.copy, 1);
     };
     const detail = `${this.queue} ${operations.map(({ kind, delivery }) => `${kind} #${delivery.brokerId}`).join(" ")}`;
-    return underFault(host, { step, entries: operations.length }, detail, blame, operations, async (some) => {
-      const answers: SettleResult[] = [];
-      const passing = some.filter((operation) => !this.#isMuted(operation, of(operation)));
-      const results = passing.length === 0 ? [] : await this.#inner.settle(passing);
-      for (const operation of some) {
-        const index = passing.indexOf(operation);
-        const result = results[index];
-        if (result === undefined) answers.push({ ok: false, error: MUTED });
-        else answers.push(this.#settled(operation, result));
-      }
-      return answers;
-    });
+    return withFaults(
+      host,
+      { step, entries: operations.length },
+      detail,
+      excuse,
+      operations,
+      async (some) => {
+        const answers: SettleResult[] = [];
+        const passing = some.filter((operation) => !this.#isMuted(operation, of(operation)));
+        const results = passing.length === 0 ? [] : await this.#inner.settle(passing);
+        for (const operation of some) {
+          const index = passing.indexOf(operation);
+          const result = results[index];
+          if (result === undefined) answers.push({ ok: false, error: MUTED });
+          else answers.push(this.#settled(operation, result));
+        }
+        return answers;
+      },
+    );
   }
 
   async stop(): Promise<Delivery[]> {
@@ -100,8 +107,8 @@ export class ViewSource implements Source {
     if (!this.#host.dead.aborted) await this.#inner.close();
   }
 
-  /** One poll, to its end, whoever waits for it. */
-  async #ask(max: number, signal: AbortSignal): Promise<Delivery[]> {
+  /** Makes one poll. It continues to its end, even if its caller stops waiting. */
+  async #pollOnce(max: number, signal: AbortSignal): Promise<Delivery[]> {
     const host = this.#host;
     const { world } = host;
     const step = receiveStep(this.queue, world.names);
@@ -116,12 +123,12 @@ export class ViewSource implements Source {
     signal.removeEventListener("abort", end);
     host.dead.removeEventListener("abort", end);
     if (this.#poll === poll) this.#poll = undefined;
-    if (host.dead.aborted) return host.grave();
+    if (host.dead.aborted) return host.halt();
     const detail = `${this.queue} ${arrived.map(({ brokerId }) => `#${brokerId}`).join(" ")}`;
-    const fault = host.meet({ step, side: "after", entries: arrived.length }, detail);
-    if (host.dead.aborted) return host.grave();
+    const fault = host.reach({ step, side: "after", entries: arrived.length }, detail);
+    if (host.dead.aborted) return host.halt();
     await world.latency();
-    if (host.dead.aborted) return host.grave();
+    if (host.dead.aborted) return host.halt();
     if (fault?.kind === "lost") throw new DriverError("ambiguous", "the answer was lost");
     const deliveries = this.#tamper(arrived, fault);
     const late = this.#late.length > 0 ? this.#takeLate(max - deliveries.length) : [];
@@ -182,7 +189,7 @@ export class ViewSource implements Source {
     return this.#handOut(late);
   }
 
-  /** A handler sees nothing of its delivery but what the message carries: the tag travels as its trace. */
+  /** Tags deliveries. The tag is in the trace, because a handler sees only the message, not its delivery. */
   #handOut(deliveries: Delivery[]): Delivery[] {
     return deliveries.map((delivery) => {
       const held = this.#held.has(delivery) ? undefined : this.#host.world.ledger.delivered(delivery);
@@ -195,4 +202,4 @@ export class ViewSource implements Source {
   }
 }
 
-const MUTED: DriverError = new DriverError("transient", "extensions do not get through");
+const MUTED: DriverError = new DriverError("transient", "lease extensions fail");
