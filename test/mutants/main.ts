@@ -1,36 +1,40 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import type { Verdict } from "./judge.ts";
+import { MutantRunner } from "./mutant-runner.ts";
 import { type Mutant, mutants } from "./mutants.ts";
-import { Workshop } from "./workshop.ts";
+import type { TestOutcome } from "./test-core.ts";
 
 const USAGE = `npm run test:mutants [-- --only <text>] [--json]
 
-Breaks the core on purpose, in one way at a time, and shows which conformance case and which rule of the simulation
-notices. Fails where one is not noticed.
+Breaks the core on purpose, in one way at a time, and shows which conformance cases and which rules of the simulation
+detect it. Fails if a mutant is not detected.
 
-  --only  the mutants alone whose name has this text in it
-  --json  end with one line of JSON: {"mutants","caught","survived"}`;
+  --only  run only the mutants whose name contains this text
+  --json  print one line of JSON at the end: {"mutants","caught","survived"}`;
 
-/** Of the cases that caught a mutant, so many are named. */
+/** Number of cases that are named for each caught mutant. */
 const NAMED = 3;
 
-/** Less what fails without any mutant: it has caught nothing. */
-function caughtBy(verdict: Verdict, unbroken: Verdict): string[] {
-  const cases = verdict.cases.filter((name) => !unbroken.cases.includes(name));
-  const rules = Object.entries(verdict.rules)
+/** The cases and rules that caught a mutant: all that fail with it, except those that also fail without it. */
+function caughtBy(outcome: TestOutcome, unbroken: TestOutcome): string[] {
+  const cases = outcome.cases.filter((name) => !unbroken.cases.includes(name));
+  const rules = Object.entries(outcome.rules)
     .filter(([rule, runs]) => runs > (unbroken.rules[rule] ?? 0))
     .map(([rule, runs]) => `simulation: "${rule}" broken by ${runs} runs`);
   const more = cases.length > NAMED ? [`${cases.length - NAMED} more cases`] : [];
   return [...cases.slice(0, NAMED), ...more, ...rules];
 }
 
-async function judgeAll(workshop: Workshop, chosen: readonly Mutant[], unbroken: Verdict): Promise<string[]> {
+async function testAll(
+  runner: MutantRunner,
+  chosen: readonly Mutant[],
+  unbroken: TestOutcome,
+): Promise<string[]> {
   const survivors: string[] = [];
   const waiting = [...chosen];
   const work = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      const witnesses = caughtBy(await workshop.judged(mutant, mutant.adapters), unbroken);
+      const witnesses = caughtBy(await runner.run(mutant, mutant.adapters), unbroken);
       const mark = witnesses.length > 0 ? "✓ caught:  " : "✗ SURVIVES:";
       console.log([`${mark} ${mutant.name}`, ...witnesses].join("\n      "));
       if (witnesses.length === 0) survivors.push(mutant.name);
@@ -54,15 +58,14 @@ async function main(): Promise<number> {
   }
   const chosen = mutants.filter(({ name }) => name.includes(values.only));
   const adapters = [...new Set(chosen.flatMap((mutant) => mutant.adapters))];
-  const workshop = await Workshop.open();
+  const runner = await MutantRunner.open();
   let survivors: readonly string[];
   try {
-    const unbroken = await workshop.judged(undefined, adapters);
-    for (const name of unbroken.cases)
-      console.log(`fails without any mutant, and counts for nothing: ${name}`);
-    survivors = await judgeAll(workshop, chosen, unbroken);
+    const unbroken = await runner.run(undefined, adapters);
+    for (const name of unbroken.cases) console.log(`fails without any mutant, and is ignored: ${name}`);
+    survivors = await testAll(runner, chosen, unbroken);
   } finally {
-    await workshop.close();
+    await runner.close();
   }
   const caught = chosen.length - survivors.length;
   console.log(`\n${chosen.length} mutants: ${caught} caught, ${survivors.length} survived`);

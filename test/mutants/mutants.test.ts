@@ -6,12 +6,15 @@ import { mutants } from "./mutants.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-test.each(mutants)("the mutant that $name still fits its file", async ({ file, search, replace }) => {
-  const source = await readFile(join(ROOT, file), "utf8");
-  expect(source.split(search)).toHaveLength(2);
-  expect(replace).not.toBe(search);
-});
+test.each(mutants)(
+  "the mutant that $name changes text that occurs once in its file",
+  async ({ file, search, replace }) => {
+    const source = await readFile(join(ROOT, file), "utf8");
+    expect(source.split(search)).toHaveLength(2);
+    expect(replace).not.toBe(search);
+  },
+);
 
-test("no two mutants are the same", () => {
+test("every mutant has a name of its own", () => {
   expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
 });

@@ -1,4 +1,4 @@
-/** One deliberate fault in the core. */
+/** A deliberate fault in the core. */
 export interface Mutant {
   readonly name: string;
   readonly file: string;
@@ -36,7 +36,7 @@ export const mutants: readonly Mutant[] = [
     adapters: REQUEUES,
   },
   {
-    name: "clamps a delay to what the provider can hold",
+    name: "shortens a delay to the longest delay of the provider",
     file: "src/send/delay-plan.ts",
     search: 'if (delayMs <= traits.nativeDelayMs) return { via: "native", delayMs };',
     replace:

@@ -1,4 +1,4 @@
-// oxlint-disable vitest/expect-expect -- an expected error is an assertion as well
+// oxlint-disable vitest/expect-expect -- an expected error is an assertion too
 import { type } from "arktype";
 import * as v from "valibot";
 import { describe, expectTypeOf, test } from "vitest";
@@ -8,7 +8,7 @@ import { defineJob, type JobDefinition, type Message, type Queue, type Worker } 
 declare const queue: Queue;
 declare const worker: Worker;
 
-/** The same job in the words of three validators: what holds for one holds for all. */
+/** The same job with the schemas of three validators. Each test uses all three. */
 const withZod = defineJob({
   type: "send_welcome_email",
   schema: z.object({ email: z.string(), retries: z.number() }),
@@ -28,33 +28,33 @@ interface Payload {
 }
 
 describe("a job definition", () => {
-  test("types its payload by its schema", () => {
+  test("a job definition takes the type of its payload from its schema", () => {
     expectTypeOf(withZod).toEqualTypeOf<JobDefinition<Payload>>();
     expectTypeOf(withValibot).toEqualTypeOf<JobDefinition<Payload>>();
     expectTypeOf(withArktype).toEqualTypeOf<JobDefinition<Payload>>();
   });
 
-  test("needs a schema that is one", () => {
-    // @ts-expect-error -- a plain function is no Standard Schema
+  test("a job definition does not compile without a Standard Schema", () => {
+    // @ts-expect-error -- a function is not a Standard Schema
     defineJob({ type: "send_welcome_email", schema: (payload: unknown) => payload });
-    // @ts-expect-error -- without a schema there is nothing to type it by
+    // @ts-expect-error -- the schema is missing
     defineJob({ type: "send_welcome_email" });
   });
 
-  test("refuses what it does not know", () => {
+  test("a job definition does not compile with an unknown option", () => {
     // @ts-expect-error -- maxAttempts is misspelt
     defineJob({ type: "send_welcome_email", schema: z.object({}), maxAttempt: 3 });
   });
 });
 
-describe("a wrong payload does not compile when it is sent", () => {
-  test("a right one does", () => {
+describe("a payload that is sent", () => {
+  test("a payload that matches the schema compiles", () => {
     void queue.send("emails", withZod.message({ email: "a@b.example", retries: 1 }));
     void queue.send("emails", withValibot.message({ email: "a@b.example", retries: 1 }, { maxAttempts: 3 }));
     void queue.sendDelayed("emails", withArktype.message({ email: "a@b.example", retries: 1 }), { days: 3 });
   });
 
-  test("a part that is missing", () => {
+  test("a payload without one of its properties does not compile", () => {
     // @ts-expect-error -- retries is missing
     withZod.message({ email: "a@b.example" });
     // @ts-expect-error -- retries is missing
@@ -63,7 +63,7 @@ describe("a wrong payload does not compile when it is sent", () => {
     withArktype.message({ email: "a@b.example" });
   });
 
-  test("a part of another type", () => {
+  test("a payload with a property of another type does not compile", () => {
     // @ts-expect-error -- retries is a number
     withZod.message({ email: "a@b.example", retries: "1" });
     // @ts-expect-error -- retries is a number
@@ -72,56 +72,56 @@ describe("a wrong payload does not compile when it is sent", () => {
     withArktype.message({ email: "a@b.example", retries: "1" });
   });
 
-  test("a part too many", () => {
-    // @ts-expect-error -- nobody reads name
+  test("a payload with an unknown property does not compile", () => {
+    // @ts-expect-error -- the schema has no name
     withZod.message({ email: "a@b.example", retries: 1, name: "Ada" });
   });
 });
 
-describe("a wrong payload does not compile where it is handled", () => {
-  test("the handler gets what the schema gives back", () => {
+describe("a payload that is handled", () => {
+  test("a handler gets the output type of the schema", () => {
     worker.register(withZod, (message) => expectTypeOf(message).toEqualTypeOf<Message<Payload>>());
     worker.register(withValibot, (message) => expectTypeOf(message).toEqualTypeOf<Message<Payload>>());
     worker.register(withArktype, (message) => expectTypeOf(message).toEqualTypeOf<Message<Payload>>());
   });
 
-  test("a part that the schema does not have", () => {
-    // @ts-expect-error -- there is no name
+  test("a handler that reads an unknown property does not compile", () => {
+    // @ts-expect-error -- the schema has no name
     worker.register(withZod, ({ payload }) => payload.name);
-    // @ts-expect-error -- there is no name
+    // @ts-expect-error -- the schema has no name
     worker.register(withValibot, ({ payload }) => payload.name);
-    // @ts-expect-error -- there is no name
+    // @ts-expect-error -- the schema has no name
     worker.register(withArktype, ({ payload }) => payload.name);
   });
 
-  test("a handler of another payload", () => {
+  test("a handler of another payload type does not compile", () => {
     const handler = ({ payload }: Message<{ email: number }>): number => payload.email;
     // @ts-expect-error -- email is a string
     worker.register(withZod, handler);
   });
 
-  test("a schema that transforms: senders give one type, the handler gets the other", () => {
+  test("a sender gives the input type of a schema that transforms, and the handler gets its output type", () => {
     const job = defineJob({
       type: "remind",
       schema: z.object({ at: z.iso.datetime().pipe(z.coerce.date()) }),
     });
     expectTypeOf(job).toEqualTypeOf<JobDefinition<{ at: string }, { at: Date }>>();
     job.message({ at: "2026-01-01T00:00:00Z" });
-    // @ts-expect-error -- what travels is a string
+    // @ts-expect-error -- the input type is a string
     job.message({ at: new Date() });
     worker.register(job, ({ payload }) => expectTypeOf(payload.at).toEqualTypeOf<Date>());
   });
 });
 
-describe("without a definition", () => {
-  test("a handler may say what it expects", () => {
+describe("a job without a definition", () => {
+  test("a handler gets the payload type that its registration names", () => {
     worker.register<{ userId: string }>("send_tips", ({ payload }) =>
       expectTypeOf(payload.userId).toEqualTypeOf<string>(),
     );
   });
 
-  test("maxAttempts is the message's, not the registration's", () => {
-    // @ts-expect-error -- it travels with the message
+  test("a registration with maxAttempts does not compile, since the message carries it", () => {
+    // @ts-expect-error -- the message carries maxAttempts
     worker.register("send_tips", () => {}, { maxAttempts: 3 });
   });
 });

@@ -1,4 +1,4 @@
-// oxlint-disable vitest/expect-expect -- an expected error is an assertion as well
+// oxlint-disable vitest/expect-expect -- an expected error is an assertion too
 import type { Logger as PinoLogger } from "pino";
 import { describe, expectTypeOf, test } from "vitest";
 import { type ConfigFile, openQueue, type QueueConfig } from "../../adapters/open.ts";
@@ -9,7 +9,7 @@ declare const queue: Queue;
 declare const worker: Worker;
 
 describe("a configuration", () => {
-  test("is told apart by its provider", () => {
+  test("a configuration allows only the options of its provider", () => {
     void openQueue({ provider: "memory", capacity: 10 });
     // @ts-expect-error -- there is no such provider
     void openQueue({ provider: "carrier-pigeon" });
@@ -20,7 +20,7 @@ describe("a configuration", () => {
 });
 
 describe("a configuration file", () => {
-  test("has a part for the queue and one for the worker", () => {
+  test("a configuration file has the options of the queue, and a section for the worker", () => {
     void ({ provider: "memory", worker: { queues: ["emails"], logLevel: "warn" } } satisfies ConfigFile);
     void ({ provider: "sqs", region: "eu-west-1" } satisfies ConfigFile);
     // @ts-expect-error -- concurrency is misspelt
@@ -31,27 +31,27 @@ describe("a configuration file", () => {
 });
 
 describe("a queue", () => {
-  test("is received by a handler that need not be async", () => {
+  test("a queue accepts a handler that is not async", () => {
     void queue.receive("emails", () => {});
     void queue.receive("emails", async () => {});
     void queue.receive("emails", () => ({ kind: "release" }));
-    // @ts-expect-error -- a result that nobody reads
+    // @ts-expect-error -- a number is not a disposition
     void queue.receive("emails", () => 250);
   });
 
-  test("takes no wrong delay", () => {
+  test("a delay with an unknown unit does not compile", () => {
     const message = { type: "send_tips", payload: null };
     void queue.sendDelayed("emails", message, 1_000);
     void queue.sendDelayed("emails", message, { hours: 1, minutes: 30 });
     void queue.sendDelayed("emails", message, { at: new Date() });
     void queue.sendDelayed("emails", message, "3 days");
-    // @ts-expect-error -- not a unit of time
+    // @ts-expect-error -- months are not a unit
     void queue.sendDelayed("emails", message, "3 months");
-    // @ts-expect-error -- there are no weeks
+    // @ts-expect-error -- weeks are not a unit
     void queue.sendDelayed("emails", message, { weeks: 1 });
   });
 
-  test("answers a batch message by message", () => {
+  test("a batch that is sent has one outcome for each message", () => {
     expectTypeOf(queue.sendBatch("emails", [])).resolves.toEqualTypeOf<SendOutcome[]>();
     const read = (outcome: SendOutcome): void => {
       if (outcome.ok) expectTypeOf(outcome).toExtend<SendReceipt>();
@@ -60,13 +60,13 @@ describe("a queue", () => {
     expectTypeOf(read).toBeFunction();
   });
 
-  test("owns up to what a provider cannot tell", () => {
+  test("a count that a provider does not report is undefined", () => {
     expectTypeOf<QueueStats["messages"]>().toEqualTypeOf<number | undefined>();
   });
 });
 
 describe("a worker", () => {
-  test("types its events", () => {
+  test("a listener of a worker gets the type of its event", () => {
     worker.on("retrying", ({ delayMs }) => expectTypeOf(delayMs).toEqualTypeOf<number>());
     worker.on("dead_lettered", ({ reason }) => expectTypeOf(reason).toExtend<string>());
     // @ts-expect-error -- there is no such event
@@ -75,7 +75,7 @@ describe("a worker", () => {
 });
 
 describe("an error", () => {
-  test("of a code is told apart by it", () => {
+  test("isQueueError with a code narrows the error to this code", () => {
     const error: unknown = undefined;
     if (isQueueError(error, "too_large")) expectTypeOf(error.code).toEqualTypeOf<"too_large">();
     else if (isQueueError(error)) expectTypeOf(error.code).toEqualTypeOf<ErrorCode>();
@@ -85,7 +85,7 @@ describe("an error", () => {
 });
 
 describe("a job's logger", () => {
-  test("takes a sentence, or what belongs to it first, as pino does", () => {
+  test("a job's logger takes a message, or fields and a message, as pino does", () => {
     worker.register("send_tips", (_, { logger }) => {
       logger.info("sent");
       logger.warn({ userId: "u1" }, "sent late");

@@ -3,43 +3,43 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Verdict } from "./judge.ts";
 import type { Mutant } from "./mutants.ts";
+import type { TestOutcome } from "./test-core.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** What a judgement needs of the project. */
+/** Files of the project that the tests of a core need. */
 const COPIED = ["package.json", "src", "adapters", "test/conformance", "test/simulation", "test/mutants"];
-/** A core that has not been judged by then hangs. */
-const PATIENCE_MS = 300_000;
+/** A core whose tests take longer than this hangs. */
+const TIMEOUT_MS = 300_000;
 
 /**
- * Where cores are broken: a copy of the project, taken once, so that what is edited meanwhile does not matter. Each
- * judgement has a copy of its own.
+ * Runs the tests of mutants in copies of the project. The project is copied once at the start, so that it can be
+ * edited meanwhile. Each mutant has a copy of its own.
  */
-export class Workshop {
+export class MutantRunner {
   readonly #folder: string;
-  #made = 0;
+  #runs = 0;
 
   private constructor(folder: string) {
     this.#folder = folder;
   }
 
-  static async open(): Promise<Workshop> {
+  static async open(): Promise<MutantRunner> {
     const folder = await mkdtemp(join(tmpdir(), "queueport-mutants-"));
     for (const path of COPIED)
       await cp(join(ROOT, path), join(folder, "original", path), { recursive: true });
-    return new Workshop(folder);
+    return new MutantRunner(folder);
   }
 
-  /** Judges the core as it is, or with one mutant in it. */
-  async judged(mutant: Mutant | undefined, adapters: readonly string[]): Promise<Verdict> {
-    this.#made += 1;
-    const folder = join(this.#folder, String(this.#made));
+  /** Tests the core as it is, or with one mutant. */
+  async run(mutant: Mutant | undefined, adapters: readonly string[]): Promise<TestOutcome> {
+    this.#runs += 1;
+    const folder = join(this.#folder, String(this.#runs));
     await cp(join(this.#folder, "original"), folder, { recursive: true });
     await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"), "dir");
     if (mutant !== undefined) await mutate(folder, mutant);
     try {
-      return await judgedIn(folder, adapters);
+      return await testIn(folder, adapters);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -50,7 +50,7 @@ export class Workshop {
   }
 }
 
-/** @throws Error where the text to be replaced is not there exactly once */
+/** @throws Error if the text to replace does not occur exactly once */
 async function mutate(folder: string, { name, file, search, replace }: Mutant): Promise<void> {
   const path = join(folder, file);
   const source = await readFile(path, "utf8");
@@ -63,24 +63,24 @@ async function mutate(folder: string, { name, file, search, replace }: Mutant): 
   );
 }
 
-function judgedIn(folder: string, adapters: readonly string[]): Promise<Verdict> {
+function testIn(folder: string, adapters: readonly string[]): Promise<TestOutcome> {
   return new Promise((resolve, reject) => {
-    const args = ["--stack-trace-limit=0", join(folder, "test/mutants/judge.ts"), ...adapters];
-    const judge = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    const args = ["--stack-trace-limit=0", join(folder, "test/mutants/test-core.ts"), ...adapters];
+    const tests = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     let errors = "";
-    judge.stdout.on("data", (data: Buffer) => (output += data.toString()));
-    judge.stderr.on("data", (data: Buffer) => (errors += data.toString()));
+    tests.stdout.on("data", (data: Buffer) => (output += data.toString()));
+    tests.stderr.on("data", (data: Buffer) => (errors += data.toString()));
     const timeout = setTimeout(() => {
-      judge.kill("SIGKILL");
+      tests.kill("SIGKILL");
       resolve({ cases: [], rules: { hangs: 1 } });
-    }, PATIENCE_MS);
-    judge.once("error", reject);
-    judge.once("close", (code) => {
+    }, TIMEOUT_MS);
+    tests.once("error", reject);
+    tests.once("close", (code) => {
       clearTimeout(timeout);
       const last = output.trim().split("\n").at(-1) ?? "";
-      if (last.startsWith("{")) resolve(JSON.parse(last) as Verdict);
-      else reject(new Error(`the judge ended with ${code}: ${errors.slice(-2_000)}`));
+      if (last.startsWith("{")) resolve(JSON.parse(last) as TestOutcome);
+      else reject(new Error(`the tests ended with ${code}: ${errors.slice(-2_000)}`));
     });
   });
 }

@@ -2,19 +2,19 @@ import { runConformance } from "../../src/conformance/index.ts";
 import { harnesses } from "../conformance/harness/index.ts";
 import { runSeeds } from "../simulation/tally.ts";
 
-/** What the tests say of one core. */
-export interface Verdict {
-  /** Conformance cases that failed, as `adapter: case`. */
+/** The tests that one core fails. */
+export interface TestOutcome {
+  /** Conformance cases that failed, as `<adapter>: <case>`. */
   readonly cases: readonly string[];
-  /** Rules that runs of the simulation broke, with how many runs. */
+  /** Rules that the simulation broke, each with the number of its runs. */
   readonly rules: Readonly<Record<string, number>>;
 }
 
-/** So many runs break every rule that a mutant breaks at all often. */
+/** Enough runs to break every rule that a mutant breaks often. */
 const RUNS = 60;
 const SEED = 42;
 
-async function judge(adapters: readonly string[]): Promise<Verdict> {
+async function testCore(adapters: readonly string[]): Promise<TestOutcome> {
   const cases: string[] = [];
   for (const adapter of adapters) {
     const harness = harnesses[adapter];
@@ -30,8 +30,8 @@ async function judge(adapters: readonly string[]): Promise<Verdict> {
   return { cases, rules };
 }
 
-// A broken core may break anything, and what it leaves behind keeps the process up: what counts is on the last line.
+// A broken core may reject anywhere, and may leave timers that keep the process alive. The result is the last line.
 process.on("unhandledRejection", () => {});
 process.on("uncaughtException", () => {});
-const verdict = await judge(process.argv.slice(2));
-process.stdout.write(`\n${JSON.stringify(verdict)}\n`, () => process.exit());
+const outcome = await testCore(process.argv.slice(2));
+process.stdout.write(`\n${JSON.stringify(outcome)}\n`, () => process.exit());
