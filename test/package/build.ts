@@ -13,7 +13,7 @@ const sources = [
   "package.json",
 ];
 
-/** Builds the package before its tests, unless what is in dist is newer than every source. */
+/** Builds the package before its tests, unless dist is newer than every source. */
 export default function build(): void {
   const built = `${root}/dist/chunks/core.js`;
   const builtAt = existsSync(built) ? statSync(built).mtimeMs : 0;

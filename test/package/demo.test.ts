@@ -8,7 +8,7 @@ import { application, root, runNode } from "./support.ts";
 
 const demo = join(root, "examples/demo/main.ts");
 
-test("the demo ends on its own, and its sums agree", async () => {
+test("the demo ends on its own, and its counts agree", async () => {
   const { code, stdout, stderr } = await runNode([demo, "--day-seconds", "0.5", "--json"]);
   expect(code).toBe(0);
   expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toEqual({
@@ -20,7 +20,7 @@ test("the demo ends on its own, and its sums agree", async () => {
   expect(stderr).toContain("account closed; dead-lettered: permanent_error");
 });
 
-test("the demo logs plain text and prints its sums when stdout is not a terminal", async () => {
+test("the demo logs plain text and prints its counts when stdout is not a terminal", async () => {
   const { code, stdout, stderr } = await runNode([demo, "--day-seconds", "0.1", "--messages", "10"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).not.toContain("\u001b");
@@ -37,7 +37,7 @@ test("the demo uses the queue of the configuration file that --config names", as
   expect(JSON.parse(stdout)).toMatchObject({ sent: 10, completed: 9, deadLettered: 1 });
 });
 
-test("the demo has the same sums on SQS as in memory, with the server that `npm run sqs-server` starts", async () => {
+test("the demo has the same counts on SQS as in memory, with the server that `npm run sqs-server` starts", async () => {
   const server = spawn(process.execPath, [join(root, "scripts/sqs-server.ts"), "0"]);
   try {
     const [line] = (await once(createInterface(server.stdout), "line")) as [string];

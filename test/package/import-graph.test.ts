@@ -26,14 +26,14 @@ function packagesOf(adapter: string | undefined): Set<string> {
 /** Whether a file is the configuration of an adapter, which loads zod and not the adapter. */
 const isConfig = (file: string): boolean => adapterOf(file) !== undefined && file.endsWith("/config.ts");
 
-/** The imports that break a rule, as lines that can be read. */
+/** The imports that break a rule, as readable lines. */
 function offenders(isOffence: (one: Import) => boolean): string[] {
   return imports
     .filter(isOffence)
     .map(({ from, to, kind }) => `${from} → ${to}${kind === "dynamic" ? " (dynamic)" : ""}`);
 }
 
-test("every import is found, of whatever form", () => {
+test("read finds the imports of every form", () => {
   const source = `
 import a, { type B } from "./a.ts";
 import type { C } from "../c.ts";
@@ -95,12 +95,12 @@ const ROOMS: readonly { readonly name: string; readonly only?: readonly string[]
   { name: "conformance" },
   { name: "index.ts" },
 ];
-/** Rooms beside the way of a message: no room of the way imports them. */
+/** Rooms that are not on the way of a message. No room on the way imports them. */
 const BESIDE: ReadonlySet<string> = new Set(["worker", "metrics", "delay-store", "testing", "conformance"]);
 const roomOf = (file: string): string => file.split("/")[1] ?? "";
 
 describe("the core", () => {
-  test("imports nothing outside of itself but adapters/open.ts, by one dynamic import", () => {
+  test("imports only itself, and adapters/open.ts by one dynamic import", () => {
     const outwards = imports.filter(({ from, to }) => inSrc(from) && isFile(to) && !inSrc(to));
     expect(new Set(outwards.map(({ from, to }) => `${from} → ${to}`))).toEqual(
       new Set(["src/client/open-queue.ts → adapters/open.ts"]),
@@ -123,7 +123,7 @@ describe("the core", () => {
     expect([...needed].toSorted()).toEqual(["src/conformance/vitest.ts → vitest", "src/lib/ids.ts → uuid"]);
   });
 
-  test("has no room that the order of the rooms does not name, and at most five loose files", () => {
+  test("has only rooms that the order names, and at most five loose files", () => {
     const rooms = new Set(imports.filter(({ from }) => inSrc(from)).map(({ from }) => roomOf(from)));
     const named = new Set(ROOMS.map(({ name }) => name));
     expect([...rooms].filter((room) => !named.has(room))).toEqual([]);
@@ -146,7 +146,7 @@ describe("the core", () => {
     },
   );
 
-  test("has no circle of imports between files, types included", () => {
+  test("has no circular import between files, including imports of types", () => {
     const importsFrom = Map.groupBy(imports, ({ from }) => from);
     const next = (file: string): string[] => (importsFrom.get(file) ?? []).map(({ to }) => to);
     const circular = [...importsFrom.keys()].filter((file) => {
@@ -202,12 +202,12 @@ describe("an adapter", () => {
   });
 });
 
-test("nothing imports a command", () => {
+test("no file outside cmd imports a command", () => {
   const inCmd = isIn("cmd");
   expect(offenders(({ from, to }) => inCmd(to) && !inCmd(from))).toEqual([]);
 });
 
-test("what is computed is imported by the command line alone, for files of the user's", () => {
+test("only the command line imports computed paths, for files of the user", () => {
   const computed = imports.filter(({ to, kind }) => kind === "dynamic" && to.startsWith("("));
   expect([...new Set(computed.map(({ from }) => from))]).toEqual(["cmd/lib/import-file.ts"]);
 });

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Application, manifest, packedApplication, type Ran, root, runNode } from "./support.ts";
 
-/** What a user gets who installs queueport and nothing else. */
+/** An application that has installed queueport and nothing else. */
 let app: Application;
 let main: string;
 
@@ -44,7 +44,7 @@ async function program(source: string): Promise<string> {
   return stdout;
 }
 
-describe("where nothing but queueport is installed", () => {
+describe("an application with only queueport installed", () => {
   test.each([
     ["--help", "Usage: queueport"],
     ["send emails {} --type welcome --provider memory", "sent "],
@@ -155,7 +155,7 @@ describe("where nothing but queueport is installed", () => {
     expect(await program(source)).toMatch(/^true createMetrics .*: npm install prom-client/);
   });
 
-  test("types compile with a check of every declaration, beside @types/node alone", async () => {
+  test("the types compile, with a check of every declaration, if only @types/node is installed", async () => {
     const types = join(app.path, "node_modules/@types/node");
     mkdirSync(join(types, ".."), { recursive: true });
     symlinkSync(join(root, "node_modules/@types/node"), types, "dir");

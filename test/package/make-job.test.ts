@@ -26,7 +26,7 @@ const strict = {
 };
 
 test.each(["ProcessPaymentJob", "email", "Delete", "Queue"])(
-  "what make:job %s writes compiles strictly, and its test passes",
+  "make:job %s writes a job that compiles strictly, and a test that passes",
   async (name) => {
     const kebab = name === "ProcessPaymentJob" ? "process-payment" : name.toLowerCase();
     using app = application("zod", "@types/node");

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { application, runNode } from "./support.ts";
 
-/** A process that works, closes, and is then left alone: a timer or a socket of ours would keep it alive. */
-const works = `
+/** A program that uses queueport. A timer or a socket that queueport leaves open would keep its process alive. */
+const program = `
   import { Worker } from "queueport";
   import { createMetrics } from "queueport/metrics";
   import { openQueue } from "queueport/open";
@@ -28,18 +28,18 @@ test.each([
   ["a queue that was closed under its worker", "await queue.close(); await working;"],
 ])("%s leaves nothing that keeps the process alive", async (_, ending) => {
   using app = application();
-  const program = `${works}${ending} metrics.close();
+  const source = `${program}${ending} metrics.close();
     const closedAt = performance.now();
     process.on("exit", () => console.log(performance.now() - closedAt));`;
-  const { code, stdout, stderr } = await runNode(["--input-type=module", "-e", program], { cwd: app.path });
+  const { code, stdout, stderr } = await runNode(["--input-type=module", "-e", source], { cwd: app.path });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^[\d.]+\n$/);
-  // The shortest of the timers that could be left is one of five seconds.
+  // The shortest timer that could be left takes five seconds.
   expect(Number(stdout)).toBeLessThan(4_000);
 });
 
-test("a queue that was opened and never used keeps no process alive", async () => {
+test("a queue that was opened and never used does not keep the process alive", async () => {
   using app = application();
-  const program = `import { openQueue } from "queueport/open"; await openQueue({ provider: "memory" });`;
-  expect((await runNode(["--input-type=module", "-e", program], { cwd: app.path })).code).toBe(0);
+  const source = `import { openQueue } from "queueport/open"; await openQueue({ provider: "memory" });`;
+  expect((await runNode(["--input-type=module", "-e", source], { cwd: app.path })).code).toBe(0);
 });
