@@ -64,8 +64,8 @@ export class World {
     return this.clock.now() - START;
   }
 
-  note(who: string, what: string): void {
-    this.trace?.push(`${String(this.elapsed).padStart(8)} ms  ${who.padEnd(5)} ${what}`);
+  note(source: string, event: string): void {
+    this.trace?.push(`${String(this.elapsed).padStart(8)} ms  ${source.padEnd(5)} ${event}`);
   }
 
   /** Waits for the network, in one direction. */
