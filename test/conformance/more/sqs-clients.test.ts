@@ -138,7 +138,7 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
 
     test("sends by the ten lines of the page on the format", async () => {
       await using proxied = await fixture.proxiedQueue();
-      const page = readFileSync(new URL("../../docs/wire-format.md", import.meta.url), "utf8");
+      const page = readFileSync(new URL("../../../docs/wire-format.md", import.meta.url), "utf8");
       const script = /```python\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
       expect(script.trim().split("\n").length).toBeLessThanOrEqual(10);
       await runPython(script.replace('"emails"', `"${proxied.name}"`));
