@@ -5,6 +5,8 @@ import type { DeadLetterInfo } from "./dead-letter-info.ts";
 const MAX_FRAME = 120;
 /** The folder of queueport's own code. Determined at the first failure, so that importing this file costs nothing. */
 let ours: string | undefined;
+/** A line of a stack: name of the function, file, line. */
+const FRAME = /^ +at (?:async )?(?:(.+) \()?([^()]+?):(\d+):\d+\)?$/;
 /**
  * Patterns of the parts that differ between failures of the same kind, with their replacements, in the order of use.
  */
@@ -47,10 +49,10 @@ export function fingerprintOf(type: string | undefined, { reason, error, frame }
 export function frameOf(error: unknown): string | undefined {
   ours ??= ownFolder();
   for (const line of stackOf(error).split("\n")) {
-    const frame = /^ +at (?:async )?(?:(.+) \()?([^()]+?):(\d+):\d+\)?$/.exec(line);
+    const frame = FRAME.exec(line);
     if (frame === null) continue;
     const [, name, file = "", at] = frame;
-    const path = file.startsWith("file:") ? pathOf(file) : file;
+    const path = pathOf(file);
     if (/^node:|[\\/]node_modules[\\/]/.test(path) || path.startsWith(ours)) continue;
     const place = `${path.split(/[\\/]/).slice(-2).join("/")}:${at}`;
     return (name === undefined ? place : `${name} (${place})`).slice(-MAX_FRAME);
@@ -59,12 +61,14 @@ export function frameOf(error: unknown): string | undefined {
 }
 
 /**
- * Returns the folder of queueport's code. A CommonJS bundle has no URL, and its one file belongs to the application: the
- * result is then a path that no file has.
+ * Returns the folder of queueport's files, read from the stack of an error that is made here: a file that a bundler or
+ * jest turned into CommonJS has no `import.meta`. In a bundle, no folder is queueport's, since the application's code may
+ * be in the same file.
  */
 function ownFolder(): string {
-  const { url } = import.meta as Partial<ImportMeta>;
-  return url === undefined ? "\0" : fileURLToPath(new URL("..", url));
+  const [, , file = ""] = FRAME.exec(stackOf(new Error()).split("\n", 2)[1] ?? "") ?? [];
+  const folder = /^.*[\\/](?:src[\\/](?=message[\\/]fingerprint\.ts$)|dist[\\/](?=chunks[\\/]receive\.js$))/;
+  return folder.exec(pathOf(file))?.[0] ?? "\0";
 }
 
 /**
@@ -79,10 +83,11 @@ function stackOf(error: unknown): string {
   }
 }
 
-function pathOf(url: string): string {
+function pathOf(file: string): string {
+  if (!file.startsWith("file:")) return file;
   try {
-    return fileURLToPath(url);
+    return fileURLToPath(file);
   } catch {
-    return url;
+    return file;
   }
 }

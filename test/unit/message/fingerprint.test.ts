@@ -92,6 +92,18 @@ describe("the frame of an error", () => {
     expect(frameOf(error)).toBe("Object.handle [as run] (jobs/mail.ts:7)");
   });
 
+  test("is not queueport's own", () => {
+    const charge = (): string => normalisedError(undefined as never);
+    let thrown: unknown;
+    try {
+      charge();
+    } catch (error) {
+      thrown = error;
+    }
+    expect((thrown as Error).stack).toMatch(/^ +at .*src.message.fingerprint\.ts/m);
+    expect(frameOf(thrown)).toMatch(/^charge \(message\/fingerprint\.test\.ts:\d+\)$/);
+  });
+
   test.each([
     [undefined],
     ["text"],
