@@ -1,10 +1,10 @@
 import { QueueError } from "../src/errors.ts";
 
 /**
- * Imports an adapter. If one of the packages that it needs is not installed, the error names the package and the
- * command that installs it. Any other failure is passed on unchanged.
+ * Imports an adapter. A failure other than a missing package is passed on unchanged.
  *
- * @param packages the packages that a user of this provider installs, with the version if it matters: `@scope/name@^3`
+ * @param packages the packages that users of this provider install, with the version if it matters: `@scope/name@^3`
+ * @throws QueueError `missing_dependency` if one of the packages is not installed
  */
 export async function load<Module>(
   provider: string,
@@ -14,7 +14,8 @@ export async function load<Module>(
   try {
     return await importAdapter();
   } catch (error) {
-    const missing = packages.map(packageName).find((name) => isMissing(error, name));
+    const specifier = specifierNotFound(error);
+    const missing = packages.map(packageName).find((name) => name === specifier);
     if (missing === undefined) throw error;
     throw new QueueError(
       "missing_dependency",
@@ -30,11 +31,33 @@ function packageName(wanted: string): string {
   return version === -1 ? wanted : wanted.slice(0, version);
 }
 
+/** Each loader has its own words. All of them name the specifier that was not found first, and the importer after it. */
+const NOT_FOUND: readonly RegExp[] = [
+  // Node, Bun, Deno, jest, webpack; the first one with `import`, the second one with `require`.
+  /\b(?:Cannot|Could not) find (?:package|module) (['"])(?<specifier>.+?)\1/,
+  // Deno, for a file of the application.
+  /^Import "(?<specifier>.+?)" not a dependency/,
+  // Vite, in a bundle and in development.
+  /^Could not resolve "(?<specifier>.+?)"/,
+  /^Failed to (?:resolve import "|load url )(?<specifier>[^"\s]+)/,
+  // Yarn Plug'n'Play.
+  /tried to access (?<specifier>[^\s,]+)/,
+  // CommonJS in a bundle of format ESM, by esbuild, Rolldown and Rollup. The bundler left the package out.
+  /^Dynamic require of "(?<specifier>.+?)" is not supported/,
+  /^Calling `require` for "(?<specifier>.+?)"/,
+  /^Could not dynamically require "(?<specifier>.+?)"/,
+];
+
 /**
- * Whether `error` says that the package `name` is not installed: "Cannot find package" in Node, "Cannot find module" in
- * a CommonJS bundle, "Could not resolve" in a bundle of Vite. If a file of the package is missing, its path stands there.
+ * The specifier that a loader did not find; undefined if `error` reports something else. If a file of a package is
+ * missing, the specifier is the path of that file. jest's error is no `Error` of the test's own realm.
  */
-function isMissing(error: unknown, name: string): boolean {
-  const texts = [`package '${name}'`, `module '${name}'`, `resolve "${name}"`];
-  return error instanceof Error && texts.some((text) => error.message.includes(text));
+function specifierNotFound(error: unknown): string | undefined {
+  const message: unknown = typeof error === "object" && error !== null && "message" in error && error.message;
+  if (typeof message !== "string") return undefined;
+  for (const pattern of NOT_FOUND) {
+    const specifier = pattern.exec(message)?.groups?.["specifier"];
+    if (specifier !== undefined) return specifier;
+  }
+  return undefined;
 }

@@ -1,4 +1,4 @@
-import { DriverError } from "../../src/driver/index.ts";
+import { QueueError } from "../../src/driver/index.ts";
 import type { ConnectionOptions } from "./clients.ts";
 import { driverError } from "./errors.ts";
 
@@ -40,6 +40,8 @@ const METRIC = "pubsub.googleapis.com/subscription/num_undelivered_messages";
 /** The time span that is read. The metric is written each minute and visible about four minutes later. */
 const LOOK_BACK_SECONDS = 900;
 const TIMEOUT_MS = 8_000;
+/** Codes of a missing package, with `import` and with `require`. A bundle of Vite says "Could not resolve". */
+const NOT_FOUND: ReadonlySet<unknown> = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
 
 /**
  * Reads the backlog of a subscription from Cloud Monitoring: the messages that are not acknowledged, leased ones
@@ -83,7 +85,7 @@ export class Monitoring {
         asOf: Number(point?.interval?.endTime?.seconds ?? seconds) * 1_000,
       };
     } catch (error) {
-      throw driverError(error, "monitoring.timeSeries.list");
+      throw error instanceof QueueError ? error : driverError(error, "monitoring.timeSeries.list");
     }
   }
 
@@ -117,9 +119,10 @@ export class Monitoring {
       await client.initialize();
       return client;
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-      throw new DriverError(
-        "permanent",
+      const { code, message } = cause as NodeJS.ErrnoException;
+      if (!NOT_FOUND.has(code) && !message.startsWith("Could not resolve")) throw cause;
+      throw new QueueError(
+        "missing_dependency",
         "Counts by Cloud Monitoring need the package @google-cloud/monitoring, which is not installed. Install it: npm install @google-cloud/monitoring",
         { cause },
       );

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import type { QueueConfig } from "../../adapters/open.ts";
-import { load } from "../../adapters/load.ts";
 import { openQueue, parseConfig } from "../../adapters/open.ts";
 import type { QueueError } from "../../src/errors.ts";
 
@@ -12,11 +11,6 @@ function refusal(config: unknown): QueueError | undefined {
   } catch (error) {
     return error as QueueError;
   }
-}
-
-function notFound(what: string): Error {
-  const error = new Error(`Cannot find ${what} imported from /app/adapter.js`);
-  return Object.assign(error, { code: "ERR_MODULE_NOT_FOUND" });
 }
 
 describe("parseConfig", () => {
@@ -110,31 +104,5 @@ describe("openQueue", () => {
   test("openQueue rejects a wrong configuration", async () => {
     const config = { provider: "memory", capacity: -1 } as QueueConfig;
     await expect(openQueue(config)).rejects.toMatchObject({ code: "config" });
-  });
-});
-
-describe("load", () => {
-  const packages = ["@scope/sdk@^3", "other"];
-
-  test("the error of a missing package names it and the command that installs it", async () => {
-    const cause = notFound("package '@scope/sdk'");
-    const loading = load("cloud", packages, () => Promise.reject(cause));
-
-    await expect(loading).rejects.toMatchObject({
-      code: "missing_dependency",
-      message:
-        'The provider "cloud" needs the package @scope/sdk, which is not installed. Install it: npm install @scope/sdk@^3 other',
-      cause,
-    });
-  });
-
-  test("an error that is not about a package of the provider is passed on", async () => {
-    for (const error of [
-      notFound("package 'someone-else'"),
-      notFound("module '/app/x.js'"),
-      new Error("no"),
-    ]) {
-      await expect(load("cloud", packages, () => Promise.reject(error))).rejects.toBe(error);
-    }
   });
 });
