@@ -62,7 +62,16 @@ export default defineConfig({
       {
         test: {
           name: "package",
-          include: ["test/package/**/*.test.ts"],
+          include: ["test/package/*.test.ts"],
+          globalSetup: ["test/package/build.ts"],
+          testTimeout: 300 * SECOND,
+          hookTimeout,
+        },
+      },
+      {
+        test: {
+          name: "package-slow",
+          include: ["test/package/slow/*.test.ts"],
           globalSetup: ["test/package/build.ts"],
           testTimeout: 300 * SECOND,
           hookTimeout,

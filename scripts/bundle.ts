@@ -67,9 +67,11 @@ const { output } = await bundle.generate({
     groups: [
       // The limits of providers are in it, since memory emulates providers and would load a file for each.
       // Includes the imports of these files. So the second group holds only what receiving needs, loaded later.
+      // `src/index.js` is no part of the group: it has `openQueue`, whose `import()` reaches every adapter. If an
+      // application does not use `openQueue`, webpack and Vite drop that file, and with it the adapters.
       {
         name: "core",
-        test: /[\\/]dist[\\/](?:src[\\/](?:index|driver[\\/]index)|adapters[\\/][^\\/]+[\\/]limits)\.js$/,
+        test: /[\\/]dist[\\/](?:src[\\/](?:client[\\/]create-queue|worker[\\/]worker|driver[\\/]index)|adapters[\\/][^\\/]+[\\/]limits)\.js$/,
         priority: 1,
       },
       { name: "receive", test: /[\\/]dist[\\/]src[\\/]client[\\/]receive-parts\.js$/ },
