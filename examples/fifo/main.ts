@@ -2,8 +2,7 @@
 // Run:   npx node examples/fifo/main.ts
 // Ends:  when all jobs are done.
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "queueport";
-import { openQueue } from "queueport/open";
+import { openQueue, Worker } from "queueport";
 
 const ORDERS = ["order-1", "order-2", "order-3"];
 const STEPS = ["created", "paid", "shipped"];

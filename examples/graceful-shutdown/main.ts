@@ -2,8 +2,7 @@
 // Run:   npx node examples/graceful-shutdown/main.ts, then press Ctrl-C; a second Ctrl-C ends it at once
 // Ends:  by Ctrl-C or SIGTERM, as sent by Kubernetes, ECS or systemd.
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "queueport";
-import { openQueue } from "queueport/open";
+import { openQueue, Worker } from "queueport";
 
 const JOBS = 100;
 const queue = await openQueue({ provider: "memory" });

@@ -1,8 +1,7 @@
 // Shows: one job, sent and handled in one process, with queues in memory.
 // Run:   npx node examples/hello/main.ts
 // Ends:  when the job is done.
-import { Worker } from "queueport";
-import { openQueue } from "queueport/open";
+import { openQueue, Worker } from "queueport";
 
 const queue = await openQueue({ provider: "memory" }); // "sqs", "pubsub", "service-bus": the same code
 const worker = new Worker(queue);

@@ -5,8 +5,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { defineJob, isQueueError, Worker } from "queueport";
-import { openQueue } from "queueport/open";
+import { defineJob, isQueueError, openQueue, Worker } from "queueport";
 import { z } from "zod";
 
 const welcome = defineJob({ type: "welcome", schema: z.object({ email: z.email() }) });
@@ -49,7 +48,7 @@ const server = createServer((request, response) => {
 // The worker is usually another process. Queues in memory have one process only.
 const worker = new Worker(queue);
 worker.register(welcome, ({ payload, id }) => console.log(`welcomed ${payload.email} (${id})`));
-const working = worker.run("emails"); // works until stop
+await worker.start("emails");
 
 server.listen(Number(process.env["PORT"] ?? 3_000), "127.0.0.1");
 await once(server, "listening");
@@ -58,7 +57,6 @@ console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).p
 await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
 server.close(); // accepts no new connections, and waits for the requests that have begun
 await once(server, "close");
-await worker.stop(); // takes no new jobs
-await working;
+await worker.stop(); // takes no new jobs, and waits for those that run
 await queue.close(); // sends what was accepted
 console.log("closed");

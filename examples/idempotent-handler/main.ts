@@ -2,8 +2,7 @@
 // Run:   npx node examples/idempotent-handler/main.ts
 // Ends:  when the job is done.
 import { DatabaseSync } from "node:sqlite";
-import { Worker } from "queueport";
-import { openQueue } from "queueport/open";
+import { openQueue, Worker } from "queueport";
 
 // Any database with transactions and unique keys will do.
 const db = new DatabaseSync(":memory:");

@@ -33,7 +33,7 @@ const harness: Harness = {
   dropQueue: (name) => queue.drop(name),
 };
 const { passed, failed } = await runConformance(harness, {
-  only: ({ line }) => line === "delivery.intact",
+  only: ({ requirement }) => requirement === "delivery.intact",
   onResult: ({ status, name, reason = "" }) => console.log(status, name, reason),
 });
 console.log(`${passed} passed, ${failed} failed`);

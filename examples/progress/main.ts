@@ -2,8 +2,7 @@
 // Run:   npx node examples/progress/main.ts
 // Ends:  when the job is done, or by Ctrl-C after the page that is being written.
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "queueport";
-import { openQueue } from "queueport/open";
+import { openQueue, Worker } from "queueport";
 
 const queue = await openQueue({ provider: "memory" });
 

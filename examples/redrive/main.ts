@@ -1,8 +1,7 @@
 // Shows: a script that looks at dead letters, corrects them, and sends them back to their queue.
 // Run:   npx node examples/redrive/main.ts
 // Ends:  when the dead letters have been redriven and handled.
-import { PermanentError, type Queue, Worker } from "queueport";
-import { openQueue } from "queueport/open";
+import { openQueue, PermanentError, type Queue, Worker } from "queueport";
 
 const queue = await openQueue({ provider: "memory" });
 await failSome(queue);

@@ -1,8 +1,7 @@
 // Shows: a job whose payload a zod schema types and checks, for its senders and for its handler.
 // Run:   npx node examples/typed/main.ts
 // Ends:  when the job is done.
-import { defineJob, isQueueError, Worker } from "queueport";
-import { openQueue } from "queueport/open";
+import { defineJob, isQueueError, openQueue, Worker } from "queueport";
 import { z } from "zod";
 
 /** The job type. Services and workers import this definition, so that both have the same type and limits. */

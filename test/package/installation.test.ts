@@ -54,7 +54,7 @@ describe("an application with only queueport installed", () => {
     ["dlq redrive emails --provider memory", "Nothing to redrive"],
     ["dlq discard emails --all --yes --provider memory", "emails"],
     ["provision emails --config emulated.yaml", "emails: done"],
-    ["doctor emails --config emulated.yaml", "✓ queue emails: is there"],
+    ["doctor emails --config emulated.yaml", "✓ queue emails: exists"],
     ["jobs --handlers handlers.js", "welcome"],
     ["make:job Email --dir made", "wrote made"],
   ])("queueport %s works", async (args, expected) => {
