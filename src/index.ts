@@ -53,17 +53,15 @@ export type { Headers, Message, NewMessage, TraceContext } from "./message/messa
 export type {
   DelayedMessage,
   EnsureOptions,
-  Handler,
   PumpOptions,
   Queue,
   QueueDescription,
   QueueStats,
-  ReceiveContext,
-  ReceiveOptions,
   SendOptions,
   SendOutcome,
   SendReceipt,
 } from "./queue/queue.ts";
+export type { Handler, ReceiveContext, ReceiveOptions } from "./queue/receive.ts";
 export {
   defineJob,
   type JobDefinition,

@@ -16,15 +16,14 @@ import type { ManagedHandler, ManagedQueue, ManagedReceiveOptions } from "../que
 import type {
   DelayedMessage,
   EnsureOptions,
-  Handler,
   PumpOptions,
   QueueDescription,
   QueueStats,
-  ReceiveOptions,
   SendOptions,
   SendOutcome,
   SendReceipt,
 } from "../queue/queue.ts";
+import type { Handler, ReceiveOptions } from "../queue/receive.ts";
 import { Producer } from "../send/producer.ts";
 import { Sender } from "../send/sender.ts";
 import { queueStats } from "./stats.ts";

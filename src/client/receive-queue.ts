@@ -10,7 +10,7 @@ import { isRetryable } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
 import type { ManagedHandler, ManagedReceiveOptions } from "../queue/managed-receive.ts";
-import type { ReceiveOptions } from "../queue/queue.ts";
+import type { ReceiveOptions } from "../queue/receive.ts";
 import type { Sender } from "../send/sender.ts";
 import { unlessAborted } from "../lib/wait.ts";
 import { crashLoopAt } from "../queue/crash-loop.ts";

@@ -2,7 +2,8 @@ import type { BackoffOptions } from "../backoff.ts";
 import type { PauseController } from "../lib/pause.ts";
 import type { Message } from "../message/message.ts";
 import type { Disposition } from "./disposition.ts";
-import type { Queue, ReceiveContext, ReceiveOptions } from "./queue.ts";
+import type { Queue } from "./queue.ts";
+import type { ReceiveContext, ReceiveOptions } from "./receive.ts";
 
 /**
  * Decides the disposition of a message from the end of its handler. One of the methods is called, once. `at` is the

@@ -1,14 +1,13 @@
-import type { BackoffOptions } from "../backoff.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
+import type { ReceiveEvent } from "../diagnostics.ts";
 import type { Duration } from "../lib/duration.ts";
 import type { Delay } from "../message/delay.ts";
 import type { QueueChange } from "../driver/contract.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
 import type { QueueError } from "../errors.ts";
 import type { Message, NewMessage } from "../message/message.ts";
-import type { Disposition } from "./disposition.ts";
 import type { DeadLetters } from "./dead-letters.ts";
+import type { Handler, ReceiveOptions } from "./receive.ts";
 
 /** The options of {@link Queue.send}, {@link Queue.sendBatch} and {@link Queue.sendDelayed}. */
 export interface SendOptions {
@@ -61,69 +60,6 @@ export interface QueueStats {
   readonly approximate: boolean;
   /** The time at which the oldest of the counts was correct. */
   readonly asOf: Date;
-}
-
-/** The context of one run of a {@link Handler}. */
-export interface ReceiveContext {
-  /** The logical queue name. */
-  readonly queue: string;
-  /** 1 on the first run; never below the number of runs that really happened. */
-  readonly attempt: number;
-  /** The time at which a worker first found no handler for the type, in epoch milliseconds; undefined if none has. */
-  readonly unknownSince: number | undefined;
-  /**
-   * Aborts at the drain deadline and when the lease is lost. `signal.reason` is a {@link QueueError} with the code
-   * `draining` or `lease_lost`.
-   */
-  readonly signal: AbortSignal;
-  /**
-   * Extends the lease now. It is also extended automatically, for as long as the handler runs.
-   *
-   * @throws QueueError `lease_lost` when another receiver may have the message; `unavailable`, `auth` or `provider`
-   * when the provider does not confirm the extension
-   */
-  readonly extend: () => Promise<void>;
-}
-
-/**
- * Handles one message. The message is acknowledged when the handler returns, and retried with the queue's backoff when
- * it throws. A returned {@link Disposition} overrides this.
- */
-export type Handler = (
-  message: Message,
-  context: ReceiveContext,
-) => Promise<Disposition | void> | Disposition | void;
-
-/** The options of {@link Queue.receive}. A number as a duration is in milliseconds. */
-export interface ReceiveOptions {
-  /** Ends the receiver: it fetches nothing more, and drains. @default none; {@link Queue.close} ends the receiver */
-  readonly signal?: AbortSignal | undefined;
-  /** Maximum number of handlers that run at once. @default 10 */
-  readonly concurrency?: number | undefined;
-  /** The lease of a message. Ignored on a queue that prescribes one. @default 30000 */
-  readonly leaseMs?: Duration | undefined;
-  /** Age at which a lease is extended; at most half of `leaseMs`. @default 10000, at most a third of `leaseMs` */
-  readonly extendEveryMs?: Duration | undefined;
-  /** Overrides parts of the queue's backoff. @default the queue's backoff */
-  readonly backoff?: BackoffOptions | undefined;
-  /** Time from the abort of `signal` to the abort of the running handlers' signals. @default 25000 */
-  readonly drainMs?: Duration | undefined;
-  /** Time from the abort of the handlers' signals to the release of their messages. @default 5000 */
-  readonly graceMs?: Duration | undefined;
-  /**
-   * The largest `maxAttempts` that senders use. A warning is emitted if the broker would dead-letter a message before
-   * that.
-   * @default 5
-   */
-  readonly maxAttempts?: number | undefined;
-  /**
-   * Whether to receive from a queue that does not count deliveries. Attempts and the crash-loop guard do not work
-   * there.
-   * @default false
-   */
-  readonly allowUncounted?: boolean | undefined;
-  /** Called with every event of this receiver. Must not throw. @default none */
-  readonly onEvent?: ((event: JobEvent | ReceiveEvent) => void) | undefined;
 }
 
 /**

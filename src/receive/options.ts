@@ -2,7 +2,7 @@ import { type Backoff, checkBackoff, defaultBackoff, mergeBackoff } from "../bac
 import { defaults } from "../defaults.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
-import type { ReceiveOptions } from "../queue/queue.ts";
+import type { ReceiveOptions } from "../queue/receive.ts";
 import { optionalMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 

@@ -12,6 +12,7 @@ import { show } from "../lib/text.ts";
 import type { Execution, ExecutionHost } from "./execution.ts";
 import { HealthRecord } from "./health.ts";
 import type { JobDefinition, RegisterOptions } from "./job.ts";
+import { Lifecycle } from "./lifecycle.ts";
 import { Executor } from "./executor.ts";
 import { Registry, type Registration } from "./registry.ts";
 import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
@@ -37,12 +38,7 @@ export class Worker {
   readonly #health: HealthRecord;
   readonly #deadlines: Deadlines;
   readonly #executor: Executor;
-  #state: "idle" | "running" | "draining" | "stopped" = "idle";
-  #stop: AbortController | undefined;
-  #isStopping = false;
-  /** Whether `start` started the worker, so that no caller awaits its end. */
-  #isInBackground = false;
-  #working: Promise<void> | undefined;
+  readonly #lifecycle: Lifecycle;
 
   /**
    * Creates a worker. It does nothing before {@link run} or {@link start}.
@@ -89,6 +85,16 @@ export class Worker {
       health: this.#health,
       host,
       unknownTypeMaxAgeMs,
+    });
+    this.#lifecycle = new Lifecycle({
+      refusal: () => (this.#registry.all.length === 0 ? noHandlers() : undefined),
+      began: (queues) => this.#health.start(queues),
+      receive: (name, stop, onPolling) => this.#receive(name, stop, onPolling),
+      failed: (name, error) => this.#health.failed(name, error),
+      ended: () => {
+        this.#deadlines.clear();
+        this.#health.stop();
+      },
     });
   }
 
@@ -200,7 +206,7 @@ export class Worker {
     queues: string | readonly string[],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    return this.#begin(queues, options.signal, undefined);
+    return this.#lifecycle.run(queues, options.signal);
   }
 
   /**
@@ -217,18 +223,7 @@ export class Worker {
     queues: string | readonly string[],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let isStarted = false;
-      const started = (): void => {
-        isStarted = true;
-        resolve();
-      };
-      this.#begin(queues, options.signal, started).then(started, (error: unknown) => {
-        if (!isStarted) reject(error);
-        // If `stop` was called, it throws the error.
-        else if (!this.#isStopping) this.#emit("error", error);
-      });
-    });
+    return this.#lifecycle.start(queues, options.signal, (error) => this.#emit("error", error));
   }
 
   /**
@@ -241,11 +236,7 @@ export class Worker {
    * await worker.stop();
    */
   async stop(): Promise<void> {
-    const isWorking = this.#state === "running" || this.#state === "draining";
-    this.#isStopping = true;
-    this.#drain(this.#stop, new QueueError("closed", "The worker was stopped."));
-    if (isWorking && this.#isInBackground) await this.#working;
-    else await this.#working?.catch(() => undefined);
+    await this.#lifecycle.stop();
   }
 
   /**
@@ -276,111 +267,30 @@ export class Worker {
    * const { live, ready } = worker.health();
    */
   health(): WorkerHealth {
-    return this.#health.report(this.#state === "running" && this.#pause.paused ? "paused" : this.#state);
+    const { state } = this.#lifecycle;
+    return this.#health.report(state === "running" && this.#pause.paused ? "paused" : state);
   }
 
-  /** Calls `onPolling` once, when every queue is being polled. */
-  #begin(
-    queues: string | readonly string[],
-    signal: AbortSignal | undefined,
-    onPolling: (() => void) | undefined,
-  ): Promise<void> {
-    const names = Array.isArray(queues) ? [...queues] : [queues as string];
-    const refusal = this.#refusal(names);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    const stop = new AbortController();
-    this.#stop = stop;
-    this.#isStopping = false;
-    this.#isInBackground = onPolling !== undefined;
-    let unpolled = names.length;
-    const polling = (): void => {
-      unpolled -= 1;
-      if (unpolled === 0) onPolling?.();
-    };
-    this.#working = this.#work(names, stop, signal, polling);
-    return this.#working;
-  }
-
-  #refusal(queues: readonly string[]): QueueError | undefined {
-    if (this.#state === "running" || this.#state === "draining") {
-      return new QueueError(
-        "already_running",
-        "This worker is running already. Give run or start all queues at once, or create another worker.",
-      );
-    }
-    if (this.#registry.all.length === 0) {
-      return new QueueError(
-        "no_handlers",
-        "This worker has no handlers: every message would be of an unknown type. Call register first.",
-      );
-    }
-    if (queues.length === 0 || queues.some((queue) => typeof queue !== "string" || queue === "")) {
-      return new QueueError(
-        "invalid_options",
-        `A worker needs a queue name, or a list of them; got ${show(queues.length === 0 ? "an empty list" : queues)}.`,
-      );
-    }
-    if (new Set(queues).size < queues.length) {
-      return new QueueError("invalid_options", `A worker was given one queue twice: ${queues.join(", ")}.`);
-    }
-    return undefined;
-  }
-
-  async #work(
-    queues: readonly string[],
-    stop: AbortController,
-    signal: AbortSignal | undefined,
-    onPolling: () => void,
-  ): Promise<void> {
-    const onAbort = (): void => this.#drain(stop, signal?.reason);
-    this.#state = "running";
-    this.#health.start(queues);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      signal?.throwIfAborted();
-      const ends = await Promise.allSettled(queues.map((queue) => this.#receive(queue, stop, onPolling)));
-      const errors = ends.filter((end) => end.status === "rejected").map((end) => end.reason as Error);
-      if (errors.length > 0) throw combined(errors);
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-      this.#deadlines.clear();
-      this.#health.stop();
-      this.#state = "stopped";
-    }
-  }
-
-  async #receive(queue: string, stop: AbortController, onPolling: () => void): Promise<void> {
+  async #receive(queue: string, stop: AbortSignal, onPolling: () => void): Promise<void> {
     const { concurrency, leaseMs, extendEveryMs, drainMs, graceMs, backoff, allowUncounted } = this.#options;
-    try {
-      await this.#managed.receiveManaged(queue, this.#executor.handle, {
-        signal: stop.signal,
-        concurrency,
-        concurrencyOf: (type) => this.#registry.get(type)?.concurrency,
-        leaseMs,
-        extendEveryMs,
-        drainMs,
-        graceMs,
-        backoff,
-        allowUncounted,
-        maxAttempts: Math.max(defaults.maxAttempts, ...this.registered.map((job) => job.maxAttempts ?? 0)),
-        pause: this.#pause,
-        onPolling,
-        onEvent: (event) => {
-          this.#health.saw(event);
-          this.#emit(event.event, event);
-        },
-      });
-    } catch (error) {
-      this.#health.failed(queue, error);
-      // The other queues are drained as well, since a process that does half of its work would go unnoticed.
-      this.#drain(stop, error);
-      throw error;
-    }
-  }
-
-  #drain(stop: AbortController | undefined, reason: unknown): void {
-    if (this.#state === "running") this.#state = "draining";
-    stop?.abort(reason);
+    await this.#managed.receiveManaged(queue, this.#executor.handle, {
+      signal: stop,
+      concurrency,
+      concurrencyOf: (type) => this.#registry.get(type)?.concurrency,
+      leaseMs,
+      extendEveryMs,
+      drainMs,
+      graceMs,
+      backoff,
+      allowUncounted,
+      maxAttempts: Math.max(defaults.maxAttempts, ...this.registered.map((job) => job.maxAttempts ?? 0)),
+      pause: this.#pause,
+      onPolling,
+      onEvent: (event) => {
+        this.#health.saw(event);
+        this.#emit(event.event, event);
+      },
+    });
   }
 
   /** Emits and publishes an event inside a run. The receiver reports all others. */
@@ -418,15 +328,13 @@ function spanOf(options: WorkerOptions, name: Span): number {
   );
 }
 
-function jobOf({ message, queue, attempt }: Execution): JobEvent["job"] {
-  return { id: message.id, type: message.type, queue, attempt, maxAttempts: message.maxAttempts };
+function noHandlers(): QueueError {
+  return new QueueError(
+    "no_handlers",
+    "This worker has no handlers: every message would be of an unknown type. Call register first.",
+  );
 }
 
-function combined(errors: readonly Error[]): Error {
-  const [first] = errors;
-  if (errors.length === 1 || !(first instanceof QueueError)) return first as Error;
-  return new QueueError(first.code, errors.map((error) => error.message).join(" "), {
-    queue: first.queue,
-    cause: new AggregateError(errors),
-  });
+function jobOf({ message, queue, attempt }: Execution): JobEvent["job"] {
+  return { id: message.id, type: message.type, queue, attempt, maxAttempts: message.maxAttempts };
 }

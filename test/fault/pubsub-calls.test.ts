@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
+import type { Handler, ReceiveOptions } from "../../src/queue/receive.ts";
 import type { H2Action } from "../support/proxy/h2-proxy.ts";
 import type { Rule } from "../support/proxy/rules.ts";
 import { PubsubFixture } from "../support/pubsub-fixture.ts";

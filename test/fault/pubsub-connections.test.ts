@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
+import type { Handler, ReceiveOptions } from "../../src/queue/receive.ts";
 import { PubsubFixture } from "../support/pubsub-fixture.ts";
 import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
 

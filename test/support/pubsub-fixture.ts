@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { pubsub, type PubsubOptions } from "../../adapters/pubsub/index.ts";
 import { createQueue } from "../../src/client/create-queue.ts";
-import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
+import type { Handler, ReceiveOptions } from "../../src/queue/receive.ts";
 import { H2Proxy } from "./proxy/h2-proxy.ts";
 import { pubsubEmulator } from "./pubsub-emulator.ts";
 

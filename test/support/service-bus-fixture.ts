@@ -4,7 +4,8 @@ import { serviceBus, type ServiceBusOptions } from "../../adapters/service-bus/i
 import type { QueueDefinition, ServiceBusServerOptions } from "../../servers/service-bus/index.ts";
 import { createQueue } from "../../src/client/create-queue.ts";
 import type { ReceiveEvent } from "../../src/diagnostics.ts";
-import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
+import type { Handler, ReceiveOptions } from "../../src/queue/receive.ts";
 import { ServiceBusProcess } from "./service-bus.ts";
 
 /** A Service Bus server in a process of its own, for fault tests. */

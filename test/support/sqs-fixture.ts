@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { sqs, type SqsOptions } from "../../adapters/sqs/index.ts";
 import { createQueue, type QueueOptions } from "../../src/client/create-queue.ts";
-import type { Handler, Queue, ReceiveOptions } from "../../src/queue/queue.ts";
+import type { Queue } from "../../src/queue/queue.ts";
+import type { Handler, ReceiveOptions } from "../../src/queue/receive.ts";
 import type { HttpCall } from "./proxy/http-call.ts";
 import { HttpProxy } from "./proxy/http-proxy.ts";
 import { clientOptions, type SqsServer, startSqsServer } from "./sqs-server.ts";

@@ -1,6 +1,6 @@
 import type { Disposition } from "../../queue/disposition.ts";
 import type { Message } from "../../message/message.ts";
-import type { Handler, ReceiveContext } from "../../queue/queue.ts";
+import type { Handler, ReceiveContext } from "../../queue/receive.ts";
 
 /** One run of a handler. */
 export interface Arrival {

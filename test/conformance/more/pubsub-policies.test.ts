@@ -5,7 +5,8 @@ import { pubsub } from "../../../adapters/pubsub/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import type { Delivery, Driver, Operation } from "../../../src/driver/index.ts";
 import type { ReceiveEvent } from "../../../src/diagnostics.ts";
-import type { Queue, ReceiveOptions } from "../../../src/queue/queue.ts";
+import type { Queue } from "../../../src/queue/queue.ts";
+import type { ReceiveOptions } from "../../../src/queue/receive.ts";
 import { RetryAfterError } from "../../../src/errors.ts";
 import {
   ON_EMULATOR,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../../adapters/memory/index.ts";
 import { DriverError } from "../../../src/driver/error.ts";
-import type { ReceiveContext } from "../../../src/queue/queue.ts";
+import type { ReceiveContext } from "../../../src/queue/receive.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import {
   Door,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { ReceiveContext } from "../../../src/queue/queue.ts";
+import type { ReceiveContext } from "../../../src/queue/receive.ts";
 import { Door, HOUR, SECOND, times } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 

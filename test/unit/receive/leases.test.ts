@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { sleep } from "../../../src/lib/clock.ts";
 import { DriverError } from "../../../src/driver/error.ts";
-import type { ReceiveContext } from "../../../src/queue/queue.ts";
+import type { ReceiveContext } from "../../../src/queue/receive.ts";
 import { Door, type Outcome, SECOND, watch } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 

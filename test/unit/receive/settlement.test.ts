@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Disposition } from "../../../src/queue/disposition.ts";
 import { PermanentError, RetryAfterError } from "../../../src/errors.ts";
-import type { Handler } from "../../../src/queue/queue.ts";
+import type { Handler } from "../../../src/queue/receive.ts";
 import { Door, SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
