@@ -79,7 +79,7 @@ export class Broker {
     return { ordering, fixedLeaseMs, brokerMaxDeliveries: profile.maxDeliveries(spec.brokerMaxDeliveries) };
   }
 
-  /** Creates a queue that exists from the start, with its siblings. */
+  /** Creates a queue that exists from the start, and its dead-letter and delay queues. */
   create(name: string): void {
     const { profile } = this.#context;
     this.#agree(name, {
@@ -104,6 +104,7 @@ export class Broker {
     this.#queues.clear();
   }
 
+  /** Names of the dead-letter queue and the delay queue of this queue. */
   #siblings(name: string): string[] {
     const { profile } = this.#context;
     const siblings = [deadLetterName(name, profile)];
@@ -111,7 +112,7 @@ export class Broker {
     return siblings;
   }
 
-  /** Creates the siblings. They have no delivery limit, and keep order only if their names imply it. */
+  /** Creates the siblings. They have no delivery limit. They keep order only if their names imply it. */
   #agreeSiblings(name: string, fixedLeaseMs?: number): void {
     for (const sibling of this.#siblings(name)) {
       const ordering = impliedOrdering(sibling, this.#context.profile) ?? "none";

@@ -10,11 +10,11 @@ export type FaultPoint =
 export type Fault =
   /** The request fails without an effect. */
   | { readonly kind: "error"; readonly error: DriverError }
-  /** The request takes effect, and its answer is lost: messages are stored, settled or leased, and no caller knows. */
+  /** The request takes effect: messages are stored, settled or leased. The caller gets an error, because the answer is lost. */
   | { readonly kind: "lose_response" }
   /** These messages of a send, or operations of a settlement, fail. The others take effect. */
   | { readonly kind: "fail_entries"; readonly indexes: readonly number[]; readonly error: DriverError }
-  /** The request reaches the broker only then. It takes effect even if its caller has stopped waiting. */
+  /** The request reaches the broker when `until` resolves. It takes effect even if its caller has stopped waiting. */
   | { readonly kind: "stall"; readonly until: Promise<void> };
 
 /** A source of faults between the core and the memory driver. */
@@ -25,7 +25,7 @@ export interface Faults {
 
 type Outcome = { readonly ok: true } | { readonly ok: false; readonly error: DriverError };
 
-/** Makes a request whose items have one result each, with the fault that is chosen for it. */
+/** Chooses the fault of a request, and makes the request with it. Returns one result for each item. */
 export async function batchUnderFault<Item, Result>(
   faults: Faults,
   point: FaultPoint,
@@ -46,7 +46,7 @@ export async function batchUnderFault<Item, Result>(
   });
 }
 
-/** Makes one request with a fault. Undefined is no fault. */
+/** Makes one request with a fault. If the fault is undefined, the request is made normally. */
 export async function requestUnderFault<Result>(
   fault: Fault | undefined,
   { operation, queue }: FaultPoint,

@@ -2,7 +2,7 @@ import type { Limits } from "../../src/driver/index.ts";
 
 const NO_LIMIT: number = Number.POSITIVE_INFINITY;
 
-/** The limits of queues in memory that emulate no provider: everything that the contract can express. */
+/** The limits of memory queues that emulate no provider. They allow everything that the driver contract can express. */
 export const memoryLimits: Limits = {
   // Chosen: the messages of one tick share a request.
   maxBatch: 1_000,
@@ -16,11 +16,11 @@ export const memoryLimits: Limits = {
   maxAttributeBytes: NO_LIMIT,
   // Chosen: a delayed message waits in a heap, for any time.
   nativeDelayMs: NO_LIMIT,
-  // Chosen: one poll serves a thousand free handlers.
+  // Chosen: enough for a thousand free handlers.
   maxReceive: 1_000,
-  // Chosen: a second poll would find what the first one finds.
+  // Chosen: one poll finds all ready messages, so a second one would find none.
   maxPolls: 1,
-  // Chosen: as long as a poll of SQS.
+  // Chosen: the same as for SQS.
   longPollMs: 20_000,
   // Chosen: the settlements of one tick share a call.
   maxSettleBatch: 1_000,
@@ -28,7 +28,7 @@ export const memoryLimits: Limits = {
   maxReleaseDelayMs: NO_LIMIT,
   // Chosen: as `nativeDelayMs`.
   maxHopMs: NO_LIMIT,
-  // Chosen: a lease ends with the process at the latest.
+  // Chosen: a lease may last until the process ends.
   maxLeaseMs: NO_LIMIT,
   // Chosen: as `maxLeaseMs`.
   maxTotalLeaseMs: NO_LIMIT,

@@ -7,7 +7,10 @@ import {
 } from "../../src/driver/index.ts";
 import type { Profile } from "./emulated-providers.ts";
 
-/** @throws DriverError `permanent` if a whole request breaks a limit, which no request of the core does */
+/**
+ * Checks the limits of a whole request. The core never exceeds them.
+ * @throws DriverError `permanent` if the request exceeds a limit
+ */
 export function checkBatch(queue: string, messages: readonly Outgoing[], limits: Limits): void {
   if (messages.length > limits.maxBatch) {
     throw new DriverError(
@@ -26,7 +29,7 @@ export function checkBatch(queue: string, messages: readonly Outgoing[], limits:
   }
 }
 
-/** The error with which the provider refuses a message. Undefined if it accepts the message. */
+/** Returns the error with which the provider refuses a message. Returns undefined if the provider accepts the message. */
 export function refuseMessage(
   queue: string,
   message: Outgoing,
@@ -57,7 +60,7 @@ export function refuseMessage(
   return limits.maxMessageBytes === Number.POSITIVE_INFINITY ? undefined : tooMuch(queue, message, limits);
 }
 
-/** The error for a message that breaks a limit of sizes or numbers. */
+/** Returns the error for a message that is too large, or has too many or too large attributes. */
 function tooMuch(queue: string, { body, attributes }: Outgoing, limits: Limits): DriverError | undefined {
   const bytes = messageBytes(body, attributes, limits);
   if (bytes > limits.maxMessageBytes) {

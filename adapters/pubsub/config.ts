@@ -2,11 +2,11 @@ import { z } from "zod";
 import { type CommonConfig, commonFields, type Fields } from "../config.ts";
 import { MAX_WAIT_SECONDS } from "./limits.ts";
 
-/** Google Cloud Pub/Sub. Google's library finds a project and credentials that are not given here. */
+/** Google Cloud Pub/Sub. If the project or the credentials are omitted, Google's library finds them in the environment. */
 export interface PubsubConfig extends CommonConfig {
   readonly provider: "pubsub";
   readonly projectId?: string | undefined;
-  /** `host:port` of an emulator. Needs a `projectId`, which can be any. */
+  /** `host:port` of an emulator. Requires a `projectId`; any value works. */
   readonly emulatorHost?: string | undefined;
   /** A regional endpoint, such as `europe-west1-pubsub.googleapis.com`. @default the global endpoint */
   readonly apiEndpoint?: string | undefined;
@@ -15,7 +15,7 @@ export interface PubsubConfig extends CommonConfig {
   readonly keyFilename?: string | undefined;
   /** A prefix for the name of every queue that `queues` does not map. @default "" */
   readonly prefix?: string | undefined;
-  /** By logical name: the name of topic and subscription, or both names if several subscriptions share a topic. */
+  /** Maps logical names. Each value is one name for both the topic and the subscription, or a name for each of them. */
   readonly queues?:
     | Readonly<Record<string, string | { readonly topic: string; readonly subscription: string }>>
     | undefined;
@@ -23,7 +23,7 @@ export interface PubsubConfig extends CommonConfig {
   readonly waitSeconds?: number | undefined;
   /** Whether `ensure` creates subscriptions with exactly-once delivery. @default false */
   readonly exactlyOnce?: boolean | undefined;
-  /** Whether counts are read from Cloud Monitoring, where they are minutes old. @default false */
+  /** Whether `stats` reads counts from Cloud Monitoring. These counts are minutes old. @default false */
   readonly monitoring?: boolean | undefined;
 }
 

@@ -6,7 +6,7 @@ import { leaseSeconds, MAX_LEASE_SECONDS } from "./limits.ts";
 
 const PERMISSION = "pubsub.subscriptions.consume";
 
-/** The subscription whose messages are settled, and the clients to do it with. */
+/** The subscription whose messages are settled, and the clients that make the requests. */
 export interface SettleTarget {
   readonly clients: Clients;
   readonly subscription: string;
@@ -14,8 +14,8 @@ export interface SettleTarget {
 }
 
 /**
- * Settles messages: one request for all acknowledgements, and one for each time of extensions and releases, in parallel.
- * An operation that fails, fails alone.
+ * Settles messages. All acknowledgements share one request. Extensions and releases with the same deadline share one
+ * request. The requests are made in parallel. An operation that fails does not affect the others.
  */
 export async function settleBatch(
   target: SettleTarget,
@@ -34,7 +34,7 @@ export async function settleBatch(
       if (receipt.acked) results[index] = { ok: true };
       else acks.push(index);
     } else if (receipt.leaseUntil <= now) {
-      // Pub/Sub would accept it, and hide the message from the receiver that has it now.
+      // Pub/Sub would accept the late change, and hide the message from the receiver that has it now.
       results[index] = { ok: false, error: new DriverError("lease_lost", "the ack deadline has passed") };
     } else {
       const same = changes.get(seconds);
@@ -58,7 +58,7 @@ export async function settleBatch(
   return results;
 }
 
-/** Sets the time that is left to these leases. Returns the errors by ack id. */
+/** Sets the remaining time of these leases. Resolves with the errors by ack id. */
 export function modifyDeadlines(
   target: SettleTarget,
   receipts: readonly Receipt[],
@@ -86,7 +86,10 @@ function refused({ kind }: Operation): DriverError {
   return new DriverError("permanent", sentence);
 }
 
-/** Makes one `Acknowledge`, or one `ModifyAckDeadline` if `seconds` is given. Never rejects. Returns the errors by ack id. */
+/**
+ * Makes one `Acknowledge`, or one `ModifyAckDeadline` if `seconds` is given. Resolves with the errors by ack id. Never
+ * rejects.
+ */
 async function request(
   target: SettleTarget,
   receipts: readonly Receipt[],
@@ -105,7 +108,7 @@ async function request(
     const failures = failuresById(cause, PERMISSION);
     if (failures.size > 0) return failures;
     if (codeOf(cause) === CODE.invalidArgument && receipts.length > 1) {
-      // One invalid id makes Pub/Sub refuse all ids. Halving the request finds it.
+      // One invalid id makes Pub/Sub refuse all ids. The request is halved until the invalid id is alone.
       const half = Math.ceil(receipts.length / 2);
       const parts = [receipts.slice(0, half), receipts.slice(half)];
       const found = await Promise.all(parts.map((part) => request(target, part, seconds)));

@@ -4,7 +4,7 @@ import type { DeliveryBuffer } from "./delivery-buffer.ts";
 import type { Entity } from "./names.ts";
 import { endedWithin, type LockTime } from "./time.ts";
 
-/** Receives messages into a buffer. There is one feed for queues with sessions, and one for all others. */
+/** Receives messages into a buffer. `SessionFeed` is for queues with sessions, and `QueueFeed` for all other queues. */
 export interface Feed {
   /** Requests messages, so that `count` in total are on their way. */
   want(count: number): void;
@@ -21,7 +21,7 @@ export interface FeedOptions {
   readonly clock: Clock;
 }
 
-/** Options of the SDK's receivers that leave messages as they were sent. */
+/** Options of the SDK's receivers. With them, the SDK does not change messages. */
 export const AS_SENT = {
   /** Bodies are bytes. Parsing them would cost more than receiving them. */
   skipParsingBodyAsJson: true,
@@ -33,7 +33,7 @@ export const AS_SENT = {
 
 const END_TIMEOUT_MS = 2_000;
 
-/** Resolves when the end of a link or receiver is complete, or after 2 s. It then continues in the background. */
+/** Resolves when a link or receiver has ended, or after 2 s. After 2 s, the ending continues in the background. */
 export function endedSoon(ending: Promise<unknown>): Promise<void> {
   return endedWithin(END_TIMEOUT_MS, ending);
 }

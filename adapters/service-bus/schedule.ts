@@ -3,8 +3,8 @@ import { DriverError, type SendResult } from "../../src/driver/index.ts";
 import { driverError } from "./errors.ts";
 
 /**
- * Schedules one message, in a request of its own. A message that is scheduled in a batch of sends has no sequence number
- * to cancel it by.
+ * Schedules one message in its own request, which returns the sequence number that a cancellation needs. A batch of sends
+ * returns no sequence numbers.
  */
 export async function scheduleMessage(
   sender: ServiceBusSender,
@@ -15,7 +15,7 @@ export async function scheduleMessage(
 ): Promise<SendResult> {
   try {
     const [sequence] = await sender.scheduleMessages(message, at, { abortSignal: signal });
-    // Service Bus drops a repeated message id without an error, and returns no sequence number.
+    // Service Bus drops a message with a repeated id, reports no error, and returns no sequence number.
     if (sequence === undefined) return { ok: true };
     return { ok: true, handle: handleOf(queue, sequence.toString()) };
   } catch (error) {
@@ -24,7 +24,7 @@ export async function scheduleMessage(
 }
 
 /**
- * Cancels a scheduled message. Returns false if the message was delivered or cancelled before.
+ * Cancels a scheduled message. Returns false if the message was already delivered or cancelled.
  * @throws DriverError
  */
 export async function cancelMessage(sender: ServiceBusSender, sequence: bigint): Promise<boolean> {
@@ -42,7 +42,7 @@ export function handleOf(queue: string, sequence: string): string {
   return `${queue}:${sequence}`;
 }
 
-/** @throws DriverError `permanent` if the text is no handle */
+/** @throws DriverError `permanent` if the text is not a handle */
 export function parseHandle(handle: string): { readonly queue: string; readonly sequence: bigint } {
   const match = /^(.+):(\d{1,19})$/.exec(handle);
   if (match === null)
@@ -53,8 +53,8 @@ export function parseHandle(handle: string): { readonly queue: string; readonly 
 type Long = Extract<Parameters<ServiceBusSender["cancelScheduledMessages"]>[0], { toBytesBE(): number[] }>;
 
 /**
- * A sequence number in the form that the SDK takes: an object of the package `long`, which the SDK does not export. The
- * SDK reads only the mark and the bytes.
+ * Converts a sequence number to the `Long` object that the SDK expects. The SDK does not export the package `long`. It reads
+ * only `__isLong__` and the bytes.
  */
 function longOf(value: bigint): Long {
   const bytes = Buffer.alloc(8);

@@ -8,8 +8,8 @@ import { colorsFor } from "../lib/output.ts";
 type Transform = NonNullable<RedriveOptions["transform"]>;
 
 /**
- * Loads the function that changes dead letters. `text` is `file`, for its default export or the export `transform`, or
- * `file#name` for another export.
+ * Loads the function that changes dead letters. If `text` is `file`, the function is its default export, or else its
+ * export `transform`. If `text` is `file#name`, the function is the export `name`.
  * @throws QueueError `config` if there is no such file or function
  */
 export async function loadTransform(text: string): Promise<Transform> {
@@ -18,14 +18,14 @@ export async function loadTransform(text: string): Promise<Transform> {
   const found = name === undefined ? (module["default"] ?? module["transform"]) : module[name];
   if (typeof found === "function") return found as Transform;
   const expected =
-    name === undefined ? "a default export, or an export named transform," : `an export named ${name},`;
+    name === undefined ? "a default export, or an export named transform," : `an export named ${name}`;
   throw new QueueError(
     "config",
-    `${file}: expected ${expected} that is a function (message, info) and returns the message to send, or undefined to leave it.`,
+    `${file}: expected ${expected} to be a function (message, info) that returns the message to send, or undefined to leave the dead letter.`,
   );
 }
 
-/** The change that a transform made to one message, as a unified diff; empty if there was no transform. */
+/** The change that a transform made to one message, as a unified diff. Empty if there was no transform. */
 export function changeText({ deadLetter: { id, message }, changed }: RedriveStep): string {
   const { green, red, dim, bold } = colorsFor(process.stdout);
   if (message === undefined || changed === undefined) return "";

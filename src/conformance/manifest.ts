@@ -10,7 +10,7 @@ export interface Requirement {
 export const requirements: readonly Requirement[] = [
   {
     id: "delivery.intact",
-    text: "a message arrives once, equal in id, type, payload, headers and createdAt; payloads: empty object, null, nested, Unicode, 200 KB",
+    text: "a message arrives once, with the same id, type, payload, headers and createdAt; the payloads are an empty object, null, nested values, Unicode and 200 KB",
   },
   {
     id: "delivery.apart",
@@ -18,9 +18,12 @@ export const requirements: readonly Requirement[] = [
   },
   {
     id: "delivery.crowd",
-    text: "5,000 messages from 50 concurrent senders to 50 concurrent handlers: none is lost (duplicates are allowed only where at-least-once is declared, and are counted)",
+    text: "5,000 messages from 50 concurrent senders to 50 concurrent handlers: none is lost (duplicates are counted, and are allowed only if the adapter declares at-least-once delivery)",
   },
-  { id: "delivery.many_queues", text: "20 queues at once, 100 messages each: every queue is complete" },
+  {
+    id: "delivery.many_queues",
+    text: "20 queues at the same time, with 100 messages each: every message of every queue arrives",
+  },
   {
     id: "delivery.before_receiver",
     text: "messages that were sent before a receiver existed are received",
@@ -48,27 +51,27 @@ export const requirements: readonly Requirement[] = [
   },
   {
     id: "acknowledgement.ack",
-    text: "an acknowledgement removes the message; a repeated one is not an error",
+    text: "an acknowledgement removes the message; a second acknowledgement of the same message is not an error",
   },
   {
     id: "acknowledgement.nack",
-    text: "a retry redelivers the message; a retry with a delay redelivers it neither early nor more than a bounded time late",
+    text: "a retry redelivers the message; a retry with a delay never redelivers it early, and at most a bounded time late",
   },
   {
     id: "acknowledgement.attempts",
-    text: "the attempt number is 1, 2, 3 … exactly, across retries, lease expiries and process restarts (no answer lost)",
+    text: "the attempt number is exactly 1, 2, 3 … across retries, lease expiries and process restarts, if no response of the provider is lost",
   },
   {
     id: "acknowledgement.hand_back",
-    text: "a message that is released unstarted by ten drains in a row with `maxAttempts: 1` is still run, not dead-lettered",
+    text: "a message with `maxAttempts: 1` is still run, and not dead-lettered, after ten drains in a row released it before its handler started",
   },
   {
     id: "acknowledgement.lease",
-    text: "a lease that expires without an acknowledgement redelivers the message; a handler longer than the lease keeps the message by extensions and runs once",
+    text: "a lease that expires without an acknowledgement redelivers the message; while a handler runs longer than the lease, the lease is extended, and the handler runs once",
   },
   {
     id: "acknowledgement.partial",
-    text: "a settlement that fails for one message of a batch fails for that message alone",
+    text: "if one message of a batch cannot be settled, the other messages of the batch are still settled",
   },
   {
     id: "failure.backoff",
@@ -76,27 +79,27 @@ export const requirements: readonly Requirement[] = [
   },
   {
     id: "failure.outright",
-    text: "a permanent error dead-letters the message at once; a retry-after error sets its own delay",
+    text: "a `PermanentError` dead-letters the message immediately; a `RetryAfterError` sets the delay of the retry",
   },
   {
     id: "failure.unreadable",
-    text: "a malformed body is dead-lettered with its bytes unchanged; a message of an unknown type is not lost and does not loop",
+    text: "a malformed body is dead-lettered with its bytes unchanged; a message of an unknown type is not lost, and is redelivered at growing intervals",
   },
   {
     id: "failure.dead_letters",
-    text: "dead letters can be listed without being deleted, redriven (attempts start over, never absorbed by a deduplication window) and discarded",
+    text: "dead letters can be listed without being deleted, can be redriven, and can be discarded; the attempts of a redriven message start again at 1, and no deduplication window drops the message",
   },
   {
     id: "failure.mending",
-    text: "dead letters that failed alike are reported as one group; a redrive can go to another queue, leaves messages whose transform throws, and can be stopped, with nothing lost",
+    text: "dead letters that failed alike are reported as one group; a redrive can send to another queue; a message whose transform throws stays a dead letter; a redrive that is stopped loses no message",
   },
   {
     id: "failure.broker",
-    text: "messages that the provider dead-letters itself are listed as such, and can be redriven",
+    text: "messages that the provider itself dead-letters are listed with a reason that begins with `broker`, and can be redriven",
   },
   {
     id: "failure.full_size",
-    text: "a full-size message with the most attributes allowed can still be dead-lettered, with its reason",
+    text: "a message of the maximum size, with the maximum number of attributes, can still be dead-lettered with its reason",
   },
   {
     id: "failure.crash_loop",
@@ -104,50 +107,50 @@ export const requirements: readonly Requirement[] = [
   },
   {
     id: "failure.batch",
-    text: "a message of a batch that fails to be sent is reported alone; the others are sent",
+    text: "if one message of a batch cannot be sent, only that message is reported as failed; the others are sent",
   },
   {
     id: "failure.too_large",
     text: "a message over the size limit is refused before sending, with the limit in the error",
   },
-  { id: "delay.on_time", text: "a delayed message is not early, and at most a bounded time late" },
+  { id: "delay.on_time", text: "a delayed message never arrives early, and at most a bounded time late" },
   {
     id: "delay.beyond",
-    text: "a delay longer than the provider's own maximum arrives on time (virtual clock or shortened limits), survives a restart of every process in between, and does not use up attempts",
+    text: "a message arrives on time, and with no attempt used, if its delay exceeds the provider's maximum and every process restarts during the delay (tested with a virtual clock or lowered limits)",
   },
   {
     id: "delay.edges",
-    text: "zero and past times mean now; a negative or non-finite delay is refused",
+    text: "a delay of zero and a time in the past mean no delay; a negative or non-finite delay is refused",
   },
   {
     id: "delay.cancel",
-    text: "a delayed send can be cancelled where that is declared, and is refused as `not_supported` where it is not",
+    text: "a delayed message can be cancelled if the adapter declares that; otherwise a cancellable send is refused as `not_supported`",
   },
   {
     id: "ordering.by_key",
-    text: "order by key over 16 keys and 1,000 messages with 10 receivers is exact",
+    text: "10 receivers handle 1,000 messages of 16 keys, and the order of each key is exact",
   },
-  { id: "ordering.blocked_key", text: "a failed message at the head of a key blocks that key alone" },
-  { id: "ordering.dedup", text: "a repeated dedup id inside the window is sent once" },
+  { id: "ordering.blocked_key", text: "a failed first message of a key blocks only that key" },
+  { id: "ordering.dedup", text: "two messages with the same dedup id inside the window are delivered once" },
   {
     id: "ordering.undeclared",
-    text: "what is not declared is refused as `not_supported`: order, deduplication, a delay that would break an order",
+    text: "an ordering key, a dedup id or a delay with an ordering key is refused as `not_supported` if the queue does not support it",
   },
   {
     id: "lifecycle.drain",
-    text: "drain: polling stops, running handlers finish until the deadline, then their signals abort and their leases are released, so that another worker gets the messages at once",
+    text: "a drain stops polling, and lets running handlers finish until the deadline; then their signals abort and their leases are released, so that another worker gets the messages immediately",
   },
   {
     id: "lifecycle.restarts",
-    text: "servers that keep their messages are restarted at one third and at one half of 10,000 messages, elsewhere every connection is cut: no message is lost",
+    text: "after one third and after one half of 10,000 messages, the server is restarted, or every connection is cut if the server does not keep its messages: no message is lost",
   },
   {
     id: "lifecycle.cut",
-    text: "the connection is cut during a receive and during an acknowledgement: receiving resumes on its own, and no message is lost",
+    text: "the connection is cut during a receive and during an acknowledgement: receiving resumes automatically, and no message is lost",
   },
   {
     id: "lifecycle.stats",
-    text: "stats: the counts of ready, leased, delayed and dead-lettered messages change correctly; a count that a provider does not give is `undefined`, never a made-up 0",
+    text: "the counts of ready, leased, delayed and dead-lettered messages change correctly; a count that the provider does not report is `undefined`, never 0",
   },
   {
     id: "lifecycle.trace",

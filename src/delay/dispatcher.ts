@@ -16,36 +16,37 @@ export interface StoreDispatcherOptions {
   readonly report: (event: ReceiveEvent) => void;
 }
 
-/** Longer than a send may take, so that a claim lapses only if its process died or the send failed. */
+/** Duration of a claim. Longer than any send, so that a claim lapses only if its process died or the send failed. */
 const CLAIM_MS = defaults.sendDeadlineMs + 5_000;
 /** Concurrent sends. */
 const MAX_SENDING = 500;
-/** Time between two checks of a shared store, into which another process may put a message that is due sooner. */
+/** Time between two checks of a shared store. Short, because another process may add a message that is due sooner. */
 const LOOK_MS = 1_000;
-/** Time between two checks of a store that is not shared. Bounded, since the clock may be set, which timers ignore. */
+/** Time between two checks of a store that is not shared. Limited, because a timer does not notice that the clock was set. */
 const LONGEST_MS = 60_000;
-/** Time limit of the store. Bounded, since a drain waits for the answer. */
+/** Time limit of one call to the store, so that a drain does not wait longer than this for the store. */
 const ANSWER_MS = 10_000;
-/** Time until a store that failed is tried again. */
+/** Time between a failure of the store and the next check. */
 const FAILED_MS = 5_000;
 
 /**
- * Sends the due messages of a delay store: each is claimed, sent, and only then removed. A crash in between sends it twice at
- * most, with one broker-side id, after its claim has lapsed. Every receiver of a queue dispatches for it.
+ * Sends the due messages of a delay store. Each message is claimed, sent, and only then removed. After a crash before the
+ * removal, the claim lapses and the message is sent again, with the same broker-side id. Every receiver of a queue runs a
+ * dispatcher for that queue.
  */
 export class StoreDispatcher {
   readonly #options: StoreDispatcherOptions;
   readonly #sending = new Set<Promise<void>>();
   #wake: () => void = () => {};
   #isAwake = true;
-  /** Epoch milliseconds until which it sleeps. A message that is due later does not wake it. */
+  /** End of the sleep in epoch milliseconds. A message that is due later does not wake the dispatcher. */
   #sleepsUntil = Number.POSITIVE_INFINITY;
 
   constructor(options: StoreDispatcherOptions) {
     this.#options = options;
   }
 
-  /** Dispatches until `stop` aborts and the messages under way have been sent. Never rejects: failures are reported. */
+  /** Dispatches until `stop` aborts, and then waits for the sends that have begun. Never rejects: failures are reported. */
   async run(stop: AbortSignal): Promise<void> {
     const { delays, queue } = this.#options;
     const unlisten = delays.onPut(queue, (dueAt) => {
@@ -66,7 +67,7 @@ export class StoreDispatcher {
     const { connection, delays, queue, report } = this.#options;
     const { clock } = connection;
     const limit = MAX_SENDING - this.#sending.size;
-    // The end of a send wakes it.
+    // The end of a send wakes the dispatcher before this time has passed.
     if (limit <= 0) return LOOK_MS;
     try {
       const now = clock.now();
@@ -81,7 +82,7 @@ export class StoreDispatcher {
         event: "warning",
         queue,
         code: "delay_store_unavailable",
-        message: `Delayed messages of queue "${queue}" do not move on: the delay store fails: ${describeError(error)}`,
+        message: `Delayed messages of queue "${queue}" are not sent, because the delay store fails: ${describeError(error)}`,
       });
       return FAILED_MS;
     }
@@ -133,7 +134,7 @@ export class StoreDispatcher {
   }
 }
 
-/** The broker-side id of a message without one: the same for every process that sends it. */
+/** Returns the broker-side id for a message that has none. Every process derives the same id from `key`. */
 function dueId(key: string): string {
   return requeueId(key, "due", { brokerId: key });
 }

@@ -20,14 +20,18 @@ export interface PumpQueueOptions {
   readonly stop: AbortSignal;
 }
 
-/** Moves the delayed messages of one queue on, from its delay queue and the delay store. Resolves once `stop` has aborted; never rejects. */
+/**
+ * Moves the delayed messages of one queue from its delay queue and from the delay store to the queue, when they are due.
+ * Resolves when `stop` has aborted. Never rejects.
+ */
 export async function pumpQueue(options: PumpQueueOptions): Promise<void> {
   const { connection, delays, traits, stop } = options;
   const dispatching =
     delays === undefined ? undefined : new StoreDispatcher({ ...options, delays }).run(stop);
   const usesDelayQueue = connection.limits.maxHopMs > 0 && traits.nativeDelayMs !== Number.POSITIVE_INFINITY;
   if (usesDelayQueue) {
-    // With a delay store, the delay queue may still hold older messages; a missing one is no fault then.
+    // A queue with a delay store needs no delay queue, so a missing one is not reported. If the delay queue exists, it is
+    // pumped, because it may hold messages from before the store was configured.
     const report: PumpQueueOptions["report"] =
       delays === undefined
         ? options.report
@@ -66,7 +70,7 @@ export async function pumpUntilStopped(pump: PumpUntilStoppedOptions): Promise<v
   const stop = signal === undefined ? closing : AbortSignal.any([signal, closing]);
   await Promise.all([
     pumpQueue({ connection, sender, delays, queue, traits, report, stop }),
-    // Pumping lasts until the signal aborts, also if there is nothing to pump.
+    // The promise stays pending until the signal aborts, even if there is nothing to pump.
     untilAborted(stop),
   ]);
 }

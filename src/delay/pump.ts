@@ -64,7 +64,7 @@ export class DelayPump {
         event: "warning",
         queue,
         code: "delay_queue_unavailable",
-        message: `Delays of queue "${queue}" that its provider cannot hold do not move on: ${error.message}`,
+        message: `Messages in the delay queue of "${queue}" are not moved: ${error.message}`,
       });
       await sleep(connection.clock, MISSING_MS, stop);
     }

@@ -20,18 +20,18 @@ export interface Limits {
   readonly maxAttributeBytes: number;
   /** Longest delay of a send; 0 if the provider cannot delay. */
   readonly nativeDelayMs: number;
-  /** The provider rounds delays up to multiples of this. @default 1 */
+  /** The provider rounds delays up to a multiple of this value. @default 1 */
   readonly delayGranularityMs?: number;
-  /** Messages that one `next` may ask for. */
+  /** Messages that one call of `next` may request. */
   readonly maxReceive: number;
   /**
    * Calls of `next` of one source that may overlap. More than 1 is useful if one request cannot return enough messages
-   * for a busy receiver. 1 is right if a single request can return all that are ready.
+   * for a busy receiver. 1 is right if a single request can return all ready messages.
    */
   readonly maxPolls: number;
   /**
-   * Longest time that a `next` without a message waits before it resolves empty. The core counts a call as lost 15 s
-   * after that.
+   * Longest time that a call of `next` waits for a message before it resolves with an empty array. A call that has not
+   * resolved 15 s after that time counts as lost.
    */
   readonly longPollMs: number;
   /** Operations in one `settle` call. */
@@ -49,22 +49,22 @@ export interface Limits {
    */
   readonly settlesTogether?: boolean;
   /**
-   * Longest delay of a release for a retry. The core retries after a longer delay by a copy. 0 if a released message is
-   * redelivered immediately.
+   * Longest delay of a release for a retry. For a longer delay, the core sends a delayed copy and removes the message. 0 if
+   * a released message is always redelivered immediately.
    */
   readonly maxReleaseDelayMs: number;
   /**
-   * Longest delay of a release in the delay queue, called one hop: a message waits there hop by hop until it is due. 0
-   * if the driver has no delay queue.
+   * Longest hop: the longest delay of a release in the delay queue. A message waits there for as many hops as its delay
+   * needs. 0 if the driver has no delay queue.
    */
   readonly maxHopMs: number;
-  /** Longest lease that can be asked for, also by an extension. */
+  /** Longest lease that a receive or an extension can request. */
   readonly maxLeaseMs: number;
   /** Longest time that one delivery can be leased, extensions included. */
   readonly maxTotalLeaseMs: number;
-  /** Messages of one queue that may be leased, or released with a delay, at once. */
+  /** Messages of one queue that may be leased, or released with a delay, at the same time. */
   readonly maxInFlight: number;
-  /** Time after which the provider removes a message that nobody received. */
+  /** Time after which the provider removes a message, even if it was not settled. */
   readonly retentionMs: number;
   /** Whether a delayed message can be cancelled by its handle. */
   readonly cancel: boolean;
@@ -77,11 +77,11 @@ export interface Limits {
 
 /** The traits of one queue, as its provider describes it. Times are in milliseconds. */
 export interface QueueTraits {
-  /** Whether messages with the same ordering key are delivered in order. An unsettled message then blocks its key. */
+  /** Whether messages with the same ordering key are delivered in order. If so, an unsettled message blocks its key. */
   readonly ordering: "none" | "by_key";
   /** Whether every message needs an ordering key. */
   readonly orderingKeyRequired: boolean;
-  /** Time within which a repeated `dedupId` is absorbed; 0 if the queue does not deduplicate. */
+  /** Time within which a message with a repeated `dedupId` is dropped; 0 if the queue does not deduplicate. */
   readonly dedupWindowMs: number;
   /**
    * `native`: the broker has a dead-letter queue of its own for this queue. `copy`: the core sends a copy to another
@@ -99,12 +99,12 @@ export interface QueueTraits {
   readonly nativeDelayMs: number;
   /**
    * Name of this receiver; set if other receivers get the messages of this queue too, as the subscriptions of one topic
-   * do. A copy that carries the name is handled by this receiver and acknowledged by the others.
+   * do. A copy that carries this name is handled by this receiver. The other receivers only acknowledge it.
    */
   readonly target?: string | undefined;
   /** Deliveries after which the broker dead-letters a message; undefined if it never does. */
   readonly brokerMaxDeliveries?: number | undefined;
-  /** Lease that the queue prescribes; undefined if the receiver chooses it. */
+  /** Fixed lease of the queue; undefined if the receiver chooses the lease. */
   readonly fixedLeaseMs?: number | undefined;
   /** Whether the provider counts deliveries. If not, attempts cannot be counted. */
   readonly countsDeliveries: boolean;

@@ -13,7 +13,10 @@ const REASONS: ReadonlySet<string> = new Set([
   "crash_loop",
 ]);
 
-/** Reasons without a handler. They do not show that this process handles the type, so they grant no label. */
+/**
+ * Reasons that are given without a run of the handler. They do not show that this process handles the type, so they grant
+ * no label.
+ */
 const UNHANDLED: ReadonlySet<string> = new Set(["malformed", "unknown_type", "crash_loop"]);
 
 /**
@@ -44,7 +47,7 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
     return rows;
   };
 
-  /** The series of a failure. A failure with a reason had no handler, so it grants no label. */
+  /** Returns the series of a failure. A failure that has a `reason` had no handler, so it grants no label. */
   const failed = (
     queue: QueueRows,
     { job, reason }: JobEvent & { readonly event: "failed" | "retrying" },

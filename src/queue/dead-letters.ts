@@ -7,13 +7,13 @@ export interface DeadLetter {
   readonly id: string;
   /** The reason, the error, and other details. */
   readonly info: DeadLetterInfo;
-  /** Undefined if the body cannot be read. */
+  /** The message; undefined if the body cannot be read. */
   readonly message: Message | undefined;
-  /** The body as it was sent; bytes on some providers. */
+  /** The body as it was sent. Some providers return bytes. */
   readonly body: string | Uint8Array;
   /**
-   * Identifies dead letters that failed alike: with the same type, reason and frame, and the same first 200 characters
-   * of the error without ids, times and numbers.
+   * Identifies a group of dead letters that failed alike. They have the same type, reason and stack frame. The first 200
+   * characters of their errors are the same after ids, times, addresses and numbers are replaced.
    */
   readonly fingerprint: string;
 }
@@ -22,24 +22,27 @@ export interface DeadLetter {
 export interface DeadLetterGroup {
   /** The fingerprint of all dead letters in the group, or `other`. */
   readonly fingerprint: string;
-  /** Undefined if the bodies cannot be read. */
+  /** The job type; undefined if the bodies cannot be read. */
   readonly type: string | undefined;
   readonly reason: DeadLetterReason;
-  /** The first 200 characters of the error, with `<n>`, `<id>` and the like in place of the parts that differ. */
+  /**
+   * The first 200 characters of the error. `<n>`, `<id>`, `<time>` and `<email>` replace the parts that differ within the
+   * group.
+   */
   readonly error: string;
-  /** The place of the error, as `charge (billing/card.ts:12)`; undefined if it is not known. */
+  /** The place of the error, such as `charge (billing/card.ts:12)`; undefined if it is not known. */
   readonly frame: string | undefined;
   /** Number of dead letters in the group. */
   readonly count: number;
-  /** The time at which the first of them was dead-lettered. */
+  /** The time at which the first dead letter of the group was dead-lettered. */
   readonly firstAt: Date;
-  /** The time at which the last of them was dead-lettered. */
+  /** The time at which the last dead letter of the group was dead-lettered. */
   readonly lastAt: Date;
-  /** One of them. */
+  /** One dead letter of the group. */
   readonly example: DeadLetter;
 }
 
-/** A selection of dead letters. A dead letter must meet all conditions; a condition that is omitted always holds. */
+/** A selection of dead letters. A dead letter must meet all conditions; an omitted condition is not checked. */
 export interface DeadLetterFilter {
   readonly ids?: readonly string[] | undefined;
   readonly type?: string | undefined;
@@ -54,11 +57,14 @@ export interface DeadLetterFilter {
 
 /** The options of an operation that may take long. */
 interface Long<Done> {
-  /** Ends the operation after the current batch of messages. It resolves with the result so far. @default none */
+  /**
+   * Ends the operation after the current batch of messages. The operation then resolves with the result so far.
+   * @default none
+   */
   readonly signal?: AbortSignal | undefined;
   /** Called with the result so far after each message. @default none */
   readonly onProgress?: ((done: Done) => void) | undefined;
-  /** Whether to count only, and to change nothing. @default false */
+  /** Whether to change nothing, and only to count what would be changed. @default false */
   readonly dryRun?: boolean | undefined;
 }
 
@@ -67,8 +73,8 @@ export interface RedriveOptions extends DeadLetterFilter, Long<RedriveResult> {
   /** Logical name of the queue to which the messages are sent. @default the queue from which they came */
   readonly to?: string | undefined;
   /**
-   * Returns the message to send instead, or undefined to leave the dead letter where it is. If it throws, or if its
-   * message cannot be sent, that dead letter fails, and the others are not affected.
+   * Returns the message to send instead, or undefined to leave the dead letter where it is. If the function throws, or if
+   * the message that it returned cannot be sent, the dead letter counts as `failed`. Other dead letters are not affected.
    *
    * @default none; the message is sent unchanged
    */
@@ -77,11 +83,14 @@ export interface RedriveOptions extends DeadLetterFilter, Long<RedriveResult> {
     | undefined;
   /** Maximum number of messages that are sent per second, more than 0. @default unlimited */
   readonly ratePerSecond?: number | undefined;
-  /** Called with each dead letter that matched, and its outcome. In a dry run, with the outcome it would have. */
+  /**
+   * Called with each dead letter that matched the filter, and its outcome. In a dry run, the outcome is the one that the
+   * dead letter would have.
+   */
   readonly onMessage?: ((step: RedriveStep) => void) | undefined;
 }
 
-/** The outcome of one dead letter in a redrive. */
+/** One dead letter in a redrive, with its outcome. */
 export interface RedriveStep {
   /** The dead letter, as it was read. */
   readonly deadLetter: DeadLetter;
@@ -96,7 +105,7 @@ export interface RedriveStep {
 export interface RedriveResult {
   /** Dead letters that matched the filter. */
   readonly matched: number;
-  /** Dead letters that were sent, and removed from the dead-letter queue. In a dry run: that would be. */
+  /** Dead letters that were sent and removed from the dead-letter queue. In a dry run, those that would be. */
   readonly redriven: number;
   /**
    * Dead letters that stay, because `transform` returned undefined, or because there is a `transform` and the message
@@ -104,8 +113,8 @@ export interface RedriveResult {
    */
   readonly skipped: number;
   /**
-   * Dead letters that stay, because `transform` threw, or because the message could not be sent. Also dead letters that
-   * were sent and stay all the same, because the lease was lost before the removal.
+   * Dead letters that stay, because `transform` threw, or because the message could not be sent. A dead letter that was
+   * sent also counts as failed if it could not be removed, because its lease was lost.
    */
   readonly failed: number;
 }
@@ -117,21 +126,21 @@ export type DiscardOptions = DeadLetterFilter & Long<number>;
 export interface ListOptions extends DeadLetterFilter {
   /** Maximum number of dead letters to return, 1 or more. @default 100 */
   readonly limit?: number | undefined;
-  /** Ends the operation. It resolves with the dead letters that were read. @default none */
+  /** Ends the operation. The operation then resolves with the dead letters that were read. @default none */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** The options of {@link DeadLetters.groups}. */
 export interface GroupsOptions extends DeadLetterFilter {
-  /** Ends the operation. It resolves with the groups so far. @default none */
+  /** Ends the operation. The operation then resolves with the groups so far. @default none */
   readonly signal?: AbortSignal | undefined;
   /** Called with the number of dead letters that were read so far. @default none */
   readonly onProgress?: ((read: number) => void) | undefined;
 }
 
 /**
- * The dead letters of one queue. Each method reads the dead-letter queue with leases, and releases the messages that
- * stay in it. Methods reject with a `QueueError`:
+ * The dead letters of one queue. Each method leases the messages that it reads from the dead-letter queue, and releases
+ * those that stay. Methods reject with a `QueueError`:
  *
  * - `invalid_options` when an option is wrong
  * - `not_found` when the queue or its dead-letter queue does not exist
@@ -148,7 +157,7 @@ export interface DeadLetters {
   list(options?: ListOptions): Promise<DeadLetter[]>;
   /**
    * Reads all dead letters, leaves them where they are, and groups those that failed alike. The most frequent group
-   * comes first. At most 1,000 groups are distinguished: all further dead letters form the group `other`.
+   * comes first. There are at most 1,000 groups. Dead letters that fit none of them form one more group, `other`.
    *
    * @example
    * const [worst] = await queue.deadLetters("emails").groups();
@@ -156,13 +165,13 @@ export interface DeadLetters {
    */
   groups(options?: GroupsOptions): Promise<DeadLetterGroup[]>;
   /**
-   * Sends dead letters back to the queue from which they came, or to another queue. Their attempts start again at 1.
-   * Each is removed only after it was sent: a crash loses no message, and may leave a message in both queues.
+   * Sends dead letters back to the queue from which they came, or to another queue. Their attempts start again at 1. Each
+   * one is removed only after it was sent. So a crash loses no message, but may leave a message in both queues.
    *
    * An error of the provider ends the redrive: the promise rejects, and the last call of `onProgress` has the result so
-   * far. An error that a callback throws ends it too, and is thrown unchanged.
+   * far. If a callback throws, the redrive also ends, and the promise rejects with the error of the callback.
    *
-   * @throws QueueError as `send` of a queue, except `too_large`: such a message counts as `failed`
+   * @throws QueueError with the codes of `Queue.send`, except `too_large`: a message that is too large counts as `failed`
    *
    * @example
    * const { redriven, failed } = await queue.deadLetters("emails").redrive({
@@ -173,7 +182,7 @@ export interface DeadLetters {
    */
   redrive(options?: RedriveOptions): Promise<RedriveResult>;
   /**
-   * Removes dead letters for good. Resolves with their number. An empty filter removes all.
+   * Removes dead letters permanently. Resolves with the number of removed dead letters. Without a filter, all are removed.
    *
    * @example
    * const removed = await queue.deadLetters("emails").discard({ until: new Date("2026-01-01") });

@@ -41,7 +41,7 @@ export type Disposition =
    */
   | { readonly kind: "unknown_type"; readonly delayMs: number };
 
-/** The disposition of every successful run; one object for all. */
+/** The disposition of every successful run. All such runs share this object. */
 export const ACK: Disposition = { kind: "ack" };
 
 const KINDS: readonly unknown[] = [
@@ -54,7 +54,7 @@ const KINDS: readonly unknown[] = [
 
 const FIELDS: ReadonlySet<string> = new Set(["kind", "delayMs", "error", "reason", "ran"]);
 
-/** Returns whether `value` is a disposition: it has the kind of one, and only fields of one. */
+/** Returns whether `value` is a disposition: it has a known `kind`, and no field that a disposition does not have. */
 export function isDisposition(value: unknown): value is Disposition {
   return (
     typeof value === "object" &&
@@ -68,8 +68,8 @@ export function isDisposition(value: unknown): value is Disposition {
 /**
  * Returns the disposition that a handler has returned. Any value without a `kind` acknowledges the message.
  *
- * @throws QueueError `invalid_options` when the kind is unknown; an acknowledgement could lose a message that was to be
- * kept
+ * @throws QueueError `invalid_options` when the kind is unknown. Acknowledging the message could lose it, although the
+ * handler wanted to keep it.
  */
 export function dispositionOf(returned: unknown): Disposition {
   if (typeof returned !== "object" || returned === null || !("kind" in returned)) return ACK;
@@ -80,20 +80,20 @@ export function dispositionOf(returned: unknown): Disposition {
   );
 }
 
-/** The facts that decide what happens after a failed run. */
+/** The values that determine the disposition after a failed run. */
 export interface FailedRun {
   readonly error: unknown;
-  /** 1 on the first run. */
+  /** Number of the attempt that failed; 1 on the first run. */
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly backoff: Backoff;
-  /** Evenly distributed in [0, 1). */
+  /** Returns random numbers, uniformly distributed in [0, 1). */
   readonly random: () => number;
 }
 
 /**
- * Returns the disposition after a failed run. Only this function decides that a message has no attempts left: after a
- * run, never on receipt.
+ * Returns the disposition after a failed run. Only this function decides that a message has no attempts left. So the
+ * decision is made after a run, never when a message is received.
  */
 export function dispositionOfFailure({
   error,

@@ -6,8 +6,8 @@ import type { Queue } from "./queue.ts";
 import type { ReceiveContext, ReceiveOptions } from "./receive.ts";
 
 /**
- * Decides the disposition of a message from the end of its handler. One of the methods is called, once. `at` is the
- * time of the end, in epoch milliseconds.
+ * Decides the disposition of a message when its handler has ended. Exactly one of the two methods is called, once. `at` is
+ * the time at which the handler ended, in epoch milliseconds.
  */
 export interface Decider {
   returned(value: unknown, at: number): Disposition;
@@ -19,8 +19,8 @@ export interface ManagedRun extends ReceiveContext {
   /** The time at which the handler was called, in epoch milliseconds. */
   readonly startedAt: number;
   /**
-   * Returns the disposition of a run that failed with `error`. `backoff` overrides the queue's; the message's own
-   * overrides both.
+   * Returns the disposition of a run that failed with `error`. `backoff` overrides the backoff of the queue. The backoff
+   * of the message, if it has one, overrides both.
    */
   failure(error: unknown, backoff?: BackoffOptions): Disposition;
   /** Settles the message now. The handler keeps its slot until it ends, and its result is discarded. */
@@ -49,6 +49,6 @@ export interface ManagedReceiveOptions extends ReceiveOptions {
 
 /** A queue that a worker can receive from. Not part of the public API: applications call {@link Queue.receive}. */
 export interface ManagedQueue extends Queue {
-  /** Receives as {@link Queue.receive} does. `handler` gets a context with the members that a worker needs. */
+  /** Receives messages as {@link Queue.receive} does. `handler` is called with a context that has the members for workers. */
   receiveManaged(queue: string, handler: ManagedHandler, options: ManagedReceiveOptions): Promise<void>;
 }

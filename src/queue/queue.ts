@@ -12,17 +12,17 @@ import type { Handler, ReceiveOptions } from "./receive.ts";
 /** The options of {@link Queue.send}, {@link Queue.sendBatch} and {@link Queue.sendDelayed}. */
 export interface SendOptions {
   /**
-   * Time after which the send is resolved or rejected, retries included; a number is in milliseconds.
-   * @default `sendDeadlineMs` of the queue, 30000
+   * Maximum time of the send, including retries; a number is in milliseconds.
+   * @default the queue's `sendDeadlineMs`, which is 30000 unless it is set
    */
   readonly deadlineMs?: Duration | undefined;
   /**
-   * Abandons the send. It then rejects with the signal's reason, or with `send_unknown` if the message may have been
+   * Abandons the send. The send then rejects with the signal's reason, or with `send_unknown` if the message may have been
    * sent.
    * @default none
    */
   readonly signal?: AbortSignal | undefined;
-  /** The message is delivered no earlier than after this delay. @default 0 */
+  /** Minimum time until the message is delivered. @default 0 */
   readonly delay?: Delay | undefined;
   /** Whether to return a handle for {@link Queue.cancel}. @default false */
   readonly cancellable?: boolean | undefined;
@@ -48,8 +48,7 @@ export interface QueueStats {
   /** Messages that a receiver has leased. */
   readonly inFlight: number | undefined;
   /**
-   * Ready and leased messages together. Known even if the provider does not report them separately. Use it to scale the
-   * number of workers.
+   * Ready and leased messages together. Some providers report only this sum. Use it to scale the number of workers.
    */
   readonly backlog: number | undefined;
   /** Messages that are not due yet: at the provider, in the delay queue and in the delay store. */
@@ -58,13 +57,13 @@ export interface QueueStats {
   readonly failed: number | undefined;
   /** Whether the counts may be wrong or old. */
   readonly approximate: boolean;
-  /** The time at which the oldest of the counts was correct. */
+  /** The time at which the oldest of the counts was measured. */
   readonly asOf: Date;
 }
 
 /**
- * A connection to a provider, and all queues there. Each method takes the logical name of a queue. Methods that make
- * requests reject with a {@link QueueError}; in addition to the codes below, each may have one of these:
+ * A connection to a provider and its queues. Each method takes the logical name of a queue. Methods that make requests
+ * reject with a {@link QueueError}. In addition to the codes that a method lists, the error may have one of these codes:
  *
  * - `closed` when the connection was closed
  * - `invalid_options` when an argument is wrong
@@ -87,7 +86,7 @@ export interface Queue extends AsyncDisposable {
    * @throws QueueError `invalid_message`, `invalid_payload`, `invalid_headers` or `invalid_delay` when the input is
    * wrong
    * @throws QueueError `too_large` when the message exceeds a size limit of the provider
-   * @throws QueueError `not_supported` when the queue does not offer an ordering key, a dedup id, the delay or a handle
+   * @throws QueueError `not_supported` when the queue does not support the ordering key, dedup id, delay or handle
    * @throws QueueError `queue_full` when the queue accepts no more messages
    * @throws QueueError `send_timeout` or `send_failed` when the deadline passed and the message was not sent
    * @throws QueueError `send_unknown` when the message may or may not have been sent
@@ -101,10 +100,11 @@ export interface Queue extends AsyncDisposable {
    */
   send<P>(queue: string, message: NewMessage<P>, options?: SendOptions): Promise<SendReceipt>;
   /**
-   * Sends several jobs, in as few requests as the provider allows. Resolves with one outcome per message, in their
-   * order. A message that fails does not affect the others; its outcome has the error that {@link send} would throw.
+   * Sends several jobs, in as few requests as the provider allows. Resolves with one outcome per message, in the order
+   * of the messages. A message that fails does not affect the others. Its outcome has the error that {@link send} would
+   * throw.
    *
-   * @throws QueueError `invalid_options` when `messages` is no array
+   * @throws QueueError `invalid_options` when `messages` is not an array
    *
    * @example
    * const outcomes = await queue.sendBatch("emails", users.map((user) => welcome.message({ userId: user.id })));
@@ -112,11 +112,11 @@ export interface Queue extends AsyncDisposable {
    */
   sendBatch(queue: string, messages: readonly NewMessage[], options?: SendOptions): Promise<SendOutcome[]>;
   /**
-   * Sends one job that is delivered no earlier than after `delay`. The delay may have any length: a delay that the
-   * provider cannot hold is spent in the delay queue, or in the delay store.
+   * Sends one job that is delivered no earlier than after `delay`. The delay may have any length. If it is too long for
+   * the provider, the message waits in the delay queue or in the delay store.
    *
-   * @throws QueueError as {@link send}; `not_supported` when the message has an ordering key on a queue that keeps
-   * order
+   * @throws QueueError with the codes of {@link send}; also `not_supported` when the message has an ordering key on a
+   * queue that keeps order
    *
    * @example
    * await queue.sendDelayed("emails", { type: "send_tips", payload: { userId: "u1" } }, { days: 3 });
@@ -128,9 +128,9 @@ export interface Queue extends AsyncDisposable {
     options?: Omit<SendOptions, "delay">,
   ): Promise<SendReceipt>;
   /**
-   * Receives messages and calls `handler` for each, until `options.signal` aborts. Then drains: running handlers end,
-   * and all other messages are released. While the provider cannot be reached, it tries again. To handle several job
-   * types, use a `Worker`.
+   * Receives messages and calls `handler` for each, until `options.signal` aborts. Then the receiver drains: it waits for
+   * running handlers to end, and releases all other messages. While the provider cannot be reached, polls are retried. To
+   * handle several job types, use a `Worker`.
    *
    * Rejects with the signal's reason if the signal has aborted before the call.
    *
@@ -144,7 +144,7 @@ export interface Queue extends AsyncDisposable {
    */
   receive(queue: string, handler: Handler, options?: ReceiveOptions): Promise<void>;
   /**
-   * Counts the messages of the queue, of its delay queue, of its dead-letter queue and in the delay store.
+   * Counts the messages in the queue, in its delay queue, in its dead-letter queue and in the delay store.
    *
    * @example
    * const { messages, failed } = await queue.stats("emails");
@@ -160,8 +160,8 @@ export interface Queue extends AsyncDisposable {
    */
   deadLetters(queue: string): DeadLetters;
   /**
-   * Lists the messages that wait in the delay store, in the order in which they are due. `limit` is 1 or more, by
-   * default 100.
+   * Lists the messages that wait in the delay store, in the order in which they are due. `limit` is 1 or more; the
+   * default is 100.
    *
    * @throws QueueError `not_supported` when there is no delay store
    *
@@ -170,8 +170,8 @@ export interface Queue extends AsyncDisposable {
    */
   delayed(queue: string, options?: { readonly limit?: number | undefined }): Promise<DelayedMessage[]>;
   /**
-   * Cancels a delayed message by the handle of its send. Resolves false if the message was delivered or cancelled
-   * before.
+   * Cancels a delayed message by the handle that its send returned. Resolves with false if the message was already
+   * delivered or cancelled.
    *
    * @throws QueueError `not_supported` when neither the provider nor a delay store can cancel
    *
@@ -193,7 +193,7 @@ export interface Queue extends AsyncDisposable {
   /**
    * Returns what {@link ensure} would change, and changes nothing. The array is empty if `ensure` would change nothing.
    *
-   * @throws QueueError `not_supported` when the adapter cannot compare queues
+   * @throws QueueError `not_supported` when the adapter cannot compare a queue with the options
    *
    * @example
    * for (const { kind, resource, setting } of await queue.plan("emails")) console.log(kind, resource, setting);
@@ -208,8 +208,8 @@ export interface Queue extends AsyncDisposable {
    */
   describe(queue: string): Promise<QueueDescription>;
   /**
-   * Moves the delayed messages of the queue on until `options.signal` aborts, and handles none. Every receiver of the
-   * queue does this too: `pump` is for queues that have no receiver for some of the time.
+   * Moves delayed messages to the queue when they are due, until `options.signal` aborts. Calls no handler. Every receiver
+   * of the queue moves delayed messages too, so `pump` is only needed while the queue has no receiver.
    *
    * @example
    * await queue.pump("emails", { signal: shutdown.signal });
@@ -225,8 +225,7 @@ export interface Queue extends AsyncDisposable {
    */
   drop(queue: string): Promise<void>;
   /**
-   * Closes the connection: receivers are drained, and messages that were accepted are sent. Resolves when this is done.
-   * Idempotent.
+   * Drains the receivers, waits for the sends that have begun, and closes the connection. Idempotent.
    *
    * @example
    * process.once("SIGTERM", () => queue.close());
@@ -240,7 +239,7 @@ export interface DelayedMessage {
   readonly handle: string;
   /** The time from which the message may be delivered. */
   readonly dueAt: Date;
-  /** Undefined if the body cannot be read. */
+  /** The message; undefined if the body cannot be read. */
   readonly message: Message | undefined;
 }
 
@@ -267,6 +266,6 @@ export interface EnsureOptions {
    * @default 5
    */
   readonly maxAttempts?: number | undefined;
-  /** The lease of a queue that prescribes one; a number is in milliseconds. @default 30000 */
+  /** The lease, on a provider where a queue has a fixed lease; a number is in milliseconds. @default 30000 */
   readonly leaseMs?: Duration | undefined;
 }

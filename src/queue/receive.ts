@@ -8,9 +8,12 @@ import type { Disposition } from "./disposition.ts";
 export interface ReceiveContext {
   /** The logical queue name. */
   readonly queue: string;
-  /** 1 on the first run; never below the number of runs that really happened. */
+  /** The number of the attempt: 1 on the first run. It may be above the number of actual runs, but never below it. */
   readonly attempt: number;
-  /** The time at which a worker first found no handler for the type, in epoch milliseconds; undefined if none has. */
+  /**
+   * The time at which a worker first found no handler for the type, in epoch milliseconds; undefined if every worker so
+   * far had one.
+   */
   readonly unknownSince: number | undefined;
   /**
    * Aborts at the drain deadline and when the lease is lost. `signal.reason` is a `QueueError` with the code
@@ -18,7 +21,7 @@ export interface ReceiveContext {
    */
   readonly signal: AbortSignal;
   /**
-   * Extends the lease now. It is also extended automatically, for as long as the handler runs.
+   * Extends the lease now. The lease is also extended automatically while the handler runs.
    *
    * @throws QueueError `lease_lost` when another receiver may have the message; `unavailable`, `auth` or `provider`
    * when the provider does not confirm the extension
@@ -28,7 +31,7 @@ export interface ReceiveContext {
 
 /**
  * Handles one message. The message is acknowledged when the handler returns, and retried with the queue's backoff when
- * it throws. A returned {@link Disposition} overrides this.
+ * it throws. A returned {@link Disposition} overrides the acknowledgement.
  */
 export type Handler = (
   message: Message,
@@ -37,13 +40,13 @@ export type Handler = (
 
 /** The options of `Queue.receive`. A number as a duration is in milliseconds. */
 export interface ReceiveOptions {
-  /** Ends the receiver: it fetches nothing more, and drains. @default none; `Queue.close` ends the receiver */
+  /** Ends the receiver: it requests no more messages, and drains. @default none; `Queue.close` ends the receiver */
   readonly signal?: AbortSignal | undefined;
   /** Maximum number of handlers that run at once. @default 10 */
   readonly concurrency?: number | undefined;
-  /** The lease of a message. Ignored on a queue that prescribes one. @default 30000 */
+  /** The lease of a message. Ignored if the queue has a fixed lease. @default 30000 */
   readonly leaseMs?: Duration | undefined;
-  /** Age at which a lease is extended; at most half of `leaseMs`. @default 10000, at most a third of `leaseMs` */
+  /** Interval at which a lease is extended; at most half of `leaseMs`. @default 10000, or a third of `leaseMs` if less */
   readonly extendEveryMs?: Duration | undefined;
   /** Overrides parts of the queue's backoff. @default the queue's backoff */
   readonly backoff?: BackoffOptions | undefined;
@@ -52,14 +55,14 @@ export interface ReceiveOptions {
   /** Time from the abort of the handlers' signals to the release of their messages. @default 5000 */
   readonly graceMs?: Duration | undefined;
   /**
-   * The largest `maxAttempts` that senders use. A warning is emitted if the broker would dead-letter a message before
-   * that.
+   * The largest `maxAttempts` that senders use. A warning is emitted if the broker would dead-letter a message before it
+   * has had so many attempts.
    * @default 5
    */
   readonly maxAttempts?: number | undefined;
   /**
-   * Whether to receive from a queue that does not count deliveries. Attempts and the crash-loop guard do not work
-   * there.
+   * Whether to receive from a queue that does not count deliveries. On such a queue, attempts are not counted,
+   * and messages that kill their process are not detected.
    * @default false
    */
   readonly allowUncounted?: boolean | undefined;

@@ -4,14 +4,17 @@ import { show } from "../lib/text.ts";
 import { ReturnPacing } from "./return-pacing.ts";
 
 export interface CapacityOptions {
-  /** Handlers that may run at once. */
+  /** Maximum number of concurrent handlers. */
   readonly concurrency: number;
   /**
-   * Settlements that may be unconfirmed, and messages that may be requested, together. More than `concurrency`, so that
-   * slots do not wait for confirmations.
+   * Maximum number of unconfirmed settlements and of requested messages, added up. More than `concurrency`, so that slots
+   * do not wait for confirmations.
    */
   readonly maxSettling: number;
-  /** Whether the queue keeps the order of its keys: a message cannot be put aside then, so nothing more is fetched. */
+  /**
+   * Whether the queue keeps the order of its keys. A message of such a queue cannot be returned to it for later, so
+   * nothing is fetched while too many runs wait.
+   */
   readonly keepsOrder: boolean;
   /** Maximum concurrent handlers of one type; undefined means that only `concurrency` applies. */
   readonly limitOf?: ((type: string) => number | undefined) | undefined;
@@ -22,13 +25,13 @@ export interface CapacityOptions {
 const DRAINING = new Error("draining");
 
 /**
- * Room in one receiver: slots, unconfirmed settlements, held keys, paused, draining. The only part of a receiver that
- * calls back: everything that waits for room listens here.
+ * The room in one receiver: its slots, unconfirmed settlements and held keys, and whether it is paused or draining. Parts
+ * of the receiver that wait for room register a listener here. No other part calls back.
  */
 export class Capacity {
-  /** Runs that wait for a slot of their type. Written by the list that holds them. */
+  /** Number of runs that wait for a slot of their type. Set by the list that holds them. */
   waitingForSlot = 0;
-  /** Runs that wait behind the head of their key. Written by the queues that hold them. */
+  /** Number of runs that wait behind an earlier message of their key. Set by the queues that hold them. */
   waitingForKey = 0;
   readonly #options: CapacityOptions;
   readonly #pacing: ReturnPacing;
@@ -46,22 +49,23 @@ export class Capacity {
     this.#unsubscribe = options.pause?.onResume(() => this.changed());
   }
 
-  /** How many more messages can be taken now. Requested messages that have not arrived yet are not subtracted. */
+  /** Number of further messages that can be taken now. Requested messages that have not arrived yet are not subtracted. */
   get free(): number {
     const { concurrency, maxSettling, keepsOrder, pause } = this.#options;
     if (pause?.paused === true) return 0;
     if (keepsOrder && (this.waitingIsFull || this.waitingForKey >= concurrency)) return 0;
-    // A key that is held through its backoff must not block the others. At most as many are excused as there are slots.
+    // Messages that are held until their backoff is over must not block other keys. So up to `concurrency` of them are
+    // not counted as settling.
     const held = Math.min(this.#held, concurrency);
     return Math.min(concurrency - this.#running, maxSettling + held - this.#settling);
   }
 
-  /** Whether as many runs wait for a slot of their type as there are slots. */
+  /** Whether the number of runs that wait for a slot of their type has reached `concurrency`. */
   get waitingIsFull(): boolean {
     return this.waitingForSlot >= this.#options.concurrency;
   }
 
-  /** Whether arriving messages are released at once: the receiver is paused or draining. */
+  /** Whether arriving messages are released immediately, because the receiver is paused or draining. */
   get refusing(): boolean {
     return this.#draining.signal.aborted || this.#options.pause?.paused === true;
   }
@@ -76,7 +80,7 @@ export class Capacity {
     return this.#settling;
   }
 
-  /** Takes a slot. False if there is none for this type. */
+  /** Takes a slot. Returns false if there is none for this type. */
   take(type: string): boolean {
     if (this.#running >= this.#options.concurrency) return false;
     const limit = this.#options.limitOf?.(type);
@@ -96,7 +100,7 @@ export class Capacity {
     this.changed();
   }
 
-  /** Frees a slot in which nothing ran. Nobody is notified: the caller looks for the next run itself. */
+  /** Frees a slot in which nothing ran. No listener is called: the caller looks for the next run itself. */
   untake(type: string): void {
     this.#running -= 1;
     const taken = this.#takenByType.get(type);
@@ -105,7 +109,7 @@ export class Capacity {
     else this.#takenByType.set(type, taken - 1);
   }
 
-  /** Milliseconds for which a run stays away that has neither a slot nor room to wait. */
+  /** Returns after how many milliseconds a message is to be redelivered if it gets neither a slot nor room to wait. */
   awayMs(type: string, now: number): number {
     const { limitOf, concurrency } = this.#options;
     return this.#pacing.next(type, now, limitOf?.(type) ?? concurrency, this.waitingForSlot);
@@ -117,11 +121,11 @@ export class Capacity {
 
   endSettling(): void {
     this.#settling -= 1;
-    // Nobody waits for a confirmation unless the bound was reached, or the receiver drains.
+    // Listeners wait for a confirmation only if `maxSettling` was reached, or the receiver drains.
     if (this.#settling >= this.#options.maxSettling - 1 || this.#draining.signal.aborted) this.changed();
   }
 
-  /** Counts a message that is held, leased, until its backoff is over. */
+  /** Counts a message whose lease is kept until its backoff is over. */
   hold(): void {
     this.#held += 1;
     this.changed();
@@ -131,13 +135,13 @@ export class Capacity {
     this.#held -= 1;
   }
 
-  /** From now on, arriving messages are released. */
+  /** Begins the drain. From now on, arriving messages are released. */
   drain(): void {
     this.#unsubscribe?.();
     this.#draining.abort(DRAINING);
   }
 
-  /** Notifies everybody who waits for room. */
+  /** Calls all listeners. */
   changed(): void {
     for (const listener of this.#listeners) listener();
   }
@@ -149,8 +153,9 @@ export class Capacity {
 }
 
 /**
- * Guards the user's `concurrencyOf`. It is called when a slot is freed, where no message could carry its error: a type
- * for which it throws is limited to 1, and the first error is reported to `warn`.
+ * Wraps the user's `concurrencyOf` in a function that never throws. `concurrencyOf` is also called when a slot is freed,
+ * where its error could not fail any message. A type for which it throws is limited to 1, and the first error is reported
+ * to `warn`.
  */
 export function guardedLimits(
   concurrencyOf: (type: string) => number | undefined,

@@ -8,7 +8,7 @@ import type { Capacity } from "./capacity.ts";
 import type { ReceiveSettings } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
 
-/** The parts that all stages of one receiver share. */
+/** The objects that all parts of one receiver share. */
 export interface ReceiverContext {
   readonly queue: string;
   readonly traits: QueueTraits;

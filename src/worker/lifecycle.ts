@@ -80,7 +80,7 @@ export class Lifecycle {
     });
   }
 
-  /** Drains. Rethrows the error of a worker that `start` started; that of `run` is thrown there. */
+  /** Drains. Rejects with the error of a worker that `start` started. The error of `run` rejects the promise of `run`. */
   async stop(): Promise<void> {
     const isWorking = this.#state === "running" || this.#state === "draining";
     this.#isStopping = true;

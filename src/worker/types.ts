@@ -8,7 +8,7 @@ import type { Message } from "../message/message.ts";
 export interface JobContext {
   /** The logical queue name. */
   readonly queue: string;
-  /** 1 on the first run; never below the number of runs that really happened. */
+  /** The number of the attempt: 1 on the first run. It may be above the number of actual runs, but never below it. */
   readonly attempt: number;
   /**
    * Aborts at the time limit, at the drain deadline, and when the lease is lost. `signal.reason` is a `QueueError` with
@@ -24,7 +24,7 @@ export interface JobContext {
    */
   readonly progress: (percent: number, note?: string) => void;
   /**
-   * Extends the lease now. It is also extended automatically, for as long as the handler runs.
+   * Extends the lease now. The lease is also extended automatically while the handler runs.
    *
    * @throws QueueError `lease_lost` when another receiver may have the message; `unavailable`, `auth` or `provider`
    * when the provider does not confirm the extension
@@ -47,7 +47,7 @@ export type JobHandler<Payload = unknown> = (message: Message<Payload>, context:
 
 /**
  * Wraps every handler of a worker. `next` runs the next middleware, or the handler; it can be called once. An error
- * that a middleware throws, or passes on from `next`, fails the run. If a middleware resolves without a call of `next`,
+ * that a middleware throws, or passes on from `next`, fails the run. If a middleware resolves without calling `next`,
  * the handler does not run, and the job is complete.
  *
  * @example
@@ -66,15 +66,15 @@ export type Middleware = (
 export interface WorkerOptions {
   /** Maximum number of handlers that run at once on each queue. @default 10 */
   readonly concurrency?: number | undefined;
-  /** Time limit of one run. A job type may override it. The handler's signal aborts then. @default 300000 */
+  /** Time limit of one run, after which the handler's signal aborts. A job type may override it. @default 300000 */
   readonly timeoutMs?: Duration | undefined;
   /** Time from the abort of a handler's signal until the handler counts as stuck. @default 5000 */
   readonly graceMs?: Duration | undefined;
-  /** Time from the time limit until the lease of a stuck handler is given up, and the job is retried. @default 60000 */
+  /** Time from the time limit until the message of a stuck handler is released for a retry. @default 60000 */
   readonly hardLimitMs?: Duration | undefined;
-  /** The lease of a message. Ignored on a queue that prescribes one. @default 30000 */
+  /** The lease of a message. Ignored if the queue has a fixed lease. @default 30000 */
   readonly leaseMs?: Duration | undefined;
-  /** Age at which a lease is extended; at most half of `leaseMs`. @default 10000, at most a third of `leaseMs` */
+  /** Interval at which a lease is extended; at most half of `leaseMs`. @default 10000, or a third of `leaseMs` if less */
   readonly extendEveryMs?: Duration | undefined;
   /** Time from the stop of the worker to the abort of the running handlers' signals. @default 25000 */
   readonly drainMs?: Duration | undefined;
@@ -83,7 +83,8 @@ export interface WorkerOptions {
   /** Time after which a message of a type without a handler is dead-lettered. @default 3600000 */
   readonly unknownTypeMaxAgeMs?: Duration | undefined;
   /**
-   * Whether to work on a queue that does not count deliveries. Attempts and the crash-loop guard do not work there.
+   * Whether to work on a queue that does not count deliveries. On such a queue, attempts are not counted, and
+   * messages that kill their process are not detected.
    * @default false
    */
   readonly allowUncounted?: boolean | undefined;
@@ -93,14 +94,14 @@ export interface WorkerOptions {
 
 /** The health of a worker, for liveness and readiness checks. */
 export interface WorkerHealth {
-  /** False if every slot of a queue is stuck, or a queue's receiver ended with an error. Restart the process then. */
+  /** False if every slot of a queue is stuck, or a queue's receiver ended with an error. If false, restart the process. */
   readonly live: boolean;
-  /** True if every queue was polled successfully in the last 90 s, or is busy, and the worker is not draining. */
+  /** True if the worker is not draining, and each queue has no free slot or was polled successfully in the last 90 s. */
   readonly ready: boolean;
   readonly state: "idle" | "running" | "paused" | "draining" | "stopped";
-  /** Number of handlers that run. */
+  /** Number of handlers that are running. */
   readonly running: number;
-  /** Handlers that still run after the time limit and the grace. */
+  /** Handlers that are still running after the time limit and the grace period (`graceMs`). */
   readonly stuck: readonly {
     readonly id: string;
     readonly type: string;
@@ -109,8 +110,8 @@ export interface WorkerHealth {
     readonly runningMs: number;
   }[];
   /**
-   * Lateness of timers of the event loop at the 99th percentile, in milliseconds. It is measured from one call of
-   * `health` to the next; calls within a second share a value. 0 in the first second.
+   * Lag of the event loop: the 99th percentile of the time by which timers were late, in milliseconds. Measured since the
+   * previous call of `health`. Calls within the same second return the same value. 0 in the first second.
    */
   readonly eventLoopLagMs: number;
   readonly queues: readonly QueueHealth[];
@@ -122,9 +123,9 @@ export interface QueueHealth {
   readonly queue: string;
   /** The time of the last successful poll; undefined if there was none. */
   readonly lastPollAt: Date | undefined;
-  /** The last error of a poll; undefined after a successful one. */
+  /** The error of the last poll; undefined if that poll was successful. */
   readonly error: string | undefined;
-  /** Number of handlers that run. */
+  /** Number of handlers that are running. */
   readonly running: number;
 }
 
@@ -135,8 +136,8 @@ export type WorkerEvents = {
   readonly [E in ReceiveEvent["event"]]: [Extract<ReceiveEvent, { event: E }>];
 } & {
   /**
-   * A worker that `start` started has ended with an error. Without a listener, the error is thrown as an uncaught
-   * exception.
+   * Emitted when a worker that was started by `start` has ended with an error. Without a listener, the error is
+   * thrown as an uncaught exception.
    */
   readonly error: [unknown];
 };

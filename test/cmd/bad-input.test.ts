@@ -83,7 +83,7 @@ const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
   [
     "a transform module without the named function",
     ["dlq", "redrive", "jobs", "--provider", "memory", "--transform", "fix.ts#nothing"],
-    /fix\.ts: expected an export named nothing, that is a function/,
+    /fix\.ts: expected an export named nothing to be a function/,
   ],
   [
     "a transform module that does not exist",

@@ -5,7 +5,7 @@ import { job } from "../../kit/messages.ts";
 
 const aborted = defineCase({
   requirement: "delivery.aborted",
-  name: "send and receive with a signal that is already aborted reject with its reason and make no request",
+  name: "send and receive reject with the signal's reason and make no request if the signal is already aborted",
   async run(context) {
     const queue = await context.makeQueue();
     const client = await context.connect();
