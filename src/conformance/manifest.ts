@@ -62,7 +62,7 @@ export const requirements: readonly Requirement[] = [
     text: "the attempt number is exactly 1, 2, 3 … across retries, lease expiries and process restarts, if no response of the provider is lost",
   },
   {
-    id: "acknowledgement.hand_back",
+    id: "acknowledgement.release",
     text: "a message with `maxAttempts: 1` is still run, and not dead-lettered, after ten drains in a row released it before its handler started",
   },
   {
@@ -90,7 +90,7 @@ export const requirements: readonly Requirement[] = [
     text: "dead letters can be listed without being deleted, can be redriven, and can be discarded; the attempts of a redriven message start again at 1, and no deduplication window drops the message",
   },
   {
-    id: "failure.mending",
+    id: "failure.transform",
     text: "dead letters that failed alike are reported as one group; a redrive can send to another queue; a message whose transform throws stays a dead letter; a redrive that is stopped loses no message",
   },
   {

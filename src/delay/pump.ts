@@ -36,7 +36,10 @@ const MISSING_MS = 60_000;
 const CROWDED_LOOK_MS = 60_000;
 /** Share of its retention after which a copy is replaced by a fresh one. */
 const AGED = 0.9;
-/** Share of the provider's limit of messages in flight from which on messages wait by native delay instead. */
+/**
+ * If the delay queue has more than this share of the provider's limit of messages in flight, messages are sent again with a
+ * native delay, since a released message counts as in flight.
+ */
 const CROWDED = 2 / 3;
 
 /**

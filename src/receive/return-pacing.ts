@@ -12,9 +12,9 @@ interface Pace {
 }
 
 /**
- * Decides when messages return that are put aside because their type is at its limit and too many wait already: one after
- * another, at the pace at which runs of their type end. With one fixed time, the backlog of a limited type would leave its
- * slots empty at first, and then return all at once.
+ * Calculates when a message is to be redelivered that found neither a slot of its type nor room to wait. Messages of one
+ * type return one after another, at the rate at which runs of the type end. With a fixed delay, the slots of a limited type
+ * would first be empty, and then all messages would return at once.
  */
 export class ReturnPacing {
   readonly #byType = new Map<string, Pace>();

@@ -4,7 +4,7 @@ import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.t
 import { testConformance } from "./support.ts";
 
 const missing = await pubsubEmulatorMissing();
-const usesStore = new Set(["failure.dead_letters", "failure.mending", "ordering.undeclared"]);
+const usesStore = new Set(["failure.dead_letters", "failure.transform", "ordering.undeclared"]);
 
 /** Selects the cases in which a delay store takes part. */
 function only({ group, requirement }: ConformanceCase): boolean {

@@ -4,7 +4,7 @@ import { listDeadLetters } from "../../kit/dead-letters.ts";
 import { job } from "../../kit/messages.ts";
 
 const unstarted = defineCase({
-  requirement: "acknowledgement.hand_back",
+  requirement: "acknowledgement.release",
   name: "a message with maxAttempts 1 that ten drains release unstarted is still run",
   async run(context) {
     const queue = await context.makeQueue({ maxAttempts: 1 });

@@ -3,7 +3,7 @@ import { makeDeadLetters, redrive, allRedriven, waitForDeadLetters } from "../..
 import { expectEqual, expectSame, expectThat, expectWithin } from "../../kit/expect.ts";
 
 const grouped = defineCase({
-  requirement: "failure.mending",
+  requirement: "failure.transform",
   name: "dead letters that failed alike form one group with its count and its times",
   async run(context) {
     const startedAt = context.now();

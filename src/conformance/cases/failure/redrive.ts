@@ -39,7 +39,7 @@ const changed = defineCase({
 });
 
 const elsewhere = defineCase({
-  requirement: "failure.mending",
+  requirement: "failure.transform",
   name: "a redrive to another queue delivers there, and one to a missing queue is refused",
   async run(context) {
     const { queue, client, ids } = await makeDeadLetters(context, 4);
@@ -68,7 +68,7 @@ const elsewhere = defineCase({
 });
 
 const invalid = defineCase({
-  requirement: "failure.mending",
+  requirement: "failure.transform",
   name: "a dead letter whose transform throws or returns an invalid message stays and is reported, and the others are redriven",
   async run(context) {
     const { queue, client, ids } = await makeDeadLetters(context, 4);
@@ -111,7 +111,7 @@ const invalid = defineCase({
 });
 
 const stopped = defineCase({
-  requirement: "failure.mending",
+  requirement: "failure.transform",
   name: "a redrive that is stopped reports what it redrove and loses no message",
   async run(context) {
     const { queue, client, ids } = await makeDeadLetters(context, 12);
