@@ -38,8 +38,7 @@ export function durationField({
     .transform((value, context) => {
       const ms = durationMs(value);
       if (least === undefined ? ms > 0 : ms >= least) if (ms <= most) return ms;
-      const got = typeof value === "object" ? JSON.stringify(value) : show(value);
-      const message = `expected a duration such as 5000, "5s" or { "seconds": 5 }, ${expected}; got ${got}`;
+      const message = `expected a duration such as 5000, "5s" or { "seconds": 5 }, ${expected}; got ${show(value)}`;
       context.addIssue({ code: "custom", message });
       return z.NEVER;
     })

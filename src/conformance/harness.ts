@@ -35,7 +35,7 @@ export interface Timing {
   readonly earlyMs: number;
   /** Longest wait for a thing that has no due time. @default 120000 on a virtual clock, else 45000 */
   readonly patienceMs: number;
-  /** Longest duration of a case, always in real time. A longer case has failed. @default 20000 on a virtual clock, else 300000 */
+  /** Longest duration of a case, always in real time. A longer case has failed. @default 60000 on a virtual clock, else 300000 */
   readonly caseMs: number;
 }
 
@@ -114,7 +114,7 @@ const VIRTUAL: Timing = {
   lateMs: 2_000,
   earlyMs: 0,
   patienceMs: 120_000,
-  caseMs: 20_000,
+  caseMs: 60_000,
 };
 const REAL: Timing = {
   leaseMs: 2_000,

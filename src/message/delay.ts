@@ -49,5 +49,5 @@ function read(delay: Delay, now: number): number {
 /** Shows a wrong delay. The string of a Date would not tell the user what is wrong with it. */
 function shown(delay: unknown): string {
   if (delay instanceof Date) return "a Date, which is given as { at: date }";
-  return typeof delay === "object" && delay !== null ? JSON.stringify(delay) : show(delay);
+  return show(delay);
 }

@@ -56,13 +56,18 @@ const FIELDS: ReadonlySet<string> = new Set(["kind", "delayMs", "error", "reason
 
 /** Returns whether `value` is a disposition: it has a known `kind`, and no field that a disposition does not have. */
 export function isDisposition(value: unknown): value is Disposition {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "kind" in value &&
-    KINDS.includes(value.kind) &&
-    Object.keys(value).every((field) => FIELDS.has(field))
-  );
+  try {
+    return (
+      typeof value === "object" &&
+      value !== null &&
+      "kind" in value &&
+      KINDS.includes(value.kind) &&
+      Object.keys(value).every((field) => FIELDS.has(field))
+    );
+  } catch {
+    // A value whose properties cannot be read is no disposition.
+    return false;
+  }
 }
 
 /**

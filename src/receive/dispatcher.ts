@@ -22,6 +22,7 @@ export class Dispatcher {
   readonly #settlement: Settlement;
   readonly #keys: KeyQueues;
   readonly #waiting: WaitingRuns;
+  #isStarting = false;
 
   constructor(context: ReceiverContext, host: RunHost, runner: Runner, settlement: Settlement) {
     const { capacity, connection } = context;
@@ -55,10 +56,16 @@ export class Dispatcher {
   /** Starts waiting runs while there are slots for them. */
   startWaiting(): void {
     const { capacity } = this.#context;
-    if (capacity.refusing) return;
-    for (let run = this.#waiting.next(); run !== undefined; run = this.#waiting.next()) {
-      if (this.#stillLeased(run)) this.#runner.start(run);
-      else capacity.untake(run.message.type);
+    // A lost lease is announced as a change of the capacity, which calls back here.
+    if (capacity.refusing || this.#isStarting) return;
+    this.#isStarting = true;
+    try {
+      for (let run = this.#waiting.next(); run !== undefined; run = this.#waiting.next()) {
+        if (this.#stillLeased(run)) this.#runner.start(run);
+        else capacity.untake(run.message.type);
+      }
+    } finally {
+      this.#isStarting = false;
     }
   }
 

@@ -142,8 +142,9 @@ function openContext({
   const keepsOrder = traits.ordering === "by_key";
   const warn = (code: string, message: string): void => reporter.warn(code, message);
   const limitOf = concurrencyOf === undefined ? undefined : guardedLimits(concurrencyOf, warn);
-  const capacity = new Capacity({ concurrency, maxSettling, keepsOrder, limitOf, pause, random });
+  // Opened first: if it throws, the capacity must not have subscribed to the pause.
   const source = connection.open(queue, { prefetch: concurrency * 3 + maxSettling, leaseMs });
+  const capacity = new Capacity({ concurrency, maxSettling, keepsOrder, limitOf, pause, random });
   const leases = new LeaseKeeper(source, { clock, limits, leaseMs, extendEveryMs });
   // An acknowledgement waits for others only if more messages are leased, and on no ordered queue: there, the next
   // message of the key waits for it.

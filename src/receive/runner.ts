@@ -44,7 +44,9 @@ export class Runner {
     this.#reporter.started(run);
     let ending: Promise<unknown>;
     try {
-      ending = Promise.resolve(this.#handler(run.message, run));
+      // Not called as a method, so that `this` is undefined, and stacks name the function itself.
+      const handler = this.#handler;
+      ending = Promise.resolve(handler(run.message, run));
     } catch (error) {
       ending = Promise.reject(error);
     }

@@ -151,6 +151,9 @@ export class FakeClock implements Clock {
   ): Promise<T> {
     const maxMs = optionalMs(options.maxMs) ?? YEAR_MS;
     const realMs = optionalMs(options.realMs) ?? 0;
+    if (!(maxMs >= 0 && realMs >= 0)) {
+      throw new RangeError("until takes durations of 0 or more milliseconds as maxMs and realMs.");
+    }
     const end = this.#now + maxMs;
     let isSettled = false;
     const onSettled = (): void => {

@@ -53,6 +53,12 @@ export async function runUntilIdle(
   const { clock } = options;
   const maxMs = optionalMs(options.maxMs) ?? YEAR_MS;
   const realMs = optionalMs(options.realMs) ?? 2_000;
+  if (!(maxMs >= 0 && realMs >= 0)) {
+    throw new QueueError(
+      "invalid_options",
+      "runUntilIdle takes durations of 0 or more milliseconds as maxMs and realMs.",
+    );
+  }
   if (worker.queue.clock !== clock) {
     throw new QueueError(
       "invalid_options",

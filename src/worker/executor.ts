@@ -70,11 +70,13 @@ export class Executor {
   #execute(handler: JobHandler, job: Message, context: ManagedRun, execution: Execution): Promise<void> {
     const { middleware } = this.#options;
     context.decidedBy(execution);
-    const working: unknown =
-      middleware.length === 0
-        ? handler(job, execution)
-        : through(middleware, { message: job, context: execution }, () => handler(job, execution));
-    return working as Promise<void>;
+    if (middleware.length === 0) return handler(job, execution) as Promise<void>;
+    let result: unknown;
+    const handle = async (): Promise<void> => {
+      result = await handler(job, execution);
+    };
+    const wrapped = through(middleware, { message: job, context: execution }, handle);
+    return wrapped.then(() => result) as Promise<void>;
   }
 
   #refused(error: unknown, execution: Execution): Disposition {

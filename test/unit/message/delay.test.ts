@@ -36,3 +36,12 @@ test.each<[string, unknown]>([
 ])("delayMs refuses %s", (_, delay) => {
   expect(() => delayMs(delay as Delay, NOW)).toThrow(expect.objectContaining({ code: "invalid_delay" }));
 });
+
+test.each([
+  ["a big integer as a part", { hours: 1n }, "{ hours: 1n }"],
+  ["an infinite part", { days: Number.POSITIVE_INFINITY }, "{ days: Infinity }"],
+])("the error for %s shows the value", (_, delay, shown) => {
+  expect(() => delayMs(delay as never, NOW)).toThrow(
+    expect.objectContaining({ code: "invalid_delay", message: expect.stringContaining(shown) as string }),
+  );
+});

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Delivery } from "../../../src/driver/contract.ts";
 import { PauseController } from "../../../src/lib/pause.ts";
+import { memory } from "../../../adapters/memory/index.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import type { Clock } from "../../../src/lib/clock.ts";
+import type { ManagedQueue } from "../../../src/queue/managed-receive.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
@@ -97,4 +102,80 @@ describe("an arriving message", () => {
       { job: { type: "bad", attempt: 2 } },
     ]);
   });
+});
+
+test("a receiver keeps every slot when the leases of thousands of waiting runs have ended", async () => {
+  const slots = 3_000;
+  const fake = new FakeClock();
+  let skewMs = 0;
+  const clock: Clock = {
+    now: () => fake.now() + skewMs,
+    timer: (ms, run, keep) => fake.timer(ms, run, keep),
+  };
+  const queue = createQueue(memory({ clock })) as ManagedQueue;
+  const pause = new PauseController();
+  const stop = new AbortController();
+  const doors: (() => void)[] = [];
+  let running = 0;
+  const handler = (): Promise<void> => {
+    running += 1;
+    return new Promise((resolve) => {
+      doors.push(() => {
+        running -= 1;
+        resolve();
+      });
+    });
+  };
+  const options = { concurrency: slots + 10, concurrencyOf: () => slots, pause, signal: stop.signal };
+  const received = queue.receiveManaged("jobs", handler, options);
+  const send = (): void => {
+    for (let count = 0; count < 2 * slots; count += 1) void queue.send("jobs", { type: "mail", payload: 1 });
+  };
+  send();
+  await fake.advance(10);
+  pause.pause();
+  for (const open of doors.splice(0)) open();
+  await fake.settle();
+
+  skewMs = 60_000; // The event loop stood still for longer than a lease.
+  pause.resume();
+  await fake.advance("5m");
+
+  expect(running).toBe(slots);
+  stop.abort();
+  for (const open of doors.splice(0)) open();
+  await fake.until(received);
+  await queue.close();
+});
+
+test("a handler is called without a receiver of its own as `this`", async () => {
+  const fixture = new Fixture();
+  const seen: unknown[] = [];
+  fixture.receive(function handler(this: unknown) {
+    seen.push(this);
+  });
+
+  await fixture.send("mail");
+  await fixture.clock.settle();
+
+  expect(seen).toEqual([undefined]);
+});
+
+test("a receiver whose source cannot be opened leaves no listener on the pause", async () => {
+  const fixture = new Fixture();
+  const pause = new PauseController();
+  let listeners = 0;
+  const onResume = pause.onResume.bind(pause);
+  pause.onResume = (listener) => {
+    listeners += 1;
+    return onResume(listener);
+  };
+  fixture.driver.open = () => {
+    throw new Error("cannot open");
+  };
+
+  const received = fixture.receive(() => undefined, { pause });
+  await fixture.clock.settle();
+
+  expect([received.state, listeners]).toEqual(["rejected", 0]);
 });

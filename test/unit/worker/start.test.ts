@@ -98,3 +98,30 @@ test("a handler completes its job if its result only resembles a disposition", a
 
   expect(fixture.events.of("completed")).toHaveLength(1);
 });
+
+test("a disposition that a handler returns fails its run behind middleware as well", async () => {
+  const fixture = new Fixture();
+  fixture.worker.use((_, next) => next());
+  fixture.worker.register("mail", () => ({ kind: "dead_letter", reason: "spam", error: "bad" }));
+  await fixture.start();
+
+  await fixture.send("mail");
+
+  expect(fixture.events.of("completed")).toEqual([]);
+  expect(fixture.events.of("retrying")).toMatchObject([{ error: { code: "invalid_options" } }]);
+});
+
+test("a handler completes its job if the properties of its result cannot be read", async () => {
+  const fixture = new Fixture();
+  const unreadable = Object.defineProperty({}, "kind", {
+    get() {
+      throw new Error("unreadable");
+    },
+  });
+  fixture.worker.register("mail", () => unreadable);
+  await fixture.start();
+
+  await fixture.send("mail");
+
+  expect(fixture.events.of("completed")).toHaveLength(1);
+});
