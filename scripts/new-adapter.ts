@@ -114,11 +114,11 @@ function withHarness(harnesses: string, { name, camel }: Names): string {
   );
 }
 
-/** package.json with the sub-path of the adapter, before that of the local server. */
+/** package.json with the sub-path of the adapter, after that of the local server. */
 function withExport(manifest: string, { name }: Names): string {
   const target = `./dist/adapters/${name}/index`;
   const entry = `"./${name}": {\n      "types": "${target}.d.ts",\n      "default": "${target}.js"\n    },\n    `;
-  return inserted(manifest, /"exports": \{/, /"\.\/service-bus-server"/, entry);
+  return inserted(manifest, /"exports": \{[^]*?"\.\/service-bus-server": \{/, /"\.\/package\.json"/, entry);
 }
 
 /**
@@ -156,7 +156,8 @@ if (import.meta.main) {
   try {
     const written = newAdapter(root, name, label);
     process.stdout.write(`${written.join("\n")}\n
-Next: replace the client in adapters/${name}/clients.ts, then work through the TODOs. docs/writing-an-adapter.md has the steps.
+Next: write the address of a server into test/conformance/harness/${name}.ts, and replace the client in
+adapters/${name}/clients.ts. Then work through the TODOs. docs/writing-an-adapter.md has the steps.
 Format with: npm run format. Test with: npm run test:conformance -- ${name}\n`);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\nUsage: npm run new-adapter <name> [label]\n`);

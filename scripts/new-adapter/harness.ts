@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectTo } from "node:net";
 import { createQueue } from "../../src/client/create-queue.ts";
 import type { Driver } from "../../src/driver/index.ts";
 import type { Harness } from "../../src/conformance/index.ts";
@@ -8,10 +10,12 @@ import { template } from "./adapter/index.ts";
 
 /** TODO: The address of a server on this machine. */
 const LOCAL = "tcp://127.0.0.1:1";
+const PROBE_MS = 5_000;
 
 /** The adapter on the server that QUEUEPORT_TEST_TEMPLATE names, with a proxy before it. TODO: Start a server if needed. */
 export async function templateHarness(): Promise<Harness> {
   const { protocol, hostname, port } = new URL(process.env["QUEUEPORT_TEST_TEMPLATE"] ?? LOCAL);
+  await probe(hostname, Number(port));
   const proxy = await TcpProxy.start({ host: hostname, port: Number(port) });
   const url = `${protocol}//127.0.0.1:${proxy.port}`;
   // Short polls, so that a stop takes little time.
@@ -41,4 +45,16 @@ export async function templateHarness(): Promise<Harness> {
       await proxy.close();
     },
   };
+}
+
+/** Throws if nothing listens at the address. Without this, each case would fail with an error of the proxy. */
+async function probe(host: string, port: number): Promise<void> {
+  const socket = connectTo({ host, port });
+  try {
+    await once(socket, "connect", { signal: AbortSignal.timeout(PROBE_MS) });
+  } catch (cause) {
+    throw new Error(`No server at ${host}:${port}. Start one, or set QUEUEPORT_TEST_TEMPLATE.`, { cause });
+  } finally {
+    socket.destroy();
+  }
 }

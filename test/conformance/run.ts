@@ -3,7 +3,7 @@ import { capabilitiesOf, type CaseResult, runConformance } from "../../src/confo
 import { writeCapabilities } from "./capabilities-file.ts";
 import { harnesses } from "./harness/index.ts";
 
-const USAGE = `npm run test:conformance -- <adapter> [--json] [--write] [--only <text>] [--stack] [--at-once <n>]
+const USAGE = `npm run test:conformance -- <adapter> [--json] [--write] [--only <text>] [--stack] [--at-once <n>] [--help]
 
 Runs the conformance suite against one adapter, and prints each case with its result.
 
@@ -12,6 +12,7 @@ Runs the conformance suite against one adapter, and prints each case with its re
   --only <text>  run only the cases whose group or name contains the text
   --stack        print the stack of each error
   --at-once <n>  number of cases at once in real time (default: 8)
+  --help         print this text
 
 Adapters: ${Object.keys(harnesses).join(", ")}`;
 
@@ -31,17 +32,36 @@ function show(
   for (const note of notes) console.log(`    ${note}`);
 }
 
+/** The arguments of the process, or the error if an option is unknown or has no value. */
+function argumentsOrError() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        help: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        write: { type: "boolean", default: false },
+        stack: { type: "boolean", default: false },
+        only: { type: "string", default: "" },
+        "at-once": { type: "string", default: "8" },
+      },
+    });
+  } catch (error) {
+    return error as Error;
+  }
+}
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      json: { type: "boolean", default: false },
-      write: { type: "boolean", default: false },
-      stack: { type: "boolean", default: false },
-      only: { type: "string", default: "" },
-      "at-once": { type: "string", default: "8" },
-    },
-  });
+  const args = argumentsOrError();
+  if (args instanceof Error) {
+    console.error(`${args.message}\n\n${USAGE}`);
+    return 2;
+  }
+  const { values, positionals } = args;
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
   const [adapter = "", ...more] = positionals;
   const harness = Object.hasOwn(harnesses, adapter) ? harnesses[adapter] : undefined;
   if (harness === undefined || more.length > 0) {

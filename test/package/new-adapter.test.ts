@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -41,6 +43,7 @@ test("a generated adapter has the files of the others, a harness, a test, a page
     types: "./dist/adapters/acme-queue/index.d.ts",
     default: "./dist/adapters/acme-queue/index.js",
   });
+  expect(Object.keys(exports).slice(-3)).toEqual(["./service-bus-server", "./acme-queue", "./package.json"]);
 });
 
 test("a generated adapter has its own name everywhere", () => {
@@ -57,17 +60,47 @@ test("a generated adapter compiles", async () => {
   expect([code, stdout]).toEqual([0, ""]);
 });
 
-test("the conformance test of a generated adapter fails because its client is not implemented", async () => {
+/** Runs the conformance test of the generated adapter, which has to fail. Returns its output. */
+async function failedConformance(env: Readonly<Record<string, string>> = {}): Promise<string> {
   const vitest = join(copy, "node_modules/vitest/vitest.mjs");
   const args = [vitest, "run", "--project", "conformance", "test/conformance/acme-queue.test.ts"];
-  const { code, stdout, stderr } = await runNode(args, { cwd: copy, env: { NO_COLOR: "1" } });
+  const { code, stdout, stderr } = await runNode(args, { cwd: copy, env: { NO_COLOR: "1", ...env } });
   expect(code).toBe(1);
-  expect(stdout + stderr).toContain(
-    'The adapter "acme-queue" is not implemented yet: adapters/acme-queue/clients.ts does not connect',
+  return stdout + stderr;
+}
+
+test("the conformance test of a generated adapter without a server names the variable for its address", async () => {
+  expect(await failedConformance()).toContain(
+    "No server at 127.0.0.1:1. Start one, or set QUEUEPORT_TEST_ACME_QUEUE.",
   );
+});
+
+test("the conformance test of a generated adapter fails because its client is not implemented", async () => {
+  const server = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    expect(await failedConformance({ QUEUEPORT_TEST_ACME_QUEUE: url })).toContain(
+      'The adapter "acme-queue" is not implemented yet: adapters/acme-queue/clients.ts does not connect',
+    );
+  } finally {
+    server.close();
+  }
 });
 
 test("a name that is not valid, or that exists, is refused", () => {
   expect(() => newAdapter(copy, "Acme")).toThrow('"Acme" is not a name');
   expect(() => newAdapter(copy, "sqs")).toThrow("adapters/sqs exists already");
+});
+
+test("the conformance command prints its usage for --help and for an unknown option", async () => {
+  const command = join(root, "test/conformance/run.ts");
+  const help = await runNode([command, "--help"]);
+  expect([help.code, help.stdout]).toEqual([
+    0,
+    expect.stringContaining("npm run test:conformance -- <adapter>"),
+  ]);
+  const unknown = await runNode([command, "--nothing"]);
+  expect(unknown.code).toBe(2);
+  expect(unknown.stderr).toMatch(/^Unknown option '--nothing'[^]*npm run test:conformance/);
 });

@@ -41,6 +41,11 @@ export interface ReceivedEntry {
   /** The deliveries of the message, this one included. The server counts them. */
   readonly deliveries: number;
   readonly enqueuedAt: number;
+  /**
+   * Epoch milliseconds of this process: the time before the request that leased the message, plus the lease. A poll that
+   * looks repeatedly takes it before each look.
+   */
+  readonly leaseUntil: number;
 }
 
 /** The change of one leased message: it is removed, leased for `ms` from now, or delivered again after `ms`. */

@@ -5,7 +5,7 @@ import { DriverError, type ErrorKind } from "../../../src/driver/index.ts";
  * `transient` and `throttled` promise that the request had no effect. If in doubt, an error is `ambiguous`.
  */
 const KINDS: Readonly<Record<string, ErrorKind>> = {
-  // There was no connection: the request had no effect.
+  // There was no connection: the request had no effect. A request that was never written is `transient` as well.
   ECONNREFUSED: "transient",
   ENOTFOUND: "transient",
   EAI_AGAIN: "transient",

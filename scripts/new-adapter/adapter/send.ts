@@ -7,7 +7,7 @@ export async function sendBatch(
   name: string,
   messages: readonly Outgoing[],
 ): Promise<SendResult[]> {
-  // Built before the first `await`: the array belongs to the caller again as soon as `send` has returned its promise.
+  // Copied before the first `await`: the array and a body of bytes belong to the caller again once the call has returned.
   const entries = messages.map(entryOf);
   const ids = await connection.request(`send to queue "${name}"`, (client) => client.send(name, entries));
   return messages.map((_, index): SendResult => {
@@ -19,5 +19,10 @@ export async function sendBatch(
 }
 
 function entryOf({ body, attributes, delayMs, orderingKey }: Outgoing): StoredEntry {
-  return { body, attributes, delayMs, orderingKey };
+  return {
+    body: typeof body === "string" ? body : new Uint8Array(body),
+    attributes,
+    delayMs,
+    orderingKey,
+  };
 }

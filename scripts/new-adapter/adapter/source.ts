@@ -51,21 +51,18 @@ export class TemplateSource implements Source {
   }
 
   async #poll(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    const { connection, name, leaseMs, waitMs, clock } = this.#options;
+    const { connection, name, leaseMs, waitMs } = this.#options;
     const received = await connection.request(
       `receive from queue "${name}"`,
       (client) => client.receive(name, { max, leaseMs, waitMs, signal }),
       waitMs,
     );
-    // TODO: If the server can lease messages long before it answers, use the time before the request instead. A lease
-    // that ends too early is safe; one that ends too late is not.
-    const leaseUntil = clock.now() + leaseMs;
-    return received.map((entry) => deliveryOf(entry, leaseUntil));
+    return received.map(deliveryOf);
   }
 }
 
-function deliveryOf(entry: ReceivedEntry, leaseUntil: number): Delivery {
-  const { id, token, body, attributes, deliveries, enqueuedAt, orderingKey } = entry;
+function deliveryOf(entry: ReceivedEntry): Delivery {
+  const { id, token, body, attributes, deliveries, enqueuedAt, leaseUntil, orderingKey } = entry;
   const receipt: Receipt = { id, token, acked: false };
   return {
     body,
