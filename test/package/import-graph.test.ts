@@ -10,7 +10,7 @@ const imports = importsOf("src", "adapters", "cmd");
 const isIn = (folder: string) => (file: string) => file.startsWith(`${folder}/`);
 const inSrc = isIn("src");
 const isFile = (to: string): boolean => to.endsWith(".ts");
-/** `adapters/memory/driver.ts` → `memory`; undefined for what lies beside the adapters, such as open.ts. */
+/** `adapters/memory/driver.ts` → `memory`. `undefined` for a file outside the folders of adapters, such as open.ts. */
 const adapterOf = (file: string): string | undefined => /^adapters\/([^/]+)\//.exec(file)?.[1];
 
 /** `@scope/name@^3` → `@scope/name`. */
@@ -159,7 +159,7 @@ describe("the core", () => {
 });
 
 describe("an adapter", () => {
-  test("imports only its own folder and the door for adapters; memory also the limits of other adapters", () => {
+  test("imports only its own folder and src/driver, and the memory adapter also the limits of others", () => {
     const isAllowed = (from: string, to: string): boolean =>
       to === "src/driver/index.ts" ||
       adapterOf(to) === adapterOf(from) ||
