@@ -3,13 +3,19 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** Files that wait minutes for a server, the longest first. If they began last, they would run alone at the end. */
 const LONGEST = [
   "conformance/pubsub.test.ts",
-  "conformance/more/sqs-second.test.ts",
   "conformance/more/service-bus-sessions.test.ts",
   "conformance/sqs.test.ts",
   "conformance/service-bus.test.ts",
   "conformance/directory.test.ts",
+  "conformance/more/sqs-second.test.ts",
   "cmd/end-to-end.test.ts",
-  "crash/delay-store.test.ts",
+  "fault/sqs-volume.test.ts",
+  "fault/pubsub.test.ts",
+  "conformance/delay-store.test.ts",
+  "fault/pubsub-connections.test.ts",
+  "fault/sqs-worker.test.ts",
+  "conformance/more/pubsub-policies.test.ts",
+  "crash/",
   "fault/",
 ];
 
