@@ -11,7 +11,7 @@ const LONGEST = [
   "cmd/end-to-end.test.ts",
   "fault/sqs-volume.test.ts",
   "fault/pubsub.test.ts",
-  "conformance/delay-store.test.ts",
+  "conformance/more/delay-store.test.ts",
   "fault/pubsub-connections.test.ts",
   "fault/sqs-worker.test.ts",
   "conformance/more/pubsub-policies.test.ts",

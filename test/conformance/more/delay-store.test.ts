@@ -1,7 +1,7 @@
 import { describe } from "vitest";
-import type { ConformanceCase } from "../../src/conformance/index.ts";
-import { ON_EMULATOR, pubsubEmulatorMissing } from "../support/pubsub-emulator.ts";
-import { testConformance } from "./support.ts";
+import type { ConformanceCase } from "../../../src/conformance/index.ts";
+import { ON_EMULATOR, pubsubEmulatorMissing } from "../../support/pubsub-emulator.ts";
+import { testConformance } from "../support.ts";
 
 const missing = await pubsubEmulatorMissing();
 const usesStore = new Set(["failure.dead_letters", "failure.transform", "ordering.undeclared"]);
