@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
+import { InFlightSet } from "../lib/in-flight-set.ts";
 import type { Delivery } from "./contract.ts";
 import { DriverError } from "./error.ts";
 
@@ -17,9 +18,10 @@ export type PollRequest = (max: number, signal: AbortSignal) => Promise<Delivery
 export class PollRunner {
   readonly #request: PollRequest;
   readonly #clock: Clock;
-  readonly #running = new Set<Promise<void>>();
+  /** No `Set`: its former tables would keep the deliveries of polls that ended long ago in memory. */
+  readonly #running = new InFlightSet<Promise<void>>();
   /** Ends each call of `next` that still waits. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new InFlightSet<() => void>();
   #kept: Delivery[] = [];
   #stopped = false;
   #closed = false;
@@ -49,7 +51,7 @@ export class PollRunner {
         resolve([]);
       };
       signal.addEventListener("abort", abandon, { once: true });
-      this.#waiting.add(abandon);
+      const waiting = this.#waiting.add(abandon);
       const running = this.#request(max, abandoned.signal)
         .then((deliveries) => {
           // The only place that decides where a delivery goes.
@@ -58,18 +60,18 @@ export class PollRunner {
         }, reject)
         .finally(() => {
           signal.removeEventListener("abort", abandon);
-          this.#waiting.delete(abandon);
-          this.#running.delete(running);
+          this.#waiting.remove(waiting);
+          this.#running.remove(member);
         });
-      this.#running.add(running);
+      const member = this.#running.add(running);
     });
   }
 
   /** Implements `Source.stop`: ends the waiting calls, waits for the requests that are under way. Idempotent. */
   async stop(): Promise<Delivery[]> {
     this.#stopped = true;
-    for (const abandon of this.#waiting) abandon();
-    await Promise.all(this.#running);
+    for (const abandon of this.#waiting.all()) abandon();
+    await Promise.all(this.#running.all());
     return this.#takeKept(this.#kept.length);
   }
 
