@@ -4,7 +4,7 @@ import { cpSync, existsSync, globSync, readFileSync, writeFileSync } from "node:
 import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, describe, expect, test } from "vitest";
-import { application, root, runNode } from "./support.ts";
+import { application, compileStrictly, root, runNode } from "./support.ts";
 
 const examples = join(root, "examples");
 const files = globSync("*/*.ts", { cwd: examples })
@@ -151,26 +151,7 @@ describe.concurrent("an example that runs until it is stopped", () => {
 });
 
 test("the examples compile in an application that uses the strictest options", async () => {
-  writeFileSync(
-    join(app.path, "tsconfig.json"),
-    JSON.stringify({
-      compilerOptions: {
-        target: "es2024",
-        module: "nodenext",
-        types: ["node"],
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        noUncheckedIndexedAccess: true,
-        noPropertyAccessFromIndexSignature: true,
-        erasableSyntaxOnly: true,
-        verbatimModuleSyntax: true,
-        allowImportingTsExtensions: true,
-        noEmit: true,
-      },
-    }),
-  );
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
-  const { code, stdout } = await runNode([tsc, "-p", app.path]);
+  const { code, stdout } = await compileStrictly(app.path);
   expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
 });
 

@@ -3,7 +3,7 @@ import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { blocks, importsOf, type Page, packagesOf, pages, programsOf, readPage, writePage } from "./pages.ts";
-import { application, packedApplication, root, runNode } from "./support.ts";
+import { application, compileStrictly, packedApplication, root, runNode } from "./support.ts";
 
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
 const [readme = readPage("README.md")] = pages;
@@ -127,25 +127,7 @@ test.concurrent.each(runnable.filter(isTest))("$guide: $file passes", async ({ f
 });
 
 test("every snippet compiles in an application that uses the strictest options", async () => {
-  writeFileSync(
-    join(app.path, "tsconfig.json"),
-    JSON.stringify({
-      compilerOptions: {
-        target: "es2024",
-        module: "nodenext",
-        types: ["node"],
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        noUncheckedIndexedAccess: true,
-        noPropertyAccessFromIndexSignature: true,
-        erasableSyntaxOnly: true,
-        verbatimModuleSyntax: true,
-        allowImportingTsExtensions: true,
-        noEmit: true,
-      },
-    }),
-  );
-  const { code, stdout } = await runNode([join(root, "node_modules/typescript/bin/tsc"), "-p", app.path]);
+  const { code, stdout } = await compileStrictly(app.path);
   expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
 });
 

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { globSync, mkdtempSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -88,4 +88,23 @@ function installed(path: string, packages: readonly string[]): Application {
 function link(from: string, to: string): void {
   mkdirSync(dirname(to), { recursive: true });
   symlinkSync(from, to, "dir");
+}
+
+/** Compiles the TypeScript files of an application with the strictest options. */
+export function compileStrictly(folder: string): Promise<Ran> {
+  const compilerOptions = {
+    target: "es2024",
+    module: "nodenext",
+    types: ["node"],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noPropertyAccessFromIndexSignature: true,
+    erasableSyntaxOnly: true,
+    verbatimModuleSyntax: true,
+    allowImportingTsExtensions: true,
+    noEmit: true,
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
+  return runNode([join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
 }
