@@ -132,12 +132,15 @@ describe.skipIf(missing !== undefined)("with thousands of messages on SQS", () =
       const limits = { nativeDelayMs: 2 * SECOND, maxHopMs: 60 * SECOND, maxInFlight: 6 };
       await using proxied = await fixture.proxiedQueue({ limits });
       const delayQueue = siblingQueue(proxied.name, "-delay");
-      const arrived = new Set<string>();
-      const stop = proxied.receive(async ({ id }) => void arrived.add(id));
       const sending = Array.from({ length: 8 }, () =>
-        proxied.queue.sendDelayed(proxied.name, { type: "job", payload: {} }, { seconds: 9 }),
+        proxied.queue.sendDelayed(proxied.name, { type: "job", payload: {} }, { seconds: 15 }),
       );
       const ids = (await Promise.all(sending)).map(({ id }) => id);
+      // The pump looks once a minute how crowded the delay queue is, so its first poll has to bring all of them.
+      // All are ready after the native delay of two seconds; the server does not count them as ready before it is polled.
+      await sleep(3 * SECOND);
+      const arrived = new Set<string>();
+      const stop = proxied.receive(async ({ id }) => void arrived.add(id));
       await vi.waitFor(() => expect(arrived).toEqual(new Set(ids)), PATIENCE);
       await stop();
       const waits = proxied.calls(SEND, delayQueue).flatMap(entriesOf);
