@@ -1,4 +1,5 @@
 import { sleep } from "../lib/clock.ts";
+import { givenKey, ownKey } from "../message/own-key.ts";
 import { requeueId } from "../message/requeue.ts";
 import type { Connection } from "../transport/connection.ts";
 import { defaults } from "../defaults.ts";
@@ -151,27 +152,25 @@ export class Redrive {
     const { connection, to, traits } = this.#setting;
     const { transform } = this.#options;
     const { clock } = connection;
-    const dedupId = requeueId(message?.id ?? delivery.brokerId, "redrive", delivery);
+    const id = message?.id ?? delivery.brokerId;
+    const dedupId = requeueId(id, "redrive", delivery);
     const generation = Number(delivery.attributes[REDRIVE] ?? 0) + 1;
     const marks = { [REDRIVE]: Number.isSafeInteger(generation) ? generation : 1, [TARGET]: traits.target };
-    const orderingKey =
-      info.orderingKey ?? (delivery.orderingKey !== message?.id ? delivery.orderingKey : undefined);
-    const key =
-      traits.ordering === "by_key"
-        ? (orderingKey ?? (traits.orderingKeyRequired ? dedupId : undefined))
-        : undefined;
+    const given =
+      traits.ordering === "by_key" ? (info.orderingKey ?? givenKey(delivery.orderingKey, id)) : undefined;
     if (transform === undefined) {
       const attributes = withSystemAttributes(originalAttributes(delivery.attributes), {
         ...FORGOTTEN,
         ...marks,
       });
-      return { outgoing: { body: delivery.body, attributes, delayMs: 0, orderingKey: key, dedupId } };
+      const orderingKey = given ?? (traits.orderingKeyRequired ? ownKey(id) : undefined);
+      return { outgoing: { body: delivery.body, attributes, delayMs: 0, orderingKey, dedupId } };
     }
     if (message === undefined) return undefined;
     const changed = await transform(message, info);
     if (changed === undefined) return undefined;
     if (changed.schema !== undefined) await validatePayload(changed.schema, changed.type, changed.payload);
-    const composed = compose({ id: message.id, orderingKey: key, ...changed }, {}, clock.now());
+    const composed = compose({ id: message.id, orderingKey: given, ...changed }, {}, clock.now());
     const { outgoing } = prepare(this.#setting.sender.target, to, traits, composed, {
       deadlineMs: defaults.sendDeadlineMs,
     });

@@ -6,6 +6,7 @@ import { isNewest } from "../lib/ids.ts";
 import { defaults } from "../defaults.ts";
 import { Malformed, readSystemAttributes, type SystemAttributes } from "./system-attributes.ts";
 import type { Headers, Message, TraceContext } from "./message.ts";
+import { givenKey } from "./own-key.ts";
 import { show } from "../lib/text.ts";
 import { assertFaithful } from "./payload.ts";
 
@@ -172,8 +173,9 @@ function read(json: unknown, delivery: Delivery, now: number): Message {
     throw new Malformed("it has no type: neither in the body nor in a type attribute");
   // The type is only in the attribute, so another program wrote the body, and the whole body is the payload.
   const envelope: Fields = ours ? fields : { payload: json };
+  const id = readId(envelope["id"], delivery);
   return {
-    id: readId(envelope["id"], delivery),
+    id,
     type,
     payload: envelope["payload"] ?? null,
     headers: readHeaders(envelope["headers"]),
@@ -182,7 +184,7 @@ function read(json: unknown, delivery: Delivery, now: number): Message {
     scheduledAt: readDate(envelope["scheduled_at"], "scheduled_at"),
     backoff: readBackoff(envelope["backoff"]),
     trace: readTrace(attributes),
-    orderingKey: delivery.orderingKey,
+    orderingKey: givenKey(delivery.orderingKey, id),
   };
 }
 

@@ -4,6 +4,7 @@ import { defaults } from "../defaults.ts";
 import { QueueError } from "../errors.ts";
 import { newId } from "../lib/ids.ts";
 import { show } from "../lib/text.ts";
+import { OWN_KEY } from "./own-key.ts";
 
 /** Names and string values that travel in the body of a message, so that no provider's attribute limit applies. */
 export type Headers = Readonly<Record<string, string>>;
@@ -34,6 +35,7 @@ export interface Message<Payload = unknown> {
   /** Overrides the backoff of the worker and of the queue for this message. */
   readonly backoff?: BackoffOptions | undefined;
   readonly trace?: TraceContext | undefined;
+  /** The ordering key that the sender gave; undefined if it gave none. */
   readonly orderingKey?: string | undefined;
 }
 
@@ -52,8 +54,8 @@ export interface NewMessage<Payload = unknown> {
   /** Overrides the backoff of the worker and of the queue for this message. @default their backoff */
   readonly backoff?: BackoffOptions | undefined;
   /**
-   * Key of 1 to 128 bytes. Messages with the same key are handled in the order in which they were sent. Refused as
-   * `not_supported` on a queue that keeps no order.
+   * Key of 1 to 128 bytes that does not begin with `qp-own:`. Messages with the same key are handled in the order in
+   * which they were sent. Refused as `not_supported` on a queue that keeps no order.
    */
   readonly orderingKey?: string | undefined;
   /**
@@ -96,6 +98,16 @@ function checkText(value: unknown, field: string, max: number): asserts value is
   // UTF-8 cannot encode half of a surrogate pair, so it would arrive as another character.
   if (!value.isWellFormed())
     refuse("invalid_message", `The ${field} of a message is well-formed Unicode; got ${show(value)}.`);
+}
+
+function checkOrderingKey(key: unknown): void {
+  checkText(key, "orderingKey", MAX_ID_BYTES);
+  if (key.startsWith(OWN_KEY)) {
+    refuse(
+      "invalid_message",
+      `An orderingKey does not begin with "${OWN_KEY}", which marks the keys of messages without one; got ${show(key)}.`,
+    );
+  }
 }
 
 function checkHeaders(headers: unknown): asserts headers is Headers {
@@ -147,7 +159,7 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
     refuse("invalid_message", `maxAttempts must be a whole number, 1 or more; got ${show(maxAttempts)}.`);
   }
   if (backoff !== undefined) checkBackoff(backoff, `message of type ${show(type)}`);
-  if (orderingKey !== undefined) checkText(orderingKey, "orderingKey", MAX_ID_BYTES);
+  if (orderingKey !== undefined) checkOrderingKey(orderingKey);
   if (dedupId !== undefined) checkText(dedupId, "dedupId", MAX_ID_BYTES);
   if (trace !== undefined) checkText(trace.traceparent, "trace.traceparent", MAX_TYPE_BYTES);
   if (trace?.tracestate !== undefined) checkText(trace.tracestate, "trace.tracestate", MAX_TRACESTATE_BYTES);

@@ -1,6 +1,7 @@
 import type { Attributes, Delivery, Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { sha256 } from "../lib/hash.ts";
+import { givenKey } from "./own-key.ts";
 
 /**
  * The reason why queueport sends a message again. The values are part of the broker-side id, and must not change.
@@ -38,9 +39,9 @@ export function requeueCopy(
 }
 
 /**
- * Returns whether the message must keep its place among others with its ordering key. A key that equals the message's
- * id does not count: the core sets it if the queue requires a key and the sender gave none.
+ * Returns whether the message must keep its place among others with its ordering key. A key that the core has set does
+ * not count.
  */
 export function inOrder(copy: Delivery, id: string, traits: QueueTraits): boolean {
-  return traits.ordering === "by_key" && copy.orderingKey !== undefined && copy.orderingKey !== id;
+  return traits.ordering === "by_key" && givenKey(copy.orderingKey, id) !== undefined;
 }

@@ -2,6 +2,7 @@ import { defaults } from "../defaults.ts";
 import type { Outgoing } from "../driver/contract.ts";
 import { DriverError, type ErrorKind } from "../driver/error.ts";
 import { type DeadLetterInfo, deadLetterAttributes } from "../message/dead-letter-info.ts";
+import { ownKey } from "../message/own-key.ts";
 import { requeueCopy } from "../message/requeue.ts";
 import { withSystemAttributes } from "../message/system-attributes.ts";
 import type { ReceiverContext } from "./context.ts";
@@ -37,7 +38,7 @@ export class Replacer {
     const { connection, sender, traits } = this.#context;
     const attributes = deadLetterAttributes(run.delivery.attributes, info, connection.limits);
     // A key of its own for each message: dead letters have no order among them, and none may block another.
-    const orderingKey = run.delivery.orderingKey === undefined ? undefined : run.id;
+    const orderingKey = run.delivery.orderingKey === undefined ? undefined : ownKey(run.id);
     const copy: Outgoing = { ...requeueCopy(run.delivery, run.id, "dead_letter", attributes), orderingKey };
     const sent = sender.send(traits.deadLetterQueue, copy, defaults.sendDeadlineMs);
     return this.#accepted(run, "dead_letter", sent);

@@ -4,6 +4,7 @@ import type { QueueTraits } from "../driver/limits.ts";
 import { type Encoded, encode } from "../message/envelope.ts";
 import { QueueError } from "../errors.ts";
 import { completeMessage, type Message, type NewMessage } from "../message/message.ts";
+import { ownKey } from "../message/own-key.ts";
 import type { SendOptions } from "../queue/queue.ts";
 import { checkFirstSend } from "./fit.ts";
 import type { SendPlan, SendTarget, SendTerms } from "./sender.ts";
@@ -71,7 +72,7 @@ export function prepare(
     body: encoded.body,
     attributes: encoded.attributes,
     delayMs: 0,
-    orderingKey: orderingKey ?? (traits.orderingKeyRequired ? message.id : undefined),
+    orderingKey: orderingKey ?? (traits.orderingKeyRequired ? ownKey(message.id) : undefined),
     dedupId: dedupId ?? message.id,
     cancellable,
   };

@@ -50,6 +50,7 @@ test.each([
   ["a type of 257 bytes", job({ type: `${"t".repeat(255)}é` }), "invalid_message"],
   ["a type with a control character", job({ type: "a\nb" }), "invalid_message"],
   ["an ordering key with half of a surrogate pair", job({ orderingKey: "a\ud800" }), "invalid_message"],
+  ["an ordering key with the mark of the core's keys", job({ orderingKey: "qp-own:1" }), "invalid_message"],
   ["an empty id", job({ id: "" }), "invalid_message"],
   ["an id of 129 bytes", job({ id: "i".repeat(129) }), "invalid_message"],
   ["a maximum of 0 attempts", job({ maxAttempts: 0 }), "invalid_message"],

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { ownKey } from "../../../src/message/own-key.ts";
 import { type RequeuePurpose, requeueId, requeueCopy, inOrder } from "../../../src/message/requeue.ts";
 import { delivery, traits } from "../support.ts";
 
@@ -31,11 +32,17 @@ test("the id of a copy depends on the replaced copy, the purpose and the message
   expect(new Set([first, ...others]).size).toBe(8);
 });
 
-test("a message is ordered if its queue orders by key and its key is not its own id", () => {
+test("a message is ordered if its queue orders by key and the sender gave it a key", () => {
   const ordered = { ...traits, ordering: "by_key" as const };
 
   expect(inOrder(delivery({ orderingKey: "k" }), "m1", ordered)).toBe(true);
-  expect(inOrder(delivery({ orderingKey: "m1" }), "m1", ordered)).toBe(false);
+  expect(inOrder(delivery({ orderingKey: ownKey("m1") }), "m1", ordered)).toBe(false);
   expect(inOrder(delivery(), "m1", ordered)).toBe(false);
   expect(inOrder(delivery({ orderingKey: "k" }), "m1", traits)).toBe(false);
+});
+
+test("a message whose id equals the key that its sender gave is ordered", () => {
+  const ordered = { ...traits, ordering: "by_key" as const };
+
+  expect(inOrder(delivery({ orderingKey: "m1" }), "m1", ordered)).toBe(true);
 });

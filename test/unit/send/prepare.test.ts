@@ -52,10 +52,10 @@ describe("an ordered queue", () => {
     });
   });
 
-  test("uses the id of a message as its key if the queue requires a key", () => {
+  test("derives the key of a message from its id if the queue requires a key", () => {
     const { outgoing, message, keepsOrder } = prepared({}, {}, { traits: ordered });
 
-    expect(outgoing.orderingKey).toBe(message.id);
+    expect(outgoing.orderingKey).toBe(`qp-own:${message.id}`);
     expect(keepsOrder).toBe(false);
   });
 });

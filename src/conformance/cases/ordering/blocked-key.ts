@@ -80,4 +80,29 @@ const freed = defineCase({
   },
 });
 
-export const blockedKeyCases: readonly ConformanceCase[] = [blocked, freed];
+const named = defineCase({
+  requirement: "ordering.blocked_key",
+  name: "a message whose id is its ordering key blocks the key during its backoff",
+  skip: needsOrder,
+  async run(context) {
+    const queue = await context.makeQueue({ ordering: "by_key" });
+    const client = await context.connect();
+    const inbox = context.inbox();
+    const ids = ["order-7", "b", "c"];
+    const handler = inbox.handler(({ message, attempt }) => {
+      if (message.id === "order-7" && attempt === 1) throw new RetryAfterError(context.timing.unitMs);
+    });
+
+    await context.sendMany(client, queue, 3, (index) => ({ id: ids[index], orderingKey: "order-7" }));
+    const receiver = client.receive(queue, handler);
+    await inbox.waitForRuns(4, context.timing.unitMs + context.timing.patienceMs);
+    await receiver.stop();
+
+    const runs = inbox.arrivals.map(({ message, attempt }) => `${message.id}#${attempt}`);
+    expectEqual("runs", runs, ["order-7#1", "order-7#2", "b#1", "c#1"]);
+    const keys = inbox.of("order-7").map(({ message }) => message.orderingKey);
+    expectEqual("ordering keys of the first message", keys, ["order-7", "order-7"]);
+  },
+});
+
+export const blockedKeyCases: readonly ConformanceCase[] = [blocked, freed, named];
