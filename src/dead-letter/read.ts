@@ -9,8 +9,8 @@ import { type DeadLetterInfo, decodeInfo, originalAttributes } from "../message/
 export function readDeadLetter(delivery: Delivery, queue: string, now: number): DeadLetter {
   const attributes = originalAttributes(delivery.attributes);
   const recorded = decodeInfo(delivery.attributes);
-  // In the dead-letter queue each message has a key of its own; the original key was recorded.
-  const orderingKey = recorded === undefined ? delivery.orderingKey : recorded.orderingKey;
+  // In the dead-letter queue each copy has a key of its own; the key of the message was recorded.
+  const orderingKey = recorded?.orderingKey ?? delivery.orderingKey;
   const decoded = decode({ ...delivery, attributes, orderingKey }, now);
   const message = decoded.ok ? decoded.message : undefined;
   const info = recorded ?? brokersInfo(delivery, queue, message, now);

@@ -157,7 +157,7 @@ export class Redrive {
     const generation = Number(delivery.attributes[REDRIVE] ?? 0) + 1;
     const marks = { [REDRIVE]: Number.isSafeInteger(generation) ? generation : 1, [TARGET]: traits.target };
     const given =
-      traits.ordering === "by_key" ? (info.orderingKey ?? givenKey(delivery.orderingKey, id)) : undefined;
+      traits.ordering === "by_key" ? (info.orderingKey ?? givenKey(delivery.orderingKey)) : undefined;
     if (transform === undefined) {
       const attributes = withSystemAttributes(originalAttributes(delivery.attributes), {
         ...FORGOTTEN,

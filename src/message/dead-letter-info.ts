@@ -1,8 +1,9 @@
 import type { Attributes } from "../driver/contract.ts";
 import type { Limits } from "../driver/limits.ts";
 import { describeError } from "../errors.ts";
+import { escapeNonCharacters } from "./envelope.ts";
 import { packAttributes, unpackAttributes } from "./pack-attributes.ts";
-import { DEAD_LETTER, withSystemAttributes } from "./system-attributes.ts";
+import { DEAD_LETTER, DEAD_LETTER_KEY, withSystemAttributes } from "./system-attributes.ts";
 
 /**
  * The reason why a message was dead-lettered.
@@ -62,11 +63,16 @@ const SHORTENED = [
   ["reason", 60],
   ["source", 20],
 ] as const;
-/** Unicode noncharacters. JSON does not escape them, and SQS, which carries XML text, refuses them. */
-const NONCHARACTERS = /[\uFFFE\uFFFF]/g;
+/**
+ * Largest ordering key within the details, in bytes of JSON; a longer one has an attribute of its own. Every key that
+ * `send` takes fits: 128 bytes are at most 258 bytes of JSON. With this key and the other fields as short as they can
+ * be, the details fit.
+ */
+const MAX_KEY_BYTES = 350;
 
 /** Encodes the details as one attribute of at most 1,000 bytes. The error is shortened first if they do not fit. */
 export function encodeInfo(info: DeadLetterInfo): string {
+  const { orderingKey } = info;
   const fields = {
     reason: fit(info.reason),
     error: fit(info.error),
@@ -75,29 +81,58 @@ export function encodeInfo(info: DeadLetterInfo): string {
     source: fit(info.source),
     at: info.at.toISOString(),
     first_seen_at: info.firstSeenAt?.toISOString(),
-    // A key that is too long is omitted: a shortened one would be another key.
-    ordering_key: keyOf(info),
+    ordering_key: orderingKey === undefined || isLong(orderingKey) ? undefined : orderingKey,
   };
-  let text = JSON.stringify(fields);
+  let text = jsonOf(fields);
   for (const [name, least] of SHORTENED) {
     for (let value = fields[name] ?? ""; Buffer.byteLength(text) > MAX_BYTES && value.length > least;) {
       const excess = Buffer.byteLength(text) - MAX_BYTES;
       const keep = Math.max(least, value.length - Math.max(1, Math.ceil(excess / 6)));
       value = value.slice(0, keep).toWellFormed();
       fields[name] = value;
-      text = JSON.stringify(fields);
+      text = jsonOf(fields);
     }
   }
   return text;
 }
 
 function fit(text: string): string {
-  return text.slice(0, MAX_BYTES).toWellFormed().replace(NONCHARACTERS, "\uFFFD");
+  return text.slice(0, MAX_BYTES).toWellFormed();
 }
 
-function keyOf({ orderingKey }: DeadLetterInfo): string | undefined {
-  if (orderingKey === undefined || orderingKey.search(NONCHARACTERS) !== -1) return undefined;
-  return Buffer.byteLength(JSON.stringify(orderingKey)) <= MAX_BYTES / 4 ? orderingKey : undefined;
+/** Encodes as JSON with two characters escaped that JSON allows and SQS, which carries XML text, refuses. */
+function jsonOf(value: unknown): string {
+  return escapeNonCharacters(JSON.stringify(value));
+}
+
+function isLong(key: string): boolean {
+  return Buffer.byteLength(jsonOf(key)) > MAX_KEY_BYTES;
+}
+
+/**
+ * Returns the attributes of a dead letter that hold its details. A key that another program chose may be too long for
+ * `qp_dlq`: Pub/Sub allows 1,024 bytes, as it does for the value of an attribute.
+ * https://cloud.google.com/pubsub/quotas#resource_limits (2026-11)
+ */
+export function infoAttributes(info: DeadLetterInfo): Attributes {
+  const { orderingKey } = info;
+  const encoded = encodeInfo(info);
+  if (orderingKey === undefined || !isLong(orderingKey)) return { [DEAD_LETTER]: encoded };
+  // Encoded only if need be, so that a key of the full length fits.
+  const key = UNCARRIED.test(orderingKey) ? jsonOf(orderingKey) : orderingKey;
+  return { [DEAD_LETTER]: encoded, [DEAD_LETTER_KEY]: key };
+}
+
+/** A key that is encoded in its attribute: SQS carries no control characters, and a quote marks an encoded key. */
+// oxlint-disable-next-line no-control-regex -- finds control characters
+const UNCARRIED = /^"|[\u0000-\u001f\uFFFE\uFFFF]/;
+
+function keyOf(attributes: Attributes, recorded: unknown): string | undefined {
+  if (typeof recorded === "string") return recorded;
+  const key = attributes[DEAD_LETTER_KEY];
+  if (key === undefined || !key.startsWith('"')) return key;
+  const decoded = JSON.parse(key) as unknown;
+  return typeof decoded === "string" ? decoded : undefined;
 }
 
 /** Decodes the details. Returns undefined if the attribute is missing, or has another format. */
@@ -125,7 +160,7 @@ export function decodeInfo(attributes: Attributes): DeadLetterInfo | undefined {
       source,
       at: new Date(at),
       firstSeenAt: typeof firstSeen === "string" ? new Date(firstSeen) : undefined,
-      orderingKey: typeof key === "string" ? key : undefined,
+      orderingKey: keyOf(attributes, key),
     };
   } catch {
     return undefined;
@@ -143,10 +178,11 @@ export function deadLetterAttributes(
   info: DeadLetterInfo,
   limits: Limits,
 ): Attributes {
-  return packAttributes(withSystemAttributes(attributes, { [DEAD_LETTER]: encodeInfo(info) }), limits);
+  return packAttributes({ ...attributes, ...infoAttributes(info) }, limits);
 }
 
 /** Reverses {@link deadLetterAttributes}. */
 export function originalAttributes(attributes: Attributes): Attributes {
-  return withSystemAttributes(unpackAttributes(attributes), { [DEAD_LETTER]: undefined });
+  const none = { [DEAD_LETTER]: undefined, [DEAD_LETTER_KEY]: undefined };
+  return withSystemAttributes(unpackAttributes(attributes), none);
 }

@@ -133,7 +133,7 @@ function wireBackoff({ baseMs, factor, capMs, jitter }: BackoffOptions): unknown
  * Escapes two characters that JSON allows and SQS does not: it accepts the characters of XML only.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html (2026-11)
  */
-function escapeNonCharacters(json: string): string {
+export function escapeNonCharacters(json: string): string {
   if (!json.includes("\ufffe") && !json.includes("\uffff")) return json;
   return json.replaceAll("\ufffe", String.raw`\ufffe`).replaceAll("\uffff", String.raw`\uffff`);
 }
@@ -173,9 +173,8 @@ function read(json: unknown, delivery: Delivery, now: number): Message {
     throw new Malformed("it has no type: neither in the body nor in a type attribute");
   // The type is only in the attribute, so another program wrote the body, and the whole body is the payload.
   const envelope: Fields = ours ? fields : { payload: json };
-  const id = readId(envelope["id"], delivery);
   return {
-    id,
+    id: readId(envelope["id"], delivery),
     type,
     payload: envelope["payload"] ?? null,
     headers: readHeaders(envelope["headers"]),
@@ -184,7 +183,7 @@ function read(json: unknown, delivery: Delivery, now: number): Message {
     scheduledAt: readDate(envelope["scheduled_at"], "scheduled_at"),
     backoff: readBackoff(envelope["backoff"]),
     trace: readTrace(attributes),
-    orderingKey: givenKey(delivery.orderingKey, id),
+    orderingKey: givenKey(delivery.orderingKey),
   };
 }
 

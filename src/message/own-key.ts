@@ -14,7 +14,7 @@ export function ownKey(id: string): string {
   return Buffer.byteLength(key) <= MAX_BYTES ? key : `${OWN_KEY}${sha256(id).toString("hex")}`;
 }
 
-/** Returns the key that the sender gave to the message with this id; undefined if the core has set it. */
-export function givenKey(key: string | undefined, id: string): string | undefined {
-  return key?.startsWith(OWN_KEY) === true && key === ownKey(id) ? undefined : key;
+/** Returns the key that the sender gave; undefined if the core has set it. */
+export function givenKey(key: string | undefined): string | undefined {
+  return key?.startsWith(OWN_KEY) === true ? undefined : key;
 }

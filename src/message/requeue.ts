@@ -42,6 +42,6 @@ export function requeueCopy(
  * Returns whether the message must keep its place among others with its ordering key. A key that the core has set does
  * not count.
  */
-export function inOrder(copy: Delivery, id: string, traits: QueueTraits): boolean {
-  return traits.ordering === "by_key" && givenKey(copy.orderingKey, id) !== undefined;
+export function inOrder(copy: Delivery, _id: string, traits: QueueTraits): boolean {
+  return traits.ordering === "by_key" && givenKey(copy.orderingKey) !== undefined;
 }

@@ -24,6 +24,8 @@ export const TARGET = "qp_target";
 export const UNKNOWN_SINCE = "qp_unknown_since";
 export const REDRIVE = "qp_redrive";
 export const DEAD_LETTER = "qp_dlq";
+/** The ordering key of a dead letter, if it is too long for {@link DEAD_LETTER}. */
+export const DEAD_LETTER_KEY = "qp_dlq_key";
 export const FOLDED = "qp_folded";
 
 const NOTHING: SystemAttributes = Object.freeze({ attempt: 0, redrive: 0 });

@@ -2,13 +2,13 @@ import { frameOf } from "../message/fingerprint.ts";
 import {
   type DeadLetterInfo,
   type DeadLetterReason,
-  encodeInfo,
   errorLine,
+  infoAttributes,
 } from "../message/dead-letter-info.ts";
 import { describeError } from "../errors.ts";
 import { sleep } from "../lib/clock.ts";
 import { inOrder } from "../message/requeue.ts";
-import { ATTEMPT, DEAD_LETTER, NOT_BEFORE, TARGET, UNKNOWN_SINCE } from "../message/system-attributes.ts";
+import { ATTEMPT, NOT_BEFORE, TARGET, UNKNOWN_SINCE } from "../message/system-attributes.ts";
 import { crashLoopAt } from "../queue/crash-loop.ts";
 import type { Disposition } from "../queue/disposition.ts";
 import type { ReceiverContext } from "./context.ts";
@@ -227,7 +227,7 @@ export class Settlement {
     const { delivery } = run;
     leases.remove(run);
     await run.extending;
-    const attributes = { [DEAD_LETTER]: encodeInfo(info) };
+    const attributes = infoAttributes(info);
     const gone = await settler.settle(
       { kind: "dead_letter", delivery, reason: info.reason, description: info.error, attributes },
       run,

@@ -6,6 +6,7 @@ import {
   decodeInfo,
   encodeInfo,
   errorLine,
+  infoAttributes,
   originalAttributes,
 } from "../../../src/message/dead-letter-info.ts";
 import { limits, times } from "../support.ts";
@@ -60,10 +61,42 @@ describe("the info of a dead letter", () => {
           at: given.at,
           firstSeenAt: given.firstSeenAt,
         });
-        expect([undefined, given.orderingKey]).toContain(back?.orderingKey);
+        const key = decodeInfo(infoAttributes(given))?.orderingKey;
+        expect(key).toBe(given.orderingKey?.isWellFormed() === false ? key : given.orderingKey);
       }),
       { numRuns: 500 },
     );
+  });
+
+  test.each([
+    ["128 quotes", '"'.repeat(128)],
+    ["128 backslashes", "\\".repeat(128)],
+    ["Unicode noncharacters", "\ufffe".repeat(42)],
+    ["another program's 1,024 bytes", "k".repeat(1_024)],
+    ["another program's 340 multi-byte characters", "é€🦊".repeat(113)],
+    ["another program's control characters", "\u0001".repeat(92)],
+    ["another program's JSON string", `"${"k".repeat(400)}"`],
+  ])("keeps an ordering key of %s, whatever else there is to record", (_, orderingKey) => {
+    const full = {
+      ...info,
+      reason: '"'.repeat(2_000),
+      error: "é".repeat(5_000),
+      source: "\u0000".repeat(80),
+    };
+    const attributes = infoAttributes({ ...full, orderingKey });
+
+    expect(decodeInfo(attributes)?.orderingKey).toBe(orderingKey);
+    for (const value of Object.values(attributes)) {
+      expect(Buffer.byteLength(value)).toBeLessThanOrEqual(1_024);
+      // Some providers refuse these characters.
+      // oxlint-disable-next-line no-control-regex -- finds control characters
+      expect(value).not.toMatch(/[\u0000-\u001f\uFFFE\uFFFF]/);
+    }
+    expect(
+      originalAttributes(deadLetterAttributes({ type: "mail" }, { ...full, orderingKey }, limits)),
+    ).toEqual({
+      type: "mail",
+    });
   });
 
   test("loses the end of its error before anything else", () => {

@@ -6,6 +6,7 @@ import type { Message } from "../../../src/message/message.ts";
 import {
   ATTEMPT,
   DEAD_LETTER,
+  DEAD_LETTER_KEY,
   FOLDED,
   NOT_BEFORE,
   REDRIVE,
@@ -111,7 +112,7 @@ test("the page on the wire format shows a valid body, and names every system att
   expect(decode(deliveryOf({ about: "", body }), 0)).toMatchObject({ ok: true });
 
   const names = new Set([...page.matchAll(/`(qp_\w+)`/g)].map(([, name]) => name));
-  const all = [ATTEMPT, DEAD_LETTER, FOLDED, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE];
+  const all = [ATTEMPT, DEAD_LETTER, DEAD_LETTER_KEY, FOLDED, NOT_BEFORE, REDRIVE, TARGET, UNKNOWN_SINCE];
   names.delete("qp_");
   expect(names).toEqual(new Set(all));
 });

@@ -1,7 +1,13 @@
 import { PermanentError, RetryAfterError } from "../../../errors.ts";
 import { defineCase, type ConformanceCase } from "../../case.ts";
-import { allRedriven, expectInfo, redrive, waitForDeadLetter } from "../../kit/dead-letters.ts";
-import { expectEqual, expectThat } from "../../kit/expect.ts";
+import {
+  allRedriven,
+  expectInfo,
+  redrive,
+  waitForDeadLetter,
+  waitForDeadLetters,
+} from "../../kit/dead-letters.ts";
+import { expectEqual, expectSame, expectThat } from "../../kit/expect.ts";
 import { needsOrder } from "../../kit/skips.ts";
 
 const blocked = defineCase({
@@ -105,4 +111,40 @@ const named = defineCase({
   },
 });
 
-export const blockedKeyCases: readonly ConformanceCase[] = [blocked, freed, named];
+const kept = defineCase({
+  requirement: "ordering.blocked_key",
+  name: "an ordering key of any characters is kept by a dead letter and its redrive",
+  skip: needsOrder,
+  async run(context) {
+    const queue = await context.makeQueue({ ordering: "by_key" });
+    const client = await context.connect();
+    const inbox = context.inbox();
+    // 128 bytes, the most that `send` takes, are 258 bytes of JSON. SQS carries no Unicode noncharacters.
+    const keys = ['"'.repeat(128), "\uFFFE\uFFFF"];
+    let fails = true;
+    const handler = inbox.handler(() => {
+      if (fails) throw new PermanentError("not now");
+    });
+
+    const ids = await context.sendMany(client, queue, 2, (index) => ({ orderingKey: keys[index] }));
+    client.receive(queue, handler);
+    const deadLetters = await waitForDeadLetters(context, client, queue, 2);
+    fails = false;
+    await redrive(context, client, queue, allRedriven(2));
+    await inbox.waitForRuns(4);
+
+    expectSame(
+      "ordering keys of the dead letters",
+      deadLetters.map(({ message }) => message?.orderingKey ?? "none"),
+      keys,
+    );
+    const after = ids.map((id) => inbox.of(id).map(({ message }) => message.orderingKey));
+    expectEqual(
+      "ordering keys before and after the redrive",
+      after,
+      keys.map((key) => [key, key]),
+    );
+  },
+});
+
+export const blockedKeyCases: readonly ConformanceCase[] = [blocked, freed, named, kept];
