@@ -53,7 +53,12 @@ export class CoreQueue implements ManagedQueue {
   readonly #sender: Sender;
   readonly #producer: Producer;
   readonly #receiving = new Set<Promise<unknown>>();
+  /** Operations on dead letters that have not ended. */
+  readonly #reading = new Set<Promise<unknown>>();
+  /** Aborts when `close` is called: receivers drain, and none is started. */
   readonly #closing = new AbortController();
+  /** Aborts when the receivers have drained. Until then their handlers may call every other method. */
+  readonly #drained = new AbortController();
   #closed: Promise<void> | undefined;
 
   constructor(driver: Driver, options: CoreQueueOptions) {
@@ -110,6 +115,7 @@ export class CoreQueue implements ManagedQueue {
     options: ManagedReceiveOptions,
   ): Promise<void> {
     this.#assertUsable(queue);
+    this.#assertNotClosing(queue);
     if (typeof handler !== "function") {
       throw new QueueError(
         "invalid_options",
@@ -128,7 +134,10 @@ export class CoreQueue implements ManagedQueue {
       backoff: this.#options.backoff,
       closing: this.#closing.signal,
     };
-    await this.#track(loadReceive(({ receiveQueue }) => receiveQueue(receiving)));
+    await track(
+      this.#receiving,
+      loadReceive(({ receiveQueue }) => receiveQueue(receiving)),
+    );
   }
 
   async stats(queue: string): Promise<QueueStats> {
@@ -140,7 +149,9 @@ export class CoreQueue implements ManagedQueue {
 
   deadLetters(queue: string): DeadLetters {
     this.#assertUsable(queue);
-    return lazyDeadLetters(this.#connection, this.#sender, queue);
+    return lazyDeadLetters(this.#connection, this.#sender, queue, (signal, work) =>
+      this.#read(queue, signal, work),
+    );
   }
 
   async delayed(
@@ -175,6 +186,7 @@ export class CoreQueue implements ManagedQueue {
 
   async pump(queue: string, options: PumpOptions = {}): Promise<void> {
     this.#assertUsable(queue);
+    this.#assertNotClosing(queue);
     options.signal?.throwIfAborted();
     const pumping = {
       connection: this.#connection,
@@ -184,7 +196,10 @@ export class CoreQueue implements ManagedQueue {
       options,
       closing: this.#closing.signal,
     };
-    await this.#track(loadReceive(({ pumpUntilStopped }) => pumpUntilStopped(pumping)));
+    await track(
+      this.#receiving,
+      loadReceive(({ pumpUntilStopped }) => pumpUntilStopped(pumping)),
+    );
   }
 
   async drop(queue: string): Promise<void> {
@@ -202,26 +217,41 @@ export class CoreQueue implements ManagedQueue {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort(new QueueError("closed", "The queue is closing."));
+    const closed = new QueueError("closed", "The queue is closing.");
+    this.#closing.abort(closed);
     // The caller of `receive` gets the error of a drain.
-    await Promise.allSettled(this.#receiving);
+    if (this.#receiving.size > 0) await Promise.allSettled(this.#receiving);
+    this.#drained.abort(closed);
+    if (this.#reading.size > 0) await Promise.allSettled(this.#reading);
     await this.#producer.flush();
     await this.#sender.close();
-    await this.#driver.close();
-    await this.#delays?.store.close();
+    try {
+      await this.#driver.close();
+    } finally {
+      await this.#delays?.store.close();
+    }
   }
 
-  /** Lets `close` wait for `work`, and keeps the process alive until then. */
-  async #track(work: Promise<unknown>): Promise<void> {
-    this.#receiving.add(work);
-    // The sockets of an idle driver need not keep the process alive, but a caller waits for this promise.
-    const keepAlive = setInterval(() => {}, 2 ** 30);
-    try {
-      await work;
-    } finally {
-      clearInterval(keepAlive);
-      this.#receiving.delete(work);
+  /** Runs an operation on dead letters, which the end of the connection ends after its current batch. */
+  async #read<T>(
+    queue: string,
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    this.#assertOpen(queue);
+    const drained = this.#drained.signal;
+    const result = await track(
+      this.#reading,
+      work(signal === undefined ? drained : AbortSignal.any([signal, drained])),
+    );
+    if (drained.aborted && signal?.aborted !== true) {
+      throw new QueueError(
+        "closed",
+        `The queue was closed before all dead letters of "${queue}" were read. What was done until then stays done; do the rest on another connection.`,
+        { queue },
+      );
     }
+    return result;
   }
 
   async #attempt<T>(queue: string, attempted: string, call: () => Promise<T>): Promise<T> {
@@ -240,7 +270,27 @@ export class CoreQueue implements ManagedQueue {
   }
 
   #assertOpen(queue?: string): void {
-    if (this.#closed === undefined) return;
+    if (!this.#drained.signal.aborted) return;
     throw new QueueError("closed", "This queue is closed. Open another one.", { queue });
+  }
+
+  #assertNotClosing(queue: string): void {
+    if (!this.#closing.signal.aborted) return;
+    throw new QueueError("closed", "This queue is closing, and receives no more. Open another one.", {
+      queue,
+    });
+  }
+}
+
+/** Adds `work` to a set until it ends, so that `close` waits for it. Keeps the process alive until then. */
+async function track<T>(all: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
+  all.add(work);
+  // The sockets of an idle driver need not keep the process alive, but a caller waits for this promise.
+  const keepAlive = setInterval(() => {}, 2 ** 30);
+  try {
+    return await work;
+  } finally {
+    clearInterval(keepAlive);
+    all.delete(work);
   }
 }

@@ -225,7 +225,9 @@ export interface Queue extends AsyncDisposable {
    */
   drop(queue: string): Promise<void>;
   /**
-   * Drains the receivers, waits for the sends that have begun, and closes the connection. Idempotent.
+   * Drains the receivers, waits for the sends that have begun, and closes the connection. Idempotent. Until the receivers
+   * have drained, the running handlers can send; only `receive` and `pump` are refused. Operations on dead letters end
+   * after their current batch, and reject as `closed`.
    *
    * @example
    * process.once("SIGTERM", () => queue.close());

@@ -1,6 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { memory } from "../../../adapters/memory/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
+import type { DelayStore } from "../../../src/delay/store.ts";
 import type { NewMessage } from "../../../src/message/message.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { Door, never, SECOND, QueueFixture, watch } from "../support.ts";
@@ -121,6 +122,84 @@ describe("close", () => {
     await fixture.queue.close();
     expect(fixture.clock.pending).toBe(0);
   });
+});
+
+describe("close while a handler runs", () => {
+  test("lets the handler send and count, and refuses everything once it has ended", async () => {
+    const fixture = new QueueFixture({ queues: ["jobs", "next"] });
+    const door = new Door();
+    const runs: unknown[] = [];
+    const run = async (): Promise<void> => {
+      await door.opened;
+      await fixture.queue.send("next", mail());
+      await fixture.queue.sendBatch("next", [mail()]);
+      runs.push((await fixture.queue.stats("next")).messages);
+    };
+    await fixture.queue.send("jobs", mail({ maxAttempts: 1 }));
+    const received = watch(fixture.queue.receive("jobs", run));
+    await fixture.clock.settle();
+
+    const closed = watch(fixture.queue.close());
+    await expect(fixture.queue.receive("jobs", run)).rejects.toMatchObject({ code: "closed" });
+    await expect(fixture.queue.pump("jobs")).rejects.toMatchObject({ code: "closed" });
+    door.open();
+    await fixture.clock.settle();
+
+    expect([received.state, closed.state, runs]).toEqual(["resolved", "resolved", [2]]);
+    await expect(fixture.queue.send("next", mail())).rejects.toMatchObject({ code: "closed" });
+  });
+
+  test("refuses what a handler sends that does not end before the drain deadline", async () => {
+    const fixture = new QueueFixture({ queues: ["jobs"] });
+    const door = new Door();
+    let late: unknown;
+    await fixture.queue.send("jobs", mail());
+    const handler = async (): Promise<void> => {
+      await door.opened;
+      late = await fixture.queue.send("jobs", mail()).catch((error: unknown) => error);
+    };
+    const received = watch(fixture.queue.receive("jobs", handler, { drainMs: SECOND, graceMs: SECOND }));
+    await fixture.clock.settle();
+
+    const closed = watch(fixture.queue.close());
+    await fixture.clock.advance(10 * SECOND);
+    door.open();
+    await fixture.clock.settle();
+
+    expect([received.state, closed.state]).toEqual(["rejected", "resolved"]);
+    expect(late).toMatchObject({ code: "closed" });
+  });
+});
+
+describe("close while dead letters are redriven", () => {
+  test("ends the redrive after its batch, waits for that, and says so", async () => {
+    const fixture = new QueueFixture({ queues: ["jobs", "jobs-dlq"] });
+    for (const body of ["1", "2", "3"]) await fixture.plant("jobs-dlq", { body });
+    // The messages are looked at after the end.
+    fixture.driver.close = () => Promise.resolve();
+    const deadLetters = fixture.queue.deadLetters("jobs");
+    const redriven = watch(deadLetters.redrive({ ratePerSecond: 1 }));
+    await fixture.clock.advance(SECOND / 2);
+
+    const closed = watch(fixture.queue.close());
+    await fixture.clock.advance(30 * SECOND);
+
+    expect(closed.state).toBe("resolved");
+    expect(redriven.error).toMatchObject({ code: "closed", queue: "jobs" });
+    expect(await fixture.peek("jobs")).toHaveLength(1);
+    expect(await fixture.peek("jobs-dlq")).toHaveLength(2);
+    await expect(deadLetters.list()).rejects.toMatchObject({ code: "closed" });
+  });
+});
+
+test("the delay store is closed even if the driver cannot be closed", async () => {
+  const store = { close: vi.fn(() => Promise.resolve()) };
+  const driver = memory();
+  driver.close = () => Promise.reject(new Error("still busy"));
+  const queue = createQueue(driver, { delayStore: store as unknown as DelayStore });
+
+  await expect(queue.close()).rejects.toThrow("still busy");
+  expect(store.close).toHaveBeenCalledTimes(1);
 });
 
 test("a call whose signal has already aborted sends and receives nothing", async () => {

@@ -1,4 +1,5 @@
 import { defineCase, type ConformanceCase } from "../../case.ts";
+import { listDeadLetters } from "../../kit/dead-letters.ts";
 import { expectEqual, expectRefusal, expectSame } from "../../kit/expect.ts";
 import { job } from "../../kit/messages.ts";
 
@@ -49,4 +50,32 @@ const closedWhileSending = defineCase({
   },
 });
 
-export const closeCases: readonly ConformanceCase[] = [closed, closedWhileSending];
+const closedWhileRunning = defineCase({
+  requirement: "delivery.closed",
+  name: "a handler that runs while its client is closed can send, and its message is acknowledged",
+  async run(context) {
+    const [queue, next] = [await context.makeQueue({ maxAttempts: 1 }), await context.makeQueue()];
+    const client = await context.connect();
+    const [inbox, sent, left] = [context.inbox(), context.inbox(), context.inbox()];
+    const handler = inbox.handler(async () => {
+      await context.sleep(context.timing.unitMs);
+      await client.queue.send(next, job("follow-up"));
+      await client.queue.sendBatch(next, [job("follow-up")]);
+    });
+    await client.queue.send(queue, { ...job(), maxAttempts: 1 });
+
+    client.receive(queue, handler);
+    await inbox.waitForRunning(1);
+    await client.close();
+    const other = await context.connect();
+    other.receive(next, sent.handler());
+    other.receive(queue, left.handler());
+    await sent.waitForMessages(2);
+    await context.pass(context.lateMs);
+
+    expectEqual("messages that came again", left.ids, []);
+    expectEqual("dead letters", (await listDeadLetters(context, other, queue)).length, 0);
+  },
+});
+
+export const closeCases: readonly ConformanceCase[] = [closed, closedWhileSending, closedWhileRunning];
