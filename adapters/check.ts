@@ -1,14 +1,18 @@
 import { closestMatch } from "leven";
 import { z } from "zod";
 import { QueueError } from "../src/errors.ts";
-import { show } from "../src/lib/text.ts";
+import { kindOf, show } from "../src/lib/text.ts";
 
 /** Keys whose values are secret. Errors do not show them. */
 const SECRET: ReadonlySet<PropertyKey> = new Set([
   "credentials",
   "connectionString",
   "adminConnectionString",
+  // Another program's store is named by an address with a password in it.
+  "delayStore",
 ]);
+/** Strings that hold a secret more often than not: an address with credentials, or a connection string. */
+const SECRET_TEXT = /\/\/[^/@]*@|(?:key|password|pwd|secret|signature|token)\s*=/i;
 
 /**
  * Checks outside data against a schema.
@@ -93,11 +97,7 @@ function size(origin: string, limit: number | bigint): string {
 }
 
 /** The value that was found. A value of the wrong shape is named by its shape, since it may be long or secret. */
-function got(input: unknown): string {
-  if (input === undefined) return "nothing";
-  if (input === null) return "null";
-  if (Array.isArray(input)) return input.length === 0 ? "an empty list" : "a list";
-  if (typeof input === "object") return "an object";
-  if (typeof input === "function") return "a function";
-  return show(input);
+export function got(input: unknown): string {
+  const isShown = typeof input === "string" ? !SECRET_TEXT.test(input) : typeof input === "number";
+  return isShown || typeof input === "boolean" ? show(input) : kindOf(input);
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { BackoffOptions } from "../src/backoff.ts";
 import { type Duration, durationMs } from "../src/lib/duration.ts";
 import { show } from "../src/lib/text.ts";
+import { got } from "./check.ts";
 
 /** The options that every provider's configuration accepts in addition to its own. A number as a duration is in milliseconds. */
 export interface CommonConfig {
@@ -38,7 +39,7 @@ export function durationField({
     .transform((value, context) => {
       const ms = durationMs(value);
       if (least === undefined ? ms > 0 : ms >= least) if (ms <= most) return ms;
-      const message = `expected a duration such as 5000, "5s" or { "seconds": 5 }, ${expected}; got ${show(value)}`;
+      const message = `expected a duration such as 5000, "5s" or { "seconds": 5 }, ${expected}; got ${typeof value === "object" ? show(value) : got(value)}`;
       context.addIssue({ code: "custom", message });
       return z.NEVER;
     })

@@ -5,8 +5,7 @@ import type { DelayStore } from "../src/delay/store.ts";
 import type { Driver } from "../src/driver/contract.ts";
 import { QueueError } from "../src/errors.ts";
 import type { Queue } from "../src/queue/queue.ts";
-import { show } from "../src/lib/text.ts";
-import { check, listed, suggestion } from "./check.ts";
+import { check, got, listed, suggestion } from "./check.ts";
 import { type ConfigOf, type ProviderName, providers, type QueueConfig } from "./registry.ts";
 
 export type { ConfigFile, WorkerConfig } from "./config-file.ts";
@@ -73,7 +72,7 @@ export function parseConfig(
   if (typeof provider !== "string" || !Object.hasOwn(providers, provider)) {
     const hint = typeof provider === "string" ? suggestion(provider, known) : `known: ${listed(known)}`;
     const all = hint.startsWith("known") ? "" : ` Known: ${listed(known)}.`;
-    throw new QueueError("config", `${where}: provider: unknown provider ${show(provider)}, ${hint}${all}`);
+    throw new QueueError("config", `${where}: provider: unknown provider ${got(provider)}, ${hint}${all}`);
   }
   const schema: z.ZodType<QueueConfig> = providers[provider as ProviderName].schema;
   return check(schema, input, where, alsoKnown);

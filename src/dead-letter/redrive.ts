@@ -169,7 +169,8 @@ export class Redrive {
     if (message === undefined) return undefined;
     const changed = await transform(message, info);
     if (changed === undefined) return undefined;
-    if (changed.schema !== undefined) await validatePayload(changed.schema, changed.type, changed.payload);
+    if (changed.schema !== undefined)
+      await validatePayload(changed.schema, changed.type, changed.payload, "sent");
     const composed = compose({ id: message.id, orderingKey: given, ...changed }, {}, clock.now());
     const { outgoing } = prepare(this.#setting.sender.target, to, traits, composed, {
       deadlineMs: defaults.sendDeadlineMs,

@@ -90,6 +90,12 @@ class SqliteDelayStore implements DelayStore {
   constructor(path: string) {
     this.shared = path !== ":memory:";
     // For an empty path, SQLite would create a temporary file, and remove it on close.
+    // An address of another database has a password in it, and SQLite would create a file of that name.
+    if (typeof path === "string" && /^(?!file:)[a-z][\w+.-]*:\/\//i.test(path))
+      throw new QueueError(
+        "config",
+        "A delay store needs the path of an SQLite file; got the address of another database.",
+      );
     if (typeof path !== "string" || path === "")
       throw new QueueError("config", `A delay store needs the path of a file; got ${show(path)}.`);
     try {

@@ -5,6 +5,28 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
+/**
+ * The kind of a value, such as `a string`. For values that were received or may be secret: an error names their kind, and
+ * never quotes them, since errors reach logs and dead letters. Never throws.
+ */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (typeof value === "number" && !Number.isFinite(value)) return "a number that is not finite";
+  if (typeof value === "string" && value === "") return "an empty string";
+  if (isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** `Array.isArray`, which throws for a revoked proxy. */
+function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
 function isPlain(value: unknown): value is object {
   try {
     return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;

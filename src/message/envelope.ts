@@ -7,7 +7,7 @@ import { defaults } from "../defaults.ts";
 import { Malformed, readSystemAttributes, type SystemAttributes } from "./system-attributes.ts";
 import type { Headers, Message, TraceContext } from "./message.ts";
 import { givenKey } from "./own-key.ts";
-import { show } from "../lib/text.ts";
+import { kindOf, show } from "../lib/text.ts";
 import { assertFaithful } from "./payload.ts";
 
 /** A message in its wire format. */
@@ -156,8 +156,15 @@ function parse(body: Body): unknown {
   try {
     return JSON.parse(typeof body === "string" ? body : utf8.decode(body));
   } catch (error) {
-    throw new Malformed(`the body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Malformed(`the body is not JSON${whereOf(error)}`);
   }
+}
+
+/** The place of a mistake, out of the engine's message. The message itself quotes the body, which may be secret. */
+function whereOf(error: unknown): string {
+  if (!(error instanceof SyntaxError)) return ": its bytes are not UTF-8";
+  const [, position] = / in JSON at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(error.message) ?? [];
+  return position === undefined ? "" : `: the mistake is at character ${position}`;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -194,7 +201,8 @@ function isFields(value: unknown): value is Fields {
 /** Returns the id, or the broker's id if the message has none: that one is the same on every delivery. */
 function readId(id: unknown, delivery: Delivery): string {
   if (typeof id === "string" && id !== "") return id;
-  if (id !== undefined && id !== null) throw new Malformed(`id must be a non-empty string; got ${show(id)}`);
+  if (id !== undefined && id !== null)
+    throw new Malformed(`id must be a non-empty string; got ${kindOf(id)}`);
   return delivery.brokerId;
 }
 
@@ -212,7 +220,7 @@ function readHeaders(headers: unknown): Headers {
 function readMaxAttempts(value: unknown): number {
   if (value === undefined || value === null) return defaults.maxAttempts;
   if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw new Malformed(`max_attempts must be a whole number, 1 or more; got ${show(value)}`);
+    throw new Malformed(`max_attempts must be a whole number, 1 or more; got ${numberKind(value)}`);
   return value as number;
 }
 
@@ -225,7 +233,9 @@ function readDate(value: unknown, field: string): Date | undefined {
   if (value === readText) return new Date(readAt);
   const date = typeof value === "string" ? new Date(value) : undefined;
   if (date === undefined || Number.isNaN(date.getTime()))
-    throw new Malformed(`${field} must be an RFC 3339 time; got ${show(value)}`);
+    throw new Malformed(
+      `${field} must be an RFC 3339 time; got ${typeof value === "string" ? "another string" : kindOf(value)}`,
+    );
   readText = value as string;
   readAt = date.getTime();
   return date;
@@ -239,7 +249,9 @@ function readBackoff(value: unknown): Message["backoff"] {
     if (part === undefined || part === null) return undefined;
     // JSON has no Infinity, but JSON.parse reads 1e999 as Infinity.
     if (typeof part !== "number" || !Number.isFinite(part) || part < least)
-      throw new Malformed(`backoff.${field} must be a finite number, ${least} or more; got ${show(part)}`);
+      throw new Malformed(
+        `backoff.${field} must be a finite number, ${least} or more; got ${numberKind(part)}`,
+      );
     return part;
   };
   const backoff: Record<string, number | boolean> = {};
@@ -252,6 +264,10 @@ function readBackoff(value: unknown): Message["backoff"] {
   }
   if (typeof value["jitter"] === "boolean") backoff["jitter"] = value["jitter"];
   return backoff;
+}
+
+function numberKind(value: unknown): string {
+  return typeof value === "number" && Number.isFinite(value) ? "another number" : kindOf(value);
 }
 
 function readTrace(attributes: Attributes): TraceContext | undefined {

@@ -2,19 +2,27 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Clock } from "../lib/clock.ts";
 import { QueueError } from "../errors.ts";
 import type { NewMessage } from "./message.ts";
+import { redacted } from "./redact.ts";
 import { show } from "../lib/text.ts";
 import { within } from "../lib/wait.ts";
 
 /**
  * Returns the output of the schema for a payload. The result is a promise only if the schema is asynchronous.
  *
+ * @param origin `received` keeps the values of the payload out of the error; a sender sees what its schema says
  * @throws QueueError `invalid_payload` when the payload does not match; the message has up to 5 issues with their paths
  */
-export function validatePayload(schema: StandardSchemaV1, type: string, payload: unknown): unknown {
+export function validatePayload(
+  schema: StandardSchemaV1,
+  type: string,
+  payload: unknown,
+  origin: "sent" | "received",
+): unknown {
   const result = schema["~standard"].validate(payload);
+  const received = origin === "received" ? { payload } : undefined;
   return isPromised(result)
-    ? Promise.resolve(result).then((late) => valueOf(late, type))
-    : valueOf(result, type);
+    ? Promise.resolve(result).then((late) => valueOf(late, type, received))
+    : valueOf(result, type, received);
 }
 
 /**
@@ -29,7 +37,7 @@ export function validateInTime(
   clock: Clock,
   deadlineMs: number,
 ): Promise<unknown> | undefined {
-  const validated = validatePayload(schema, type, payload);
+  const validated = validatePayload(schema, type, payload, "sent");
   if (!(validated instanceof Promise)) return undefined;
   return within(clock, deadlineMs, validated, () => {
     throw new QueueError(
@@ -47,11 +55,13 @@ function isPromised(result: Result | Promise<Result>): result is Promise<Result>
   return "then" in result && typeof result.then === "function";
 }
 
-function valueOf(result: Result, type: string): unknown {
+function valueOf(result: Result, type: string, received: { readonly payload: unknown } | undefined): unknown {
   if (result.issues === undefined) return result.value;
-  const issues = result.issues.slice(0, 5).map(({ path, message }) => {
-    const at = path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
-    return at === undefined || at === "" ? message : `${at}: ${message}`;
+  const issues = result.issues.slice(0, 5).map(({ path = [], message }) => {
+    const steps = path.map((part) => (typeof part === "object" ? part.key : part));
+    const text = received === undefined ? message : redacted(message, received.payload, steps);
+    const at = steps.map(String).join(".");
+    return at === "" ? text : `${at}: ${text}`;
   });
   throw new QueueError(
     "invalid_payload",

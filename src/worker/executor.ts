@@ -90,7 +90,7 @@ export class Executor {
 
 /** Returns the message with its validated payload; a promise only if the schema is asynchronous. */
 function validated(schema: StandardSchemaV1, message: Message): Message | Promise<Message> {
-  const payload = validatePayload(schema, message.type, message.payload);
+  const payload = validatePayload(schema, message.type, message.payload, "received");
   return payload instanceof Promise
     ? payload.then((late) => withPayload(message, late))
     : withPayload(message, payload);

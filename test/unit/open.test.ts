@@ -66,6 +66,17 @@ describe("parseConfig", () => {
     expect(refusal(config)).toMatchObject({ code: "config", message: expect.stringContaining(sentence) });
   });
 
+  test.each([
+    { provider: "memory", delayStore: "postgres://me:hunter2@db/delays" },
+    { provider: "memory", delayStore: { sqlite: ["postgres://me:hunter2@db/delays"] } },
+    { provider: "memory", capacity: "Endpoint=sb://x/;SharedAccessKey=hunter2" },
+    { provider: "memory", sendDeadlineMs: "redis://:hunter2@cache" },
+    { provider: "amqp://me:hunter2@rabbit" },
+  ])("a secret in the configuration %j does not get into the error", (config) => {
+    expect(refusal(config)).toMatchObject({ code: "config" });
+    expect(refusal(config)?.message).not.toContain("hunter2");
+  });
+
   test("an error names every mistake of a configuration", () => {
     expect(refusal({ provider: "memory", capacity: 0, strict: "yes" })?.message).toMatch(
       /capacity: .*; strict: /,

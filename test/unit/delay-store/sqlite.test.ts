@@ -103,6 +103,12 @@ describe("a delay store in SQLite", () => {
     expect(sqliteDelayStore({ path: ":memory:" }).shared).toBe(false);
   });
 
+  test("refuses the address of another database, and does not show it", () => {
+    expect(() => sqliteDelayStore({ path: "postgres://me:hunter2@db/delays" })).toThrow(
+      expect.objectContaining({ code: "config", message: expect.not.stringContaining("hunter2") }) as Error,
+    );
+  });
+
   test("reports a file that cannot be opened", async () => {
     const path = join(directory, "a-file/delays.db");
     await writeFile(join(directory, "a-file"), "");

@@ -132,7 +132,8 @@ describe("decode", () => {
       "id must be",
     ],
     ["a body that is not JSON", "{", "not JSON"],
-    ["a body that is not UTF-8", new Uint8Array([0xff, 0xfe]), "not JSON"],
+    ["a body that is not UTF-8", new Uint8Array([0xff, 0xfe]), "not JSON: its bytes are not UTF-8"],
+    ["a body with a mistake", '{"type":"a" 1}', "not JSON: the mistake is at character 12"],
     ["an empty body", "", "not JSON"],
     ["a missing type", "{}", "no type"],
     ["an empty type", json({ type: "" }), "no type"],
@@ -147,6 +148,25 @@ describe("decode", () => {
     ["an infinite backoff", '{"type":"a","payload":1,"backoff":{"cap_ms":1e999}}', "backoff.cap_ms"],
   ])("reports %s as a problem", (_, bytes, problem) => {
     expect(problemOf(read(bytes))).toContain(problem);
+  });
+
+  test.each([
+    ["a body that is not JSON", "pin=4711-secret", {}],
+    ["a body that breaks off", '{"type":"a","payload":"4711-secret', {}],
+    ["a body that resembles the engine's message", "4711 in JSON at position 4711", {}],
+    ["a body that goes on", '{"type":"a","payload":"x"}4711-secret', {}],
+    ["an id of the wrong kind", json({ id: ["4711-secret"] }), {}],
+    ["a maximum of attempts that is a string", json({ max_attempts: "4711-secret" }), {}],
+    ["a time that is no time", json({ created_at: "4711-secret" }), {}],
+    ["headers that are a string", json({ headers: "4711-secret" }), {}],
+    ["a header of the wrong kind", json({ headers: { name: ["4711-secret"] } }), {}],
+    ["a backoff that is a string", json({ backoff: { base_ms: "4711-secret" } }), {}],
+    ["a number of attempts that is no number", json({}), { qp_attempt: "4711-secret" }],
+  ])("quotes nothing of %s", (_, bytes, given) => {
+    const problem = problemOf(read(bytes, given));
+
+    expect(problem).not.toBe("none");
+    expect(problem).not.toMatch(/47|sec/);
   });
 
   test.each(["-1", "1.5", "1e3", "", "x", "99999999999999999"])(

@@ -1,4 +1,7 @@
+import { type } from "arktype";
+import * as v from "valibot";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
 import type { JobDefinition } from "../../../src/worker/job.ts";
 import { defineJob } from "../../../src/worker/job.ts";
 import { Door, MINUTE, SECOND } from "../support.ts";
@@ -45,6 +48,30 @@ describe("a job definition", () => {
 
     expect(runs).toBe(0);
     expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "invalid_payload" }]);
+  });
+});
+
+describe("the dead letter of an invalid payload", () => {
+  const receive = async (schema: JobDefinition["schema"], payload: unknown): Promise<string> => {
+    const fixture = new Fixture();
+    fixture.worker.register(defineJob({ type: "order", schema }), () => {});
+    await fixture.send("order", payload);
+    await fixture.start();
+    const [letter] = await fixture.queue.deadLetters("jobs").list();
+    return letter?.info.error ?? "";
+  };
+
+  test.each([
+    ["valibot, a number", v.object({ pin: v.string() }), { pin: 4711 }, /pin: .*Expected string/],
+    ["valibot, a string", v.object({ pin: v.pipe(v.string(), v.email()) }), { pin: "4711" }, /pin: .*email/],
+    ["arktype, a string", type({ pin: "string.email" }), { pin: "4711" }, /pin: .*email address/],
+    ["zod, a string", z.object({ pin: z.email() }), { pin: "4711" }, /pin: .*email/],
+    ["valibot, a payload", v.string(), 4711, /Expected string/],
+  ])("names the field and not its value: %s", async (_, schema, payload, expected) => {
+    const error = await receive(schema, payload);
+
+    expect(error).toMatch(expected);
+    expect(error).not.toContain("4711");
   });
 });
 
