@@ -193,7 +193,7 @@ describe("close while dead letters are redriven", () => {
 });
 
 test("the delay store is closed even if the driver cannot be closed", async () => {
-  const store = { close: vi.fn(() => Promise.resolve()) };
+  const store = { close: vi.fn<() => Promise<void>>(() => Promise.resolve()) };
   const driver = memory();
   driver.close = () => Promise.reject(new Error("still busy"));
   const queue = createQueue(driver, { delayStore: store as unknown as DelayStore });
