@@ -124,6 +124,11 @@ export type ReceiveEvent =
     }
   /** The lease on a message ended before the message was settled. Another receiver may have it. */
   | { readonly event: "lease_lost"; readonly queue: string; readonly id: string }
+  /**
+   * A message was acknowledged without a run, since it is a copy for another receiver of the same topic: the one that
+   * reports `target` as `QueueTraits.target`.
+   */
+  | { readonly event: "skipped"; readonly queue: string; readonly id: string; readonly target: string }
   /** A condition that an operator has to know about. `code` is stable; `message` says what to do. */
   | { readonly event: "warning"; readonly queue: string; readonly code: string; readonly message: string };
 

@@ -122,7 +122,7 @@ export class PubsubAdmin implements Admin {
   async #plan(queue: string, settings: Subscription): Promise<QueueChange[]> {
     const { connections, subscriptions } = this.#options;
     const { publisher } = await connections.clients();
-    const wanted = await this.#wanted(queue, settings);
+    let wanted = await this.#wanted(queue, settings);
     const changes: QueueChange[] = [];
     const hasTopic = await unlessCode(
       CODE.notFound,
@@ -140,6 +140,7 @@ export class PubsubAdmin implements Admin {
       const [from, to] = [DELETED_TOPIC, written(wanted.topic)];
       return [...changes, { kind: "conflict", resource, setting: "topic", from, to }];
     }
+    wanted = await this.#spelledAs(found, wanted);
     const change = (kind: QueueChange["kind"], setting: string): QueueChange => {
       const path = setting.replaceAll(/_(\w)/g, (_all, letter: string) =>
         letter.toUpperCase(),
@@ -153,9 +154,10 @@ export class PubsubAdmin implements Admin {
   }
 
   /** Changes the settings of an existing subscription that differ from the wanted ones. */
-  async #agree(queue: string, wanted: Subscription): Promise<void> {
+  async #agree(queue: string, configured: Subscription): Promise<void> {
     const { connections, subscriptions } = this.#options;
     const found = await subscriptions.refresh(queue);
+    const wanted = await this.#spelledAs(found, configured);
     if (found.topic !== wanted.topic)
       throw conflict(wanted, `is on the topic ${found.topic}, not on ${wanted.topic}`);
     if ((found.enableMessageOrdering === true) !== (wanted.enableMessageOrdering === true))
@@ -171,6 +173,29 @@ export class PubsubAdmin implements Admin {
     } catch (error) {
       throw driverError(error, "pubsub.subscriptions.update");
     }
+  }
+
+  /** The wanted settings, with the names of topics as the service spells them, so that only real differences show. */
+  async #spelledAs(found: Subscription, wanted: Subscription): Promise<Subscription> {
+    const policy = wanted.deadLetterPolicy;
+    const [topic, deadLetterTopic] = await Promise.all([
+      this.#spelled(found.topic, wanted.topic ?? ""),
+      this.#spelled(found.deadLetterPolicy?.deadLetterTopic, policy?.deadLetterTopic ?? ""),
+    ]);
+    return { ...wanted, topic, ...(policy ? { deadLetterPolicy: { ...policy, deadLetterTopic } } : {}) };
+  }
+
+  /** A topic has two full names, with the id and with the number of its project. Returns the found one if both mean one. */
+  async #spelled(found: string | null | undefined, wanted: string): Promise<string> {
+    if (found === wanted || shortName(found) !== shortName(wanted)) return wanted;
+    const { publisher } = await this.#options.connections.clients();
+    let name: unknown;
+    await unlessCode(
+      CODE.notFound,
+      "pubsub.topics.get",
+      publisher.getTopic({ topic: wanted }, once()).then(([topic]) => (name = topic.name)),
+    );
+    return typeof name === "string" && name === found ? name : wanted;
   }
 
   async #drop(queue: string): Promise<void> {

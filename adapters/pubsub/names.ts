@@ -67,8 +67,16 @@ export class Names {
   /** @throws DriverError `permanent` if the name is not valid, or if another logical name means the same subscription */
   subscription(project: string, queue: string): string {
     const name = fullName(project, "subscriptions", this.pair(queue).subscription);
-    this.#claims.claim(queue, name);
+    this.claim(queue, name);
     return name;
+  }
+
+  /**
+   * Records that a queue has the subscription with this full name, which may be another spelling of the configured one.
+   * @throws DriverError `permanent` if another logical name means the same subscription
+   */
+  claim(queue: string, subscription: string): void {
+    this.#claims.claim(queue, subscription);
   }
 }
 

@@ -6,6 +6,15 @@ import type { Names } from "./names.ts";
 
 export type Subscription = protos.google.pubsub.v1.ISubscription;
 
+/** A subscription as the service has described it. Its `name` is spelled as it is configured, for requests. */
+export interface DescribedSubscription extends Subscription {
+  /**
+   * The name that the service gives it. A configuration may spell the project as its id or as its number, and two
+   * deployments may differ in that.
+   */
+  readonly serviceName?: string | undefined;
+}
+
 /** The topic of a subscription whose topic was deleted. */
 export const DELETED_TOPIC = "_deleted-topic_";
 
@@ -20,7 +29,7 @@ export class TopicDeleted extends DriverError {
 export class Subscriptions {
   readonly #connections: Connections;
   readonly #names: Names;
-  readonly #known = new Map<string, Promise<Subscription>>();
+  readonly #known = new Map<string, Promise<DescribedSubscription>>();
 
   constructor(connections: Connections, names: Names) {
     this.#connections = connections;
@@ -28,7 +37,7 @@ export class Subscriptions {
   }
 
   /** @throws DriverError `not_found` if the subscription does not exist, and any other kind */
-  get(queue: string): Promise<Subscription> {
+  get(queue: string): Promise<DescribedSubscription> {
     return this.#known.get(queue) ?? this.refresh(queue);
   }
 
@@ -36,7 +45,7 @@ export class Subscriptions {
    * Reads the subscription again. The cached one stays until there is an answer, and if the read fails.
    * @throws DriverError `not_found` if the subscription does not exist, and any other kind
    */
-  refresh(queue: string): Promise<Subscription> {
+  refresh(queue: string): Promise<DescribedSubscription> {
     const reading = this.#read(queue);
     const before = this.#known.get(queue);
     if (before === undefined) this.#known.set(queue, reading);
@@ -62,7 +71,7 @@ export class Subscriptions {
     this.#known.delete(queue);
   }
 
-  async #read(queue: string): Promise<Subscription> {
+  async #read(queue: string): Promise<DescribedSubscription> {
     try {
       const clients = await this.#connections.clients();
       const name = this.#names.subscription(clients.project, queue);
@@ -70,7 +79,9 @@ export class Subscriptions {
         clients.subscriber.getSubscription({ subscription: name }, once()),
       );
       if (subscription.topic === DELETED_TOPIC) throw new TopicDeleted(name);
-      return { ...subscription, name };
+      const serviceName = subscription.name || name;
+      this.#names.claim(queue, serviceName);
+      return { ...subscription, name, serviceName };
     } catch (error) {
       throw driverError(error, "pubsub.subscriptions.get");
     }
@@ -78,8 +89,13 @@ export class Subscriptions {
 }
 
 /** The traits of a queue, from its subscription. @param shared whether other subscriptions may share the topic */
-export function traitsOf(queue: string, subscription: Subscription, shared: boolean = false): QueueTraits {
-  const { enableMessageOrdering, deadLetterPolicy } = subscription;
+export function traitsOf(
+  queue: string,
+  subscription: DescribedSubscription,
+  shared: boolean = false,
+): QueueTraits {
+  const { enableMessageOrdering, deadLetterPolicy, name } = subscription;
+  const { serviceName = name ?? undefined } = subscription;
   // Pub/Sub counts deliveries only for a dead-letter policy.
   const maxDeliveries =
     typeof deadLetterPolicy?.deadLetterTopic === "string" && deadLetterPolicy.deadLetterTopic !== ""
@@ -93,7 +109,7 @@ export function traitsOf(queue: string, subscription: Subscription, shared: bool
     deadLetterQueue: siblingQueue(queue, "-dlq"),
     delayQueue: siblingQueue(queue, "-delay"),
     nativeDelayMs: 0,
-    target: shared ? (subscription.name ?? undefined) : undefined,
+    target: shared ? serviceName : undefined,
     brokerMaxDeliveries: maxDeliveries,
     countsDeliveries: maxDeliveries !== undefined,
   };

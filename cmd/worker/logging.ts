@@ -72,6 +72,12 @@ export function logEvents(worker: Worker, logger: Pino): void {
   worker.on("lease_lost", ({ queue, id }) =>
     logger.warn({ queue, id }, "lease lost; another worker may run the job"),
   );
+  worker.on("skipped", ({ queue, id, target }) =>
+    logger.info(
+      { queue, id, target },
+      "message acknowledged without a run; it is a copy for another receiver",
+    ),
+  );
   worker.on("warning", ({ queue, code, message }: Extract<ReceiveEvent, { event: "warning" }>) =>
     logger.warn({ queue, code }, message),
   );

@@ -63,6 +63,7 @@ export function recordReceivers(families: Families): (event: ReceiveEvent & Orig
         families.settleFailures.cell({ queue, kind: event.kind }).value += 1;
         break;
       case "poll_failed":
+      case "skipped":
       case "warning":
         break;
     }

@@ -130,7 +130,7 @@ export class Dispatcher {
       settlement.release(run);
     } else if (target !== undefined && target !== (traits.target ?? target)) {
       // Requeued or redriven for another receiver, which also receives what is sent to this queue.
-      settlement.skip(run);
+      settlement.skip(run, target);
     } else if (
       traits.countsDeliveries &&
       deliveryCount >= crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits))

@@ -60,8 +60,10 @@ export class Settlement {
     this.apply(run, { kind: "dead_letter", reason, error: new Error(why), ran: false });
   }
 
-  /** Acknowledges a message that is meant for another receiver, which gets its own copy. */
-  skip(run: Run): void {
+  /** Acknowledges a message that is meant for another receiver, which gets its own copy. Reported always. */
+  skip(run: Run, target: string): void {
+    const { queue, reporter } = this.#context;
+    reporter.report({ event: "skipped", queue, id: run.id, target });
     this.track(this.#ack(run), run);
   }
 

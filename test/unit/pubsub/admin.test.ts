@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { pubsub } from "../../../adapters/pubsub/index.ts";
 import { Connections } from "../../../adapters/pubsub/clients.ts";
 import type { Driver } from "../../../src/driver/index.ts";
@@ -62,6 +62,69 @@ test("the plan for a subscription whose topic was deleted is a conflict", async 
     setting: "topic",
     from: "_deleted-topic_",
     to: "projects/p/topics/jobs",
+  });
+});
+
+describe("a project that is configured by its number, and that the service calls by its id", () => {
+  const queues = {
+    jobs: { topic: "projects/123/topics/orders", subscription: "projects/123/subscriptions/jobs" },
+  };
+  const byId = (name: unknown): string => String(name).replace("projects/123/", "projects/p/");
+  const found = {
+    topic: "projects/p/topics/orders",
+    ackDeadlineSeconds: 30,
+    messageRetentionDuration: { seconds: 31 * DAY_SECONDS },
+    expirationPolicy: {},
+    deadLetterPolicy: { deadLetterTopic: "projects/p/topics/jobs-dlq", maxDeliveryAttempts: 15 },
+  };
+  let other: Driver;
+  beforeEach(() => {
+    const { publisher, subscriber } = stub.clients;
+    other = pubsub({ projectId: "p", clients: { publisher, subscriber }, queues });
+    stub.answers["getTopic"] = ({ request }) => ({ name: byId(request["topic"]) });
+    stub.answers["getSubscription"] = ({ request }) => ({
+      ...found,
+      name: byId(request["subscription"]),
+      ...(String(request["subscription"]).endsWith("/jobs")
+        ? {}
+        : {
+            topic: byId(request["subscription"]).replace("subscriptions", "topics"),
+            deadLetterPolicy: null,
+          }),
+    });
+  });
+  afterEach(() => other.close());
+
+  test("has the name of the service as its target, so that copies of both deployments reach it", async () => {
+    expect((await other.describe("jobs")).target).toBe("projects/p/subscriptions/jobs");
+  });
+
+  test("is polled by the configured name", async () => {
+    const source = other.open("jobs", { prefetch: 1, leaseMs: 30_000 });
+    await source.next(1, new AbortController().signal);
+    await source.close();
+
+    expect(new Set(stub.fields("pull", "subscription"))).toEqual(
+      new Set(["projects/123/subscriptions/jobs"]),
+    );
+  });
+
+  test("has no conflict with its configuration", async () => {
+    const changes = (await other.admin?.plan?.("jobs", spec)) ?? [];
+
+    expect(changes.filter(({ setting }) => setting === "topic" || setting === "dead_letter_policy")).toEqual(
+      [],
+    );
+    expect(changes.filter(({ kind }) => kind !== "change")).toEqual([]);
+  });
+
+  test("is refused under a second logical name", async () => {
+    const { publisher, subscriber } = stub.clients;
+    const both = { ...queues, twin: { topic: "orders", subscription: "jobs" } };
+    const driverOfBoth = pubsub({ projectId: "p", clients: { publisher, subscriber }, queues: both });
+    await driverOfBoth.describe("jobs");
+
+    await expect(driverOfBoth.describe("twin")).rejects.toThrow('"jobs" and "twin" both mean');
   });
 });
 

@@ -40,6 +40,22 @@ describe("an arriving message", () => {
     });
   });
 
+  test("for another receiver is acknowledged without a run, and reported", async () => {
+    const fixture = new Fixture();
+    const describeQueue = fixture.driver.describe.bind(fixture.driver);
+    fixture.driver.describe = async (queue) => ({ ...(await describeQueue(queue)), target: "billing" });
+    for (const target of ["billing", "stock"]) {
+      const body = JSON.stringify({ id: target, type: "mail", payload: 1 });
+      await fixture.plant("jobs", { body, attributes: { qp_target: target } });
+    }
+    fixture.receive(() => Promise.resolve());
+    await fixture.clock.settle();
+
+    expect(fixture.events.of("completed").map(({ job }) => job.id)).toEqual(["billing"]);
+    expect(fixture.events.of("skipped")).toMatchObject([{ queue: "jobs", id: "stock", target: "stock" }]);
+    expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
+  });
+
   test("is dead-lettered as crash_loop without another run if it was delivered too often", async () => {
     const fixture = new Fixture();
     await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 2 });
