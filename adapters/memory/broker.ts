@@ -1,7 +1,7 @@
 import { DriverError, type QueueChange, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
 import { MemoryQueue } from "./queue.ts";
 import type { BrokerContext } from "./broker-context.ts";
-import { deadLetterName, impliedOrdering, isSubQueue } from "./names.ts";
+import { checkQueueName, deadLetterName, impliedOrdering, isSubQueue } from "./names.ts";
 import { checkSpec, type Creation, traitsOf } from "./traits.ts";
 
 /** Options of a {@link Broker}. */
@@ -29,13 +29,15 @@ export class Broker {
 
   /**
    * Returns the queue of this name, and creates it if `createsQueues` is set.
-   * @throws DriverError `not_found` if it does not exist; `permanent` after {@link close}
+   * @throws DriverError `not_found` if it does not exist; `permanent` after {@link close}, or if the name is not valid
    */
   use(name: string): MemoryQueue {
     if (this.#closed !== undefined) throw this.#closed;
-    const queue = this.#queues.get(name) ?? (this.#options.createsQueues ? this.#create(name) : undefined);
-    if (queue === undefined) throw new DriverError("not_found", `Queue "${name}" does not exist.`);
-    return queue;
+    const queue = this.#queues.get(name);
+    if (queue !== undefined) return queue;
+    checkQueueName(name, this.#context.profile);
+    if (this.#options.createsQueues) return this.#create(name);
+    throw new DriverError("not_found", `Queue "${name}" does not exist.`);
   }
 
   /** Returns the queue of this name if it exists. */
@@ -46,6 +48,7 @@ export class Broker {
 
   ensure(name: string, spec: QueueSpec): void {
     const { profile } = this.#context;
+    for (const each of [name, ...this.#siblings(name)]) checkQueueName(each, profile);
     checkSpec(name, spec, this.find(name)?.traits, profile);
     const { fixedLeaseMs, ...wanted } = this.#wanted(name, spec);
     this.#agree(name, { ...wanted, fixedLeaseMs });
@@ -54,6 +57,7 @@ export class Broker {
 
   /** Lists what {@link ensure} would change. */
   plan(name: string, spec: QueueSpec): QueueChange[] {
+    for (const each of [name, ...this.#siblings(name)]) checkQueueName(each, this.#context.profile);
     const wanted = this.#wanted(name, spec);
     const found = this.find(name)?.traits;
     const missing = [name, ...this.#siblings(name)].filter((each) => this.find(each) === undefined);

@@ -10,6 +10,7 @@ import {
   type Outgoing,
   QueueError,
   type QueueTraits,
+  reservedNameProblem,
   type SendResult,
   sendUntilAborted,
   type Source,
@@ -51,7 +52,8 @@ const DEFAULT_CAPACITY = 10_000;
  * Creates a driver for queues in this process. They exist as long as the driver. Leases, delays, retention and polls
  * follow `clock`.
  *
- * @throws QueueError `invalid_options` if `emulate` is unknown, or if `capacity` is less than 1
+ * @throws QueueError `invalid_options` if `emulate` is unknown, or if `capacity` is less than 1; `config` if one of
+ * `queues` is reserved for another one, as `emails-dlq` is for `emails`
  *
  * @example
  * import { createQueue } from "queueport";
@@ -84,6 +86,8 @@ class MemoryDriver implements Driver {
     if (!(capacity >= 1)) {
       throw new QueueError("invalid_options", `memory: capacity must be 1 or more; got ${String(capacity)}.`);
     }
+    const problem = reservedNameProblem(options.queues ?? []);
+    if (problem !== undefined) throw new QueueError("config", `memory: queues: ${problem}.`);
     const emulated: Profile = emulate === undefined ? plain : profiles[emulate];
     const profile: Profile = { ...emulated, stats: options.stats ?? emulated.stats };
     const createsQueues = profile.limits.createsQueues && !strict;

@@ -12,6 +12,8 @@ export interface Profile {
   readonly limits: Limits;
   /** The retention of the queues that exist. `limits` has the retention of a queue that queueport did not create. */
   readonly createdRetentionMs: number;
+  /** Valid names of queues, and the rule in words. Undefined if every name is valid. */
+  readonly queueName?: { readonly pattern: RegExp; readonly rule: string } | undefined;
   /** The ending of the names of ordered queues. Undefined if any queue can be ordered. */
   readonly orderedEnding?: string | undefined;
   /** Whether an ordered queue refuses a message without an ordering key. */
@@ -76,6 +78,7 @@ export const plain: Profile = {
 /** Amazon SQS: a standard queue, or a FIFO queue if its name says so. */
 const emulatedSqs: Profile = {
   limits: sqs.sqsLimits,
+  queueName: { pattern: sqs.QUEUE_NAME, rule: sqs.QUEUE_NAME_RULE },
   createdRetentionMs: sqs.CREATED_RETENTION_MS,
   orderedEnding: sqs.FIFO_ENDING,
   orderingKeyRequired: true,
@@ -98,6 +101,7 @@ const emulatedSqs: Profile = {
 /** Google Pub/Sub: a topic with one subscription. */
 const emulatedPubsub: Profile = {
   limits: pubsub.pubsubLimits,
+  queueName: { pattern: pubsub.QUEUE_NAME, rule: pubsub.QUEUE_NAME_RULE },
   createdRetentionMs: pubsub.CREATED_RETENTION_MS,
   orderingKeyRequired: false,
   orderedNativeDelayMs: pubsub.pubsubLimits.nativeDelayMs,
@@ -119,6 +123,7 @@ const emulatedPubsub: Profile = {
 /** Azure Service Bus in the Standard tier, with duplicate detection. */
 const emulatedServiceBus: Profile = {
   limits: serviceBus.serviceBusLimits,
+  queueName: { pattern: serviceBus.QUEUE_NAME, rule: serviceBus.QUEUE_NAME_RULE },
   createdRetentionMs: serviceBus.serviceBusLimits.retentionMs,
   orderingKeyRequired: true,
   orderedNativeDelayMs: serviceBus.serviceBusLimits.nativeDelayMs,

@@ -1,4 +1,4 @@
-import { type QueueTraits, siblingQueue } from "../../src/driver/index.ts";
+import { checkName, type QueueTraits, siblingQueue } from "../../src/driver/index.ts";
 import type { Profile } from "./emulated-providers.ts";
 
 /** The suffix under which a queue's own dead letters are read, on a provider with native dead letters. */
@@ -12,6 +12,13 @@ export function deadLetterName(queue: string, profile: Profile): string {
 
 export function isSubQueue(queue: string): boolean {
   return queue.endsWith(SUB_QUEUE);
+}
+
+/** @throws DriverError `permanent` if the emulated provider does not take the name */
+export function checkQueueName(queue: string, { queueName, deadLetter }: Profile): void {
+  if (queueName === undefined) return;
+  const isSub = deadLetter === "native" && isSubQueue(queue);
+  checkName(isSub ? queue.slice(0, -SUB_QUEUE.length) : queue, queueName.pattern, queueName.rule);
 }
 
 /** The ordering that a name implies. Undefined if names imply none. */

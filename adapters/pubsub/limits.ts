@@ -105,6 +105,18 @@ export const MAX_DELIVERY_ATTEMPTS = 100;
  */
 export const CREATED_RETENTION_MS: number = 31 * DAY;
 
+/**
+ * A valid id of a topic or a subscription.
+ * https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names (2026-11)
+ */
+export const QUEUE_NAME: RegExp = /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/;
+/**
+ * The same rule in words.
+ * https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names (2026-11)
+ */
+export const QUEUE_NAME_RULE =
+  'Pub/Sub takes 3 to 255 letters, digits and -_.~+%, of which a letter is the first and "goog" is not the beginning';
+
 /** The lease that Pub/Sub grants if this one is asked for: whole seconds, 10 to 600. */
 export function leaseSeconds(leaseMs: number): number {
   return Math.min(MAX_LEASE_SECONDS, Math.max(MIN_LEASE_SECONDS, Math.ceil(leaseMs / SECOND)));

@@ -1,4 +1,5 @@
-import { DriverError, NameClaims, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
+import { checkName, NameClaims, ownerQueue, siblingQueue, siblingSuffixes } from "../../src/driver/index.ts";
+import { QUEUE_NAME, QUEUE_NAME_RULE } from "./limits.ts";
 
 /** A topic and the subscription from which messages are received, each by its id or its full name (`projects/...`). */
 export interface Pair {
@@ -16,10 +17,6 @@ export interface NamingOptions {
    */
   readonly queues?: Readonly<Record<string, string | Pair>> | undefined;
 }
-
-const SUFFIXES = ["-dlq", "-delay"] as const;
-/** A valid id of a topic or a subscription. https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names (2026-11) */
-const ID = /^(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$/;
 
 /** The names of the topic and the subscription of each logical queue. */
 export class Names {
@@ -45,7 +42,7 @@ export class Names {
   pair(queue: string): Pair {
     const mapped = this.#queues.get(queue);
     if (mapped !== undefined) return pairOf(mapped);
-    for (const suffix of SUFFIXES) {
+    for (const suffix of siblingSuffixes) {
       const owner = ownerQueue(queue, suffix);
       const mappedOwner = owner === undefined ? undefined : this.#queues.get(owner);
       // Each subscription has its own dead letters and delays, even if others share its topic.
@@ -89,11 +86,6 @@ function pairOf(mapped: string | Pair): Pair {
 
 function fullName(project: string, kind: "topics" | "subscriptions", name: string): string {
   const id = name.startsWith("projects/") ? name.slice(name.lastIndexOf("/") + 1) : name;
-  if (!ID.test(id)) {
-    throw new DriverError(
-      "permanent",
-      `"${id}" is not a valid name for ${kind} of Pub/Sub: a name has 3 to 255 letters, digits and -_.~+%, begins with a letter, and does not begin with "goog"`,
-    );
-  }
+  checkName(id, QUEUE_NAME, QUEUE_NAME_RULE);
   return name === id ? `projects/${project}/${kind}/${id}` : name;
 }

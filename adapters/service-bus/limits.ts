@@ -94,6 +94,18 @@ export const MAX_DELIVERY_COUNT = 2_000;
  */
 export const CREATED_DEDUP_WINDOW_MS: number = 10 * MINUTE;
 
+/**
+ * A valid name of a queue. The portal allows a tilde as well.
+ * https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftservicebus (2026-11)
+ */
+export const QUEUE_NAME: RegExp = /^(?=.{1,260}$)[A-Za-z0-9](?:[\w./~-]*[A-Za-z0-9])?$/;
+/**
+ * The same rule in words.
+ * https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftservicebus (2026-11)
+ */
+export const QUEUE_NAME_RULE =
+  "Service Bus takes 1 to 260 letters, digits and -_./~, of which a letter or a digit is the first and the last";
+
 /** The lock that a queue gets if this lease is asked for: 5 s to 5 min. */
 export function lockMs(leaseMs: number): number {
   return Math.min(Math.max(leaseMs, MIN_LOCK_MS), serviceBusLimits.maxLeaseMs);

@@ -1,4 +1,5 @@
-import { type Duration, NameClaims } from "../../src/driver/index.ts";
+import { checkName, type Duration, NameClaims } from "../../src/driver/index.ts";
+import { QUEUE_NAME, QUEUE_NAME_RULE } from "./limits.ts";
 
 /** Known settings of one queue. Settings that are left out are read from Service Bus, if the driver may read them. */
 export interface QueueFacts {
@@ -51,11 +52,12 @@ export class QueueNames {
     );
   }
 
-  /** @throws DriverError `permanent` if another logical name has the same name in the namespace */
+  /** @throws DriverError `permanent` if the name is not valid, or if another logical name has the same name in the namespace */
   entity(queue: string): Entity {
     const isDeadLetters = queue.endsWith(DEAD_LETTERS);
     const owner = isDeadLetters ? queue.slice(0, -DEAD_LETTERS.length) : queue;
     const name = this.#nameOf(owner);
+    checkName(name, QUEUE_NAME, QUEUE_NAME_RULE);
     this.#claims.claim(owner, comparable(name));
     return { queue: owner, name, isDeadLetters };
   }

@@ -103,3 +103,15 @@ export const CREATED_RETENTION_MS: number = 14 * DAY;
  */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 export const NOT_CARRIED: RegExp = /[^\u0009\u000a\u000d\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
+
+/**
+ * A valid name of a queue. Names of FIFO queues end in `.fifo`, which counts.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html (2026-11)
+ */
+export const QUEUE_NAME: RegExp = /^(?=.{1,80}$)[\w-]+(?:\.fifo)?$/;
+/**
+ * The same rule in words.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html (2026-11)
+ */
+export const QUEUE_NAME_RULE =
+  "SQS takes 1 to 80 letters, digits, hyphens and underscores, of which .fifo may be the end";

@@ -1,7 +1,7 @@
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
-import { NameClaims, ownerQueue, siblingQueue } from "../../src/driver/index.ts";
+import { checkName, NameClaims, ownerQueue, siblingQueue, siblingSuffixes } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { FIFO_ENDING } from "./limits.ts";
+import { FIFO_ENDING, QUEUE_NAME, QUEUE_NAME_RULE } from "./limits.ts";
 import { request } from "./request.ts";
 
 /** Options for the names of queues. */
@@ -11,8 +11,6 @@ export interface NamingOptions {
   /** Physical names or queue URLs by logical name. @default none */
   readonly queues?: Readonly<Record<string, string>> | undefined;
 }
-
-const SUFFIXES = ["-dlq", "-delay"] as const;
 
 /** The URLs of the queues by their logical names. Each URL is requested once. */
 export class QueueUrls {
@@ -32,10 +30,11 @@ export class QueueUrls {
 
   /**
    * Returns the physical name, or the URL if one is configured.
-   * @throws DriverError `permanent` if another logical name means the same queue
+   * @throws DriverError `permanent` if the name is not valid, or if another logical name means the same queue
    */
   physical(queue: string): string {
     const physical = this.#physical(queue);
+    if (!isUrl(physical)) checkName(physical, QUEUE_NAME, QUEUE_NAME_RULE);
     this.#claims.claim(queue, physical);
     return physical;
   }
@@ -43,7 +42,7 @@ export class QueueUrls {
   #physical(queue: string): string {
     const mapped = this.#queues.get(queue);
     if (mapped !== undefined) return mapped;
-    for (const suffix of SUFFIXES) {
+    for (const suffix of siblingSuffixes) {
       const owner = ownerQueue(queue, suffix);
       const mappedOwner = owner === undefined ? undefined : this.#queues.get(owner);
       if (mappedOwner !== undefined) return siblingQueue(mappedOwner, suffix);

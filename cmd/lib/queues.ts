@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { defaults } from "../../src/defaults.ts";
+import { reservedNameProblem } from "../../src/driver/names.ts";
 import { QueueError } from "../../src/errors.ts";
 import type { EnsureOptions } from "../../src/queue/queue.ts";
 import type { LoadedConfig } from "./config-file.ts";
@@ -16,10 +17,12 @@ export function addQueuesArgument(command: Command): Command {
 
 /**
  * The queues that the command line names, or else those of the configuration; each once.
- * @throws QueueError `config` if neither names a queue
+ * @throws QueueError `config` if neither names a queue, or if one is reserved for another, as `emails-dlq` is for `emails`
  */
 export function queuesOf(given: readonly string[], { worker }: LoadedConfig): readonly string[] {
   const queues = given.length > 0 ? given : (worker.queues ?? []);
+  const problem = reservedNameProblem(queues);
+  if (problem !== undefined) throw new QueueError("config", `queues: ${problem}.`);
   if (queues.length > 0) return [...new Set(queues)];
   throw new QueueError(
     "config",

@@ -8,6 +8,7 @@ import { cancelDelayed, listDelayed } from "./delayed.ts";
 import { Delays } from "../delay/delays.ts";
 import type { DelayStore } from "../delay/store.ts";
 import type { Driver, QueueChange } from "../driver/contract.ts";
+import { UsedQueues } from "../driver/names.ts";
 import { QueueError } from "../errors.ts";
 import { loadReceive } from "./lazy-receive.ts";
 import type { NewMessage } from "../message/message.ts";
@@ -52,6 +53,7 @@ export class CoreQueue implements ManagedQueue {
   readonly #delays: Delays | undefined;
   readonly #sender: Sender;
   readonly #producer: Producer;
+  readonly #used = new UsedQueues();
   readonly #receiving = new Set<Promise<unknown>>();
   /** Operations on dead letters that have not ended. */
   readonly #reading = new Set<Promise<unknown>>();
@@ -149,9 +151,10 @@ export class CoreQueue implements ManagedQueue {
 
   deadLetters(queue: string): DeadLetters {
     this.#assertUsable(queue);
-    return lazyDeadLetters(this.#connection, this.#sender, queue, (signal, work) =>
-      this.#read(queue, signal, work),
-    );
+    return lazyDeadLetters(this.#connection, this.#sender, queue, {
+      run: (signal, work) => this.#read(queue, signal, work),
+      use: (to) => this.#assertUsable(to),
+    });
   }
 
   async delayed(
@@ -205,6 +208,7 @@ export class CoreQueue implements ManagedQueue {
   async drop(queue: string): Promise<void> {
     this.#assertUsable(queue);
     await dropQueue(this.#connection, this.#delays, queue);
+    this.#used.forget(queue);
   }
 
   close(): Promise<void> {
@@ -267,6 +271,7 @@ export class CoreQueue implements ManagedQueue {
       throw new QueueError("invalid_options", `A queue name is a non-empty string; got ${show(queue)}.`);
     }
     this.#assertOpen(queue);
+    this.#used.use(queue);
   }
 
   #assertOpen(queue?: string): void {

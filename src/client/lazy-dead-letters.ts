@@ -3,8 +3,12 @@ import { loadReceive } from "./lazy-receive.ts";
 import type { Sender } from "../send/sender.ts";
 import type { DeadLetters } from "../queue/dead-letters.ts";
 
-/** Runs an operation with a signal that also aborts when the connection ends. Rejects if it has ended. */
-type Host = <T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+interface Host {
+  /** Runs an operation with a signal that also aborts when the connection ends. Rejects if it has ended. */
+  readonly run: <T>(signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+  /** Checks another queue that an operation uses. @throws QueueError `invalid_options` if it must not be used */
+  readonly use: (queue: string) => void;
+}
 
 /** Returns the dead letters of one queue. The code that reads them is loaded with the first call. */
 export function lazyDeadLetters(
@@ -17,7 +21,7 @@ export function lazyDeadLetters(
     options: Options,
     work: (deadLetters: DeadLetters, options: Options) => Promise<Result>,
   ): Promise<Result> =>
-    host(options.signal, (signal) =>
+    host.run(options.signal, (signal) =>
       loadReceive(({ DeadLetterQueue }) =>
         work(new DeadLetterQueue(connection, sender, queue), { ...options, signal }),
       ),
@@ -25,7 +29,10 @@ export function lazyDeadLetters(
   return {
     list: (options = {}) => load(options, (deadLetters, all) => deadLetters.list(all)),
     groups: (options = {}) => load(options, (deadLetters, all) => deadLetters.groups(all)),
-    redrive: (options = {}) => load(options, (deadLetters, all) => deadLetters.redrive(all)),
+    redrive: async (options = {}) => {
+      if (options.to !== undefined) host.use(options.to);
+      return load(options, (deadLetters, all) => deadLetters.redrive(all));
+    },
     discard: (options) => load(options, (deadLetters, all) => deadLetters.discard(all)),
   };
 }

@@ -44,6 +44,10 @@ export const requirements: readonly Requirement[] = [
     id: "delivery.missing_queue",
     text: "send and receive on a queue that does not exist: a `not_found` error that names the queue (a provider that creates queues creates it instead)",
   },
+  {
+    id: "delivery.names",
+    text: "a queue whose name is reserved for a queue in use, or that the provider cannot have, is refused before a request; what another program puts into a delay queue is not moved",
+  },
   { id: "delivery.closed", text: "send after close: a `closed` error; a second close is allowed" },
   {
     id: "delivery.headers",

@@ -11,7 +11,7 @@ import {
   withSystemAttributes,
 } from "../message/system-attributes.ts";
 import { Poller } from "../transport/poller.ts";
-import { plainLease } from "../transport/leased.ts";
+import { type Leased, plainLease } from "../transport/leased.ts";
 import { Settler } from "../transport/settler.ts";
 import { defaults } from "../defaults.ts";
 import type { Sender } from "../send/sender.ts";
@@ -32,6 +32,8 @@ const LEASE_MS = 30_000;
 const MAX_LEASED = 200;
 /** Time until a missing delay queue is looked for again. */
 const MISSING_MS = 60_000;
+/** Time for which a message without a due time is left alone, and between two warnings about such messages. */
+const FOREIGN_MS = 60_000;
 /** Time between two checks of how crowded the delay queue is. */
 const CROWDED_LOOK_MS = 60_000;
 /** Share of its retention after which a copy is replaced by a fresh one. */
@@ -51,6 +53,7 @@ export class DelayPump {
   readonly #options: PumpOptions;
   #crowded = false;
   #nextLookAt = 0;
+  #nextWarningAt = 0;
 
   constructor(options: PumpOptions) {
     this.#options = options;
@@ -125,6 +128,7 @@ export class DelayPump {
     const { clock, limits, random } = connection;
     const now = clock.now();
     const leased = plainLease(delivery, now);
+    if (delivery.attributes[NOT_BEFORE] === undefined) return this.#leave(delivery, leased, settler);
     const remainingMs = dueAt(delivery) - now;
     // The provider rounds a release up, so it is requested in whole steps. The rest of the last step is waited for here.
     const stepMs = limits.delayGranularityMs ?? 1;
@@ -163,6 +167,27 @@ export class DelayPump {
       });
       await settler.settle({ kind: "release", delivery, delayMs: Math.min(limits.maxHopMs, 30_000) }, leased);
     }
+  }
+
+  /**
+   * Releases a message that queueport did not put into the delay queue: it may be a job of another queue of that name,
+   * used by another process. Moving it would run it here.
+   */
+  async #leave(delivery: Delivery, leased: Leased, settler: Settler): Promise<void> {
+    const { connection, queue, delayQueue, report } = this.#options;
+    const { clock, limits } = connection;
+    const now = clock.now();
+    if (now >= this.#nextWarningAt) {
+      this.#nextWarningAt = now + FOREIGN_MS;
+      report({
+        event: "warning",
+        queue,
+        code: "delay_queue_foreign",
+        message: `The delay queue "${delayQueue}" of queue "${queue}" has messages without a due time, which are not moved: the first is ${leased.id}. If "${delayQueue}" is used as a queue of its own, give one of both another name; else remove these messages.`,
+      });
+    }
+    const delayMs = Math.min(limits.maxHopMs, FOREIGN_MS);
+    await settler.settle({ kind: "release", delivery, delayMs }, leased);
   }
 
   #aged({ enqueuedAt }: Delivery, at: number): boolean {

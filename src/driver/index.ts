@@ -31,7 +31,15 @@ export type {
 } from "./contract.ts";
 export { DriverError, type ErrorKind } from "./error.ts";
 export type { Limits, QueueTraits } from "./limits.ts";
-export { NameClaims, ownerQueue, siblingQueue } from "./names.ts";
+export {
+  checkName,
+  NameClaims,
+  ownerQueue,
+  reservedNameProblem,
+  siblingQueue,
+  type SiblingSuffix,
+  siblingSuffixes,
+} from "./names.ts";
 export { type PollRequest, PollRunner, rejectOnAbort, sendUntilAborted } from "./requests.ts";
 export { messageBytes } from "./size.ts";
 export { type Clock, systemClock, type Timer } from "../lib/clock.ts";

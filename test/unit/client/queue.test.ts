@@ -173,7 +173,7 @@ describe("close while a handler runs", () => {
 
 describe("close while dead letters are redriven", () => {
   test("ends the redrive after its batch, waits for that, and says so", async () => {
-    const fixture = new QueueFixture({ queues: ["jobs", "jobs-dlq"] });
+    const fixture = new QueueFixture({ queues: ["jobs"] });
     for (const body of ["1", "2", "3"]) await fixture.plant("jobs-dlq", { body });
     // The messages are looked at after the end.
     fixture.driver.close = () => Promise.resolve();

@@ -190,6 +190,40 @@ describe("the delay queue", () => {
   });
 });
 
+describe("a message in the delay queue without a due time", () => {
+  test("is not moved, is held for a minute at a time, and is reported once a minute", async () => {
+    const fixture = new Fixture();
+    for (const id of ["m1", "m2"]) {
+      const body = JSON.stringify({ id, type: "mail", payload: 1 });
+      await fixture.plant("jobs-delay", { body, attributes: { type: "mail" } });
+    }
+    void fixture.receive();
+    await fixture.clock.advance(MINUTE - SECOND);
+
+    expect(fixture.arrivals).toEqual([]);
+    expect(fixture.hops).toBe(2);
+    const warnings = fixture.events.of("warning");
+    expect(warnings.map(({ code }) => code)).toEqual(["delay_queue_foreign"]);
+    expect(warnings[0]?.message).toContain('"jobs-delay" of queue "jobs"');
+    await fixture.clock.advance(2 * MINUTE);
+
+    expect(fixture.arrivals).toEqual([]);
+    expect(fixture.events.of("warning")).toHaveLength(3);
+    expect(await fixture.queue.stats("jobs")).toMatchObject({ messages: 0, delayed: 2 });
+  });
+
+  test("does not hold up one that has a due time", async () => {
+    const fixture = new Fixture();
+    await fixture.plant("jobs-delay", { body: '{"type":"mail","payload":1}', attributes: {} });
+    const due = await fixture.sendDelayed(HOUR);
+    void fixture.receive();
+    await fixture.clock.advance(HOUR + SECOND);
+
+    expect(fixture.arrivals).toMatchObject([{ attempt: 1 }]);
+    expect(fixture.arrivals[0]?.at).toBeGreaterThanOrEqual(due);
+  });
+});
+
 test("a receiver that stops during a move acknowledges the moved message, so that it arrives once", async () => {
   const fixture = new Fixture();
   await fixture.sendDelayed(HOUR);

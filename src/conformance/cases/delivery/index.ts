@@ -3,6 +3,7 @@ import { closeCases } from "./close.ts";
 import { concurrencyCases } from "./concurrency.ts";
 import { contentCases } from "./content.ts";
 import { headerCases } from "./headers.ts";
+import { nameCases } from "./names.ts";
 import { receiverCases } from "./receivers.ts";
 import { refusalCases } from "./refusals.ts";
 
@@ -13,5 +14,6 @@ export const deliveryCases: readonly ConformanceCase[] = [
   ...concurrencyCases,
   ...receiverCases,
   ...refusalCases,
+  ...nameCases,
   ...closeCases,
 ];
