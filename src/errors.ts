@@ -111,7 +111,18 @@ export function isQueueError<Code extends ErrorCode = ErrorCode>(
   error: unknown,
   code?: Code,
 ): error is QueueError & { readonly code: Code } {
-  return error instanceof QueueError && (code === undefined || error.code === code);
+  return isInstance(error, QueueError) && (code === undefined || error.code === code);
+}
+
+/**
+ * `error instanceof type`, and false where that throws. A handler may throw anything, such as a proxy whose traps throw.
+ */
+export function isInstance<T>(error: unknown, type: abstract new (...args: never[]) => T): error is T {
+  try {
+    return error instanceof type;
+  } catch {
+    return false;
+  }
 }
 
 /**

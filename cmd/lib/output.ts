@@ -24,10 +24,19 @@ export function warn(sentence: string): void {
 }
 
 /** Prints an error as one line to stderr. With `verbose`, its stack and its causes follow. */
-export function printError(error: unknown, verbose: boolean): void {
+export function printError(error: unknown, verbose: boolean = false): void {
   const { red } = colorsFor(process.stderr);
   process.stderr.write(`${red("queueport:")} ${errorLine(error)}\n`);
-  if (verbose) process.stderr.write(`${inspect(error)}\n`);
+  if (verbose) process.stderr.write(`${inspected(error)}\n`);
+}
+
+/** A stack and its causes. An error may have an inspection of its own, or a getter, that throws. */
+function inspected(error: unknown): string {
+  try {
+    return inspect(error, { customInspect: false });
+  } catch {
+    return "(its details cannot be read)";
+  }
 }
 
 /** The message of an error on one line. Errors that are not a {@link QueueError} are prefixed with their class. */

@@ -97,7 +97,7 @@ async function handle(
 ): Promise<void> {
   signal.throwIfAborted();
   // Do the work here. Pass the signal to every call that can be cancelled.
-  logger.info({ id: payload.id }, "done");
+  logger.info({ payloadId: payload.id }, "done"); // The logger adds the id of the job.
 }
 
 /** The job with its handler. In a handlers module: export { ${handled} } from ${fileOf(kebab, "handler")}. */

@@ -1,13 +1,14 @@
-import type { Logger } from "pino";
 import { openQueue } from "../../adapters/open.ts";
 import { defaults } from "../../src/defaults.ts";
+import type { Logger } from "../../src/lib/logger.ts";
 import type { Queue } from "../../src/queue/queue.ts";
+import { guardedLogger } from "../../src/worker/guarded-logger.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { type HandlersModule, registerHandlers } from "../lib/handlers-file.ts";
-import { errorLine } from "../lib/output.ts";
+import { errorLine, printError } from "../lib/output.ts";
 import { onSignals } from "../lib/signals.ts";
-import { createLogger, logEvents } from "./logging.ts";
+import { createLogger } from "./logging.ts";
 import { type WorkerFlags, type WorkerSettings, workerSettings } from "./settings.ts";
 import { exitAfter, exitEvenIfHeld, exitOnCrash, within } from "./shutdown.ts";
 
@@ -31,13 +32,13 @@ interface WorkerProcess {
 export async function runWorker(flags: WorkerFlags): Promise<void> {
   const config = await loadConfig(flags);
   const settings = workerSettings(config.worker, flags);
-  const logger = await createLogger(settings.logging);
+  // A handler may throw what pino cannot read; that must not end the process.
+  const logger = guardedLogger(await createLogger(settings.logging), printError);
   exitOnCrash(logger);
   const queue = await openQueue(config.queue);
   const closing: (() => Promise<void>)[] = [() => queue.close()];
   try {
     const worker = new Worker(queue, { ...settings.options, logger });
-    logEvents(worker, logger);
     const hooks = await registerHandlers(settings.handlers, worker);
     closing.push(await serveHealth({ settings, logger, queue, worker }));
     await work({ settings, logger, queue, worker, hooks });

@@ -1,4 +1,4 @@
-import type { Logger } from "pino";
+import type { Log, Logger } from "../../src/lib/logger.ts";
 import type { Worker } from "../../src/worker/worker.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
 import { printError } from "../lib/output.ts";
@@ -56,7 +56,7 @@ export function exitAfter({ jobsMs, restMs }: ShutdownLimits, worker: Worker, lo
 }
 
 /** Logs an uncaught error and exits with code 1, since the process is in an unknown state. Its leases expire. */
-export function exitOnCrash(logger: Logger): void {
+export function exitOnCrash(logger: { readonly fatal: Log }): void {
   process.on("uncaughtException", (error, origin) => {
     logger.fatal({ err: error, origin }, "uncaught error; exiting");
     printError(error, false);

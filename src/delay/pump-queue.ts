@@ -64,7 +64,8 @@ export async function pumpUntilStopped(pump: PumpUntilStoppedOptions): Promise<v
     throw queueError(error, queue, "pump", connection.driver.provider);
   }
   const reporter = new Reporter(connection, queue, (event) => {
-    if (!("job" in event)) onEvent?.(event);
+    // Returned, so that the rejection of an async listener is reported.
+    return "job" in event ? undefined : onEvent?.(event);
   });
   const report = (event: ReceiveEvent): void => reporter.report(event);
   const stop = signal === undefined ? closing : AbortSignal.any([signal, closing]);

@@ -13,6 +13,12 @@ export interface Logger {
   child(bindings: object): Logger;
 }
 
+/**
+ * A logger that may have no `child`, such as `console`. One without `child` gets the message first, and then the fields,
+ * as `console` prints them.
+ */
+export type AnyLogger = Omit<Logger, "child"> & Partial<Pick<Logger, "child">>;
+
 /** Discards every line. */
 export const silentLogger: Logger = {
   debug() {},

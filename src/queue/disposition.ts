@@ -1,6 +1,6 @@
 import { type Backoff, backoffDelayMs } from "../backoff.ts";
 import type { DeadLetterReason } from "../message/dead-letter-info.ts";
-import { PermanentError, QueueError, RetryAfterError } from "../errors.ts";
+import { isInstance, PermanentError, QueueError, RetryAfterError } from "../errors.ts";
 import { show } from "../lib/text.ts";
 
 /**
@@ -98,7 +98,7 @@ export interface FailedRun {
 
 /**
  * Returns the disposition after a failed run. Only this function decides that a message has no attempts left. So the
- * decision is made after a run, never when a message is received.
+ * decision is made after a run, never when a message is received. Never throws, whatever the handler has thrown.
  */
 export function dispositionOfFailure({
   error,
@@ -107,8 +107,18 @@ export function dispositionOfFailure({
   backoff,
   random,
 }: FailedRun): Disposition {
-  if (error instanceof PermanentError) return { kind: "dead_letter", reason: "permanent_error", error };
+  if (isInstance(error, PermanentError)) return { kind: "dead_letter", reason: "permanent_error", error };
   if (attempt >= maxAttempts) return { kind: "dead_letter", reason: "max_attempts", error };
-  const delayMs = error instanceof RetryAfterError ? error.delayMs : backoffDelayMs(backoff, attempt, random);
-  return { kind: "retry", delayMs, error };
+  return { kind: "retry", delayMs: askedDelayMs(error) ?? backoffDelayMs(backoff, attempt, random), error };
+}
+
+/** The delay of a `RetryAfterError`; undefined if there is none that can be used. A subclass may have changed it. */
+function askedDelayMs(error: unknown): number | undefined {
+  if (!isInstance(error, RetryAfterError)) return undefined;
+  try {
+    const { delayMs } = error;
+    return Number.isFinite(delayMs) && delayMs >= 0 ? delayMs : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -230,7 +230,7 @@ export interface Queue extends AsyncDisposable {
    * after their current batch, and reject as `closed`.
    *
    * @example
-   * process.once("SIGTERM", () => queue.close());
+   * for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => queue.close());
    */
   close(): Promise<void>;
 }
@@ -249,7 +249,7 @@ export interface DelayedMessage {
 export interface PumpOptions {
   /** Ends the pump. @default none; {@link Queue.close} ends the pump */
   readonly signal?: AbortSignal | undefined;
-  /** Called with each problem. Must not throw. @default none */
+  /** Called with each problem. If it throws, the error is reported as a `warning` with the code `listener`. @default none */
   readonly onEvent?: ((event: ReceiveEvent) => void) | undefined;
 }
 

@@ -50,7 +50,7 @@ export interface ReceiveOptions {
   readonly extendEveryMs?: Duration | undefined;
   /** Overrides parts of the queue's backoff. @default the queue's backoff */
   readonly backoff?: BackoffOptions | undefined;
-  /** Time from the abort of `signal` to the abort of the running handlers' signals. @default 25000 */
+  /** Time from the abort of `signal` to the abort of the running handlers' signals. @default 20000 */
   readonly drainMs?: Duration | undefined;
   /** Time from the abort of the handlers' signals to the release of their messages. @default 5000 */
   readonly graceMs?: Duration | undefined;
@@ -66,6 +66,10 @@ export interface ReceiveOptions {
    * @default false
    */
   readonly allowUncounted?: boolean | undefined;
-  /** Called with every event of this receiver. Must not throw. @default none */
+  /**
+   * Called with every event of this receiver. If it throws, or its promise rejects, the error is reported as a `warning`
+   * with the code `listener`, and no job is affected.
+   * @default none
+   */
   readonly onEvent?: ((event: JobEvent | ReceiveEvent) => void) | undefined;
 }

@@ -1,5 +1,7 @@
 import type { Connection } from "../transport/connection.ts";
 import { channels, type JobEvent, type JobInfo, type Origin, type ReceiveEvent } from "../diagnostics.ts";
+import { describeError } from "../errors.ts";
+import { onRejection } from "../lib/rejection.ts";
 import type { Disposition } from "../queue/disposition.ts";
 import type { Run } from "./run.ts";
 
@@ -9,6 +11,7 @@ export class Reporter implements Origin {
   readonly queue: string;
   readonly source: object;
   readonly #onEvent: ((event: JobEvent | ReceiveEvent) => void) | undefined;
+  #hasListenerFailed = false;
 
   constructor(
     { driver, source }: Connection,
@@ -91,13 +94,20 @@ export class Reporter implements Origin {
 
   #notify(event: JobEvent | ReceiveEvent): void {
     try {
-      this.#onEvent?.(event);
+      const returned: unknown = this.#onEvent?.(event);
+      if (returned !== undefined) onRejection(returned, (error) => this.#listenerFailed(event, error));
     } catch (error) {
-      // Rethrown as an uncaught exception, as for any event listener; the message must still be settled.
-      queueMicrotask(() => {
-        throw error;
-      });
+      this.#listenerFailed(event, error);
     }
+  }
+
+  /** A listener that fails must cost neither the message nor the process. It hears of it, unless it failed at a warning. */
+  #listenerFailed({ event }: JobEvent | ReceiveEvent, error: unknown): void {
+    const message = `onEvent of the receiver of queue "${this.queue}" failed at the event "${event}": ${describeError(error)}. No job is affected. Handle errors inside onEvent.`;
+    if (event !== "warning") this.warn("listener", message);
+    if (this.#hasListenerFailed) return;
+    this.#hasListenerFailed = true;
+    process.emitWarning(message, { type: "QueueportWarning", code: "QUEUEPORT_LISTENER" });
   }
 }
 

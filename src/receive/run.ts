@@ -104,7 +104,12 @@ export class Run implements ManagedRun, Leased {
 
   /** A function of its own, so that it can be taken out of the context. */
   get extend(): () => Promise<void> {
-    return () => this.#host.extend(this);
+    return () => {
+      const extending = this.#host.extend(this);
+      // A handler may not await it. A lease that is lost is reported, and aborts the signal; it must not end the process.
+      extending.catch(() => undefined);
+      return extending;
+    };
   }
 
   failure(error: unknown, backoff?: BackoffOptions): Disposition {

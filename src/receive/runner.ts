@@ -95,7 +95,6 @@ function dispositionOfThrow(run: Run, thrown: unknown): Disposition {
   try {
     return decider === undefined ? run.failure(thrown) : decider.threw(thrown, run.endedAt);
   } catch (error) {
-    // Reading what was thrown has thrown itself.
     return run.failure(error);
   }
 }

@@ -1,10 +1,10 @@
 import type { Deadline, Deadlines } from "../lib/deadlines.ts";
 import { ACK, type Disposition, isDisposition } from "../queue/disposition.ts";
-import { PermanentError, QueueError, RetryAfterError } from "../errors.ts";
+import { isInstance, PermanentError, QueueError, RetryAfterError } from "../errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Message } from "../message/message.ts";
 import type { Decider, ManagedRun } from "../queue/managed-receive.ts";
-import { show } from "../lib/text.ts";
+import { asText, show } from "../lib/text.ts";
 import type { QueueState } from "./health.ts";
 import type { Registration } from "./registry.ts";
 import type { JobContext } from "./types.ts";
@@ -26,6 +26,10 @@ export interface ExecutionHost {
   readonly logger: Logger;
   progress(execution: Execution, percent: number, note: string | undefined): void;
   stuck(execution: Execution): void;
+  /** There is no handler for the type. If none is found anywhere, the job is dead-lettered at `deadLetterAt`. */
+  unknownType(message: Message, queue: string, deadLetterAt: number): void;
+  /** A middleware called `next` too late, when nobody awaits the run any more. */
+  misused(queue: string, error: QueueError): void;
   ended(execution: Execution, at: number): void;
 }
 
@@ -83,7 +87,9 @@ export class Execution implements JobContext, Decider, Deadline {
           `progress takes a percentage from 0 to 100; got ${show(percent)}.`,
         );
       }
-      if (!this.#ended) this.#host.progress(this, percent, note);
+      // Converted, since a logger may not be able to read another value.
+      const text = note === undefined || typeof note === "string" ? note : asText(note);
+      if (!this.#ended) this.#host.progress(this, percent, text);
     };
   }
 
@@ -139,9 +145,8 @@ export class Execution implements JobContext, Decider, Deadline {
    * error that decides what happens to the job.
    */
   #cause(error: unknown): unknown {
-    if (this.#timeout === undefined || error instanceof PermanentError || error instanceof RetryAfterError)
-      return error;
-    return this.#timeout;
+    const decides = isInstance(error, PermanentError) || isInstance(error, RetryAfterError);
+    return this.#timeout === undefined || decides ? error : this.#timeout;
   }
 }
 

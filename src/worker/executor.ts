@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Clock } from "../lib/clock.ts";
 import type { Disposition } from "../queue/disposition.ts";
-import { isQueueError } from "../errors.ts";
+import { isQueueError, type QueueError } from "../errors.ts";
 import { type Message, withPayload } from "../message/message.ts";
 import type { ManagedRun } from "../queue/managed-receive.ts";
 import { validatePayload } from "../message/schema.ts";
@@ -40,8 +40,11 @@ export class Executor {
   ): Disposition | void | Promise<Disposition | void> => {
     const { registry, health, host, unknownTypeMaxAgeMs } = this.#options;
     const registration = registry.get(message.type);
-    if (registration === undefined)
-      return unknownType(message.type, context.unknownSince, context.startedAt, unknownTypeMaxAgeMs);
+    if (registration === undefined) {
+      const { unknownSince, startedAt, queue } = context;
+      host.unknownType(message, queue, (unknownSince ?? startedAt) + unknownTypeMaxAgeMs);
+      return unknownType(message.type, unknownSince, startedAt, unknownTypeMaxAgeMs);
+    }
     const execution = new Execution(message, context, registration, host);
     health.began(execution);
     const { schema, handler } = registration;
@@ -68,14 +71,15 @@ export class Executor {
    * Calls the handler through the middleware. `execution` decides from the result, or from the error that is thrown.
    */
   #execute(handler: JobHandler, job: Message, context: ManagedRun, execution: Execution): Promise<void> {
-    const { middleware } = this.#options;
+    const { middleware, host } = this.#options;
     context.decidedBy(execution);
     if (middleware.length === 0) return handler(job, execution) as Promise<void>;
     let result: unknown;
     const handle = async (): Promise<void> => {
       result = await handler(job, execution);
     };
-    const wrapped = through(middleware, { message: job, context: execution }, handle);
+    const onLate = (error: QueueError): void => host.misused(context.queue, error);
+    const wrapped = through(middleware, { message: job, context: execution }, handle, onLate);
     return wrapped.then(() => result) as Promise<void>;
   }
 

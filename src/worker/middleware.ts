@@ -2,15 +2,25 @@ import { QueueError } from "../errors.ts";
 import type { Message } from "../message/message.ts";
 import type { JobContext, Middleware } from "./types.ts";
 
+/** A job on its way through the middleware. */
+export interface WrappedJob {
+  readonly message: Message;
+  readonly context: JobContext;
+}
+
 /**
  * Runs a job through the middleware from `index` on, and then its handler. Settles when all of them have ended, even if
- * a middleware does not wait for `next`. The message must be neither acknowledged nor retried while a part of the run
- * goes on.
+ * a middleware does not wait for `next`: the message must be neither acknowledged nor retried while a part of the run
+ * goes on. Rejects if any of them failed. A middleware can replace the error of what it wraps by throwing another one,
+ * but cannot hide it.
+ *
+ * @param onLate called with the error if a middleware calls `next` after it has ended, when nobody awaits the run
  */
 export async function through(
   middleware: readonly Middleware[],
-  job: { readonly message: Message; readonly context: JobContext },
+  job: WrappedJob,
   handle: () => unknown,
+  onLate: (error: QueueError) => void,
   index: number = 0,
 ): Promise<void> {
   const wrap = middleware[index];
@@ -19,27 +29,49 @@ export async function through(
     return;
   }
   let rest: Promise<void> | undefined;
-  let running = false;
+  let isCalledTwice = false;
+  let hasEnded = false;
   const next = (): Promise<void> => {
-    if (rest !== undefined) return Promise.reject(twice());
-    running = true;
-    rest = through(middleware, job, handle, index + 1).finally(() => {
-      running = false;
-    });
-    return rest;
+    if (rest === undefined && !hasEnded) {
+      rest = through(middleware, job, handle, onLate, index + 1);
+      return handled(rest);
+    }
+    const error = rest === undefined ? late() : twice();
+    if (hasEnded) onLate(error);
+    else isCalledTwice = true;
+    return handled(Promise.reject(error));
   };
   try {
     await wrap(job, next);
   } catch (error) {
     await rest?.catch(() => undefined);
     throw error;
+  } finally {
+    hasEnded = true;
   }
-  if (running) await rest;
+  await rest;
+  if (isCalledTwice) throw twice();
+}
+
+/**
+ * Marks the rejection of a promise as handled. The middleware that gets the promise may await it late or never, which
+ * must not end the process: the run fails in any case.
+ */
+function handled(promise: Promise<void>): Promise<void> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 function twice(): QueueError {
   return new QueueError(
     "invalid_options",
     "A middleware called next a second time, which would run the job twice in one attempt. To have the job retried, throw from the middleware.",
+  );
+}
+
+function late(): QueueError {
+  return new QueueError(
+    "invalid_options",
+    "A middleware called next after it had ended. The job is settled by then, so its handler was not called. Await next inside the middleware.",
   );
 }

@@ -1,7 +1,7 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
 import type { Duration } from "../lib/duration.ts";
-import type { Logger } from "../lib/logger.ts";
+import type { AnyLogger, Logger } from "../lib/logger.ts";
 import type { Message } from "../message/message.ts";
 
 /** The context of one run of a {@link JobHandler}. Its members can be destructured. */
@@ -15,7 +15,7 @@ export interface JobContext {
    * the code `timeout`, `draining` or `lease_lost`.
    */
   readonly signal: AbortSignal;
-  /** The worker's logger, with the job's id, type, queue and attempt bound to it. */
+  /** The worker's logger, with the job's id, type, queue and attempt bound to it. Its lines never throw. */
   readonly logger: Logger;
   /**
    * Emits a `progress` event. `percent` is from 0 to 100. Does nothing after the handler has ended.
@@ -46,9 +46,10 @@ export interface JobContext {
 export type JobHandler<Payload = unknown> = (message: Message<Payload>, context: JobContext) => unknown;
 
 /**
- * Wraps every handler of a worker. `next` runs the next middleware, or the handler; it can be called once. An error
- * that a middleware throws, or passes on from `next`, fails the run. If a middleware resolves without calling `next`,
- * the handler does not run, and the job is complete.
+ * Wraps every handler of a worker. `next` runs the next middleware, or the handler; it can be called once. A run whose
+ * handler failed fails, whether the middleware awaits `next` or catches its error: a middleware can throw another error
+ * in its place, and cannot turn the failure into a success. If a middleware resolves without calling `next`, the handler
+ * does not run, and the job is complete.
  *
  * @example
  * const timed: Middleware = async ({ message }, next) => {
@@ -76,7 +77,7 @@ export interface WorkerOptions {
   readonly leaseMs?: Duration | undefined;
   /** Interval at which a lease is extended; at most half of `leaseMs`. @default 10000, or a third of `leaseMs` if less */
   readonly extendEveryMs?: Duration | undefined;
-  /** Time from the stop of the worker to the abort of the running handlers' signals. @default 25000 */
+  /** Time from the stop of the worker to the abort of the running handlers' signals. @default 20000 */
   readonly drainMs?: Duration | undefined;
   /** Overrides parts of the queue's backoff. @default the queue's backoff */
   readonly backoff?: BackoffOptions | undefined;
@@ -88,8 +89,12 @@ export interface WorkerOptions {
    * @default false
    */
   readonly allowUncounted?: boolean | undefined;
-  /** Receives what handlers log. The worker itself logs nothing. @default a logger that discards everything */
-  readonly logger?: Logger | undefined;
+  /**
+   * Receives what handlers log, and what the worker reports: completed jobs as info, failures as warnings, dead letters as
+   * errors. pino, `console`, or any object with `debug`, `info`, `warn` and `error`.
+   * @default none: the first failure is a warning of the process, unless there is a listener
+   */
+  readonly logger?: AnyLogger | undefined;
 }
 
 /** The health of a worker, for liveness and readiness checks. */

@@ -1,9 +1,7 @@
-import { EventEmitter } from "node:events";
 import { Deadlines } from "../lib/deadlines.ts";
 import { defaults } from "../defaults.ts";
 import { channels, type JobEvent } from "../diagnostics.ts";
 import { QueueError } from "../errors.ts";
-import { silentLogger } from "../lib/logger.ts";
 import type { ManagedQueue } from "../queue/managed-receive.ts";
 import type { Queue } from "../queue/queue.ts";
 import { PauseController } from "../lib/pause.ts";
@@ -16,6 +14,9 @@ import { Lifecycle } from "./lifecycle.ts";
 import { Executor } from "./executor.ts";
 import { Registry, type Registration } from "./registry.ts";
 import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
+import { UnknownTypeWarnings } from "./unknown-type.ts";
+import { missingMethods } from "./guarded-logger.ts";
+import { WorkerReporter } from "./worker-reporter.ts";
 
 /**
  * Runs the jobs of one or more queues. Each message is passed to the handler of its type, under time limits, with
@@ -33,7 +34,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #registry = new Registry();
   readonly #middleware: Middleware[] = [];
-  readonly #events = new EventEmitter<WorkerEvents>();
+  readonly #reporter: WorkerReporter;
   readonly #pause = new PauseController();
   readonly #health: HealthRecord;
   readonly #deadlines: Deadlines;
@@ -62,10 +63,24 @@ export class Worker {
     this.#options = options;
     this.#health = new HealthRecord(queue.clock, concurrency);
     this.#deadlines = new Deadlines(queue.clock);
+    const { logger } = options;
+    const missing = logger === undefined ? [] : missingMethods(logger);
+    if (missing.length > 0) {
+      throw new QueueError(
+        "invalid_options",
+        `Worker: logger must have the methods debug, info, warn and error; it lacks ${missing.join(", ")}. pino and console have them.`,
+      );
+    }
+    const reporter = new WorkerReporter(logger, queue.clock);
+    this.#reporter = reporter;
+    const known = (): string[] => this.#registry.all.map(({ type }) => type);
+    const unknownTypes = new UnknownTypeWarnings(known, (name, message) =>
+      this.#warn(name, "unknown_type", message),
+    );
     const host: ExecutionHost = {
       deadlines: this.#deadlines,
       limits: { timeoutMs, graceMs, hardLimitMs },
-      logger: options.logger ?? silentLogger,
+      logger: reporter.logger,
       progress: (execution, percent, note) =>
         this.#report({ event: "progress", job: jobOf(execution), percent, note }),
       stuck: (execution) => {
@@ -76,6 +91,8 @@ export class Worker {
           runningMs: queue.clock.now() - execution.startedAt,
         });
       },
+      unknownType: ({ type }, name, deadLetterAt) => unknownTypes.saw(type, name, deadLetterAt),
+      misused: (name, error) => this.#warn(name, "middleware", error.message),
       ended: (execution, at) => this.#health.ended(execution, at),
     };
     this.#executor = new Executor({
@@ -94,6 +111,7 @@ export class Worker {
       ended: () => {
         this.#deadlines.clear();
         this.#health.stop();
+        reporter.flush();
       },
     });
   }
@@ -141,6 +159,8 @@ export class Worker {
   /**
    * Adds a middleware around every handler. The one that was added first is the outermost.
    *
+   * @throws QueueError `invalid_options` when the middleware is no function
+   *
    * @example
    * worker.use(async ({ message }, next) => {
    *   console.log("started", message.id);
@@ -148,19 +168,23 @@ export class Worker {
    * });
    */
   use(middleware: Middleware): this {
+    if (typeof middleware !== "function")
+      throw new QueueError("invalid_options", `use takes a middleware function; got ${show(middleware)}.`);
     this.#middleware.push(middleware);
     return this;
   }
 
   /**
-   * Adds a listener of an event. An error that the listener throws is thrown as an uncaught exception, and affects no
-   * job.
+   * Adds a listener of an event. A listener that throws, or whose promise rejects, affects no job and no other listener:
+   * its error is reported as a `warning` with the code `listener`.
+   *
+   * @throws QueueError `invalid_options` when the listener is no function
    *
    * @example
    * worker.on("dead_lettered", ({ job, reason, error }) => console.error(job.type, reason, error));
    */
   on<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this {
-    this.#events.on(event, listener as never);
+    this.#reporter.listeners.add(event, listener);
     return this;
   }
 
@@ -171,7 +195,7 @@ export class Worker {
    * worker.off("dead_lettered", listener);
    */
   off<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this {
-    this.#events.off(event, listener as never);
+    this.#reporter.listeners.remove(event, listener);
     return this;
   }
 
@@ -182,7 +206,7 @@ export class Worker {
    * worker.once("polled", () => console.log("connected"));
    */
   once<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): this {
-    this.#events.once(event, listener as never);
+    this.#reporter.listeners.add(event, listener, true);
     return this;
   }
 
@@ -217,13 +241,13 @@ export class Worker {
    *
    * @example
    * await worker.start("emails");
-   * process.once("SIGTERM", () => worker.stop());
+   * for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => worker.stop());
    */
   start(
     queues: string | readonly string[],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
-    return this.#lifecycle.start(queues, options.signal, (error) => this.#emit("error", error));
+    return this.#lifecycle.start(queues, options.signal, (error) => this.#reporter.ended(error));
   }
 
   /**
@@ -288,14 +312,14 @@ export class Worker {
       onPolling,
       onEvent: (event) => {
         this.#health.saw(event);
-        this.#emit(event.event, event);
+        this.#reporter.report(event);
       },
     });
   }
 
   /** Emits and publishes an event inside a run. The receiver reports all others. */
   #report(event: JobEvent): void {
-    this.#emit(event.event, event);
+    this.#reporter.report(event);
     if (!channels.job.hasSubscribers) return;
     channels.job.publish({
       ...event,
@@ -305,15 +329,12 @@ export class Worker {
     });
   }
 
-  #emit(name: keyof WorkerEvents, event: unknown): void {
-    try {
-      (this.#events as EventEmitter).emit(name, event);
-    } catch (error) {
-      // Rethrown outside the run: an error of a listener must not fail a job or stop a time limit.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+  /** Emits and publishes a warning of the worker itself. */
+  #warn(queue: string, code: string, message: string): void {
+    this.#reporter.warn(queue, code, message);
+    if (!channels.receive.hasSubscribers) return;
+    const { provider } = this.queue;
+    channels.receive.publish({ event: "warning", queue, code, message, provider, source: this.queue });
   }
 }
 

@@ -104,6 +104,27 @@ describe("queueport worker", () => {
     expect((await worker.result).code).toBe(0);
   });
 
+  it("survives errors that the logger cannot read, and logs them, while other jobs finish", async () => {
+    const worker = queueport([...base, "--handlers", fixture("unreadable.ts"), "--concurrency", "10"]);
+    expect(await worker.logged("job dead-lettered", 4)).toMatchObject({ reason: "max_attempts" });
+    await worker.logged("finished");
+    worker.kill("SIGTERM");
+    const { code, stderr, log } = await worker.result;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const failed = log.filter(({ msg }) => msg === "job failed");
+    expect(new Set(failed.map(({ type }) => type))).toEqual(
+      new Set(["frozen", "getter", "handled", "proxy"]),
+    );
+  });
+
+  it("exits with 1 if an error that the logger cannot read is thrown outside of a job", async () => {
+    const worker = queueport([...base, "--handlers", fixture("crash.ts")]);
+    const { code, stderr, log } = await worker.result;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^queueport: Error: a frozen crash\n$/);
+    expect(log.at(-1)).toMatchObject({ level: 60, err: { message: "Error: a frozen crash" } });
+  });
+
   it("exits with 1 if onStart fails", async () => {
     const worker = queueport([...base, "--handlers", fixture("bad-start.ts")]);
     const { code, stderr } = await worker.result;

@@ -115,6 +115,25 @@ export function watch<T>(promise: Promise<T>): Outcome<T> {
   return new Outcome(promise);
 }
 
+/** The rejections and exceptions that nothing handled while `work` ran, and in the two ticks after it. */
+export async function unhandledDuring(work: () => Promise<void>): Promise<unknown[]> {
+  const unhandled: unknown[] = [];
+  const add = (error: unknown): void => void unhandled.push(error);
+  const events = ["unhandledRejection", "uncaughtException"] as const;
+  const before = events.map((event) => process.listeners(event as "uncaughtException"));
+  for (const event of events) process.removeAllListeners(event).on(event, add);
+  try {
+    await work();
+    for (let ticks = 0; ticks < 2; ticks += 1) await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    for (const [index, event] of events.entries()) {
+      process.removeAllListeners(event);
+      for (const listener of before[index] ?? []) process.on(event, listener);
+    }
+  }
+  return unhandled;
+}
+
 /** A connection without a queue, for tests of the layers below it. */
 export function connect(driver: Driver, clock: FakeClock, random: () => number = () => 0.5): Connection {
   return new Connection(driver, clock, random, {});

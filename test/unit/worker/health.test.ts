@@ -125,51 +125,6 @@ test("a job that outlives the stop of its worker is not counted as running after
   expect(fixture.worker.health()).toMatchObject({ running: 2, queues: [{ running: 2 }] });
 });
 
-describe("a listener that throws", () => {
-  test("affects neither the outcome of a job nor its time limits", async () => {
-    const fixture = new Fixture({ timeoutMs: SECOND, graceMs: SECOND });
-    const thrown: unknown[] = [];
-    const onThrown = (error: unknown): void => void thrown.push(error);
-    const before = process.listeners("uncaughtException");
-    process.removeAllListeners("uncaughtException");
-    process.on("uncaughtException", onThrown);
-    for (const event of ["started", "progress", "completed", "stuck"] as const) {
-      fixture.worker.on(event, () => {
-        throw new Error(event);
-      });
-    }
-    const door = new Door();
-    fixture.worker.register("quick", (_, context) => context.progress(1));
-    fixture.worker.register("stuck", () => door.opened);
-    await fixture.send("quick");
-    await fixture.send("stuck");
-    await fixture.send("stuck");
-    await fixture.start();
-    await fixture.clock.advance(5 * SECOND);
-    expect(fixture.events.of("stuck")).toHaveLength(2);
-
-    door.open();
-    await fixture.clock.settle();
-    process.off("uncaughtException", onThrown);
-    for (const listener of before) process.on("uncaughtException", listener);
-    expect(fixture.events.of("completed")).toHaveLength(3);
-    expect(fixture.events.of("failed")).toEqual([]);
-
-    const messages = thrown.map((error) => (error as Error).message);
-    expect(messages.toSorted((a, b) => a.localeCompare(b))).toEqual([
-      "completed",
-      "completed",
-      "completed",
-      "progress",
-      "started",
-      "started",
-      "started",
-      "stuck",
-      "stuck",
-    ]);
-  });
-});
-
 test("the events of a job are emitted in the order of its attempts", async () => {
   const fixture = new Fixture();
   fixture.worker.register("mail", (_, context) => {

@@ -1,0 +1,9 @@
+/**
+ * Reports the rejection of what a callback of the user's has returned, if it is a promise. A listener may be an async
+ * function, whose rejection would otherwise end the process.
+ */
+export function onRejection(returned: unknown, report: (error: unknown) => void): void {
+  if (returned === undefined) return;
+  // Resolved first, since the `then` of a thenable may throw.
+  Promise.resolve(returned).then(undefined, report);
+}
