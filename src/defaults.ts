@@ -18,8 +18,8 @@ export interface Defaults {
   /** Time from a run's timeout to the moment at which its lease is given up. */
   readonly hardLimitMs: number;
   /**
-   * Time for running handlers to end after a worker was stopped. Together with `graceMs`, it is the 30 s after which
-   * Kubernetes kills a process by default:
+   * Time for running handlers to end after a worker was stopped. With `graceMs` and the last requests, a worker has exited
+   * within 28 s. Kubernetes kills a process after 30 s by default:
    * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination (2026-11)
    */
   readonly drainMs: number;
@@ -45,7 +45,7 @@ export const defaults: Defaults = {
   timeoutMs: 300_000,
   graceMs: 5_000,
   hardLimitMs: 60_000,
-  drainMs: 25_000,
+  drainMs: 20_000,
   unknownTypeMaxAgeMs: 3_600_000,
   sendDeadlineMs: 30_000,
   crashLoopMargin: 5,

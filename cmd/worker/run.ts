@@ -15,6 +15,11 @@ import { exitAfter, exitEvenIfHeld, exitOnCrash, within } from "./shutdown.ts";
 /** Milliseconds for the last steps after the drain: hooks of the user, the connection, the server. */
 const CLOSE_MS = 500;
 
+/** The longest poll of all providers, which a drain waits for. */
+const LONG_POLL_MS = 20_000;
+/** Milliseconds for everything else, so that a process has exited 28 s after its signal, with the default settings. */
+const REST_MS = 2_000;
+
 /** The parts of a worker process. */
 interface WorkerProcess {
   readonly settings: WorkerSettings;
@@ -73,8 +78,9 @@ async function serveHealth(parts: Omit<WorkerProcess, "hooks">): Promise<() => P
 
 async function work({ settings, logger, queue, worker, hooks }: WorkerProcess): Promise<void> {
   const { queues, options } = settings;
-  const { drainMs = defaults.drainMs, graceMs = defaults.graceMs, leaseMs = defaults.leaseMs } = options;
-  const limits = { jobsMs: drainMs + graceMs + CLOSE_MS, restMs: leaseMs };
+  const { drainMs = defaults.drainMs, graceMs = defaults.graceMs } = options;
+  const jobsMs = drainMs + graceMs + CLOSE_MS;
+  const limits = { jobsMs, totalMs: Math.max(jobsMs, LONG_POLL_MS) + REST_MS };
   // Keeps Node alive until the worker is stopped: an idle provider may hold no open handle.
   const alive = setInterval(() => {}, 2 ** 30);
   using interrupt = onSignals((signal) => {

@@ -4,7 +4,7 @@ import { exitCodes } from "../lib/exit-codes.ts";
 import { printError } from "../lib/output.ts";
 
 /** Time that the process gets to end on its own after the worker has stopped. A user's module may keep it alive. */
-const LINGER_MS = 1_000;
+const LINGER_MS = 500;
 /** Longest timeout that `setTimeout` supports, about 25 days. */
 const LONGEST_MS = 2_147_483_647;
 
@@ -22,12 +22,12 @@ export async function within(ms: number, closing: Promise<unknown>): Promise<voi
 export interface ShutdownLimits {
   /** Milliseconds for running jobs: the drain and its grace. */
   readonly jobsMs: number;
-  /** Milliseconds after that for the last poll and for hooks, when no job runs any more. */
-  readonly restMs: number;
+  /** Milliseconds for everything: the jobs, the last poll and hooks. */
+  readonly totalMs: number;
 }
 
 /** Exits with code 3 when a shutdown exceeds its limits, whatever prevents it. Returns a function that cancels the exit. */
-export function exitAfter({ jobsMs, restMs }: ShutdownLimits, worker: Worker, logger: Logger): () => void {
+export function exitAfter({ jobsMs, totalMs }: ShutdownLimits, worker: Worker, logger: Logger): () => void {
   const exit = (sentence: string): void => {
     logger.error(sentence);
     printError(sentence, false);
@@ -47,7 +47,7 @@ export function exitAfter({ jobsMs, restMs }: ShutdownLimits, worker: Worker, lo
     () => {
       exit("The shutdown did not end: no job runs, but a poll, a connection or onStop is still open.");
     },
-    Math.min(jobsMs + restMs, LONGEST_MS),
+    Math.min(totalMs, LONGEST_MS),
   );
   return () => {
     clearTimeout(jobs);
@@ -64,7 +64,7 @@ export function exitOnCrash(logger: { readonly fatal: Log }): void {
   });
 }
 
-/** Ends the process one second after the worker has stopped, if a user's module keeps it alive. */
+/** Ends the process half a second after the worker has stopped, if a user's module keeps it alive. */
 export function exitEvenIfHeld(logger: Logger): void {
   setTimeout(() => {
     const resources = [...new Set(process.getActiveResourcesInfo())];

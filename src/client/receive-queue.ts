@@ -12,8 +12,9 @@ import { QueueError } from "../errors.ts";
 import type { ManagedHandler, ManagedReceiveOptions } from "../queue/managed-receive.ts";
 import type { ReceiveOptions } from "../queue/receive.ts";
 import type { Sender } from "../send/sender.ts";
-import { unlessAborted } from "../lib/wait.ts";
+import { unlessAborted, within } from "../lib/wait.ts";
 import { crashLoopAt } from "../queue/crash-loop.ts";
+import { shutdownMs } from "../receive/drain.ts";
 import { agreeLease, receiveSettings } from "../receive/options.ts";
 import { Receiver } from "../receive/receiver.ts";
 import { Reporter } from "../receive/reporter.ts";
@@ -49,7 +50,12 @@ export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> 
   const pumping = new AbortController();
   const report = (event: ReceiveEvent): void => reporter.report(event);
   const pump = pumpQueue({ connection, sender, delays, queue, traits, report, stop: pumping.signal });
-  const stopPump = (): void => pumping.abort(stop.reason);
+  let pumped: Promise<void> | undefined;
+  const stopPump = (): void => {
+    pumping.abort(stop.reason);
+    // Bounded as the drain is, which ends at the same time.
+    pumped ??= within(connection.clock, shutdownMs(agreed, connection.limits), pump, () => undefined);
+  };
   stop.addEventListener("abort", stopPump, { once: true });
   if (stop.aborted) stopPump();
   try {
@@ -57,7 +63,7 @@ export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> 
   } finally {
     stop.removeEventListener("abort", stopPump);
     stopPump();
-    await pump;
+    await pumped;
   }
 }
 

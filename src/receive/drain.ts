@@ -1,11 +1,26 @@
 import { describeError, QueueError } from "../errors.ts";
+import type { Limits } from "../driver/limits.ts";
 import { sleep } from "../lib/clock.ts";
+import { untilAborted, within } from "../lib/wait.ts";
 import type { ReceiverContext } from "./context.ts";
+import type { ReceiveSettings } from "./options.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
 import type { Settlement } from "./settlement.ts";
 
 const DONE = new Error("drained");
+/** Time for the last settlements to be confirmed. */
+const CONFIRM_MS = 1_000;
+/** Time for the source to close. A connection that does not answer would take longer. */
+const CLOSE_MS = 500;
+
+/**
+ * The longest time from the stop of a receiver to its end, without the close of the source: a process is killed if it
+ * takes longer than its platform allows. The last poll gets its time, since its messages stay leased if it is abandoned.
+ */
+export function shutdownMs({ drainMs, graceMs }: ReceiveSettings, { longPollMs }: Limits): number {
+  return Math.max(longPollMs, drainMs + graceMs) + CONFIRM_MS;
+}
 
 /** The end of a receiver, after intake has stopped: running handlers get their time, and the rest is released. */
 export class Drain {
@@ -27,9 +42,19 @@ export class Drain {
 
   /** Returns the runs that did not end. */
   async carryOut(): Promise<Run[]> {
-    const { queue, settings, capacity, leases, connection } = this.#context;
-    const { drainMs, graceMs, leaseMs } = settings;
+    const { queue, settings, capacity, leases, connection, reporter } = this.#context;
+    const { drainMs, graceMs } = settings;
+    const { clock, limits } = connection;
     const runner = this.#runner;
+    let isOver = false;
+    const end = clock.timer(
+      shutdownMs(settings, limits),
+      () => {
+        isOver = true;
+        this.#progressed();
+      },
+      true,
+    );
     await this.#until(() => runner.size === 0, drainMs);
     for (const run of runner.all()) {
       run.drained = true;
@@ -39,7 +64,9 @@ export class Drain {
     const left = runner.all();
     for (const run of left) this.#release(run);
     // The last poll has to return too, or its messages would stay leased. Bounded, since it may never return.
-    await this.#until(() => capacity.settling === 0, Math.max(leaseMs, connection.limits.longPollMs));
+    await this.#until(() => capacity.settling === 0 || isOver, Number.POSITIVE_INFINITY);
+    end.cancel();
+    if (capacity.settling > 0) reporter.warn("drain_unconfirmed", unconfirmed(queue));
     leases.stop();
     await this.#close();
     return left;
@@ -54,9 +81,9 @@ export class Drain {
   }
 
   async #close(): Promise<void> {
-    const { source, reporter } = this.#context;
+    const { source, reporter, connection } = this.#context;
     try {
-      await source.close();
+      await within(connection.clock, CLOSE_MS, source.close(), () => undefined);
     } catch (error) {
       // Not rethrown: all messages are settled by now, and the caller of the drain waits to hear of its jobs.
       reporter.warn("close_failed", `The source could not be closed: ${describeError(error)}`);
@@ -70,9 +97,14 @@ export class Drain {
     this.#progressed = () => {
       if (done()) enough.abort(DONE);
     };
-    await sleep(this.#context.connection.clock, ms, enough.signal);
+    if (ms === Number.POSITIVE_INFINITY) await untilAborted(enough.signal);
+    else await sleep(this.#context.connection.clock, ms, enough.signal);
     this.#progressed = () => {};
   }
+}
+
+function unconfirmed(queue: string): string {
+  return `The receiver of queue "${queue}" ended before the provider had answered its last requests. Their messages are redelivered when their leases end.`;
 }
 
 function drainDeadline(queue: string, drainMs: number): QueueError {

@@ -11,6 +11,8 @@ export interface LifecycleHost {
   receive(queue: string, stop: AbortSignal, onPolling: () => void): Promise<void>;
   /** Called when the receiver of a queue has ended with an error. */
   failed(queue: string, error: unknown): void;
+  /** Called when the drain begins. */
+  draining(): void;
   /** Called when every receiver has ended. */
   ended(): void;
 }
@@ -144,7 +146,10 @@ export class Lifecycle {
   }
 
   #drain(stop: AbortController | undefined, reason: unknown): void {
-    if (this.#state === "running") this.#state = "draining";
+    if (this.#state === "running") {
+      this.#state = "draining";
+      this.#host.draining();
+    }
     stop?.abort(reason);
   }
 }

@@ -41,6 +41,15 @@ export class WorkerLog {
     this.#logger.error({ err: error }, "worker failed");
   }
 
+  /** Logs what an idle worker waits for when it stops. `longPollMs` is undefined if it is not known. */
+  waitsForPolls(longPollMs: number | undefined): void {
+    const most = longPollMs === undefined ? "" : `, ${Math.ceil(longPollMs / 1_000)} s at most`;
+    this.#logger.info(
+      { longPollMs },
+      `no job runs; waiting for the last poll to return${most}: the messages of an abandoned poll would stay leased`,
+    );
+  }
+
   /** Logs what was counted and is not logged yet. */
   flush(): void {
     this.#conditions.flush(true);

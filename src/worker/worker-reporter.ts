@@ -22,7 +22,8 @@ export class WorkerReporter {
   readonly listeners: Listeners = new Listeners((name, error, event) =>
     this.#listenerFailed(name, error, event),
   );
-  readonly #log: WorkerLog | undefined;
+  /** Undefined if there is no logger. */
+  readonly log: WorkerLog | undefined;
   #hasLoggerFailed = false;
   #isNoticeGiven = false;
 
@@ -30,12 +31,12 @@ export class WorkerReporter {
     const guarded =
       logger === undefined ? undefined : guardedLogger(logger, (error) => this.#loggerFailed(error));
     this.logger = guarded ?? silentLogger;
-    this.#log = guarded === undefined ? undefined : new WorkerLog(guarded, clock);
+    this.log = guarded === undefined ? undefined : new WorkerLog(guarded, clock);
   }
 
   report(event: Event): void {
     const name = event.event;
-    if (this.#log !== undefined) this.#log.saw(event);
+    if (this.log !== undefined) this.log.saw(event);
     else if (!this.#isNoticeGiven && isFailure(event) && !this.#isHeard(name))
       this.#notice(sentenceOf(event));
     this.listeners.emit(name, event);
@@ -47,7 +48,7 @@ export class WorkerReporter {
 
   /** Reports the error of a worker that has ended while nobody awaited its end. */
   ended(error: unknown): void {
-    this.#log?.failed(error);
+    this.log?.failed(error);
     if (this.listeners.has("error")) {
       this.listeners.emit("error", error);
       return;
@@ -56,11 +57,6 @@ export class WorkerReporter {
     queueMicrotask(() => {
       throw error;
     });
-  }
-
-  /** Writes what the log has counted and not written yet. */
-  flush(): void {
-    this.#log?.flush();
   }
 
   #isHeard(name: Event["event"]): boolean {
@@ -75,7 +71,7 @@ export class WorkerReporter {
     const warning: Event = { event: "warning", queue, code: "listener", message };
     if (name !== "warning") this.report(warning);
     // The listeners of warnings are not called again, since they would fail again.
-    else if (this.#log !== undefined) this.#log.saw(warning);
+    else if (this.log !== undefined) this.log.saw(warning);
     else this.#notice(message);
   }
 

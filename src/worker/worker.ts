@@ -108,10 +108,11 @@ export class Worker {
       began: (queues) => this.#health.start(queues),
       receive: (name, stop, onPolling) => this.#receive(name, stop, onPolling),
       failed: (name, error) => this.#health.failed(name, error),
+      draining: () => void queue.clock.timer(IDLE_DRAIN_MS, () => this.#tellWaiting()),
       ended: () => {
         this.#deadlines.clear();
         this.#health.stop();
-        reporter.flush();
+        reporter.log?.flush();
       },
     });
   }
@@ -317,6 +318,18 @@ export class Worker {
     });
   }
 
+  /** Logs what the drain waits for if no job runs: the stop of an idle worker would otherwise take long without a word. */
+  #tellWaiting(): void {
+    const { log } = this.#reporter;
+    const { state, running, queues } = this.health();
+    const [first] = queues;
+    if (log === undefined || state !== "draining" || running > 0 || first === undefined) return;
+    this.queue.describe(first.queue).then(
+      ({ limits }) => log.waitsForPolls(limits.longPollMs),
+      () => log.waitsForPolls(undefined),
+    );
+  }
+
   /** Emits and publishes an event inside a run. The receiver reports all others. */
   #report(event: JobEvent): void {
     this.#reporter.report(event);
@@ -337,6 +350,9 @@ export class Worker {
     channels.receive.publish({ event: "warning", queue, code, message, provider, source: this.queue });
   }
 }
+
+/** A drain in which no job runs is explained after this long. */
+const IDLE_DRAIN_MS = 1_000;
 
 type Span = "timeoutMs" | "graceMs" | "hardLimitMs" | "unknownTypeMaxAgeMs";
 

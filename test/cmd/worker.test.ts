@@ -35,8 +35,8 @@ describe("queueport worker", () => {
     worker.kill("SIGTERM");
     const { code, stderr } = await worker.result;
     expect(code).toBe(3);
-    // Drain and grace take half a minute by default.
-    expect(performance.now() - asked).toBeLessThan(15_000);
+    // The process has exited 3 s after drain and grace, which leaves 2 s of the 30 s that Kubernetes gives with the defaults.
+    expect(performance.now() - asked).toBeLessThan(500 + 3_000);
     expect(stderr).toMatch(/^queueport: .*the-stuck-one.*\n$/);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { PermanentError } from "../../../src/errors.ts";
 import { untilAborted } from "../../../src/lib/wait.ts";
 import { Worker } from "../../../src/worker/worker.ts";
-import { HOUR, MINUTE, QueueFixture, SECOND, times } from "../support.ts";
+import { Door, HOUR, MINUTE, QueueFixture, SECOND, times } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 import { type Line, processWarningsDuring, RecordedLogger } from "./recorded-logger.ts";
 
@@ -59,6 +59,29 @@ describe("a worker with a logger", () => {
     await working;
 
     expect(logger.messages("info")).toContain("job released: the worker is stopping");
+  });
+
+  test("says what it waits for when it is stopped while no job runs", async () => {
+    const logger = new RecordedLogger();
+    const fixture = new Fixture({}, { emulate: "sqs", queues: ["jobs"] });
+    const worker = fixture.make({ logger });
+    worker.register("mail", () => {});
+    const door = new Door();
+    fixture.fault = ({ operation }) =>
+      operation === "receive" ? { kind: "stall", until: door.opened } : undefined;
+    const working = worker.run("jobs");
+    await fixture.clock.settle();
+    void worker.stop();
+    await fixture.clock.advance(900);
+    expect(logger.messages("info")).toEqual([]);
+
+    await fixture.clock.advance(100);
+    expect(logger.messages("info")).toEqual([
+      expect.stringMatching(/^no job runs; waiting for the last poll to return, 20 s at most/),
+    ]);
+    fixture.fault = () => undefined;
+    door.open();
+    await working;
   });
 
   test("refuses a logger without the methods of one, and names them", () => {
