@@ -1,3 +1,4 @@
+import type { Timer } from "../lib/clock.ts";
 import { Deadlines } from "../lib/deadlines.ts";
 import { defaults } from "../defaults.ts";
 import { channels, type JobEvent } from "../diagnostics.ts";
@@ -40,6 +41,7 @@ export class Worker {
   readonly #deadlines: Deadlines;
   readonly #executor: Executor;
   readonly #lifecycle: Lifecycle;
+  #idleDrain: Timer | undefined;
 
   /**
    * Creates a worker. It does nothing before {@link run} or {@link start}.
@@ -108,8 +110,11 @@ export class Worker {
       began: (queues) => this.#health.start(queues),
       receive: (name, stop, onPolling) => this.#receive(name, stop, onPolling),
       failed: (name, error) => this.#health.failed(name, error),
-      draining: () => void queue.clock.timer(IDLE_DRAIN_MS, () => this.#tellWaiting()),
+      draining: () => {
+        this.#idleDrain = queue.clock.timer(IDLE_DRAIN_MS, () => this.#tellWaiting());
+      },
       ended: () => {
+        this.#idleDrain?.cancel();
         this.#deadlines.clear();
         this.#health.stop();
         reporter.log?.flush();
