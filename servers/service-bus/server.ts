@@ -42,6 +42,8 @@ export interface ServiceBusServer {
  * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2026-07-21).
  */
 const MAX_MESSAGE_BYTES = 262_144;
+/** Time in which a client has to open its connection. Without a limit, idle sockets would add up. */
+const OPEN_TIMEOUT_MS = 30_000;
 const FIRST_BYTE_OF_AMQP = "A".charCodeAt(0);
 
 /**
@@ -98,7 +100,9 @@ export async function startServiceBusServer(
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
     socket.on("error", () => {});
-    acceptByProtocol(socket, listener, administration);
+    const timer = clock.timer(OPEN_TIMEOUT_MS, () => socket.destroy());
+    socket.on("close", () => timer.cancel());
+    acceptByProtocol(socket, listener, administration, () => timer.cancel());
     if (isPaused) socket.pause();
   });
   try {
@@ -138,13 +142,21 @@ function destroyAll(sockets: ReadonlySet<Socket>): number {
   return size;
 }
 
-/** Gives a socket to the AMQP or the HTTP side, according to the first byte that the client sends. */
-function acceptByProtocol(socket: Socket, listener: Listener, administration: AdministrationServer): void {
+/**
+ * Gives a socket to the AMQP or the HTTP side, according to the first byte that the client sends.
+ * @param onOpen called when the client has opened an AMQP connection, or has sent an HTTP request
+ */
+function acceptByProtocol(
+  socket: Socket,
+  listener: Listener,
+  administration: AdministrationServer,
+  onOpen: () => void,
+): void {
   socket.once("data", (first: Buffer) => {
     socket.pause();
     socket.unshift(first);
-    if (first[0] === FIRST_BYTE_OF_AMQP) listener.accept(socket);
-    else administration.accept(socket);
+    if (first[0] === FIRST_BYTE_OF_AMQP) listener.accept(socket, onOpen);
+    else administration.accept(socket, onOpen);
     process.nextTick(() => socket.resume());
   });
 }

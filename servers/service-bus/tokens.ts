@@ -5,6 +5,7 @@ import { refusals } from "./broker/refusal.ts";
 export type Keys = Readonly<Record<string, string>> | undefined;
 
 const SCHEME = "SharedAccessSignature ";
+const BEARER = "Bearer ";
 /** Tolerated difference between the clocks of client and server. */
 const SKEW_MS = 300_000;
 
@@ -31,16 +32,21 @@ export function readSignature(token: string, keys: Keys): Grant {
     throw refusals.unauthorized("InvalidSignature: The token has a wrong form.");
   const until = Number(se) * 1_000;
   if (!(until + SKEW_MS > Date.now())) throw refusals.unauthorized("ExpiredToken: The token is expired.");
-  if (keys !== undefined && !isSigned(`${sr}\n${se}`, decodeURIComponent(sig), keys[decodeURIComponent(skn)]))
+  if (keys !== undefined && !isSigned(`${sr}\n${se}`, decoded(sig), keyOf(keys, decoded(skn))))
     throw refusals.unauthorized("InvalidSignature: The token has an invalid signature.");
-  return { path: pathOf(decodeURIComponent(sr)), until };
+  return { path: pathOf(decoded(sr)), until };
 }
 
 /**
- * Reads a token of Microsoft Entra ID. Checks its form and its expiry. A local server cannot check its signature.
+ * Reads a token of Microsoft Entra ID, of which a local server can check the form and the expiry, and not the signature.
+ * It is refused if there are keys, because anybody can write one.
  * @throws Refusal `amqp:unauthorized-access`
  */
-export function readJwt(token: string, audience: string): Grant {
+export function readJwt(token: string, audience: string, keys: Keys): Grant {
+  if (keys !== undefined)
+    throw refusals.unauthorized(
+      "InvalidToken: This server has keys, and accepts signatures of these keys only.",
+    );
   const [, claims = ""] = token.split(".");
   let until = Number.POSITIVE_INFINITY;
   try {
@@ -49,14 +55,48 @@ export function readJwt(token: string, audience: string): Grant {
   } catch {
     throw refusals.unauthorized("InvalidToken: The token is no JSON web token.");
   }
-  if (until + SKEW_MS <= Date.now()) throw refusals.unauthorized("ExpiredToken: The token is expired.");
+  if (!(until + SKEW_MS > Date.now())) throw refusals.unauthorized("ExpiredToken: The token is expired.");
   return { path: pathOf(audience), until };
 }
 
-/** The path of an audience: `sb://host:port/queue` → `queue`. */
+/**
+ * Checks that the authorization header of a request gives access to a path of the namespace.
+ * @throws Refusal `amqp:unauthorized-access`
+ */
+export function assertAuthorized(header: string, path: string, keys: Keys): void {
+  const grant = header.startsWith(BEARER)
+    ? readJwt(header.slice(BEARER.length), path, keys)
+    : readSignature(header, keys);
+  if (!covers(grant, path))
+    throw refusals.unauthorized(`InvalidAudience: The token is for '${grant.path}', and not for '${path}'.`);
+}
+
+/** @throws Refusal `amqp:unauthorized-access` if the text is not percent-encoded */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw refusals.unauthorized("InvalidSignature: The token is not percent-encoded.");
+  }
+}
+
+/** Whether a key is the one of this name. */
+export function isKey(given: string, name: string, keys: NonNullable<Keys>): boolean {
+  const expected = keyOf(keys, name);
+  if (expected === undefined) return false;
+  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
+  return one.length === other.length && timingSafeEqual(one, other);
+}
+
+function keyOf(keys: NonNullable<Keys>, name: string): string | undefined {
+  return Object.hasOwn(keys, name) ? keys[name] : undefined;
+}
+
+/** The path of an audience: `sb://host:port/queue?api-version=1` → `queue`. */
 function pathOf(audience: string): string {
   return audience
     .replace(/^\w+:\/\/[^/]*\/?/, "")
+    .replace(/\?.*$/, "")
     .replace(/\/$/, "")
     .toLowerCase();
 }

@@ -4,6 +4,9 @@ import type { ClientConnection, ServerContext } from "./context.ts";
 import type { Reply } from "./requests.ts";
 import { type Decoded, types } from "./rhea.ts";
 
+/** Audiences of one connection, and characters of each: the name of a queue has at most 260. */
+const [MAX_GRANTS, MAX_PATH_LENGTH] = [10_000, 512];
+
 /** Handles a request to `$cbs`: reads the token and adds its grant to the connection. */
 export function handleTokenRequest(
   request: Decoded,
@@ -15,7 +18,13 @@ export function handleTokenRequest(
     const { name = "", type, operation } = request.application_properties ?? {};
     if (operation !== "put-token") throw refusals.badArgument(`There is no operation ${String(operation)}.`);
     const [audience, token] = [String(name), String(request.body)];
-    const grant = type === "jwt" ? readJwt(token, audience) : readSignature(token, keys);
+    const grant = type === "jwt" ? readJwt(token, audience, keys) : readSignature(token, keys);
+    if (grant.path.length > MAX_PATH_LENGTH)
+      throw refusals.badArgument(
+        `The audience has ${grant.path.length} characters; at most ${MAX_PATH_LENGTH} are allowed.`,
+      );
+    if (!connection.grants.has(grant.path) && connection.grants.size >= MAX_GRANTS)
+      throw refusals.tooMany(`tokens on one connection, ${MAX_GRANTS}`);
     connection.grants.set(grant.path, grant);
     return { properties: { "status-code": 202, "status-description": "Accepted" }, body: null };
   } catch (error) {

@@ -1,9 +1,11 @@
-import type { Sender } from "rhea";
+import type { Session } from "rhea";
 import type { Namespace } from "../broker/namespace.ts";
 import type { Refusal } from "../broker/refusal.ts";
 import type { Faults } from "../faults.ts";
 import type { Counts } from "../stats.ts";
 import type { Grant, Keys } from "../tokens.ts";
+import type { ReplyLink } from "./requests.ts";
+import type { LinkLimits } from "./session.ts";
 
 /** Shared by all links of the server. */
 export interface ServerContext {
@@ -27,7 +29,9 @@ export interface EntityLink {
 export interface ClientConnection {
   /** Access that the client's tokens give, by path. */
   readonly grants: Map<string, Grant>;
-  readonly links: Set<EntityLink>;
+  /** The links of the connection, each with its session. */
+  readonly links: Map<EntityLink, Session>;
   /** Links for replies to `$cbs` and `$management` requests, by link name and by address. */
-  readonly replyLinks: Map<string, Sender>;
+  readonly replyLinks: Map<string, ReplyLink>;
+  readonly limits: LinkLimits;
 }

@@ -2,7 +2,8 @@ import type { Delivery, Receiver } from "rhea";
 import type { Entity } from "../broker/entity.ts";
 import { asRefusal, type Refusal, refusals } from "../broker/refusal.ts";
 import type { EntityLink, ServerContext } from "./context.ts";
-import { accepted, rejected, setAttachFields, settle, settleAlone } from "./rhea.ts";
+import { accepted, grantedCredit, rejected, setAttachFields, settle, settleAlone } from "./rhea.ts";
+import { limitMessages, sizeOf } from "./session.ts";
 import { unpackBatch } from "./sections.ts";
 import { readMessage } from "./wire.ts";
 
@@ -16,13 +17,13 @@ export class IncomingLink implements EntityLink {
   readonly #receiver: Receiver;
   readonly #entity: Entity;
   readonly #context: ServerContext;
-  #credit = 0;
 
   constructor(receiver: Receiver, entity: Entity, context: ServerContext) {
     this.path = entity.path;
     this.#receiver = receiver;
     this.#entity = entity;
     this.#context = context;
+    limitMessages(receiver, context.maxMessageBytes);
     setAttachFields(receiver, { max_message_size: context.maxMessageBytes });
     this.#topUpCredit();
     receiver.on("message", ({ message, delivery }: { message: unknown; delivery: Delivery }) => {
@@ -39,10 +40,10 @@ export class IncomingLink implements EntityLink {
 
   #receive(raw: Buffer, delivery: Delivery): void {
     const { counts, faults, maxMessageBytes } = this.#context;
-    this.#credit -= 1;
     counts.transfersIn += 1;
     try {
-      if (raw.length > maxMessageBytes) throw refusals.tooLarge(raw.length, maxMessageBytes);
+      const bytes = sizeOf(delivery, raw);
+      if (bytes > maxMessageBytes) throw refusals.tooLarge(bytes, maxMessageBytes);
       faults.beforeSend(this.path);
       const parts = delivery.format === BATCH_FORMAT ? unpackBatch(raw) : [raw];
       const { requiresSession } = this.#entity.settings;
@@ -57,8 +58,7 @@ export class IncomingLink implements EntityLink {
   }
 
   #topUpCredit(): void {
-    if (this.#credit > CREDIT / 2) return;
-    this.#receiver.add_credit(CREDIT - this.#credit);
-    this.#credit = CREDIT;
+    const credit = grantedCredit(this.#receiver);
+    if (credit <= CREDIT / 2) this.#receiver.add_credit(CREDIT - credit);
   }
 }

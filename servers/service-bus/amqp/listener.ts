@@ -2,20 +2,26 @@ import type { Socket } from "node:net";
 import rhea, { type Connection, type EventContext, type Receiver, type Sender } from "rhea";
 import { asRefusal, type Refusal, refusals } from "../broker/refusal.ts";
 import { assertGranted, handleTokenRequest } from "./cbs.ts";
+import { serveSocket } from "./connection.ts";
 import type { ClientConnection, EntityLink, ServerContext } from "./context.ts";
+import { MAX_CHANNEL, MAX_FRAME_BYTES } from "./frames.ts";
 import { IncomingLink } from "./incoming.ts";
 import { handleManagementRequest } from "./management.ts";
 import { OutgoingLink } from "./outgoing.ts";
-import { serveRequests } from "./requests.ts";
-import { receiveRaw, serveSocket, setAttachFields } from "./rhea.ts";
+import { ReplyLink, serveRequests } from "./requests.ts";
+import { setAttachFields } from "./rhea.ts";
+import { signIn } from "./sasl.ts";
 import { asksForSession, SessionLink } from "./session-link.ts";
+import { guardSession, isForeign, limitMessages, nameOf, newLinkLimits } from "./session.ts";
 
 /** The node for claims-based security, where clients put their tokens. */
 const TOKENS = "$cbs";
 const MANAGEMENT = "/$management";
+/** Largest request with a token. A token has a few kilobytes. */
+const MAX_TOKEN_BYTES = 65_536;
 const CONNECTION = {
-  max_frame_size: 65_536,
-  channel_max: 4_095,
+  max_frame_size: MAX_FRAME_BYTES,
+  channel_max: MAX_CHANNEL,
   idle_time_out: 240_000,
   reconnect: false,
   tcp_no_delay: true,
@@ -36,15 +42,41 @@ export class Listener {
     const container = this.#container;
     container.on("receiver_open", (event: EventContext) => this.#opened(event, event.receiver));
     container.on("sender_open", (event: EventContext) => this.#opened(event, event.sender));
+    container.on("session_open", ({ connection, session }: EventContext) => {
+      const client = this.#clients.get(connection);
+      if (client !== undefined && session !== undefined) guardSession(session, client.limits);
+    });
+    container.on("session_close", ({ connection, session }: EventContext) => {
+      const { links } = this.#clients.get(connection) ?? {};
+      for (const [link, of] of links ?? []) {
+        if (of !== session) continue;
+        links?.delete(link);
+        link.ended("closed");
+      }
+    });
     for (const name of ["connection_close", "disconnected"])
       container.on(name, ({ connection }: EventContext) => this.#gone(connection));
-    // rhea ends the connection of a client that breaks the protocol. The server has nobody else to report that to.
-    for (const name of ["error", "protocol_error", "connection_error"]) container.on(name, () => {});
+    // An error with which a client closes. The server has nobody to report it to.
+    for (const name of ["error", "connection_error"]) container.on(name, () => {});
   }
 
-  accept(socket: Socket): void {
-    const connection = serveSocket(this.#container, socket, CONNECTION);
-    this.#clients.set(connection, { grants: new Map(), links: new Set(), replyLinks: new Map() });
+  /** @param onOpen called when the client has opened the connection */
+  accept(socket: Socket, onOpen: () => void): void {
+    const client: ClientConnection = {
+      grants: new Map(),
+      links: new Map(),
+      replyLinks: new Map(),
+      limits: newLinkLimits(),
+    };
+    const connection = serveSocket(this.#container, socket, CONNECTION, {
+      onOpen,
+      onSaslInit: (init) => {
+        const access = signIn(init, this.#context.keys);
+        if (access === "everything") client.grants.set("", { path: "", until: Number.POSITIVE_INFINITY });
+        return access !== undefined;
+      },
+    });
+    this.#clients.set(connection, client);
     this.#context.counts.connections += 1;
     socket.on("close", () => this.#gone(connection));
   }
@@ -53,7 +85,7 @@ export class Listener {
   detach(queue: string | undefined, refusal: Refusal): number {
     let count = 0;
     for (const { links } of this.#clients.values()) {
-      for (const link of links) {
+      for (const link of links.keys()) {
         const name = link.path.replace(/\/\$DeadLetterQueue$/i, "").toLowerCase();
         if (queue !== undefined && name !== queue.toLowerCase()) continue;
         link.detach(refusal);
@@ -66,22 +98,24 @@ export class Listener {
   /** Detaches the links on which clients send to a queue. The queue itself ends the links that receive from it. */
   closeSenders(queue: string, refusal: Refusal): void {
     for (const { links } of this.#clients.values()) {
-      for (const link of links) if (link instanceof IncomingLink && link.path === queue) link.detach(refusal);
+      for (const link of links.keys())
+        if (link instanceof IncomingLink && link.path === queue) link.detach(refusal);
     }
   }
 
   #gone(connection: Connection): void {
     const client = this.#clients.get(connection);
     this.#clients.delete(connection);
-    for (const link of client?.links ?? []) link.ended("lost");
+    for (const link of client?.links.keys() ?? []) link.ended("lost");
   }
 
   #opened({ connection, session }: EventContext, link: Sender | Receiver | undefined): void {
     const client = this.#clients.get(connection);
     if (client === undefined || link === undefined || session === undefined) return;
-    receiveRaw(session);
-    this.#echo(link);
     try {
+      this.#echo(link);
+      if (isForeign(link))
+        throw refusals.notImplemented("A link leads to a queue. There are no transactions.");
       if (link.is_sender()) this.#serveReceiver(link as Sender, client);
       else this.#serveSender(link as Receiver, client);
     } catch (error) {
@@ -104,6 +138,7 @@ export class Listener {
     const to = addressOf(receiver.target);
     const { namespace } = this.#context;
     if (to === TOKENS) {
+      limitMessages(receiver, MAX_TOKEN_BYTES);
       serveRequests(receiver, client, (request) => handleTokenRequest(request, client, this.#context));
       return;
     }
@@ -111,6 +146,7 @@ export class Listener {
     if (to.toLowerCase().endsWith(MANAGEMENT)) {
       const path = to.slice(0, -MANAGEMENT.length);
       const entity = namespace.entity(path);
+      limitMessages(receiver, this.#context.maxMessageBytes + MAX_TOKEN_BYTES);
       serveRequests(receiver, client, (request) => handleManagementRequest(entity, request, this.#context));
     } else {
       const entity = namespace.entity(to);
@@ -126,8 +162,12 @@ export class Listener {
     if (from !== TOKENS) assertGranted(client, from);
     if (from === TOKENS || from.toLowerCase().endsWith(MANAGEMENT)) {
       if (from !== TOKENS) this.#context.namespace.entity(from.slice(0, -MANAGEMENT.length));
-      for (const name of [sender.name, addressOf(sender.target)])
-        if (name !== "") client.replyLinks.set(name, sender);
+      const replies = new ReplyLink(sender);
+      const names = [nameOf(sender), addressOf(sender.target)].filter((name) => name !== "");
+      for (const name of names) client.replyLinks.set(name, replies);
+      sender.on("sender_close", () => {
+        for (const name of names) if (client.replyLinks.get(name) === replies) client.replyLinks.delete(name);
+      });
       return;
     }
     const entity = this.#context.namespace.entity(from);
@@ -151,7 +191,7 @@ export class Listener {
 
   #serve(served: EntityLink, link: Sender | Receiver, client: ClientConnection, closes: string): void {
     this.#context.counts.linksAttached += 1;
-    client.links.add(served);
+    client.links.set(served, link.session);
     link.on(closes, () => {
       client.links.delete(served);
       served.ended("closed");

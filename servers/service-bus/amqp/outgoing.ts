@@ -4,7 +4,8 @@ import type { Entity } from "../broker/entity.ts";
 import type { BrokerMessage, Properties, SettleOutcome } from "../broker/message.ts";
 import { asRefusal, type Refusal } from "../broker/refusal.ts";
 import type { EntityLink, ServerContext } from "./context.ts";
-import { accepted, confirmDrains, creditOf, rejected, settle, settleAlone } from "./rhea.ts";
+import { accepted, rejected, settle, settleAlone } from "./rhea.ts";
+import { SenderCredit } from "./sender-credit.ts";
 import { tagOf, tokenOf, writeMessage } from "./wire.ts";
 
 /** The sender settle mode of a client that receives and deletes. */
@@ -24,12 +25,7 @@ export class OutgoingLink implements EntityLink, Consumer {
   readonly #sender: Sender;
   readonly #entity: Entity;
   readonly #context: ServerContext;
-  /** Deliveries given to rhea, which subtracts them from the credit only when it writes them. */
-  #sent = 0;
-  /** Credit given back unused. AMQP adds it to the delivery count of the link. */
-  #drained = 0;
-  /** True from the start of a drain until the unused credit is given back. */
-  #isDraining = false;
+  readonly #credit: SenderCredit;
 
   constructor(sender: Sender, entity: Entity, context: ServerContext) {
     this.path = entity.path;
@@ -37,19 +33,18 @@ export class OutgoingLink implements EntityLink, Consumer {
     this.#sender = sender;
     this.#entity = entity;
     this.#context = context;
+    this.#credit = new SenderCredit(sender, () => this.pump());
     this.#listen();
   }
 
   get credit(): number {
-    if (this.#isDraining || !this.#sender.is_open()) return 0;
-    const { given, used } = creditOf(this.#sender);
-    return given - (this.#sent - (used - this.#drained));
+    return this.#credit.left;
   }
 
   deliver(message: BrokerMessage): void {
     const tag =
       message.lock === undefined ? Buffer.from(String((tagsWithoutLock += 1))) : tagOf(message.lock.token);
-    this.#sent += 1;
+    this.#credit.use();
     this.#context.counts.transfersOut += 1;
     this.#sender.send(writeMessage(message), tag, 0);
   }
@@ -73,14 +68,6 @@ export class OutgoingLink implements EntityLink, Consumer {
 
   #listen(): void {
     const sender = this.#sender;
-    const startsDrain = confirmDrains(sender, (unused) => {
-      this.#drained += unused;
-      this.#isDraining = false;
-    });
-    sender.on("sender_flow", () => {
-      this.pump();
-      this.#isDraining = startsDrain();
-    });
     const settleAs = (outcomeOf: (state: RemoteState) => SettleOutcome) => (event: { delivery: Delivery }) =>
       this.#settle(event.delivery, outcomeOf(event.delivery.remote_state ?? {}));
     sender.on(

@@ -1,6 +1,18 @@
-import type { Receiver } from "rhea";
+import type { Delivery, Receiver, Sender } from "rhea";
+import { asRefusal, refusals } from "../broker/refusal.ts";
 import type { ClientConnection } from "./context.ts";
-import { accepted, type Decoded, decodeMessage, encodeMessage, settle } from "./rhea.ts";
+import {
+  accepted,
+  type Decoded,
+  decodeMessage,
+  encodeMessage,
+  rejected,
+  sendSettled,
+  settle,
+  settleAlone,
+} from "./rhea.ts";
+import { checkMessage } from "./sections.ts";
+import { SenderCredit } from "./sender-credit.ts";
 
 /** The reply to one request. */
 export interface Reply {
@@ -9,6 +21,40 @@ export interface Reply {
 }
 
 const CREDIT = 100;
+/** Replies that wait for credit. A client that asks for more without taking them is refused. */
+const MAX_WAITING = 100;
+/** Greatest number of values within each other in a request. */
+const MAX_DEPTH = 32;
+
+/** A link on which a client receives replies. A reply waits until the client has given credit for it. */
+export class ReplyLink {
+  readonly #sender: Sender;
+  readonly #credit: SenderCredit;
+  #waiting: Buffer[] = [];
+
+  constructor(sender: Sender) {
+    this.#sender = sender;
+    this.#credit = new SenderCredit(sender, () => this.#flush());
+  }
+
+  get isFull(): boolean {
+    return this.#waiting.length >= MAX_WAITING;
+  }
+
+  send(reply: Buffer): void {
+    this.#waiting.push(reply);
+    this.#flush();
+  }
+
+  #flush(): void {
+    const count = Math.min(this.#credit.left, this.#waiting.length);
+    if (count <= 0) return;
+    for (const reply of this.#waiting.splice(0, count)) {
+      this.#credit.use();
+      sendSettled(this.#sender, reply);
+    }
+  }
+}
 
 /**
  * Serves a link that carries requests. Each reply goes out on the link that the request names in its reply-to.
@@ -20,20 +66,34 @@ export function serveRequests(
   handle: (request: Decoded) => Reply | undefined,
 ): void {
   receiver.add_credit(CREDIT);
-  receiver.on("message", ({ message, delivery }) => {
+  receiver.on("message", ({ message, delivery }: { message: unknown; delivery: Delivery }) => {
     receiver.add_credit(1);
-    settle(delivery, accepted());
-    const request = decodeMessage(message as Buffer);
-    const reply = handle(request);
-    if (reply === undefined) return;
-    const encoded = encodeMessage({
+    try {
+      serveRequest(message as Buffer, connection, handle);
+      settle(delivery, accepted());
+    } catch (error) {
+      const { condition, message: description } = asRefusal(error);
+      settleAlone(delivery, rejected(condition, description));
+    }
+  });
+}
+
+function serveRequest(
+  bytes: Buffer,
+  connection: ClientConnection,
+  handle: (request: Decoded) => Reply | undefined,
+): void {
+  checkMessage(bytes, MAX_DEPTH);
+  const request = decodeMessage(bytes);
+  const link = connection.replyLinks.get(request.reply_to ?? "");
+  if (link?.isFull === true) throw refusals.tooMany(`replies that wait for credit, ${MAX_WAITING}`);
+  const reply = handle(request);
+  if (reply === undefined) return;
+  link?.send(
+    encodeMessage({
       correlation_id: request.message_id,
       application_properties: reply.properties,
       body: reply.body,
-    });
-    const sender = connection.replyLinks.get(request.reply_to ?? "");
-    if (sender === undefined || !sender.is_open()) return;
-    const sent = sender.send(encoded, undefined, 0);
-    sent.update(true);
-  });
+    }),
+  );
 }

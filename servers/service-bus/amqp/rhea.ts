@@ -1,9 +1,8 @@
-import type { Socket } from "node:net";
-import rhea, { type Connection, type Delivery, type Receiver, type Sender, type Session } from "rhea";
+import rhea, { type Delivery, type Receiver, type Sender } from "rhea";
 
 /**
- * Internals of rhea that its public typings lack, collected in one file. All of them were read in the source of rhea
- * 3.0.5.
+ * Internals of rhea that its public typings lack: values, messages, links and deliveries. `connection.ts` and
+ * `session.ts` have the internals of connections and sessions. All of them were read in the source of rhea 3.0.5.
  */
 
 /** A value together with its AMQP type. */
@@ -129,6 +128,11 @@ export function postponeAttach(link: Sender): void {
   state.open_requests -= 1;
 }
 
+/** Messages that a client may still send on a link. */
+export function grantedCredit(receiver: Receiver): number {
+  return (receiver as unknown as { readonly credit: number }).credit;
+}
+
 interface SenderInternals {
   credit: number;
   delivery_count: number;
@@ -191,42 +195,7 @@ export function settle(delivery: Delivery, state: unknown): void {
   (delivery as { remote_settled: boolean }).remote_settled = true;
 }
 
-interface TransferFrame {
-  readonly performative: { message_format?: number };
-}
-
-interface SessionInternals {
-  incoming: { on_transfer: (frame: TransferFrame, link: unknown) => void; isRaw?: boolean };
-}
-
-/** Any message format other than 0, since rhea decodes messages of format 0. */
-const RAW_FORMAT = 1;
-
-/** Makes messages of a session arrive as bytes. Decoding and encoding them again would change the types of numbers. */
-export function receiveRaw(session: Session): void {
-  const { incoming } = session as unknown as SessionInternals;
-  if (incoming.isRaw === true) return;
-  incoming.isRaw = true;
-  const original = incoming.on_transfer.bind(incoming);
-  incoming.on_transfer = (frame, link) => {
-    if (frame.performative.message_format === 0) frame.performative.message_format = RAW_FORMAT;
-    original(frame, link);
-  };
-}
-
-interface ConnectionInternals {
-  accept(socket: Socket): Connection;
-  _disconnected(): void;
-}
-
-/** Lets rhea serve a socket that it has not accepted itself. */
-export function serveSocket(
-  container: ReturnType<typeof rhea.create_container>,
-  socket: Socket,
-  options: object,
-): Connection {
-  const connection = container.create_connection(options as never) as unknown as ConnectionInternals;
-  // A destroyed socket does not emit the event on which rhea stops its timers.
-  socket.on("close", () => connection["_disconnected"]());
-  return connection.accept(socket);
+/** Sends a message that its receiver need not settle. */
+export function sendSettled(sender: Sender, bytes: Buffer): void {
+  (sender.send(bytes, undefined, 0) as { settled: boolean }).settled = true;
 }

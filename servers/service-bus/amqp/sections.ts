@@ -1,67 +1,171 @@
 import type { Properties } from "../broker/message.ts";
-import { decodeMessage, type Decoded, encodeSection, type Typed, types } from "./rhea.ts";
+import { refusals } from "../broker/refusal.ts";
+import { encodeSection, type Typed, types } from "./rhea.ts";
+import { descriptorAt, elementsAt, endOfValue } from "./values.ts";
 
-const HEADER = 0x70;
+export const HEADER = 0x70;
 const DELIVERY_ANNOTATIONS = 0x71;
-const MESSAGE_ANNOTATIONS = 0x72;
+export const MESSAGE_ANNOTATIONS = 0x72;
 /** Descriptor of the properties section. */
 export const PROPERTIES = 0x73;
-const APPLICATION_PROPERTIES = 0x74;
+export const APPLICATION_PROPERTIES = 0x74;
 const DATA = 0x75;
+const SEQUENCE = 0x76;
+const VALUE = 0x77;
+const FOOTER = 0x78;
+
+/** Greatest number of values within each other outside of the body. The broker reads all but the body. */
+const MAX_DEPTH = 32;
+/** Type codes of lists and of maps. */
+const LISTS: readonly number[] = [0x45, 0xc0, 0xd0];
+const MAPS: readonly number[] = [0xc1, 0xd1];
+const BINARIES: readonly number[] = [0xa0, 0xb0];
+const TEXTS: readonly number[] = [0xa1, 0xb1, 0xa3, 0xb3];
+const UINTS: readonly number[] = [0x43, 0x52, 0x70];
+const BOOLS: readonly number[] = [0x41, 0x42, 0x56];
+const IDS: readonly number[] = [...BINARIES, 0xa1, 0xb1, 0x44, 0x53, 0x80, 0x98];
+const NULL = 0x40;
+
+/** A section of a message: http://docs.oasis-open.org/amqp/core/v1.0/os/amqp-core-messaging-v1.0-os.html (2012-10). */
+interface SectionType {
+  readonly code: number;
+  readonly symbol: string;
+  /** Type codes of the section's value; `undefined` for any. */
+  readonly values?: readonly number[];
+  /** Type codes of each field, or of each key and each value; `undefined` for any. */
+  readonly elements?: readonly (readonly number[] | undefined)[];
+  readonly isBody?: boolean;
+}
+
+const SECTIONS: readonly SectionType[] = [
+  {
+    code: HEADER,
+    symbol: "amqp:header:list",
+    values: LISTS,
+    elements: [BOOLS, [0x50], UINTS, BOOLS, UINTS],
+  },
+  { code: DELIVERY_ANNOTATIONS, symbol: "amqp:delivery-annotations:map", values: MAPS },
+  {
+    code: MESSAGE_ANNOTATIONS,
+    symbol: "amqp:message-annotations:map",
+    values: MAPS,
+    elements: [TEXTS, undefined],
+  },
+  {
+    code: PROPERTIES,
+    symbol: "amqp:properties:list",
+    values: LISTS,
+    // Message id, user id, to, subject, reply to, correlation id, content type and encoding, the times of expiry and
+    // creation, group id, group sequence, and the group id for replies.
+    elements: [IDS, BINARIES, TEXTS, TEXTS, TEXTS, IDS, TEXTS, TEXTS, [0x83], [0x83], TEXTS, UINTS, TEXTS],
+  },
+  {
+    code: APPLICATION_PROPERTIES,
+    symbol: "amqp:application-properties:map",
+    values: MAPS,
+    elements: [TEXTS, undefined],
+  },
+  { code: DATA, symbol: "amqp:data:binary", values: BINARIES, isBody: true },
+  { code: SEQUENCE, symbol: "amqp:amqp-sequence:list", values: LISTS, isBody: true },
+  { code: VALUE, symbol: "amqp:amqp-value:*", isBody: true },
+  { code: FOOTER, symbol: "amqp:footer:map", values: MAPS },
+];
+const BY_DESCRIPTOR: ReadonlyMap<number | string, SectionType> = new Map(
+  SECTIONS.flatMap((section): [number | string, SectionType][] => [
+    [section.code, section],
+    [section.symbol, section],
+  ]),
+);
+
+/** A section of a message, by positions. */
+export interface Section {
+  readonly code: number;
+  readonly start: number;
+  readonly valueAt: number;
+  readonly end: number;
+}
 
 /**
- * Largest application property, 32 KB: https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas
- * (2025-05-12).
+ * The sections of a message. Checks all of it before anything is decoded: which sections there are and in which order,
+ * their types, the types of their fields, and every size and count. A receiver could not decode a damaged message, and
+ * would not get what stands behind it.
+ *
+ * @param bodyDepth greatest number of values within each other in the body
+ * @throws Refusal `amqp:decode-error`
  */
-export const MAX_PROPERTY_BYTES = 32_768;
-
-interface Section {
-  readonly code: number;
-  readonly bytes: Buffer;
+export function checkMessage(raw: Buffer, bodyDepth: number = Number.POSITIVE_INFINITY): Section[] {
+  const sections: Section[] = [];
+  let at = 0;
+  while (at < raw.length) {
+    const described = descriptorAt(raw, at, raw.length);
+    const type = described === undefined ? undefined : BY_DESCRIPTOR.get(described.descriptor);
+    if (described === undefined || type === undefined)
+      throw refusals.malformed("a section of the message is of no known type");
+    const { valueAt } = described;
+    assertOrder(sections.at(-1)?.code, type);
+    const value = raw[valueAt];
+    if (type.values !== undefined && (value === undefined || !type.values.includes(value)))
+      throw refusals.malformed(`the section ${type.symbol} has a value of another type`);
+    const end = endOfValue(raw, valueAt, raw.length, type.isBody === true ? bodyDepth : MAX_DEPTH);
+    checkElements(raw, valueAt, type);
+    sections.push({ code: type.code, start: at, valueAt, end });
+    at = end;
+  }
+  if (sections.length === 0) throw refusals.malformed("the message is empty");
+  return sections;
 }
 
-/** A message, split into the parts that the broker needs. */
-export interface MessageParts {
-  /** Fields of header, annotations and properties. */
-  readonly decoded: Decoded;
-  /** Properties, application properties, body and footer, byte for byte as the client has sent them. */
-  readonly bare: Buffer;
-  /** Bytes of header, annotations, properties and application properties. */
-  readonly headBytes: number;
-  /** Encoded bytes of the largest application property. */
-  readonly largestProperty: number;
+/** Sections come in the order of their codes. Only data and sequence sections repeat, and a body is of one kind. */
+function assertOrder(previous: number | undefined, { code, symbol, isBody }: SectionType): void {
+  if (previous === undefined) return;
+  const repeats = code === previous && (code === DATA || code === SEQUENCE);
+  const isSecondBody = isBody === true && previous >= DATA;
+  if (!repeats && (code <= previous || isSecondBody))
+    throw refusals.malformed(`the section ${symbol} is out of its place`);
 }
 
-export function splitMessage(raw: Buffer): MessageParts {
-  const sections = sectionsOf(raw);
-  const pick = (...codes: number[]): Buffer =>
-    Buffer.concat(sections.filter(({ code }) => codes.includes(code)).map(({ bytes }) => bytes));
-  const head = pick(HEADER, MESSAGE_ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES);
-  return {
-    decoded: decodeMessage(pick(HEADER, MESSAGE_ANNOTATIONS, PROPERTIES)),
-    bare: Buffer.concat(sections.filter(({ code }) => code > MESSAGE_ANNOTATIONS).map(({ bytes }) => bytes)),
-    headBytes: head.length,
-    largestProperty: largestOf(pick(APPLICATION_PROPERTIES)),
-  };
+/** Checks the types of the fields of a list, or of the keys of a map. */
+function checkElements(raw: Buffer, valueAt: number, { elements: kinds, values, symbol }: SectionType): void {
+  if (kinds === undefined) return;
+  const elements = elementsAt(raw, valueAt, raw.length);
+  if (elements === undefined) return;
+  const isList = values === LISTS;
+  if (isList && elements.count > kinds.length)
+    throw refusals.malformed(`the section ${symbol} has too many fields`);
+  let at = elements.first;
+  for (let index = 0; index < elements.count; index += 1) {
+    const codes = kinds[index % kinds.length];
+    const code = raw[at] as number;
+    if (codes !== undefined && !codes.includes(code) && !(isList && code === NULL))
+      throw refusals.malformed(`field ${index + 1} of the section ${symbol} is of another type`);
+    at = endOfValue(raw, at, elements.end, MAX_DEPTH);
+  }
+}
+
+/** The bytes of the section with this code; `undefined` if the message has none. */
+export function sectionOf(raw: Buffer, sections: readonly Section[], code: number): Buffer | undefined {
+  const section = sections.find((one) => one.code === code);
+  return section === undefined ? undefined : raw.subarray(section.start, section.end);
 }
 
 /**
  * The messages of a batch. The envelope has one data section per message. Its other sections are copies of those of the
  * first message.
+ * @throws Refusal `amqp:decode-error`
  */
 export function unpackBatch(raw: Buffer): Buffer[] {
-  return sectionsOf(raw)
+  return checkMessage(raw)
     .filter(({ code }) => code === DATA)
-    .map(({ bytes }) => new types.Reader(bytes).read().value as Buffer);
+    .map(({ valueAt, end }) => raw.subarray(valueAt + (raw[valueAt] === 0xa0 ? 2 : 5), end));
 }
 
 /** Sets application properties of a bare message. All other properties keep their AMQP types. */
 export function withProperties(bare: Buffer, changes: Properties): Buffer {
   const names = Object.keys(changes);
   if (names.length === 0) return bare;
-  const sections = sectionsOf(bare);
-  const old = sections.find(({ code }) => code === APPLICATION_PROPERTIES);
-  const pairs = old === undefined ? [] : (new types.Reader(old.bytes).read().value as Typed[]);
+  const sections = checkMessage(bare);
+  const old = sectionOf(bare, sections, APPLICATION_PROPERTIES);
+  const pairs = old === undefined ? [] : (new types.Reader(old).read().value as Typed[]);
   const kept: Typed[] = [];
   for (let index = 0; index + 1 < pairs.length; index += 2) {
     const [key, value] = [pairs[index] as Typed, pairs[index + 1] as Typed];
@@ -69,83 +173,7 @@ export function withProperties(bare: Buffer, changes: Properties): Buffer {
   }
   for (const name of names) kept.push(types.wrap_string(name), types.wrap(changes[name]));
   const section = encodeSection(APPLICATION_PROPERTIES, types.Map32(kept));
-  const before = sections.filter(({ code }) => code < APPLICATION_PROPERTIES);
-  const after = sections.filter(({ code }) => code > APPLICATION_PROPERTIES);
-  return Buffer.concat([...before.map(({ bytes }) => bytes), section, ...after.map(({ bytes }) => bytes)]);
-}
-
-/** The parts of a message that the broker writes. */
-export interface BrokerFields {
-  readonly deliveryCount: number;
-  readonly ttlMs: number | undefined;
-  readonly annotations: Readonly<Record<string, Typed>>;
-}
-
-/** Encodes a message for a receiver: the broker's header and annotations, followed by the bare message. */
-export function joinMessage({ deliveryCount, ttlMs, annotations }: BrokerFields, bare: Buffer): Buffer {
-  const header = types.wrap_list([
-    types.wrap_boolean(true),
-    types.wrap_ubyte(4),
-    ttlMs === undefined ? types.Null() : types.wrap_uint(ttlMs),
-    types.wrap_boolean(false),
-    types.wrap_uint(deliveryCount),
-  ]);
-  return Buffer.concat([
-    encodeSection(HEADER, header),
-    encodeSection(MESSAGE_ANNOTATIONS, types.wrap_symbolic_map(annotations)),
-    bare,
-  ]);
-}
-
-function largestOf(section: Buffer): number {
-  // No property is larger than the section.
-  if (section.length <= MAX_PROPERTY_BYTES) return section.length;
-  const keysAndValues = new types.Reader(section).read().value as Typed[];
-  let largest = 0;
-  for (const { value } of keysAndValues)
-    if (typeof value === "string") largest = Math.max(largest, Buffer.byteLength(value));
-  return largest;
-}
-
-function sectionsOf(raw: Buffer): Section[] {
-  const sections: Section[] = [];
-  let at = 0;
-  while (at < raw.length) {
-    const start = at;
-    // 0x00, then the descriptor, which is a ulong of one or of eight bytes.
-    const code = raw[at + 1] === 0x80 ? Number(raw.readBigUInt64BE(at + 2)) : raw.readUInt8(at + 2);
-    at = skipValue(raw, at + (raw[at + 1] === 0x80 ? 10 : 3));
-    if (code !== DELIVERY_ANNOTATIONS) sections.push({ code, bytes: raw.subarray(start, at) });
-  }
-  return sections;
-}
-
-/** The position after a value. The upper half of the value's constructor determines its length. */
-function skipValue(raw: Buffer, at: number): number {
-  const constructor = raw.readUInt8(at);
-  const value = at + 1;
-  switch (constructor >>> 4) {
-    case 0x4:
-      return value;
-    case 0x5:
-      return value + 1;
-    case 0x6:
-      return value + 2;
-    case 0x7:
-      return value + 4;
-    case 0x8:
-      return value + 8;
-    case 0x9:
-      return value + 16;
-    case 0xa:
-    case 0xc:
-    case 0xe:
-      return value + 1 + raw.readUInt8(value);
-    case 0xb:
-    case 0xd:
-    case 0xf:
-      return value + 4 + raw.readUInt32BE(value);
-    default:
-      throw new RangeError(`no AMQP value begins with 0x${constructor.toString(16)}`);
-  }
+  const after = sections.find(({ code }) => code > APPLICATION_PROPERTIES)?.start ?? bare.length;
+  const before = sections.find(({ code }) => code >= APPLICATION_PROPERTIES)?.start ?? bare.length;
+  return Buffer.concat([bare.subarray(0, before), section, bare.subarray(after)]);
 }

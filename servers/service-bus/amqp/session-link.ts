@@ -11,6 +11,8 @@ const FILTER = "com.microsoft:session-filter";
 const TICKS_AT_1970 = 621_355_968_000_000_000;
 const TICKS_PER_MS = 10_000;
 const DEFAULT_WAIT_MS = 60_000;
+/** No timer can wait for longer: https://nodejs.org/api/timers.html (2026-11). */
+const MAX_WAIT_MS = 2_147_483_647;
 
 /** A link on which a client receives one session. The attach is answered once a session is locked for the link. */
 export class SessionLink extends OutgoingLink implements SessionHolder {
@@ -37,11 +39,12 @@ export class SessionLink extends OutgoingLink implements SessionHolder {
     }
     postponeAttach(sender);
     this.#isAnswered = false;
-    const waitMs = Number(sender.properties?.["com.microsoft:timeout"] ?? DEFAULT_WAIT_MS);
-    const timer = setTimeout(() => this.detach(refusals.timeout()), waitMs).unref();
+    const timer = setTimeout(() => this.detach(refusals.timeout()), waitOf(sender)).unref();
     const stop = sessions.acceptNext(this, (session) => {
       clearTimeout(timer);
       this.#accepted(session);
+      // The client may have given its credit together with the attach.
+      this.pump();
     });
     this.#stopWaiting = () => {
       clearTimeout(timer);
@@ -91,6 +94,12 @@ export class SessionLink extends OutgoingLink implements SessionHolder {
     this.#isAnswered = true;
     this.#link.open();
   }
+}
+
+/** Time that a client wants to wait for a session, in milliseconds. */
+function waitOf({ properties }: Sender): number {
+  const wanted: unknown = properties?.["com.microsoft:timeout"];
+  return typeof wanted === "number" && wanted >= 0 ? Math.min(wanted, MAX_WAIT_MS) : DEFAULT_WAIT_MS;
 }
 
 /** Whether an attach asks for a session. */

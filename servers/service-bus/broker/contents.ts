@@ -1,4 +1,4 @@
-import type { BrokerMessage } from "./message.ts";
+import { type BrokerMessage, bytesOf } from "./message.ts";
 import type { Store } from "./store.ts";
 
 /** The messages of one entity by sequence number. Every change is passed to the store. */
@@ -72,7 +72,7 @@ export class Contents {
   /** Adds a message that is in the store already. */
   restore(message: BrokerMessage): void {
     this.#messages.set(message.sequence, message);
-    this.#bytes += message.bare.length;
+    this.#bytes += bytesOf(message);
   }
 
   /** Stores a message whose lock, delivery count, state or properties have changed. */
@@ -87,7 +87,7 @@ export class Contents {
   }
 
   remove(message: BrokerMessage): void {
-    if (this.#messages.delete(message.sequence)) this.#bytes -= message.bare.length;
+    if (this.#messages.delete(message.sequence)) this.#bytes -= bytesOf(message);
     this.#context.store.remove(this.#path, message.sequence);
   }
 

@@ -107,7 +107,11 @@ export class Entity implements DeliveryHost {
     this.contents.replaceBare(message, this.#context.setProperties(message.bare, outcome.properties));
     if (outcome.kind === "dead_letter")
       return this.#deadLetter(message, deadLetterProperties(outcome.reason, outcome.description));
-    if (outcome.kind === "defer") message.state = "deferred";
+    if (outcome.kind === "defer") {
+      message.state = "deferred";
+      // A deferral counts as a delivery, and never dead-letters the message.
+      message.deliveryCount += 1;
+    }
     this.fail(message, outcome.kind === "abandon");
     this.consumers.pump();
   }

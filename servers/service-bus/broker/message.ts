@@ -6,6 +6,13 @@ export interface Lock {
   until: number;
 }
 
+/** The message annotations of a sender that the broker does not write itself. */
+export interface SenderAnnotations {
+  readonly count: number;
+  /** Keys and values, as the sender encoded them. */
+  readonly pairs: Buffer;
+}
+
 /** A message in an entity. The journal writes these fields under these names. */
 export interface BrokerMessage {
   readonly sequence: number;
@@ -19,11 +26,16 @@ export interface BrokerMessage {
   readonly sessionId: string | undefined;
   readonly partitionKey: string | undefined;
   readonly ttlMs: number | undefined;
+  /** As in the header that the sender has sent. */
+  readonly durable: boolean | undefined;
+  /** As in the header that the sender has sent. */
+  readonly priority: number | undefined;
+  readonly annotations: SenderAnnotations | undefined;
   /** Epoch milliseconds. */
   readonly enqueuedAt: number;
   /** Epoch milliseconds. */
   readonly scheduledAt: number | undefined;
-  /** Number of failed deliveries. */
+  /** Number of failed deliveries, and of deliveries after which the message was deferred. */
   deliveryCount: number;
   state: "active" | "deferred" | "scheduled";
   lock: Lock | undefined;
@@ -32,7 +44,15 @@ export interface BrokerMessage {
 /** A message that a sender has sent and that the broker has not accepted yet. */
 export type SentMessage = Pick<
   BrokerMessage,
-  "bare" | "messageId" | "sessionId" | "partitionKey" | "ttlMs" | "scheduledAt"
+  | "bare"
+  | "messageId"
+  | "sessionId"
+  | "partitionKey"
+  | "ttlMs"
+  | "scheduledAt"
+  | "durable"
+  | "priority"
+  | "annotations"
 >;
 
 /** The message that the broker keeps for an accepted one. `now` is in epoch milliseconds. */
@@ -79,4 +99,9 @@ export function deadLetterProperties(
     ...(reason === undefined ? {} : { DeadLetterReason: reason }),
     ...(description === undefined ? {} : { DeadLetterErrorDescription: description }),
   };
+}
+
+/** Bytes of a message that count towards the size of its queue. */
+export function bytesOf({ bare, annotations }: BrokerMessage): number {
+  return bare.length + (annotations?.pairs.length ?? 0);
 }

@@ -26,6 +26,15 @@ export const refusals = {
       "amqp:resource-limit-exceeded",
       `The maximum entity size has been reached: '${path}' holds ${megabytes} MB and takes no more.`,
     ),
+  /** @param fault such as "a map has a key without a value" */
+  malformed: (fault: string): Refusal =>
+    new Refusal("amqp:decode-error", `The bytes cannot be decoded: ${fault}.`),
+  invalidField: (fault: string): Refusal =>
+    new Refusal("amqp:invalid-field", `A frame is invalid: ${fault}.`),
+  /** @param limit such as "links on one connection, 100" */
+  tooMany: (limit: string): Refusal =>
+    new Refusal("amqp:resource-limit-exceeded", `There are too many ${limit} at most.`),
+  notImplemented: (description: string): Refusal => new Refusal("amqp:not-implemented", description),
   badArgument: (description: string): Refusal => new Refusal("com.microsoft:argument-error", description),
   unauthorized: (description: string): Refusal => new Refusal("amqp:unauthorized-access", description),
   lockLost: (): Refusal =>

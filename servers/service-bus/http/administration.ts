@@ -2,9 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Namespace } from "../broker/namespace.ts";
 import { Refusal } from "../broker/refusal.ts";
-import { type Keys, readSignature } from "../tokens.ts";
+import { assertAuthorized, type Keys } from "../tokens.ts";
 import { entryOf, errorOf, feedOf, readQueue } from "./atom.ts";
 
+/** Largest body of a request. The description of a queue has about two kilobytes. */
+const MAX_BODY_BYTES = 1_048_576;
+/** Time after which a connection without traffic ends. */
+const IDLE_MS = 60_000;
 const QUEUE_LIST = "/$resources/queues";
 
 interface AtomResponse {
@@ -20,14 +24,18 @@ export class AdministrationServer {
   readonly #namespace: Namespace;
   readonly #keys: Keys;
   readonly #server: Server;
+  readonly #opening = new WeakMap<Socket, () => void>();
 
   constructor(namespace: Namespace, keys: Keys) {
     this.#namespace = namespace;
     this.#keys = keys;
     this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#server.timeout = IDLE_MS;
   }
 
-  accept(socket: Socket): void {
+  /** @param onOpen called when the client has sent a whole request that it has a right to */
+  accept(socket: Socket, onOpen: () => void): void {
+    this.#opening.set(socket, onOpen);
     this.#server.emit("connection", socket);
   }
 
@@ -39,21 +47,24 @@ export class AdministrationServer {
     let reply: AtomResponse;
     try {
       const url = new URL(request.url ?? "/", `http://${request.headers.host ?? "localhost"}`);
-      reply = this.#handle(request, url, await bodyOf(request));
+      const name = decodeURIComponent(url.pathname).replace(/^\/|\/$/g, "");
+      assertAuthorized(request.headers.authorization ?? "", name, this.#keys);
+      const body = await bodyOf(request);
+      this.#opening.get(request.socket)?.();
+      reply = this.#handle(request, url, name, body);
     } catch (error) {
       const status = statusOf(error);
       reply = { status, xml: errorOf(status, error instanceof Error ? error.message : String(error)) };
     }
+    // A body that was not read to its end would be taken for the next request.
+    if (!request.complete) response.shouldKeepAlive = false;
     const type = reply.xml.startsWith("<feed") ? "feed" : "entry";
     response.writeHead(reply.status, { "content-type": `application/atom+xml;type=${type};charset=utf-8` });
     response.end(reply.xml);
   }
 
-  #handle(request: IncomingMessage, url: URL, body: string): AtomResponse {
+  #handle(request: IncomingMessage, url: URL, name: string, body: string): AtomResponse {
     const { method = "GET", headers } = request;
-    const token = headers.authorization ?? "";
-    if (!token.startsWith("Bearer ")) readSignature(token, this.#keys);
-    const name = decodeURIComponent(url.pathname).replace(/^\/|\/$/g, "");
     if (method === "GET" && url.pathname.toLowerCase() === QUEUE_LIST) return this.#list(url);
     if (method === "GET") return { status: 200, xml: entryOf(this.#namespace.queue(name), url.origin) };
     if (method === "DELETE") {
@@ -84,7 +95,7 @@ export class AdministrationServer {
 }
 
 function statusOf(error: unknown): number {
-  if (error instanceof RangeError) return 400;
+  if (error instanceof RangeError || error instanceof URIError) return 400;
   if (!(error instanceof Refusal)) return 500;
   if (error.condition === "amqp:unauthorized-access") return 401;
   if (error.condition === "amqp:not-found") return 404;
@@ -92,8 +103,20 @@ function statusOf(error: unknown): number {
   return named === undefined ? 400 : Number(named);
 }
 
+/** @throws Refusal `http:413` if the body is too large, before it is read if its length is declared */
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
+  let bytes = Number(request.headers["content-length"] ?? 0);
+  if (bytes > MAX_BODY_BYTES) throw tooLarge();
+  bytes = 0;
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk as Buffer);
+  }
   return Buffer.concat(chunks).toString("utf8");
+}
+
+function tooLarge(): Refusal {
+  return new Refusal("http:413", `The body has more than ${MAX_BODY_BYTES} bytes.`);
 }

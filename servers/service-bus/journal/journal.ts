@@ -24,8 +24,11 @@ type JournalRecord =
       readonly state: string | undefined;
     };
 
-/** A message with its content in base64. */
-type WrittenMessage = Omit<BrokerMessage, "bare"> & { readonly bare: string };
+/** A message with its content and its annotations in base64. */
+type WrittenMessage = Omit<BrokerMessage, "bare" | "annotations"> & {
+  readonly bare: string;
+  readonly annotations: { readonly count: number; readonly pairs: string } | undefined;
+};
 
 /** Growth after which the journal is compacted. */
 const COMPACT_BYTES = 64 * 1_048_576;
@@ -213,7 +216,12 @@ export class Journal implements Store {
 }
 
 function writtenOf(message: BrokerMessage): WrittenMessage {
-  return { ...message, bare: message.bare.toString("base64") };
+  const { annotations } = message;
+  return {
+    ...message,
+    bare: message.bare.toString("base64"),
+    annotations: annotations && { ...annotations, pairs: annotations.pairs.toString("base64") },
+  };
 }
 
 function messageOf(written: WrittenMessage): BrokerMessage {
@@ -221,10 +229,18 @@ function messageOf(written: WrittenMessage): BrokerMessage {
     sessionId: undefined,
     partitionKey: undefined,
     ttlMs: undefined,
+    durable: undefined,
+    priority: undefined,
     scheduledAt: undefined,
     lock: undefined,
   };
-  return { ...none, ...written, bare: Buffer.from(written.bare, "base64") };
+  const { annotations } = written;
+  return {
+    ...none,
+    ...written,
+    bare: Buffer.from(written.bare, "base64"),
+    annotations: annotations && { ...annotations, pairs: Buffer.from(annotations.pairs, "base64") },
+  };
 }
 
 /** The record of a line; `undefined` if the line is incomplete, because the process ended while it was written. */

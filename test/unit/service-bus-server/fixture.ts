@@ -114,6 +114,9 @@ export function sentMessage(messageId: string, sessionId?: string): SentMessage 
     partitionKey: undefined,
     ttlMs: undefined,
     scheduledAt: undefined,
+    durable: undefined,
+    priority: undefined,
+    annotations: undefined,
   };
 }
 

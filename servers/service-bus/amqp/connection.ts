@@ -1,0 +1,127 @@
+import type { Socket } from "node:net";
+import type rhea from "rhea";
+import type { Connection } from "rhea";
+import { asRefusal, Refusal } from "../broker/refusal.ts";
+import { FrameReader } from "./frames.ts";
+import { readSaslInit, type SaslInit, saslGreeting, saslOutcome } from "./sasl.ts";
+
+/** Time that a client has to close the connection after it was refused. */
+const CLOSE_TIMEOUT_MS = 1_000;
+/** Smallest frame that each side has to take: http://docs.oasis-open.org/amqp/core/v1.0/os (2012-10). */
+const MIN_FRAME_BYTES = 512;
+/** Shortest and longest time after which a client wants to hear from the server. A longer one is shortened. */
+const [MIN_IDLE_MS, MAX_IDLE_MS] = [100, 3_600_000];
+
+interface OpenFrame {
+  readonly performative: { max_frame_size?: number | null; idle_time_out?: number | null };
+}
+
+interface BeginFrame {
+  readonly channel: number;
+}
+
+/** Internals of rhea's connections that its typings lack, read in the source of rhea 3.0.5. */
+interface ConnectionInternals extends Omit<Connection, "open" | "close" | "on"> {
+  accept(socket: Socket): Connection;
+  input: (bytes: Buffer) => void;
+  open(): void;
+  close(error?: { readonly condition: string; readonly description: string }): void;
+  on(event: string, listener: (error: unknown) => void): void;
+  on_open: (frame: OpenFrame) => void;
+  on_begin: (frame: BeginFrame) => void;
+  _process: () => void;
+  _disconnected(): void;
+  readonly remote_channel_map: Readonly<
+    Record<number, { readonly state: { readonly remote_open: boolean } }>
+  >;
+}
+
+export interface ConnectionEvents {
+  /** The client has opened the connection. */
+  onOpen(): void;
+  /** Returns whether the client may go on. */
+  onSaslInit(init: SaslInit): boolean;
+}
+
+/**
+ * Lets rhea serve a socket that it has not accepted itself. Bytes reach rhea in whole frames, which were checked. A client
+ * that breaks the protocol gets the reason, and its connection ends.
+ */
+export function serveSocket(
+  container: ReturnType<typeof rhea.create_container>,
+  socket: Socket,
+  options: object,
+  events: ConnectionEvents,
+): Connection {
+  const created = container.create_connection({ ...options, disable_sasl: true } as never);
+  const connection = created as unknown as ConnectionInternals;
+  const { input, _process: runTasks, on_open: opened, on_begin: began } = connection;
+  let hasFailed = false;
+
+  const fail = (error: unknown): void => {
+    if (hasFailed) return;
+    hasFailed = true;
+    const { condition, message: description } = asRefusal(error);
+    try {
+      // A connection is opened before it is closed, also if the client has not opened it.
+      connection.open();
+      connection.close({ condition, description });
+      runTasks.call(connection);
+    } catch {
+      // Nothing more can be written to this client.
+    }
+    socket.end();
+    setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref();
+  };
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      fail(error);
+    }
+  };
+
+  const reader = new FrameReader({
+    onSasl: () => void socket.write(saslGreeting()),
+    onSaslInit(performative) {
+      const isSignedIn = events.onSaslInit(readSaslInit(performative));
+      socket.write(saslOutcome(isSignedIn));
+      if (!isSignedIn) socket.end();
+      return isSignedIn;
+    },
+    onAmqp: (bytes) => input.call(connection, bytes),
+  });
+  connection.input = (bytes) => {
+    if (!hasFailed) guarded(() => reader.push(bytes));
+  };
+  // rhea runs it on a timer of its own, where an error would end the process.
+  connection["_process"] = () => guarded(() => runTasks.call(connection));
+  for (const event of ["error", "protocol_error"]) connection.on(event, fail);
+  connection.on_open = (frame) => {
+    checkOpen(frame);
+    opened.call(connection, frame);
+    events.onOpen();
+  };
+  connection.on_begin = (frame) => {
+    if (connection.remote_channel_map[frame.channel]?.state.remote_open === true)
+      throw new Refusal("amqp:not-allowed", `The channel ${frame.channel} has a session already.`);
+    began.call(connection, frame);
+  };
+  // A destroyed socket does not emit the event on which rhea stops its timers.
+  socket.on("close", () => connection["_disconnected"]());
+  return connection.accept(socket);
+}
+
+/** Checks the sizes and times that a client asks for, and shortens a time that no timer can hold. */
+function checkOpen({ performative }: OpenFrame): void {
+  const { max_frame_size: frameSize, idle_time_out: idleMs } = performative;
+  if (typeof frameSize === "number" && frameSize < MIN_FRAME_BYTES)
+    throw new Refusal(
+      "amqp:invalid-field",
+      `max-frame-size is ${frameSize}; the least is ${MIN_FRAME_BYTES}.`,
+    );
+  if (typeof idleMs !== "number" || idleMs === 0) return;
+  if (idleMs < MIN_IDLE_MS)
+    throw new Refusal("amqp:invalid-field", `idle-time-out is ${idleMs} ms; the least is ${MIN_IDLE_MS} ms.`);
+  if (idleMs > MAX_IDLE_MS) performative.idle_time_out = MAX_IDLE_MS;
+}
