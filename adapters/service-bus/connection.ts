@@ -1,5 +1,6 @@
 import type { ServiceBusClient } from "@azure/service-bus";
 import type { Clock, Timer } from "../../src/driver/index.ts";
+import { deliverUndecodable, type RheaLink } from "./undecodable.ts";
 
 const CHECK_INTERVAL_MS = 500;
 
@@ -10,20 +11,23 @@ interface WithLinks {
 }
 
 interface Link {
+  readonly _link?: RheaLink;
   close(options?: unknown): Promise<void>;
 }
 
 const patched = new WeakSet<Link>();
 
 /**
- * Makes the receiver's links ignore errors of `close`. The SDK closes a link that does not answer a drain on a timer, and
- * handles no error of that call. A minute later, the unhandled rejection would end the process.
+ * Makes the receiver's links survive two errors that the SDK does not handle: that of a message that cannot be decoded, and
+ * that of `close`. The SDK closes a link that does not answer a drain on a timer; a minute later, the unhandled rejection
+ * would end the process. To be called before a link has credit.
  */
-export function ignoreCloseErrors(receiver: object): void {
+export function guardLinks(receiver: object): void {
   const { _streamingReceiver: streaming, _messageSession: session } = receiver as WithLinks;
   for (const link of [streaming?.link, session?.link]) {
     if (link === undefined || patched.has(link)) continue;
     patched.add(link);
+    if (link["_link"] !== undefined) deliverUndecodable(link["_link"]);
     const close = link.close.bind(link);
     link.close = (options) => close(options).catch(() => undefined);
   }

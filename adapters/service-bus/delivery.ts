@@ -29,6 +29,9 @@ const DEAD_LETTER_PROPERTIES: ReadonlySet<string> = new Set([
   "DeadLetterErrorDescription",
 ]);
 
+/** Stands in place of a value that cannot be written as text. */
+const UNWRITABLE = "(an AMQP value that cannot be written as text)";
+
 export function deliveryOf(receipt: ServiceBusReceipt, leaseUntil: number, isDeadLetter: boolean): Delivery {
   const { message } = receipt;
   const { deadLetterReason: reason, deadLetterErrorDescription: description } = message;
@@ -52,16 +55,30 @@ function dateText(date: Date): string {
   return Number.isNaN(date.getTime()) ? String(date) : date.toISOString();
 }
 
+/** A property as text. A list or a map may hold what has no text. */
+function textOf(value: unknown): string {
+  if (value instanceof Date) return dateText(value);
+  try {
+    return String(value);
+  } catch {
+    return UNWRITABLE;
+  }
+}
+
 /** The body as text or bytes. Messages from other libraries may contain any AMQP value. */
 function bodyOf(body: unknown): Body {
   if (typeof body === "string" || body instanceof Uint8Array) return body;
-  return JSON.stringify(body) ?? "";
+  try {
+    return JSON.stringify(body) ?? "";
+  } catch {
+    // Nested deeper than JSON can be written. Such a body is no message of ours, and Service Bus keeps it as it is.
+    return UNWRITABLE;
+  }
 }
 
 function attributesOf({ applicationProperties = {} }: ServiceBusReceivedMessage): Attributes {
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(applicationProperties))
-    if (!DEAD_LETTER_PROPERTIES.has(name) && value !== null)
-      attributes[name] = value instanceof Date ? dateText(value) : String(value);
+    if (!DEAD_LETTER_PROPERTIES.has(name) && value !== null) attributes[name] = textOf(value);
   return attributes;
 }

@@ -1,6 +1,6 @@
 import { type Clock, DriverError, optionalMs } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { classify, driverError } from "./errors.ts";
+import { classify, driverError, isThrownBySdk } from "./errors.ts";
 import type { Entity, QueueNames } from "./names.ts";
 import { durationMs } from "./time.ts";
 
@@ -139,6 +139,8 @@ export class Descriptions {
       try {
         await receiver.peekMessages(1);
       } catch (denied) {
+        // A message that the SDK cannot decode comes from a queue that exists.
+        if (isThrownBySdk(denied)) return;
         throw driverError(denied, `Peeking into the queue ${name}`, "Listen");
       } finally {
         await receiver.close();

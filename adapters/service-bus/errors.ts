@@ -87,6 +87,23 @@ export function driverError(error: unknown, attempted: string, claim: Claim): Dr
   return new DriverError(kind, description, { cause: error });
 }
 
+/**
+ * The driver error for a failed attempt to receive. An error that the SDK has thrown while it read from its connection is
+ * about that connection, and the next attempt gets a new one: it ends no receiver.
+ */
+export function receivingError(error: unknown, attempted: string): DriverError {
+  const failure = driverError(error, attempted, "Listen");
+  return isThrownBySdk(error) && failure.kind === "permanent"
+    ? new DriverError("transient", failure.message, { cause: error })
+    : failure;
+}
+
+/** Whether an error is one of JavaScript, which the SDK throws for bytes that it cannot read. */
+export function isThrownBySdk(error: unknown): boolean {
+  const { name = "", message = "" } = asObject(error);
+  return /^(?:Type|Range)Error/.test(`${name}: ${message}`) || /\b(?:Type|Range)Error\b/.test(message);
+}
+
 const ROLES: Readonly<Record<Claim, string>> = { Send: "Sender", Listen: "Receiver", Manage: "Owner" };
 
 /** Whether the error means that the queue does not exist, or is hidden from this identity. */

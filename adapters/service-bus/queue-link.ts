@@ -1,7 +1,7 @@
 import type { MessageHandlers, ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
 import { DriverError } from "../../src/driver/index.ts";
-import { ignoreCloseErrors } from "./connection.ts";
-import { driverError } from "./errors.ts";
+import { guardLinks } from "./connection.ts";
+import { receivingError } from "./errors.ts";
 import { endedSoon } from "./feed.ts";
 
 /** Callbacks from a link to its feed. */
@@ -66,10 +66,10 @@ export class QueueLink {
       processMessage: (message) => this.#received(message),
       processError: async ({ error, errorSource }) => {
         this.#opened();
-        if (errorSource === "receive") this.#end(driverError(error, "Receiving", "Listen"));
+        if (errorSource === "receive") this.#end(receivingError(error, "Receiving"));
       },
       postInitialize: async () => {
-        ignoreCloseErrors(this.#receiver);
+        guardLinks(this.#receiver);
         this.#opened();
       },
       preInitialize: async () => {

@@ -1,5 +1,5 @@
 import { connectionOf, ConnectionWatch } from "./connection.ts";
-import { driverError } from "./errors.ts";
+import { receivingError } from "./errors.ts";
 import { AS_SENT, endedSoon, type Feed, type FeedOptions } from "./feed.ts";
 import { Session } from "./session.ts";
 
@@ -133,7 +133,7 @@ export class SessionFeed implements Feed {
       const { code } = error as { readonly code?: string };
       const hasWaited = clock.now() - search.startedAt >= MIN_WAIT_MS;
       if (code !== undefined && NONE_FOUND.has(code) && hasWaited) this.#request();
-      else buffer.fail(driverError(error, "Accepting a session", "Listen"));
+      else buffer.fail(receivingError(error, "Accepting a session"));
     }
   }
 }

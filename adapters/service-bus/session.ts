@@ -1,6 +1,6 @@
 import type { ServiceBusReceivedMessage, ServiceBusSessionReceiver } from "@azure/service-bus";
 import type { Clock } from "../../src/driver/index.ts";
-import { ignoreCloseErrors } from "./connection.ts";
+import { guardLinks } from "./connection.ts";
 import type { DeliveryBuffer } from "./delivery-buffer.ts";
 import { deliveryOf, type ServiceBusReceipt } from "./delivery.ts";
 import { endedSoon } from "./feed.ts";
@@ -50,7 +50,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    ignoreCloseErrors(options.receiver);
+    guardLinks(options.receiver);
     this.#acceptedAt = options.clock.now();
     this.#lockedAt = this.#acceptedAt;
   }

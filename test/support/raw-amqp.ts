@@ -78,6 +78,16 @@ export function frame(code: number, fields: readonly unknown[], payload?: Buffer
 
 const terminus = (code: number, address: string): Typed => composite(code, [address]);
 
+/** A list in a list, `depth` times. */
+export function nested(depth: number): Buffer {
+  const heads = Array.from({ length: depth }, (_, level) => {
+    const head = Buffer.from([0xd0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    head.writeUInt32BE(9 * (depth - 1 - level) + 5, 1);
+    return head;
+  });
+  return Buffer.concat([...heads, Buffer.from([0x40])]);
+}
+
 /** Frames that most tests need. The client's handle and delivery ids are up to the test. */
 export const frames = {
   open: (fields: readonly unknown[] = ["raw", "localhost"]): Buffer => frame(CODE.open, fields),
@@ -148,6 +158,15 @@ export const frames = {
       ],
       payload,
     ),
+  /** A message of any size, in as many frames as it needs. */
+  message: (handle: number, id: number, payload: Buffer): Buffer => {
+    const pieces: Buffer[] = [];
+    for (let at = 0; at === 0 || at < payload.length; at += 60_000)
+      pieces.push(
+        frames.transfer(handle, id, payload.subarray(at, at + 60_000), at + 60_000 < payload.length),
+      );
+    return Buffer.concat(pieces);
+  },
   disposition: (first: number, last: number, state: Typed | null = null, isReceiver = true): Buffer =>
     frame(CODE.disposition, [isReceiver, amqp.wrap_uint(first), amqp.wrap_uint(last), true, state]),
   detach: (handle: number): Buffer => frame(CODE.detach, [amqp.wrap_uint(handle), true]),

@@ -8,6 +8,7 @@ import {
   HEADER,
   MESSAGE_ANNOTATIONS,
   PROPERTIES,
+  type Section,
   sectionOf,
 } from "./sections.ts";
 import { elementsAt, endOfValue } from "./values.ts";
@@ -64,14 +65,14 @@ export function readMessage(raw: Buffer, requiresSession: boolean): SentMessage 
   const id = properties[0]?.value;
   // The SDK cannot settle a message without an id, so a missing id is generated.
   const messageId = id === undefined || id === null ? randomUUID().replaceAll("-", "") : textOf(id);
-  // A copy, because the bytes belong to what was read from the socket.
-  const bare = Buffer.from(raw.subarray(bareAt));
   const { scheduledAt, partitionKey, annotations } = annotationsOf(raw, sections);
   assertShort("MessageId", messageId);
   assertShort("SessionId", sessionId);
   assertShort("PartitionKey", partitionKey);
   return {
-    bare: id === undefined || id === null ? withId(bare, messageId) : bare,
+    // A copy, because the bytes belong to what was read from the socket.
+    bare:
+      id === undefined || id === null ? withId(raw, sections, messageId) : Buffer.from(raw.subarray(bareAt)),
     messageId,
     sessionId,
     partitionKey,
@@ -90,7 +91,7 @@ function fieldsOf(section: Buffer | undefined): readonly (Typed | undefined)[] {
 
 function annotationsOf(
   raw: Buffer,
-  sections: ReturnType<typeof checkMessage>,
+  sections: readonly Section[],
 ): Pick<SentMessage, "scheduledAt" | "partitionKey" | "annotations"> {
   const section = sections.find(({ code }) => code === MESSAGE_ANNOTATIONS);
   const elements = section === undefined ? undefined : elementsAt(raw, section.valueAt, section.end);
@@ -205,14 +206,10 @@ function textOf(id: unknown): string {
   return Buffer.isBuffer(id) ? id.toString("hex") : String(id);
 }
 
-/** Sets the message id in the properties section, which may be missing. */
-function withId(bare: Buffer, messageId: string): Buffer {
-  const reader = new types.Reader(bare);
-  const first = bare.length === 0 ? undefined : reader.read();
-  const hasProperties = first?.descriptor !== undefined && Number(first.descriptor.value) === PROPERTIES;
-  const fields = hasProperties ? [...(first.value as Typed[])] : [];
+/** The bare message with this message id. Its properties section may be missing. */
+function withId(raw: Buffer, sections: readonly Section[], messageId: string): Buffer {
+  const fields = [...fieldsOf(sectionOf(raw, sections, PROPERTIES))];
   fields[0] = types.wrap_string(messageId);
-  const writer = new types.Writer();
-  writer.write(types.described(types.wrap_ulong(PROPERTIES), types.wrap_list(fields)));
-  return Buffer.concat([writer.toBuffer(), hasProperties ? bare.subarray(reader.position) : bare]);
+  const rest = sections.find(({ code }) => code > PROPERTIES)?.start ?? raw.length;
+  return Buffer.concat([encodeSection(PROPERTIES, types.wrap_list(fields)), raw.subarray(rest)]);
 }

@@ -13,6 +13,7 @@ import {
   frame,
   frameOf,
   frames,
+  nested,
   RawClient,
   SASL_HEADER,
 } from "../../support/raw-amqp.ts";
@@ -62,13 +63,6 @@ const openWith = (properties: Buffer): Buffer => {
     described(CODE.open, Buffer.concat([Buffer.from([0xd0]), uint(fields.length + 4), uint(10), fields])),
   );
 };
-const nested = (depth: number): Buffer => {
-  let value: Buffer = Buffer.from([0x40]);
-  for (let level = 0; level < depth; level += 1)
-    value = Buffer.concat([Buffer.from([0xd0]), uint(value.length + 4), uint(1), value]);
-  return value;
-};
-
 test.each<[string, Buffer]>([
   ["an array of 2^32 - 1 nulls", openWith(Buffer.from("f000000005ffffffff40", "hex"))],
   ["a map of 2^31 pairs without bytes", openWith(Buffer.from("d100000004ffffffff", "hex"))],

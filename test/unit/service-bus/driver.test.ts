@@ -1,6 +1,6 @@
 import { ServiceBusClient } from "@azure/service-bus";
 import { afterAll, expect, test } from "vitest";
-import { ignoreCloseErrors } from "../../../adapters/service-bus/connection.ts";
+import { guardLinks } from "../../../adapters/service-bus/connection.ts";
 import { serviceBus, type ServiceBusOptions } from "../../../adapters/service-bus/index.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
 import type { Delivery, Driver, Operation, Outgoing, Source } from "../../../src/driver/index.ts";
@@ -264,8 +264,8 @@ test("a property with a time that no Date can hold is received as text", async (
 test("a link whose close fails causes no unhandled rejection", async () => {
   const link = { close: () => Promise.reject(new Error("no answer")) };
   const receiver = { _streamingReceiver: { link } };
-  ignoreCloseErrors(receiver);
-  ignoreCloseErrors(receiver);
+  guardLinks(receiver);
+  guardLinks(receiver);
   expect(await link.close()).toBeUndefined();
 });
 
