@@ -6,6 +6,8 @@ import { endedWithin, type LockTime } from "./time.ts";
 
 /** Receives messages into a buffer. `SessionFeed` is for queues with sessions, and `QueueFeed` for all other queues. */
 export interface Feed {
+  /** Whether messages can arrive now, so that silence says that there are none. */
+  readonly isOpen: boolean;
   /** Requests messages, so that `count` in total are on their way. */
   want(count: number): void;
   /** Requests no more messages. Resolves when none is on its way any more. */

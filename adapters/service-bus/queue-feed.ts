@@ -24,6 +24,10 @@ export class QueueFeed implements Feed {
     });
   }
 
+  get isOpen(): boolean {
+    return this.#links.some(({ isOpen }) => isOpen);
+  }
+
   want(count: number): void {
     let missing = count - this.#links.reduce((sum, { credit }) => sum + credit, 0);
     for (const link of this.#links) missing -= link.grant(Math.max(0, missing));

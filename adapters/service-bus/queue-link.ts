@@ -93,6 +93,11 @@ export class QueueLink {
     return this.#gone.signal;
   }
 
+  /** Whether Service Bus has opened the link. */
+  get isOpen(): boolean {
+    return this.#openings > 0 && !this.#isOpening && !this.#hasEnded;
+  }
+
   /** Number of messages that are requested and have not arrived. */
   get credit(): number {
     return this.#credit;

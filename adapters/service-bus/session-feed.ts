@@ -22,6 +22,8 @@ interface SessionSearch {
 
 /** Receives from a queue that requires sessions. It holds several sessions at a time, each for a few seconds. */
 export class SessionFeed implements Feed {
+  /** A search for a session waits for messages as well. */
+  readonly isOpen = true;
   readonly #options: FeedOptions;
   readonly #sessions = new Set<Session>();
   #isStopped = false;

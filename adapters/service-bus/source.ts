@@ -1,10 +1,11 @@
-import type {
-  Clock,
-  Delivery,
-  OpenOptions,
-  Operation,
-  SettleResult,
-  Source,
+import {
+  type Clock,
+  type Delivery,
+  DriverError,
+  type OpenOptions,
+  type Operation,
+  type SettleResult,
+  type Source,
 } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { DeliveryBuffer } from "./delivery-buffer.ts";
@@ -25,6 +26,9 @@ export interface ServiceBusSourceOptions extends OpenOptions {
   readonly clock: Clock;
   readonly onClose: (source: ServiceBusSource) => void;
 }
+
+/** Shortest time for which a poll waits for its link to open. */
+const OPENING_MS = 10_000;
 
 /** Receives the messages of one queue, or of one dead-letter sub-queue, and settles them. */
 export class ServiceBusSource implements Source {
@@ -48,9 +52,17 @@ export class ServiceBusSource implements Source {
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
     if (this.#isStopped || signal.aborted) return [];
     const feed = this.#feed ?? (await this.#open());
-    // Messages that were requested before may still arrive, locked, so earlier requests count.
-    if (!this.#isStopped) feed.want(Math.max(0, max - this.#buffer.size));
-    return this.#buffer.take(max, this.#options.waitMs, signal);
+    const { clock, waitMs, entity } = this.#options;
+    const until = clock.now() + Math.max(waitMs, OPENING_MS);
+    for (;;) {
+      // Messages that were requested before may still arrive, locked, so earlier requests count.
+      if (!this.#isStopped) feed.want(Math.max(0, max - this.#buffer.size));
+      const deliveries = await this.#buffer.take(max, waitMs, signal);
+      // An empty answer says that the queue was silent, which only an open link can tell.
+      if (deliveries.length > 0 || feed.isOpen || signal.aborted || this.#isStopped) return deliveries;
+      if (clock.now() >= until)
+        throw new DriverError("transient", `The link to ${entity.name} has not opened yet.`);
+    }
   }
 
   settle(operations: readonly Operation[]): Promise<SettleResult[]> {

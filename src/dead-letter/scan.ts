@@ -1,6 +1,7 @@
-import { sleep } from "../lib/clock.ts";
+import { type Clock, sleep, type Timer } from "../lib/clock.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
+import { DriverError } from "../driver/error.ts";
 import { LeaseKeeper } from "../transport/lease-keeper.ts";
 import { type Leased, plainLease } from "../transport/leased.ts";
 import { Settler } from "../transport/settler.ts";
@@ -11,8 +12,17 @@ const LEASE_MS = 300_000;
 const WAIT_MS = 1_000;
 /** Added to the wait; after both, a poll counts as lost. */
 const STALLED_AFTER_MS = 15_000;
-/** Silence after which the queue counts as read to its end. Two polls, since a distributed queue may miss messages in one. */
-const SILENCE_MS = 2 * WAIT_MS;
+/**
+ * Silence after which the queue counts as read to its end. Two polls, since a distributed queue may miss messages in one;
+ * a little less than both, since their timers may be a little early.
+ */
+const SILENCE_MS = 2 * WAIT_MS - 100;
+/** A poll during which this process stood still for so long is no silence: its time passed before messages were read. */
+const STANDSTILL_MS = WAIT_MS / 2;
+/** Time after which a scan fails that gets neither messages nor silence. */
+const NO_SILENCE_MS = 30_000;
+/** Time between two looks at the clock during a poll. */
+const LOOK_MS = 100;
 /** Pause between polls of a server that answers without waiting. */
 const PAUSE_MS = 50;
 
@@ -111,26 +121,51 @@ export class Scan {
     if (error !== undefined) throw error;
   }
 
+  /**
+   * Resolves with the next messages; with none at the end of the queue.
+   * @throws DriverError `transient` if the provider does not answer, or if the end of the queue is not found
+   */
   async #next(): Promise<Delivery[]> {
     const { clock } = this.#connection;
-    const until = clock.now() + SILENCE_MS;
-    do {
+    const until = clock.now() + NO_SILENCE_MS;
+    let silentMs = 0;
+    while (silentMs < SILENCE_MS) {
       if (await this.#isEmpty()) break;
+      if (clock.now() >= until) {
+        throw new DriverError(
+          "transient",
+          `The end of the queue "${this.#queue}" was not found within ${NO_SILENCE_MS} ms, because this process stood still again and again`,
+        );
+      }
       const polledAt = clock.now();
-      const deliveries = await this.#poll();
+      const standstill = new Standstill(clock);
+      const deliveries = await this.#poll().finally(() => standstill.end());
       if (deliveries.length > 0) return deliveries;
-      if (clock.now() - polledAt < PAUSE_MS) await sleep(clock, PAUSE_MS);
-    } while (clock.now() < until);
+      const tookMs = clock.now() - polledAt;
+      if (standstill.longestMs < STANDSTILL_MS) silentMs += Math.max(tookMs, PAUSE_MS);
+      if (tookMs < PAUSE_MS) await sleep(clock, PAUSE_MS);
+    }
     return [];
   }
 
-  /** Polls once. A poll that does not answer counts as empty; messages that it returns later are released at the end. */
+  /**
+   * Polls once. Messages that a lost poll returns later are released at the end.
+   * @throws DriverError `transient` if the poll is not answered: it says nothing about the queue
+   */
   async #poll(): Promise<Delivery[]> {
     const { clock, limits } = this.#connection;
     const stalled = new AbortController();
-    const watch = clock.timer(WAIT_MS + STALLED_AFTER_MS, () => stalled.abort(STALLED));
+    const stalledMs = WAIT_MS + STALLED_AFTER_MS;
+    const watch = clock.timer(stalledMs, () => stalled.abort(STALLED));
     try {
-      return await this.#source.next(limits.maxReceive, stalled.signal);
+      const deliveries = await this.#source.next(limits.maxReceive, stalled.signal);
+      if (deliveries.length === 0 && stalled.signal.aborted) {
+        throw new DriverError(
+          "transient",
+          `A poll of "${this.#queue}" was not answered within ${stalledMs} ms`,
+        );
+      }
+      return deliveries;
     } finally {
       watch.cancel();
     }
@@ -162,6 +197,36 @@ export class Scan {
 }
 
 const STALLED = new Error("the poll did not answer");
+
+/** Measures for how long this process stands still, by a timer that fires late. */
+class Standstill {
+  longestMs = 0;
+  readonly #clock: Clock;
+  #expectedAt = 0;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#arm();
+  }
+
+  end(): void {
+    this.#measure();
+    this.#timer?.cancel();
+  }
+
+  #arm(): void {
+    this.#expectedAt = this.#clock.now() + LOOK_MS;
+    this.#timer = this.#clock.timer(LOOK_MS, () => {
+      this.#measure();
+      this.#arm();
+    });
+  }
+
+  #measure(): void {
+    this.longestMs = Math.max(this.longestMs, this.#clock.now() - this.#expectedAt);
+  }
+}
 
 /** A lease that keeps no body in memory. */
 function bodiless(delivery: Delivery, now: number): Leased {

@@ -5,6 +5,7 @@ import type { JobEvent, ReceiveEvent } from "../../src/diagnostics.ts";
 import type { Delivery, Driver, Outgoing, Source } from "../../src/driver/contract.ts";
 import type { Limits, QueueTraits } from "../../src/driver/limits.ts";
 import type { Queue } from "../../src/queue/queue.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 
 export const SECOND = 1_000;
@@ -135,7 +136,7 @@ export async function unhandledDuring(work: () => Promise<void>): Promise<unknow
 }
 
 /** A connection without a queue, for tests of the layers below it. */
-export function connect(driver: Driver, clock: FakeClock, random: () => number = () => 0.5): Connection {
+export function connect(driver: Driver, clock: Clock, random: () => number = () => 0.5): Connection {
   return new Connection(driver, clock, random, {});
 }
 

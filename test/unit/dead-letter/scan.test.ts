@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Scan } from "../../../src/dead-letter/scan.ts";
-import type { Operation } from "../../../src/driver/contract.ts";
+import type { Delivery, Operation } from "../../../src/driver/contract.ts";
+import { type Clock, sleep } from "../../../src/lib/clock.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { connect, delivery, driverOf, sourceOf } from "../support.ts";
+import { connect, delivery, driverOf, sourceOf, times, watch } from "../support.ts";
 
 test("a message that is delivered twice is visited once, and released with its last receipt", async () => {
   const clock = new FakeClock();
@@ -37,4 +38,63 @@ test("a message that is delivered twice is visited once, and released with its l
     ["release", 3],
     ["release", 2],
   ]);
+});
+
+describe("a process that stands still", () => {
+  /** Lets every poll take a second, of which the process stands still for as long as the next number says. */
+  function standingStill(standstillsMs: readonly number[], arriving: readonly Delivery[][]) {
+    const clock = new FakeClock();
+    const [standstills, polls] = [[...standstillsMs], [...arriving]];
+    let lateMs = 0;
+    const late: Clock = {
+      now: () => clock.now() + lateMs,
+      timer: (ms, run) => clock.timer(ms, run),
+    };
+    const source = sourceOf({
+      next: async () => {
+        const still = clock.timer(500, () => {
+          lateMs += standstills.shift() ?? 0;
+        });
+        await sleep(clock, 1_000);
+        still.cancel();
+        return polls.shift() ?? [];
+      },
+    });
+    const scan = new Scan(connect(driverOf({ open: () => source }), late), "jobs-dlq");
+    const visited: string[] = [];
+    const run = watch(
+      scan.run(
+        ({ brokerId }) => {
+          visited.push(brokerId);
+          return Promise.resolve("keep");
+        },
+        () => false,
+      ),
+    );
+    return { clock, run, visited };
+  }
+
+  test("reads on after polls whose time passed meanwhile", async () => {
+    const { clock, run, visited } = standingStill([2_500, 2_500], [[], [], [delivery({ brokerId: "a" })]]);
+    await clock.advance(20_000);
+
+    expect([run.state, visited]).toEqual(["resolved", ["a"]]);
+  });
+
+  test("ends at two polls of silence", async () => {
+    const { clock, run, visited } = standingStill([], [[], [], [delivery({ brokerId: "a" })]]);
+    await clock.advance(20_000);
+
+    expect([run.state, visited]).toEqual(["resolved", []]);
+  });
+
+  test("fails if that does not end, instead of reporting an empty queue", async () => {
+    const { clock, run } = standingStill(
+      times(40, () => 2_500),
+      [],
+    );
+    await clock.advance(60_000);
+
+    expect(run.error).toMatchObject({ kind: "transient" });
+  });
 });

@@ -42,6 +42,34 @@ const listed = defineCase({
   },
 });
 
+const standstill = defineCase({
+  requirement: "failure.dead_letters",
+  name: "a list of dead letters is complete although its process stands still for 2.5 s as it begins",
+  alone: true,
+  skip: (_declared, { clock }) =>
+    clock === undefined ? undefined : "nothing stands still on a virtual clock",
+  async run(context) {
+    const { queue, ids } = await makeDeadLetters(context, 6);
+
+    for (const afterMs of [5, 50, 200]) {
+      // A connection of its own, since the first poll of a connection opens it.
+      const client = await context.connect();
+      await client.queue.describe(queue);
+      const listing = listDeadLetters(context, client, queue);
+      await context.pass(afterMs);
+      for (const until = performance.now() + 2_500; performance.now() < until;);
+      const found = await listing;
+      await client.close();
+
+      expectSame(
+        `dead letters of a list that stood still after ${afterMs} ms`,
+        found.map(({ id }) => id),
+        ids,
+      );
+    }
+  },
+});
+
 const redriven = defineCase({
   requirement: "failure.dead_letters",
   name: "dead letters that are redriven start again at attempt 1",
@@ -149,6 +177,7 @@ const discarded = defineCase({
 
 export const deadLetterCases: readonly ConformanceCase[] = [
   listed,
+  standstill,
   redriven,
   redrivenAgain,
   startsOver,
