@@ -35,7 +35,7 @@ Each message is sent before its dead letter is removed, so a crash leaves at mos
     .option("--to <queue>", "queue that the messages are sent to (default: the queue that they came from)")
     .option(
       "--transform <file>",
-      "module whose default export changes each message: (message, info) => new message, or undefined to leave it; ./fix.ts#name selects another export",
+      "module whose default export changes each message: (message, info, deadLetter) => new message, or undefined to leave it; message is undefined if the body cannot be read; ./fix.ts#name selects another export",
     )
     .option("--rate <n>", "largest number of messages per second, such as 50 (default: no limit)", rate)
     .option("--dry-run", "send nothing; print what would be done, and a diff for each transformed message");

@@ -9,9 +9,10 @@ const LEAST_ERROR = 40;
 const OTHER_COLUMNS = 86;
 
 /** A dead letter as `--json` prints it. A body that is not UTF-8 is printed as base64. */
-export function deadLetterJson({ id, info, message, body, fingerprint }: DeadLetter): object {
+export function deadLetterJson({ id, info, message, problem, body, fingerprint }: DeadLetter): object {
   const readable = message === undefined ? {} : { message };
-  return { id, type: message?.type ?? null, fingerprint, ...info, ...readable, ...bodyJson(body) };
+  const wrong = problem === undefined ? {} : { problem };
+  return { id, type: message?.type ?? null, fingerprint, ...info, ...readable, ...wrong, ...bodyJson(body) };
 }
 
 /** A group as `--json` prints it. */
@@ -24,13 +25,13 @@ export function deadLettersTable(deadLetters: readonly DeadLetter[]): string {
   const { red, dim } = colorsFor(process.stdout);
   return formatTable(
     ["id", "type", "reason", "attempts", "dead-lettered", "error"],
-    deadLetters.map(({ id, info, message }) => [
+    deadLetters.map(({ id, info, message, problem }) => [
       id,
       message?.type ?? dim("unreadable"),
       info.reason,
       info.attempts,
       timeText(info.at),
-      red(cut(info.error)),
+      red(cut(info.error === "" ? (problem ?? "") : info.error)),
     ]),
   );
 }
@@ -53,13 +54,14 @@ export function groupsTable(groups: readonly DeadLetterGroup[]): string {
 }
 
 /** Everything about one dead letter, for people. */
-export function deadLetterText({ id, info, message, body, fingerprint }: DeadLetter): string {
+export function deadLetterText({ id, info, message, problem, body, fingerprint }: DeadLetter): string {
   const { bold, red } = colorsFor(process.stdout);
   const lines: [string, string | undefined][] = [
     ["id", id],
     ["type", message?.type ?? "unreadable"],
     ["reason", info.reason],
     ["error", red(info.error === "" ? "none" : info.error)],
+    ["problem", problem],
     ["at", info.frame],
     ["attempts", String(info.attempts)],
     ["queue", info.source],
@@ -85,7 +87,8 @@ function bodyJson(body: DeadLetter["body"]): object {
     : { bodyBase64: Buffer.from(body).toString("base64") };
 }
 
-function bodyText(body: DeadLetter["body"]): string {
+/** A body for people. Bytes that are not UTF-8 are replaced. */
+export function bodyText(body: DeadLetter["body"]): string {
   return typeof body === "string" ? body : inspect(Buffer.from(body).toString(), { maxStringLength: 10_000 });
 }
 

@@ -4,6 +4,7 @@ import { QueueError } from "../../src/errors.ts";
 import type { Message, NewMessage } from "../../src/message/message.ts";
 import { importFile } from "../lib/import-file.ts";
 import { colorsFor } from "../lib/output.ts";
+import { bodyText } from "./show-dead-letters.ts";
 
 type Transform = NonNullable<RedriveOptions["transform"]>;
 
@@ -21,15 +22,17 @@ export async function loadTransform(text: string): Promise<Transform> {
     name === undefined ? "a default export, or an export named transform," : `an export named ${name}`;
   throw new QueueError(
     "config",
-    `${file}: expected ${expected} to be a function (message, info) that returns the message to send, or undefined to leave the dead letter.`,
+    `${file}: expected ${expected} to be a function (message, info, deadLetter) that returns the message to send, or undefined to leave the dead letter.`,
   );
 }
 
 /** The change that a transform made to one message, as a unified diff. Empty if there was no transform. */
-export function changeText({ deadLetter: { id, message }, changed }: RedriveStep): string {
+export function changeText({ deadLetter: { id, message, body }, changed }: RedriveStep): string {
   const { green, red, dim, bold } = colorsFor(process.stdout);
-  if (message === undefined || changed === undefined) return "";
-  const [before, after] = [comparable(message), comparable({ ...inherited(message), ...changed })];
+  if (changed === undefined) return "";
+  // A body that cannot be read is shown as it is.
+  const before = message === undefined ? `${bodyText(body)}\n` : comparable(message);
+  const after = comparable({ ...(message === undefined ? {} : inherited(message)), ...changed });
   if (before === after) return dim(`${id}: unchanged`);
   const patch = createTwoFilesPatch(id, id, before, after, "dead letter", "as it would be sent");
   return patch

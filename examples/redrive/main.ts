@@ -15,6 +15,7 @@ const result = await deadLetters.redrive({
   reason: "permanent_error",
   // Corrects each message on its way. To leave one where it is, return undefined.
   transform: (message) => {
+    if (message === undefined) return undefined; // its body cannot be read
     const { email } = message.payload as { email: string };
     return email.includes("@") ? { ...message, payload: { email: email.replace(/,/g, ".") } } : undefined;
   },

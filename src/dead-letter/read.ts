@@ -3,39 +3,73 @@ import { decode } from "../message/envelope.ts";
 import type { Message } from "../message/message.ts";
 import type { DeadLetter, DeadLetterFilter } from "../queue/dead-letters.ts";
 import { fingerprintOf } from "../message/fingerprint.ts";
-import { type DeadLetterInfo, decodeInfo, originalAttributes } from "../message/dead-letter-info.ts";
+import {
+  brokerText,
+  type DeadLetterInfo,
+  decodeInfo,
+  originalAttributes,
+} from "../message/dead-letter-info.ts";
 
-/** Reads a message of the dead-letter queue of `queue`. */
+/**
+ * Deepest payload that is shown. A deeper one can be parsed, and breaks whatever prints it: `JSON.stringify` and most
+ * programs recurse.
+ */
+const MAX_DEPTH = 1_000;
+
+/**
+ * Reads a message of the dead-letter queue of `queue`. Never throws: a message that another program has put there has a
+ * problem, and the others are read.
+ */
 export function readDeadLetter(delivery: Delivery, queue: string, now: number): DeadLetter {
   const attributes = originalAttributes(delivery.attributes);
-  const recorded = decodeInfo(delivery.attributes);
+  const arrivedAt = dateOf(delivery.enqueuedAt ?? now, now);
+  const recorded = decodeInfo(delivery.attributes, arrivedAt);
   // In the dead-letter queue each copy has a key of its own; the key of the message was recorded.
-  const orderingKey = recorded?.orderingKey ?? delivery.orderingKey;
+  const orderingKey = recorded.info?.orderingKey ?? delivery.orderingKey;
   const decoded = decode({ ...delivery, attributes, orderingKey }, now);
-  const message = decoded.ok ? decoded.message : undefined;
-  const info = recorded ?? brokersInfo(delivery, queue, message, now);
+  const isDeep = decoded.ok && isDeeper(decoded.message.payload, MAX_DEPTH);
+  const message = decoded.ok && !isDeep ? decoded.message : undefined;
+  const info = recorded.info ?? brokersInfo(delivery, queue, message, arrivedAt);
+  const problems = [
+    decoded.ok ? undefined : decoded.problem,
+    isDeep ? `its payload is nested deeper than ${MAX_DEPTH} levels` : undefined,
+    recorded.problem,
+  ].filter((problem) => problem !== undefined);
   return {
     id: message?.id ?? delivery.brokerId,
     info,
     message,
     body: delivery.body,
+    attributes,
+    problem: problems.length === 0 ? undefined : problems.join("; "),
     fingerprint: fingerprintOf(message?.type, info),
   };
 }
 
+function dateOf(ms: number, otherwise: number): Date {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? new Date(otherwise) : date;
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (levels === 0) return true;
+  return Object.values(value).some((part) => isDeeper(part, levels - 1));
+}
+
 /** Information about a message that the broker dead-lettered on its own. */
 function brokersInfo(
-  { deadLetter, enqueuedAt, deliveryCount }: Delivery,
+  { deadLetter, deliveryCount }: Delivery,
   source: string,
   message: Message | undefined,
-  now: number,
+  at: Date,
 ): DeadLetterInfo {
   return {
-    reason: deadLetter === undefined ? "broker" : `broker:${deadLetter.reason}`,
-    error: deadLetter?.description ?? "",
+    reason: deadLetter === undefined ? "broker" : `broker:${brokerText(deadLetter.reason)}`,
+    error: brokerText(deadLetter?.description ?? ""),
     attempts: deliveryCount,
     source,
-    at: new Date(enqueuedAt ?? now),
+    at,
     firstSeenAt: message?.createdAt,
   };
 }

@@ -148,9 +148,10 @@ export class Redrive {
   }
 
   /** The message to send: as it was sent first, without its attempts, with its redrives counted. */
-  async #again(delivery: Delivery, { message, info }: DeadLetter): Promise<RedrivenMessage | undefined> {
+  async #again(delivery: Delivery, deadLetter: DeadLetter): Promise<RedrivenMessage | undefined> {
     const { connection, to, traits } = this.#setting;
     const { transform } = this.#options;
+    const { message, info } = deadLetter;
     const { clock } = connection;
     const id = message?.id ?? delivery.brokerId;
     const dedupId = requeueId(id, "redrive", delivery);
@@ -166,12 +167,11 @@ export class Redrive {
       const orderingKey = given ?? (traits.orderingKeyRequired ? ownKey(id) : undefined);
       return { outgoing: { body: delivery.body, attributes, delayMs: 0, orderingKey, dedupId } };
     }
-    if (message === undefined) return undefined;
-    const changed = await transform(message, info);
+    const changed = await transform(message, info, deadLetter);
     if (changed === undefined) return undefined;
     if (changed.schema !== undefined)
       await validatePayload(changed.schema, changed.type, changed.payload, "sent");
-    const composed = compose({ id: message.id, orderingKey: given, ...changed }, {}, clock.now());
+    const composed = compose({ id: message?.id ?? dedupId, orderingKey: given, ...changed }, {}, clock.now());
     const { outgoing } = prepare(this.#setting.sender.target, to, traits, composed, {
       deadlineMs: defaults.sendDeadlineMs,
     });

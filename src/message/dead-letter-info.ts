@@ -64,6 +64,11 @@ const SHORTENED = [
   ["source", 20],
 ] as const;
 /**
+ * Largest value of an attribute, and largest ordering key, on any provider with such a limit.
+ * https://cloud.google.com/pubsub/quotas#resource_limits (2026-11)
+ */
+const MAX_ATTRIBUTE_BYTES = 1_024;
+/**
  * Largest ordering key within the details, in bytes of JSON; a longer one has an attribute of its own. Every key that
  * `send` takes fits: 128 bytes are at most 258 bytes of JSON. With this key and the other fields as short as they can
  * be, the details fit.
@@ -111,8 +116,7 @@ function isLong(key: string): boolean {
 
 /**
  * Returns the attributes of a dead letter that hold its details. A key that another program chose may be too long for
- * `qp_dlq`: Pub/Sub allows 1,024 bytes, as it does for the value of an attribute.
- * https://cloud.google.com/pubsub/quotas#resource_limits (2026-11)
+ * `qp_dlq`: Pub/Sub allows as much for a key as for the value of an attribute.
  */
 export function infoAttributes(info: DeadLetterInfo): Attributes {
   const { orderingKey } = info;
@@ -135,41 +139,66 @@ function keyOf(attributes: Attributes, recorded: unknown): string | undefined {
   return typeof decoded === "string" ? decoded : undefined;
 }
 
-/** Decodes the details. Returns undefined if the attribute is missing, or has another format. */
-export function decodeInfo(attributes: Attributes): DeadLetterInfo | undefined {
+/** The decoded details of a dead letter. */
+export interface DecodedInfo {
+  /** Undefined if the attribute is missing, or has another format. */
+  readonly info: DeadLetterInfo | undefined;
+  /** The details that were replaced, because `qp_dlq` has invalid ones; undefined if there are none. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Decodes the details, with the limits that they were encoded with: another program may have written them. Never throws.
+ *
+ * @param arrivedAt the time that replaces an invalid one
+ */
+export function decodeInfo(attributes: Attributes, arrivedAt: Date): DecodedInfo {
   const text = attributes[DEAD_LETTER];
-  if (text === undefined) return undefined;
+  if (text === undefined) return { info: undefined, problem: undefined };
   try {
     const fields = JSON.parse(text) as Readonly<Record<string, unknown>>;
-    const {
-      reason,
-      error,
-      frame,
-      attempts,
-      source,
-      at,
-      first_seen_at: firstSeen,
-      ordering_key: key,
-    } = fields;
-    if (typeof reason !== "string" || typeof source !== "string" || typeof at !== "string") return undefined;
-    return {
-      reason,
-      error: typeof error === "string" ? error : "",
-      ...(typeof frame === "string" && frame !== "" ? { frame } : {}),
-      attempts: typeof attempts === "number" ? attempts : 0,
-      source,
-      at: new Date(at),
-      firstSeenAt: typeof firstSeen === "string" ? new Date(firstSeen) : undefined,
-      orderingKey: keyOf(attributes, key),
+    const { reason, error, frame, attempts, source, at, first_seen_at: firstSeen } = fields;
+    if (typeof reason !== "string" || typeof source !== "string" || typeof at !== "string")
+      return { info: undefined, problem: `${DEAD_LETTER} has no reason, source or time` };
+    const invalid: string[] = [];
+    const date = (name: string, value: unknown): Date | undefined => {
+      if (value === undefined) return undefined;
+      const read = new Date(typeof value === "string" ? value : Number.NaN);
+      if (!Number.isNaN(read.getTime())) return read;
+      invalid.push(name);
+      return undefined;
     };
+    const key = keyOf(attributes, fields["ordering_key"]);
+    const isKeyLong = key !== undefined && Buffer.byteLength(key) > MAX_ATTRIBUTE_BYTES;
+    if (isKeyLong) invalid.push("ordering_key");
+    const isCount = Number.isSafeInteger(attempts) && (attempts as number) >= 0;
+    if (!isCount) invalid.push("attempts");
+    const info: DeadLetterInfo = {
+      reason: fit(reason),
+      error: typeof error === "string" ? fit(error) : "",
+      ...(typeof frame === "string" && frame !== "" ? { frame: fit(frame) } : {}),
+      attempts: isCount ? (attempts as number) : 0,
+      source: fit(source),
+      at: date("at", at) ?? arrivedAt,
+      firstSeenAt: date("first_seen_at", firstSeen),
+      orderingKey: isKeyLong ? undefined : key,
+    };
+    const problem =
+      invalid.length === 0 ? undefined : `${DEAD_LETTER} has invalid fields: ${invalid.join(", ")}`;
+    return { info, problem };
   } catch {
-    return undefined;
+    return { info: undefined, problem: `${DEAD_LETTER} is not JSON` };
   }
 }
 
 /** Describes an error in one line, at most as long as the details can hold. */
 export function errorLine(error: unknown): string {
-  return error === undefined ? "" : describeError(error).slice(0, MAX_BYTES).toWellFormed();
+  return error === undefined ? "" : fit(describeError(error));
+}
+
+/** A reason or a description of the broker's, at most as long as the details can hold. */
+export function brokerText(text: string): string {
+  return fit(text);
 }
 
 /** Returns the attributes of a dead letter: those of the message and `qp_dlq`. */

@@ -8,12 +8,20 @@ let ours: string | undefined;
 /** A line of a stack: name of the function, file, line. */
 const FRAME = /^ +at (?:async )?(?:(.+) \()?([^()]+?):(\d+):\d+\)?$/;
 /**
+ * Longest error that is read, as long as a dead letter holds. Together with the limits within the patterns it bounds the time that
+ * they take, which would grow with the square of the length.
+ */
+const MAX_READ = 1_000;
+/** Longest line of a stack that is read. A message may be part of the stack, with lines of any length. */
+const MAX_LINE = 1_000;
+/**
  * Patterns of the parts that differ between failures of the same kind, with their replacements, in the order of use.
  */
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, "<id>"],
   [/\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?/g, "<time>"],
-  [/[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, "<email>"],
+  // At most as long as a mailbox may be: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1 (2008-10)
+  [/[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+/g, "<email>"],
   // A digit is required, since "deadbeef" and "facade" are words.
   [/\b(?:0x)?(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,}\b/gi, "<id>"],
   // Matches inside a name too, as in user_42, and with the separators between digits.
@@ -30,7 +38,7 @@ const MAX_ERROR = 200;
 export function normalisedError(error: string): string {
   const text = VARIABLE.reduce(
     (rest, [pattern, replacement]) => rest.replaceAll(pattern, replacement),
-    error,
+    error.slice(0, MAX_READ),
   );
   return text.slice(0, MAX_ERROR).toWellFormed();
 }
@@ -49,7 +57,7 @@ export function fingerprintOf(type: string | undefined, { reason, error, frame }
 export function frameOf(error: unknown): string | undefined {
   ours ??= ownFolder();
   for (const line of stackOf(error).split("\n")) {
-    const frame = FRAME.exec(line);
+    const frame = line.length > MAX_LINE ? null : FRAME.exec(line);
     if (frame === null) continue;
     const [, name, file = "", at] = frame;
     const path = pathOf(file);

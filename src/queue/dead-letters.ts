@@ -11,6 +11,13 @@ export interface DeadLetter {
   readonly message: Message | undefined;
   /** The body as it was sent. Some providers return bytes. */
   readonly body: string | Uint8Array;
+  /** The attributes of the message, also those of other programs. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /**
+   * Why the message cannot be read, or which details of its dead-lettering are invalid and were replaced; undefined if
+   * there is nothing wrong. Another program may have put the message into the dead-letter queue.
+   */
+  readonly problem: string | undefined;
   /**
    * Identifies a group of dead letters that failed alike. They have the same type, reason and stack frame. The first 200
    * characters of their errors are the same after ids, times, addresses and numbers are replaced.
@@ -76,10 +83,18 @@ export interface RedriveOptions extends DeadLetterFilter, Long<RedriveResult> {
    * Returns the message to send instead, or undefined to leave the dead letter where it is. If the function throws, or if
    * the message that it returned cannot be sent, the dead letter counts as `failed`. Other dead letters are not affected.
    *
+   * `message` is undefined if the body cannot be read: `deadLetter` then has the body as it was received, the attributes,
+   * and the problem. Without an `id`, the message that is sent keeps the id of the dead letter, or gets a new one if the
+   * body cannot be read.
+   *
    * @default none; the message is sent unchanged
    */
   readonly transform?:
-    | ((message: Message, info: DeadLetterInfo) => NewMessage | undefined | Promise<NewMessage | undefined>)
+    | ((
+        message: Message | undefined,
+        info: DeadLetterInfo,
+        deadLetter: DeadLetter,
+      ) => NewMessage | undefined | Promise<NewMessage | undefined>)
     | undefined;
   /** Maximum number of messages that are sent per second, more than 0. @default unlimited */
   readonly ratePerSecond?: number | undefined;
@@ -107,10 +122,7 @@ export interface RedriveResult {
   readonly matched: number;
   /** Dead letters that were sent and removed from the dead-letter queue. In a dry run, those that would be. */
   readonly redriven: number;
-  /**
-   * Dead letters that stay, because `transform` returned undefined, or because there is a `transform` and the message
-   * cannot be read.
-   */
+  /** Dead letters that stay, because `transform` returned undefined. */
   readonly skipped: number;
   /**
    * Dead letters that stay, because `transform` threw, or because the message could not be sent. A dead letter that was

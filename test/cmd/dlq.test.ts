@@ -119,6 +119,30 @@ describe("queueport dlq", () => {
     expect({ code: done.code, counts: await counts(name) }).toEqual({ code: 1, counts: [2, 2] });
   });
 
+  it("redrive --transform corrects a dead letter that cannot be read, and list and show say why", async () => {
+    const name = `jobs-${randomUUID()}`;
+    await queue.ensure(name);
+    const driver = sqs(clientOptions(server));
+    const planted = { body: '{"order":7', attributes: { theirs: "x" }, delayMs: 0 };
+    await driver.send(`${name}-dlq`, [planted], new AbortController().signal);
+    await driver.close();
+    const listed = await run(["dlq", "list", name]).result;
+    const [{ id }] = JSON.parse((await run(["dlq", "list", name, "--json"]).result).stdout) as [
+      { id: string },
+    ];
+    const shown = await run(["dlq", "show", name, id]).result;
+    const args = ["dlq", "redrive", name, "--transform", fixture("fix.ts")];
+    const dry = await run([...args, "--dry-run"]).result;
+    const done = await run(args).result;
+
+    expect(listed.stdout).toMatch(/unreadable │ broker │.*the body is not JSON/);
+    expect(shown.stdout).toMatch(/problem +the body is not JSON/);
+    expect(dry.stdout).toMatch(/\n-\{"order":7\n/);
+    expect(dry.stdout).toContain('"text": "{\\"order\\":7"');
+    expect(done).toMatchObject({ code: 0, stdout: `1 redriven to ${name}\n` });
+    expect(await counts(name)).toEqual([1, 0]);
+  });
+
   it("redrive --to sends to another queue", async () => {
     const [name, other] = [await withDeadLetters(2), `other-${randomUUID()}`];
     await queue.ensure(other);

@@ -161,7 +161,7 @@ export class Ledger {
 
   #recordDeadLetter(copy: Copy, attributes: Attributes): void {
     const { planned, deadLetters } = copy.message;
-    const info = decodeInfo(attributes);
+    const { info } = decodeInfo(attributes, new Date(this.#now()));
     deadLetters.push(info?.reason ?? "");
     if (info === undefined || info.reason === "")
       return this.violate("reason", `${planned.id} was dead-lettered without a reason`);

@@ -6,7 +6,15 @@ import { times } from "../support.ts";
 
 function deadLetter(id: string, error: string, at: number): DeadLetter {
   const info = { reason: "max_attempts", error, attempts: 5, source: "jobs", at: new Date(at) };
-  return { id, info, message: undefined, body: "{", fingerprint: fingerprintOf(undefined, info) };
+  return {
+    id,
+    info,
+    message: undefined,
+    attributes: {},
+    problem: undefined,
+    body: "{",
+    fingerprint: fingerprintOf(undefined, info),
+  };
 }
 
 test("a group has its count, and its first and last time, for any order of messages", () => {

@@ -12,7 +12,7 @@ describe("a redrive", () => {
     const result = await fixture.done(
       fixture.queue.deadLetters("jobs").redrive({
         transform: (message) =>
-          message.type === "a" ? undefined : { type: "b2", payload: { was: message.payload } },
+          message?.type === "a" ? undefined : { type: "b2", payload: { was: message?.payload } },
       }),
     );
     expect(result).toEqual({ matched: 2, redriven: 1, skipped: 1, failed: 0 });
@@ -73,7 +73,7 @@ describe("a redrive while a worker fails every message again", () => {
     [
       "a message that gets another id",
       { body: '{"id":"a","type":"mail","payload":1}' },
-      { transform: ({ payload }) => ({ id: undefined, type: "mail", payload }) },
+      { transform: (message) => ({ id: undefined, type: "mail", payload: message?.payload }) },
     ],
   ])("sends %s once", async (_, { body }, options) => {
     const fixture = new Fixture();

@@ -21,6 +21,7 @@ const info: DeadLetterInfo = {
   firstSeenAt: new Date(5),
   orderingKey: "k",
 };
+const arrivedAt = new Date(7);
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 3_000 }),
   fc.string({ maxLength: 3_000 }),
@@ -35,7 +36,7 @@ const text = fc.oneof(
 
 describe("the info of a dead letter", () => {
   test("is decoded as it was encoded", () => {
-    expect(decodeInfo({ qp_dlq: encodeInfo(info) })).toEqual(info);
+    expect(decodeInfo({ qp_dlq: encodeInfo(info) }, arrivedAt)).toEqual({ info, problem: undefined });
   });
 
   test("has at most 1,000 bytes for any content, and can be decoded", () => {
@@ -55,14 +56,15 @@ describe("the info of a dead letter", () => {
         // Some providers refuse these two characters.
         expect(encoded).not.toMatch(/[\uFFFE\uFFFF]/);
 
-        const back = decodeInfo({ qp_dlq: encoded });
+        const { info: back } = decodeInfo({ qp_dlq: encoded }, arrivedAt);
         expect(back).toMatchObject({
           attempts: given.attempts,
           at: given.at,
           firstSeenAt: given.firstSeenAt,
         });
-        const key = decodeInfo(infoAttributes(given))?.orderingKey;
-        expect(key).toBe(given.orderingKey?.isWellFormed() === false ? key : given.orderingKey);
+        const key = decodeInfo(infoAttributes(given), arrivedAt).info?.orderingKey;
+        const isTooLong = Buffer.byteLength(given.orderingKey ?? "") > 1_024;
+        expect(key).toBe(isTooLong ? undefined : given.orderingKey);
       }),
       { numRuns: 500 },
     );
@@ -85,7 +87,7 @@ describe("the info of a dead letter", () => {
     };
     const attributes = infoAttributes({ ...full, orderingKey });
 
-    expect(decodeInfo(attributes)?.orderingKey).toBe(orderingKey);
+    expect(decodeInfo(attributes, arrivedAt).info?.orderingKey).toBe(orderingKey);
     for (const value of Object.values(attributes)) {
       expect(Buffer.byteLength(value)).toBeLessThanOrEqual(1_024);
       // Some providers refuse these characters.
@@ -100,16 +102,50 @@ describe("the info of a dead letter", () => {
   });
 
   test("loses the end of its error before anything else", () => {
-    const back = decodeInfo({ qp_dlq: encodeInfo({ ...info, error: "x".repeat(5_000) }) });
+    const encoded = encodeInfo({ ...info, error: "x".repeat(5_000) });
+    const { info: back } = decodeInfo({ qp_dlq: encoded }, arrivedAt);
     expect(back).toEqual({ ...info, error: expect.stringMatching(/^x{650,}$/) as string });
   });
 
   test.each(["", "{", "[]", "{}", '{"reason":1,"source":"a","at":"b"}'])(
-    "is undefined if the attribute is %j",
+    "is undefined, with a problem, if the attribute is %j",
     (value) => {
-      expect(decodeInfo({ qp_dlq: value })).toBeUndefined();
+      expect(decodeInfo({ qp_dlq: value }, arrivedAt)).toEqual({
+        info: undefined,
+        problem: expect.stringMatching(/^qp_dlq /) as string,
+      });
     },
   );
+
+  test("has limits when it is decoded as well, and says which fields are invalid", () => {
+    const written = {
+      reason: "r".repeat(5_000),
+      error: "é".repeat(60_000),
+      frame: "f".repeat(5_000),
+      attempts: "many",
+      source: "s\ud800",
+      at: "yesterday",
+      first_seen_at: 7,
+      ordering_key: "k".repeat(2_000),
+    };
+    const decoded = decodeInfo({ qp_dlq: JSON.stringify(written) }, arrivedAt);
+
+    expect(decoded.problem).toBe("qp_dlq has invalid fields: ordering_key, attempts, at, first_seen_at");
+    expect(decoded.info).toEqual({
+      reason: "r".repeat(1_000),
+      error: "é".repeat(1_000),
+      frame: "f".repeat(1_000),
+      attempts: 0,
+      source: "s\ufffd",
+      at: arrivedAt,
+      firstSeenAt: undefined,
+      orderingKey: undefined,
+    });
+  });
+
+  test("is undefined without a problem if there is no such attribute", () => {
+    expect(decodeInfo({}, arrivedAt)).toEqual({ info: undefined, problem: undefined });
+  });
 
   test("describes an error in 1,000 characters at most", () => {
     expect(errorLine(undefined)).toBe("");

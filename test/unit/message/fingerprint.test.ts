@@ -113,3 +113,21 @@ describe("the frame of an error", () => {
     expect(frameOf(thrown)).toBeUndefined();
   });
 });
+
+test.each([
+  ["one word", "a".repeat(60_000)],
+  ["words with dots", "a.".repeat(30_000)],
+  ["domains", `a@${"b.".repeat(30_000)}`],
+  ["hexadecimal digits", "abcdef1".repeat(9_000)],
+  ["digits", "1-".repeat(30_000)],
+])("an error of 60 KB of %s is normalised at once", (_, error) => {
+  const startedAt = performance.now();
+  normalisedError(error);
+  expect(performance.now() - startedAt).toBeLessThan(100);
+});
+
+test("the stack of an error with a message of 60 KB is read at once", () => {
+  const startedAt = performance.now();
+  frameOf(new Error(`no\n    at ${"( ".repeat(30_000)}\n    at ${"x (".repeat(20_000)}`));
+  expect(performance.now() - startedAt).toBeLessThan(100);
+});

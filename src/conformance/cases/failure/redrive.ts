@@ -1,6 +1,12 @@
 import type { RedriveStep } from "../../../queue/dead-letters.ts";
 import { defineCase, type ConformanceCase } from "../../case.ts";
-import { makeDeadLetters, redrive, waitForDeadLetters } from "../../kit/dead-letters.ts";
+import {
+  allRedriven,
+  makeDeadLetters,
+  redrive,
+  waitForDeadLetter,
+  waitForDeadLetters,
+} from "../../kit/dead-letters.ts";
 import { expectAtMost, expectEqual, expectRefusal, expectSame, expectThat } from "../../kit/expect.ts";
 import { killOnSettle } from "../../kit/interceptors.ts";
 import { needsClock } from "../../kit/skips.ts";
@@ -17,8 +23,10 @@ const changed = defineCase({
     const expected = { matched: 4, redriven: 2, skipped: 2, failed: 0 };
 
     await redrive(context, client, queue, expected, {
-      transform: ({ type, payload }, { reason }) =>
-        type === "odd" ? undefined : { type: "fixed", payload: { payload, reason } },
+      transform: (message, { reason }) =>
+        message?.type === "odd"
+          ? undefined
+          : { type: "fixed", payload: { payload: message?.payload, reason } },
     });
     client.receive(queue, inbox.handler());
     await inbox.waitForMessages(2);
@@ -79,8 +87,10 @@ const invalid = defineCase({
       redrive(context, client, queue, expected, {
         dryRun: isDry,
         transform: (message) => {
-          if (message.id === ids[1]) throw new TypeError("no such field");
-          return message.id === ids[2] ? { type: "", payload: null } : { ...message, type: "fixed" };
+          if (message?.id === ids[1]) throw new TypeError("no such field");
+          return message === undefined || message.id === ids[2]
+            ? { type: "", payload: null }
+            : { ...message, type: "fixed" };
         },
         onMessage: (step) => steps.push(step),
       });
@@ -163,4 +173,44 @@ const killed = defineCase({
   },
 });
 
-export const redriveCases: readonly ConformanceCase[] = [changed, elsewhere, invalid, stopped, killed];
+const unreadable = defineCase({
+  requirement: "failure.transform",
+  name: "a redrive with a transform corrects a dead letter that cannot be read, from its body and its attributes",
+  async run(context) {
+    const queue = await context.makeQueue();
+    const client = await context.connect();
+    const inbox = context.inbox();
+    const theirs = { body: '{"order":7', attributes: { theirs: "x" }, delayMs: 0, dedupId: "m1" };
+    await client.driver.send(queue, [theirs], new AbortController().signal);
+    const receiver = client.receive(queue, inbox.handler());
+    const malformed = await waitForDeadLetter(context, client, queue);
+
+    await redrive(context, client, queue, allRedriven(1), {
+      transform: (message, { reason }, { body, attributes }) => {
+        const payload: unknown = JSON.parse(`${Buffer.from(body as string).toString()}}`);
+        return {
+          type: "corrected",
+          payload: { payload, reason, theirs: attributes["theirs"], isRead: message !== undefined },
+        };
+      },
+    });
+    await inbox.waitForMessages(1);
+    await receiver.stop();
+
+    expectEqual("the dead letter that cannot be read", malformed.message, undefined);
+    expectThat("its problem", malformed.problem !== undefined, malformed.problem, "why it cannot be read");
+    expectEqual("the payload that was sent", inbox.payloads, [
+      { payload: { order: 7 }, reason: "malformed", theirs: "x", isRead: false },
+    ]);
+    await context.expectEmpty(queue);
+  },
+});
+
+export const redriveCases: readonly ConformanceCase[] = [
+  changed,
+  elsewhere,
+  invalid,
+  stopped,
+  killed,
+  unreadable,
+];
