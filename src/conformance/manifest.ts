@@ -21,6 +21,14 @@ export const requirements: readonly Requirement[] = [
     text: "5,000 messages from 50 concurrent senders to 50 concurrent handlers: none is lost (duplicates are counted, and are allowed only if the adapter declares at-least-once delivery)",
   },
   {
+    id: "delivery.async_context",
+    text: "every handler and listener of receive begins in the asynchronous context of the caller of receive, while jobs and senders have contexts of their own",
+  },
+  {
+    id: "delivery.async_context_worker",
+    text: "the same for the handlers, the middleware and the listeners of a worker, and the caller of run",
+  },
+  {
     id: "delivery.many_queues",
     text: "20 queues at the same time, with 100 messages each: every message of every queue arrives",
   },

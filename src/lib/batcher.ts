@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import type { Clock, Timer } from "./clock.ts";
 import { atEndOfTick } from "./end-of-tick.ts";
 
@@ -26,7 +27,8 @@ const STUCK_MS = 250;
 /**
  * Coalesces single items into calls. Items that are added while nothing is in flight go out together at the end of the
  * current tick. While calls are in flight, items gather until one returns or a full call is there. A lone item thus never
- * waits, and many items share requests.
+ * waits, and many items share requests. Calls are made in the asynchronous context in which the batcher was created, since
+ * the items of one call belong to many.
  */
 export class Batcher<Item> {
   readonly #options: BatcherOptions<Item>;
@@ -40,6 +42,16 @@ export class Batcher<Item> {
   #stuck: Timer | undefined;
   #flushing = false;
   #idle: (() => void)[] = [];
+  readonly #dispatchLater = AsyncResource.bind(() => {
+    this.#scheduled = false;
+    this.#dispatch();
+  });
+  readonly #dispatchStuck = AsyncResource.bind(() => {
+    this.#stuck = undefined;
+    const { maxCalls } = this.#options;
+    if (this.#waiting > 0 && this.#inFlight < maxCalls) this.#call();
+    this.#dispatch();
+  });
 
   constructor(options: BatcherOptions<Item>) {
     this.#options = options;
@@ -79,21 +91,14 @@ export class Batcher<Item> {
     this.#lingering = undefined;
     this.#scheduled = true;
     // Items that promise callbacks of this tick add are included.
-    atEndOfTick(() => {
-      this.#scheduled = false;
-      this.#dispatch();
-    });
+    atEndOfTick(this.#dispatchLater);
   }
 
   /** Bounds the wait for calls in flight: a call that is stuck would hold up every item. */
   #waitNoLonger(): void {
     const { clock, maxCalls } = this.#options;
     if (clock === undefined || this.#inFlight >= maxCalls || this.#stuck !== undefined) return;
-    this.#stuck = clock.timer(STUCK_MS, () => {
-      this.#stuck = undefined;
-      if (this.#waiting > 0 && this.#inFlight < maxCalls) this.#call();
-      this.#dispatch();
-    });
+    this.#stuck = clock.timer(STUCK_MS, this.#dispatchStuck);
   }
 
   #call(): void {

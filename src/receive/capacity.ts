@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import { describeError } from "../errors.ts";
 import type { PauseController } from "../lib/pause.ts";
 import { show } from "../lib/text.ts";
@@ -46,7 +47,8 @@ export class Capacity {
   constructor(options: CapacityOptions) {
     this.#options = options;
     this.#pacing = new ReturnPacing(options.random);
-    this.#unsubscribe = options.pause?.onResume(() => this.changed());
+    // In the asynchronous context of the receiver, as all else that starts runs: any code may call `resume`.
+    this.#unsubscribe = options.pause?.onResume(AsyncResource.bind(() => this.changed()));
   }
 
   /** Number of further messages that can be taken now. Requested messages that have not arrived yet are not subtracted. */

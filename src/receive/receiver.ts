@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import type { Backoff } from "../backoff.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
@@ -42,6 +43,8 @@ export class Receiver implements RunHost {
   readonly #dispatcher: Dispatcher;
   readonly #poller: Poller;
   readonly #drain: Drain;
+  /** In the asynchronous context of the receiver: an extension that fails belongs to a job, and starts others in its place. */
+  readonly #leaseLost = AsyncResource.bind((run: Run) => this.#dispatcher.leaseLost(run));
   readonly #onPolling: (() => void) | undefined;
   #failure: DriverError | undefined;
   #stop: () => void = () => {};
@@ -113,7 +116,7 @@ export class Receiver implements RunHost {
   }
 
   leaseLost(run: Run): void {
-    this.#dispatcher.leaseLost(run);
+    this.#leaseLost(run);
   }
 
   /** Returns the runs that did not end. */

@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import type { Connection } from "../transport/connection.ts";
 import { channels, type JobEvent, type JobInfo, type Origin, type ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
@@ -13,6 +14,19 @@ export class Reporter implements Origin {
   readonly #onEvent: ((event: JobEvent | ReceiveEvent) => void) | undefined;
   #hasListenerFailed = false;
 
+  /** Reports in the context of the caller of `receive`: an event may come from a request that belongs to any job. */
+  readonly report: (event: JobEvent | ReceiveEvent) => void = AsyncResource.bind(
+    (event: JobEvent | ReceiveEvent) => {
+      this.#notify(event);
+      const { provider, queue, source } = this;
+      if ("job" in event) {
+        if (channels.job.hasSubscribers) channels.job.publish({ ...event, provider, queue, source });
+      } else if (channels.receive.hasSubscribers) {
+        channels.receive.publish({ ...event, provider, queue, source });
+      }
+    },
+  );
+
   constructor(
     { driver, source }: Connection,
     queue: string,
@@ -22,16 +36,6 @@ export class Reporter implements Origin {
     this.queue = queue;
     this.source = source;
     this.#onEvent = onEvent;
-  }
-
-  report(event: JobEvent | ReceiveEvent): void {
-    this.#notify(event);
-    const { provider, queue, source } = this;
-    if ("job" in event) {
-      if (channels.job.hasSubscribers) channels.job.publish({ ...event, provider, queue, source });
-    } else if (channels.receive.hasSubscribers) {
-      channels.receive.publish({ ...event, provider, queue, source });
-    }
   }
 
   started(run: Run): void {

@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import type { Clock } from "../lib/clock.ts";
 import { InFlightSet } from "../lib/in-flight-set.ts";
 import { type Disposition, dispositionOf } from "../queue/disposition.ts";
@@ -16,6 +17,8 @@ export class Runner {
   readonly #handler: ManagedHandler;
   readonly #settlement: Settlement;
   readonly #runs = new InFlightSet<Run>();
+  /** The asynchronous context of the caller of `receive`, in which each handler begins. */
+  readonly #callers = new AsyncResource("queueport.receive");
 
   constructor(
     { connection, capacity, reporter }: ReceiverContext,
@@ -37,16 +40,21 @@ export class Runner {
     return this.#runs.all();
   }
 
-  /** Calls the handler. The slot of the run has been taken. */
+  /**
+   * Calls the handler. The slot of the run has been taken. To be called in the asynchronous context of the caller of
+   * `receive`: the end of the run goes on in it.
+   */
   start(run: Run): void {
     run.running = this.#runs.add(run);
     run.startedAt = this.#clock.now();
     this.#reporter.started(run);
     let ending: Promise<unknown>;
     try {
-      // Not called as a method, so that `this` is undefined, and stacks name the function itself.
-      const handler = this.#handler;
-      ending = Promise.resolve(handler(run.message, run));
+      // In a scope of its own, since a handler may change the context of the code that calls it (`enterWith`): the next
+      // handler would begin in the stores of this job. The handler is called without `this`.
+      ending = Promise.resolve(
+        this.#callers.runInAsyncScope<undefined, unknown>(this.#handler, undefined, run.message, run),
+      );
     } catch (error) {
       ending = Promise.reject(error);
     }

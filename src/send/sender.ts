@@ -189,7 +189,10 @@ export class Sender {
     const name = orderingKey === undefined ? queue : `${queue}\n${shard(orderingKey)}`;
     let sender = this.#senders.get(name);
     if (sender === undefined) {
-      sender = new QueueSender(this.#connection, queue, orderingKey !== undefined);
+      // In the context of the queue's creator, since the first send to a queue belongs to one of many callers.
+      sender = this.#connection.context.runInAsyncScope(
+        () => new QueueSender(this.#connection, queue, orderingKey !== undefined),
+      );
       this.#senders.set(name, sender);
     }
     return sender;

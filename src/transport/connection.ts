@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import type { Clock } from "../lib/clock.ts";
 import { channels, type RequestEvent } from "../diagnostics.ts";
 import type {
@@ -32,6 +33,8 @@ export class Connection {
   readonly random: () => number;
   /** The queue whose events are published. */
   readonly source: object;
+  /** The asynchronous context of the creator of the queue, for requests that belong to no single caller. */
+  readonly context: AsyncResource = new AsyncResource("queueport.queue");
   readonly #traits = new Map<string, Promise<QueueTraits>>();
   readonly #known = new Map<string, QueueTraits>();
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import { backoffDelayMs, requestBackoff } from "../backoff.ts";
 import type { Timer } from "../lib/clock.ts";
 import type { Connection } from "./connection.ts";
@@ -41,6 +42,14 @@ export class Poller {
   #scheduled = false;
   #everPolled = false;
   #stopped = false;
+  /**
+   * Fetches in the asynchronous context in which the poller was created. The code that wakes it belongs to a job or to a
+   * sender, whose context must not become that of other jobs.
+   */
+  readonly #fetchLater = AsyncResource.bind(() => {
+    this.#scheduled = false;
+    this.#fetch();
+  });
 
   constructor(connection: Connection, source: Source, options: PollerOptions) {
     this.#connection = connection;
@@ -52,10 +61,7 @@ export class Poller {
   wake(): void {
     if (this.#scheduled || this.#stopped || this.#pause !== undefined) return;
     this.#scheduled = true;
-    atEndOfTick(() => {
-      this.#scheduled = false;
-      this.#fetch();
-    });
+    atEndOfTick(this.#fetchLater);
   }
 
   /** Stops fetching. Resolves with the messages that arrived and were not delivered, still leased. */

@@ -43,6 +43,8 @@ export interface ClientHost {
   receiverFailed(error: unknown): void;
 }
 
+const SHOWN = ["failed", "poll_failed", "settle_failed", "lease_lost", "warning"] as const;
+
 const STOP = new Error("the case stops this receiver");
 
 /** One process, as far as the backend can see: a connection of its own, and a portable queue on it. */
@@ -92,6 +94,8 @@ export class TestClient {
 
   /** Runs a worker of this client's queue until it is stopped. */
   work(queue: string, worker: Worker): TestReceiver {
+    // The cases cause failures, and look at them in their own ways. A worker without listeners would print the first.
+    for (const event of SHOWN) worker.on(event, () => {});
     return this.#track((signal) => worker.run(queue, { signal }));
   }
 

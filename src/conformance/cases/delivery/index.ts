@@ -1,4 +1,5 @@
 import type { ConformanceCase } from "../../case.ts";
+import { asyncContextCases } from "./async-context.ts";
 import { closeCases } from "./close.ts";
 import { concurrencyCases } from "./concurrency.ts";
 import { contentCases } from "./content.ts";
@@ -12,6 +13,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
   ...contentCases,
   ...headerCases,
   ...concurrencyCases,
+  ...asyncContextCases,
   ...receiverCases,
   ...refusalCases,
   ...nameCases,
