@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { openQueue } from "../adapters/open.ts";
 import type { QueueChange } from "../src/driver/contract.ts";
-import { QueueError } from "../src/errors.ts";
+import { isQueueError, QueueError } from "../src/errors.ts";
 import type { Queue } from "../src/queue/queue.ts";
 import { loadConfig } from "./lib/config-file.ts";
+import { openConfigured } from "./lib/open.ts";
 import { exitCodes } from "./lib/exit-codes.ts";
 import { addHelp } from "./lib/help.ts";
 import { addConfigOptions, addJsonOption, type ConfigFlags, type JsonFlags } from "./lib/options.ts";
@@ -24,6 +24,8 @@ interface ProvisionFlags extends ConfigFlags, JsonFlags, QueueFlags {
 interface ProvisionResult {
   readonly queue: string;
   readonly changes: readonly QueueChange[];
+  /** False if the adapter cannot compare a queue with its specification; the queue was ensured without a list of changes. */
+  readonly compared?: false;
   readonly error?: string;
 }
 
@@ -52,7 +54,7 @@ Each difference is printed: + is created, ~ is changed, ! cannot be changed.`,
 async function runProvision(given: readonly string[], flags: ProvisionFlags): Promise<void> {
   const config = await loadConfig(flags);
   const targets = queueTargets(given, config, flags);
-  await using queue = await openQueue(config.queue);
+  await using queue = await openConfigured(config);
   const results: ProvisionResult[] = [];
   for (const target of targets) {
     const result = await provision(queue, target, flags.dryRun === true);
@@ -64,11 +66,8 @@ async function runProvision(given: readonly string[], flags: ProvisionFlags): Pr
 }
 
 /** Provisions one queue. An error is part of the result, so that the other queues are still provisioned. */
-async function provision(
-  queue: Queue,
-  { name, options }: QueueTarget,
-  dryRun: boolean,
-): Promise<ProvisionResult> {
+async function provision(queue: Queue, target: QueueTarget, dryRun: boolean): Promise<ProvisionResult> {
+  const { name, options } = target;
   let changes: readonly QueueChange[] = [];
   try {
     changes = await queue.plan(name, options);
@@ -77,7 +76,19 @@ async function provision(
     if (!dryRun && changes.length > 0) await queue.ensure(name, options);
     return { queue: name, changes };
   } catch (error) {
+    if (isQueueError(error, "not_supported") && !dryRun && changes.length === 0)
+      return ensureBlindly(queue, target);
     return { queue: name, changes, error: errorLine(error) };
+  }
+}
+
+/** Ensures a queue on an adapter that cannot list the changes. */
+async function ensureBlindly(queue: Queue, { name, options }: QueueTarget): Promise<ProvisionResult> {
+  try {
+    await queue.ensure(name, options);
+    return { queue: name, changes: [], compared: false };
+  } catch (error) {
+    return { queue: name, changes: [], error: errorLine(error) };
   }
 }
 
@@ -89,13 +100,20 @@ function conflictError(name: string, { resource, setting, from, to }: QueueChang
   );
 }
 
-function show({ queue, changes, error }: ProvisionResult, dryRun: boolean): void {
-  const { bold, green, dim } = colorsFor(process.stdout);
-  const done = dryRun ? "would be changed" : green("done");
-  const state = error === undefined ? (changes.length === 0 ? dim("nothing to change") : done) : "failed";
-  print(`${bold(queue)}: ${state}`);
+function show(result: ProvisionResult, dryRun: boolean): void {
+  const { queue, changes, error } = result;
+  print(`${colorsFor(process.stdout).bold(queue)}: ${stateText(result, dryRun)}`);
   for (const change of changes) print(`  ${changeLine(change)}`);
   if (error !== undefined) printError(new QueueError("provider", error), false);
+}
+
+function stateText({ changes, compared, error }: ProvisionResult, dryRun: boolean): string {
+  const { green, dim } = colorsFor(process.stdout);
+  if (error !== undefined) return "failed";
+  if (compared === false)
+    return `${green("done")}, without a list of changes, which this adapter does not have`;
+  if (changes.length === 0) return dim("nothing to change");
+  return dryRun ? "would be changed" : green("done");
 }
 
 function changeLine({ kind, resource, setting, from, to }: QueueChange): string {

@@ -8,6 +8,8 @@
  */
 export type { Backoff, BackoffOptions } from "./backoff.ts";
 export {
+  type ConfigFile,
+  type DriverConfig,
   type MemoryConfig,
   openQueue,
   type PubsubConfig,

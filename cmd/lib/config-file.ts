@@ -1,40 +1,10 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
-import { z } from "zod";
-import { check } from "../../adapters/check.ts";
-import { backoffSchema, durationField } from "../../adapters/config.ts";
-import { parseConfig, type QueueConfig, type WorkerConfig } from "../../adapters/open.ts";
-import type { InMs } from "../../src/lib/duration.ts";
+import { type ConfigParts, splitConfig } from "../../adapters/config-file.ts";
 import { describeError, QueueError } from "../../src/errors.ts";
 import { importFile, mustExist } from "./import-file.ts";
-import { type ConfigFlags, logLevels } from "./options.ts";
-
-/** A checked configuration: the options of `openQueue`, and the settings of a worker process. */
-export interface LoadedConfig {
-  readonly queue: QueueConfig;
-  readonly worker: InMs<WorkerConfig>;
-}
-
-const workerSchema: z.ZodType<InMs<WorkerConfig>> = z.strictObject({
-  queues: z.array(z.string().min(1)).min(1).optional(),
-  ordered: z.array(z.string().min(1)).optional(),
-  handlers: z.string().min(1).optional(),
-  concurrency: z.int().min(1).optional(),
-  timeoutMs: durationField(),
-  graceMs: durationField({ least: 0 }),
-  hardLimitMs: durationField(),
-  leaseMs: durationField(),
-  extendEveryMs: durationField(),
-  drainMs: durationField({ least: 0 }),
-  backoff: backoffSchema.optional(),
-  unknownTypeMaxAgeMs: durationField({ least: 0 }),
-  allowUncounted: z.boolean().optional(),
-  metricsPort: z.int().min(0).max(65_535).optional(),
-  host: z.string().min(1).optional(),
-  logLevel: z.enum(logLevels).optional(),
-  pretty: z.boolean().optional(),
-} satisfies { readonly [K in keyof Required<WorkerConfig>]: z.ZodType<InMs<WorkerConfig>[K]> });
+import type { ConfigFlags } from "./options.ts";
 
 const endings = ["ts", "js", "mjs", "json", "yaml", "yml"];
 
@@ -43,11 +13,11 @@ const endings = ["ts", "js", "mjs", "json", "yaml", "yml"];
  * directory. `--provider` replaces the provider of the file, and is a configuration of its own if there is no file.
  * @throws QueueError `config` if there is no configuration, or if it is invalid
  */
-export async function loadConfig({ config, provider }: ConfigFlags): Promise<LoadedConfig> {
+export async function loadConfig({ config, provider }: ConfigFlags): Promise<ConfigParts> {
   const found =
     config ?? endings.map((ending) => `queueport.config.${ending}`).find((name) => existsSync(name));
-  if (found !== undefined) return splitConfig(await readConfig(found), found, provider);
-  if (provider !== undefined) return { queue: parseConfig({ provider }, "configuration"), worker: {} };
+  if (found !== undefined) return resolveConfig(await readConfig(found), found, provider);
+  if (provider !== undefined) return splitConfig({ provider }, "configuration");
   throw new QueueError(
     "config",
     `No configuration was found: pass --config <file> or --provider <name>, or create queueport.config.{${endings.join(",")}} in this directory.`,
@@ -58,27 +28,25 @@ export async function loadConfig({ config, provider }: ConfigFlags): Promise<Loa
  * Checks both parts of a configuration. Relative paths become absolute; they are relative to `file`.
  * @throws QueueError `config` with the path of every mistake
  */
-export function splitConfig(content: unknown, file: string, provider?: string): LoadedConfig {
-  if (typeof content !== "object" || content === null || Array.isArray(content)) {
-    throw new QueueError(
-      "config",
-      `${file}: expected an object such as { "provider": "memory", "worker": { … } }.`,
-    );
-  }
-  const { worker: workerPart = {}, ...queuePart } = content as Record<string, unknown>;
-  const parsed = parseConfig(provider === undefined ? queuePart : { ...queuePart, provider }, file, [
-    "worker",
-  ]);
-  const queue = withAbsoluteDelayStore(parsed, file);
-  const { worker } = check(z.strictObject({ worker: workerSchema }), { worker: workerPart }, file);
-  if (worker.handlers === undefined) return { queue, worker };
-  return { queue, worker: { ...worker, handlers: resolve(dirname(file), worker.handlers) } };
+export function resolveConfig(content: unknown, file: string, provider?: string): ConfigParts {
+  const { queue, worker } = splitConfig(withProvider(content, provider), file);
+  const absolute = (path: string): string => resolve(dirname(file), path);
+  const { delayStore } = queue;
+  const { handlers } = worker;
+  return {
+    queue:
+      delayStore === undefined || delayStore.sqlite === ":memory:"
+        ? queue
+        : { ...queue, delayStore: { ...delayStore, sqlite: absolute(delayStore.sqlite) } },
+    worker: handlers === undefined ? worker : { ...worker, handlers: absolute(handlers) },
+  };
 }
 
-function withAbsoluteDelayStore(queue: QueueConfig, file: string): QueueConfig {
-  const { delayStore } = queue;
-  if (delayStore === undefined || delayStore.sqlite === ":memory:") return queue;
-  return { ...queue, delayStore: { sqlite: resolve(dirname(file), delayStore.sqlite) } };
+/** The content of a file with the provider of the command line, which replaces that of the file, or its driver. */
+function withProvider(content: unknown, provider: string | undefined): unknown {
+  if (provider === undefined || typeof content !== "object" || content === null) return content;
+  const { driver: _replaced, ...rest } = content as { readonly driver?: unknown };
+  return { ...rest, provider };
 }
 
 async function readConfig(file: string): Promise<unknown> {

@@ -57,10 +57,6 @@ export function pair(text: string, before: Record<string, string> | undefined): 
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
-/** Log levels of pino, from most to least verbose. */
-export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
-export type LogLevel = (typeof logLevels)[number];
-
 /** The flags that choose the configuration. They are the same in every command that opens a queue. */
 export interface ConfigFlags {
   readonly config?: string;

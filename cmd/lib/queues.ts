@@ -3,7 +3,7 @@ import { defaults } from "../../src/defaults.ts";
 import { reservedNameProblem } from "../../src/driver/names.ts";
 import { QueueError } from "../../src/errors.ts";
 import type { EnsureOptions } from "../../src/queue/queue.ts";
-import type { LoadedConfig } from "./config-file.ts";
+import type { ConfigParts } from "../../adapters/config-file.ts";
 import { durationText, names, positiveDuration, whole } from "./options.ts";
 
 /** Adds the argument `[queue...]`, whose default is in the configuration. */
@@ -19,7 +19,7 @@ export function addQueuesArgument(command: Command): Command {
  * The queues that the command line names, or else those of the configuration; each once.
  * @throws QueueError `config` if neither names a queue, or if one is reserved for another, as `emails-dlq` is for `emails`
  */
-export function queuesOf(given: readonly string[], { worker }: LoadedConfig): readonly string[] {
+export function queuesOf(given: readonly string[], { worker }: ConfigParts): readonly string[] {
   const queues = given.length > 0 ? given : (worker.queues ?? []);
   const problem = reservedNameProblem(queues);
   if (problem !== undefined) throw new QueueError("config", `queues: ${problem}.`);
@@ -71,7 +71,7 @@ export function addQueueOptions(command: Command): Command {
  */
 export function queueTargets(
   given: readonly string[],
-  config: LoadedConfig,
+  config: ConfigParts,
   { ordered = [], maxAttempts, lease }: QueueFlags,
 ): readonly QueueTarget[] {
   const named = given.length > 0 ? given : (config.worker.queues ?? []);

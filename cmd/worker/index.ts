@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { logLevels } from "../../adapters/config-file.ts";
 import { defaults } from "../../src/defaults.ts";
 import { addHelp } from "../lib/help.ts";
 import {
@@ -6,7 +7,6 @@ import {
   addHandlersOption,
   duration,
   durationText,
-  logLevels,
   names,
   positiveDuration,
   whole,

@@ -1,5 +1,5 @@
 import { type Logger as Pino, pino, stdTimeFunctions } from "pino";
-import type { LogLevel } from "../lib/options.ts";
+import type { LogLevel } from "../../adapters/config-file.ts";
 import { colorsFor } from "../lib/output.ts";
 
 /** The log settings of a worker process. */

@@ -3,7 +3,8 @@ import { QueueError } from "../../src/errors.ts";
 import type { InMs } from "../../src/lib/duration.ts";
 import type { WorkerOptions } from "../../src/worker/types.ts";
 import { requireHandlers } from "../lib/handlers-file.ts";
-import type { ConfigFlags, HandlersFlags, LogLevel } from "../lib/options.ts";
+import type { LogLevel } from "../../adapters/config-file.ts";
+import type { ConfigFlags, HandlersFlags } from "../lib/options.ts";
 import type { LoggingOptions } from "./logging.ts";
 
 /** The flags of `queueport worker`, including those that came from environment variables. Times in milliseconds. */

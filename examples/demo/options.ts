@@ -1,10 +1,10 @@
 import { Command, InvalidArgumentError } from "commander";
 import { loadConfig } from "../../cmd/lib/config-file.ts";
-import type { QueueConfig } from "../../adapters/open.ts";
+import type { ConfigFile } from "../../adapters/open.ts";
 
 /** The options of the command line. */
 export interface Options {
-  readonly config: QueueConfig;
+  readonly config: ConfigFile;
   readonly daySeconds: number;
   readonly messages: number;
   readonly json: boolean;
@@ -37,7 +37,7 @@ export async function readOptions(): Promise<Options> {
     .parse();
   const { config: file, daySeconds, messages: count, json = false } = program.opts<Flags>();
   const messages = Math.ceil(count);
-  const config: QueueConfig =
+  const config: ConfigFile =
     file === undefined
       ? { provider: "memory", capacity: Math.max(10_000, messages) }
       : (await loadConfig({ config: file })).queue;

@@ -1,8 +1,10 @@
-import type { QueueConfig } from "../../adapters/open.ts";
+import type { ConfigFile } from "../../adapters/open.ts";
 import type { QueueOptions } from "./create-queue.ts";
 import type { Queue } from "../queue/queue.ts";
 
 export type {
+  ConfigFile,
+  DriverConfig,
   MemoryConfig,
   PubsubConfig,
   QueueConfig,
@@ -23,7 +25,7 @@ export type {
  * const queue = await openQueue({ provider: "memory" });
  * await queue.send("emails", { type: "send_welcome_email", payload: { userId: "u1" } });
  */
-export async function openQueue(config: QueueConfig, options?: QueueOptions): Promise<Queue> {
+export async function openQueue(config: ConfigFile, options?: QueueOptions): Promise<Queue> {
   // The only import of `src/` from outside. It is dynamic, so that the root loads neither adapters nor checks.
   const open = await import("../../adapters/open.ts");
   return open.openQueue(config, options);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { QueueConfig } from "../../adapters/open.ts";
+import { memory } from "../../adapters/memory/index.ts";
+import type { ConfigFile, QueueConfig } from "../../adapters/open.ts";
 import { openQueue, parseConfig } from "../../adapters/open.ts";
 import type { QueueError } from "../../src/errors.ts";
 
@@ -109,6 +110,52 @@ describe("openQueue", () => {
 
     await expect(queue.send("emails", { type: "welcome", payload: 2 })).rejects.toMatchObject({
       code: "queue_full",
+    });
+  });
+
+  test("openQueue takes a whole configuration file, and a mistake in its worker part is refused", async () => {
+    const file = {
+      $schema: "./schema.json",
+      provider: "memory",
+      worker: { queues: ["emails"], drainMs: "5s" },
+    };
+    await using queue = await openQueue(file as ConfigFile);
+
+    expect(queue.provider).toBe("memory");
+    await expect(
+      openQueue({ provider: "memory", worker: { queue: ["emails"] } } as ConfigFile),
+    ).rejects.toMatchObject({
+      code: "config",
+      message: 'queue configuration: worker: unknown key "queue", did you mean "queues"?',
+    });
+  });
+
+  test.each([
+    ["a driver", memory({ capacity: 1 })],
+    ["a function that returns a driver", () => memory({ capacity: 1 })],
+    ["a function that resolves to a driver", async () => memory({ capacity: 1 })],
+  ])("openQueue opens %s, with the options of the configuration", async (_what, driver) => {
+    await using queue = await openQueue({ driver, backoff: { baseMs: 5 }, worker: { concurrency: 1 } });
+    await queue.send("emails", { type: "welcome", payload: 1 });
+
+    await expect(queue.send("emails", { type: "welcome", payload: 2 })).rejects.toMatchObject({
+      code: "queue_full",
+    });
+  });
+
+  test.each<[object, string]>([
+    [
+      { driver: 5 },
+      "driver: expected a driver, such as that of your adapter, or a function that returns one",
+    ],
+    [{ driver: () => ({}) }, "driver: expected a function that returns a driver; it returned {}"],
+    [{ driver: memory(), provider: "memory" }, "provider and driver exclude each other; remove one of them"],
+    [{ driver: memory(), prefix: "prod-" }, 'unknown key "prefix"'],
+    [{ driver: memory(), wroker: {} }, 'unknown key "wroker", did you mean "worker"?'],
+  ])("openQueue refuses the configuration %o of a driver", async (config, sentence) => {
+    await expect(openQueue(config as ConfigFile)).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining(sentence),
     });
   });
 

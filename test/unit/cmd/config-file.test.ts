@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadConfig, splitConfig } from "../../../cmd/lib/config-file.ts";
+import { loadConfig, resolveConfig } from "../../../cmd/lib/config-file.ts";
 
-describe("splitConfig", () => {
+describe("resolveConfig", () => {
   it("separates the queue from the worker, and makes the handlers path relative to the file", () => {
     const content = { provider: "memory", capacity: 5, worker: { handlers: "./jobs.ts", concurrency: 3 } };
-    expect(splitConfig(content, "/app/queueport.config.json")).toEqual({
+    expect(resolveConfig(content, "/app/queueport.config.json")).toEqual({
       queue: { provider: "memory", capacity: 5 },
       worker: { handlers: "/app/jobs.ts", concurrency: 3 },
     });
@@ -16,19 +16,22 @@ describe("splitConfig", () => {
 
   it("reads durations of the worker as milliseconds", () => {
     const worker = { timeoutMs: "5m", drainMs: { seconds: 20 }, leaseMs: 30_000, backoff: { capMs: "1h" } };
-    expect(splitConfig({ provider: "memory", worker }, "file").worker).toMatchObject({
+    expect(resolveConfig({ provider: "memory", worker }, "file").worker).toMatchObject({
       timeoutMs: 300_000,
       drainMs: 20_000,
       leaseMs: 30_000,
       backoff: { capMs: 3_600_000 },
     });
-    expect(() => splitConfig({ provider: "memory", worker: { timeoutMs: "5 parsecs" } }, "file")).toThrow(
+    expect(() => resolveConfig({ provider: "memory", worker: { timeoutMs: "5 parsecs" } }, "file")).toThrow(
       "worker.timeoutMs: expected a duration such as",
     );
   });
 
   it("prefers the provider of the command line to that of the file", () => {
-    expect(splitConfig({ capacity: 5 }, "file", "memory").queue).toEqual({ provider: "memory", capacity: 5 });
+    expect(resolveConfig({ capacity: 5 }, "file", "memory").queue).toEqual({
+      provider: "memory",
+      capacity: 5,
+    });
   });
 
   it.each([
@@ -44,7 +47,7 @@ describe("splitConfig", () => {
     [{ provider: "memory", worker: { metricsPort: 70_000 } }, "worker.metricsPort: expected at most 65535"],
     [{ provider: "memory", worker: { logLevel: "loud" } }, 'worker.logLevel: expected one of "trace", '],
   ])("refuses the content %j", (content, sentence) => {
-    expect(() => splitConfig(content, "file")).toThrow(sentence);
+    expect(() => resolveConfig(content, "file")).toThrow(sentence);
   });
 });
 
