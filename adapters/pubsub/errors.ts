@@ -63,16 +63,24 @@ export function codeOf(error: unknown): number | undefined {
   return typeof code === "number" ? code : undefined;
 }
 
-/** Converts the error of a failed call. The message of an `auth` error names the missing permission. */
+/** Converts the error of a failed call. The message of an `auth` error names what is missing. */
 export function driverError(error: unknown, permission: string): DriverError {
   if (error instanceof DriverError) return error;
   const kind = classify(error);
   const text = error instanceof Error ? error.message : String(error);
-  const what =
-    kind === "auth"
-      ? `${permission} was denied; grant it, or correct the credentials (${text})`
-      : `${permission}: ${text}`;
+  const what = kind === "auth" ? denied(permission, text) : `${permission}: ${text}`;
   return new DriverError(kind, what, { cause: error });
+}
+
+/** The message of a call without a project or credentials, or of a denied call. */
+function denied(permission: string, text: string): string {
+  if (/unable to detect a project/i.test(text)) {
+    return `there is no project: set projectId, or GOOGLE_CLOUD_PROJECT (${text})`;
+  }
+  if (NO_CREDENTIALS.test(text)) {
+    return `there are no valid credentials: set keyFilename or GOOGLE_APPLICATION_CREDENTIALS, or run gcloud auth application-default login (${text})`;
+  }
+  return `${permission} was denied; grant it, or correct the credentials (${text})`;
 }
 
 /**

@@ -57,7 +57,7 @@ export function classify(error: unknown): ErrorKind {
   if (statusCode !== undefined) return kindOfStatus(statusCode);
   if (errors !== undefined && errors.length > 0) return classify(errors[0]);
   if (name === "TypeError" || name === "RangeError") return "permanent";
-  if (name === "CredentialUnavailableError" || name.startsWith("AggregateAuthentication")) return "auth";
+  if (isWithoutCredentials(error)) return "auth";
   return "ambiguous";
 }
 
@@ -80,10 +80,10 @@ export function driverError(error: unknown, attempted: string, claim: Claim): Dr
   if (error instanceof DriverError) return error;
   const kind = classify(error);
   const text = asObject(error).message ?? String(error);
-  const description =
-    kind === "auth"
-      ? `${attempted} was denied; it needs the claim ${claim} (Azure Service Bus Data ${ROLES[claim]}) on this queue (${text})`
-      : `${attempted}: ${text}`;
+  if (kind !== "auth") return new DriverError(kind, `${attempted}: ${text}`, { cause: error });
+  const description = isWithoutCredentials(error)
+    ? `there are no credentials: set a connectionString, sign in with az login, or give this machine a managed identity (${text})`
+    : `${attempted} was denied; it needs the claim ${claim} (Azure Service Bus Data ${ROLES[claim]}) on this queue (${text})`;
   return new DriverError(kind, description, { cause: error });
 }
 
@@ -102,6 +102,12 @@ export function receivingError(error: unknown, attempted: string): DriverError {
 export function isThrownBySdk(error: unknown): boolean {
   const { name = "", message = "" } = asObject(error);
   return /^(?:Type|Range)Error/.test(`${name}: ${message}`) || /\b(?:Type|Range)Error\b/.test(message);
+}
+
+/** Whether the library for credentials found none. */
+function isWithoutCredentials(error: unknown): boolean {
+  const { name = "" } = asObject(error);
+  return name === "CredentialUnavailableError" || name.startsWith("AggregateAuthentication");
 }
 
 const ROLES: Readonly<Record<Claim, string>> = { Send: "Sender", Listen: "Receiver", Manage: "Owner" };

@@ -128,8 +128,12 @@ export function driverError(error: unknown, action: string, worked: boolean = fa
   return new DriverError(kind, what, { cause: error });
 }
 
-/** The message of a denied call. If the key of an encrypted queue is denied, the missing permission is one of KMS. */
+/** The message of a call without credentials, or of a denied call. If the key of an encrypted queue is denied, the missing permission is one of KMS. */
 function denied(action: string, code: string, text: string): string {
+  if (code === "CredentialsProviderError") {
+    return `there are no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role (${text})`;
+  }
+  if (NO_CREDENTIALS.has(code)) return `the credentials have expired: renew them (${text})`;
   const missing = code.startsWith("Kms") || code.startsWith("KMS") ? KMS_ACTIONS : `sqs:${action}`;
   return `${missing} was denied; allow it in the policy, or correct the credentials (${text})`;
 }

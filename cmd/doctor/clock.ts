@@ -1,4 +1,4 @@
-import type { QueueConfig } from "../../adapters/open.ts";
+import type { DriverConfig, QueueConfig } from "../../adapters/open.ts";
 import { broken, type Finding, ok, warning } from "./finding.ts";
 
 const ANSWER_MS = 5_000;
@@ -12,16 +12,20 @@ const NOTICEABLE_MS = 2_000;
 const REFUSED_MS = 300_000;
 
 /** The difference between this machine's clock and the provider's, which is in the headers of its answers. */
-export async function clockFinding(config: QueueConfig): Promise<Finding> {
+export async function clockFinding(config: QueueConfig | DriverConfig): Promise<Finding> {
   const url = timeUrl(config);
   if (url === undefined) return ok("clock: this provider has no clock of its own");
+  const host = URL.parse(url)?.host;
+  if (host === undefined) {
+    return broken(`clock: not compared, because ${url} is no URL`, "correct the host in the configuration");
+  }
   let skewMs: number | undefined;
   try {
     skewMs = await skewTo(url);
   } catch {
-    return ok(`clock: not compared, because ${new URL(url).host} did not answer`);
+    return ok(`clock: not compared, because ${host} did not answer`);
   }
-  if (skewMs === undefined) return ok(`clock: not compared, because ${new URL(url).host} sends no time`);
+  if (skewMs === undefined) return ok(`clock: not compared, because ${host} sends no time`);
   const seconds = Math.round(skewMs / 1_000);
   const what = `clock: ${Math.abs(seconds)} s ${seconds < 0 ? "behind" : "ahead of"} the provider's`;
   const fix = "set this machine's clock, for instance by NTP; delays are calculated with it";
@@ -30,16 +34,19 @@ export async function clockFinding(config: QueueConfig): Promise<Finding> {
   return ok("clock: within 2 s of the provider's");
 }
 
+/** The part of the difference that the duration of the request cannot explain. Positive if this machine is ahead. */
 async function skewTo(url: string): Promise<number | undefined> {
   const askedAt = Date.now();
   const { headers } = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(ANSWER_MS) });
-  const now = (askedAt + Date.now()) / 2;
+  const halfTripMs = (Date.now() - askedAt) / 2;
   const providerTime = Date.parse(headers.get("date") ?? "");
-  return Number.isNaN(providerTime) ? undefined : now - (providerTime + HALF_SECOND_MS);
+  if (Number.isNaN(providerTime)) return undefined;
+  const skewMs = askedAt + halfTripMs - (providerTime + HALF_SECOND_MS);
+  return Math.sign(skewMs) * Math.max(0, Math.abs(skewMs) - halfTripMs);
 }
 
 /** A URL at which the provider answers over HTTP; undefined if it does not. */
-export function timeUrl(config: QueueConfig): string | undefined {
+export function timeUrl(config: QueueConfig | DriverConfig): string | undefined {
   const { env } = process;
   switch (config.provider) {
     case "sqs": {

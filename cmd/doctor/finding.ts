@@ -1,4 +1,5 @@
 import { colorsFor } from "../lib/output.ts";
+import { safeLine } from "../lib/terminal.ts";
 
 /** The result of one check. */
 export interface Finding {
@@ -24,7 +25,8 @@ export function broken(what: string, fix: string): Finding {
 /** A finding as one line for people: `✓`, `!` or `✗`, the problem, and after an arrow the fix. */
 export function findingLine({ level, what, fix }: Finding): string {
   const { green, yellow, red, dim } = colorsFor(process.stdout);
-  if (level === "ok") return `${green("✓")} ${what}`;
+  const text = safeLine(what);
+  if (level === "ok") return `${green("✓")} ${text}`;
   const mark = level === "warning" ? yellow("!") : red("✗");
-  return `${mark} ${what}${fix === undefined ? "" : ` ${dim("→")} ${fix}`}`;
+  return `${mark} ${text}${fix === undefined ? "" : ` ${dim("→")} ${safeLine(fix)}`}`;
 }

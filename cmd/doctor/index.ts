@@ -2,7 +2,8 @@ import { Command } from "commander";
 import { openQueue } from "../../adapters/open.ts";
 import type { Queue } from "../../src/queue/queue.ts";
 import { Worker } from "../../src/worker/worker.ts";
-import { type LoadedConfig, loadConfig } from "../lib/config-file.ts";
+import type { ConfigParts } from "../../adapters/config-file.ts";
+import { loadConfig } from "../lib/config-file.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
 import { findHandlers, registerHandlers } from "../lib/handlers-file.ts";
 import { addHelp } from "../lib/help.ts";
@@ -14,10 +15,11 @@ import {
   type HandlersFlags,
   type JsonFlags,
 } from "../lib/options.ts";
+import { memoryWarning } from "../lib/open.ts";
 import { errorLine, print } from "../lib/output.ts";
 import { addQueueOptions, addQueuesArgument, type QueueFlags, queueTargets } from "../lib/queues.ts";
 import { clockFinding } from "./clock.ts";
-import { broken, type Finding, findingLine, ok } from "./finding.ts";
+import { broken, type Finding, findingLine, ok, warning } from "./finding.ts";
 import { queueFindings } from "./queue-findings.ts";
 
 interface DoctorFlags extends ConfigFlags, HandlersFlags, JsonFlags, QueueFlags {}
@@ -43,46 +45,52 @@ Each check is one line: ✓ is correct, ! could be better, ✗ is broken. The fi
 }
 
 async function runDoctor(given: readonly string[], flags: DoctorFlags): Promise<void> {
-  const findings = await examine(given, flags);
+  const findings: Finding[] = [];
+  // Printed one by one, since a check of a provider that does not answer takes its time.
+  for await (const finding of examine(given, flags)) {
+    findings.push(finding);
+    if (!flags.json) print(findingLine(finding));
+  }
   if (flags.json) print(JSON.stringify(findings));
-  else for (const finding of findings) print(findingLine(finding));
   if (findings.some(({ level }) => level === "broken")) process.exitCode = exitCodes.failure;
 }
 
-/** Runs all checks. Ends at a problem that would make every later check fail as well. */
-async function examine(given: readonly string[], flags: DoctorFlags): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  let config: LoadedConfig;
+// Runs all checks. Ends at a problem that would make every later check fail as well.
+async function* examine(given: readonly string[], flags: DoctorFlags): AsyncGenerator<Finding> {
+  let config: ConfigParts;
   try {
     config = await loadConfig(flags);
-    findings.push(ok(`configuration: provider ${config.queue.provider}`));
   } catch (error) {
-    return [broken(`configuration: ${errorLine(error)}`, "correct it; docs/cli.md has an example")];
+    yield broken(`configuration: ${errorLine(error)}`, "correct it; docs/cli.md has an example");
+    return;
   }
-  findings.push(...(await handlersFindings(flags, config)));
+  const { provider } = config.queue;
+  yield ok(`configuration: ${provider === undefined ? "a driver of its own" : `provider ${provider}`}`);
+  yield* await handlersFindings(flags, config);
   let queue: Queue;
   try {
     queue = await openQueue(config.queue);
   } catch (error) {
-    return [
-      ...findings,
-      broken(`provider ${config.queue.provider}: ${errorLine(error)}`, "solve that, and run this again"),
-    ];
+    yield broken(`provider ${provider ?? ""}: ${errorLine(error)}`, "solve that, and run this again");
+    return;
   }
+  if (provider === undefined) yield ok(`provider ${queue.provider}: opened`);
+  const inMemory = memoryWarning(queue);
+  if (inMemory !== undefined)
+    yield warning(`provider memory: ${inMemory}`, "choose another provider to share queues");
   try {
     const worker = flags.lease === undefined ? config.worker : { ...config.worker, leaseMs: flags.lease };
-    for (const target of queueTargets(given, config, flags)) {
-      findings.push(...(await queueFindings(queue, target, worker)));
-    }
+    for (const target of queueTargets(given, config, flags))
+      yield* await queueFindings(queue, target, worker);
   } catch (error) {
-    findings.push(broken(`queues: ${errorLine(error)}`, "queueport doctor <queue>"));
+    yield broken(`queues: ${errorLine(error)}`, "queueport doctor <queue>");
   } finally {
     await queue.close();
   }
-  return [...findings, await clockFinding(config.queue)];
+  yield await clockFinding(config.queue);
 }
 
-async function handlersFindings(flags: HandlersFlags, { worker }: LoadedConfig): Promise<Finding[]> {
+async function handlersFindings(flags: HandlersFlags, { worker }: ConfigParts): Promise<Finding[]> {
   const file = findHandlers(flags, worker);
   if (file === undefined) return [];
   await using queue = await openQueue({ provider: "memory" });

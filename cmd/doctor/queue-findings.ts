@@ -35,9 +35,11 @@ export async function queueFindings(
 function unreachable(name: string, error: unknown): Finding {
   if (isQueueError(error, "not_found"))
     return broken(`queue ${name}: does not exist`, `queueport provision ${name}, or correct its name`);
-  if (isQueueError(error, "auth"))
-    return broken(`queue ${name}: ${errorLine(error)}`, "use credentials that may read it and send to it");
-  return broken(`queue ${name}: ${errorLine(error)}`, "check that this machine can reach the provider");
+  const what = `queue ${name}: ${errorLine(error)}`;
+  if (isQueueError(error, "auth")) return broken(what, "use credentials that may read it and send to it");
+  if (isQueueError(error, "unavailable"))
+    return broken(what, "check that this machine can reach the provider");
+  return broken(what, "correct the name or the configuration, as the message says");
 }
 
 /** Differences between what the provider has and what queueport needs: policies, dead-letter queue, delay queue. */

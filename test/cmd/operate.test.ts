@@ -1,8 +1,10 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fixture, queueport } from "./run.ts";
+
+const IN_MEMORY = expect.stringMatching(/^queueport: the memory provider [^\n]+\n$/) as string;
 
 describe("queueport jobs", () => {
   it("lists the job types that a handlers module registers", async () => {
@@ -20,7 +22,7 @@ describe("queueport pump", () => {
     const pumping = queueport(["pump", "emails", "reports", "-c", "emulated.json"]);
     await pumping.printed(/pumping emails, reports\n/);
     pumping.kill("SIGTERM");
-    expect(await pumping.result).toMatchObject({ code: 0, stderr: "" });
+    expect(await pumping.result).toMatchObject({ code: 0, stderr: IN_MEMORY });
   });
 
   it("fails if a queue does not exist", async () => {
@@ -34,7 +36,7 @@ describe("queueport provision", () => {
   it("prints the changes of a dry run, and makes them without one", async () => {
     const args = ["provision", "emails", "reports", "nowhere", "-c", "emulated.json"];
     const dry = await queueport([...args, "--dry-run", "--lease", "1m"]).result;
-    expect(dry).toMatchObject({ code: 0, stderr: "" });
+    expect(dry).toMatchObject({ code: 0, stderr: IN_MEMORY });
     expect(dry.stdout).toMatch(
       /^emails: would be changed\n {2}~ queue emails: brokerMaxDeliveries 100 → 15\n/,
     );
@@ -55,7 +57,7 @@ describe("queueport doctor", () => {
     const good = await queueport(["doctor", "emails", "--provider", "memory", "-H", "steady.ts"]).result;
     expect(good.code).toBe(0);
     expect(good.stdout).toMatch(
-      /^✓ configuration: provider memory\n✓ handlers: steady\n✓ queue emails: exists\n/,
+      /^✓ configuration: provider memory\n✓ handlers: steady\n! provider memory: .*this process only.* → choose another provider.*\n✓ queue emails: exists\n/,
     );
     const bad = await queueport(["doctor", "nowhere", "-c", "emulated.json", "-H", "none.ts"]).result;
     expect(bad.code).toBe(1);
@@ -66,6 +68,35 @@ describe("queueport doctor", () => {
       expect.objectContaining({ level: "broken", what: "queue nowhere: does not exist" }),
     );
   });
+
+  it("keeps the findings before a host that is no URL, and does not fail", async () => {
+    const cwd = await mkdtemp(join(tmpdir(), "queueport-"));
+    const config = { provider: "sqs", region: "no region", requestTimeoutMs: 500 };
+    await writeFile(join(cwd, "queueport.config.json"), JSON.stringify(config));
+    const env = { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" };
+    const { code, stdout, stderr } = await queueport(["doctor", "emails"], { cwd, env }).result;
+    await rm(cwd, { recursive: true });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+    expect(stdout).toMatch(
+      /^✓ configuration: provider sqs\n✗ queue emails: [^]*✗ clock: .*is no URL → correct/,
+    );
+  });
+
+  it.each([
+    ["without a region", {}, /Region is missing: give region, or set AWS_REGION/],
+    ["without credentials", { AWS_REGION: "eu-west-1" }, /there are no credentials: set AWS_PROFILE/],
+  ])(
+    "says what is missing for SQS %s, and not that the provider is out of reach",
+    async (_what, env, sentence) => {
+      const none = { AWS_EC2_METADATA_DISABLED: "true", HOME: "/nonexistent", ...env };
+      const { code, stdout } = await queueport(["doctor", "emails", "--provider", "sqs"], { env: none })
+        .result;
+      expect(code).toBe(1);
+      const line = stdout.split("\n").find((one) => one.startsWith("✗ queue emails"));
+      expect(line).toMatch(sentence);
+      expect(line).not.toMatch(/denied|reach the provider/);
+    },
+  );
 
   it("reports a mistake in the configuration", async () => {
     const { code, stdout } = await queueport(["doctor", "emails", "-c", "typo.yaml"]).result;

@@ -132,6 +132,30 @@ describe("clockFinding", () => {
     expect(finding.what).toMatch(sentence);
   });
 
+  test.each([
+    { provider: "pubsub", emulatorHost: "not a host" },
+    { provider: "service-bus", namespace: "ten ants.servicebus.windows.net" },
+    { provider: "sqs", region: "eu west" },
+  ] as const)("reports a host that is no URL as broken: %o", async (config) => {
+    expect(await clockFinding(config)).toMatchObject({
+      level: "broken",
+      what: expect.stringContaining("is no URL"),
+    });
+  });
+
+  test("does not report a difference that a slow answer explains", async () => {
+    const slow = createServer((_request, response) => {
+      response.setHeader("date", new Date(Date.now()).toUTCString());
+      // The answer arrives 8 s later by the clock of this machine.
+      vi.setSystemTime(Date.now() + 8_000);
+      response.end();
+    });
+    server = slow;
+    await new Promise<void>((listening) => slow.listen(0, "127.0.0.1", listening));
+    const endpoint = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    expect(await clockFinding({ provider: "sqs", endpoint })).toMatchObject({ level: "ok" });
+  });
+
   test("compares with the endpoint that the configuration names", () => {
     expect(timeUrl({ provider: "memory" })).toBeUndefined();
     expect(timeUrl({ provider: "sqs", region: "eu-west-1" })).toBe("https://sqs.eu-west-1.amazonaws.com/");

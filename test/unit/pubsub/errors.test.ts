@@ -63,6 +63,16 @@ test("the error of a denied call names the missing permission", () => {
   );
 });
 
+test.each([
+  ["Could not load the default credentials.", /^there are no valid credentials: set keyFilename or /],
+  ["Unable to detect a Project Id in the current environment.", /^there is no project: set projectId, or /],
+])("the error %s names what is missing, and no permission", (text, sentence) => {
+  const { kind, message } = driverError(new Error(text), "pubsub.subscriptions.get");
+  expect(kind).toBe("auth");
+  expect(message).toMatch(sentence);
+  expect(message).not.toMatch(/denied|pubsub\./);
+});
+
 test("the ids that an exactly-once subscription reports as failed have their reasons", () => {
   const error = grpc(3, "", {
     reason: "EXACTLY_ONCE_ACKID_FAILURE",

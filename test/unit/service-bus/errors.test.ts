@@ -28,6 +28,14 @@ test.each([
   expect(classify(error)).toBe(kind);
 });
 
+test("an error about missing credentials says how to sign in, and names no claim", () => {
+  const none = Object.assign(new Error("none"), { name: "CredentialUnavailableError" });
+  const { kind, message } = driverError(none, "Sending", "Send");
+  expect(kind).toBe("auth");
+  expect(message).toMatch(/^there are no credentials: set a connectionString, /);
+  expect(message).not.toMatch(/denied|claim/);
+});
+
 test("an error about a denied request names the missing claim and role", () => {
   const error = driverError(new ServiceBusError("401", "UnauthorizedAccess"), "Sending", "Send");
   expect(error.message).toBe(

@@ -57,6 +57,16 @@ describe("a call that is denied", () => {
     expect(message).toMatch(/^sqs:ReceiveMessage was denied; allow it in the policy/);
   });
 
+  test.each([
+    ["CredentialsProviderError", /^there are no credentials: set AWS_PROFILE, or /],
+    ["ExpiredTokenException", /^the credentials have expired: renew them/],
+  ])("the error %s names what is missing, and no permission", (name, sentence) => {
+    const { kind, message } = driverError(Object.assign(new Error("none"), { name }), "GetQueueUrl");
+    expect(kind).toBe("auth");
+    expect(message).toMatch(sentence);
+    expect(message).not.toMatch(/denied|sqs:/);
+  });
+
   test("the error of a denied KMS key names the permission of KMS", async () => {
     const { kind, message } = driverError(await thrownFor(400, "KmsAccessDenied"), "ReceiveMessage");
     expect(kind).toBe("auth");
