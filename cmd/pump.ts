@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import { openQueue } from "../adapters/open.ts";
 import type { PumpOptions } from "../src/queue/queue.ts";
 import { loadConfig } from "./lib/config-file.ts";
+import { openConfigured } from "./lib/open.ts";
 import { addHelp } from "./lib/help.ts";
 import { addConfigOptions, type ConfigFlags } from "./lib/options.ts";
 import { errorLine, print, warn } from "./lib/output.ts";
@@ -32,7 +32,7 @@ Every worker does the same for its queues. A pump is for queues whose workers ar
 async function runPump(given: readonly string[], flags: ConfigFlags): Promise<void> {
   const config = await loadConfig(flags);
   const queues = queuesOf(given, config);
-  await using queue = await openQueue(config.queue);
+  await using queue = await openConfigured(config);
   using interrupt = onSignals();
   const { signal, stop } = interrupt;
   const options: PumpOptions = {

@@ -1,5 +1,4 @@
 import { Command, Option } from "commander";
-import { openQueue } from "../adapters/open.ts";
 import { sleep, systemClock } from "../src/lib/clock.ts";
 import { loadConfig } from "./lib/config-file.ts";
 import { exitCodes } from "./lib/exit-codes.ts";
@@ -15,6 +14,7 @@ import { colorsFor, print, stdoutClosed } from "./lib/output.ts";
 import { addQueuesArgument, queuesOf } from "./lib/queues.ts";
 import { onSignals } from "./lib/signals.ts";
 import { type StatsRow, statsRows } from "./lib/stats-rows.ts";
+import { openConfigured } from "./lib/open.ts";
 import { formatTable } from "./lib/table.ts";
 
 interface StatsFlags extends ConfigFlags, JsonFlags {
@@ -52,7 +52,7 @@ export function statsCommand(): Command {
 async function runStats(given: readonly string[], flags: StatsFlags): Promise<void> {
   const config = await loadConfig(flags);
   const queues = queuesOf(given, config);
-  await using queue = await openQueue(config.queue);
+  await using queue = await openConfigured(config);
   using interrupt = flags.watch ? onSignals() : undefined;
   const watching = interrupt === undefined ? undefined : AbortSignal.any([interrupt.signal, stdoutClosed]);
   const show = await display(flags);
@@ -81,7 +81,7 @@ export function statsTable(rows: readonly StatsRow[]): string {
   return formatTable(
     ["queue", ...columns],
     rows.map(({ queue, error, approximate, ...counts }) => {
-      if (error !== undefined) return [queue, { colSpan: columns.length, content: red(error) }];
+      if (error !== undefined) return { name: queue, error };
       const show = (count: number | null): string =>
         count === null ? dim("–") : `${approximate ? "~" : ""}${count}`;
       const failed = show(counts.failed);
@@ -94,6 +94,6 @@ export function statsTable(rows: readonly StatsRow[]): string {
         counts.failed === null || counts.failed === 0 ? failed : red(failed),
       ];
     }),
-    ["left", ...columns.map(() => "right" as const)],
+    "right",
   );
 }

@@ -12,7 +12,7 @@ import {
   filterOf,
   openDeadLetters,
 } from "./select.ts";
-import { groupJson, groupsTable } from "./show-dead-letters.ts";
+import { groupsJson, groupsText } from "./show-dead-letters.ts";
 
 /** `queueport dlq groups`: dead letters by what they failed of. */
 export function groupsCommand(): Command {
@@ -40,7 +40,7 @@ async function runGroups(name: string, flags: FilterFlags): Promise<void> {
   const groups = await deadLetters
     .groups({ ...filterOf(flags), signal, onProgress: (read) => bar.update(read) })
     .finally(() => bar[Symbol.dispose]());
-  if (flags.json) print(JSON.stringify(groups.map(groupJson)));
-  else print(groups.length === 0 ? `No dead letter of ${name} matches.` : groupsTable(groups));
+  if (flags.json) print(groupsJson(groups));
+  else print(groups.length === 0 ? `No dead letter of ${name} matches.` : groupsText(groups));
   if (signal.aborted) throw new Interrupted("these are the groups of what was read until then.");
 }

@@ -11,13 +11,13 @@ import {
   filterOf,
   openDeadLetters,
 } from "./select.ts";
-import { deadLetterJson, deadLettersTable } from "./show-dead-letters.ts";
+import { deadLettersJson, deadLettersText } from "./show-dead-letters.ts";
 
 interface ListFlags extends FilterFlags {
   readonly limit: number;
 }
 
-/** `queueport dlq list`: some dead letters, one per line. */
+/** `queueport dlq list`: some dead letters, two lines each. */
 export function listCommand(): Command {
   const command = deadLetterCommand(
     "list",
@@ -46,8 +46,8 @@ async function runList(name: string, flags: ListFlags): Promise<void> {
   const { deadLetters, signal } = opened;
   const found = await deadLetters.list({ ...filterOf(flags), limit: flags.limit, signal });
   if (signal.aborted) throw new Interrupted("nothing was listed, and nothing was changed.");
-  if (flags.json) return print(JSON.stringify(found.map(deadLetterJson)));
+  if (flags.json) return print(deadLettersJson(found));
   if (found.length === 0) return print(`No dead letter of ${name} matches.`);
-  print(deadLettersTable(found));
+  print(deadLettersText(found));
   if (found.length === flags.limit) print(`These are the first ${flags.limit}; --limit shows more.`);
 }

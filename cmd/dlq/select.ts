@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError } from "commander";
-import { openQueue } from "../../adapters/open.ts";
 import type { DeadLetterFilter, DeadLetters } from "../../src/queue/dead-letters.ts";
 import { isQueueError } from "../../src/errors.ts";
 import { loadConfig } from "../lib/config-file.ts";
+import { openConfigured } from "../lib/open.ts";
 import { addConfigOptions, type ConfigFlags, duration, type JsonFlags, names } from "../lib/options.ts";
 import { onSignals } from "../lib/signals.ts";
 
@@ -79,7 +79,7 @@ export interface OpenedDeadLetters extends AsyncDisposable {
  */
 export async function openDeadLetters(name: string, flags: ConfigFlags): Promise<OpenedDeadLetters> {
   const config = await loadConfig(flags);
-  const queue = await openQueue(config.queue);
+  const queue = await openConfigured(config);
   try {
     // Other errors are ignored: the total is for the progress bar, and its permission is not needed for the rest.
     const stats = await queue.stats(name).catch((error: unknown) => {

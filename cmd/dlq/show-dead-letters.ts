@@ -1,75 +1,87 @@
 import { inspect } from "node:util";
+import { describeError } from "../../src/errors.ts";
 import type { DeadLetter, DeadLetterGroup } from "../../src/queue/dead-letters.ts";
-import { colorsFor } from "../lib/output.ts";
-import { formatTable } from "../lib/table.ts";
+import { colorsFor, type Colors } from "../lib/output.ts";
+import { fit } from "../lib/table.ts";
+import { safeLine, safeText } from "../lib/terminal.ts";
 
-/** Smallest width of the error column, in characters. */
-const LEAST_ERROR = 40;
-/** Width of the other columns together. */
-const OTHER_COLUMNS = 86;
+/** Largest number of characters of a body that `dlq show` prints. */
+const MAX_BODY = 10_000;
+
+/** Dead letters as `--json` prints them: a list. */
+export function deadLettersJson(deadLetters: readonly DeadLetter[]): string {
+  return `[${deadLetters.map(deadLetterJson).join(",")}]`;
+}
 
 /** A dead letter as `--json` prints it. A body that is not UTF-8 is printed as base64. */
-export function deadLetterJson({ id, info, message, problem, body, fingerprint }: DeadLetter): object {
-  const readable = message === undefined ? {} : { message };
+export function deadLetterJson(deadLetter: DeadLetter): string {
+  const { id, info, message, problem, body, fingerprint } = deadLetter;
+  const facts = { id, type: message?.type ?? null, fingerprint, ...info };
   const wrong = problem === undefined ? {} : { problem };
-  return { id, type: message?.type ?? null, fingerprint, ...info, ...readable, ...wrong, ...bodyJson(body) };
+  try {
+    const readable = message === undefined ? {} : { message };
+    return JSON.stringify({ ...facts, ...readable, ...wrong, ...bodyJson(body) });
+  } catch (error) {
+    // One payload that cannot be written must not hide the other dead letters.
+    return JSON.stringify({ ...facts, ...wrong, unreadable: describeError(error), ...bodyJson(body) });
+  }
 }
 
-/** A group as `--json` prints it. */
-export function groupJson({ type, frame, example, ...group }: DeadLetterGroup): object {
-  return { ...group, type: type ?? null, frame: frame ?? null, example: deadLetterJson(example) };
+/** Groups as `--json` prints them: a list. */
+export function groupsJson(groups: readonly DeadLetterGroup[]): string {
+  const texts = groups.map(({ type, frame, example, ...group }) => {
+    const facts = JSON.stringify({ ...group, type: type ?? null, frame: frame ?? null });
+    return `${facts.slice(0, -1)},"example":${deadLetterJson(example)}}`;
+  });
+  return `[${texts.join(",")}]`;
 }
 
-/** Dead letters as a table, one per line. */
-export function deadLettersTable(deadLetters: readonly DeadLetter[]): string {
-  const { red, dim } = colorsFor(process.stdout);
-  return formatTable(
-    ["id", "type", "reason", "attempts", "dead-lettered", "error"],
-    deadLetters.map(({ id, info, message, problem }) => [
-      id,
-      message?.type ?? dim("unreadable"),
-      info.reason,
-      info.attempts,
-      timeText(info.at),
-      red(cut(info.error === "" ? (problem ?? "") : info.error)),
-    ]),
-  );
+/** Dead letters for people: two lines each, which fit the terminal. */
+export function deadLettersText(deadLetters: readonly DeadLetter[]): string {
+  const colors = colorsFor(process.stdout);
+  return deadLetters
+    .map(({ id, info, message, problem }) =>
+      record(
+        `${colors.bold(safeLine(id))}  ${typeText(message?.type, colors)}  ${timeText(info.at)}`,
+        `${reasonText(info.reason)} after ${counted(info.attempts, "attempt")}`,
+        info.error === "" ? (problem ?? "") : info.error,
+        colors,
+      ),
+    )
+    .join("\n");
 }
 
-/** Groups as a table. */
-export function groupsTable(groups: readonly DeadLetterGroup[]): string {
-  const { red, dim } = colorsFor(process.stdout);
-  return formatTable(
-    ["group", "count", "type", "reason", "first", "last", "error"],
-    groups.map(({ fingerprint, count, type, reason, firstAt, lastAt, error, frame }) => [
-      fingerprint,
-      count,
-      type ?? dim("unreadable"),
-      reason,
-      timeText(firstAt),
-      timeText(lastAt),
-      `${red(cut(error))}${frame === undefined ? "" : `\n${dim(`at ${frame}`)}`}`,
-    ]),
-  );
+/** Groups for people. */
+export function groupsText(groups: readonly DeadLetterGroup[]): string {
+  const colors = colorsFor(process.stdout);
+  return groups
+    .map(({ fingerprint, count, type, reason, firstAt, lastAt, error, frame }) => {
+      const head = `${colors.bold(fingerprint)}  ${count} × ${typeText(type, colors)}`;
+      const lines = [record(head, reasonText(reason), error, colors)];
+      if (frame !== undefined) lines.push(colors.dim(`  ${fit(`at ${safeLine(frame)}`, 2)}`));
+      lines.push(colors.dim(`  ${timeText(firstAt)} to ${timeText(lastAt)}`));
+      return lines.join("\n");
+    })
+    .join("\n");
 }
 
 /** Everything about one dead letter, for people. */
 export function deadLetterText({ id, info, message, problem, body, fingerprint }: DeadLetter): string {
   const { bold, red } = colorsFor(process.stdout);
   const lines: [string, string | undefined][] = [
-    ["id", id],
-    ["type", message?.type ?? "unreadable"],
-    ["reason", info.reason],
-    ["error", red(info.error === "" ? "none" : info.error)],
-    ["problem", problem],
-    ["at", info.frame],
+    ["id", safeLine(id)],
+    ["type", safeLine(message?.type ?? "unreadable")],
+    ["reason", reasonText(info.reason)],
+    ["error", red(info.error === "" ? "none" : safeText(info.error))],
+    ["problem", problem === undefined ? undefined : safeText(problem)],
+    ["at", info.frame === undefined ? undefined : safeLine(info.frame)],
     ["attempts", String(info.attempts)],
-    ["queue", info.source],
-    ["dead-lettered", info.at.toISOString()],
-    ["created", info.firstSeenAt?.toISOString()],
+    ["queue", safeLine(info.source)],
+    ["dead-lettered", timeText(info.at)],
+    ["created", info.firstSeenAt === undefined ? undefined : timeText(info.firstSeenAt)],
     ["group", fingerprint],
-    ["ordering key", info.orderingKey],
-    ["trace", message?.trace?.traceparent],
+    ["ordering key", info.orderingKey === undefined ? undefined : safeLine(info.orderingKey)],
+    ["trace", message?.trace === undefined ? undefined : safeLine(message.trace.traceparent)],
   ];
   const head = lines.flatMap(([name, value]) =>
     value === undefined ? [] : [`${bold(name.padEnd(13))}  ${value}`],
@@ -87,21 +99,42 @@ function bodyJson(body: DeadLetter["body"]): object {
     : { bodyBase64: Buffer.from(body).toString("base64") };
 }
 
-/** A body for people. Bytes that are not UTF-8 are replaced. */
 export function bodyText(body: DeadLetter["body"]): string {
-  return typeof body === "string" ? body : inspect(Buffer.from(body).toString(), { maxStringLength: 10_000 });
+  return typeof body === "string"
+    ? safeText(body)
+    : inspect(Buffer.from(body).toString(), { maxStringLength: MAX_BODY });
 }
 
 function json(value: unknown): string {
-  return JSON.stringify(value, null, 2);
+  try {
+    return safeText(JSON.stringify(value, null, 2) ?? "undefined");
+  } catch (error) {
+    return `cannot be shown: ${describeError(error)}; --json prints the body as it is`;
+  }
 }
 
+/** A line about a dead letter or a group, and a line with its reason and its error. */
+function record(head: string, reason: string, error: string, { red }: Colors): string {
+  const prefix = `  ${reason}`;
+  if (error === "") return `${head}\n${prefix}`;
+  return `${head}\n${prefix}: ${red(fit(safeLine(error), prefix.length + 2))}`;
+}
+
+function typeText(type: string | undefined, { dim }: Colors): string {
+  return type === undefined ? dim("unreadable") : safeLine(type);
+}
+
+function reasonText(reason: string): string {
+  return safeLine(reason);
+}
+
+function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
+/** A time in UTC. A time that another program wrote may be no time. */
 function timeText(at: Date): string {
-  return `${at.toISOString().slice(0, 19).replace("T", " ")}Z`;
-}
-
-/** Shortens an error so that a table row fits the terminal. */
-function cut(text: string): string {
-  const width = Math.max(LEAST_ERROR, (process.stdout.columns ?? 0) - OTHER_COLUMNS);
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+  return Number.isNaN(at.getTime())
+    ? "at an unknown time"
+    : `${at.toISOString().slice(0, 19).replace("T", " ")}Z`;
 }

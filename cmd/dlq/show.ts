@@ -36,5 +36,5 @@ async function runShow(name: string, id: string, flags: ConfigFlags & JsonFlags)
       queue: name,
     });
   }
-  print(flags.json ? JSON.stringify(deadLetterJson(found)) : deadLetterText(found));
+  print(flags.json ? deadLetterJson(found) : deadLetterText(found));
 }

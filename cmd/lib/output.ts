@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import pc from "picocolors";
 import { describeError, QueueError } from "../../src/errors.ts";
+import { safeColored, safeLine, safeText } from "./terminal.ts";
 
 export type Colors = ReturnType<typeof pc.createColors>;
 
@@ -12,22 +13,23 @@ export function colorsFor(stream: { readonly isTTY?: boolean }): Colors {
   return pc.createColors(stream.isTTY === true && !process.env["NO_COLOR"]);
 }
 
-/** Prints one line of the result to stdout. */
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+/** Prints a part of the result to stdout. Nothing in it acts on the terminal, except for the colours of this program. */
+export function print(text: string): void {
+  const { isColorSupported } = colorsFor(process.stdout);
+  process.stdout.write(`${isColorSupported ? safeColored(text) : safeText(text)}\n`);
 }
 
 /** Prints one line that is not part of the result to stderr, so that scripts can read stdout alone. */
 export function warn(sentence: string): void {
   const { yellow } = colorsFor(process.stderr);
-  process.stderr.write(`${yellow("queueport:")} ${oneLine(sentence)}\n`);
+  process.stderr.write(`${yellow("queueport:")} ${safeLine(sentence)}\n`);
 }
 
 /** Prints an error as one line to stderr. With `verbose`, its stack and its causes follow. */
 export function printError(error: unknown, verbose: boolean = false): void {
   const { red } = colorsFor(process.stderr);
   process.stderr.write(`${red("queueport:")} ${errorLine(error)}\n`);
-  if (verbose) process.stderr.write(`${inspected(error)}\n`);
+  if (verbose) process.stderr.write(`${safeText(inspected(error))}\n`);
 }
 
 /** A stack and its causes. An error may have an inspection of its own, or a getter, that throws. */
@@ -41,11 +43,7 @@ function inspected(error: unknown): string {
 
 /** The message of an error on one line. Errors that are not a {@link QueueError} are prefixed with their class. */
 export function errorLine(error: unknown): string {
-  return oneLine(error instanceof QueueError ? error.message : describeError(error));
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, " ").trim();
+  return safeLine(error instanceof QueueError ? error.message : describeError(error));
 }
 
 /** Error codes of a write to a stream whose reader has gone. */

@@ -7,6 +7,7 @@ import { Worker } from "../../src/worker/worker.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { type HandlersModule, registerHandlers } from "../lib/handlers-file.ts";
 import { errorLine, printError } from "../lib/output.ts";
+import { memoryWarning } from "../lib/open.ts";
 import { onSignals } from "../lib/signals.ts";
 import { createLogger } from "./logging.ts";
 import { type WorkerFlags, type WorkerSettings, workerSettings } from "./settings.ts";
@@ -44,6 +45,8 @@ export async function runWorker(flags: WorkerFlags): Promise<void> {
   const closing: (() => Promise<void>)[] = [() => queue.close()];
   try {
     const worker = new Worker(queue, { ...settings.options, logger });
+    const warning = memoryWarning(queue);
+    if (warning !== undefined) logger.warn(warning);
     const hooks = await registerHandlers(settings.handlers, worker);
     closing.push(await serveHealth({ settings, logger, queue, worker }));
     await work({ settings, logger, queue, worker, hooks });

@@ -68,8 +68,9 @@ describe("queueport dlq", () => {
     const name = await withDeadLetters(3);
     const listed = await run(["dlq", "list", name]).result;
     expect(listed.code).toBe(0);
-    expect(listed.stdout).toMatch(/id .* type .* reason .* attempts .* dead-lettered .* error/);
-    expect(listed.stdout).toMatch(/job-2 .*welcome.*permanent_error.* 1 .*PermanentError: no such user: u2/);
+    expect(listed.stdout).toMatch(
+      /^job-2  welcome  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\n {2}permanent_error after 1 attempt: PermanentError: no such user: u2$/m,
+    );
     const json = JSON.parse(
       (await run(["dlq", "list", name, "--json", "-n", "2"]).result).stdout,
     ) as object[];
@@ -77,8 +78,9 @@ describe("queueport dlq", () => {
     expect(json[0]).toMatchObject({ type: "welcome", reason: "permanent_error", attempts: 1, source: name });
 
     const groups = await run(["dlq", "groups", name]).result;
-    expect(groups.stdout).toMatch(/[0-9a-f]{12} .* 3 .*welcome.*PermanentError: no such user: u<n>/);
-    expect(groups.stdout).toMatch(/at .*\(cmd\/dlq\.test\.ts:\d+\)/);
+    expect(groups.stdout).toMatch(
+      /^[0-9a-f]{12}  3 × welcome\n {2}permanent_error: PermanentError: no such user: u<n>\n {2}at .*\(cmd\/dlq\.test\.ts:\d+\)\n/,
+    );
     const [group] = JSON.parse((await run(["dlq", "groups", name, "--json"]).result).stdout) as {
       readonly fingerprint: string;
     }[];
