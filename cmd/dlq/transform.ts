@@ -3,7 +3,8 @@ import type { RedriveOptions, RedriveStep } from "../../src/queue/dead-letters.t
 import { QueueError } from "../../src/errors.ts";
 import type { Message, NewMessage } from "../../src/message/message.ts";
 import { importFile } from "../lib/import-file.ts";
-import { colorsFor } from "../lib/output.ts";
+import { colorsFor, errorLine } from "../lib/output.ts";
+import { safeLine } from "../lib/terminal.ts";
 import { bodyText } from "./show-dead-letters.ts";
 
 type Transform = NonNullable<RedriveOptions["transform"]>;
@@ -27,12 +28,23 @@ export async function loadTransform(text: string): Promise<Transform> {
 }
 
 /** The change that a transform made to one message, as a unified diff. Empty if there was no transform. */
-export function changeText({ deadLetter: { id, message, body }, changed }: RedriveStep): string {
-  const { green, red, dim, bold } = colorsFor(process.stdout);
+export function changeText({ deadLetter, changed }: RedriveStep): string {
+  const { message, body } = deadLetter;
   if (changed === undefined) return "";
-  // A body that cannot be read is shown as it is.
-  const before = message === undefined ? `${bodyText(body)}\n` : comparable(message);
-  const after = comparable({ ...(message === undefined ? {} : inherited(message)), ...changed });
+  const id = safeLine(deadLetter.id);
+  try {
+    // A body that cannot be read is shown as it is.
+    const before = message === undefined ? `${bodyText(body)}\n` : comparable(message);
+    const after = comparable({ ...(message === undefined ? {} : inherited(message)), ...changed });
+    return patchText(id, before, after);
+  } catch (error) {
+    // A payload that is nested too deep for JSON must not end the redrive of the others.
+    return `${id}: the change cannot be shown: ${errorLine(error)}`;
+  }
+}
+
+function patchText(id: string, before: string, after: string): string {
+  const { green, red, dim, bold } = colorsFor(process.stdout);
   if (before === after) return dim(`${id}: unchanged`);
   const patch = createTwoFilesPatch(id, id, before, after, "dead letter", "as it would be sent");
   return patch

@@ -1,6 +1,7 @@
 import { type Logger as Pino, pino, stdTimeFunctions } from "pino";
 import type { LogLevel } from "../../adapters/config-file.ts";
 import { colorsFor } from "../lib/output.ts";
+import { safeText, safeWhenParsed } from "../lib/terminal.ts";
 
 /** The log settings of a worker process. */
 export interface LoggingOptions {
@@ -10,14 +11,18 @@ export interface LoggingOptions {
   readonly pretty?: boolean | undefined;
 }
 
-/** A logger to stdout, with one JSON object per line. It is synchronous so that the last line before an exit is kept. */
+/**
+ * A logger to stdout, with one JSON object per line. It is synchronous so that the last line before an exit is kept.
+ * Text of messages in it does not act on a terminal.
+ */
 export async function createLogger({
   level = "info",
   pretty = process.stdout.isTTY,
 }: LoggingOptions): Promise<Pino> {
   if (!pretty) {
     const options = { level, timestamp: stdTimeFunctions.isoTime, base: { pid: process.pid } };
-    return pino(options, pino.destination({ dest: 1, sync: true }));
+    const stdout = pino.destination({ dest: 1, sync: true });
+    return pino(options, { write: (line) => void stdout.write(safeText(line)) });
   }
   const { PinoPretty } = await import("pino-pretty");
   const stream = PinoPretty({
@@ -27,5 +32,5 @@ export async function createLogger({
     translateTime: "SYS:HH:MM:ss.l",
     singleLine: true,
   });
-  return pino({ level }, stream);
+  return pino({ level }, { write: (line) => void stream.write(safeWhenParsed(line)) });
 }
