@@ -18,12 +18,19 @@ export interface StatsRow {
   readonly error?: string;
 }
 
+/** The text of a row for an error that prevented the counts of a queue. */
+type ErrorText = (error: unknown, queue: string) => string;
+
 /** One row for each queue, in the order of `names`. A queue that fails does not affect the other rows. */
-export function statsRows(queue: Queue, names: readonly string[]): Promise<StatsRow[]> {
-  return Promise.all(names.map((name) => statsRow(queue, name)));
+export function statsRows(
+  queue: Queue,
+  names: readonly string[],
+  errorText: ErrorText = errorLine,
+): Promise<StatsRow[]> {
+  return Promise.all(names.map((name) => statsRow(queue, name, errorText)));
 }
 
-async function statsRow(queue: Queue, name: string): Promise<StatsRow> {
+async function statsRow(queue: Queue, name: string, errorText: ErrorText): Promise<StatsRow> {
   try {
     const stats = await queue.stats(name);
     return {
@@ -38,6 +45,6 @@ async function statsRow(queue: Queue, name: string): Promise<StatsRow> {
     };
   } catch (error) {
     const unknown = { messages: null, inFlight: null, backlog: null, delayed: null, failed: null };
-    return { queue: name, ...unknown, approximate: true, asOf: null, error: errorLine(error) };
+    return { queue: name, ...unknown, approximate: true, asOf: null, error: errorText(error, name) };
   }
 }

@@ -2,11 +2,13 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
-import { QueueError } from "../../src/errors.ts";
+import { isQueueError, QueueError } from "../../src/errors.ts";
 import type { Queue } from "../../src/queue/queue.ts";
+import type { WorkerHealth } from "../../src/worker/types.ts";
 import type { Worker } from "../../src/worker/worker.ts";
 import { errorLine } from "../lib/output.ts";
 import { statsRows } from "../lib/stats-rows.ts";
+import { cached } from "./cached.ts";
 
 /** The objects that the endpoints report on. */
 export interface HealthSources {
@@ -14,7 +16,16 @@ export interface HealthSources {
   readonly queue: Queue;
   readonly queues: readonly string[];
   readonly registry: Registry;
+  /** Called for each queue whose counts could not be read. The answer names the code of the error only. */
+  readonly onStatsError?: (queue: string, error: unknown) => void;
+  /** Monotonic time in milliseconds. @default performance.now */
+  readonly now?: () => number;
 }
+
+/** Age in milliseconds up to which counts are reused, since reading them is a billed request, and anybody may ask. */
+const MAX_AGE_MS = 10_000;
+/** Errors of a provider name hosts, accounts and roles. Whoever may ask for the health need not know them. */
+const IN_THE_LOG = "the log of the worker has the reason";
 
 /** A server that accepts connections. */
 export interface HealthServer {
@@ -24,8 +35,18 @@ export interface HealthServer {
 }
 
 /** The endpoints of a worker process: metrics for Prometheus, and health for an orchestrator and for people. */
-export function healthApp({ worker, queue, queues, registry }: HealthSources): Hono {
+export function healthApp(sources: HealthSources): Hono {
+  const { worker, queue, queues, registry, onStatsError = () => {}, now } = sources;
   const app = new Hono();
+  const counts = cached(
+    () =>
+      statsRows(queue, queues, (error, name) => {
+        onStatsError(name, error);
+        return `${isQueueError(error) ? error.code : "failed"}: ${IN_THE_LOG}`;
+      }),
+    MAX_AGE_MS,
+    now,
+  );
   app.get("/metrics", async (context) =>
     context.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
@@ -34,19 +55,31 @@ export function healthApp({ worker, queue, queues, registry }: HealthSources): H
     return context.json({ live: health.live, stuck: health.stuck }, health.live ? 200 : 503);
   });
   app.get("/health/ready", (context) => {
-    const { ready, state, queues: polled } = worker.health();
+    const { ready, state, queues: polled } = publicHealth(worker);
     return context.json({ ready, state, queues: polled }, ready ? 200 : 503);
   });
   app.get("/health/queues", async (context) => {
-    const rows = await statsRows(queue, queues);
+    const rows = await counts();
     return context.json({ queues: rows }, rows.some(({ error }) => error !== undefined) ? 503 : 200);
   });
-  app.get("/health/workers", (context) => context.json(worker.health()));
+  app.get("/health/workers", (context) => context.json(publicHealth(worker)));
   app.notFound((context) =>
     context.json({ error: "not found", paths: app.routes.map(({ path }) => path) }, 404),
   );
-  app.onError((error, context) => context.json({ error: errorLine(error) }, 500));
+  app.onError((error, context) => {
+    onStatsError("", error);
+    return context.json({ error: IN_THE_LOG }, 500);
+  });
   return app;
+}
+
+/** The health of the worker, without the text of a provider's error. The worker logs it. */
+function publicHealth(worker: Worker): WorkerHealth {
+  const health = worker.health();
+  const queues = health.queues.map((queue) =>
+    queue.error === undefined ? queue : { ...queue, error: `the last poll failed: ${IN_THE_LOG}` },
+  );
+  return { ...health, queues };
 }
 
 /**

@@ -70,7 +70,13 @@ async function serveHealth(parts: Omit<WorkerProcess, "hooks">): Promise<() => P
   const registry = new Registry();
   const metrics = createMetrics({ registry, only: queue, stats: { queue, names: queues } });
   collectDefaultMetrics({ register: registry });
-  const app = healthApp({ worker, queue, queues, registry });
+  const app = healthApp({
+    worker,
+    queue,
+    queues,
+    registry,
+    onStatsError: (name, error) => logger.warn({ queue: name, err: error }, "reading the counts failed"),
+  });
   const server = await listen(app, host, metricsPort);
   logger.info({ host, port: server.port, paths: app.routes.map(({ path }) => path) }, "listening");
   return async () => {

@@ -1,6 +1,7 @@
 import { Registry } from "prom-client";
-import { describe, expect, it } from "vitest";
-import { healthApp, listen } from "../../../cmd/worker/health-server.ts";
+import { describe, expect, it, vi } from "vitest";
+import { healthApp, type HealthSources, listen } from "../../../cmd/worker/health-server.ts";
+import { QueueError } from "../../../src/errors.ts";
 import type { Queue } from "../../../src/queue/queue.ts";
 import type { WorkerHealth } from "../../../src/worker/types.ts";
 import type { Worker } from "../../../src/worker/worker.ts";
@@ -17,12 +18,15 @@ const healthy: WorkerHealth = {
 
 function app(
   health: Partial<WorkerHealth> = {},
-  stats?: () => Promise<unknown>,
+  {
+    stats,
+    ...sources
+  }: Pick<HealthSources, "now" | "onStatsError"> & { readonly stats?: () => Promise<unknown> } = {},
 ): ReturnType<typeof healthApp> {
   const worker = { health: () => ({ ...healthy, ...health }) } as unknown as Worker;
   const counts = { messages: 1, inFlight: undefined, approximate: true, asOf: new Date(0) };
   const queue = { stats: stats ?? (async () => counts) } as unknown as Queue;
-  return healthApp({ worker, queue, queues: ["emails"], registry: new Registry() });
+  return healthApp({ worker, queue, queues: ["emails"], registry: new Registry(), ...sources });
 }
 
 describe("healthApp", () => {
@@ -45,10 +49,53 @@ describe("healthApp", () => {
     expect(await answer.json()).toMatchObject({ queues: [{ queue: "emails", messages: 1, inFlight: null }] });
   });
 
-  it("answers 503 with the error if a queue has no counts", async () => {
-    const answer = await app({}, () => Promise.reject(new Error("no network"))).request("/health/queues");
+  it("answers 503 with the code of the error if a queue has no counts, and reports the error itself", async () => {
+    const text = "arn:aws:iam::123456789012:user/deploy may not call sqs.eu-west-1.amazonaws.com";
+    const error = new QueueError("auth", text, { queue: "emails" });
+    const reported: unknown[] = [];
+    const answer = await app(
+      {},
+      { stats: () => Promise.reject(error), onStatsError: (...args) => reported.push(args) },
+    ).request("/health/queues");
     expect(answer.status).toBe(503);
-    expect(await answer.json()).toMatchObject({ queues: [{ queue: "emails", error: "Error: no network" }] });
+    expect(await answer.json()).toMatchObject({
+      queues: [{ queue: "emails", error: "auth: the log of the worker has the reason" }],
+    });
+    expect(reported).toEqual([["emails", error]]);
+  });
+
+  it("reads the counts once in ten seconds, however many ask, also while the provider does not answer", async () => {
+    let [calls, time] = [0, 0];
+    const waiting: (() => void)[] = [];
+    const stats = (): Promise<unknown> => {
+      calls += 1;
+      return new Promise((resolve) => waiting.push(() => resolve({ messages: calls, asOf: new Date(0) })));
+    };
+    const asked = app({}, { stats, now: () => time });
+    const ask = async (): Promise<unknown> =>
+      ((await (await asked.request("/health/queues")).json()) as { queues: { messages: number }[] }).queues[0]
+        ?.messages;
+    const first = Array.from({ length: 200 }, ask);
+    time = 60_000;
+    const second = ask();
+    waiting.shift()?.();
+    expect(new Set(await Promise.all([...first, second]))).toEqual(new Set([1]));
+    time = 69_999;
+    expect([await ask(), calls]).toEqual([1, 1]);
+    time = 70_000;
+    const third = ask();
+    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    waiting.shift()?.();
+    expect([await third, calls]).toEqual([2, 2]);
+  });
+
+  it.each(["/health/ready", "/health/workers"])("%s does not quote the error of a poll", async (path) => {
+    const error = "Error: connect ECONNREFUSED 10.0.0.7:443";
+    const queues = [{ queue: "emails", lastPollAt: undefined, error, running: 0 }];
+    const answer = await app({ queues }).request(path);
+    expect(await answer.json()).toMatchObject({
+      queues: [{ queue: "emails", error: "the last poll failed: the log of the worker has the reason" }],
+    });
   });
 
   it("answers 404 with its paths to a request for another path", async () => {
