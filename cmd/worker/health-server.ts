@@ -24,7 +24,7 @@ export interface HealthSources {
 
 /** Age in milliseconds up to which counts are reused, since reading them is a billed request, and anybody may ask. */
 const MAX_AGE_MS = 10_000;
-/** Errors of a provider name hosts, accounts and roles. Whoever may ask for the health need not know them. */
+/** Replaces the errors of a provider, which name hosts, accounts and roles: the endpoints are open to anybody. */
 const IN_THE_LOG = "the log of the worker has the reason";
 
 /** A server that accepts connections. */

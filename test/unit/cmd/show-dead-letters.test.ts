@@ -11,7 +11,7 @@ import type { DeadLetter, DeadLetterGroup } from "../../../src/queue/dead-letter
 
 const NEVER = new Date(Number.NaN);
 
-function letter(
+function deadLetter(
   id: string,
   { payload = {}, at = new Date(0) }: { payload?: unknown; at?: Date } = {},
 ): DeadLetter {
@@ -35,10 +35,10 @@ function deep(): unknown {
 }
 
 const letters = [
-  letter("good"),
-  letter("deep", { payload: deep() }),
-  letter("big", { payload: 1n }),
-  letter("late", { at: NEVER }),
+  deadLetter("good"),
+  deadLetter("deep", { payload: deep() }),
+  deadLetter("big", { payload: 1n }),
+  deadLetter("late", { at: NEVER }),
 ];
 
 describe("dead letters of which some cannot be shown", () => {
@@ -57,7 +57,7 @@ describe("dead letters of which some cannot be shown", () => {
     expect(lines[6]).toBe("late  welcome  at an unknown time");
   });
 
-  test.each(letters.map((one) => [one.id, one] as const))("the letter %s is shown alone", (id, one) => {
+  test.each(letters.map((one) => [one.id, one] as const))("the dead letter %s is shown alone", (id, one) => {
     expect(deadLetterText(one)).toMatch(new RegExp(`^id +${id}\n`));
   });
 
@@ -86,7 +86,7 @@ describe("dead letters of which some cannot be shown", () => {
 });
 
 test("a long error ends within 80 columns if the output is no terminal", () => {
-  const long = letter("01a21575-71c0-702f-bd55-97a156dbe221");
+  const long = deadLetter("01a21575-71c0-702f-bd55-97a156dbe221");
   const text = deadLettersText([
     { ...long, info: { ...long.info, error: `Error: ${"x\u001b".repeat(500)}` } },
   ]);
