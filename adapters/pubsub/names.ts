@@ -38,7 +38,10 @@ export class Names {
     );
   }
 
-  /** Returns the ids or full names of a queue, as they are configured. */
+  /**
+   * Returns the ids or full names of a queue, as they are configured.
+   * @throws DriverError `permanent` if the name of the queue is a full name
+   */
   pair(queue: string): Pair {
     const mapped = this.#queues.get(queue);
     if (mapped !== undefined) return pairOf(mapped);
@@ -47,6 +50,13 @@ export class Names {
       const mappedOwner = owner === undefined ? undefined : this.#queues.get(owner);
       // Each subscription has its own dead letters and delays, even if others share its topic.
       if (mappedOwner !== undefined) return pairOf(siblingQueue(pairOf(mappedOwner).subscription, suffix));
+    }
+    // A name may come from elsewhere, such as a tenant. Only the configuration may lead to another project.
+    if (queue.startsWith("projects/")) {
+      throw new DriverError(
+        "permanent",
+        `"${queue}" is a full name, which is not accepted as the name of a queue; map a name to it in queues of the configuration`,
+      );
     }
     return pairOf(`${this.#prefix}${queue}`);
   }

@@ -1,5 +1,12 @@
 import { GetQueueUrlCommand } from "@aws-sdk/client-sqs";
-import { checkName, NameClaims, ownerQueue, siblingQueue, siblingSuffixes } from "../../src/driver/index.ts";
+import {
+  checkName,
+  DriverError,
+  NameClaims,
+  ownerQueue,
+  siblingQueue,
+  siblingSuffixes,
+} from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { FIFO_ENDING, QUEUE_NAME, QUEUE_NAME_RULE } from "./limits.ts";
 import { request } from "./request.ts";
@@ -30,7 +37,7 @@ export class QueueUrls {
 
   /**
    * Returns the physical name, or the URL if one is configured.
-   * @throws DriverError `permanent` if the name is not valid, or if another logical name means the same queue
+   * @throws DriverError `permanent` if the name is not valid or is a URL, or if another logical name means the same queue
    */
   physical(queue: string): string {
     const physical = this.#physical(queue);
@@ -47,7 +54,8 @@ export class QueueUrls {
       const mappedOwner = owner === undefined ? undefined : this.#queues.get(owner);
       if (mappedOwner !== undefined) return siblingQueue(mappedOwner, suffix);
     }
-    return isUrl(queue) ? queue : `${this.#prefix}${queue}`;
+    if (isUrl(queue)) throw urlAsName(queue);
+    return `${this.#prefix}${queue}`;
   }
 
   /** @throws DriverError `not_found` if the queue does not exist, and any other kind */
@@ -75,6 +83,17 @@ export class QueueUrls {
     );
     return QueueUrl as string;
   }
+}
+
+/**
+ * A signed request, with its session token, goes to the host of a queue's URL. Only the configuration may name a host: the
+ * name of a queue may come from elsewhere, such as a tenant or a message.
+ */
+function urlAsName(queue: string): DriverError {
+  return new DriverError(
+    "permanent",
+    `"${queue}" is a URL, which is not accepted as the name of a queue; map a name to it in queues of the configuration`,
+  );
 }
 
 export function isUrl(name: string): boolean {

@@ -43,6 +43,16 @@ test("a full name can refer to another project", () => {
   expect(names.subscription("p", "jobs-dlq")).toBe("projects/theirs/subscriptions/jobs-dlq");
 });
 
+test("a full name is refused as the name of a queue, since only the configuration may lead to another project", () => {
+  const names = new Names({ queues: { theirs: "projects/theirs/topics/jobs" } });
+  const name = "projects/theirs/topics/jobs";
+  for (const call of [() => names.topic("p", name), () => names.subscription("p", `${name}-dlq`)]) {
+    expect(call).toThrow(
+      expect.objectContaining({ kind: "permanent", message: expect.stringContaining("map a name to it") }),
+    );
+  }
+});
+
 test("two logical names for one subscription are refused", () => {
   const queues = { a: "jobs", b: { topic: "other", subscription: "jobs" } };
   expect(() => new Names({ queues })).toThrow(
