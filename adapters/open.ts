@@ -1,8 +1,8 @@
 import type { Clock } from "../src/lib/clock.ts";
-import { createQueue, type QueueOptions } from "../src/client/create-queue.ts";
+import { createQueue, queueOptionKeys, type QueueOptions } from "../src/client/create-queue.ts";
 import type { DelayStore } from "../src/delay/store.ts";
 import type { Driver } from "../src/driver/contract.ts";
-import { QueueError } from "../src/errors.ts";
+import { checkKeys, QueueError } from "../src/errors.ts";
 import type { Queue } from "../src/queue/queue.ts";
 import { show } from "../src/lib/text.ts";
 import { type ConfigFile, type DriverConfig, isDriver, splitConfig } from "./config-file.ts";
@@ -30,6 +30,7 @@ export type { SqsConfig } from "./sqs/config.ts";
  * await queue.send("emails", { type: "send_welcome_email", payload: { userId: "u1" } });
  */
 export async function openQueue(config: ConfigFile, options: QueueOptions = {}): Promise<Queue> {
+  checkKeys("openQueue", options, queueOptionKeys);
   const checked = parseConfig(config);
   const driver =
     checked.provider === undefined

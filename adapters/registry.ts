@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Clock, Driver } from "../src/driver/index.ts";
+import { type CommonConfig, commonFields } from "./config.ts";
 import { load } from "./load.ts";
 import { type MemoryConfig, memorySchema } from "./memory/config.ts";
 import { type PubsubConfig, pubsubSchema } from "./pubsub/config.ts";
@@ -35,10 +36,17 @@ export interface Provider<Config extends QueueConfig = QueueConfig> {
   open(config: Config, clock: Clock | undefined): Promise<Driver>;
 }
 
+/** The options of the adapter in a configuration, without the options that every provider has. */
+type OwnOptions<Config> = Omit<Config, keyof CommonConfig | "provider">;
+
 interface Row<Config extends QueueConfig, Adapter> extends Omit<Provider<Config>, "open"> {
   /** Imports the adapter. The specifier of the `import()` is a literal, so that bundlers find it. */
   readonly adapter: () => Promise<Adapter>;
-  readonly open: (adapter: Adapter, config: Config, clock: Clock | undefined) => Driver | Promise<Driver>;
+  readonly open: (
+    adapter: Adapter,
+    own: OwnOptions<Config>,
+    clock: Clock | undefined,
+  ) => Driver | Promise<Driver>;
 }
 
 /**
@@ -53,8 +61,7 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
     packages: [],
     schema: memorySchema,
     adapter: () => import("./memory/index.ts"),
-    open: ({ memory }, { capacity, strict, emulate, queues }, clock) =>
-      memory({ capacity, strict, emulate, queues, clock }),
+    open: ({ memory }, options, clock) => memory({ ...options, clock }),
   }),
   sqs: row({
     label: "Amazon SQS",
@@ -103,6 +110,12 @@ function row<Config extends QueueConfig, Adapter>({
 }: Row<Config, Adapter>): Provider<Config> {
   return {
     ...facts,
-    open: async (config, clock) => open(await load(config.provider, facts.packages, adapter), config, clock),
+    open: async (config, clock) =>
+      open(await load(config.provider, facts.packages, adapter), ownOptions(config), clock),
   };
+}
+
+function ownOptions<Config extends QueueConfig>(config: Config): OwnOptions<Config> {
+  const isOwn = (key: string): boolean => key !== "provider" && !Object.hasOwn(commonFields, key);
+  return Object.fromEntries(Object.entries(config).filter(([key]) => isOwn(key))) as OwnOptions<Config>;
 }

@@ -1,3 +1,4 @@
+import { closest } from "./lib/closest.ts";
 import { type Duration, durationMs } from "./lib/duration.ts";
 import { asText, show } from "./lib/text.ts";
 
@@ -122,6 +123,29 @@ export function isInstance<T>(error: unknown, type: abstract new (...args: never
     return error instanceof type;
   } catch {
     return false;
+  }
+}
+
+/** Every option of `Options`. The compiler requires each of them, and no other. */
+export type KnownKeys<Options> = Readonly<Record<keyof Options, true>>;
+
+/**
+ * Refuses options that do not exist, so that a misspelling has no silent effect. An unknown option that is undefined passes.
+ *
+ * @param where the function or class that takes the options, for the error
+ * @throws QueueError `invalid_options`, with the known option that was probably meant
+ */
+export function checkKeys<Options extends object>(
+  where: string,
+  options: Options,
+  known: KnownKeys<Options>,
+): void {
+  for (const key in options) {
+    if (Object.hasOwn(known, key) || options[key] === undefined) continue;
+    const names = Object.keys(known);
+    const near = closest(key, names);
+    const hint = near === undefined ? `known: ${names.join(", ")}.` : `did you mean ${near}?`;
+    throw new QueueError("invalid_options", `${where}: unknown option ${show(key)}; ${hint}`);
   }
 }
 

@@ -1,10 +1,12 @@
 import {
   type Admin,
+  checkKeys,
   type Clock,
   type Driver,
   DriverError,
   type DriverStats,
   type ErrorKind,
+  type KnownKeys,
   type Limits,
   type OpenOptions,
   type Outgoing,
@@ -46,6 +48,17 @@ export interface MemoryOptions {
   readonly faults?: Faults | undefined;
 }
 
+const OPTIONS: KnownKeys<MemoryOptions> = {
+  clock: true,
+  capacity: true,
+  strict: true,
+  emulate: true,
+  stats: true,
+  queues: true,
+  uncounted: true,
+  faults: true,
+};
+
 const DEFAULT_CAPACITY = 10_000;
 
 /**
@@ -62,6 +75,7 @@ const DEFAULT_CAPACITY = 10_000;
  * const queue = createQueue(memory());
  */
 export function memory(options: MemoryOptions = {}): Driver & { readonly admin: Admin } {
+  checkKeys("memory", options, OPTIONS);
   return new MemoryDriver(options);
 }
 

@@ -1,9 +1,11 @@
 import {
   type Admin,
+  checkKeys,
   type Clock,
   type Driver,
   type DriverStats,
   type ErrorKind,
+  type KnownKeys,
   type Limits,
   type OpenOptions,
   type Outgoing,
@@ -40,6 +42,22 @@ export interface PubsubOptions extends ConnectionOptions, NamingOptions {
   readonly clock?: Clock | undefined;
 }
 
+const OPTIONS: KnownKeys<PubsubOptions> = {
+  projectId: true,
+  emulatorHost: true,
+  apiEndpoint: true,
+  credentials: true,
+  keyFilename: true,
+  clients: true,
+  prefix: true,
+  queues: true,
+  waitSeconds: true,
+  exactlyOnce: true,
+  monitoring: true,
+  limits: true,
+  clock: true,
+};
+
 /**
  * Creates a driver for Google Cloud Pub/Sub. A queue is a topic and a subscription of the same name, unless `queues` maps
  * it to two names.
@@ -53,6 +71,7 @@ export interface PubsubOptions extends ConnectionOptions, NamingOptions {
  * const queue = createQueue(pubsub({ projectId: "my-project", prefix: "prod-" }));
  */
 export function pubsub(options: PubsubOptions = {}): Driver {
+  checkKeys("pubsub", options, OPTIONS);
   return new PubsubDriver(options);
 }
 

@@ -1,11 +1,13 @@
 import type { ServiceBusSender } from "@azure/service-bus";
 import {
   type Admin,
+  checkKeys,
   type Clock,
   type Driver,
   DriverError,
   type DriverStats,
   type ErrorKind,
+  type KnownKeys,
   type Limits,
   type OpenOptions,
   type Outgoing,
@@ -35,6 +37,19 @@ export interface ServiceBusOptions extends ConnectionOptions, NamingOptions {
   readonly clock?: Clock | undefined;
 }
 
+const OPTIONS: KnownKeys<ServiceBusOptions> = {
+  connectionString: true,
+  namespace: true,
+  credential: true,
+  client: true,
+  adminClient: true,
+  adminConnectionString: true,
+  prefix: true,
+  queues: true,
+  limits: true,
+  clock: true,
+};
+
 /**
  * Creates a driver for Azure Service Bus queues. A queue that requires sessions keeps order by key.
  *
@@ -47,6 +62,7 @@ export interface ServiceBusOptions extends ConnectionOptions, NamingOptions {
  * const queue = createQueue(serviceBus({ connectionString, prefix: "prod-" }));
  */
 export function serviceBus(options: ServiceBusOptions): Driver & { readonly admin: Admin } {
+  checkKeys("serviceBus", options, OPTIONS);
   return new ServiceBusDriver(options);
 }
 

@@ -1,10 +1,12 @@
 import {
   type Admin,
+  checkKeys,
   type Clock,
   type Driver,
   DriverError,
   type DriverStats,
   type ErrorKind,
+  type KnownKeys,
   type Limits,
   type OpenOptions,
   type Outgoing,
@@ -34,6 +36,21 @@ export interface SqsOptions extends ConnectionOptions, NamingOptions {
   readonly clock?: Clock | undefined;
 }
 
+const OPTIONS: KnownKeys<SqsOptions> = {
+  region: true,
+  endpoint: true,
+  credentials: true,
+  requestTimeoutMs: true,
+  client: true,
+  pollClient: true,
+  prefix: true,
+  queues: true,
+  waitSeconds: true,
+  kmsKeyId: true,
+  limits: true,
+  clock: true,
+};
+
 /**
  * Creates a driver for Amazon SQS. A queue whose name ends in `.fifo` is a FIFO queue and keeps order by key.
  *
@@ -46,6 +63,7 @@ export interface SqsOptions extends ConnectionOptions, NamingOptions {
  * const queue = createQueue(sqs({ region: "eu-west-1", prefix: "prod-" }));
  */
 export function sqs(options: SqsOptions = {}): Driver {
+  checkKeys("sqs", options, OPTIONS);
   return new SqsDriver(options);
 }
 

@@ -9,9 +9,10 @@ import { Delays } from "../delay/delays.ts";
 import type { DelayStore } from "../delay/store.ts";
 import type { Driver, QueueChange } from "../driver/contract.ts";
 import { UsedQueues } from "../driver/names.ts";
-import { QueueError } from "../errors.ts";
+import { checkKeys, QueueError } from "../errors.ts";
 import { loadReceive } from "./lazy-receive.ts";
 import type { NewMessage } from "../message/message.ts";
+import { ensureKeys, pumpKeys, receiveKeys, sendKeys } from "./option-keys.ts";
 import { dropQueue, ensureQueue, planQueue } from "./provision.ts";
 import type { ManagedHandler, ManagedQueue, ManagedReceiveOptions } from "../queue/managed-receive.ts";
 import type {
@@ -78,6 +79,7 @@ export class CoreQueue implements ManagedQueue {
   send<P>(queue: string, message: NewMessage<P>, options: SendOptions = NONE): Promise<SendReceipt> {
     try {
       this.#assertUsable(queue);
+      if (options !== NONE) checkKeys("send", options, sendKeys);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -90,6 +92,7 @@ export class CoreQueue implements ManagedQueue {
     options: SendOptions = {},
   ): Promise<SendOutcome[]> {
     this.#assertUsable(queue);
+    checkKeys("sendBatch", options, sendKeys);
     return this.#producer.sendBatch(queue, messages, options);
   }
 
@@ -107,7 +110,8 @@ export class CoreQueue implements ManagedQueue {
     return this.send(queue, message, { ...options, delay });
   }
 
-  receive(queue: string, handler: Handler, options: ReceiveOptions = {}): Promise<void> {
+  async receive(queue: string, handler: Handler, options: ReceiveOptions = {}): Promise<void> {
+    checkKeys("receive", options, receiveKeys);
     return this.receiveManaged(queue, handler, options);
   }
 
@@ -172,11 +176,13 @@ export class CoreQueue implements ManagedQueue {
 
   async ensure(queue: string, options: EnsureOptions = {}): Promise<void> {
     this.#assertUsable(queue);
+    checkKeys("ensure", options, ensureKeys);
     await ensureQueue(this.#connection, queue, options);
   }
 
   async plan(queue: string, options: EnsureOptions = {}): Promise<QueueChange[]> {
     this.#assertUsable(queue);
+    checkKeys("plan", options, ensureKeys);
     return planQueue(this.#connection, queue, options);
   }
 
@@ -189,6 +195,7 @@ export class CoreQueue implements ManagedQueue {
 
   async pump(queue: string, options: PumpOptions = {}): Promise<void> {
     this.#assertUsable(queue);
+    checkKeys("pump", options, pumpKeys);
     this.#assertNotClosing(queue);
     options.signal?.throwIfAborted();
     const pumping = {

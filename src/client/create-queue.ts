@@ -5,7 +5,7 @@ import { CoreQueue } from "./core-queue.ts";
 import { defaults } from "../defaults.ts";
 import type { DelayStore } from "../delay/store.ts";
 import type { Driver } from "../driver/contract.ts";
-import { QueueError } from "../errors.ts";
+import { checkKeys, type KnownKeys, QueueError } from "../errors.ts";
 import type { Queue } from "../queue/queue.ts";
 import { show } from "../lib/text.ts";
 
@@ -35,6 +35,15 @@ export interface QueueOptions {
   readonly random?: (() => number) | undefined;
 }
 
+/** @internal */
+export const queueOptionKeys: KnownKeys<QueueOptions> = {
+  backoff: true,
+  sendDeadlineMs: true,
+  clock: true,
+  delayStore: true,
+  random: true,
+};
+
 /**
  * Creates a queue connection on a driver. Makes no request.
  *
@@ -55,6 +64,7 @@ export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
       `createQueue takes a driver, such as memory(); got ${show(driver)}. openQueue takes a configuration.`,
     );
   }
+  checkKeys("createQueue", options, queueOptionKeys);
   const { backoff, clock = driver.clock ?? systemClock, random = Math.random, delayStore } = options;
   if (backoff !== undefined) checkBackoff(backoff, "createQueue");
   const sendDeadlineMs = optionalMs(options.sendDeadlineMs) ?? defaults.sendDeadlineMs;

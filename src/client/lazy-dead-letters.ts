@@ -1,6 +1,8 @@
 import type { Connection } from "../transport/connection.ts";
 import { loadReceive } from "./lazy-receive.ts";
 import type { Sender } from "../send/sender.ts";
+import { checkKeys, type KnownKeys } from "../errors.ts";
+import { discardKeys, groupsKeys, listKeys, redriveKeys } from "./option-keys.ts";
 import type { DeadLetters } from "../queue/dead-letters.ts";
 
 interface Host {
@@ -18,21 +20,27 @@ export function lazyDeadLetters(
   host: Host,
 ): DeadLetters {
   const load = async <Options extends { readonly signal?: AbortSignal | undefined }, Result>(
+    method: string,
     options: Options,
+    known: KnownKeys<Options>,
     work: (deadLetters: DeadLetters, options: Options) => Promise<Result>,
-  ): Promise<Result> =>
-    host.run(options.signal, (signal) =>
+  ): Promise<Result> => {
+    checkKeys(`deadLetters.${method}`, options, known);
+    return host.run(options.signal, (signal) =>
       loadReceive(({ DeadLetterQueue }) =>
         work(new DeadLetterQueue(connection, sender, queue), { ...options, signal }),
       ),
     );
+  };
   return {
-    list: (options = {}) => load(options, (deadLetters, all) => deadLetters.list(all)),
-    groups: (options = {}) => load(options, (deadLetters, all) => deadLetters.groups(all)),
+    list: (options = {}) => load("list", options, listKeys, (deadLetters, all) => deadLetters.list(all)),
+    groups: (options = {}) =>
+      load("groups", options, groupsKeys, (deadLetters, all) => deadLetters.groups(all)),
     redrive: async (options = {}) => {
       if (options.to !== undefined) host.use(options.to);
-      return load(options, (deadLetters, all) => deadLetters.redrive(all));
+      return load("redrive", options, redriveKeys, (deadLetters, all) => deadLetters.redrive(all));
     },
-    discard: (options) => load(options, (deadLetters, all) => deadLetters.discard(all)),
+    discard: (options) =>
+      load("discard", options, discardKeys, (deadLetters, all) => deadLetters.discard(all)),
   };
 }

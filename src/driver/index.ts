@@ -46,4 +46,4 @@ export { type Clock, systemClock, type Timer } from "../lib/clock.ts";
 export { type Duration, durationMs, optionalMs } from "../lib/duration.ts";
 export { type Member, InFlightSet } from "../lib/in-flight-set.ts";
 export { type Timed, TimerHeap } from "../lib/timer-heap.ts";
-export { QueueError, type ErrorCode, type QueueErrorDetails } from "../errors.ts";
+export { checkKeys, type KnownKeys, QueueError, type ErrorCode, type QueueErrorDetails } from "../errors.ts";

@@ -149,6 +149,11 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
     dedupId,
     trace,
   } = input;
+  if (input.payload === undefined && typeof (input as Partial<{ message: unknown }>).message === "function")
+    refuse(
+      "invalid_message",
+      `The job definition ${show(type)} was given in place of a message; send the result of its message(payload).`,
+    );
   if (typeof type !== "string" || type !== checkedType) {
     checkText(type, "type", MAX_TYPE_BYTES);
     checkedType = type;

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { QueueError } from "../errors.ts";
+import { checkKeys, type KnownKeys, QueueError } from "../errors.ts";
 import { optionalMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 import { checkJobOptions, type JobDefinition, type JobOptions, type RegisterOptions } from "./job.ts";
@@ -14,6 +14,8 @@ export interface Registration extends Omit<JobOptions, "timeoutMs"> {
   readonly schema: StandardSchemaV1 | undefined;
   readonly handler: JobHandler;
 }
+
+const REGISTER_OPTIONS: KnownKeys<RegisterOptions> = { backoff: true, timeoutMs: true, concurrency: true };
 
 /** The registered job types of a worker. */
 export class Registry {
@@ -41,6 +43,7 @@ export class Registry {
         `A handler for ${show(type)} is registered already. Remove one of the two, or give the job another type.`,
       );
     }
+    checkKeys(`register(${show(type)})`, options, REGISTER_OPTIONS);
     const merged: JobOptions = {
       maxAttempts: definition.maxAttempts,
       backoff: options.backoff ?? definition.backoff,

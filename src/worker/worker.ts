@@ -2,7 +2,7 @@ import type { Timer } from "../lib/clock.ts";
 import { Deadlines } from "../lib/deadlines.ts";
 import { defaults } from "../defaults.ts";
 import { channels, type JobEvent } from "../diagnostics.ts";
-import { QueueError } from "../errors.ts";
+import { checkKeys, type KnownKeys, QueueError } from "../errors.ts";
 import type { ManagedQueue } from "../queue/managed-receive.ts";
 import type { Queue } from "../queue/queue.ts";
 import { PauseController } from "../lib/pause.ts";
@@ -18,6 +18,20 @@ import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions 
 import { UnknownTypeWarnings } from "./unknown-type.ts";
 import { missingMethods } from "./guarded-logger.ts";
 import { WorkerReporter } from "./worker-reporter.ts";
+
+const OPTIONS: KnownKeys<WorkerOptions> = {
+  concurrency: true,
+  timeoutMs: true,
+  graceMs: true,
+  hardLimitMs: true,
+  leaseMs: true,
+  extendEveryMs: true,
+  drainMs: true,
+  backoff: true,
+  unknownTypeMaxAgeMs: true,
+  allowUncounted: true,
+  logger: true,
+};
 
 /**
  * Runs the jobs of one or more queues. Each message is passed to the handler of its type, under time limits, with
@@ -55,6 +69,7 @@ export class Worker {
         `A Worker takes a Queue that openQueue or createQueue has returned; got ${show(queue)}.`,
       );
     }
+    checkKeys("Worker", options, OPTIONS);
     const { concurrency = defaults.concurrency } = options;
     const timeoutMs = spanOf(options, "timeoutMs");
     const graceMs = spanOf(options, "graceMs");

@@ -32,6 +32,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "QueueError",
     "TimerHeap",
     "checkName",
+    "checkKeys",
     "durationMs",
     "messageBytes",
     "optionalMs",

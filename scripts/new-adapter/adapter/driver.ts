@@ -1,10 +1,12 @@
 import {
   type Admin,
+  checkKeys,
   type Clock,
   type Driver,
   DriverError,
   type DriverStats,
   type ErrorKind,
+  type KnownKeys,
   type Limits,
   type OpenOptions,
   type Outgoing,
@@ -31,6 +33,16 @@ export interface TemplateOptions extends ConnectionOptions, NamingOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** The compiler requires every option. TODO: Those of the connection. */
+const OPTIONS: KnownKeys<TemplateOptions> = {
+  url: true,
+  requestTimeoutMs: true,
+  client: true,
+  prefix: true,
+  limits: true,
+  clock: true,
+};
+
 /**
  * Creates a driver for Template.
  *
@@ -41,6 +53,7 @@ export interface TemplateOptions extends ConnectionOptions, NamingOptions {
  * const queue = createQueue(template({ prefix: "prod-" }));
  */
 export function template(options: TemplateOptions = {}): Driver {
+  checkKeys("template", options, OPTIONS);
   return new TemplateDriver(options);
 }
 

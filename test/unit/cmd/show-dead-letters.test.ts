@@ -24,7 +24,7 @@ function deadLetter(
     at,
     firstSeenAt: at,
   };
-  return { id, info, message, body: "the body", fingerprint: "3f9c0a51be77" } as unknown as DeadLetter;
+  return { id, info, message, body: "the body", fingerprint: "3f9c0a51be77" };
 }
 
 /** A payload that JSON.parse reads and JSON.stringify cannot write. */
