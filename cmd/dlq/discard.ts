@@ -4,6 +4,7 @@ import { addHelp } from "../lib/help.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
 import { Interrupted } from "../lib/signals.ts";
+import { assertTerminal, isConfirmed } from "./confirm.ts";
 import { progressBar } from "./progress.ts";
 import {
   addFilterOptions,
@@ -55,12 +56,7 @@ async function runDiscard(name: string, flags: DiscardFlags): Promise<void> {
       "No dead letters are selected: pass --id, --type, --reason, --group or --since, or --all.",
     );
   }
-  if (!yes && !(process.stdin.isTTY && process.stderr.isTTY)) {
-    throw new QueueError(
-      "config",
-      "There is no terminal to ask on: pass --yes to discard without confirmation.",
-    );
-  }
+  if (!yes) assertTerminal("discard");
   await using opened = await openDeadLetters(name, flags);
   const { deadLetters, total, signal } = opened;
   const run = async (label: string, dryRun: boolean): Promise<number> => {
@@ -70,7 +66,7 @@ async function runDiscard(name: string, flags: DiscardFlags): Promise<void> {
       .finally(() => bar[Symbol.dispose]());
   };
   let discarded = 0;
-  if (yes || (await isConfirmed(name, await run("counting", true), signal))) {
+  if (yes || (await isDiscardConfirmed(name, await run("counting", true), signal))) {
     discarded = await run("discarding", false);
   }
   const none = yes
@@ -81,18 +77,8 @@ async function runDiscard(name: string, flags: DiscardFlags): Promise<void> {
   if (signal.aborted) throw new Interrupted("the other dead letters were not changed.");
 }
 
-/** Asks for confirmation. Ctrl-C, Ctrl-D and a terminal that was closed mean no. */
-async function isConfirmed(name: string, count: number, interrupted: AbortSignal): Promise<boolean> {
-  if (count === 0 || interrupted.aborted) return false;
-  const closed = new AbortController();
-  process.stdin.once("end", () => closed.abort());
-  const signal = AbortSignal.any([interrupted, closed.signal]);
-  const { default: confirm } = await import("@inquirer/confirm");
-  const message = `Discard ${count} dead letter${count === 1 ? "" : "s"} of ${name} permanently?`;
-  try {
-    return await confirm({ message, default: false }, { signal, output: process.stderr });
-  } catch (error) {
-    if (signal.aborted || (error as Error).name === "ExitPromptError") return false;
-    throw error;
-  }
+async function isDiscardConfirmed(name: string, count: number, signal: AbortSignal): Promise<boolean> {
+  if (count === 0) return false;
+  const what = `${count} dead letter${count === 1 ? "" : "s"}`;
+  return isConfirmed(`Discard ${what} of ${name} permanently?`, signal);
 }

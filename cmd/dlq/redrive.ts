@@ -5,6 +5,7 @@ import { addHelp } from "../lib/help.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { colorsFor, errorLine, print, warn } from "../lib/output.ts";
 import { Interrupted } from "../lib/signals.ts";
+import { assertTerminal, isConfirmed } from "./confirm.ts";
 import { progressBar } from "./progress.ts";
 import {
   addFilterOptions,
@@ -20,6 +21,7 @@ interface RedriveFlags extends FilterFlags {
   readonly transform?: string;
   readonly rate?: number;
   readonly dryRun?: boolean;
+  readonly yes?: boolean;
 }
 
 /** `queueport dlq redrive`: sends dead letters back to a queue. */
@@ -29,7 +31,7 @@ export function redriveCommand(): Command {
     "Send dead letters back to their queue, or to another one",
     `Sends dead letters back to their queue, or to another one. Their attempts start over.
 
-Each message is sent before its dead letter is removed, so a crash leaves at most one message twice. A dead letter whose transform throws, or whose result cannot be sent, stays in the dead-letter queue. Ctrl-C ends the command after the current batch and prints what was done.`,
+Each message is sent before its dead letter is removed, so a crash leaves at most one message twice. A dead letter whose transform throws, or whose result cannot be sent, stays in the dead-letter queue. Without a filter, the command asks for confirmation first, with the number of dead letters. Ctrl-C ends the command after the current batch and prints what was done.`,
   )
     .optionsGroup("Redrive:")
     .option("--to <queue>", "queue that the messages are sent to (default: the queue that they came from)")
@@ -38,6 +40,7 @@ Each message is sent before its dead letter is removed, so a crash leaves at mos
       "module whose default export changes each message: (message, info, deadLetter) => new message, or undefined to leave it; message is undefined if the body cannot be read; ./fix.ts#name selects another export",
     )
     .option("--rate <n>", "largest number of messages per second, such as 50 (default: no limit)", rate)
+    .option("-y, --yes", "redrive without asking; required without a filter if there is no terminal")
     .option("--dry-run", "send nothing; print what would be done, and a diff for each transformed message");
   addFilterOptions(command);
   addJsonOption(command, "the counts");
@@ -56,16 +59,29 @@ Each message is sent before its dead letter is removed, so a crash leaves at mos
 
 async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
   const { to, rate: ratePerSecond, dryRun = false, json = false } = flags;
+  const selected = filterOf(flags);
+  const asks = !dryRun && flags.yes !== true && Object.values(selected).every((value) => value === undefined);
+  if (asks) assertTerminal("redrive all dead letters");
+  // Dead letters that arrive while the question is open were not part of the count, so they are kept.
+  const filter = asks ? { ...selected, until: new Date() } : selected;
   const transform = flags.transform === undefined ? undefined : await loadTransform(flags.transform);
   await using opened = await openDeadLetters(name, flags);
   const { deadLetters, total, signal } = opened;
+  if (asks && total !== 0 && !(await isRedriveConfirmed(name, to, total, signal))) {
+    print(
+      json
+        ? JSON.stringify({ queue: name, to: to ?? name, dryRun, ...NOTHING })
+        : `Nothing of ${name} was redriven.`,
+    );
+    return;
+  }
   const bar = await progressBar(dryRun ? "checking" : "redriving", total, json || dryRun);
   const reporter = new StepReporter(dryRun && !json);
-  let result: RedriveResult = { matched: 0, redriven: 0, skipped: 0, failed: 0 };
+  let result: RedriveResult = NOTHING;
   let failure: unknown;
   try {
     result = await deadLetters.redrive({
-      ...filterOf(flags),
+      ...filter,
       to,
       transform,
       ratePerSecond,
@@ -89,6 +105,18 @@ async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
   if (failure !== undefined) throw failure;
   if (signal.aborted) throw new Interrupted("the other dead letters were not changed.");
   if (result.failed > 0) process.exitCode = exitCodes.failure;
+}
+
+const NOTHING: RedriveResult = { matched: 0, redriven: 0, skipped: 0, failed: 0 };
+
+function isRedriveConfirmed(
+  name: string,
+  to: string = name,
+  total: number | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const what = total === undefined ? "all dead letters" : `all dead letters (${total})`;
+  return isConfirmed(`Redrive ${what} of ${name} to ${to}?`, signal);
 }
 
 function countsText(

@@ -1,6 +1,7 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { openQueue } from "../../adapters/open.ts";
 import { defaults } from "../../src/defaults.ts";
+import { optionalMs } from "../../src/lib/duration.ts";
 import type { NewMessage } from "../../src/message/message.ts";
 import type { Queue, SendOptions } from "../../src/queue/queue.ts";
 import { loadConfig } from "../lib/config-file.ts";
@@ -17,8 +18,10 @@ import {
 } from "../lib/options.ts";
 import { colorsFor, print, warn } from "../lib/output.ts";
 import { Interrupted, onSignals } from "../lib/signals.ts";
+import { loadDefinitions } from "./definitions.ts";
 import { inputFile, openInput, readMessage, type SendFlags, template } from "./input.ts";
 import { sendLines } from "./lines.ts";
+import { showWaiting } from "./waiting.ts";
 
 /** `queueport send`: one job from the command line, or a stream of jobs. */
 export function sendCommand(): Command {
@@ -52,6 +55,13 @@ export function sendCommand(): Command {
       "--dedup-id <id>",
       "id by which the queue drops a job that was sent twice; the queue must deduplicate",
     )
+    .addOption(
+      new Option(
+        "-H, --handlers <file>",
+        "handlers module, whose job definitions check the payload and set the attempts (default: worker.handlers in the configuration)",
+      ).env("QUEUEPORT_HANDLERS"),
+    )
+    .option("--no-handlers", "do not load the handlers module")
     .optionsGroup("Delivery:")
     .option(
       "--delay <duration>",
@@ -82,9 +92,12 @@ async function runSend(name: string, payload: string | undefined, flags: SendFla
   const file = inputFile(payload, flags);
   const config = await loadConfig(flags);
   const options: SendOptions = { delay: flags.delay, deadlineMs: flags.deadline };
-  const message = flags.ndjson ? undefined : await readMessage(payload, file, flags);
+  const complete = await loadDefinitions(flags.handlers, config.worker);
+  const message = flags.ndjson ? undefined : complete(await readMessage(payload, file, flags));
   await using queue = await openQueue(config.queue);
-  if (message === undefined) await sendStream(queue, name, file ?? "-", flags, options);
+  const deadlineMs = flags.deadline ?? optionalMs(config.queue.sendDeadlineMs) ?? defaults.sendDeadlineMs;
+  using _waiting = showWaiting(deadlineMs, message !== undefined);
+  if (message === undefined) await sendStream(queue, name, file ?? "-", flags, options, complete);
   else await sendOne(queue, name, message, flags, options);
   if (queue.provider === "memory") {
     warn("the memory provider keeps messages in this process only: they are lost now.");
@@ -112,6 +125,7 @@ async function sendStream(
   file: string,
   flags: SendFlags,
   options: SendOptions,
+  complete: (message: NewMessage) => NewMessage,
 ): Promise<void> {
   using interrupt = onSignals();
   const { error, ...counts } = await sendLines({
@@ -121,6 +135,7 @@ async function sendStream(
     input: openInput(file),
     type: flags.type,
     template: template(flags),
+    complete,
     signal: interrupt.signal,
     onFailure: (line, { message }) => warn(`line ${line}: ${message}`),
   });

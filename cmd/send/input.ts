@@ -8,6 +8,8 @@ import type { ConfigFlags, JsonFlags } from "../lib/options.ts";
 
 /** The flags of `queueport send`. Times in milliseconds. */
 export interface SendFlags extends ConfigFlags, JsonFlags {
+  /** False with `--no-handlers`. */
+  readonly handlers?: string | false;
   readonly type?: string;
   readonly file?: string;
   readonly ndjson?: boolean;

@@ -19,6 +19,8 @@ export interface LineInput {
   readonly type: string | undefined;
   /** Fields of every message, which a line may override. */
   readonly template: Omit<NewMessage, "type" | "payload">;
+  /** Completes a message by the definition of its job, if that is known. */
+  readonly complete?: (message: NewMessage) => NewMessage;
   readonly options: SendOptions;
   /** Stops reading. Lines that were read are still sent. */
   readonly signal: AbortSignal;
@@ -101,7 +103,8 @@ class PendingSends {
 async function send(bytes: Uint8Array, lines: LineInput): Promise<boolean> {
   const json = textOf(bytes);
   if (json.trim() === "") return false;
-  await lines.queue.send(lines.name, parseLine(json, lines), lines.options);
+  const { complete = (message) => message } = lines;
+  await lines.queue.send(lines.name, complete(parseLine(json, lines)), lines.options);
   return true;
 }
 
@@ -115,9 +118,10 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
+/** The schema checks, and the line itself is sent: a copy of zod's would lack the keys that are named `__proto__`. */
 const messageSchema = z.strictObject({
   type: z.string(),
-  payload: z.json(),
+  payload: z.custom((value) => value !== undefined, "expected any JSON value; got nothing"),
   id: z.string().optional(),
   headers: z.record(z.string(), z.string()).optional(),
   maxAttempts: z.int().min(1).optional(),
@@ -133,7 +137,13 @@ function parseLine(json: string, { type, template }: LineInput): NewMessage {
     throw new QueueError("invalid_payload", `not JSON: ${describeError(error)}`, { cause: error });
   }
   if (type !== undefined) return { ...template, type, payload: value };
-  return { ...template, ...check(messageSchema, value, "message without --type") };
+  const where = "message without --type";
+  check(messageSchema, value, where);
+  const message = value as NewMessage;
+  if (Object.hasOwn(message, "__proto__")) {
+    throw new QueueError("invalid_message", `${where}: unknown key "__proto__".`);
+  }
+  return { ...template, ...message };
 }
 
 const NEWLINE = 0x0a;

@@ -98,7 +98,7 @@ describe("queueport dlq", () => {
 
   it("redrive --dry-run shows the changes and errors of a transform; redrive then makes the changes", async () => {
     const name = await withDeadLetters(4);
-    const args = ["dlq", "redrive", name, "--transform", fixture("fix.ts")];
+    const args = ["dlq", "redrive", name, "--yes", "--transform", fixture("fix.ts")];
     const dry = await run([...args, "--dry-run"]).result;
     expect(dry.stdout).toMatch(/--- job-2\tdead letter\n\+\+\+ job-2\tas it would be sent\n/);
     expect(dry.stdout).toMatch(/\n- {4}"user": "u2"\n\+ {4}"user": "u2",\n\+ {4}"name": "U2"\n/);
@@ -135,14 +135,25 @@ describe("queueport dlq", () => {
     const shown = await run(["dlq", "show", name, id]).result;
     const args = ["dlq", "redrive", name, "--transform", fixture("fix.ts")];
     const dry = await run([...args, "--dry-run"]).result;
-    const done = await run(args).result;
+    const done = await run([...args, "--yes"]).result;
 
-    expect(listed.stdout).toMatch(/unreadable │ broker │.*the body is not JSON/);
+    expect(listed.stdout).toMatch(/unreadable/);
+    expect(listed.stdout).toMatch(/the body is not JSON/);
     expect(shown.stdout).toMatch(/problem +the body is not JSON/);
     expect(dry.stdout).toMatch(/\n-\{"order":7\n/);
     expect(dry.stdout).toContain('"text": "{\\"order\\":7"');
     expect(done).toMatchObject({ code: 0, stdout: `1 redriven to ${name}\n` });
     expect(await counts(name)).toEqual([1, 0]);
+  });
+
+  it("redrive without a filter needs --yes if there is no terminal, and a dry run does not", async () => {
+    const name = await withDeadLetters(2);
+    const refused = await run(["dlq", "redrive", name]).result;
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toMatch(/no terminal to ask on: pass --yes to redrive all dead letters/);
+    expect(await counts(name)).toEqual([0, 2]);
+    expect((await run(["dlq", "redrive", name, "--dry-run"]).result).stdout).toMatch(/^2 would be redriven/);
+    expect((await run(["dlq", "redrive", name, "--yes"]).result).stdout).toBe(`2 redriven to ${name}\n`);
   });
 
   it("redrive --to sends to another queue", async () => {
@@ -189,7 +200,8 @@ describe("queueport dlq", () => {
   it.each(["list", "groups", "redrive", "show"])(
     "%s of an unknown queue fails with one line",
     async (command) => {
-      const args = ["dlq", command, "nowhere", ...(command === "show" ? ["job-1"] : [])];
+      const more = { show: ["job-1"], redrive: ["--yes"] }[command] ?? [];
+      const args = ["dlq", command, "nowhere", ...more];
       const { code, stdout, stderr } = await run(args).result;
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
       expect(stderr).toMatch(
@@ -200,7 +212,7 @@ describe("queueport dlq", () => {
 
   it("a redrive that Ctrl-C interrupts prints what was done, and no message is lost", async () => {
     const name = await withDeadLetters(60);
-    const running = run(["dlq", "redrive", name, "--rate", "4"]);
+    const running = run(["dlq", "redrive", name, "--rate", "4", "--yes"]);
     await expect.poll(async () => (await counts(name))[0], { timeout: 90_000 }).toBeGreaterThan(3);
     running.kill("SIGINT");
     const { code, stdout, stderr } = await running.result;

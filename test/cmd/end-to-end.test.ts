@@ -125,7 +125,7 @@ describe.each(["sqs", "pubsub", "service-bus"])("queueport with %s, in a shell",
     expect(await sh(redrive)).toBe(`2 redriven to ${queue}\n`);
     expect(await sh(`queueport dlq list ${queue}`)).toBe(`No dead letter of ${queue} matches.\n`);
     await runWorker((worker) => worker.logged("job completed", 2));
-    expect(await sh(`queueport dlq redrive ${queue}`)).toBe(
+    expect(await sh(`queueport dlq redrive ${queue} --yes`)).toBe(
       `Nothing to redrive: no dead letter of ${queue} matches.\n`,
     );
   });

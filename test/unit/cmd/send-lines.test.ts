@@ -52,6 +52,24 @@ describe("sendLines", () => {
     expect(sent[1]).toEqual({ type: "welcome", payload: { a: 2 }, maxAttempts: 3 });
   });
 
+  it.each([
+    ["a payload", "welcome", '{"__proto__":{"a":1}}'],
+    ["a message", null, '{"type":"welcome","payload":{"__proto__":{"a":1}},"headers":{"__proto__":"h"}}'],
+  ])("keeps keys of %s that are named __proto__", async (_what, type, line) => {
+    const { sent, counts } = send([line], undefined, { type });
+    expect(await counts).toMatchObject({ sent: 1 });
+    const { payload, headers } = sent[0] ?? {};
+    expect(JSON.stringify(payload)).toBe('{"__proto__":{"a":1}}');
+    expect(JSON.stringify(headers)).toBe(type === null ? '{"__proto__":"h"}' : undefined);
+  });
+
+  it("refuses a message with the key __proto__, as any unknown key", async () => {
+    const { failures, counts } = send(['{"type":"a","payload":1,"__proto__":{"id":"x"}}'], undefined, {
+      type: null,
+    });
+    expect([await counts, failures]).toEqual([{ sent: 0, failed: 1, unknown: 0 }, [1]]);
+  });
+
   it("sends whole messages, whose fields take precedence over the flags", async () => {
     const line = '{"type":"tips","payload":[1],"id":"x","maxAttempts":9}\n';
     const { sent, counts } = send([line], undefined, { type: null });
