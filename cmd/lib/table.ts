@@ -39,7 +39,7 @@ export function formatTable(
   widths[0] = Math.max(widths[0] ?? 0, ...names);
   // Each column has a border and two spaces, and the table has a last border.
   const others = widths.slice(1).reduce((sum, width) => sum + width + 3, 1);
-  const first = Math.max(LEAST, Math.min(widths[0], outputWidth() - others - 3));
+  const first = Math.min(widths[0], Math.max(LEAST, outputWidth() - others - 3));
   const table = new Table({
     head: head.map((title) => bold(title)),
     colAligns: head.map((_title, column) => (column === 0 ? "left" : align)),

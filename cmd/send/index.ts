@@ -96,9 +96,13 @@ async function runSend(name: string, payload: string | undefined, flags: SendFla
   const message = flags.ndjson ? undefined : complete(await readMessage(payload, file, flags));
   await using queue = await openQueue(config.queue);
   const deadlineMs = flags.deadline ?? optionalMs(config.queue.sendDeadlineMs) ?? defaults.sendDeadlineMs;
-  using _waiting = showWaiting(deadlineMs, message !== undefined);
-  if (message === undefined) await sendStream(queue, name, file ?? "-", flags, options, complete);
-  else await sendOne(queue, name, message, flags, options);
+  const waiting = showWaiting(deadlineMs, message !== undefined);
+  try {
+    if (message === undefined) await sendStream(queue, name, file ?? "-", flags, options, complete);
+    else await sendOne(queue, name, message, flags, options);
+  } finally {
+    waiting[Symbol.dispose]();
+  }
   if (queue.provider === "memory") {
     warn("the memory provider keeps messages in this process only: they are lost now.");
   }
