@@ -1,4 +1,11 @@
-import { checkName, NameClaims, ownerQueue, siblingQueue, siblingSuffixes } from "../../src/driver/index.ts";
+import {
+  checkName,
+  DriverError,
+  NameClaims,
+  ownerQueue,
+  siblingQueue,
+  siblingSuffixes,
+} from "../../src/driver/index.ts";
 import { QUEUE_NAME, QUEUE_NAME_RULE } from "./limits.ts";
 
 /** A topic and the subscription from which messages are received, each by its id or its full name (`projects/...`). */

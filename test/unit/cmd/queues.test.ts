@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { LoadedConfig } from "../../../cmd/lib/config-file.ts";
+import type { ConfigParts } from "../../../adapters/config-file.ts";
 import { queuesOf } from "../../../cmd/lib/queues.ts";
 
-const config = (queues: readonly string[]): LoadedConfig => ({ worker: { queues } }) as LoadedConfig;
+const config = (queues: readonly string[]): ConfigParts => ({ worker: { queues } }) as ConfigParts;
 
 test("queues are named once, by the command line or else by the configuration", () => {
   expect(queuesOf(["b", "a", "b"], config(["c"]))).toEqual(["b", "a"]);
