@@ -59,12 +59,12 @@ Each message is sent before its dead letter is removed, so a crash leaves at mos
 
 async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
   const { to, rate: ratePerSecond, dryRun = false, json = false } = flags;
+  const transform = flags.transform === undefined ? undefined : await loadTransform(flags.transform);
   const selected = filterOf(flags);
   const asks = !dryRun && flags.yes !== true && Object.values(selected).every((value) => value === undefined);
   if (asks) assertTerminal("redrive all dead letters");
   // Dead letters that arrive while the question is open were not part of the count, so they are kept.
   const filter = asks ? { ...selected, until: new Date() } : selected;
-  const transform = flags.transform === undefined ? undefined : await loadTransform(flags.transform);
   await using opened = await openDeadLetters(name, flags);
   const { deadLetters, total, signal } = opened;
   if (asks && total !== 0 && !(await isRedriveConfirmed(name, to, total, signal))) {

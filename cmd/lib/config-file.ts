@@ -6,7 +6,7 @@ import { describeError, QueueError } from "../../src/errors.ts";
 import { importFile, mustExist } from "./import-file.ts";
 import type { ConfigFlags } from "./options.ts";
 
-const endings = ["ts", "js", "mjs", "json", "yaml", "yml"];
+const endings = ["ts", "mts", "js", "mjs", "json", "yaml", "yml"];
 
 /**
  * Loads the configuration of a command: from `--config`, or from the first `queueport.config.*` in the working
@@ -60,6 +60,7 @@ async function readConfig(file: string): Promise<unknown> {
       return parseText(file, "YAML", (text) => parse(text, { prettyErrors: false, logLevel: "error" }));
     }
     case ".ts":
+    case ".mts":
     case ".js":
     case ".mjs":
       return readModule(file);

@@ -41,6 +41,12 @@ function advice(error: unknown): string {
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
     return ". Node only strips types: use erasable TypeScript syntax, or pass the compiled module.";
   }
+  if (
+    error instanceof SyntaxError &&
+    /import statement outside a module|Unexpected token 'export'/.test(error.message)
+  ) {
+    return `. Set "type": "module" in package.json (npm pkg set type=module), or name the file .mts.`;
+  }
   if (code !== "ERR_MODULE_NOT_FOUND" || typeof url !== "string") return "";
   const source = `${url.replace(/\.js$/, "")}.ts`;
   if (!source.startsWith("file:") || !existsSync(new URL(source))) return "";

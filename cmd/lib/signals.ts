@@ -3,6 +3,14 @@ import { constants } from "node:os";
 /** npm forwards a SIGINT that its script already received from the terminal, so one key press arrives twice. */
 const ECHO_MS = 100;
 
+/** Milliseconds between two looks at whether npm has ended. */
+const PARENT_CHECK_MS = 500;
+
+/** Whether npm started this process: `npm run` or `npx`. */
+function isUnderNpm(): boolean {
+  return process.env["npm_lifecycle_event"] !== undefined || process.env["npm_command"] !== undefined;
+}
+
 /** Thrown by a command that a signal ended early. The message states what was not done. */
 export class Interrupted extends Error {
   override readonly name: string = "Interrupted";
@@ -15,7 +23,10 @@ export interface Interrupt extends Disposable {
   readonly stop: (reason: unknown) => void;
 }
 
-/** Calls `first` on the first SIGTERM or SIGINT. The second one exits immediately with 128 plus its number. */
+/**
+ * Calls `first` on the first SIGTERM or SIGINT. The second one exits immediately with 128 plus its number. npm ends on a
+ * SIGTERM and does not forward it, so the end of npm counts as a SIGTERM: the command would run on without a parent.
+ */
 export function onSignals(first: (name: NodeJS.Signals) => void = () => {}): Interrupt {
   const names = ["SIGTERM", "SIGINT"] as const;
   const controller = new AbortController();
@@ -27,15 +38,22 @@ export function onSignals(first: (name: NodeJS.Signals) => void = () => {}): Int
       controller.abort(new Error(`${name} was received`));
       return;
     }
-    const underNpm = process.env["npm_lifecycle_event"] !== undefined;
-    if (name === "SIGINT" && underNpm && performance.now() - firstAt < ECHO_MS) return;
+    if (name === "SIGINT" && isUnderNpm() && performance.now() - firstAt < ECHO_MS) return;
     process.exit(128 + constants.signals[name]);
   };
   for (const name of names) process.on(name, listener);
+  const parent = process.ppid;
+  const onOrphaned = (): void => {
+    if (process.ppid === parent) return;
+    clearInterval(watching);
+    if (firstAt === undefined) listener("SIGTERM");
+  };
+  const watching = isUnderNpm() ? setInterval(onOrphaned, PARENT_CHECK_MS).unref() : undefined;
   return {
     signal: controller.signal,
     stop: (reason) => controller.abort(reason),
     [Symbol.dispose](): void {
+      clearInterval(watching);
       for (const name of names) process.off(name, listener);
     },
   };

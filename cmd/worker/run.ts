@@ -45,8 +45,6 @@ export async function runWorker(flags: WorkerFlags): Promise<void> {
   const closing: (() => Promise<void>)[] = [() => queue.close()];
   try {
     const worker = new Worker(queue, { ...settings.options, logger });
-    const warning = memoryWarning(queue);
-    if (warning !== undefined) logger.warn(warning);
     const hooks = await registerHandlers(settings.handlers, worker);
     closing.push(await serveHealth({ settings, logger, queue, worker }));
     await work({ settings, logger, queue, worker, hooks });
@@ -105,6 +103,8 @@ async function work({ settings, logger, queue, worker, hooks }: WorkerProcess): 
     const working = worker.run(queues, { signal });
     const types = worker.registered.map(({ type }) => type);
     logger.info({ provider: queue.provider, queues, types }, "worker started");
+    const warning = memoryWarning(queue);
+    if (warning !== undefined) logger.warn(warning);
     const starting = callOnStart(hooks, queue, signal).catch(stop);
     await working;
     await within(CLOSE_MS, starting);

@@ -144,6 +144,18 @@ describe.concurrent("bad input", () => {
     expect(code).toBe(2);
   });
 
+  it("a module in a CommonJS package is reported with the setting that it needs", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "queueport-cmd-"));
+    await writeFile(join(folder, "x.ts"), `import { a } from "./y.ts";\nexport const b = a;`);
+    await writeFile(join(folder, "package.json"), `{ "type": "commonjs" }`);
+    const { code, stderr } = await queueport([...base, "-H", "x.ts"], { cwd: folder }).result;
+    await rm(folder, { recursive: true });
+    expect(stderr).toMatch(
+      /Set "type": "module" in package\.json \(npm pkg set type=module\), or name the file \.mts\.\n$/,
+    );
+    expect(code).toBe(2);
+  });
+
   it("an empty environment variable counts as not set", async () => {
     const env = { QUEUEPORT_METRICS_PORT: "", QUEUEPORT_CONCURRENCY: "", QUEUEPORT_CONFIG: "" };
     const { code, stderr } = await queueport([...base, "-H", "none.ts"], { env }).result;

@@ -1,5 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { describe, expect, it, vi } from "vitest";
-import { fixture, queueport } from "./run.ts";
+import { fixture, main, queueport } from "./run.ts";
 
 const SOON = { timeout: 60_000 };
 const base = ["worker", "--provider", "memory", "--queue", "emails"];
@@ -15,6 +17,20 @@ describe("queueport worker", () => {
     expect(messages.filter((message) => message === "finished")).toHaveLength(3);
     expect(messages.indexOf("onStop was called")).toBeGreaterThan(messages.lastIndexOf("finished"));
     expect(messages.at(-1)).toBe("stopped");
+  });
+
+  it("drains when npm, which does not forward a SIGTERM, has ended", { timeout: 120_000 }, async () => {
+    const command = `${process.execPath} ${main} ${base.join(" ")} --handlers ${fixture("steady.ts")}; true`;
+    const env = { ...process.env, npm_command: "exec" };
+    const npm = spawn("/bin/sh", ["-c", command], { env, stdio: ["ignore", "pipe", "inherit"] });
+    let stdout = "";
+    npm.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    await vi.waitFor(() => expect(stdout).toContain("worker started"), SOON);
+    npm.kill("SIGTERM");
+    // The worker holds the pipe open until it ends.
+    await once(npm.stdout, "end");
+    expect(stdout).toContain('"signal":"SIGTERM"');
+    expect(stdout).toMatch(/"stopped"\}\n$/);
   });
 
   it("exits soon after its drain, even if a library keeps the process alive", async () => {
