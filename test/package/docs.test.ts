@@ -135,6 +135,15 @@ test("docs/guide/deploy.md gives Kubernetes more time than a drain takes", () =>
   expect(Number(seconds) * 1_000).toBeGreaterThan(defaults.drainMs + defaults.graceMs + 5_000);
 });
 
+test("docs/guide/deploy.md starts the worker without npm, which does not forward a SIGTERM", () => {
+  const [dockerfile = ""] = blocks(read("docs/guide/deploy.md"), "dockerfile");
+  const started = ["ENTRYPOINT", "CMD"].flatMap((name) => {
+    const [, list = "null"] = new RegExp(`^${name} (.*)$`, "m").exec(dockerfile) ?? [];
+    return JSON.parse(list) as readonly string[];
+  });
+  expect(started).toEqual(["node_modules/.bin/queueport", "worker"]);
+});
+
 /** The anchor that GitHub gives a heading. */
 function anchorOf(heading: string): string {
   return heading

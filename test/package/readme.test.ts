@@ -80,6 +80,15 @@ test("the first program, copied into an empty folder, prints its line and works 
   expect(readme.snippets).toHaveLength(1);
 });
 
+test("the tsconfig.json of the README compiles the first program, and a guide's", async () => {
+  const folder = folderOf(readme);
+  const emails = pages.find(({ path }) => path === "docs/guide/work.md")?.snippets[0];
+  writeFileSync(join(folder, "emails.ts"), emails?.code ?? "");
+  writeFileSync(join(folder, "package.json"), `{ "type": "module" }`);
+  const { code, stdout } = await runNode([join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+});
+
 test.each(pages)(
   "$path shows every file that a snippet imports, and installs every package",
   ({ snippets, commands }) => {
@@ -159,7 +168,13 @@ test.concurrent.each(queueport)("$line works as printed", async ({ args, cwd }) 
 });
 
 test("the commands of the README are scripts of this repository, and CI runs its tests", () => {
-  expect(readme.commands).toEqual(["npm ci && npm run demo", "npm ci && npm test", "npm install queueport"]);
+  expect(readme.commands).toEqual([
+    "npm ci && npm run demo",
+    "npm ci && npm test",
+    "npm install queueport",
+    "npm pkg set type=module",
+    "npm install --save-dev typescript @types/node",
+  ]);
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining(["demo", "test"]));
   expect(read(".ci/run")).toContain("npm ci && npm test");
 });
