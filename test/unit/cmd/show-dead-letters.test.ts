@@ -24,7 +24,15 @@ function deadLetter(
     at,
     firstSeenAt: at,
   };
-  return { id, info, message, body: "the body", fingerprint: "3f9c0a51be77" };
+  return {
+    id,
+    info,
+    message,
+    body: "the body",
+    attributes: {},
+    problem: undefined,
+    fingerprint: "3f9c0a51be77",
+  };
 }
 
 /** A payload that JSON.parse reads and JSON.stringify cannot write. */
