@@ -28,6 +28,8 @@ export interface Provider<Config extends QueueConfig = QueueConfig> {
   readonly packages: readonly string[];
   /** Further packages, which only some of the provider's options need. */
   readonly optionalPackages?: readonly string[] | undefined;
+  /** A limit of the proof of order by key on the provider's local server, for the table of abilities. */
+  readonly orderCaveat?: string | undefined;
   readonly schema: z.ZodType<Config>;
   /**
    * Loads the adapter and opens a driver with it.
@@ -77,6 +79,7 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
     // 6.3.2 depends on a version of its own API package that was never published.
     packages: ["@google-cloud/pubsub@6.3.0"],
     optionalPackages: ["@google-cloud/monitoring"],
+    orderCaveat: "after a failure not shown",
     schema: pubsubSchema,
     adapter: () => import("./pubsub/index.ts"),
     open: ({ pubsub }, config, clock) => pubsub({ ...config, clock }),

@@ -23,6 +23,11 @@ const LABELS: Readonly<Record<string, string>> = {
   directory: "[a directory](docs/writing-an-adapter.md), an example",
 };
 
+/** Limits of the proof of order by key, by the name of the harness. */
+const CAVEATS: Readonly<Record<string, string | undefined>> = Object.fromEntries(
+  Object.entries(providers).map(([name, { orderCaveat }]) => [name, orderCaveat]),
+);
+
 const HEAD = [
   "provider",
   "largest message",
@@ -77,7 +82,7 @@ function row(
     bytes(limits["maxMessageBytes"]),
     duration(traits["nativeDelayMs"]),
     longer,
-    orderedTraits === undefined ? "no" : "yes",
+    orderedTraits === undefined ? "no" : ["yes", CAVEATS[adapter]].filter(Boolean).join("; "),
     dedup === undefined ? "no" : `${duration(dedup)}${traits["dedupWindowMs"] === 0 ? ", if ordered" : ""}`,
     limits["cancel"] === true ? "yes" : "no",
     traits["deadLetter"] === "native" ? "native" : "a second queue",
