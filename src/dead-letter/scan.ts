@@ -2,6 +2,7 @@ import { type Clock, sleep, type Timer } from "../lib/clock.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
 import { DriverError } from "../driver/error.ts";
+import { onRejection } from "../lib/rejection.ts";
 import { LeaseKeeper } from "../transport/lease-keeper.ts";
 import { type Leased, plainLease } from "../transport/leased.ts";
 import { Settler } from "../transport/settler.ts";
@@ -244,11 +245,15 @@ export class Callbacks {
     return this.#thrown !== undefined;
   }
 
-  call(callback: () => void): void {
-    try {
-      callback();
-    } catch (error) {
+  /** Calls a callback. An error that it throws, or with which its promise rejects, ends the operation. */
+  call(callback: () => unknown): void {
+    const failed = (error: unknown): void => {
       this.#thrown ??= { error };
+    };
+    try {
+      onRejection(callback(), failed);
+    } catch (error) {
+      failed(error);
     }
   }
 

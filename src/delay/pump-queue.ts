@@ -1,5 +1,5 @@
 import { type Connection, queueError } from "../transport/connection.ts";
-import type { ReceiveEvent } from "../diagnostics.ts";
+import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import type { PumpOptions } from "../queue/queue.ts";
 import { Reporter } from "../receive/reporter.ts";
@@ -63,10 +63,9 @@ export async function pumpUntilStopped(pump: PumpUntilStoppedOptions): Promise<v
   } catch (error) {
     throw queueError(error, queue, "pump", connection.driver.provider);
   }
-  const reporter = new Reporter(connection, queue, (event) => {
-    // Returned, so that the rejection of an async listener is reported.
-    return "job" in event ? undefined : onEvent?.(event);
-  });
+  // The result is returned, so that the rejection of an async listener is reported.
+  const listener = (event: JobEvent | ReceiveEvent): void => ("job" in event ? undefined : onEvent?.(event));
+  const reporter = new Reporter(connection, queue, onEvent === undefined ? undefined : listener);
   const report = (event: ReceiveEvent): void => reporter.report(event);
   const stop = signal === undefined ? closing : AbortSignal.any([signal, closing]);
   await Promise.all([

@@ -4,6 +4,7 @@ import { channels, type JobEvent, type JobInfo, type Origin, type ReceiveEvent }
 import { describeError } from "../errors.ts";
 import { onRejection } from "../lib/rejection.ts";
 import type { Disposition } from "../queue/disposition.ts";
+import { failureSentence } from "../queue/failure-sentence.ts";
 import type { Run } from "./run.ts";
 
 /** Reports events to the receiver's own listener and to the diagnostics channels. */
@@ -13,6 +14,7 @@ export class Reporter implements Origin {
   readonly source: object;
   readonly #onEvent: ((event: JobEvent | ReceiveEvent) => void) | undefined;
   #hasListenerFailed = false;
+  #isNoticeGiven = false;
 
   /** Reports in the context of the caller of `receive`: an event may come from a request that belongs to any job. */
   readonly report: (event: JobEvent | ReceiveEvent) => void = AsyncResource.bind(
@@ -51,7 +53,8 @@ export class Reporter implements Origin {
 
   /** Reports a disposition. `dead_lettered` is reported later, once the message is in the dead-letter queue. */
   disposition(run: Run, disposition: Disposition): void {
-    if (!this.#listening) return;
+    // If nobody listens, the first failure is reported as a warning of the process.
+    if (!this.#listening && (disposition.kind === "ack" || this.#isNoticeGiven)) return;
     const job = run.info;
     switch (disposition.kind) {
       case "ack":
@@ -97,12 +100,28 @@ export class Reporter implements Origin {
   }
 
   #notify(event: JobEvent | ReceiveEvent): void {
+    if (this.#onEvent === undefined) {
+      const { job, receive } = channels;
+      const isHeard = "job" in event ? job.hasSubscribers : receive.hasSubscribers;
+      if (!this.#isNoticeGiven && !isHeard) this.#notice(event);
+      return;
+    }
     try {
-      const returned: unknown = this.#onEvent?.(event);
+      const returned: unknown = this.#onEvent(event);
       if (returned !== undefined) onRejection(returned, (error) => this.#listenerFailed(event, error));
     } catch (error) {
       this.#listenerFailed(event, error);
     }
+  }
+
+  #notice(event: JobEvent | ReceiveEvent): void {
+    const sentence = failureSentence(event);
+    if (sentence === undefined) return;
+    this.#isNoticeGiven = true;
+    process.emitWarning(
+      `${sentence} Further failures of this receiver are not shown. To see them, pass onEvent.`,
+      { type: "QueueportWarning", code: "QUEUEPORT_NOT_SHOWN" },
+    );
   }
 
   /** A listener that fails must cost neither the message nor the process. It hears of it, unless it failed at a warning. */

@@ -1,8 +1,8 @@
-import type { JobEvent, ReceiveEvent } from "../diagnostics.ts";
+import { channels, type JobEvent, type ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type AnyLogger, type Logger, silentLogger } from "../lib/logger.ts";
-import { show } from "../lib/text.ts";
+import { failureSentence } from "../queue/failure-sentence.ts";
 import { guardedLogger } from "./guarded-logger.ts";
 import { Listeners } from "./listeners.ts";
 import { WorkerLog } from "./worker-log.ts";
@@ -35,11 +35,9 @@ export class WorkerReporter {
   }
 
   report(event: Event): void {
-    const name = event.event;
     if (this.log !== undefined) this.log.saw(event);
-    else if (!this.#isNoticeGiven && isFailure(event) && !this.#isHeard(name))
-      this.#notice(sentenceOf(event));
-    this.listeners.emit(name, event);
+    else if (!this.#isNoticeGiven && !this.#isHeard(event)) this.#notice(failureSentence(event));
+    this.listeners.emit(event.event, event);
   }
 
   warn(queue: string, code: string, message: string): void {
@@ -59,10 +57,12 @@ export class WorkerReporter {
     });
   }
 
-  #isHeard(name: Event["event"]): boolean {
-    return JOB_FAILURES.includes(name)
+  /** Whether there is a listener of the event, or a subscriber of its diagnostics channel. */
+  #isHeard(event: Event): boolean {
+    if (("job" in event ? channels.job : channels.receive).hasSubscribers) return true;
+    return JOB_FAILURES.includes(event.event)
       ? JOB_FAILURES.some((failure) => this.listeners.has(failure))
-      : this.listeners.has(name);
+      : this.listeners.has(event.event);
   }
 
   #listenerFailed(name: string, error: unknown, event: unknown): void {
@@ -84,50 +84,15 @@ export class WorkerReporter {
     else this.#notice(message);
   }
 
-  #notice(sentence: string): void {
-    if (this.#isNoticeGiven) return;
+  #notice(sentence: string | undefined): void {
+    if (sentence === undefined || this.#isNoticeGiven) return;
     this.#isNoticeGiven = true;
     const how =
       'Further failures of this worker are not shown. To see them, pass a logger, as in new Worker(queue, { logger: console }), or listen, as in worker.on("failed", ({ job, error }) => …).';
-    process.emitWarning(`${sentence.replaceAll(/\s+/g, " ")} ${how}`, {
+    process.emitWarning(`${sentence} ${how}`, {
       type: "QueueportWarning",
       code: "QUEUEPORT_NOT_SHOWN",
     });
-  }
-}
-
-type Failure = Extract<
-  Event,
-  { event: "failed" | "dead_lettered" | "poll_failed" | "settle_failed" | "lease_lost" | "warning" }
->;
-
-const FAILURES: readonly string[] = [
-  "failed",
-  "dead_lettered",
-  "poll_failed",
-  "settle_failed",
-  "lease_lost",
-  "warning",
-] satisfies Failure["event"][];
-
-function isFailure(event: Event): event is Failure {
-  return FAILURES.includes(event.event);
-}
-
-function sentenceOf(event: Failure): string {
-  switch (event.event) {
-    case "failed":
-      return `The job ${show(event.job.type)} ${event.job.id} of queue "${event.job.queue}" failed: ${describeError(event.error)}.`;
-    case "dead_lettered":
-      return `The job ${show(event.job.type)} ${event.job.id} of queue "${event.job.queue}" was dead-lettered as ${event.reason}: ${describeError(event.error)}.`;
-    case "poll_failed":
-      return `Receiving from queue "${event.queue}" failed: ${describeError(event.error)}.`;
-    case "settle_failed":
-      return `A message of queue "${event.queue}" could not be settled: ${describeError(event.error)}.`;
-    case "lease_lost":
-      return `The lease on a message of queue "${event.queue}" was lost; another worker may run its job.`;
-    default:
-      return event.message;
   }
 }
 

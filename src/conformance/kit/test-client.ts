@@ -43,6 +43,8 @@ export interface ClientHost {
   receiverFailed(error: unknown): void;
 }
 
+/** A listener, since the cases cause failures, and a receiver without a listener prints the first one. */
+const ignore = (): void => {};
 const SHOWN = ["failed", "poll_failed", "settle_failed", "lease_lost", "warning"] as const;
 
 const STOP = new Error("the case stops this receiver");
@@ -79,14 +81,14 @@ export class TestClient {
   receive(queue: string, handler: Handler, options: ReceiveOptions = {}): TestReceiver {
     const { leaseMs } = this.#host;
     return this.#track((signal) =>
-      this.queue.receive(queue, handler, { leaseMs, graceMs: leaseMs, ...options, signal }),
+      this.queue.receive(queue, handler, { leaseMs, graceMs: leaseMs, onEvent: ignore, ...options, signal }),
     );
   }
 
   /** Receives messages and holds them unstarted until it is stopped: no handler of any type may run. */
   hold(queue: string, handler: Handler): TestReceiver {
     const { leaseMs } = this.#host;
-    const options = { leaseMs, graceMs: leaseMs, concurrencyOf: () => 0 };
+    const options = { leaseMs, graceMs: leaseMs, concurrencyOf: () => 0, onEvent: ignore };
     return this.#track((signal) =>
       (this.queue as ManagedQueue).receiveManaged(queue, handler, { ...options, signal }),
     );
@@ -94,8 +96,7 @@ export class TestClient {
 
   /** Runs a worker of this client's queue until it is stopped. */
   work(queue: string, worker: Worker): TestReceiver {
-    // The cases cause failures, and look at them in their own ways. A worker without listeners would print the first.
-    for (const event of SHOWN) worker.on(event, () => {});
+    for (const event of SHOWN) worker.on(event, ignore);
     return this.#track((signal) => worker.run(queue, { signal }));
   }
 

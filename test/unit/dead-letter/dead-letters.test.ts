@@ -83,9 +83,14 @@ describe("a callback that throws", () => {
     throw mistake;
   };
 
+  // An async callback, which TypeScript alone does not forbid.
+  const rejecting = Promise.reject.bind(Promise, mistake) as () => void;
+
   test.each<[string, RedriveOptions]>([
     ["onMessage", { onMessage: broken }],
     ["onProgress", { onProgress: broken }],
+    ["an async onMessage", { onMessage: rejecting }],
+    ["an async onProgress", { onProgress: rejecting }],
   ])("ends a redrive as %s after the sent messages were removed", async (_, options) => {
     const fixture = new Fixture();
     await fixture.deadLetter("a", "b");

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { channels } from "../../../src/diagnostics.ts";
 import { PermanentError } from "../../../src/errors.ts";
 import { untilAborted } from "../../../src/lib/wait.ts";
 import { Worker } from "../../../src/worker/worker.ts";
@@ -124,6 +125,34 @@ describe("a worker without a logger and without listeners", () => {
       expect(await run((worker) => worker.on(event, () => {}))).toEqual([]);
     },
   );
+
+  test("warns once if it is a receiver without onEvent", async () => {
+    const warnings = await processWarningsDuring(async () => {
+      const { queue, clock } = new QueueFixture();
+      const stop = new AbortController();
+      const fail = (): never => {
+        throw new Error("no such user");
+      };
+      void queue.receive("jobs", fail, { signal: stop.signal });
+      for (let index = 0; index < 3; index += 1) await queue.send("jobs", { type: "mail", payload: 1 });
+      await clock.advance(SECOND);
+      stop.abort();
+      await clock.settle();
+    });
+
+    expect(warnings).toEqual([
+      expect.stringMatching(/^The job "mail" .* failed: Error: no such user\. .*pass onEvent\.$/),
+    ]);
+  });
+
+  test("says nothing if there is a subscriber of the diagnostics channel", async () => {
+    const ignore = (): void => {};
+    channels.job.subscribe(ignore);
+    const warnings = await run(() => {});
+    channels.job.unsubscribe(ignore);
+
+    expect(warnings).toEqual([]);
+  });
 
   test("says nothing while no job fails", async () => {
     const warnings = await processWarningsDuring(async () => {
