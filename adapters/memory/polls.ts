@@ -47,7 +47,7 @@ export class Polls {
       };
       const waiting: Waiting = {
         ...poll,
-        until: this.#clock.now() + Math.min(poll.waitMs ?? this.#longPollMs, this.#longPollMs),
+        until: this.#clock.monotonic() + Math.min(poll.waitMs ?? this.#longPollMs, this.#longPollMs),
         end: (deliveries) => {
           leave();
           resolve(deliveries);
@@ -102,7 +102,7 @@ export class Polls {
       this.#armedFor = Number.POSITIVE_INFINITY;
       this.#onTime();
     };
-    this.#timer = this.#clock.timer(Math.max(0, earliest - this.#clock.now()), fire, true);
+    this.#timer = this.#clock.timer(Math.max(0, earliest - this.#clock.monotonic()), fire, true);
   }
 
   #disarm(): void {

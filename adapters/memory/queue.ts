@@ -97,7 +97,8 @@ export class MemoryQueue implements DeadLetterTarget {
   }
 
   stats(): DriverStats {
-    const asOf = this.#advance();
+    this.#advance();
+    const asOf = this.#context.clock.now();
     const { stats, releasedInFlight } = this.#context.profile;
     if (stats === "none") return { approximate: true, asOf };
     const { size, leased, delayed, released } = this.#store;
@@ -137,9 +138,9 @@ export class MemoryQueue implements DeadLetterTarget {
     this.#polls.fail(error);
   }
 
-  /** Applies the time to the messages. Returns the time. */
+  /** Applies the time to the messages. Returns the time on the monotonic clock, by which a queue measures everything. */
   #advance(): number {
-    const now = this.#context.clock.now();
+    const now = this.#context.clock.monotonic();
     this.#store.advance(now);
     return now;
   }
@@ -165,15 +166,17 @@ export class MemoryQueue implements DeadLetterTarget {
   #take(poll: Poll, now: number): Delivery[] {
     const deliveries: Delivery[] = [];
     const most = Math.min(poll.max, this.#room);
+    const epochMs = this.#context.clock.now() - now;
     while (deliveries.length < most) {
       const message = this.#store.shift();
       if (message === undefined) break;
-      if (!this.#deadLetterWorn(message)) deliveries.push(this.#deliver(message, poll, now));
+      if (!this.#deadLetterWorn(message)) deliveries.push(this.#deliver(message, poll, now, epochMs));
     }
     return deliveries;
   }
 
-  #deliver(message: StoredMessage, { holder, leaseMs }: Poll, now: number): Delivery {
+  /** @param epochMs the time of day minus the monotonic clock */
+  #deliver(message: StoredMessage, { holder, leaseMs }: Poll, now: number, epochMs: number): Delivery {
     this.#enqueuer.forget(message);
     const { fixedLeaseMs, countsDeliveries } = this.#traits;
     const until = now + (fixedLeaseMs ?? this.#context.profile.leaseMs(leaseMs));
@@ -183,8 +186,8 @@ export class MemoryQueue implements DeadLetterTarget {
       body,
       attributes,
       deliveryCount: countsDeliveries ? message.deliveries : 1,
-      leaseUntil: until,
-      enqueuedAt: message.enqueuedAt,
+      leaseUntil: until + epochMs,
+      enqueuedAt: Math.round(message.enqueuedAt + epochMs),
       brokerId: message.brokerId,
       orderingKey,
       deadLetter,

@@ -58,7 +58,7 @@ export class LeaseTable {
       );
     }
     this.#store.extend(lease, now + (fixedLeaseMs ?? profile.leaseMs(leaseMs)));
-    return { ok: true, leaseUntil: lease.at };
+    return { ok: true, leaseUntil: lease.at - now + this.#context.clock.now() };
   }
 
   #release(lease: Lease, delayMs: number, now: number): SettleResult {

@@ -7,7 +7,7 @@ type Timestamp = protos.google.protobuf.ITimestamp;
 /** The receipt of a delivery: the data that the source needs to settle it. */
 export interface Receipt {
   readonly ackId: string;
-  /** Epoch milliseconds by this process's clock. 0 after a release. */
+  /** Milliseconds of the monotonic clock. 0 after a release. */
   leaseUntil: number;
   /** Whether it was acknowledged. An exactly-once subscription refuses a second acknowledgement. */
   acked: boolean;
@@ -18,6 +18,7 @@ const NATIVE = "CloudPubSubDeadLetterSource";
 const NATIVE_COUNT = `${NATIVE}DeliveryCount`;
 const NATIVE_SUBSCRIPTION = `${NATIVE}Subscription`;
 
+/** @param leaseUntil milliseconds of the monotonic clock. The source states the time of day when it hands the message out. */
 export function deliveryOf(
   { ackId, message, deliveryAttempt }: ReceivedMessage,
   leaseUntil: number,

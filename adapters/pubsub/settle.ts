@@ -21,7 +21,7 @@ export async function settleBatch(
   target: SettleTarget,
   operations: readonly Operation[],
 ): Promise<SettleResult[]> {
-  const now = target.clock.now();
+  const now = target.clock.monotonic();
   const results: SettleResult[] = [];
   const acks: number[] = [];
   const changes = new Map<number, number[]>();
@@ -49,7 +49,13 @@ export async function settleBatch(
       const receipt = receipts[at] as Receipt;
       const error = failures.get(receipt.ackId);
       if (error !== undefined) results[index] = { ok: false, error };
-      else results[index] = done(operations[index] as Operation, receipt, now + (seconds ?? 0) * 1_000);
+      else
+        results[index] = done(
+          operations[index] as Operation,
+          receipt,
+          now + (seconds ?? 0) * 1_000,
+          target.clock,
+        );
     }
   };
   const requests = Array.from(changes, ([seconds, indexes]) => gather(indexes, seconds));
@@ -67,10 +73,12 @@ export function modifyDeadlines(
   return request(target, receipts, seconds);
 }
 
-function done(operation: Operation, receipt: Receipt, until: number): SettleResult {
+function done(operation: Operation, receipt: Receipt, until: number, clock: Clock): SettleResult {
   if (operation.kind === "ack") receipt.acked = true;
   receipt.leaseUntil = operation.kind === "extend" ? until : 0;
-  return operation.kind === "extend" ? { ok: true, leaseUntil: until } : { ok: true };
+  return operation.kind === "extend"
+    ? { ok: true, leaseUntil: until - clock.monotonic() + clock.now() }
+    : { ok: true };
 }
 
 function secondsOf(operation: Operation): number {

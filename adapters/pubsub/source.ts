@@ -25,6 +25,8 @@ export interface PubsubSourceOptions extends OpenOptions {
   readonly closed: (source: PubsubSource) => void;
 }
 
+type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
+
 /**
  * The time limit of a pull in addition to its wait. The server ends an empty pull on its own; the emulator does so a
  * second before the deadline. Messages of a pull that was aborted here are hidden for a whole lease. So there is time
@@ -49,6 +51,7 @@ export class PubsubSource implements Source {
   /** Messages to hand out: they arrived when no call waited, or the message before them was acknowledged. */
   #ready: Delivery[] = [];
   #upkeep: Timer | undefined;
+  /** Milliseconds of the monotonic clock, as all times of a source. */
   #nextProbeAt = 0;
   #askedAt = 0;
   #stopped = false;
@@ -60,7 +63,7 @@ export class PubsubSource implements Source {
   }
 
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    this.#askedAt = this.#options.clock.now();
+    this.#askedAt = this.#options.clock.monotonic();
     const kept = this.#take(max);
     if (kept.length > 0 || this.#stopped || signal.aborted) return kept;
     const pull = this.#pulls.idle() ?? this.#pulls.start((cancelled) => this.#pull(max, cancelled));
@@ -120,11 +123,12 @@ export class PubsubSource implements Source {
   /** Takes messages whose lease is long enough to be extended in time. Pub/Sub delivers the others again. */
   #take(max: number): Delivery[] {
     const { clock, leaseMs } = this.#options;
-    this.#dropLapsed(clock.now() + Math.min(LEAST_LEASE_MS, leaseSeconds(leaseMs) * 250));
-    return this.#ready.splice(0, max).map((delivery) => {
-      const { leaseUntil } = receiptOf(delivery);
-      return leaseUntil === delivery.leaseUntil ? delivery : { ...delivery, leaseUntil };
-    });
+    this.#dropLapsed(clock.monotonic() + Math.min(LEAST_LEASE_MS, leaseSeconds(leaseMs) * 250));
+    const epochMs = clock.now() - clock.monotonic();
+    const taken: Writable<Delivery>[] = this.#ready.splice(0, max);
+    // Written in place: the message has not been handed out before.
+    for (const delivery of taken) delivery.leaseUntil = receiptOf(delivery).leaseUntil + epochMs;
+    return taken;
   }
 
   /** Drops messages whose lease ends by `until`. An extension might take them from another receiver. */
@@ -146,10 +150,10 @@ export class PubsubSource implements Source {
       const timeoutMs = waitMs + (emulated ? EMULATED_ANSWER_MS : ANSWER_MS);
       const [{ receivedMessages }] = await pulls.pull(request, once(timeoutMs, signal));
       const granted = ackDeadlineSeconds || leaseSeconds(0);
-      const leaseUntil = clock.now() + granted * 1_000;
+      const leaseUntil = clock.monotonic() + granted * 1_000;
       const deliveries = (receivedMessages ?? []).map((message) => deliveryOf(message, leaseUntil, ordered));
       await this.#agreeLease(deliveries, granted, ordered);
-      this.#ready.push(...this.#keyQueues.admit(deliveries, clock.now()));
+      this.#ready.push(...this.#keyQueues.admit(deliveries, clock.monotonic()));
       this.#keepWaiting();
     } catch (error) {
       const code = codeOf(error);
@@ -164,12 +168,12 @@ export class PubsubSource implements Source {
   /** Makes a request that has an answer, now and then: a silent pull can mean an empty queue or a dead connection. */
   async #probe(): Promise<void> {
     const { queue, connections, subscriptions, clock } = this.#options;
-    if (clock.now() < this.#nextProbeAt) return;
+    if (clock.monotonic() < this.#nextProbeAt) return;
     const { name: subscription } = await subscriptions.get(queue);
     const clients = await connections.clients();
     try {
       await clients.answer(clients.pulls.getSubscription({ subscription: subscription as string }, once()));
-      this.#nextProbeAt = clock.now() + PROBE_EVERY_MS;
+      this.#nextProbeAt = clock.monotonic() + PROBE_EVERY_MS;
     } catch (error) {
       throw driverError(error, "pubsub.subscriptions.get");
     }
@@ -187,7 +191,7 @@ export class PubsubSource implements Source {
   }
 
   async #extend(receipts: readonly ReturnType<typeof receiptOf>[], seconds: number): Promise<void> {
-    const until = this.#options.clock.now() + seconds * 1_000;
+    const until = this.#options.clock.monotonic() + seconds * 1_000;
     const failures = await modifyDeadlines(await this.#target(), receipts, seconds);
     for (const receipt of receipts) if (!failures.has(receipt.ackId)) receipt.leaseUntil = until;
   }
@@ -231,7 +235,7 @@ export class PubsubSource implements Source {
     const seconds = leaseSeconds(leaseMs);
     this.#upkeep = clock.timer((seconds * 1_000) / 3, () => {
       this.#upkeep = undefined;
-      const now = clock.now();
+      const now = clock.monotonic();
       // The lease of a head has ended. The messages behind it are delivered again, after it, when their leases end.
       this.#keyQueues.scatterLapsed(now);
       this.#dropLapsed(now);

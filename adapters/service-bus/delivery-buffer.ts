@@ -8,10 +8,13 @@ interface PendingTake {
   readonly reject: (error: Error) => void;
 }
 
+type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
+
 /** Received messages between the links, which push them at any time, and `Source.next`, which takes them. */
 export class DeliveryBuffer {
   readonly #clock: Clock;
-  #arrived: Delivery[] = [];
+  /** The leases end at a time of the monotonic clock, since the time of day may be set while a message waits here. */
+  #arrived: Writable<Delivery>[] = [];
   #pendingTake: PendingTake | undefined;
   #isGathering = false;
 
@@ -24,7 +27,8 @@ export class DeliveryBuffer {
     return this.#arrived.length;
   }
 
-  put(delivery: Delivery): void {
+  put(delivery: Writable<Delivery>): void {
+    delivery.leaseUntil += this.#clock.monotonic() - this.#clock.now();
     this.#arrived.push(delivery);
     if (this.#pendingTake === undefined || this.#isGathering) return;
     this.#isGathering = true;
@@ -74,13 +78,16 @@ export class DeliveryBuffer {
 
   /** Takes up to `max` messages at once. A message whose lease has ended is dropped. */
   drain(max: number = this.#arrived.length): Delivery[] {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
+    const epochMs = this.#clock.now() - now;
     const taken: Delivery[] = [];
     while (taken.length < max) {
       const delivery = this.#arrived.shift();
       if (delivery === undefined) break;
-      if (delivery.leaseUntil > now) taken.push(delivery);
-      else (delivery.receipt as ServiceBusReceipt).done(false);
+      if (delivery.leaseUntil > now) {
+        delivery.leaseUntil += epochMs;
+        taken.push(delivery);
+      } else (delivery.receipt as ServiceBusReceipt).done(false);
     }
     return taken;
   }

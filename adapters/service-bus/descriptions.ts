@@ -36,9 +36,9 @@ export class Descriptions {
   readonly #names: QueueNames;
   readonly #clock: Clock;
   readonly #known = new Map<string, Promise<Description>>();
-  /** Epoch milliseconds until which the administration interface is not used. */
+  /** Until when the administration interface is not used, in milliseconds of the monotonic clock. */
   #deniedUntil = 0;
-  /** First and last failure, in epoch milliseconds, of a period in which the administration interface fails. */
+  /** First and last failure, on the monotonic clock, of a period in which the administration interface fails. */
   #failing: { readonly since: number; readonly last: number } | undefined;
 
   constructor(clients: Clients, names: QueueNames, clock: Clock) {
@@ -91,7 +91,7 @@ export class Descriptions {
     isConfigured: boolean,
   ): Promise<Omit<Description, "isLockKnown"> | undefined> {
     const { admin } = this.#clients;
-    if (admin === undefined || this.#clock.now() < this.#deniedUntil) return undefined;
+    if (admin === undefined || this.#clock.monotonic() < this.#deniedUntil) return undefined;
     try {
       const queue = await admin.getQueue(name, { requestOptions: { timeout: ADMIN_TIMEOUT_MS } });
       this.#failing = undefined;
@@ -106,7 +106,7 @@ export class Descriptions {
     } catch (error) {
       const failure = driverError(error, `Reading the queue ${name}`, "Manage");
       if (failure.kind === "not_found") throw failure;
-      const now = this.#clock.now();
+      const now = this.#clock.monotonic();
       const isDenied = failure.kind === "auth" || isRefused(error);
       if (!isDenied && isConfigured) return undefined;
       if (!isDenied && this.#mayRecover(now))

@@ -5,7 +5,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 
 /** A settlement that Service Bus has not answered yet. */
 export class PendingSettlement {
-  /** Epoch milliseconds. */
+  /** Milliseconds of the monotonic clock. */
   readonly expiresAt: number;
   /** Aborts when the link of the settlement is gone. `undefined` for a settlement that does not use a link. */
   readonly linkGone: AbortSignal | undefined;
@@ -35,7 +35,7 @@ export class PendingSettlements {
    * before.
    */
   start(linkGone: AbortSignal | undefined, onLost: (error: DriverError) => void): PendingSettlement {
-    const settlement = new PendingSettlement(this.#clock.now() + ANSWER_TIMEOUT_MS, linkGone, onLost);
+    const settlement = new PendingSettlement(this.#clock.monotonic() + ANSWER_TIMEOUT_MS, linkGone, onLost);
     settlement.member = this.#pending.add(settlement);
     this.#timer ??= this.#clock.timer(ANSWER_TIMEOUT_MS, () => this.#expire());
     if (linkGone !== undefined && !this.#links.has(linkGone)) {
@@ -54,7 +54,7 @@ export class PendingSettlements {
 
   #expire(): void {
     this.#disarm();
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     let next = Number.POSITIVE_INFINITY;
     for (const settlement of this.#pending.all()) {
       if (settlement.expiresAt <= now) this.#lose(settlement, `no answer within ${ANSWER_TIMEOUT_MS} ms`);

@@ -69,8 +69,9 @@ export class QueueFeed implements Feed {
       done,
       linkGone: link.gone,
       extend: async () => {
-        const requestedAt = clock.now();
-        return lockedUntil(requestedAt, lock, await this.#settler.renewMessageLock(message));
+        const requestedAt = clock.monotonic();
+        const stated = await this.#settler.renewMessageLock(message);
+        return lockedUntil(clock.now() - (clock.monotonic() - requestedAt), lock, stated);
       },
     };
     const leaseUntil = lockedUntil(clock.now(), lock, message.lockedUntilUtc);

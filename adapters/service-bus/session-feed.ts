@@ -16,7 +16,7 @@ const MIN_WAIT_MS = 1_000;
 interface SessionSearch {
   /** Connection of the client when the search began. */
   readonly connection: string | undefined;
-  /** Epoch milliseconds. */
+  /** Milliseconds of the monotonic clock. */
   readonly startedAt: number;
 }
 
@@ -68,7 +68,7 @@ export class SessionFeed implements Feed {
 
   /** Whether other sessions may have messages. A search that has run for a while without a result means that none has. */
   #othersMayWait(): boolean {
-    const longAgo = this.#options.clock.now() - FOUND_SOON_MS;
+    const longAgo = this.#options.clock.monotonic() - FOUND_SOON_MS;
     for (const { startedAt } of this.#searches) if (startedAt < longAgo) return false;
     return true;
   }
@@ -101,7 +101,7 @@ export class SessionFeed implements Feed {
    */
   async #search(): Promise<void> {
     const { client, entity, buffer, clock } = this.#options;
-    const search: SessionSearch = { connection: this.#connection, startedAt: clock.now() };
+    const search: SessionSearch = { connection: this.#connection, startedAt: clock.monotonic() };
     this.#searches.add(search);
     try {
       const receiver = await client.acceptNextSession(entity.name, AS_SENT);
@@ -133,7 +133,7 @@ export class SessionFeed implements Feed {
       this.#maxSearches = 1;
       if (this.#isStopped) return;
       const { code } = error as { readonly code?: string };
-      const hasWaited = clock.now() - search.startedAt >= MIN_WAIT_MS;
+      const hasWaited = clock.monotonic() - search.startedAt >= MIN_WAIT_MS;
       if (code !== undefined && NONE_FOUND.has(code) && hasWaited) this.#request();
       else buffer.fail(receivingError(error, "Accepting a session"));
     }

@@ -36,6 +36,7 @@ const TURN_MS = 5_000;
 /** A session that this process holds. It receives one message at a time. */
 export class Session {
   readonly #options: SessionOptions;
+  /** Milliseconds of the monotonic clock, as `#lockedAt`. */
   readonly #acceptedAt: number;
   #lockedAt: number;
   /** Without a message, waiting for a requested message, with an unsettled message, or ended. */
@@ -51,7 +52,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     guardLinks(options.receiver);
-    this.#acceptedAt = options.clock.now();
+    this.#acceptedAt = options.clock.monotonic();
     this.#lockedAt = this.#acceptedAt;
   }
 
@@ -72,7 +73,7 @@ export class Session {
     const { receiver, clock, lock } = this.#options;
     this.#state = "requested";
     this.#startIdleTimer(BUSY_IDLE_MS);
-    if (clock.now() - this.#lockedAt > lock.ms / 3) void this.#extend().catch(() => undefined);
+    if (clock.monotonic() - this.#lockedAt > lock.ms / 3) void this.#extend().catch(() => undefined);
     if (this.#returnCallback !== undefined) {
       const returnCallback = this.#returnCallback;
       this.#returnCallback = undefined;
@@ -129,7 +130,7 @@ export class Session {
   }
 
   #received(message: ServiceBusReceivedMessage): Promise<void> {
-    const { receiver, buffer, lock } = this.#options;
+    const { receiver, buffer } = this.#options;
     this.#cancelIdleTimer?.();
     this.#state = "busy";
     this.#message = message;
@@ -141,25 +142,31 @@ export class Session {
       extend: () => this.#extend(),
       done: () => this.#settled(),
     };
-    buffer.put(deliveryOf(receipt, lockedUntil(this.#lockedAt, lock, receiver.sessionLockedUntilUtc), false));
+    buffer.put(deliveryOf(receipt, this.#lockedUntil(receiver.sessionLockedUntilUtc), false));
     return new Promise((resolve) => {
       this.#returnCallback = resolve;
     });
   }
 
   async #extend(): Promise<number> {
-    const { receiver, clock, lock } = this.#options;
-    const requestedAt = clock.now();
+    const { receiver, clock } = this.#options;
+    const requestedAt = clock.monotonic();
     const until = await receiver.renewSessionLock();
     this.#lockedAt = requestedAt;
-    return lockedUntil(requestedAt, lock, until);
+    return this.#lockedUntil(until);
+  }
+
+  /** The end of the lock, in epoch milliseconds. */
+  #lockedUntil(stated: Date | undefined): number {
+    const { clock, lock } = this.#options;
+    return lockedUntil(clock.now() - (clock.monotonic() - this.#lockedAt), lock, stated);
   }
 
   #settled(): void {
     if (this.#state !== "busy") return;
     const { clock, events } = this.#options;
     this.#state = "free";
-    if (this.#isStopped || this.#options.receiver.isClosed || clock.now() - this.#acceptedAt > TURN_MS)
+    if (this.#isStopped || this.#options.receiver.isClosed || clock.monotonic() - this.#acceptedAt > TURN_MS)
       this.#end();
     else {
       events.onFree(this);

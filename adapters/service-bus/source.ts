@@ -53,14 +53,14 @@ export class ServiceBusSource implements Source {
     if (this.#isStopped || signal.aborted) return [];
     const feed = this.#feed ?? (await this.#open());
     const { clock, waitMs, entity } = this.#options;
-    const until = clock.now() + Math.max(waitMs, OPENING_MS);
+    const until = clock.monotonic() + Math.max(waitMs, OPENING_MS);
     for (;;) {
       // Messages that were requested before may still arrive, locked, so earlier requests count.
       if (!this.#isStopped) feed.want(Math.max(0, max - this.#buffer.size));
       const deliveries = await this.#buffer.take(max, waitMs, signal);
       // An empty answer says that the queue was silent, which only an open link can tell.
       if (deliveries.length > 0 || feed.isOpen || signal.aborted || this.#isStopped) return deliveries;
-      if (clock.now() >= until)
+      if (clock.monotonic() >= until)
         throw new DriverError("transient", `The link to ${entity.name} has not opened yet.`);
     }
   }

@@ -77,7 +77,7 @@ export class SqsSource implements Source {
     const leaseSeconds = Math.ceil(leaseMs / 1_000);
     try {
       const QueueUrl = await url();
-      const askedAt = clock.now();
+      const askedAt = clock.monotonic();
       const command = new ReceiveMessageCommand({
         QueueUrl,
         MaxNumberOfMessages: max,
@@ -94,8 +94,8 @@ export class SqsSource implements Source {
         (options) => clients.polls.send(command, options),
       );
       // An answer that arrives much later than SQS waits was delayed on the way, and the lease has run meanwhile.
-      const takenAt = Math.min(clock.now(), askedAt + waitMs + ON_THE_WAY_MS);
-      const leaseUntil = takenAt + leaseSeconds * 1_000;
+      const lateMs = Math.max(0, clock.monotonic() - askedAt - waitMs - ON_THE_WAY_MS);
+      const leaseUntil = clock.now() - lateMs + leaseSeconds * 1_000;
       return Messages.map((message) => deliveryOf(message, leaseUntil, fifo));
     } catch (error) {
       const { kind } = error as DriverError;

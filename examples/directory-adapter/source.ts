@@ -65,10 +65,10 @@ export class DirectorySource implements Source {
   }
 
   async #poll(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    const end = Date.now() + this.#waitMs;
+    const end = performance.now() + this.#waitMs;
     for (;;) {
       const deliveries = await attempt(`receive from ${this.#directory}`, () => this.#take(max));
-      if (deliveries.length > 0 || signal.aborted || Date.now() >= end) return deliveries;
+      if (deliveries.length > 0 || signal.aborted || performance.now() >= end) return deliveries;
       await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }

@@ -64,7 +64,7 @@ export class Redrive {
   constructor(setting: RedriveSetting, options: RedriveOptions) {
     this.#setting = setting;
     this.#options = options;
-    this.#nextAt = setting.connection.clock.now();
+    this.#nextAt = setting.connection.clock.monotonic();
   }
 
   async decide(delivery: Delivery): Promise<ScanDecision> {
@@ -142,9 +142,9 @@ export class Redrive {
     const { clock } = this.#setting.connection;
     const { ratePerSecond, signal } = this.#options;
     if (ratePerSecond === undefined) return;
-    const at = Math.max(this.#nextAt, clock.now());
+    const at = Math.max(this.#nextAt, clock.monotonic());
     this.#nextAt = at + 1_000 / ratePerSecond;
-    await sleep(clock, at - clock.now(), signal);
+    await sleep(clock, at - clock.monotonic(), signal);
   }
 
   /** The message to send: as it was sent first, without its attempts, with its redrives counted. */

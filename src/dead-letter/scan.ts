@@ -44,6 +44,7 @@ export class Scan {
   readonly #connection: Connection;
   readonly #queue: string;
   readonly #source: Source;
+  readonly #leaseMs: number;
   readonly #leases: LeaseKeeper;
   readonly #settler: Settler;
   readonly #kept = new Map<string, Leased>();
@@ -55,6 +56,7 @@ export class Scan {
     const leaseMs = fixedLeaseMs ?? Math.min(LEASE_MS, connection.limits.maxLeaseMs);
     this.#connection = connection;
     this.#queue = queue;
+    this.#leaseMs = leaseMs;
     this.#source = connection.open(queue, { prefetch: Number.MAX_SAFE_INTEGER, leaseMs, waitMs: WAIT_MS });
     this.#leases = new LeaseKeeper(this.#source, {
       clock: connection.clock,
@@ -90,7 +92,7 @@ export class Scan {
   }
 
   async #decide(delivery: Delivery, decide: (delivery: Delivery) => Promise<ScanDecision>): Promise<void> {
-    const leased = bodiless(delivery, this.#connection.clock.now());
+    const leased = this.#bodiless(delivery);
     this.#leases.add(leased);
     const before = this.#kept.get(leased.id);
     if (before !== undefined) {
@@ -128,21 +130,21 @@ export class Scan {
    */
   async #next(): Promise<Delivery[]> {
     const { clock } = this.#connection;
-    const until = clock.now() + NO_SILENCE_MS;
+    const until = clock.monotonic() + NO_SILENCE_MS;
     let silentMs = 0;
     while (silentMs < SILENCE_MS) {
       if (await this.#isEmpty()) break;
-      if (clock.now() >= until) {
+      if (clock.monotonic() >= until) {
         throw new DriverError(
           "transient",
           `The end of the queue "${this.#queue}" was not found within ${NO_SILENCE_MS} ms, because this process stood still again and again`,
         );
       }
-      const polledAt = clock.now();
+      const polledAt = clock.monotonic();
       const standstill = new Standstill(clock);
       const deliveries = await this.#poll().finally(() => standstill.end());
       if (deliveries.length > 0) return deliveries;
-      const tookMs = clock.now() - polledAt;
+      const tookMs = clock.monotonic() - polledAt;
       if (standstill.longestMs < STANDSTILL_MS) silentMs += Math.max(tookMs, PAUSE_MS);
       if (tookMs < PAUSE_MS) await sleep(clock, PAUSE_MS);
     }
@@ -184,8 +186,7 @@ export class Scan {
 
   async #end(): Promise<void> {
     const late = await this.#source.stop();
-    const now = this.#connection.clock.now();
-    const all = [...this.#kept.values(), ...late.map((delivery) => bodiless(delivery, now))];
+    const all = [...this.#kept.values(), ...late.map((delivery) => this.#bodiless(delivery))];
     for (const leased of all) await leased.extending;
     this.#leases.stop();
     await Promise.all(
@@ -194,6 +195,11 @@ export class Scan {
       ),
     );
     await this.#source.close();
+  }
+
+  /** A lease that keeps no body in memory. */
+  #bodiless(delivery: Delivery): Leased {
+    return plainLease({ ...delivery, body: "", attributes: {} }, this.#connection.clock, this.#leaseMs);
   }
 }
 
@@ -217,7 +223,7 @@ class Standstill {
   }
 
   #arm(): void {
-    this.#expectedAt = this.#clock.now() + LOOK_MS;
+    this.#expectedAt = this.#clock.monotonic() + LOOK_MS;
     this.#timer = this.#clock.timer(LOOK_MS, () => {
       this.#measure();
       this.#arm();
@@ -225,13 +231,8 @@ class Standstill {
   }
 
   #measure(): void {
-    this.longestMs = Math.max(this.longestMs, this.#clock.now() - this.#expectedAt);
+    this.longestMs = Math.max(this.longestMs, this.#clock.monotonic() - this.#expectedAt);
   }
-}
-
-/** A lease that keeps no body in memory. */
-function bodiless(delivery: Delivery, now: number): Leased {
-  return plainLease({ ...delivery, body: "", attributes: {} }, now);
 }
 
 /**

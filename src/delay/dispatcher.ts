@@ -39,7 +39,7 @@ export class StoreDispatcher {
   readonly #sending = new Set<Promise<void>>();
   #wake: () => void = () => {};
   #isAwake = true;
-  /** End of the sleep in epoch milliseconds. A message that is due later does not wake the dispatcher. */
+  /** End of the sleep on the monotonic clock. A message that is due later does not wake the dispatcher. */
   #sleepsUntil = Number.POSITIVE_INFINITY;
 
   constructor(options: StoreDispatcherOptions) {
@@ -48,9 +48,10 @@ export class StoreDispatcher {
 
   /** Dispatches until `stop` aborts, and then waits for the sends that have begun. Never rejects: failures are reported. */
   async run(stop: AbortSignal): Promise<void> {
-    const { delays, queue } = this.#options;
+    const { connection, delays, queue } = this.#options;
+    const { clock } = connection;
     const unlisten = delays.onPut(queue, (dueAt) => {
-      if (dueAt < this.#sleepsUntil) this.#wakeUp();
+      if (dueAt - clock.now() < this.#sleepsUntil - clock.monotonic()) this.#wakeUp();
     });
     stop.addEventListener("abort", () => this.#wakeUp(), { once: true });
     while (!stop.aborted) {
@@ -122,7 +123,7 @@ export class StoreDispatcher {
   async #sleep(ms: number): Promise<void> {
     if (this.#isAwake || ms === 0) return;
     const { clock } = this.#options.connection;
-    this.#sleepsUntil = clock.now() + ms;
+    this.#sleepsUntil = clock.monotonic() + ms;
     await new Promise<void>((resolve) => {
       const timer = clock.timer(ms, resolve);
       this.#wake = () => {

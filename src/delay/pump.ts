@@ -51,12 +51,15 @@ const CROWDED = 2 / 3;
  */
 export class DelayPump {
   readonly #options: PumpOptions;
+  readonly #leaseMs: number;
   #crowded = false;
+  /** In milliseconds of the monotonic clock. */
   #nextLookAt = 0;
   #nextWarningAt = 0;
 
   constructor(options: PumpOptions) {
     this.#options = options;
+    this.#leaseMs = Math.min(LEASE_MS, options.connection.limits.maxLeaseMs);
   }
 
   /** Pumps until `stop` aborts. Never rejects: failures are reported, and tried again. */
@@ -81,7 +84,7 @@ export class DelayPump {
     const { connection, delayQueue, report } = this.#options;
     const source = connection.open(delayQueue, {
       prefetch: MAX_LEASED,
-      leaseMs: Math.min(LEASE_MS, connection.limits.maxLeaseMs),
+      leaseMs: this.#leaseMs,
     });
     const settler = new Settler(connection, source, delayQueue, report);
     const moving = new Set<Promise<void>>();
@@ -127,7 +130,7 @@ export class DelayPump {
     const { connection, sender, queue, delayQueue } = this.#options;
     const { clock, limits, random } = connection;
     const now = clock.now();
-    const leased = plainLease(delivery, now);
+    const leased = plainLease(delivery, clock, this.#leaseMs);
     if (delivery.attributes[NOT_BEFORE] === undefined) return this.#leave(delivery, leased, settler);
     const remainingMs = dueAt(delivery) - now;
     // The provider rounds a release up, so it is requested in whole steps. The rest of the last step is waited for here.
@@ -145,7 +148,7 @@ export class DelayPump {
           requeueCopy(delivery, leased.id, "due", attributes),
           defaults.sendDeadlineMs,
         );
-      } else if (this.#aged(delivery, now + hop) || (await this.#isCrowded(now))) {
+      } else if (this.#aged(delivery, now + hop) || (await this.#isCrowded())) {
         const { nativeDelayMs } = await connection.traits(queue);
         const delayMs = Math.min(remainingMs, nativeDelayMs);
         const clone = { ...requeueCopy(delivery, leased.id, "park", delivery.attributes), delayMs };
@@ -194,7 +197,8 @@ export class DelayPump {
     return enqueuedAt !== undefined && at > enqueuedAt + this.#options.connection.limits.retentionMs * AGED;
   }
 
-  async #isCrowded(now: number): Promise<boolean> {
+  async #isCrowded(): Promise<boolean> {
+    const now = this.#options.connection.clock.monotonic();
     const { connection, queue, delayQueue } = this.#options;
     const { maxInFlight } = connection.limits;
     const { nativeDelayMs } = await connection.traits(queue);

@@ -55,7 +55,8 @@ export interface Delivery {
   readonly deliveryCount: number;
   /**
    * The end of the lease if it is not extended, in epoch milliseconds of this process's clock. Calculate it from the
-   * time before the request, so that it is never later than the provider's own.
+   * time before the request, so that it is never later than the provider's own. The core turns it into a time of the
+   * monotonic clock when the delivery arrives. It assumes at most the lease that it has asked for.
    */
   readonly leaseUntil: number;
   /**

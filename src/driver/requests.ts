@@ -11,6 +11,12 @@ import { DriverError } from "./error.ts";
  */
 export type PollRequest = (max: number, signal: AbortSignal) => Promise<Delivery[]>;
 
+/** A delivery that arrived when nobody waited for it, with the end of its lease on the monotonic clock. */
+interface KeptDelivery {
+  readonly delivery: Delivery;
+  readonly leaseUntil: number;
+}
+
 /**
  * The polls of one source. Implements `Source.next` and `Source.stop` on top of a single request: each delivery goes
  * either to the call that waits for it or to a later call, never to both and never to none.
@@ -22,7 +28,7 @@ export class PollRunner {
   readonly #running = new InFlightSet<Promise<void>>();
   /** Ends each call of `next` that still waits. */
   readonly #waiting = new InFlightSet<() => void>();
-  #kept: Delivery[] = [];
+  #kept: KeptDelivery[] = [];
   #stopped = false;
   #closed = false;
 
@@ -55,7 +61,7 @@ export class PollRunner {
       const running = this.#request(max, abandoned.signal)
         .then((deliveries) => {
           // The only place that decides where a delivery goes.
-          if (abandoned.signal.aborted) this.#kept.push(...deliveries);
+          if (abandoned.signal.aborted) this.#keep(deliveries);
           else resolve(deliveries);
         }, reject)
         .finally(() => {
@@ -81,11 +87,20 @@ export class PollRunner {
     void this.stop();
   }
 
+  #keep(deliveries: readonly Delivery[]): void {
+    const aheadMs = this.#clock.monotonic() - this.#clock.now();
+    for (const delivery of deliveries)
+      this.#kept.push({ delivery, leaseUntil: delivery.leaseUntil + aheadMs });
+  }
+
   /** Leaves out deliveries whose lease has ended: the provider delivers them again. */
   #takeKept(max: number): Delivery[] {
     if (this.#kept.length === 0) return [];
-    const now = this.#clock.now();
-    return this.#kept.splice(0, max).filter(({ leaseUntil }) => leaseUntil > now);
+    const now = this.#clock.monotonic();
+    const aheadMs = now - this.#clock.now();
+    const live = this.#kept.splice(0, max).filter(({ leaseUntil }) => leaseUntil > now);
+    // The time of day may have been set meanwhile, so the end of the lease is stated anew.
+    return live.map(({ delivery, leaseUntil }) => ({ ...delivery, leaseUntil: leaseUntil - aheadMs }));
   }
 }
 

@@ -5,13 +5,20 @@ export interface Timer {
 }
 
 /**
- * Time as a parameter: everything in queueport that waits or reads the time uses a clock. Tests turn `FakeClock` of
+ * Time as a parameter: everything in queueport that waits or reads the time uses a clock. `now` is for times that are
+ * written down or shared with other machines; `monotonic` is for everything that is measured in this process, such as
+ * deadlines, leases, pauses and the age of a cache. It does not change if the machine's time is set. Tests turn `FakeClock` of
  * `queueport/testing` by hand. `FakeClock` also loads the receiving code; on any other clock, the first `receive` takes a
  * moment of real time to load it.
  */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** The time of day, in milliseconds since the Unix epoch. Jumps, also backwards, if the machine's time is set. */
   now(): number;
+  /**
+   * Milliseconds since a fixed, arbitrary time in the past; more than 0. Never decreases, and advances as the timers do. As `performance.now`, it
+   * may stand still while the machine is suspended.
+   */
+  monotonic(): number;
   /**
    * Calls `run` once after `ms` milliseconds.
    * @param keepAlive whether the timer keeps the process alive. @default false
@@ -28,6 +35,7 @@ const LONGEST_TIMEOUT_MS = 2_147_483_647;
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   timer(ms, run, keepAlive = false) {
     let handle: NodeJS.Timeout;
     const arm = (remaining: number): void => {

@@ -7,7 +7,7 @@ export interface Deadline extends Timed {
   expire(): void;
 }
 
-/** Many deadlines on one timer. Setting and cancelling one costs a fraction of a `setTimeout`. */
+/** Many deadlines on one timer, on the monotonic clock. Setting and cancelling one costs a fraction of a `setTimeout`. */
 export class Deadlines {
   readonly #clock: Clock;
   readonly #heap = new TimerHeap<Deadline>();
@@ -39,7 +39,7 @@ export class Deadlines {
   #arm(at: number): void {
     this.#timer?.cancel();
     this.#armedFor = at;
-    this.#timer = this.#clock.timer(Math.max(0, at - this.#clock.now()), () => this.#fire());
+    this.#timer = this.#clock.timer(Math.max(0, at - this.#clock.monotonic()), () => this.#fire());
   }
 
   #disarm(): void {
@@ -50,7 +50,7 @@ export class Deadlines {
 
   #fire(): void {
     this.#disarm();
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (let due = this.#heap.popDue(now); due !== undefined; due = this.#heap.popDue(now)) due.expire();
     const next = this.#heap.peek();
     if (next !== undefined && next.at < this.#armedFor) this.#arm(next.at);

@@ -1,6 +1,6 @@
 /** An item of a {@link TimerHeap}. It belongs to one heap at a time. */
 export interface Timed {
-  /** Epoch milliseconds. Changed only through the heap. */
+  /** Milliseconds of the monotonic clock. Changed only through the heap. */
   at: number;
   /** Index in the heap, -1 if it is in none. Written by the heap only. */
   heapIndex: number;

@@ -79,11 +79,9 @@ export function statsFamilies(options: StatsOptions, clock: Clock): StatsFamilie
   let updating: Promise<void> | undefined;
   const refresh = (): Promise<void> => {
     if (updating !== undefined) return updating;
-    const ageMs = clock.now() - updatedAt;
-    // The age is negative if the clock was set back.
-    if (ageMs >= 0 && ageMs < maxAgeMs) return Promise.resolve();
+    if (clock.monotonic() - updatedAt < maxAgeMs) return Promise.resolve();
     updating = Promise.all(names.map(update)).then(() => {
-      updatedAt = clock.now();
+      updatedAt = clock.monotonic();
       updating = undefined;
     });
     return updating;

@@ -7,7 +7,7 @@ import type { ReceiveContext, ReceiveOptions } from "./receive.ts";
 
 /**
  * Decides the disposition of a message when its handler has ended. Exactly one of the two methods is called, once. `at` is
- * the time at which the handler ended, in epoch milliseconds.
+ * the time at which the handler ended, in milliseconds of the monotonic clock.
  */
 export interface Decider {
   returned(value: unknown, at: number): Disposition;
@@ -16,7 +16,7 @@ export interface Decider {
 
 /** The context of one run of a handler, with the members that only a worker uses. */
 export interface ManagedRun extends ReceiveContext {
-  /** The time at which the handler was called, in epoch milliseconds. */
+  /** The time at which the handler was called, in milliseconds of the monotonic clock. */
   readonly startedAt: number;
   /**
    * Returns the disposition of a run that failed with `error`. `backoff` overrides the backoff of the queue. The backoff

@@ -1,4 +1,5 @@
 import { AsyncResource } from "node:async_hooks";
+import type { Clock } from "../lib/clock.ts";
 import type { Connection } from "../transport/connection.ts";
 import { channels, type JobEvent, type JobInfo, type Origin, type ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
@@ -12,6 +13,7 @@ export class Reporter implements Origin {
   readonly provider: string;
   readonly queue: string;
   readonly source: object;
+  readonly #clock: Clock;
   readonly #onEvent: ((event: JobEvent | ReceiveEvent) => void) | undefined;
   #hasListenerFailed = false;
   #isNoticeGiven = false;
@@ -30,20 +32,21 @@ export class Reporter implements Origin {
   );
 
   constructor(
-    { driver, source }: Connection,
+    { driver, clock, source }: Connection,
     queue: string,
     onEvent: ((event: JobEvent | ReceiveEvent) => void) | undefined,
   ) {
     this.provider = driver.provider;
     this.queue = queue;
     this.source = source;
+    this.#clock = clock;
     this.#onEvent = onEvent;
   }
 
   started(run: Run): void {
     if (!this.#listening) return;
     const since = run.message.scheduledAt ?? run.message.createdAt;
-    const waitMs = Math.max(0, run.startedAt - since.getTime());
+    const waitMs = Math.max(0, this.#clock.now() - since.getTime());
     const { info: job } = run;
     const { provider, queue, source } = this;
     this.#notify({ event: "started", job, waitMs });

@@ -7,7 +7,7 @@ const LONGEST_MS = 15_000;
 
 interface Pace {
   averageMs: number | undefined;
-  /** When the next message that is put aside is to return, in epoch milliseconds. */
+  /** When the next message that is put aside is to return, in milliseconds of the monotonic clock. */
   nextAt: number;
 }
 

@@ -31,9 +31,9 @@ export class Run implements ManagedRun, Leased {
   readonly unstarted: number;
   leaseUntil: number;
   extending: Promise<void> | undefined;
-  /** When the handler was called, in epoch milliseconds; 0 until then. */
+  /** When the handler was called, in milliseconds of the monotonic clock; 0 until then. */
   startedAt = 0;
-  /** When the handler ended or the run was given up, in epoch milliseconds. */
+  /** When the handler ended or the run was given up, in milliseconds of the monotonic clock. */
   endedAt = 0;
   held: Member<Leased> | undefined;
   /** The run's membership among the running ones, while its handler runs. */
@@ -55,6 +55,7 @@ export class Run implements ManagedRun, Leased {
     message: Message,
     system: SystemAttributes,
     receivedAt: number,
+    leaseUntil: number,
     unstarted: number = 0,
   ) {
     this.#host = host;
@@ -62,7 +63,7 @@ export class Run implements ManagedRun, Leased {
     this.message = message;
     this.system = system;
     this.receivedAt = receivedAt;
-    this.leaseUntil = delivery.leaseUntil;
+    this.leaseUntil = leaseUntil;
     this.unstarted = unstarted;
     // A broker that does not count all deliveries has not counted the released ones either.
     this.attempt = system.attempt + Math.max(1, delivery.deliveryCount - unstarted);

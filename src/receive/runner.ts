@@ -46,7 +46,7 @@ export class Runner {
    */
   start(run: Run): void {
     run.running = this.#runs.add(run);
-    run.startedAt = this.#clock.now();
+    run.startedAt = this.#clock.monotonic();
     this.#reporter.started(run);
     let ending: Promise<unknown>;
     try {
@@ -63,11 +63,11 @@ export class Runner {
     void Promise.prototype.then.call(
       ending,
       (value: unknown) => {
-        run.endedAt = this.#clock.now();
+        run.endedAt = this.#clock.monotonic();
         this.#ended(run, dispositionOfReturn(run, value));
       },
       (error: unknown) => {
-        run.endedAt = this.#clock.now();
+        run.endedAt = this.#clock.monotonic();
         this.#ended(run, dispositionOfThrow(run, error));
       },
     );
@@ -76,7 +76,7 @@ export class Runner {
   /** Settles the message as `disposition` says, while its handler goes on and keeps its slot. */
   giveUp(run: Run, disposition: Disposition): void {
     if (run.fenced) return;
-    run.endedAt = this.#clock.now();
+    run.endedAt = this.#clock.monotonic();
     run.fenced = true;
     this.#settlement.apply(run, disposition);
   }

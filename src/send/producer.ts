@@ -140,10 +140,9 @@ export class Producer {
   ): Prepared | Promise<Prepared> {
     const connection = this.#connection;
     const { clock } = connection;
-    const since = clock.now();
-    const terms: SendTerms = { deadlineMs, since, signal: options.signal };
+    const terms: SendTerms = { deadlineMs, since: clock.monotonic(), signal: options.signal };
     // The given payload is sent, not the schema's output: the receiver's own schema transforms it.
-    const composed = compose(input, options, since);
+    const composed = compose(input, options, clock.now());
     try {
       const validating =
         input.schema === undefined ? undefined : validateInTime(input.schema, input, clock, deadlineMs);

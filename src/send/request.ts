@@ -23,7 +23,7 @@ export class SendRequest implements Deadline {
   readonly outgoing: Outgoing;
   readonly bytes: number;
   readonly deadlineMs: number;
-  /** Deadline, in epoch milliseconds. The listener then gets an error that says what is known. */
+  /** Deadline, in milliseconds of the monotonic clock. The listener then gets an error that says what is known. */
   readonly at: number;
   heapIndex = -1;
   /** Whether the listener has the outcome. */

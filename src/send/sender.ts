@@ -31,7 +31,7 @@ export interface SendTarget {
 /** Terms on which one message is sent. */
 export interface SendTerms {
   readonly deadlineMs: number;
-  /** Start of the deadline, in epoch milliseconds. @default now */
+  /** Start of the deadline, in milliseconds of the monotonic clock. @default now */
   readonly since?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the message, if they have been counted. */
@@ -50,7 +50,7 @@ export interface SendPlan extends SendTerms {
 
 /** Milliseconds left of the deadline, 1 or more. */
 export function leftMs({ deadlineMs, since }: SendTerms, clock: Clock): number {
-  return since === undefined ? deadlineMs : Math.max(1, since + deadlineMs - clock.now());
+  return since === undefined ? deadlineMs : Math.max(1, since + deadlineMs - clock.monotonic());
 }
 
 /** Ordered senders of one queue. The keys are spread over them; messages of one key share a sender, and keep their order. */
@@ -146,7 +146,7 @@ export class Sender {
       const outgoing = fitting(given, limits);
       const counted = bytes === undefined || outgoing !== given ? outgoingBytes(outgoing, limits) : bytes;
       checkFits(queue, outgoing, counted, limits);
-      const at = (since ?? clock.now()) + deadlineMs;
+      const at = (since ?? clock.monotonic()) + deadlineMs;
       item = new SendRequest(queue, outgoing, counted, deadlineMs, at, caller, this.#done);
     } catch (error) {
       caller.refused(error);

@@ -20,11 +20,11 @@ export async function traitsInTime(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<QueueTraits> {
   const { clock, driver, random } = connection;
-  const deadlineAt = clock.now() + deadlineMs;
+  const deadlineAt = clock.monotonic() + deadlineMs;
   for (let failures = 1; ; failures += 1) {
     try {
       const asked = unlessAborted(connection.traits(queue), signal);
-      const traits = await within(clock, deadlineAt - clock.now(), asked, () => {
+      const traits = await within(clock, deadlineAt - clock.monotonic(), asked, () => {
         throw new DriverError("transient", "the provider has not answered");
       });
       if (traits !== undefined) return traits;
@@ -32,7 +32,7 @@ export async function traitsInTime(
       if (!(error instanceof DriverError) || !isRetryable(error.kind))
         throw queueError(error, queue, "send to", driver.provider);
       const waitMs = backoffDelayMs(RETRY, failures, random);
-      if (clock.now() + waitMs >= deadlineAt) throw notSent(queue, deadlineMs, error);
+      if (clock.monotonic() + waitMs >= deadlineAt) throw notSent(queue, deadlineMs, error);
       await sleep(clock, waitMs, signal);
     }
     signal.throwIfAborted();

@@ -14,6 +14,8 @@ export interface FakeClockOptions {
 }
 
 const DEFAULT_START = Date.UTC(2026, 0, 1);
+/** Differs from every time of day, so that code that mistakes one reading for the other fails in tests. */
+const MONOTONIC_START = 1_000;
 /** Rounds after which {@link FakeClock.settle} returns. Work that still sets immediates then does so forever. */
 const MAX_ROUNDS = 1_000;
 /** Size of the heap from which cancelled timers are removed from it. */
@@ -21,7 +23,7 @@ const COMPACT_FROM = 64;
 const YEAR_MS = 31_536_000_000;
 
 interface FakeTimer {
-  /** The time at which the timer is due, in epoch milliseconds. */
+  /** The time at which the timer is due, in milliseconds of the monotonic clock. */
   readonly at: number;
   /** Timers that are due at the same time fire in the order in which they were set. */
   readonly order: number;
@@ -40,21 +42,44 @@ interface FakeTimer {
  * await clock.advance("3 days");
  */
 export class FakeClock implements Clock {
-  #now: number;
+  /** The monotonic clock. */
+  #now = MONOTONIC_START;
+  /** The time of day minus the monotonic clock. */
+  #wallMs: number;
   #heap: FakeTimer[] = [];
   #order = 0;
   #pending = 0;
 
   /** @throws RangeError when `start` is not finite */
   constructor({ start = DEFAULT_START }: FakeClockOptions = {}) {
-    this.#now = Number(start);
-    if (!Number.isFinite(this.#now))
-      throw new RangeError(`A FakeClock starts at a valid time; got ${this.#now}.`);
+    if (!Number.isFinite(Number(start)))
+      throw new RangeError(`A FakeClock starts at a valid time; got ${Number(start)}.`);
+    this.#wallMs = Number(start) - MONOTONIC_START;
   }
 
-  /** Returns the time of the clock, in epoch milliseconds. */
+  /** Returns the time of day of the clock, in epoch milliseconds. */
   now(): number {
+    return this.#now + this.#wallMs;
+  }
+
+  /** Returns the milliseconds of the monotonic clock, which {@link setTime} does not change. */
+  monotonic(): number {
     return this.#now;
+  }
+
+  /**
+   * Sets the time of day, also to an earlier one, as an administrator or a time service does. No time passes: no timer
+   * fires, and the monotonic clock stays as it is.
+   *
+   * @throws RangeError when the time is not finite
+   *
+   * @example
+   * clock.setTime(clock.now() - 3_600_000); // an hour back
+   */
+  setTime(moment: number | Date): void {
+    if (!Number.isFinite(Number(moment)))
+      throw new RangeError(`A FakeClock is set to a valid time; got ${Number(moment)}.`);
+    this.#wallMs = Number(moment) - this.#now;
   }
 
   /** Calls `run` when the clock has been advanced by `ms`, rounded up to a whole number. */
@@ -79,6 +104,12 @@ export class FakeClock implements Clock {
 
   /** The time at which the next timer is due, in epoch milliseconds; undefined if there is none. */
   get nextTimerAt(): number | undefined {
+    const at = this.#nextAt;
+    return at === undefined ? undefined : at + this.#wallMs;
+  }
+
+  /** The time of the next timer, in milliseconds of the monotonic clock. */
+  get #nextAt(): number | undefined {
     for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
       if (first.run !== undefined) return Number.isFinite(first.at) ? first.at : undefined;
       pop(this.#heap);
@@ -95,8 +126,11 @@ export class FakeClock implements Clock {
    * @example
    * await clock.advance("5m");
    */
-  advance(duration: Duration): Promise<void> {
-    return this.advanceTo(this.#now + durationMs(duration));
+  async advance(duration: Duration): Promise<void> {
+    const ms = durationMs(duration);
+    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY))
+      throw new RangeError(`A clock advances by a finite duration of 0 or more milliseconds; got ${ms}.`);
+    await this.#moveTo(this.#now + ms);
   }
 
   /**
@@ -108,12 +142,17 @@ export class FakeClock implements Clock {
    * await clock.advanceTo(new Date("2026-01-04"));
    */
   async advanceTo(moment: number | Date): Promise<void> {
-    const target = Number(moment);
-    if (!Number.isFinite(target) || target < this.#now) {
-      throw new RangeError(`A clock at ${this.#now} cannot move to ${target}; give a finite, later time.`);
+    if (!Number.isFinite(Number(moment)) || Number(moment) < this.now()) {
+      throw new RangeError(
+        `A clock at ${this.now()} cannot move to ${Number(moment)}; give a finite, later time.`,
+      );
     }
+    await this.#moveTo(Number(moment) - this.#wallMs);
+  }
+
+  async #moveTo(target: number): Promise<void> {
     await this.settle();
-    for (let at = this.nextTimerAt; at !== undefined && at <= target; at = this.nextTimerAt) {
+    for (let at = this.#nextAt; at !== undefined && at <= target; at = this.#nextAt) {
       this.#fire(at);
       await this.settle();
     }
@@ -128,7 +167,7 @@ export class FakeClock implements Clock {
    */
   async advanceToNext(): Promise<boolean> {
     await this.settle();
-    const at = this.nextTimerAt;
+    const at = this.#nextAt;
     if (at === undefined) return false;
     this.#fire(at);
     await this.settle();

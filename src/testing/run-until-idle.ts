@@ -66,7 +66,7 @@ export async function runUntilIdle(
     );
   }
   const names = typeof queues === "string" ? [queues] : queues;
-  const started = clock.now();
+  const started = clock.monotonic();
   const until = started + maxMs;
   let busyAt = started;
   let silent = 0;
@@ -82,10 +82,11 @@ export async function runUntilIdle(
       const stats = await Promise.all(names.map((name) => worker.queue.stats(name)));
       const left = stats.map(open);
       const { running, stuck } = worker.health();
-      if (left.some((count) => count > 0) || running > stuck.length) busyAt = clock.now();
+      if (left.some((count) => count > 0) || running > stuck.length) busyAt = clock.monotonic();
       // The error of the drain then names the handlers that did not end.
-      else if (running === 0 || clock.now() - busyAt >= STUCK_MS) break;
-      if (clock.now() >= until || silent > MAX_SILENT) throw stillBusy(names, left, clock.now() - started);
+      else if (running === 0 || clock.monotonic() - busyAt >= STUCK_MS) break;
+      if (clock.monotonic() >= until || silent > MAX_SILENT)
+        throw stillBusy(names, left, clock.monotonic() - started);
       // A handler that does real input and output needs real time. Any other handler needs the clock to advance.
       if (running > 0) await realWork.wait();
       else realWork.rest();
@@ -114,7 +115,12 @@ async function sleepThrough(worker: Worker, clock: FakeClock, until: number): Pr
   };
   worker.on("polled", onPolled);
   let timers = 0;
-  while (isAsleep && timers < TIMERS_BETWEEN_COUNTS && clock.now() < until && (await clock.advanceToNext()))
+  while (
+    isAsleep &&
+    timers < TIMERS_BETWEEN_COUNTS &&
+    clock.monotonic() < until &&
+    (await clock.advanceToNext())
+  )
     timers += 1;
   worker.off("polled", onPolled);
   return timers > 0;

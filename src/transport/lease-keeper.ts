@@ -3,7 +3,7 @@ import type { Source } from "../driver/contract.ts";
 import { DriverError } from "../driver/error.ts";
 import type { Limits } from "../driver/limits.ts";
 import { InFlightSet } from "../lib/in-flight-set.ts";
-import type { Leased } from "./leased.ts";
+import { type Leased, leaseEnd } from "./leased.ts";
 
 export interface LeaseKeeperOptions {
   readonly clock: Clock;
@@ -12,9 +12,6 @@ export interface LeaseKeeperOptions {
   /** A lease is extended when it is this old. */
   readonly extendEveryMs: number;
 }
-
-/** A timer that fires this much early, by the clock, shows that the clock was set back. */
-const SET_BACK_MS = 100;
 
 /**
  * Keeps the leases of all messages in one process by one sweep, not by a timer each. Extensions are sent apart from other
@@ -26,7 +23,7 @@ export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #held = new InFlightSet<Leased>();
   #timer: Timer | undefined;
-  /** When the next sweep is, in epoch milliseconds. */
+  /** When the next sweep is, in milliseconds of the monotonic clock. */
   #sweepAt = Number.POSITIVE_INFINITY;
   #stopped = false;
 
@@ -77,7 +74,7 @@ export class LeaseKeeper {
   #arm(ms: number): void {
     const { clock } = this.#options;
     this.#timer?.cancel();
-    this.#sweepAt = clock.now() + ms;
+    this.#sweepAt = clock.monotonic() + ms;
     this.#timer = clock.timer(ms, () => {
       this.#timer = undefined;
       this.#sweep();
@@ -87,15 +84,12 @@ export class LeaseKeeper {
   #sweep(): void {
     if (this.#held.size === 0) return;
     const { clock, limits, leaseMs, extendEveryMs } = this.#options;
-    const now = clock.now();
-    // Timers ignore changes of the clock. If the clock was set back meanwhile, a lease has less time left than it seems.
-    const wasSetBack = now < this.#sweepAt - SET_BACK_MS;
+    const now = clock.monotonic();
     const due: Leased[] = [];
     let nextMs = extendEveryMs / 2;
     for (const leased of this.#held.all()) {
       // A released message is not extended: the loss of one lease may release the messages behind it.
       if (!holds(leased)) continue;
-      if (wasSetBack) leased.leaseUntil = Math.min(leased.leaseUntil, now + leaseMs - extendEveryMs);
       const leftMs = leased.leaseUntil - now;
       // Another receiver may have the message from this moment on. An extension now would leave it with two owners.
       if (leftMs <= 0) {
@@ -117,7 +111,7 @@ export class LeaseKeeper {
   /** Resolves with the error of each message. Never rejects. */
   #extend(batch: readonly Leased[]): Promise<(DriverError | undefined)[]> {
     const { clock, limits, leaseMs } = this.#options;
-    const now = clock.now();
+    const now = clock.monotonic();
     const requests = batch.map((leased) => {
       const mostMs = leased.receivedAt + limits.maxTotalLeaseMs - now;
       return { kind: "extend" as const, delivery: leased.delivery, leaseMs: Math.min(leaseMs, mostMs) };
@@ -132,7 +126,12 @@ export class LeaseKeeper {
               result?.error ??
               new DriverError("ambiguous", "the provider's answer did not mention this message")
             );
-          leased.leaseUntil = result.leaseUntil ?? now + (requests[index]?.leaseMs ?? leaseMs);
+          const askedMs = requests[index]?.leaseMs ?? leaseMs;
+          const { leaseUntil } = result;
+          leased.leaseUntil =
+            leaseUntil === undefined
+              ? now + askedMs
+              : Math.min(now + askedMs, leaseEnd(clock, leaseUntil, askedMs));
           return undefined;
         });
       } catch (error) {
@@ -143,7 +142,7 @@ export class LeaseKeeper {
       for (const [index, leased] of batch.entries()) {
         leased.extending = undefined;
         const error = errors[index];
-        if (error !== undefined && (error.kind === "lease_lost" || leased.leaseUntil <= clock.now()))
+        if (error !== undefined && (error.kind === "lease_lost" || leased.leaseUntil <= clock.monotonic()))
           this.#lose(leased);
       }
     });

@@ -89,7 +89,7 @@ export class Poller {
     const poll = new AbortController();
     this.#polls.add(poll);
     this.#requested += wanted;
-    const startedAt = clock.now();
+    const startedAt = clock.monotonic();
     const watch = clock.timer(limits.longPollMs + STALLED_AFTER_MS, () => {
       this.#options.report({
         event: "warning",
@@ -116,20 +116,20 @@ export class Poller {
   }
 
   #polled(deliveries: readonly Delivery[], wanted: number, startedAt: number): void {
-    const now = this.#connection.clock.now();
+    const { clock } = this.#connection;
     this.#everPolled = true;
     this.#failures = 0;
     this.#options.report({
       event: "polled",
       queue: this.#options.queue,
-      at: now,
+      at: clock.now(),
       messages: deliveries.length,
     });
     const full = deliveries.length >= wanted && wanted === this.#connection.limits.maxReceive;
     if (full) this.#pollLimit = Math.min(this.#pollLimit + 1, this.#connection.limits.maxPolls);
     else if (deliveries.length === 0) this.#pollLimit = 1;
     else this.#pollLimit = Math.max(1, this.#pollLimit - 1);
-    if (deliveries.length === 0 && now - startedAt < EMPTY_AT_ONCE_MS) {
+    if (deliveries.length === 0 && clock.monotonic() - startedAt < EMPTY_AT_ONCE_MS) {
       this.#emptyAtOnce += 1;
       this.#wait(Math.min(1_000, EMPTY_AT_ONCE_MS * 2 ** this.#emptyAtOnce));
     } else {

@@ -19,7 +19,7 @@ interface SettleRequest<Item extends Leased = Leased> {
   readonly leased: Item;
   readonly onEnd: (leased: Item, confirmed: boolean) => void;
   failures: number;
-  /** Until when a release may have hidden the message, in epoch milliseconds; undefined if none can have been carried out. */
+  /** Until when a release may have hidden the message, on the monotonic clock; undefined if none can have been carried out. */
   hiddenUntil?: number;
 }
 
@@ -91,7 +91,7 @@ export class Settler {
   }
 
   async #run(settlements: readonly SettleRequest[]): Promise<void> {
-    const sentAt = this.#connection.clock.now();
+    const sentAt = this.#connection.clock.monotonic();
     let results: SettleResult[];
     try {
       results = await this.#source.settle(settlements.map(({ operation }) => operation));
@@ -122,7 +122,7 @@ export class Settler {
     }
     settlement.failures += 1;
     const waitMs = backoffDelayMs(RETRY, settlement.failures, random);
-    const againAt = clock.now() + waitMs;
+    const againAt = clock.monotonic() + waitMs;
     // The release may have been carried out. By then another receiver may have the message, and a second release would take it away.
     if (operation.kind === "release" && error.kind === "ambiguous")
       settlement.hiddenUntil ??= sentAt + operation.delayMs;

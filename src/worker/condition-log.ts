@@ -14,9 +14,9 @@ export interface Occurrence {
 }
 
 interface Condition {
-  /** Time of the last line, in epoch milliseconds. */
+  /** Time of the last line, in milliseconds of the monotonic clock. */
   loggedAt: number;
-  /** Time of the last occurrence, in epoch milliseconds. */
+  /** Time of the last occurrence, in milliseconds of the monotonic clock. */
   lastAt: number;
   /** Occurrences since the last line. */
   hidden: number;
@@ -39,7 +39,7 @@ export class ConditionLog {
 
   /** Logs or counts an occurrence. `key` names the condition. Returns true if a line was logged, other than for debug. */
   occurred(key: string, occurrence: Occurrence): boolean {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const condition = this.#conditions.get(key);
     const { level, message, bindings, error } = occurrence;
     const fields = error === undefined ? bindings : { ...bindings, err: error };
@@ -65,7 +65,7 @@ export class ConditionLog {
 
   /** Logs what was counted for a minute, or since the last line if `isEnd`. To be called now and then, and at the end. */
   flush(isEnd: boolean = false): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (const [key, condition] of this.#conditions) {
       if (condition.hidden > 0 && (isEnd || now - condition.loggedAt >= REPEAT_MS))
         this.#repeat(condition, now);

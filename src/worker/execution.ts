@@ -37,7 +37,7 @@ export interface ExecutionHost {
 export class Execution implements JobContext, Decider, Deadline {
   readonly message: Message;
   readonly startedAt: number;
-  /** The time at which the run reaches its next time limit, in epoch milliseconds. */
+  /** The time at which the run reaches its next time limit, in milliseconds of the monotonic clock. */
   at: number;
   heapIndex = -1;
   /** The queue in which the worker's health counts the run. */

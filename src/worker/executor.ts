@@ -41,9 +41,10 @@ export class Executor {
     const { registry, health, host, unknownTypeMaxAgeMs } = this.#options;
     const registration = registry.get(message.type);
     if (registration === undefined) {
-      const { unknownSince, startedAt, queue } = context;
-      host.unknownType(message, queue, (unknownSince ?? startedAt) + unknownTypeMaxAgeMs);
-      return unknownType(message.type, unknownSince, startedAt, unknownTypeMaxAgeMs);
+      const { unknownSince, queue } = context;
+      const now = this.#options.clock.now();
+      host.unknownType(message, queue, (unknownSince ?? now) + unknownTypeMaxAgeMs);
+      return unknownType(message.type, unknownSince, now, unknownTypeMaxAgeMs);
     }
     const execution = new Execution(message, context, registration, host);
     health.began(execution);
@@ -84,7 +85,7 @@ export class Executor {
   }
 
   #refused(error: unknown, execution: Execution): Disposition {
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.monotonic();
     // A schema that throws another error has not validated the payload. This counts as a failed run.
     if (!isQueueError(error, "invalid_payload")) return execution.threw(error, now);
     execution.end(now);

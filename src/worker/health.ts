@@ -17,7 +17,7 @@ const LAG_WINDOW_MS = 1_000;
 export interface CountedRun {
   readonly message: { readonly id: string; readonly type: string };
   readonly queue: string;
-  /** The time at which the handler was called, in epoch milliseconds. */
+  /** The time at which the handler was called, in milliseconds of the monotonic clock. */
   readonly startedAt: number;
   /** The queue that counts this run; undefined if the worker no longer works on it. */
   state: QueueState | undefined;
@@ -27,7 +27,9 @@ export interface CountedRun {
 export class QueueState {
   /** The time of the last successful poll, in epoch milliseconds. */
   lastPollAt: number | undefined;
-  /** The time since which the queue has free slots, in epoch milliseconds. A full queue does not poll. */
+  /** The time of the last successful poll, in milliseconds of the monotonic clock. */
+  polledAt = 0;
+  /** The time since which the queue has free slots, in milliseconds of the monotonic clock. A full queue does not poll. */
   freeSince = 0;
   error: string | undefined;
   /** Whether the receiver ended with an error. */
@@ -73,7 +75,7 @@ export class HealthRecord {
     state.running += 1;
   }
 
-  /** Records the end of a run. `at` is in epoch milliseconds. */
+  /** Records the end of a run. `at` is in milliseconds of the monotonic clock. */
   ended(run: CountedRun, at: number): void {
     const { state } = run;
     if (state === undefined) return;
@@ -89,7 +91,7 @@ export class HealthRecord {
 
   /** Records that a paused worker polls again. */
   resumed(): void {
-    for (const state of this.#queues.values()) state.freeSince = this.#clock.now();
+    for (const state of this.#queues.values()) state.freeSince = this.#clock.monotonic();
   }
 
   /** Records that the receiver of a queue ended with an error. */
@@ -106,6 +108,7 @@ export class HealthRecord {
     if (state === undefined) return;
     if (event.event === "polled") {
       state.lastPollAt = event.at;
+      state.polledAt = this.#clock.monotonic();
       state.error = undefined;
     } else {
       state.error = describeError(event.error);
@@ -113,7 +116,7 @@ export class HealthRecord {
   }
 
   report(state: WorkerHealth["state"]): WorkerHealth {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const states = [...this.#queues];
     const working = state === "running" || state === "paused";
     const stuck = states.flatMap(([, queue]) => [...queue.stuck]);
@@ -154,9 +157,9 @@ export class HealthRecord {
   }
 
   #isReady(state: QueueState, now: number, paused: boolean): boolean {
-    const { lastPollAt, freeSince, error, running } = state;
+    const { lastPollAt, polledAt, freeSince, error, running } = state;
     if (lastPollAt === undefined || error !== undefined) return false;
     if (paused || running >= this.#concurrency) return true;
-    return now - Math.max(lastPollAt, freeSince) <= POLLED_LATELY_MS;
+    return now - Math.max(polledAt, freeSince) <= POLLED_LATELY_MS;
   }
 }

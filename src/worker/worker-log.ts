@@ -134,7 +134,7 @@ export class WorkerLog {
     });
     const outage = this.#outages.get(queue);
     if (outage === undefined) {
-      this.#outages.set(queue, { since: this.#clock.now(), failures: 1, isAnnounced: isLogged });
+      this.#outages.set(queue, { since: this.#clock.monotonic(), failures: 1, isAnnounced: isLogged });
     } else {
       outage.failures += 1;
       outage.isAnnounced ||= isLogged;
@@ -146,7 +146,7 @@ export class WorkerLog {
     if (outage !== undefined) {
       this.#outages.delete(queue);
       const { failures, since, isAnnounced } = outage;
-      const outageMs = this.#clock.now() - since;
+      const outageMs = this.#clock.monotonic() - since;
       if (isAnnounced) this.#conditions.ended(queue);
       // A provider that fails every other poll would fill the log with its returns.
       this.#logger[isAnnounced ? "info" : "debug"]({ queue, failures, outageMs }, "receiving works again");

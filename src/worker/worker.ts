@@ -105,7 +105,7 @@ export class Worker {
         this.#report({
           event: "stuck",
           job: jobOf(execution),
-          runningMs: queue.clock.now() - execution.startedAt,
+          runningMs: queue.clock.monotonic() - execution.startedAt,
         });
       },
       unknownType: ({ type }, name, deadLetterAt) => unknownTypes.saw(type, name, deadLetterAt),

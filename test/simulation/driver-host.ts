@@ -8,6 +8,8 @@ export interface DriverHost {
   readonly name: string;
   readonly world: World;
   readonly skewMs: number;
+  /** Calls `listener` when the clock of the process is set. */
+  onClockSet(listener: (byMs: number) => void): void;
   readonly dead: AbortSignal;
   /** Time until which the lease extensions of this process fail, by the broker's clock. */
   mutedUntil: number;

@@ -38,7 +38,7 @@ export class Ledger {
   constructor(plan: Plan, names: QueueNames, now: () => number) {
     this.#names = names;
     this.#now = now;
-    const skews = plan.processes.map(({ skewMs }) => skewMs);
+    const skews = plan.processes.flatMap(({ skewMs, clockSet }) => [skewMs, skewMs + (clockSet?.byMs ?? 0)]);
     this.#spreadMs = Math.max(0, ...skews) - Math.min(0, ...skews);
     for (const message of plan.messages) this.messages.set(message.id, trackMessage(message));
   }

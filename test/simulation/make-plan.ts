@@ -32,7 +32,7 @@ export function makePlan(seed: number): Plan {
     concurrency: random.int(1, 6),
     unknownTypeMaxAgeMs: random.pick([15_000, 30_000, 90_000]),
     latencyMs: random.chance(0.3) ? random.pick([5, 50, 300]) : 0,
-    processes: processes(random),
+    processes: withClockSet(processes(random), new Prng(seed ^ 0x2c1b3c6d)),
     messages: messages(random, leaseMs),
     faults: faults(random),
     restarts: Array.from({ length: random.int(1, 3) }, () => ({
@@ -64,6 +64,16 @@ function processes(random: Prng): PlannedProcess[] {
     skewMs: skewed && random.chance(0.6) ? random.int(-MAX_SKEW_MS / 2, MAX_SKEW_MS / 2) : 0,
     types: TYPES.filter((type) => type !== "rare" || (rareIsKnown && index === 0)),
   }));
+}
+
+/** @param random apart from the others, so that every other part of a plan is the same without the clocks that are set */
+function withClockSet(given: readonly PlannedProcess[], random: Prng): PlannedProcess[] {
+  const isSet = random.chance(0.4);
+  return given.map((one) => {
+    const at = random.int(0, SENDING_MS * 2);
+    const byMs = random.int(-MAX_SKEW_MS / 2, MAX_SKEW_MS / 2);
+    return isSet && random.chance(0.6) ? { ...one, clockSet: { at, byMs } } : one;
+  });
 }
 
 function messages(random: Prng, leaseMs: number): PlannedMessage[] {

@@ -73,6 +73,8 @@ export interface PlannedFault {
 export interface PlannedProcess {
   /** Difference between its clock and the broker's, in milliseconds. */
   readonly skewMs: number;
+  /** Its clock is set during the run; undefined if it is not. */
+  readonly clockSet?: { readonly at: number; readonly byMs: number } | undefined;
   /** Job types for which it has handlers. */
   readonly types: readonly string[];
 }

@@ -12,10 +12,13 @@ interface PendingTimer {
  * run, the timers of a dead process fire on a separate clock, so that its remaining promises settle.
  */
 export class ProcessClock implements Clock {
-  readonly #skewMs: number;
+  #skewMs: number;
   readonly #pending = new Set<PendingTimer>();
   #host: FakeClock | undefined;
   #frozenAt = 0;
+  #frozenMonotonic = 0;
+  /** The monotonic clock of the process minus the host's. */
+  #aheadMs = 0;
 
   constructor(world: FakeClock, skewMs: number) {
     this.#host = world;
@@ -26,13 +29,22 @@ export class ProcessClock implements Clock {
     return (this.#host?.now() ?? this.#frozenAt) + this.#skewMs;
   }
 
+  monotonic(): number {
+    return this.#host === undefined ? this.#frozenMonotonic : this.#host.monotonic() + this.#aheadMs;
+  }
+
+  /** Sets the time of day of the process. The clocks of the other processes and of the broker do not change. */
+  set(byMs: number): void {
+    this.#skewMs += byMs;
+  }
+
   /** Timers that have neither fired nor been cancelled. */
   get pending(): number {
     return this.#pending.size;
   }
 
   timer(ms: number, run: () => void): Timer {
-    const pending: PendingTimer = { at: this.now() - this.#skewMs + Math.max(0, ms), run, timer: undefined };
+    const pending: PendingTimer = { at: this.monotonic() + Math.max(0, ms), run, timer: undefined };
     this.#pending.add(pending);
     this.#arm(pending);
     return {
@@ -46,6 +58,7 @@ export class ProcessClock implements Clock {
   /** Stops the clock. No timer fires until `thaw`. */
   freeze(): void {
     this.#frozenAt = this.#host?.now() ?? this.#frozenAt;
+    this.#frozenMonotonic = this.monotonic();
     this.#host = undefined;
     for (const { timer } of this.#pending) timer?.cancel();
   }
@@ -54,6 +67,7 @@ export class ProcessClock implements Clock {
   thaw(): FakeClock {
     const host = new FakeClock({ start: this.#frozenAt });
     this.#host = host;
+    this.#aheadMs = this.#frozenMonotonic - host.monotonic();
     for (const pending of this.#pending) this.#arm(pending);
     return host;
   }
@@ -61,7 +75,7 @@ export class ProcessClock implements Clock {
   #arm(pending: PendingTimer): void {
     const host = this.#host;
     if (host === undefined) return;
-    pending.timer = host.timer(pending.at - host.now(), () => {
+    pending.timer = host.timer(pending.at - this.monotonic(), () => {
       this.#pending.delete(pending);
       pending.run();
     });

@@ -28,6 +28,9 @@ export class ProcessSource implements Source {
     this.queue = queue;
     this.#host = host;
     this.#inner = inner;
+    host.onClockSet((byMs) => {
+      for (const delivery of this.#late as { leaseUntil: number }[]) delivery.leaseUntil += byMs;
+    });
     if (queue === host.world.names.main) host.world.sources.add(this);
   }
 

@@ -23,7 +23,7 @@ export class Process implements DriverHost {
   readonly name: string;
   readonly index: number;
   readonly world: World;
-  readonly skewMs: number;
+  skewMs: number;
   mutedUntil = 0;
   state: "working" | "draining" | "stopped" | "dead" = "working";
   readonly #clock: ProcessClock;
@@ -37,9 +37,13 @@ export class Process implements DriverHost {
   readonly #held = new Map<string, Held[]>();
   readonly #sending = new Set<PlannedMessage>();
   readonly #onDeath: (process: Process) => void;
+  readonly #clockListeners: ((byMs: number) => void)[] = [];
 
   constructor(world: World, index: number, life: number, onDeath: (process: Process) => void) {
-    const { skewMs, types } = world.plan.processes[index] ?? { skewMs: 0, types: [] };
+    const planned = world.plan.processes[index] ?? { skewMs: 0, types: [] };
+    const { types, clockSet } = planned;
+    const isSet = clockSet !== undefined && clockSet.at <= world.elapsed;
+    const skewMs = planned.skewMs + (isSet ? clockSet.byMs : 0);
     this.name = `p${index}.${life}`;
     this.index = index;
     this.world = world;
@@ -55,11 +59,27 @@ export class Process implements DriverHost {
       backoff: times.backoff,
     });
     this.#worker = this.#makeWorker(types);
+    if (clockSet !== undefined && !isSet)
+      world.later(clockSet.at - world.elapsed, () => this.#setClock(clockSet.byMs));
     world.note(this.name, `starts, its clock off by ${skewMs} ms`);
     this.#ended = this.#worker.run(world.names.main).catch((error: unknown) => {
       if (this.isDead || isQueueError(error, "drain_incomplete")) return;
       world.ledger.violate("worker", `the worker of ${this.name} ended on its own: ${String(error)}`);
     });
+  }
+
+  onClockSet(listener: (byMs: number) => void): void {
+    this.#clockListeners.push(listener);
+  }
+
+  #setClock(byMs: number): void {
+    if (this.isDead) return;
+    this.world.faults.count("clock set");
+    this.world.note(this.name, `its clock is set by ${byMs} ms`);
+    this.skewMs += byMs;
+    this.#clock.set(byMs);
+    this.#handlers.set(byMs);
+    for (const listener of this.#clockListeners) listener(byMs);
   }
 
   get dead(): AbortSignal {

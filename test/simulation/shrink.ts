@@ -40,7 +40,7 @@ export async function shrink(failing: Plan, rule: string): Promise<Shrunk> {
 }
 
 function sizeOf({ messages, faults, restarts, latencyMs, processes }: Plan): number {
-  const skewed = processes.filter(({ skewMs }) => skewMs !== 0).length;
+  const skewed = processes.filter(({ skewMs, clockSet }) => skewMs !== 0 || clockSet !== undefined).length;
   return messages.length + faults.length + restarts.length + skewed + (latencyMs > 0 ? 1 : 0);
 }
 
@@ -49,5 +49,7 @@ function simplifications(plan: Plan): Plan[] {
   if (plan.latencyMs > 0) simpler.push({ ...plan, latencyMs: 0 });
   if (plan.processes.some(({ skewMs }) => skewMs !== 0))
     simpler.push({ ...plan, processes: plan.processes.map((one) => ({ ...one, skewMs: 0 })) });
+  if (plan.processes.some(({ clockSet }) => clockSet !== undefined))
+    simpler.push({ ...plan, processes: plan.processes.map((one) => ({ ...one, clockSet: undefined })) });
   return simpler;
 }

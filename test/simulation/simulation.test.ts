@@ -12,6 +12,7 @@ test(`${RUNS} runs with faults break no rule`, async () => {
   expect(minFaults).toBeGreaterThanOrEqual(5);
   expect(minMessages).toBeGreaterThanOrEqual(20);
   expect(Object.keys(faults).toSorted()).toEqual([
+    "clock set",
     "crash",
     "duplicate",
     "expire",

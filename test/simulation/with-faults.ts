@@ -41,5 +41,5 @@ export async function withFaults<Item, Result>(
 
 /** Converts the times of a delivery from the broker's clock to the clock of a process. */
 export function translated(delivery: Delivery, skewMs: number): Delivery {
-  return skewMs === 0 ? delivery : { ...delivery, leaseUntil: delivery.leaseUntil + skewMs };
+  return { ...delivery, leaseUntil: delivery.leaseUntil + skewMs };
 }

@@ -48,6 +48,7 @@ describe("a process that stands still", () => {
     let lateMs = 0;
     const late: Clock = {
       now: () => clock.now() + lateMs,
+      monotonic: () => clock.monotonic() + lateMs,
       timer: (ms, run) => clock.timer(ms, run),
     };
     const source = sourceOf({

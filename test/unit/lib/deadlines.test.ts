@@ -4,6 +4,15 @@ import { type Deadline, Deadlines } from "../../../src/lib/deadlines.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { times } from "../support.ts";
 
+/** Starts at 0 on both clocks. */
+function clockAtZero(): FakeClock {
+  const clock = new FakeClock({ start: 0 });
+  const startedAt = clock.monotonic();
+  const monotonic = clock.monotonic.bind(clock);
+  clock.monotonic = () => monotonic() - startedAt;
+  return clock;
+}
+
 function set(deadlines: Deadlines, at: number, expire: () => void): Deadline {
   const deadline: Deadline = { at, heapIndex: -1, expire };
   deadlines.set(deadline);
@@ -11,7 +20,7 @@ function set(deadlines: Deadlines, at: number, expire: () => void): Deadline {
 }
 
 test("all deadlines fire once and on time, on one timer", async () => {
-  const clock = new FakeClock({ start: 0 });
+  const clock = clockAtZero();
   const deadlines = new Deadlines(clock);
   const fired: [number, number][] = [];
   for (const at of [30, 10, 20, 10]) set(deadlines, at, () => fired.push([at, clock.now()]));
@@ -28,7 +37,7 @@ test("all deadlines fire once and on time, on one timer", async () => {
 });
 
 test("a cancelled deadline never fires, and may be cancelled twice", async () => {
-  const clock = new FakeClock({ start: 0 });
+  const clock = clockAtZero();
   const deadlines = new Deadlines(clock);
   let fired = 0;
   const deadline = set(deadlines, 10, () => (fired += 1));
@@ -51,7 +60,7 @@ test("a deadline in the past fires the next time that the clock advances", async
 });
 
 test("a deadline that another one sets for the same moment fires in that moment", async () => {
-  const clock = new FakeClock({ start: 0 });
+  const clock = clockAtZero();
   const deadlines = new Deadlines(clock);
   const fired: string[] = [];
   set(deadlines, 10, () => {
@@ -65,7 +74,7 @@ test("a deadline that another one sets for the same moment fires in that moment"
 });
 
 test("clear removes every deadline, and a deadline that is set afterwards fires", async () => {
-  const clock = new FakeClock({ start: 0 });
+  const clock = clockAtZero();
   const deadlines = new Deadlines(clock);
   let fired = 0;
   set(deadlines, 10, () => (fired += 1));
@@ -78,7 +87,7 @@ test("clear removes every deadline, and a deadline that is set afterwards fires"
 });
 
 test("thousands of cancelled deadlines leave at most one timer behind", () => {
-  const clock = new FakeClock({ start: 0 });
+  const clock = clockAtZero();
   const deadlines = new Deadlines(clock);
   const all = times(3_000, (index) => set(deadlines, 1_000 + index, () => {}));
   for (const deadline of all) deadlines.cancel(deadline);
@@ -96,7 +105,7 @@ test("every deadline that was not cancelled fires on time, for any sequence of s
 
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      const clock = new FakeClock({ start: 0 });
+      const clock = clockAtZero();
       const deadlines = new Deadlines(clock);
       const all: { deadline: Deadline; at: number; cancelled: boolean; firedAt: number | undefined }[] = [];
       for (const one of steps) {
@@ -125,4 +134,17 @@ test("every deadline that was not cancelled fires on time, for any sequence of s
     }),
     { numRuns: 40 },
   );
+});
+
+test("a deadline expires on time if the time of day is set back before", async () => {
+  const clock = clockAtZero();
+  const deadlines = new Deadlines(clock);
+  let firedAt = 0;
+  set(deadlines, 1_000, () => (firedAt = clock.monotonic()));
+
+  await clock.advance(500);
+  clock.setTime(clock.now() - 3_600_000);
+  await clock.advance(600);
+
+  expect(firedAt).toBe(1_000);
 });

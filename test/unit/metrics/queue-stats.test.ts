@@ -37,7 +37,8 @@ describe("queue_messages", () => {
       expect(await samplesOf(metrics, "queue_messages")).toMatchObject({
         '{queue="emails",state="ready"}': 3,
       });
-      clock.advance(-60_000);
+      clock.setTime(-60_000);
+      clock.advance(1_000);
       await scrape(metrics);
       expect(asked).toHaveLength(6);
       expect(clock.pending).toBe(0);

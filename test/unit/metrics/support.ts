@@ -118,9 +118,14 @@ export function depths(figures: Partial<QueueStats>): QueueStats {
 /** A clock that only `advance` moves. */
 export class ManualClock implements Clock {
   #now = 1_000_000;
+  #setMs = 0;
   readonly #timers = new Set<{ at: number; run: () => void }>();
 
   now(): number {
+    return this.#now + this.#setMs;
+  }
+
+  monotonic(): number {
     return this.#now;
   }
 
@@ -132,6 +137,11 @@ export class ManualClock implements Clock {
 
   get pending(): number {
     return this.#timers.size;
+  }
+
+  /** Sets the time of day by `ms`, without the passage of time. */
+  setTime(ms: number): void {
+    this.#setMs += ms;
   }
 
   advance(ms: number): void {

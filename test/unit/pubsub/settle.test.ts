@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => stub[Symbol.asyncDispose]());
 
 function delivery(ackId: string): Delivery {
-  return deliveryOf({ ackId, message: { messageId: ackId } }, clock.now() + 30_000, false);
+  return deliveryOf({ ackId, message: { messageId: ackId } }, clock.monotonic() + 30_000, false);
 }
 
 function settle(...operations: Operation[]): Promise<SettleResult[]> {

@@ -9,7 +9,7 @@ import { delivery } from "../support.ts";
 
 const host = { queue: "jobs" } as RunHost;
 const run = (type: string): Run =>
-  new Run(host, delivery(), completeMessage({ type, payload: 1 }, 0), { attempt: 0, redrive: 0 }, 0);
+  new Run(host, delivery(), completeMessage({ type, payload: 1 }, 0), { attempt: 0, redrive: 0 }, 0, 30_000);
 const open = (concurrency: number, options: Partial<CapacityOptions> = {}): Capacity =>
   new Capacity({ concurrency, maxSettling: 100, keepsOrder: false, random: () => 0, ...options });
 

@@ -126,6 +126,7 @@ test("a receiver keeps every slot when the leases of thousands of waiting runs h
   let skewMs = 0;
   const clock: Clock = {
     now: () => fake.now() + skewMs,
+    monotonic: () => fake.monotonic() + skewMs,
     timer: (ms, run, keep) => fake.timer(ms, run, keep),
   };
   const queue = createQueue(memory({ clock })) as ManagedQueue;

@@ -138,7 +138,7 @@ test("messages behind one that lost its lease are released, so that none overtak
   });
   const runs = ["m1", "m2", "m3", "m4"].map((id) => {
     const message = completeMessage({ id, type: "t", payload: 1 }, 0);
-    return new Run({ queue: "q" } as RunHost, delivery(), message, { attempt: 0, redrive: 0 }, 0);
+    return new Run({ queue: "q" } as RunHost, delivery(), message, { attempt: 0, redrive: 0 }, 0, 30_000);
   });
 
   for (const run of runs) keys.enter("a", run);
