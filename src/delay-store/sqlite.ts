@@ -1,20 +1,21 @@
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { resolve } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { ClaimOptions, DelayStore, StoredMessage } from "../delay/store.ts";
 import { describeError, QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
+import { createPrivateFile } from "./private-file.ts";
+import { isLocked, onceUnlocked } from "./unlocked.ts";
 
 /** The options of {@link sqliteDelayStore}. */
 export interface SqliteDelayStoreOptions {
   /**
-   * Path of the database file. A missing file or folder is created. `:memory:` keeps the messages in this process only.
+   * Path of the database file. A missing file or folder is created, and only this user can read it. `:memory:` keeps the
+   * messages in this process only.
    */
   readonly path: string;
 }
 
 const SCHEMA = `
-  PRAGMA busy_timeout = 5000;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   CREATE TABLE IF NOT EXISTS delayed (
@@ -34,8 +35,10 @@ const SCHEMA = `
 
 const SQL = {
   put: "INSERT OR IGNORE INTO delayed (key, queue, due_at, body, attributes, ordering_key, dedup_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  // A claim that would last far longer than any claim was made before the machine's time was set back.
   claim: `UPDATE delayed SET claimed_until = ? WHERE key IN (
-    SELECT key FROM delayed WHERE queue = ? AND due_at <= ? AND claimed_until <= ? ORDER BY due_at, key LIMIT ?
+    SELECT key FROM delayed WHERE queue = ? AND due_at <= ? AND (claimed_until <= ? OR claimed_until > ?)
+    ORDER BY due_at, key LIMIT ?
   ) RETURNING *`,
   done: "DELETE FROM delayed WHERE key = ?",
   cancel: "DELETE FROM delayed WHERE key = ? AND claimed_until = 0",
@@ -59,17 +62,20 @@ interface Row {
   readonly dedup_id: string | null;
 }
 
+type Statements = { readonly [Name in keyof typeof SQL]: StatementSync };
+
 /** A change that waits for the next transaction. */
 interface Change {
-  readonly apply: () => void;
+  readonly apply: (statements: Statements) => void;
   readonly done: PromiseWithResolvers<void>;
 }
 
 /**
  * Creates a delay store in an SQLite file. Several processes of one machine may use the file. It needs only
- * `node:sqlite`. A message is on the disk, and not only in a cache of the operating system, when `put` resolves.
+ * `node:sqlite`. A message is on the disk, and not only in a cache of the operating system, when `put` resolves. While
+ * another process has locked the file, calls wait for up to 5 s, and the event loop goes on.
  *
- * @throws QueueError `config` when the path is no path, or the file cannot be opened
+ * @throws QueueError `config` when the path is no path or a symbolic link, or the file cannot be opened
  *
  * @example
  * import { sqliteDelayStore } from "queueport/delay-store";
@@ -84,8 +90,12 @@ export function sqliteDelayStore({ path }: SqliteDelayStoreOptions): DelayStore 
 class SqliteDelayStore implements DelayStore {
   readonly shared: boolean;
   readonly #database: DatabaseSync;
-  readonly #statements: { readonly [Name in keyof typeof SQL]: StatementSync };
+  /** Undefined while the file was locked whenever it was tried to prepare them. */
+  #statements: Statements | undefined;
   #changes: Change[] = [];
+  /** Resolves when the last change so far is committed, or has failed. */
+  #lastChange: Promise<void> = Promise.resolve();
+  #isCommitting = false;
 
   constructor(path: string) {
     this.shared = path !== ":memory:";
@@ -99,16 +109,80 @@ class SqliteDelayStore implements DelayStore {
     if (typeof path !== "string" || path === "")
       throw new QueueError("config", `A delay store needs the path of a file; got ${show(path)}.`);
     try {
-      if (this.shared) mkdirSync(dirname(path), { recursive: true });
-      this.#database = new DatabaseSync(path);
-      this.#database.exec(SCHEMA);
+      // Resolved, since SQLite would read a path that begins with `file:` as a URL.
+      const file = this.shared ? resolve(path) : path;
+      if (this.shared) createPrivateFile(file);
+      this.#database = new DatabaseSync(file);
     } catch (cause) {
-      throw new QueueError(
-        "config",
-        `The delay store ${path} could not be opened: ${describeError(cause)}. Give a file that this process may write.`,
-        { cause },
-      );
+      throw cannotOpen(path, cause);
     }
+    try {
+      this.#prepared();
+    } catch (cause) {
+      // A file that another process has locked is tried again by the first call, which can wait.
+      if (isLocked(cause)) return;
+      this.#database.close();
+      throw cannotOpen(path, cause);
+    }
+  }
+
+  put({ key, queue, dueAt, body, attributes, orderingKey, dedupId }: StoredMessage): Promise<void> {
+    const values = [key, queue, dueAt, body, JSON.stringify(attributes)] as const;
+    return this.#change(({ put }) => put.run(...values, orderingKey ?? null, dedupId ?? null));
+  }
+
+  async claimDue(queue: string, { now, claimMs, limit }: ClaimOptions): Promise<StoredMessage[]> {
+    const until = now + claimMs;
+    const rows = await this.#after(({ claim }) => claim.all(until, queue, now, now, until + claimMs, limit));
+    return (rows as unknown as Row[])
+      .map(messageOf)
+      .toSorted((one, other) => one.dueAt - other.dueAt || (one.key < other.key ? -1 : 1));
+  }
+
+  done(keys: readonly string[]): Promise<void> {
+    return this.#change(({ done }) => {
+      for (const key of keys) done.run(key);
+    });
+  }
+
+  async cancel(key: string): Promise<boolean> {
+    return Number((await this.#after(({ cancel }) => cancel.run(key))).changes) > 0;
+  }
+
+  async list(queue: string, limit: number): Promise<StoredMessage[]> {
+    const most = Math.min(limit, Number.MAX_SAFE_INTEGER);
+    return ((await this.#after(({ list }) => list.all(queue, most))) as unknown as Row[]).map(messageOf);
+  }
+
+  async count(queue: string): Promise<number> {
+    return Number((await this.#after(({ count }) => count.get(queue)))?.["count"] ?? 0);
+  }
+
+  async nextAt(queue: string): Promise<number | undefined> {
+    const at = (await this.#after(({ next }) => next.get(queue, queue)))?.["at"];
+    return typeof at === "number" ? at : undefined;
+  }
+
+  async drop(queue: string): Promise<void> {
+    await this.#after(({ drop }) => drop.run(queue));
+  }
+
+  async close(): Promise<void> {
+    if (!this.#database.isOpen) return;
+    await this.#lastChange;
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  /** Carries out an operation after the changes that were made before it. */
+  async #after<Result>(operation: (statements: Statements) => Result): Promise<Result> {
+    // Later changes are not waited for: there may always be more.
+    await this.#lastChange;
+    return onceUnlocked(() => operation(this.#prepared()));
+  }
+
+  #prepared(): Statements {
+    if (this.#statements !== undefined) return this.#statements;
+    this.#database.exec(SCHEMA);
     const prepare = (sql: string): StatementSync => this.#database.prepare(sql);
     this.#statements = {
       put: prepare(SQL.put),
@@ -120,89 +194,57 @@ class SqliteDelayStore implements DelayStore {
       next: prepare(SQL.next),
       drop: prepare(SQL.drop),
     };
-  }
-
-  put({ key, queue, dueAt, body, attributes, orderingKey, dedupId }: StoredMessage): Promise<void> {
-    const values = [key, queue, dueAt, body, JSON.stringify(attributes)] as const;
-    return this.#change(() => this.#statements.put.run(...values, orderingKey ?? null, dedupId ?? null));
-  }
-
-  async claimDue(queue: string, { now, claimMs, limit }: ClaimOptions): Promise<StoredMessage[]> {
-    this.#commit();
-    const rows = this.#statements.claim.all(now + claimMs, queue, now, now, limit) as unknown as Row[];
-    return rows
-      .map(messageOf)
-      .toSorted((one, other) => one.dueAt - other.dueAt || (one.key < other.key ? -1 : 1));
-  }
-
-  done(keys: readonly string[]): Promise<void> {
-    return this.#change(() => {
-      for (const key of keys) this.#statements.done.run(key);
-    });
-  }
-
-  async cancel(key: string): Promise<boolean> {
-    this.#commit();
-    return Number(this.#statements.cancel.run(key).changes) > 0;
-  }
-
-  async list(queue: string, limit: number): Promise<StoredMessage[]> {
-    this.#commit();
-    const most = Math.min(limit, Number.MAX_SAFE_INTEGER);
-    return (this.#statements.list.all(queue, most) as unknown as Row[]).map(messageOf);
-  }
-
-  async count(queue: string): Promise<number> {
-    this.#commit();
-    return Number(this.#statements.count.get(queue)?.["count"] ?? 0);
-  }
-
-  async nextAt(queue: string): Promise<number | undefined> {
-    this.#commit();
-    const at = this.#statements.next.get(queue, queue)?.["at"];
-    return typeof at === "number" ? at : undefined;
-  }
-
-  async drop(queue: string): Promise<void> {
-    this.#commit();
-    this.#statements.drop.run(queue);
-  }
-
-  async close(): Promise<void> {
-    if (!this.#database.isOpen) return;
-    this.#commit();
-    this.#database.close();
+    return this.#statements;
   }
 
   /**
    * Adds a change to the next transaction. One is made per turn of the event loop: a write to the disk takes as long
    * for many.
    */
-  #change(apply: () => void): Promise<void> {
+  #change(apply: Change["apply"]): Promise<void> {
     const done = Promise.withResolvers<void>();
-    if (this.#changes.push({ apply, done }) === 1) setImmediate(() => this.#commit());
+    this.#lastChange = done.promise.catch(() => undefined);
+    if (this.#changes.push({ apply, done }) === 1) setImmediate(() => void this.#commit());
     return done.promise;
   }
 
-  #commit(): void {
-    const changes = this.#changes;
-    if (changes.length === 0) return;
-    this.#changes = [];
-    try {
-      this.#database.exec("BEGIN IMMEDIATE");
+  /** Commits the changes that wait, in their order. Never rejects. */
+  async #commit(): Promise<void> {
+    // The commit under way, which waits for a lock, takes the later changes as well.
+    if (this.#isCommitting) return;
+    this.#isCommitting = true;
+    while (this.#changes.length > 0) {
+      const changes = this.#changes;
+      this.#changes = [];
       try {
-        for (const { apply } of changes) apply();
-        this.#database.exec("COMMIT");
+        await onceUnlocked(() => this.#write(changes));
+        for (const { done } of changes) done.resolve();
       } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-        throw error;
+        for (const { done } of changes) done.reject(error);
       }
-    } catch (error) {
-      for (const { done } of changes) done.reject(error);
-      return;
     }
-    for (const { done } of changes) done.resolve();
+    this.#isCommitting = false;
   }
+
+  #write(changes: readonly Change[]): void {
+    const statements = this.#prepared();
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      for (const { apply } of changes) apply(statements);
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}
+
+function cannotOpen(path: string, cause: unknown): QueueError {
+  return new QueueError(
+    "config",
+    `The delay store ${path} could not be opened: ${describeError(cause)}. Give a regular file that this process may write.`,
+    { cause },
+  );
 }
 
 function messageOf({ key, queue, due_at, body, attributes, ordering_key, dedup_id }: Row): StoredMessage {

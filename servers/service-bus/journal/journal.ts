@@ -54,7 +54,8 @@ export class Journal implements Store {
    * @throws Error if a running server holds the directory, or the system's error if it cannot be read or written
    */
   constructor(directory: string, namespace: Namespace) {
-    mkdirSync(directory, { recursive: true });
+    // Messages may be confidential. A folder and files that exist keep their permissions.
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#lock = new DirectoryLock(directory);
     this.#path = join(directory, "journal.ndjson");
     this.#namespace = namespace;
@@ -179,7 +180,9 @@ export class Journal implements Store {
   /** Writes the present state to a new file, and replaces the journal with it. */
   #compact(): void {
     const fresh = `${this.#path}.new`;
-    const file = new NdjsonWriter(openSync(fresh, "w"));
+    rmSync(fresh, { force: true });
+    // Exclusively, so that it is never written through a link that somebody else has placed there.
+    const file = new NdjsonWriter(openSync(fresh, "wx", 0o600));
     try {
       for (const record of this.#records()) file.add(record);
       file.flush();

@@ -1,9 +1,11 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openQueue } from "../../../adapters/open.ts";
 import { sqliteDelayStore } from "../../../src/delay-store/index.ts";
+import { onceUnlocked } from "../../../src/delay-store/unlocked.ts";
 import type { DelayStore, StoredMessage } from "../../../src/delay/store.ts";
 import { times } from "../support.ts";
 
@@ -139,5 +141,117 @@ describe("a delay store in SQLite", () => {
     expect((await queue.stats("jobs")).delayed).toBe(1);
     expect(await queue.cancel(handle)).toBe(true);
     expect(await queue.cancel(handle)).toBe(false);
+  });
+});
+
+/** Holds a lock of the database until the returned function is called. */
+function lock(path: string, mode: "IMMEDIATE" | "EXCLUSIVE", sql = ""): () => void {
+  const other = new DatabaseSync(path);
+  other.exec(`${sql}; BEGIN ${mode}`);
+  return () => {
+    other.exec("ROLLBACK");
+    other.close();
+  };
+}
+
+/** Resolves after some turns of the event loop, which shows that it goes on. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+describe("while another process has locked the file,", () => {
+  test("calls wait without holding up the event loop, and succeed in their order when it is released", async () => {
+    await store.put(message("before"));
+    const release = lock(join(directory, "new/delays.db"), "IMMEDIATE");
+    const done: string[] = [];
+    const put = store.put(message("a")).then(() => done.push("put"));
+    const claimed = store.claimDue("jobs", { now: 1_000, claimMs: 1, limit: 9 }).then((claims) => {
+      done.push(keys(claims).join());
+    });
+    const later = store.put(message("b")).then(() => done.push("later"));
+    await turns();
+    expect(done).toEqual([]);
+    release();
+    await Promise.all([put, claimed, later]);
+    expect(done[0]).toBe("put");
+    expect(done.find((one) => one.includes("before"))).toContain("a");
+    expect(await store.count("jobs")).toBe(3);
+  });
+
+  test("a store can be opened, and its first call waits", async () => {
+    const path = join(directory, "old.db");
+    const release = lock(path, "EXCLUSIVE", "CREATE TABLE other (a)");
+    const opened = sqliteDelayStore({ path });
+    let isDone = false;
+    const put = opened.put(message("a")).then(() => (isDone = true));
+    await turns();
+    expect(isDone).toBe(false);
+    release();
+    await put;
+    expect(await opened.count("jobs")).toBe(1);
+    await opened.close();
+  });
+
+  test("a store that is closed first writes what was put", async () => {
+    const path = join(directory, "new/delays.db");
+    const release = lock(path, "IMMEDIATE");
+    const put = store.put(message("a"));
+    const closed = store.close();
+    await turns();
+    release();
+    await Promise.all([put, closed]);
+    store = sqliteDelayStore({ path });
+    expect(await store.count("jobs")).toBe(1);
+  });
+
+  test("an operation fails with the error of the database when the wait was too long", async () => {
+    await store.put(message("a"));
+    const path = join(directory, "new/delays.db");
+    const release = lock(path, "IMMEDIATE");
+    const other = new DatabaseSync(path);
+    const write = (): void => other.exec("DELETE FROM delayed");
+    await expect(onceUnlocked(write, 30)).rejects.toThrow("locked");
+    release();
+    await onceUnlocked(write, 30);
+    other.close();
+  });
+});
+
+test("a message that was claimed before the machine's time was set back by an hour is claimed again at once", async () => {
+  const now = 10_000_000;
+  await store.put(message("a"));
+  expect(keys(await claim(now))).toEqual(["a"]);
+  expect(keys(await claim(now - 10))).toEqual([]);
+  expect(keys(await claim(now - 3_600_000))).toEqual(["a"]);
+});
+
+describe.skipIf(process.platform === "win32")("the file of a delay store", () => {
+  const modeOf = async (path: string): Promise<string> =>
+    ((await stat(join(directory, path))).mode & 0o777).toString(8);
+
+  test("and its folder can be read by nobody else", async () => {
+    await store.put(message("a"));
+    expect(await Promise.all(["new", "new/delays.db", "new/delays.db-wal"].map(modeOf))).toEqual([
+      "700",
+      "600",
+      "600",
+    ]);
+  });
+
+  test.each(["", "-wal", "-journal"])("is not opened through a symbolic link (%j)", async (suffix) => {
+    const path = join(directory, "linked.db");
+    await writeFile(join(directory, "target"), "");
+    await symlink(join(directory, "target"), path + suffix);
+    expect(() => sqliteDelayStore({ path })).toThrow(
+      expect.objectContaining({ code: "config", message: expect.stringContaining("symbolic link") }),
+    );
+    expect((await stat(join(directory, "target"))).size).toBe(0);
+  });
+
+  test("is a file of that name, although the name could be read as a URL", async () => {
+    const opened = sqliteDelayStore({ path: join(directory, "file:x.db?mode=memory") });
+    await opened.put(message("a"));
+    await opened.close();
+    expect((await stat(join(directory, "file:x.db?mode=memory"))).size).toBeGreaterThan(0);
   });
 });

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -165,3 +165,19 @@ test("lines of any number and length are read as they were written, and a failed
   expect(failing.bytes).toBe(0);
   closeSync(full);
 });
+
+test.skipIf(process.platform === "win32")(
+  "the directory and its journal can be read by nobody else, and the journal is not written through a link",
+  () => {
+    const directory = join(dataDir, "new");
+    const outside = join(dataDir, "outside");
+    new Journal(directory, newNamespace()).close();
+    const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+    expect([modeOf(directory), modeOf(join(directory, "journal.ndjson"))]).toEqual(["700", "600"]);
+
+    writeFileSync(outside, "theirs");
+    symlinkSync(outside, join(directory, "journal.ndjson.new"));
+    new Journal(directory, newNamespace()).close();
+    expect(readFileSync(outside, "utf8")).toBe("theirs");
+  },
+);
