@@ -1,12 +1,14 @@
 import {
   type Admin,
   checkKeys,
+  allEnded,
   type Clock,
   type Driver,
   type DriverStats,
   type ErrorKind,
   type KnownKeys,
   type Limits,
+  numberOption,
   type OpenOptions,
   type Outgoing,
   type QueueTraits,
@@ -17,7 +19,7 @@ import {
 import { PubsubAdmin } from "./admin.ts";
 import { type ConnectionOptions, Connections } from "./clients.ts";
 import { classify } from "./errors.ts";
-import { pubsubLimits } from "./limits.ts";
+import { MAX_WAIT_SECONDS, pubsubLimits } from "./limits.ts";
 import { type MetricClient, Monitoring } from "./monitoring.ts";
 import { Names, type NamingOptions } from "./names.ts";
 import { publish } from "./send.ts";
@@ -62,7 +64,7 @@ const OPTIONS: KnownKeys<PubsubOptions> = {
  * Creates a driver for Google Cloud Pub/Sub. A queue is a topic and a subscription of the same name, unless `queues` maps
  * it to two names.
  *
- * @throws QueueError `config` if `projectId` is missing, or if two names in `queues` mean one subscription
+ * @throws QueueError `config` if `projectId` is missing, if an option is out of range, or if two names in `queues` mean one subscription
  *
  * @example
  * import { createQueue } from "queueport";
@@ -97,6 +99,7 @@ class PubsubDriver implements Driver {
     const metrics = typeof monitoring === "object" ? monitoring : undefined;
     this.#monitoring = monitoring === false ? undefined : new Monitoring(options, metrics);
     this.#clock = clock;
+    numberOption("pubsub: waitSeconds", waitSeconds, { least: 1, most: MAX_WAIT_SECONDS });
     const longPollMs = waitSeconds === undefined ? pubsubLimits.longPollMs : waitSeconds * 1_000;
     this.limits = { ...pubsubLimits, longPollMs, ...options.limits };
     this.admin = new PubsubAdmin({ connections, names, subscriptions, exactlyOnce });
@@ -142,7 +145,7 @@ class PubsubDriver implements Driver {
   }
 
   async close(): Promise<void> {
-    await Promise.all(Array.from(this.#sources, (source) => source.close()));
-    await Promise.all([this.#connections.close(), this.#monitoring?.close()]);
+    await Promise.allSettled(Array.from(this.#sources, (source) => source.close()));
+    await allEnded([this.#connections, this.#monitoring].map(async (one) => one?.close()));
   }
 }

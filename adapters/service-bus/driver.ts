@@ -137,7 +137,7 @@ class ServiceBusDriver implements Driver {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#sources].map((source) => source.close()));
+    await Promise.allSettled([...this.#sources].map((source) => source.close()));
     this.#sources.clear();
     await Promise.all([...this.#senders.values()].map(({ sender }) => endedSoon(sender.close())));
     await this.#clients.close();

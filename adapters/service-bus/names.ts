@@ -1,5 +1,11 @@
-import { checkName, type Duration, NameClaims } from "../../src/driver/index.ts";
-import { QUEUE_NAME, QUEUE_NAME_RULE } from "./limits.ts";
+import {
+  checkName,
+  type Duration,
+  durationOption,
+  NameClaims,
+  numberOption,
+} from "../../src/driver/index.ts";
+import { QUEUE_NAME, QUEUE_NAME_RULE, serviceBusLimits } from "./limits.ts";
 
 /** Known settings of one queue. Settings that are left out are read from Service Bus, if the driver may read them. */
 export interface QueueFacts {
@@ -42,10 +48,17 @@ export class QueueNames {
   readonly #queues: Readonly<Record<string, string | QueueFacts>>;
   readonly #claims = new NameClaims("queue");
 
-  /** @throws QueueError with code `config` if two logical names have the same name in the namespace */
+  /** @throws QueueError `config` if two logical names have one name in the namespace, or a setting is out of range */
   constructor({ prefix = "", queues = {} }: NamingOptions) {
     this.#prefix = prefix;
     this.#queues = queues;
+    for (const [queue, facts] of Object.entries(queues)) {
+      if (typeof facts === "string") continue;
+      const of = (setting: string): string => `service-bus: ${setting} of queue ${JSON.stringify(queue)}`;
+      durationOption(of("lockMs"), facts.lockMs, { most: serviceBusLimits.maxLeaseMs });
+      durationOption(of("dedupWindowMs"), facts.dedupWindowMs, { least: 0 });
+      numberOption(of("maxDeliveryCount"), facts.maxDeliveryCount, { least: 1 });
+    }
     NameClaims.check(
       "queue",
       Object.keys(queues).map((queue) => [queue, comparable(this.#nameOf(queue))] as const),

@@ -1,4 +1,4 @@
-import { type Clock, DriverError } from "../../src/driver/index.ts";
+import { type Clock, DriverError, systemClock } from "../../src/driver/index.ts";
 
 const UNITS = [86_400_000, 3_600_000, 60_000, 1_000] as const;
 
@@ -32,9 +32,9 @@ export function within<T>(clock: Clock, ms: number, attempted: string, work: Pro
  */
 export async function endedWithin(ms: number, work: Promise<unknown>): Promise<void> {
   const { promise: timeout, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
+  const timer = systemClock.timer(ms, resolve, true);
   await Promise.race([work.catch(() => undefined), timeout]);
-  clearTimeout(timer);
+  timer.cancel();
 }
 
 /** Lock duration of one queue. */

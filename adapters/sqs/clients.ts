@@ -1,5 +1,5 @@
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
-import { DriverError, type Duration, optionalMs, rejectOnAbort } from "../../src/driver/index.ts";
+import { DriverError, type Duration, durationOption, rejectOnAbort } from "../../src/driver/index.ts";
 import { MAX_WAIT_SECONDS } from "./limits.ts";
 import type { CallOptions } from "./request.ts";
 import { requestHandler } from "./transport.ts";
@@ -44,7 +44,8 @@ const LONGEST_WAIT_MS = MAX_WAIT_SECONDS * 1_000;
 /** @param byUrl whether some queues are configured by their URL, which then is the address of their requests */
 export function openClients(options: ConnectionOptions, byUrl: boolean): Clients {
   const { client, pollClient = client } = options;
-  const requestTimeoutMs = optionalMs(options.requestTimeoutMs) ?? REQUEST_TIMEOUT_MS;
+  const requestTimeoutMs =
+    durationOption("sqs: requestTimeoutMs", options.requestTimeoutMs) ?? REQUEST_TIMEOUT_MS;
   const work = client ?? new OwnClient(clientConfig(options, byUrl, requestTimeoutMs));
   const polls = pollClient ?? new OwnClient(clientConfig(options, byUrl, requestTimeoutMs + LONGEST_WAIT_MS));
   let sendsOnce: Promise<void> | undefined;

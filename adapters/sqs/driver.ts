@@ -9,6 +9,7 @@ import {
   type KnownKeys,
   type Limits,
   type OpenOptions,
+  numberOption,
   type Outgoing,
   type QueueTraits,
   type SendResult,
@@ -54,7 +55,7 @@ const OPTIONS: KnownKeys<SqsOptions> = {
 /**
  * Creates a driver for Amazon SQS. A queue whose name ends in `.fifo` is a FIFO queue and keeps order by key.
  *
- * @throws QueueError `config` if two names in `queues` mean one queue
+ * @throws QueueError `config` if two names in `queues` mean one queue, or an option is out of range
  *
  * @example
  * import { createQueue } from "queueport";
@@ -76,7 +77,10 @@ class SqsDriver implements Driver {
   readonly #clock: Clock;
 
   constructor(options: SqsOptions) {
-    const { waitSeconds = MAX_WAIT_SECONDS, clock = systemClock, queues = {}, kmsKeyId } = options;
+    const waitSeconds =
+      numberOption("sqs: waitSeconds", options.waitSeconds, { least: 1, most: MAX_WAIT_SECONDS }) ??
+      MAX_WAIT_SECONDS;
+    const { clock = systemClock, queues = {}, kmsKeyId } = options;
     this.#clients = openClients(options, Object.values(queues).some(isUrl));
     this.#urls = new QueueUrls(this.#clients, options);
     this.#clock = clock;

@@ -1,4 +1,4 @@
-import { DriverError } from "../../src/driver/index.ts";
+import { DriverError, systemClock } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
 import { driverError } from "./errors.ts";
 
@@ -36,7 +36,7 @@ export async function request<Answer>(
   const giveUp = new AbortController();
   const onAbort = (): void => giveUp.abort(signal?.reason);
   // Real time, whatever the driver's clock is: the other end is a real socket.
-  const timer = setTimeout(() => giveUp.abort(NO_ANSWER), timeoutMs);
+  const timer = systemClock.timer(timeoutMs, () => giveUp.abort(NO_ANSWER), true);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     const answer = await call({ abortSignal: giveUp.signal });
@@ -47,7 +47,7 @@ export async function request<Answer>(
       throw new DriverError("ambiguous", `${action}: no answer within ${timeoutMs} ms`, { cause: error });
     throw driverError(error, action, clients.worked);
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
     signal?.removeEventListener("abort", onAbort);
   }
 }

@@ -1,5 +1,6 @@
 import type { SQSClientConfig } from "@aws-sdk/client-sqs";
 import { type Dispatcher, Pool } from "undici";
+import { LONGEST_TIMEOUT_MS } from "../../src/driver/index.ts";
 
 /** A request as the AWS SDK passes it on: the fields that the protocol of SQS uses. */
 interface Request {
@@ -43,7 +44,7 @@ export function requestHandler(
   const agent = { keepAlive: true, maxSockets: CONNECTIONS };
   return {
     connectionTimeout: CONNECT_TIMEOUT_MS,
-    requestTimeout: timeoutMs,
+    requestTimeout: Math.min(timeoutMs, LONGEST_TIMEOUT_MS),
     // Otherwise the SDK only logs a warning when `requestTimeout` is exceeded.
     throwOnRequestTimeout: true,
     httpAgent: agent,

@@ -1,18 +1,17 @@
 import type { Log, Logger } from "../../src/lib/logger.ts";
+import { LONGEST_TIMEOUT_MS } from "../../src/lib/clock.ts";
 import type { Worker } from "../../src/worker/worker.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
 import { printError } from "../lib/output.ts";
 
 /** Time that the process gets to end on its own after the worker has stopped. A user's module may keep it alive. */
 const LINGER_MS = 500;
-/** Longest timeout that `setTimeout` supports, about 25 days. */
-const LONGEST_MS = 2_147_483_647;
 
 /** Waits for `closing`, but at most `ms` milliseconds, so that a job that never ends does not prevent the exit. */
 export async function within(ms: number, closing: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const enough = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+    timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMEOUT_MS));
   });
   await Promise.race([closing, enough]);
   clearTimeout(timer);
@@ -41,13 +40,13 @@ export function exitAfter({ jobsMs, totalMs }: ShutdownLimits, worker: Worker, l
       const which = names === "" ? "" : `: ${names}`;
       exit(`The drain did not end within ${jobsMs} ms; ${health.running} job(s) still run${which}.`);
     },
-    Math.min(jobsMs, LONGEST_MS),
+    Math.min(jobsMs, LONGEST_TIMEOUT_MS),
   );
   const rest = setTimeout(
     () => {
       exit("The shutdown did not end: no job runs, but a poll, a connection or onStop is still open.");
     },
-    Math.min(totalMs, LONGEST_MS),
+    Math.min(totalMs, LONGEST_TIMEOUT_MS),
   );
   return () => {
     clearTimeout(jobs);

@@ -30,6 +30,7 @@ import { Producer } from "../send/producer.ts";
 import { Sender } from "../send/sender.ts";
 import { queueStats } from "./stats.ts";
 import { show } from "../lib/text.ts";
+import { allEnded } from "../lib/wait.ts";
 
 /** The options of a queue, with all defaults filled in. */
 export interface CoreQueueOptions {
@@ -236,11 +237,8 @@ export class CoreQueue implements ManagedQueue {
     if (this.#reading.size > 0) await Promise.allSettled(this.#reading);
     await this.#producer.flush();
     await this.#sender.close();
-    try {
-      await this.#driver.close();
-    } finally {
-      await this.#delays?.store.close();
-    }
+    // Each is closed, whatever becomes of the other.
+    await allEnded([this.#driver, this.#delays?.store].map(async (one) => one?.close()));
   }
 
   /** Runs an operation on dead letters, which the end of the connection ends after its current batch. */

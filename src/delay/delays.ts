@@ -80,6 +80,9 @@ export class Delays implements DelayedSends {
   onPut(queue: string, wake: (dueAt: number) => void): () => void {
     const waiting = this.#listeners.get(queue) ?? new Set();
     this.#listeners.set(queue, waiting.add(wake));
-    return () => waiting.delete(wake);
+    return () => {
+      waiting.delete(wake);
+      if (waiting.size === 0 && this.#listeners.get(queue) === waiting) this.#listeners.delete(queue);
+    };
   }
 }

@@ -40,10 +40,12 @@ export {
   type SiblingSuffix,
   siblingSuffixes,
 } from "./names.ts";
+export { durationOption, numberOption, type OptionRange } from "./options.ts";
 export { type PollRequest, PollRunner, rejectOnAbort, sendUntilAborted } from "./requests.ts";
 export { messageBytes } from "./size.ts";
-export { type Clock, systemClock, type Timer } from "../lib/clock.ts";
+export { type Clock, LONGEST_TIMEOUT_MS, systemClock, type Timer } from "../lib/clock.ts";
 export { type Duration, durationMs, optionalMs } from "../lib/duration.ts";
+export { allEnded } from "../lib/wait.ts";
 export { type Member, InFlightSet } from "../lib/in-flight-set.ts";
 export { type Timed, TimerHeap } from "../lib/timer-heap.ts";
 export { checkKeys, type KnownKeys, QueueError, type ErrorCode, type QueueErrorDetails } from "../errors.ts";

@@ -27,10 +27,10 @@ export interface Clock {
 }
 
 /**
- * Longest timeout of Node, a signed 32-bit integer (https://nodejs.org/api/timers.html, 2026-11). A longer one is re-armed
- * on the way.
+ * Longest timeout of Node in milliseconds, a signed 32-bit integer (https://nodejs.org/api/timers.html, 2026-11). Node
+ * makes a longer one a timeout of 1 ms. {@link systemClock} re-arms its timers on the way.
  */
-const LONGEST_TIMEOUT_MS = 2_147_483_647;
+export const LONGEST_TIMEOUT_MS = 2_147_483_647;
 
 /** The machine's own clock. */
 export const systemClock: Clock = {

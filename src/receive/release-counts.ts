@@ -1,3 +1,5 @@
+import { forgetOldest } from "../lib/bounded-map.ts";
+
 /** Messages whose releases are remembered; beyond that, the oldest are forgotten. */
 const MOST = 5_000;
 
@@ -14,11 +16,7 @@ export class ReleaseCounts {
     const count = this.of(brokerId) + 1;
     this.#counts.delete(brokerId);
     this.#counts.set(brokerId, count);
-    if (this.#counts.size <= MOST) return;
-    for (const oldest of this.#counts.keys()) {
-      this.#counts.delete(oldest);
-      break;
-    }
+    forgetOldest(this.#counts, MOST);
   }
 
   of(brokerId: string): number {

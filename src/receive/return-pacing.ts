@@ -1,3 +1,7 @@
+import { forgetOldest } from "../lib/bounded-map.ts";
+
+/** Types whose pace is remembered. Senders choose the types, and a forgotten one only begins with a guess again. */
+const MOST_TYPES = 1_000;
 /** Assumed duration of a run until one of its type has ended. */
 const FIRST_GUESS_MS = 50;
 /** Weight of the last run in the moving average. */
@@ -24,6 +28,11 @@ export class ReturnPacing {
     this.#random = random;
   }
 
+  /** Number of types whose pace is remembered. */
+  get size(): number {
+    return this.#byType.size;
+  }
+
   /** Records the end of a run of a limited type. */
   ended(type: string, ranMs: number): void {
     const pace = this.#of(type);
@@ -47,6 +56,7 @@ export class ReturnPacing {
     if (pace === undefined) {
       pace = { averageMs: undefined, nextAt: 0 };
       this.#byType.set(type, pace);
+      forgetOldest(this.#byType, MOST_TYPES);
     }
     return pace;
   }

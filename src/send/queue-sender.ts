@@ -38,6 +38,11 @@ export class QueueSender {
     });
   }
 
+  /** Whether no message waits or is under way. A failed message of an unordered queue, which is tried again later, does not count. */
+  get idle(): boolean {
+    return this.#batcher.idle;
+  }
+
   add(item: SendRequest): void {
     this.#batcher.add(item);
   }

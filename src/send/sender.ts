@@ -56,12 +56,16 @@ export function leftMs({ deadlineMs, since }: SendTerms, clock: Clock): number {
 /** Ordered senders of one queue. The keys are spread over them; messages of one key share a sender, and keep their order. */
 const ORDERED_SENDERS = 8;
 
+const MOST_SENDERS = 1_000;
+
 /** Sends encoded messages: first sends, requeued copies and dead letters alike. */
 export class Sender {
   readonly target: SendTarget;
   readonly #connection: Connection;
   readonly #deadlines: Deadlines;
   readonly #senders = new Map<string, QueueSender>();
+  /** Number of senders at which those that are idle are removed. */
+  #sweepAt = MOST_SENDERS;
   #outstanding = 0;
   #idle: (() => void)[] = [];
 
@@ -158,6 +162,11 @@ export class Sender {
     if (!item.settled) this.#senderOf(queue, item.outgoing).add(item);
   }
 
+  /** Number of senders that are kept. */
+  get senders(): number {
+    return this.#senders.size;
+  }
+
   /** Resolves when every send has its outcome. */
   flush(): Promise<void> {
     if (this.#outstanding === 0) return Promise.resolve();
@@ -193,9 +202,16 @@ export class Sender {
       sender = this.#connection.context.runInAsyncScope(
         () => new QueueSender(this.#connection, queue, orderingKey !== undefined),
       );
+      if (this.#senders.size >= this.#sweepAt) this.#forgetIdle();
       this.#senders.set(name, sender);
     }
     return sender;
+  }
+
+  /** Removes the senders that have nothing to send: there may be a queue for each customer. */
+  #forgetIdle(): void {
+    for (const [name, sender] of this.#senders) if (sender.idle) this.#senders.delete(name);
+    this.#sweepAt = Math.max(MOST_SENDERS, 2 * this.#senders.size);
   }
 }
 

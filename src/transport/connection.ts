@@ -15,6 +15,7 @@ import type {
 import { DriverError, type ErrorKind } from "../driver/error.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { type ErrorCode, describeError, QueueError } from "../errors.ts";
+import { forgetOldest } from "../lib/bounded-map.ts";
 import { show } from "../lib/text.ts";
 import { within } from "../lib/wait.ts";
 
@@ -22,6 +23,8 @@ import { within } from "../lib/wait.ts";
 const ANSWER_MS = 10_000;
 /** Added to the provider's long poll; after both, the last poll is not waited for any more. */
 const LAST_POLL_MS = 15_000;
+/** Queues whose traits are cached. The traits of a queue that is forgotten are requested again. */
+const MOST_QUEUES = 10_000;
 
 /**
  * The driver as the core uses it: every call is answered in time, traits are cached, requests are published, and every
@@ -60,7 +63,9 @@ export class Connection {
         (known) => {
           // Set only after everybody who awaits the answer has continued: later sends must not overtake theirs.
           setImmediate(() => {
-            if (this.#traits.get(queue) === traits) this.#known.set(queue, known);
+            if (this.#traits.get(queue) !== traits) return;
+            this.#known.set(queue, known);
+            forgetOldest(this.#known, MOST_QUEUES);
           });
         },
         () => {
@@ -68,6 +73,7 @@ export class Connection {
         },
       );
       this.#traits.set(queue, traits);
+      forgetOldest(this.#traits, MOST_QUEUES);
     }
     return traits;
   }

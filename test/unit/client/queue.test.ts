@@ -212,3 +212,27 @@ test("a call whose signal has already aborted sends and receives nothing", async
   expect(fixture.requests).toEqual([]);
   expect(never.aborted).toBe(false);
 });
+
+describe("close", () => {
+  test.each(["driver", "store", "both"])(
+    "closes the driver and the delay store although an error comes from one of them (%s)",
+    async (failing) => {
+      const closed: string[] = [];
+      const driver = memory();
+      driver.close = () => {
+        closed.push("driver");
+        if (failing !== "store") throw new Error("driver");
+        return Promise.resolve();
+      };
+      const delayStore = {
+        close: () => {
+          closed.push("store");
+          return failing === "driver" ? Promise.resolve() : Promise.reject(new Error("store"));
+        },
+      } as DelayStore;
+      const queue = createQueue(driver, { delayStore });
+      await expect(queue.close()).rejects.toThrow(failing === "store" ? "store" : "driver");
+      expect(closed).toEqual(["driver", "store"]);
+    },
+  );
+});

@@ -22,3 +22,9 @@ test("a message returns after about 15 s at most, and returns at that limit are 
   expect(pacing.next("stopped", 0, 0, 10)).toBe(15_000);
   expect(new ReturnPacing(() => 0).next("stopped", 0, 0, 10)).toBe(7_500);
 });
+
+test("the pace of 1,000 types is remembered, since senders choose the types", () => {
+  const pacing = new ReturnPacing(MIDDLE);
+  for (let index = 0; index < 5_000; index += 1) pacing.next(`type-${index}`, 0, 1, 0);
+  expect(pacing.size).toBe(1_000);
+});

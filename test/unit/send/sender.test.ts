@@ -139,3 +139,23 @@ describe("the signal of the user", () => {
     expect(fixture.calls).toEqual([["a"]]);
   });
 });
+
+test("senders of thousands of queues are forgotten when they have nothing to send, and the others keep their order", async () => {
+  const fixture = new Fixture();
+  const outgoing: Outgoing = { body: "busy", attributes: {}, delayMs: 0, orderingKey: "k" };
+  const held = new Promise<void>(() => {});
+  fixture.respond = async (queue, messages, signal) => {
+    if (queue === "busy") await held;
+    return allOk(queue, messages, signal);
+  };
+  void fixture.sender.send("busy", outgoing, 30_000).catch(() => undefined);
+  await fixture.clock.settle();
+  for (let index = 0; index < 3_000; index += 1)
+    await fixture.sender.send(`queue-${index}`, { ...outgoing, body: "b" }, 30_000);
+  expect(fixture.sender.senders).toBeLessThanOrEqual(1_000);
+
+  const before = fixture.calls.length;
+  void fixture.sender.send("busy", { ...outgoing, body: "later" }, 30_000).catch(() => undefined);
+  await fixture.clock.settle();
+  expect(fixture.calls).toHaveLength(before);
+});

@@ -220,3 +220,27 @@ test("a worker warns if one of its jobs may take more attempts than maxReceiveCo
   await working;
   await queue.close();
 });
+
+describe("the options of the driver", () => {
+  test("a time limit longer than Node's longest timer does not end a request at once", async () => {
+    await using queue = createQueue(sqs({ ...clientOptions(server), requestTimeoutMs: "30 days" }));
+    await queue.ensure("long-limit", {});
+    await queue.send("long-limit", job);
+    expect((await queue.stats("long-limit")).messages).toBe(1);
+  });
+
+  test.each([
+    [{ requestTimeoutMs: 0 }, "requestTimeoutMs"],
+    [{ requestTimeoutMs: -1 }, "requestTimeoutMs"],
+    [{ requestTimeoutMs: Number.POSITIVE_INFINITY }, "requestTimeoutMs"],
+    [{ requestTimeoutMs: "soon" as never }, "requestTimeoutMs"],
+    [{ waitSeconds: 0 }, "waitSeconds"],
+    [{ waitSeconds: 21 }, "waitSeconds"],
+    [{ waitSeconds: Number.NaN }, "waitSeconds"],
+    [{ waitSeconds: "5" as never }, "waitSeconds"],
+  ])("%j are refused, and the option is named", (options, name) => {
+    expect(() => sqs(options)).toThrow(
+      expect.objectContaining({ code: "config", message: expect.stringContaining(`sqs: ${name} must be`) }),
+    );
+  });
+});

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Source } from "../../../src/driver/contract.ts";
 import { Fixture } from "../receive/fixture.ts";
-import { SECOND, watch } from "../support.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { connect, driverOf, SECOND, traits, watch } from "../support.ts";
 
 /** Applies a change to every source that the driver opens. */
 function withSource(fixture: Fixture, change: (source: Source, queue: string) => void): void {
@@ -72,4 +73,21 @@ describe("a driver that breaks its contract", () => {
     expect(receiving.error).toMatchObject({ message: "broken" });
     expect(fixture.clock.pending).toBe(0);
   });
+});
+
+test("the traits of 10,000 queues are cached, and those of the oldest are requested again", async () => {
+  const described: string[] = [];
+  const driver = driverOf({
+    describe: (queue) => {
+      described.push(queue);
+      return Promise.resolve(traits);
+    },
+  });
+  const connection = connect(driver, new FakeClock());
+  for (let index = 0; index <= 10_000; index += 1) await connection.traits(`queue-${index}`);
+  await connection.traits("queue-1");
+  await connection.traits("queue-10000");
+  expect(described).toHaveLength(10_001);
+  await connection.traits("queue-0");
+  expect(described).toHaveLength(10_002);
 });
