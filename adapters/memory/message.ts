@@ -12,6 +12,7 @@ export interface Content {
   readonly body: Body;
   readonly attributes: Attributes;
   readonly orderingKey: string | undefined;
+  readonly native: unknown;
   readonly deadLetter: Delivery["deadLetter"];
 }
 
@@ -26,6 +27,7 @@ export class StoredMessage implements Content, Timed {
   readonly body: Body;
   readonly attributes: Attributes;
   readonly orderingKey: string | undefined;
+  readonly native: unknown;
   readonly deadLetter: Delivery["deadLetter"];
   readonly brokerId: string;
   readonly enqueuedAt: number;
@@ -41,10 +43,15 @@ export class StoredMessage implements Content, Timed {
   at = 0;
   heapIndex = -1;
 
-  constructor({ body, attributes, orderingKey, deadLetter }: Content, brokerId: string, enqueuedAt: number) {
+  constructor(
+    { body, attributes, orderingKey, native, deadLetter }: Content,
+    brokerId: string,
+    enqueuedAt: number,
+  ) {
     this.body = body;
     this.attributes = attributes;
     this.orderingKey = orderingKey;
+    this.native = native;
     this.deadLetter = deadLetter;
     this.brokerId = brokerId;
     this.enqueuedAt = enqueuedAt;

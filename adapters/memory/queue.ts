@@ -181,7 +181,7 @@ export class MemoryQueue implements DeadLetterTarget {
     const { fixedLeaseMs, countsDeliveries } = this.#traits;
     const until = now + (fixedLeaseMs ?? this.#context.profile.leaseMs(leaseMs));
     const receipt = this.#store.lease(message, holder, until, now);
-    const { body, attributes, orderingKey, deadLetter } = message;
+    const { body, attributes, orderingKey, native, deadLetter } = message;
     return {
       body,
       attributes,
@@ -190,6 +190,7 @@ export class MemoryQueue implements DeadLetterTarget {
       enqueuedAt: Math.round(message.enqueuedAt + epochMs),
       brokerId: message.brokerId,
       orderingKey,
+      native,
       deadLetter,
       receipt,
     };
@@ -203,9 +204,10 @@ export class MemoryQueue implements DeadLetterTarget {
       reason: "MaxDeliveryCountExceeded",
       description: `Delivered ${message.deliveries} times; the queue allows ${brokerMaxDeliveries}.`,
     };
-    const { body, attributes, orderingKey } = message;
+    const { body, attributes, orderingKey, native } = message;
     const target = this.#context.deadLettersOf(this.name);
-    if (target?.acceptDeadLetter({ body, attributes, orderingKey, deadLetter }) !== true) return false;
+    if (target?.acceptDeadLetter({ body, attributes, orderingKey, native, deadLetter }) !== true)
+      return false;
     // A receipt of an expired lease must not settle the message any more.
     message.lease = undefined;
     this.#store.remove(message);

@@ -38,7 +38,7 @@ export class Enqueuer {
     const refusal = refuseMessage(this.#queue, message, traits, profile);
     if (refusal !== undefined) return { ok: false, error: refusal };
 
-    const { dedupId, delayMs, orderingKey, cancellable = false } = message;
+    const { dedupId, delayMs, orderingKey, native, cancellable = false } = message;
     const first = dedupId === undefined ? undefined : this.#dedup?.find(dedupId, now);
     if (first !== undefined) return this.#accepted(first, cancellable);
     if (this.#store.size >= capacity) {
@@ -52,7 +52,8 @@ export class Enqueuer {
     const brokerId = this.#context.nextId();
     const body = kept(message.body, profile.bytes);
     const attributes = profile.dropsEmptyAttributes ? filled(message.attributes) : message.attributes;
-    const stored = new StoredMessage({ body, attributes, orderingKey, deadLetter: undefined }, brokerId, now);
+    const content = { body, attributes, orderingKey, native, deadLetter: undefined };
+    const stored = new StoredMessage(content, brokerId, now);
     this.#store.add(stored, roundUp(delayMs, profile.limits.delayGranularityMs ?? 1), now);
     if (dedupId !== undefined) this.#dedup?.remember(dedupId, brokerId, now);
     if (cancellable && delayMs > 0) {

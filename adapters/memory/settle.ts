@@ -85,10 +85,10 @@ export class LeaseTable {
       return this.#permanent("cannot be dead-lettered: the queue has no native dead letters");
     }
     const { reason, description } = operation;
-    const { body, orderingKey } = message;
+    const { body, orderingKey, native } = message;
     const attributes = { ...message.attributes, ...operation.attributes };
     const deadLetter = { reason, description };
-    if (!target.acceptDeadLetter({ body, attributes, orderingKey, deadLetter })) {
+    if (!target.acceptDeadLetter({ body, attributes, orderingKey, native, deadLetter })) {
       return this.#failed("full", "cannot be dead-lettered: the dead-letter queue is full");
     }
     this.#store.remove(message);

@@ -35,6 +35,8 @@ export function deliveryOf(
     enqueuedAt: epochMs(message?.publishTime),
     brokerId: message?.messageId ?? "",
     orderingKey: ordered && key !== "" ? key : undefined,
+    // A subscription that keeps no order ignores the key, and other subscriptions of the topic may keep it.
+    native: ordered || key === "" ? undefined : key,
     deadLetter,
     receipt: { ackId: ackId ?? "", leaseUntil, acked: false } satisfies Receipt,
   };

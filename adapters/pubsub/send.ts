@@ -24,7 +24,11 @@ export async function publish(
   const results: SendResult[] = [];
   const requests = new Map<string, number[]>();
   for (const [index, message] of messages.entries()) {
-    const key = ordered ? (message.orderingKey ?? "") : "";
+    const key = ordered
+      ? (message.orderingKey ?? "")
+      : typeof message.native === "string"
+        ? message.native
+        : "";
     const problem = problemOf(message, key);
     if (problem !== undefined) {
       results[index] = { ok: false, error: new DriverError("permanent", problem) };

@@ -1,5 +1,6 @@
 import type { ServiceBusReceivedMessage, ServiceBusReceiver } from "@azure/service-bus";
 import type { Attributes, Body, Delivery } from "../../src/driver/index.ts";
+import { nativeOf, propertyText, UNWRITABLE } from "./native.ts";
 
 /** The data of one delivery that its settlement needs. */
 export interface ServiceBusReceipt {
@@ -29,9 +30,6 @@ const DEAD_LETTER_PROPERTIES: ReadonlySet<string> = new Set([
   "DeadLetterErrorDescription",
 ]);
 
-/** Stands in place of a value that cannot be written as text. */
-const UNWRITABLE = "(an AMQP value that cannot be written as text)";
-
 export function deliveryOf(receipt: ServiceBusReceipt, leaseUntil: number, isDeadLetter: boolean): Delivery {
   const { message } = receipt;
   const { deadLetterReason: reason, deadLetterErrorDescription: description } = message;
@@ -45,24 +43,10 @@ export function deliveryOf(receipt: ServiceBusReceipt, leaseUntil: number, isDea
     enqueuedAt: message.enqueuedTimeUtc?.getTime(),
     brokerId: String(message.sequenceNumber),
     orderingKey: message.sessionId,
+    native: nativeOf(message, isDeadLetter),
     deadLetter: reason === undefined ? undefined : { reason, description },
     receipt,
   };
-}
-
-/** The text of a date. AMQP can express times that no `Date` can hold. */
-function dateText(date: Date): string {
-  return Number.isNaN(date.getTime()) ? String(date) : date.toISOString();
-}
-
-/** A property as text. A list or a map may hold what has no text. */
-function textOf(value: unknown): string {
-  if (value instanceof Date) return dateText(value);
-  try {
-    return String(value);
-  } catch {
-    return UNWRITABLE;
-  }
 }
 
 /** The body as text or bytes. Messages from other libraries may contain any AMQP value. */
@@ -79,6 +63,6 @@ function bodyOf(body: unknown): Body {
 function attributesOf({ applicationProperties = {} }: ServiceBusReceivedMessage): Attributes {
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(applicationProperties))
-    if (!DEAD_LETTER_PROPERTIES.has(name) && value !== null) attributes[name] = textOf(value);
+    if (!DEAD_LETTER_PROPERTIES.has(name) && value !== null) attributes[name] = propertyText(value);
   return attributes;
 }

@@ -2,6 +2,7 @@ import type { ServiceBusMessage, ServiceBusMessageBatch, ServiceBusSender } from
 import { type Clock, DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
 import { driverError } from "./errors.ts";
 import { MAX_ID_LENGTH, MAX_PROPERTIES_BYTES } from "./limits.ts";
+import { CONTENT_TYPE, type NativePart, restoreNative } from "./native.ts";
 import { scheduleMessage } from "./schedule.ts";
 
 /** Shared by all messages of one call of `Driver.send`. */
@@ -123,7 +124,7 @@ function problemOf({ attributes, orderingKey = "", dedupId = "" }: Outgoing): Dr
 }
 
 function messageOf(
-  { body, attributes, delayMs, orderingKey, dedupId }: Outgoing,
+  { body, attributes, delayMs, orderingKey, dedupId, native }: Outgoing,
   clock: Clock,
 ): ServiceBusMessage {
   const message: ServiceBusMessage = {
@@ -132,12 +133,14 @@ function messageOf(
       typeof body === "string"
         ? Buffer.from(body)
         : Buffer.from(body.buffer, body.byteOffset, body.byteLength),
-    contentType: "application/json",
+    contentType: CONTENT_TYPE,
     applicationProperties: { ...attributes },
   };
   // The core always gives a dedup id. The SDK cannot settle a message that has no message id.
   if (dedupId !== undefined) message.messageId = dedupId;
   if (orderingKey !== undefined) message.sessionId = orderingKey;
-  if (delayMs > 0) message.scheduledEnqueueTimeUtc = new Date(clock.now() + delayMs);
+  const enqueuedAt = clock.now() + delayMs;
+  if (delayMs > 0) message.scheduledEnqueueTimeUtc = new Date(enqueuedAt);
+  if (native !== undefined) restoreNative(message, attributes, native as NativePart, enqueuedAt);
   return message;
 }

@@ -11,6 +11,9 @@ import { dedupIdOf, groupIdOf } from "./ids.ts";
 import { NOT_CARRIED } from "./limits.ts";
 import { request } from "./request.ts";
 
+/** The data types of a message's attributes that are not `String`, by name: `Number`, `Binary`, or one with a label. */
+export type AttributeTypes = Readonly<Record<string, string>>;
+
 /** Sends messages by one `SendMessageBatch`. A message that SQS would refuse is left out and fails alone. */
 export async function sendBatch(
   clients: Clients,
@@ -64,14 +67,14 @@ function problemOf({ body, attributes }: Outgoing): DriverError | undefined {
 }
 
 function entryOf(
-  { body, attributes, delayMs, orderingKey, dedupId }: Outgoing,
+  { body, attributes, delayMs, orderingKey, dedupId, native }: Outgoing,
   index: number,
   fifo: boolean,
 ): SendMessageBatchRequestEntry {
   const entry: SendMessageBatchRequestEntry = {
     Id: String(index),
     MessageBody: body as string,
-    MessageAttributes: attributesOf(attributes),
+    MessageAttributes: attributesOf(attributes, (native ?? {}) as AttributeTypes),
   };
   if (!fifo) return delayMs === 0 ? entry : { ...entry, DelaySeconds: Math.ceil(delayMs / 1_000) };
   return {
@@ -84,12 +87,25 @@ function entryOf(
 
 function attributesOf(
   attributes: Attributes,
+  types: AttributeTypes,
 ): NonNullable<SendMessageBatchRequestEntry["MessageAttributes"]> {
   const result: NonNullable<SendMessageBatchRequestEntry["MessageAttributes"]> = {};
   for (const name in attributes) {
     const value = attributes[name] as string;
     // SQS refuses an empty value.
-    if (value !== "") result[name] = { DataType: "String", StringValue: value };
+    if (value === "") continue;
+    const DataType = typeOf(name, value, types);
+    result[name] = DataType.startsWith("Binary")
+      ? { DataType, BinaryValue: Buffer.from(value, "base64") }
+      : { DataType, StringValue: value };
   }
   return result;
+}
+
+/** The type of the original's attribute, as long as the value fits it: the core may have changed the attribute since. */
+function typeOf(name: string, value: string, types: AttributeTypes): string {
+  const type = Object.hasOwn(types, name) ? (types[name] as string) : "String";
+  if (type.startsWith("Number") && !(value.trim() !== "" && Number.isFinite(Number(value)))) return "String";
+  if (type.startsWith("Binary") && Buffer.from(value, "base64").toString("base64") !== value) return "String";
+  return type;
 }

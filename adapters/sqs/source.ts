@@ -14,6 +14,7 @@ import {
 import type { Clients } from "./clients.ts";
 import { orderingKeyOf } from "./ids.ts";
 import { request } from "./request.ts";
+import type { AttributeTypes } from "./send.ts";
 import { settleBatch } from "./settle.ts";
 
 /** The attributes from which a delivery is built. Each further one would be sent and parsed for every message. */
@@ -113,9 +114,11 @@ function deliveryOf(
   fifo: boolean,
 ): Delivery {
   const attributes: Record<string, string> = {};
+  let types: Record<string, string> | undefined;
   for (const name in MessageAttributes) {
-    const { StringValue, BinaryValue } = MessageAttributes[name] ?? {};
+    const { DataType = "String", StringValue, BinaryValue } = MessageAttributes[name] ?? {};
     attributes[name] = StringValue ?? Buffer.from(BinaryValue ?? []).toString("base64");
+    if (DataType !== "String") (types ??= {})[name] = DataType;
   }
   return {
     body: Body,
@@ -125,6 +128,7 @@ function deliveryOf(
     enqueuedAt: system.SentTimestamp === undefined ? undefined : Number(system.SentTimestamp),
     brokerId: MessageId,
     orderingKey: fifo ? orderingKeyOf(system.MessageGroupId ?? "") : undefined,
+    native: types satisfies AttributeTypes | undefined,
     receipt: ReceiptHandle,
   };
 }

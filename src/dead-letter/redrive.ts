@@ -165,7 +165,8 @@ export class Redrive {
         ...marks,
       });
       const orderingKey = given ?? (traits.orderingKeyRequired ? ownKey(id) : undefined);
-      return { outgoing: { body: delivery.body, attributes, delayMs: 0, orderingKey, dedupId } };
+      const { body, native } = delivery;
+      return { outgoing: { body, attributes, native, delayMs: 0, orderingKey, dedupId } };
     }
     const changed = await transform(message, info, deadLetter);
     if (changed === undefined) return undefined;

@@ -199,7 +199,11 @@ export class Scan {
 
   /** A lease that keeps no body in memory. */
   #bodiless(delivery: Delivery): Leased {
-    return plainLease({ ...delivery, body: "", attributes: {} }, this.#connection.clock, this.#leaseMs);
+    return plainLease(
+      { ...delivery, body: "", attributes: {}, native: undefined },
+      this.#connection.clock,
+      this.#leaseMs,
+    );
   }
 }
 

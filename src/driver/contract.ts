@@ -28,6 +28,11 @@ export interface Outgoing {
    * and the send still succeeds. Other queues ignore the id. The core sets it on every message.
    */
   readonly dedupId?: string | undefined;
+  /**
+   * The {@link Delivery.native} of the message of which this is a copy: for a retry, a delay, the dead-letter queue or a
+   * redrive. The driver sends it with the copy, as far as it can. An attribute that differs from the original's wins.
+   */
+  readonly native?: unknown;
   /** Whether to return a handle for {@link Driver.cancel}. Set only if `limits.cancel`. @default false */
   readonly cancellable?: boolean;
 }
@@ -74,6 +79,11 @@ export interface Delivery {
   readonly orderingKey?: string | undefined;
   /** The reason of the broker; set if the broker, and not queueport, dead-lettered the message. */
   readonly deadLetter?: { readonly reason: string; readonly description?: string | undefined } | undefined;
+  /**
+   * The parts of the message that neither the body nor the attributes carry, such as a time to live, the types of
+   * properties, or reply fields. Only the driver reads them. Undefined if the message has none, as those of queueport.
+   */
+  readonly native?: unknown;
   /** Data of the driver, such as a receipt handle. The core passes it back unchanged with each operation. */
   readonly receipt: unknown;
 }

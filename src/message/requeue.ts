@@ -34,6 +34,7 @@ export function requeueCopy(
     attributes,
     delayMs: 0,
     orderingKey: copy.orderingKey,
+    native: copy.native,
     dedupId: requeueId(id, purpose, copy),
   };
 }

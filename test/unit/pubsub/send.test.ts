@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { deliveryOf } from "../../../adapters/pubsub/delivery.ts";
 import { publish } from "../../../adapters/pubsub/send.ts";
 import type { Outgoing, SendResult } from "../../../src/driver/index.ts";
 import { grpcError, type Request, StubService } from "./support.ts";
@@ -100,4 +101,17 @@ test("a lost answer is ambiguous for every message of its request", async () => 
   }
   // The library made no second request, which would store the messages twice.
   expect(stub.requests).toHaveLength(4);
+});
+
+test("a copy of a message with a key, from a subscription that keeps no order, is published with that key", async () => {
+  const received = { ackId: "a", message: { messageId: "1", orderingKey: "customer-7", data: "e30=" } };
+  const delivery = deliveryOf(received, 0, false);
+  expect(delivery.orderingKey).toBeUndefined();
+  const results = await send(false, { native: delivery.native }, {});
+  expect(kinds(results)).toEqual(["ok", "ok"]);
+  const keys = stub.requests.flatMap(({ request }) =>
+    (request["messages"] as { orderingKey?: string }[]).map(({ orderingKey = "" }) => orderingKey),
+  );
+  expect(keys.toSorted()).toEqual(["", "customer-7"]);
+  expect(deliveryOf(received, 0, true)).toMatchObject({ orderingKey: "customer-7", native: undefined });
 });
