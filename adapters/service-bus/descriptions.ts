@@ -13,6 +13,8 @@ export interface Description {
   /** False if `lockMs` is a guess. */
   readonly isLockKnown: boolean;
   readonly maxDeliveryCount: number;
+  /** Largest message in bytes; undefined if it is not known. */
+  readonly maxMessageBytes: number | undefined;
 }
 
 /**
@@ -77,6 +79,7 @@ export class Descriptions {
       lockMs: found?.lockMs ?? optionalMs(lockMs) ?? ASSUMED.lockMs,
       isLockKnown: found !== undefined || lockMs !== undefined,
       maxDeliveryCount: found?.maxDeliveryCount ?? maxDeliveryCount ?? ASSUMED.maxDeliveryCount,
+      maxMessageBytes: found?.maxMessageBytes,
     };
   }
 
@@ -102,6 +105,8 @@ export class Descriptions {
           : 0,
         lockMs: durationMs(queue.lockDuration),
         maxDeliveryCount: queue.maxDeliveryCount,
+        maxMessageBytes:
+          queue.maxMessageSizeInKilobytes === undefined ? undefined : queue.maxMessageSizeInKilobytes * 1_024,
       };
     } catch (error) {
       const failure = driverError(error, `Reading the queue ${name}`, "Manage");

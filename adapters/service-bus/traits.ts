@@ -5,7 +5,7 @@ import { driverError } from "./errors.ts";
 import { deadLetterName, type Entity } from "./names.ts";
 
 export function traitsOf(entity: Entity, description: Description, nativeDelayMs: number): QueueTraits {
-  const { sessions, dedupWindowMs, lockMs, maxDeliveryCount } = description;
+  const { sessions, dedupWindowMs, lockMs, maxDeliveryCount, maxMessageBytes } = description;
   // A dead-letter sub-queue has no sessions, also if its queue has.
   const isOrdered = sessions && !entity.isDeadLetters;
   return {
@@ -15,6 +15,7 @@ export function traitsOf(entity: Entity, description: Description, nativeDelayMs
     deadLetter: "native",
     deadLetterQueue: deadLetterName(entity),
     delayQueue: siblingQueue(entity.queue, "-delay"),
+    maxMessageBytes,
     nativeDelayMs,
     brokerMaxDeliveries: entity.isDeadLetters ? undefined : maxDeliveryCount,
     fixedLeaseMs: lockMs,

@@ -12,7 +12,7 @@ import {
   siblingQueue,
 } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
-import { CREATED_RETENTION_MS, MAX_RECEIVE_COUNT } from "./limits.ts";
+import { CREATED_RETENTION_MS, MAX_RECEIVE_COUNT, sqsLimits } from "./limits.ts";
 import { isFifo, isUrl, type QueueUrls } from "./names.ts";
 import { request } from "./request.ts";
 import { queueAttributes } from "./traits.ts";
@@ -79,7 +79,10 @@ export class SqsAdmin implements Admin {
           : `SQS keeps order in FIFO queues only, whose names end in ".fifo"; rename "${queue}".`,
       );
     }
-    const common: Attributes = { MessageRetentionPeriod: RETENTION_SECONDS };
+    const common: Attributes = {
+      MessageRetentionPeriod: RETENTION_SECONDS,
+      MaximumMessageSize: String(sqsLimits.maxMessageBytes),
+    };
     const VisibilityTimeout = String(Math.ceil(spec.leaseMs / 1_000));
     const maxReceiveCount = Math.min(spec.brokerMaxDeliveries, MAX_RECEIVE_COUNT);
     return {

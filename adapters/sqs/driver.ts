@@ -89,7 +89,7 @@ class SqsDriver implements Driver {
   }
 
   async describe(queue: string): Promise<QueueTraits> {
-    const traits = await this.#at(queue, (url) => describeQueue(this.#clients, queue, url));
+    const traits = await this.#at(queue, () => describeQueue(this.#clients, queue, this.#urls));
     return { ...traits, nativeDelayMs: Math.min(traits.nativeDelayMs, this.limits.nativeDelayMs) };
   }
 

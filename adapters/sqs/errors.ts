@@ -157,13 +157,15 @@ export function entryError(failed: FailedEntry | undefined, action: string): Dri
     return new DriverError("ambiguous", `${action}: the answer did not mention this entry`);
   const { Code = "", Message = "", SenderFault } = failed;
   const kind =
-    kindOfCode(Code) ?? leaseLost(Code, Message) ?? (SenderFault === true ? "permanent" : "transient");
+    kindOfCode(Code) ?? kindOfParameter(Code, Message) ?? (SenderFault === true ? "permanent" : "transient");
   const text = `${Code}${Message === "" ? "" : `: ${Message}`}`;
   return new DriverError(kind, kind === "auth" ? denied(action, Code, text) : `${action}: ${text}`);
 }
 
-/** Detects an expired receipt handle, which SQS reports as an invalid parameter. */
-function leaseLost(code: string, message: string): ErrorKind | undefined {
-  const invalid = code.endsWith("InvalidParameterValue") || code.endsWith("InvalidParameterValueException");
-  return invalid && /receipt ?handle|not available for visibility/i.test(message) ? "lease_lost" : undefined;
+/** SQS reports an expired receipt handle, and a message above the limit of its queue, as an invalid parameter. */
+function kindOfParameter(code: string, message: string): ErrorKind | undefined {
+  if (!code.endsWith("InvalidParameterValue") && !code.endsWith("InvalidParameterValueException"))
+    return undefined;
+  if (/receipt ?handle|not available for visibility/i.test(message)) return "lease_lost";
+  return /must be shorter than \d+ bytes/i.test(message) ? "too_large" : undefined;
 }

@@ -59,10 +59,10 @@ export class QueueUrls {
   }
 
   /** @throws DriverError `not_found` if the queue does not exist, and any other kind */
-  url(queue: string): Promise<string> {
+  url(queue: string, timeoutMs?: number): Promise<string> {
     let url = this.#urls.get(queue);
     if (url === undefined) {
-      url = this.#find(this.physical(queue));
+      url = this.#find(this.physical(queue), timeoutMs);
       this.#urls.set(queue, url);
       url.catch(() => this.#urls.delete(queue));
     }
@@ -74,11 +74,11 @@ export class QueueUrls {
     this.#urls.delete(queue);
   }
 
-  async #find(physical: string): Promise<string> {
+  async #find(physical: string, timeoutMs: number | undefined): Promise<string> {
     if (isUrl(physical)) return physical;
     const clients = this.#clients;
     const command = new GetQueueUrlCommand({ QueueName: physical });
-    const { QueueUrl } = await request({ clients, action: "GetQueueUrl" }, (options) =>
+    const { QueueUrl } = await request({ clients, action: "GetQueueUrl", timeoutMs }, (options) =>
       clients.work.send(command, options),
     );
     return QueueUrl as string;

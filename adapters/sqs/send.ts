@@ -30,9 +30,18 @@ export async function sendBatch(
   if (entries.length > 0) {
     await clients.assertSendsOnce();
     const command = new SendMessageBatchCommand({ QueueUrl: url, Entries: entries });
-    answer = await request({ clients, action: "SendMessage", signal }, (options) =>
-      clients.work.send(command, options),
-    );
+    try {
+      answer = await request({ clients, action: "SendMessage", signal }, (options) =>
+        clients.work.send(command, options),
+      );
+    } catch (error) {
+      const isTooLong = error instanceof DriverError && error.kind === "too_large";
+      if (!isTooLong || messages.length === 1) throw error;
+      // The messages are too long together. None was stored, and each may be short enough for a request of its own.
+      const half = Math.ceil(messages.length / 2);
+      const first = await sendBatch(clients, url, fifo, messages.slice(0, half), signal);
+      return [...first, ...(await sendBatch(clients, url, fifo, messages.slice(half), signal))];
+    }
   }
   const sent = new Map(answer.Successful?.map((entry) => [entry.Id, entry]));
   const failed = new Map(answer.Failed?.map((entry) => [entry.Id, entry]));

@@ -191,7 +191,11 @@ export class CoreQueue implements ManagedQueue {
     this.#assertUsable(queue);
     this.#connection.forget();
     const traits = await this.#attempt(queue, "describe", () => this.#connection.traits(queue));
-    return { traits, limits: this.#driver.limits };
+    const { limits } = this.#driver;
+    const { maxMessageBytes = limits.maxMessageBytes } = traits;
+    return maxMessageBytes < limits.maxMessageBytes
+      ? { traits, limits: { ...limits, maxMessageBytes } }
+      : { traits, limits };
   }
 
   async pump(queue: string, options: PumpOptions = {}): Promise<void> {

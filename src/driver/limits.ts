@@ -95,6 +95,12 @@ export interface QueueTraits {
    * `nativeDelayMs`. The conformance suite lowers that limit, so each driver with a `maxHopMs` above 0 needs the queue.
    */
   readonly delayQueue: string;
+  /**
+   * Bytes of the largest message that this queue, its dead-letter queue and its delay queue take, as far as the driver can
+   * read it; undefined if `limits.maxMessageBytes` applies. A larger message is refused when it is sent first, since it
+   * could not be dead-lettered.
+   */
+  readonly maxMessageBytes?: number | undefined;
   /** Longest delay of a send to this queue; at most `limits.nativeDelayMs`. */
   readonly nativeDelayMs: number;
   /**

@@ -1,5 +1,5 @@
 import type { Outgoing } from "../driver/contract.ts";
-import type { Limits } from "../driver/limits.ts";
+import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { messageBytes } from "../driver/size.ts";
 import { QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
@@ -46,11 +46,23 @@ export function checkFits(queue: string, { attributes }: Outgoing, bytes: number
  * Checks that a first send leaves room for its dead letter. Returns its bytes.
  * @throws QueueError `too_large`
  */
-export function checkFirstSend(queue: string, outgoing: Outgoing, limits: Limits): number {
-  const most = Math.min(limits.maxMessageBytes, limits.maxBatchBytes) - RESERVED_BYTES;
-  const bytes = outgoingBytes(outgoing, limits);
+export function checkFirstSend(
+  queue: string,
+  outgoing: Outgoing,
+  limits: Limits,
+  { maxMessageBytes = limits.maxMessageBytes }: Pick<QueueTraits, "maxMessageBytes"> = {},
+): number {
+  const ofProvider = Math.min(limits.maxMessageBytes, limits.maxBatchBytes);
+  const own = Math.min(ofProvider, maxMessageBytes);
+  if (own === Number.POSITIVE_INFINITY) return 0;
+  // A queue may take very small messages only.
+  const reserved = Math.min(RESERVED_BYTES, Math.floor(own / 2));
+  // Without a limit of the provider, bytes are counted for that of the queue.
+  const counting = ofProvider === Number.POSITIVE_INFINITY ? { ...limits, maxMessageBytes: own } : limits;
+  const bytes = outgoingBytes(outgoing, counting);
+  const most = own - reserved;
   if (bytes > most)
-    throw tooLarge(queue, bytes, most, `, as ${RESERVED_BYTES} are reserved for the reason of a dead letter`);
+    throw tooLarge(queue, bytes, most, `, as ${reserved} are reserved for the reason of a dead letter`);
   return bytes;
 }
 

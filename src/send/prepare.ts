@@ -79,7 +79,7 @@ export function prepare(
   return {
     message,
     outgoing,
-    bytes: checkFirstSend(queue, outgoing, limits),
+    bytes: checkFirstSend(queue, outgoing, limits, traits),
     delayMs,
     keepsOrder: traits.ordering === "by_key" && orderingKey !== undefined,
     isFirst: true,

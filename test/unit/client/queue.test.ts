@@ -3,6 +3,7 @@ import { memory } from "../../../adapters/memory/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import type { DelayStore } from "../../../src/delay/store.ts";
 import type { NewMessage } from "../../../src/message/message.ts";
+import type { Queue } from "../../../src/queue/queue.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { Door, never, SECOND, QueueFixture, watch } from "../support.ts";
 
@@ -235,4 +236,41 @@ describe("close", () => {
       expect(closed).toEqual(["driver", "store"]);
     },
   );
+});
+
+describe("a queue with a smaller size limit than its provider", () => {
+  async function withLimit(maxMessageBytes: number, emulate?: "sqs"): Promise<Queue> {
+    const driver = memory({ emulate, queues: emulate === undefined ? undefined : ["jobs"] });
+    const describe = driver.describe.bind(driver);
+    driver.describe = async (queue) => ({ ...(await describe(queue)), maxMessageBytes });
+    return createQueue(driver);
+  }
+
+  test.each(["sqs", undefined] as const)(
+    "refuses a first send that leaves no room for its dead letter, with the queue's number (%s)",
+    async (emulate) => {
+      await using queue = await withLimit(20_000, emulate);
+      const large = mail({ payload: "x".repeat(15_000) });
+      await queue.send("jobs", large);
+      await expect(queue.send("jobs", mail({ payload: "x".repeat(16_000) }))).rejects.toMatchObject({
+        code: "too_large",
+        message: expect.stringMatching(/queue "jobs" takes 15904,.* 4096 are reserved/) as string,
+      });
+    },
+  );
+
+  test("takes small messages even if its limit is smaller than the room for a dead letter", async () => {
+    await using queue = await withLimit(1_024);
+    await queue.send("jobs", mail());
+    await expect(queue.send("jobs", mail({ payload: "x".repeat(512) }))).rejects.toMatchObject({
+      code: "too_large",
+    });
+  });
+
+  test("states it when it is described, and the smaller limit of the provider otherwise", async () => {
+    await using small = await withLimit(20_000, "sqs");
+    expect((await small.describe("jobs")).limits.maxMessageBytes).toBe(20_000);
+    await using large = await withLimit(2 ** 30, "sqs");
+    expect((await large.describe("jobs")).limits.maxMessageBytes).toBe(1_048_576);
+  });
 });

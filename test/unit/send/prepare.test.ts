@@ -86,7 +86,7 @@ describe("the size of a message", () => {
 
   test("is limited by the size of a batch too", () => {
     const batch = { ...limits, maxBatchBytes: 5_000 };
-    expect(() => prepared({ payload: "x".repeat(1_000) }, {}, { limits: batch })).toThrow(
+    expect(() => prepared({ payload: "x".repeat(3_000) }, {}, { limits: batch })).toThrow(
       refused("too_large"),
     );
   });

@@ -1,6 +1,8 @@
+import { ServiceBusAdministrationClient } from "@azure/service-bus";
 import { afterAll, expect, test } from "vitest";
 import { serviceBus, type ServiceBusOptions } from "../../../adapters/service-bus/index.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
 import type { Driver } from "../../../src/driver/index.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { HttpProxy } from "../../support/proxy/http-proxy.ts";
@@ -123,4 +125,26 @@ test("ensure succeeds while other processes create the same queue", async () => 
   const spec = { brokerMaxDeliveries: 10, leaseMs: 30_000 };
   await Promise.all(Array.from({ length: 3 }, () => connect().admin.ensure("raced", spec)));
   expect(await connect().describe("raced")).toMatchObject({ fixedLeaseMs: 30_000 });
+});
+
+test("the size limit of a queue counts below that of the driver", async () => {
+  const adminClient = new ServiceBusAdministrationClient(server.connectionString);
+  adminClient.pipeline.addPolicy({
+    name: "http-and-limit",
+    async sendRequest(request, next) {
+      request.url = request.url.replace(/^https:/, "http:");
+      request.allowInsecureConnection = true;
+      const response = await next(request);
+      const stated = "<MaxMessageSizeInKilobytes>64</MaxMessageSizeInKilobytes><MaxDeliveryCount>";
+      return { ...response, bodyAsText: response.bodyAsText?.replace("<MaxDeliveryCount>", stated) ?? null };
+    },
+  });
+  const queue = createQueue(connect({ adminClient }));
+  await queue.ensure("sized");
+  expect((await queue.describe("sized")).limits.maxMessageBytes).toBe(65_536);
+  const sent = queue.send("sized", { type: "job", payload: "x".repeat(62_000) });
+  await expect(sent).rejects.toMatchObject({
+    code: "too_large",
+    message: expect.stringContaining("takes 61440") as string,
+  });
 });
