@@ -46,3 +46,8 @@ export const templateLimits: Limits = {
   // Chosen: `ensure` creates queues; a send or a poll does not.
   createsQueues: false,
 };
+
+// TODO: The names that the provider takes, and the same rule in words. Names are checked before the first request.
+export const QUEUE_NAME: RegExp = /^.{1,255}$/s;
+// TODO: The same rule in words.
+export const QUEUE_NAME_RULE = "Template takes 1 to 255 characters";

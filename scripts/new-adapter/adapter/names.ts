@@ -1,4 +1,5 @@
-import { NameClaims } from "../../../src/driver/index.ts";
+import { checkName, NameClaims } from "../../../src/driver/index.ts";
+import { QUEUE_NAME, QUEUE_NAME_RULE } from "./limits.ts";
 
 /** Options for the names of queues. */
 export interface NamingOptions {
@@ -15,9 +16,10 @@ export class Names {
     this.#prefix = prefix;
   }
 
-  /** @throws DriverError `permanent` if another logical name means the same queue */
+  /** @throws DriverError `permanent` if the name is not valid, or if another logical name means the same queue */
   physical(queue: string): string {
     const name = `${this.#prefix}${queue}`;
+    checkName(name, QUEUE_NAME, QUEUE_NAME_RULE);
     this.#claims.claim(queue, name);
     return name;
   }
