@@ -177,7 +177,8 @@ describe("close while dead letters are redriven", () => {
     const fixture = new QueueFixture({ queues: ["jobs"] });
     for (const body of ["1", "2", "3"]) await fixture.plant("jobs-dlq", { body });
     // The messages are looked at after the end.
-    fixture.driver.close = () => Promise.resolve();
+    const closedAfter: string[] = [];
+    fixture.driver.close = async () => void closedAfter.push(redriven.state);
     const deadLetters = fixture.queue.deadLetters("jobs");
     const redriven = watch(deadLetters.redrive({ ratePerSecond: 1 }));
     await fixture.clock.advance(SECOND / 2);
@@ -185,12 +186,32 @@ describe("close while dead letters are redriven", () => {
     const closed = watch(fixture.queue.close());
     await fixture.clock.advance(30 * SECOND);
 
-    expect(closed.state).toBe("resolved");
+    expect([closed.state, closedAfter]).toEqual(["resolved", ["rejected"]]);
     expect(redriven.error).toMatchObject({ code: "closed", queue: "jobs" });
     expect(await fixture.peek("jobs")).toHaveLength(1);
     expect(await fixture.peek("jobs-dlq")).toHaveLength(2);
     await expect(deadLetters.list()).rejects.toMatchObject({ code: "closed" });
   });
+});
+
+test("counts are as old as the oldest of their parts", async () => {
+  const fixture = new QueueFixture({ emulate: "sqs", queues: ["jobs"] });
+  const times: Readonly<Record<string, number>> = { jobs: 3_000, "jobs-delay": 1_000, "jobs-dlq": 2_000 };
+  const stats = fixture.driver.stats.bind(fixture.driver);
+  fixture.driver.stats = async (name) => ({ ...(await stats(name)), asOf: times[name] ?? 0 });
+
+  expect((await fixture.queue.stats("jobs")).asOf).toEqual(new Date(1_000));
+});
+
+test("a queue that was changed by ensure is used as it is now", async () => {
+  const { queue } = new QueueFixture();
+  await queue.send("jobs", mail());
+  await expect(queue.send("jobs", mail({ orderingKey: "k" }))).rejects.toMatchObject({
+    code: "not_supported",
+  });
+  await queue.ensure("jobs", { ordering: "by_key" });
+
+  await expect(queue.send("jobs", mail({ orderingKey: "k" }))).resolves.toBeDefined();
 });
 
 test("the delay store is closed even if the driver cannot be closed", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { EmulatedProvider } from "../../../adapters/memory/index.ts";
-import type { RedriveOptions, RedriveResult } from "../../../src/queue/dead-letters.ts";
+import type { ListOptions, RedriveOptions, RedriveResult } from "../../../src/queue/dead-letters.ts";
 import { SECOND, times, watch } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
@@ -130,6 +130,30 @@ test("messages that the provider dead-lettered are listed and redriven", async (
   expect(await fixture.peek("jobs")).toMatchObject([
     { body: "{", attributes: { theirs: "x", qp_redrive: "1" } },
   ]);
+});
+
+test("a listing polls no more once it has its limit", async () => {
+  const fixture = new Fixture("sqs");
+  await fixture.deadLetter(...times(25, String));
+  fixture.requests.length = 0;
+  const listed = await fixture.done(fixture.queue.deadLetters("jobs").list({ limit: 3 }));
+
+  expect(listed).toHaveLength(3);
+  expect(fixture.requests.filter(({ operation }) => operation === "receive")).toHaveLength(1);
+});
+
+test("a listing includes the first and the last moment of its filter", async () => {
+  const fixture = new Fixture();
+  await fixture.deadLetter("a");
+  const deadLetters = fixture.queue.deadLetters("jobs");
+  const [{ info } = { info: undefined }] = await fixture.done(deadLetters.list());
+  const at = info?.at ?? new Date(Number.NaN);
+  const [before, after] = [new Date(at.getTime() - 1), new Date(at.getTime() + 1)];
+  const found = async (filter: ListOptions): Promise<number> =>
+    (await fixture.done(deadLetters.list(filter))).length;
+
+  expect([await found({ since: at }), await found({ until: at })]).toEqual([1, 1]);
+  expect([await found({ since: after }), await found({ until: before })]).toEqual([0, 0]);
 });
 
 test("a listing fails if the provider does not answer a poll, since it says nothing about the queue", async () => {

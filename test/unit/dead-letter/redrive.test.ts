@@ -50,6 +50,36 @@ describe("a redrive", () => {
     expect((await fixture.queue.stats("jobs")).messages).toBe(1);
   });
 
+  test("keeps to its rate after the provider was slow, instead of catching up", async () => {
+    const fixture = new Fixture("sqs");
+    await fixture.deadLetter(...times(15, String));
+    const sentAt: number[] = [];
+    let polls = 0;
+    fixture.fault = ({ operation, queue }) => {
+      if (operation === "send" && queue === "jobs") sentAt.push(fixture.clock.now());
+      if (operation === "receive" && queue === "jobs-dlq") polls += 1;
+      // The second batch comes ten seconds after the first was sent.
+      return operation === "receive" && polls === 2
+        ? { kind: "stall", until: new Promise((resolve) => fixture.clock.timer(10_000, resolve)) }
+        : undefined;
+    };
+    await fixture.done(fixture.queue.deadLetters("jobs").redrive({ ratePerSecond: 10 }));
+
+    expect(sentAt).toHaveLength(15);
+    const gaps = sentAt.slice(1).map((at, index) => at - (sentAt[index] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(99);
+    expect(Math.max(...gaps)).toBeGreaterThan(5_000);
+  });
+
+  test("is refused to its own dead letters, on a provider that has them itself too", async () => {
+    const fixture = new Fixture("service-bus");
+    await fixture.deadLetter("a");
+    const redriven = fixture.queue.deadLetters("jobs").redrive({ to: "jobs/$DeadLetterQueue" });
+
+    await expect(redriven).rejects.toMatchObject({ code: "invalid_options" });
+    expect(await fixture.failed()).toBe(1);
+  });
+
   test("keeps to its rate, and stops when its signal aborts", async () => {
     const fixture = new Fixture();
     await fixture.deadLetter(...times(6, String));

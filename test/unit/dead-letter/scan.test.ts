@@ -3,7 +3,7 @@ import { Scan } from "../../../src/dead-letter/scan.ts";
 import type { Delivery, Operation } from "../../../src/driver/contract.ts";
 import { type Clock, sleep } from "../../../src/lib/clock.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { connect, delivery, driverOf, sourceOf, times, watch } from "../support.ts";
+import { connect, delivery, Door, driverOf, sourceOf, times, watch } from "../support.ts";
 
 test("a message that is delivered twice is visited once, and released with its last receipt", async () => {
   const clock = new FakeClock();
@@ -38,6 +38,34 @@ test("a message that is delivered twice is visited once, and released with its l
     ["release", 3],
     ["release", 2],
   ]);
+});
+
+test("a message whose lease is being extended is released after the extension, which would hide it again", async () => {
+  const clock = new FakeClock();
+  const door = new Door();
+  const polls = [[delivery({ brokerId: "a", leaseUntil: clock.now() + 300_000 })]];
+  const settled: string[] = [];
+  const source = sourceOf({
+    next: () => Promise.resolve(polls.shift() ?? []),
+    settle: async (operations) => {
+      settled.push(...operations.map(({ kind }) => kind));
+      if (operations.some(({ kind }) => kind === "extend")) await door.opened;
+      return operations.map(() => ({ ok: true }));
+    },
+  });
+  const scan = new Scan(connect(driverOf({ open: () => source }), clock), "jobs-dlq");
+  const decide = async (): Promise<"keep"> => {
+    await sleep(clock, 101_000);
+    return "keep";
+  };
+  const run = watch(scan.run(decide, () => false));
+  await clock.advance(105_000);
+  const before = [...settled];
+  door.open();
+  await clock.advance(1_000);
+
+  expect(before).toEqual(["extend"]);
+  expect([run.state, settled]).toEqual(["resolved", ["extend", "release"]]);
 });
 
 describe("a process that stands still", () => {

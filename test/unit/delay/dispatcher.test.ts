@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { memory } from "../../../adapters/memory/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
+import { defaults } from "../../../src/defaults.ts";
+import { Delays } from "../../../src/delay/delays.ts";
 import type { DelayStore, StoredMessage } from "../../../src/delay/store.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { Events, HOUR, MINUTE, SECOND, watch } from "../support.ts";
@@ -87,6 +89,71 @@ test("a store of one process is asked when a message of any queue is due, and on
   stop.abort();
   await clock.until(receiving);
   await receiver.close();
+});
+
+test("a message of the delay store is claimed for longer than any send takes", async () => {
+  const clock = new FakeClock();
+  const claims: number[] = [];
+  const store: DelayStore = {
+    ...empty,
+    claimDue: (_, { claimMs }) => {
+      claims.push(claimMs);
+      return Promise.resolve([]);
+    },
+  };
+  const queue = createQueue(memory({ clock }), { clock, delayStore: store });
+  const stop = new AbortController();
+  const receiving = queue.receive("jobs", () => {}, { signal: stop.signal });
+  await clock.advance(SECOND);
+  stop.abort();
+  await clock.until(receiving);
+  await queue.close();
+
+  expect(Math.min(...claims)).toBeGreaterThan(defaults.sendDeadlineMs);
+});
+
+test("a receiver that has ended is not woken by messages that are stored later", async () => {
+  const clock = new FakeClock();
+  const delays = new Delays(empty, clock);
+  const woken: number[] = [];
+  const outgoing = { body: "{}", attributes: {}, delayMs: 0 };
+  const unlisten = delays.onPut("jobs", (dueAt) => woken.push(dueAt));
+
+  await clock.until(delays.put("jobs", outgoing, 1, SECOND));
+  unlisten();
+  await clock.until(delays.put("jobs", outgoing, 2, SECOND));
+
+  expect(woken).toEqual([1]);
+});
+
+test("a store that does not answer to put ends a send at its deadline, as unknown", async () => {
+  const clock = new FakeClock();
+  const store: DelayStore = { ...empty, put: () => new Promise(() => {}) };
+  const queue = createQueue(memory({ clock, emulate: "pubsub", queues: ["jobs"] }), {
+    clock,
+    delayStore: store,
+  });
+  const message = { type: "mail", payload: 1 };
+  const sent = watch(queue.sendDelayed("jobs", message, HOUR, { deadlineMs: 2 * SECOND }));
+  await clock.advance(3 * SECOND);
+
+  expect(sent.error).toMatchObject({ code: "send_unknown", retryable: true });
+});
+
+test("a queue with a delay store misses no delay queue", async () => {
+  const clock = new FakeClock();
+  const driver = memory({ clock, emulate: "sqs", queues: ["jobs"] });
+  const open = driver.open.bind(driver);
+  driver.open = (queue, options) => open(queue === "jobs-delay" ? "missing" : queue, options);
+  const queue = createQueue(driver, { clock, delayStore: empty });
+  const events = new Events();
+  const stop = new AbortController();
+  const receiving = queue.receive("jobs", () => {}, { signal: stop.signal, onEvent: events.add });
+  await clock.advance(5 * SECOND);
+  stop.abort();
+  await clock.until(receiving);
+
+  expect(events.of("warning")).toEqual([]);
 });
 
 const due = { key: "k", queue: "jobs", dueAt: 0, body: "{}", attributes: {} };
