@@ -187,7 +187,7 @@ export class PubsubAdmin implements Admin {
 
   /** A topic has two full names, with the id and with the number of its project. Returns the found one if both mean one. */
   async #spelled(found: string | null | undefined, wanted: string): Promise<string> {
-    if (found === wanted || shortName(found) !== shortName(wanted)) return wanted;
+    if (wanted === "" || found === wanted || shortName(found) !== shortName(wanted)) return wanted;
     const { publisher } = await this.#options.connections.clients();
     let name: unknown;
     await unlessCode(

@@ -26,13 +26,15 @@ it(
     );
     await using queue = createQueue(sqs(options));
     await queue.ensure("big");
+    // Fills the dead-letter queue by its name, which a connection that uses "big" must not do.
+    await using filler = createQueue(sqs(options));
     const text = "x".repeat(4_000);
     for (let sent = 0; sent < COUNT; sent += BATCH) {
       const messages = Array.from({ length: BATCH }, (_, index) => ({
         type: "welcome",
         payload: { index: sent + index, text },
       }));
-      const outcomes = await queue.sendBatch("big-dlq", messages, { deadlineMs: 300_000 });
+      const outcomes = await filler.sendBatch("big-dlq", messages, { deadlineMs: 300_000 });
       expect(outcomes.every(({ ok }) => ok)).toBe(true);
     }
     const env = { NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` };

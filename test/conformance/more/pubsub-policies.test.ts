@@ -114,13 +114,15 @@ describe.skipIf(missing !== undefined)(ON_EMULATOR, () => {
   test("a queue without a dead-letter policy is received only with allowUncounted", async () => {
     const name = `q-${randomUUID()}`;
     await queue.ensure(name);
-    await queue.send(`${name}-delay`, job);
-    const refused = receive(queue, `${name}-delay`);
+    // A connection of its own, since one that uses a queue must not use its delay queue.
+    const other = createQueue(driver);
+    await other.send(`${name}-delay`, job);
+    const refused = receive(other, `${name}-delay`);
     await expect(refused.receiving).rejects.toMatchObject({
       code: "not_supported",
       message: expect.stringMatching(/ensure does.*allowUncounted: true/s),
     });
-    const { runs, stop } = receive(queue, `${name}-delay`, undefined, { allowUncounted: true });
+    const { runs, stop } = receive(other, `${name}-delay`, undefined, { allowUncounted: true });
     await vi.waitFor(() => expect(runs).toHaveLength(1), WAIT);
     await stop();
   });

@@ -154,6 +154,9 @@ describe("the delay queue", () => {
     void fixture.receive();
     await fixture.clock.advance(HOUR + 10 * SECOND);
     expect(fixture.events.of("settle_failed")).toMatchObject([{ queue: "jobs-delay", operation: "move" }]);
+    // Released for half a minute, and not left to its lease.
+    const last = fixture.requests.findLast((point) => point.operation === "settle");
+    expect(last).toMatchObject({ operations: [{ kind: "release", delayMs: 30_000 }] });
 
     fixture.fault = () => undefined;
     await fixture.clock.advance(MINUTE);

@@ -118,6 +118,15 @@ describe("a project that is configured by its number, and that the service calls
     expect(changes.filter(({ kind }) => kind !== "change")).toEqual([]);
   });
 
+  test("is created again without a question about a topic that has no name", async () => {
+    stub.answers["createSubscription"] = () => grpcError(6);
+    await other.admin?.ensure("jobs", spec);
+
+    expect(new Set(stub.fields("getTopic", "topic"))).toEqual(
+      new Set(["jobs-dlq", "jobs-delay", "orders"].map((name) => `projects/123/topics/${name}`)),
+    );
+  });
+
   test("is refused under a second logical name", async () => {
     const { publisher, subscriber } = stub.clients;
     const both = { ...queues, twin: { topic: "orders", subscription: "jobs" } };

@@ -28,6 +28,7 @@ const CODECS: Readonly<Record<string, readonly [Codec, Codec]>> = {
   getTopic: [google.pubsub.v1.GetTopicRequest, google.pubsub.v1.Topic],
   createTopic: [google.pubsub.v1.Topic, google.pubsub.v1.Topic],
   createSubscription: [google.pubsub.v1.Subscription, google.pubsub.v1.Subscription],
+  updateSubscription: [google.pubsub.v1.UpdateSubscriptionRequest, google.pubsub.v1.Subscription],
   getSubscription: [google.pubsub.v1.GetSubscriptionRequest, google.pubsub.v1.Subscription],
 } as never;
 
