@@ -57,6 +57,13 @@ export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
   jitter: z.boolean().optional(),
 });
 
+const NO_PATH = "expected the path of an SQLite file; got the address of another database";
+
+/** Whether a text is a path, and not the address of a database, which has a password in it. */
+function isPath(text: string): boolean {
+  return !/^(?!file:)[a-z][\w+.-]*:\/\//i.test(text);
+}
+
 /**
  * The fields of {@link CommonConfig}, to be spread into the schema of each provider.
  * @internal
@@ -64,5 +71,5 @@ export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
 export const commonFields: Fields<CommonConfig> = {
   backoff: backoffSchema.optional(),
   sendDeadlineMs: durationField(),
-  delayStore: z.strictObject({ sqlite: z.string().min(1) }).optional(),
+  delayStore: z.strictObject({ sqlite: z.string().min(1).refine(isPath, NO_PATH) }).optional(),
 };

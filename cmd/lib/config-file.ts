@@ -35,7 +35,7 @@ export function resolveConfig(content: unknown, file: string, provider?: string)
   const { handlers } = worker;
   return {
     queue:
-      delayStore === undefined || delayStore.sqlite === ":memory:"
+      delayStore === undefined || /^(?::memory:$|file:)/.test(delayStore.sqlite)
         ? queue
         : { ...queue, delayStore: { ...delayStore, sqlite: absolute(delayStore.sqlite) } },
     worker: handlers === undefined ? worker : { ...worker, handlers: absolute(handlers) },

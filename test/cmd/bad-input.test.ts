@@ -156,6 +156,23 @@ describe.concurrent("bad input", () => {
     expect(code).toBe(2);
   });
 
+  it.each([
+    ["worker", "-H", "steady.ts"],
+    ["send", "emails", "{}", "-t", "welcome"],
+    ["stats"],
+    ["dlq", "list", "emails"],
+    ["provision"],
+    ["pump"],
+    ["doctor"],
+    ["doctor", "--json"],
+    ["stats", "--verbose"],
+  ])("a secret in the configuration is not printed by %s %s", async (...args) => {
+    const { code, stdout, stderr } = await queueport([...args, "-c", "secret.json"]).result;
+    expect(stdout + stderr).not.toMatch(/s3cret/);
+    expect(stdout + stderr).toMatch(/delayStore\.sqlite: expected the path of an SQLite file/);
+    expect(code).toBe(args[0] === "doctor" ? 1 : 2);
+  });
+
   it("an empty environment variable counts as not set", async () => {
     const env = { QUEUEPORT_METRICS_PORT: "", QUEUEPORT_CONCURRENCY: "", QUEUEPORT_CONFIG: "" };
     const { code, stderr } = await queueport([...base, "-H", "none.ts"], { env }).result;

@@ -51,7 +51,7 @@ describe("an application with only queueport installed", () => {
     ["stats emails --config emulated.yaml", "│ emails │"],
     ["dlq list emails --provider memory", "No dead letter of emails"],
     ["dlq groups emails --provider memory", "No dead letter of emails"],
-    ["dlq redrive emails --provider memory", "Nothing to redrive"],
+    ["dlq redrive emails --yes --provider memory", "Nothing to redrive"],
     ["dlq discard emails --all --yes --provider memory", "emails"],
     ["provision emails --config emulated.yaml", "emails: done"],
     ["doctor emails --config emulated.yaml", "✓ queue emails: exists"],
@@ -160,7 +160,7 @@ describe("an application with only queueport installed", () => {
     mkdirSync(join(types, ".."), { recursive: true });
     symlinkSync(join(root, "node_modules/@types/node"), types, "dir");
     const subPaths = Object.keys(manifest.exports).filter(
-      (path) => !needsPeer(path) && path !== "./package.json",
+      (path) => !needsPeer(path) && !path.endsWith(".json"),
     );
     const lines = subPaths.map(
       (path) => `export * as _${path.replaceAll(/\W/g, "")} from "queueport${path.slice(1)}";`,

@@ -27,6 +27,32 @@ describe("resolveConfig", () => {
     );
   });
 
+  it("makes the path of the delay store relative to the file, except for a store in memory", () => {
+    const at = (sqlite: string): unknown =>
+      resolveConfig({ provider: "memory", delayStore: { sqlite } }, "/app/queueport.config.json").queue
+        .delayStore;
+    expect(at("./delays.db")).toEqual({ sqlite: "/app/delays.db" });
+    expect(at("/var/delays.db")).toEqual({ sqlite: "/var/delays.db" });
+    expect(at(":memory:")).toEqual({ sqlite: ":memory:" });
+    expect(at("file:delays.db?mode=ro")).toEqual({ sqlite: "file:delays.db?mode=ro" });
+  });
+
+  it("accepts 0 where it has a meaning, and refuses it for a time limit", () => {
+    const zeros = {
+      graceMs: 0,
+      drainMs: 0,
+      unknownTypeMaxAgeMs: 0,
+      backoff: { baseMs: 0, capMs: 0 },
+      metricsPort: 0,
+    };
+    expect(resolveConfig({ provider: "memory", worker: zeros }, "file").worker).toEqual(zeros);
+    for (const name of ["timeoutMs", "hardLimitMs", "leaseMs", "extendEveryMs"]) {
+      expect(() => resolveConfig({ provider: "memory", worker: { [name]: 0 } }, "file")).toThrow(
+        `worker.${name}`,
+      );
+    }
+  });
+
   it("prefers the provider of the command line to that of the file", () => {
     expect(resolveConfig({ capacity: 5 }, "file", "memory").queue).toEqual({
       provider: "memory",
@@ -98,6 +124,17 @@ describe("loadConfig", () => {
     ],
     ["n.json", '{ "provider": "sqs", "credentials": { "secretAccessKey": "wJalr" ', "in line 1"],
     ["p.yaml", "provider: sqs\ncredentials: *wJalr\n", "as YAML: Unresolved alias"],
+    [
+      "q.json",
+      '{ "provider": "memory", "delayStore": { "sqlite": "postgres://app:wJalr@db.internal/jobs" } }',
+      "delayStore.sqlite: expected the path of an SQLite file",
+    ],
+    [
+      "r.json",
+      '{ "provider": "memory", "delayStore": "postgres://app:wJalr@db/jobs" }',
+      "delayStore: expected an object",
+    ],
+    ["t.json", '{ "provider": "memory", "delayStore": { "sqlit": "wJalr" } }', 'unknown key "sqlit"'],
     [
       "o.json",
       '{ "provider": "sqs", "credentials": { "accessKeyId": "A", "secretAccessKey": 56125 } }',
