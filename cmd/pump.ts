@@ -32,8 +32,8 @@ Every worker does the same for its queues. A pump is for queues whose workers ar
 async function runPump(given: readonly string[], flags: ConfigFlags): Promise<void> {
   const config = await loadConfig(flags);
   const queues = queuesOf(given, config);
-  await using queue = await openConfigured(config);
   using interrupt = onSignals();
+  await using queue = await openConfigured(config);
   const { signal, stop } = interrupt;
   const options: PumpOptions = {
     signal,

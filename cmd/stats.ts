@@ -52,8 +52,8 @@ export function statsCommand(): Command {
 async function runStats(given: readonly string[], flags: StatsFlags): Promise<void> {
   const config = await loadConfig(flags);
   const queues = queuesOf(given, config);
-  await using queue = await openConfigured(config);
   using interrupt = flags.watch ? onSignals() : undefined;
+  await using queue = await openConfigured(config);
   const watching = interrupt === undefined ? undefined : AbortSignal.any([interrupt.signal, stdoutClosed]);
   const show = await display(flags);
   let rows: readonly StatsRow[];
