@@ -1,4 +1,4 @@
-import { QueueError } from "./errors.ts";
+import { checkKeys, type KnownKeys, QueueError } from "./errors.ts";
 import { type Duration, durationMs } from "./lib/duration.ts";
 import { show } from "./lib/text.ts";
 
@@ -65,11 +65,13 @@ export function mergeBackoff(base: Backoff, ...narrower: (BackoffOptions | undef
   return merged;
 }
 
+const KEYS: KnownKeys<BackoffOptions> = { baseMs: true, factor: true, capMs: true, jitter: true };
+
 /**
  * Checks the parts of a backoff.
  *
  * @param where the name of the setting, for the error
- * @throws QueueError `invalid_options` when a part is negative, not finite or of another type
+ * @throws QueueError `invalid_options` when a part is negative, not finite, of another type or unknown
  */
 export function checkBackoff(backoff: BackoffOptions, where: string): void {
   const refuse = (field: string, expected: string, got: unknown): never => {
@@ -78,6 +80,7 @@ export function checkBackoff(backoff: BackoffOptions, where: string): void {
       `${where}: backoff.${field} must be ${expected}; got ${show(got)}.`,
     );
   };
+  checkKeys(`${where}: backoff`, backoff, KEYS);
   const { baseMs, factor, capMs } = backoff;
   if (baseMs !== undefined && !isSpan(baseMs))
     refuse("baseMs", "0 or more milliseconds or a duration", baseMs);

@@ -164,9 +164,11 @@ export class CoreQueue implements ManagedQueue {
 
   async delayed(
     queue: string,
-    { limit = 100 }: { readonly limit?: number | undefined } = {},
+    options: { readonly limit?: number | undefined } = {},
   ): Promise<DelayedMessage[]> {
     this.#assertUsable(queue);
+    checkKeys("delayed", options, { limit: true });
+    const { limit = 100 } = options;
     return listDelayed(this.#connection, this.#delays, queue, limit);
   }
 

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { BackoffOptions } from "../backoff.ts";
 import { checkBackoff } from "../backoff.ts";
-import { QueueError } from "../errors.ts";
+import { checkKeys, type KnownKeys, QueueError } from "../errors.ts";
 import type { NewMessage } from "../message/message.ts";
 import { type Duration, durationMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
@@ -41,6 +41,17 @@ export interface JobDefinition<Input = unknown, Output = Input> extends JobOptio
   message(payload: Input, options?: MessageOptions): NewMessage<Input>;
 }
 
+/** `message` is known, so that a definition may be spread into another one. */
+const DEFINITION: KnownKeys<JobDefinition> = {
+  type: true,
+  schema: true,
+  maxAttempts: true,
+  backoff: true,
+  timeoutMs: true,
+  concurrency: true,
+  message: true,
+};
+
 /**
  * Defines a job type: its name, the schema of its payload, and its limits.
  *
@@ -65,6 +76,7 @@ export function defineJob<Schema extends StandardSchemaV1>(
   if (typeof type !== "string" || type === "") {
     throw new QueueError("invalid_options", `defineJob needs a type: a non-empty string; got ${show(type)}.`);
   }
+  checkKeys(`defineJob(${show(type)})`, definition, DEFINITION);
   checkJobOptions(definition, `job ${show(type)}`);
   if (typeof schema?.["~standard"]?.validate !== "function") {
     throw new QueueError(

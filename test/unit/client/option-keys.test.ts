@@ -11,6 +11,9 @@ import { Worker } from "../../../src/worker/worker.ts";
 const queue = createQueue(memory());
 const worker = new Worker(queue);
 const message = { type: "welcome", payload: 1 };
+const schema = {
+  "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) },
+} as const;
 const deadLetters = queue.deadLetters("jobs");
 
 // Typed loosely, as in JavaScript, where no compiler refuses the misspelling.
@@ -22,6 +25,9 @@ describe("a misspelt option", () => {
     ["openQueue", (o) => openQueue({ provider: "memory" }, o), { randon: Math.random }, "random"],
     ["Worker", (o) => new Worker(queue, o), { concurency: 5 }, "concurrency"],
     ["register", (o) => worker.register("a", () => {}, o), { timeout: 5 }, "timeoutMs"],
+    ["defineJob", (o) => defineJob({ type: "a", schema, ...o }), { maxAttemps: 3 }, "maxAttempts"],
+    ["a backoff", (o) => createQueue(memory(), { backoff: o }), { base: 3 }, "baseMs"],
+    ["delayed", (o) => queue.delayed("jobs", o), { limt: 3 }, "limit"],
     ["memory", (o) => memory(o), { capactiy: 5 }, "capacity"],
     ["sqs", (o) => sqs(o), { regoin: "eu-west-1" }, "region"],
     ["pubsub", (o) => pubsub(o), { project: "p", projectID: "p" }, "projectId"],
@@ -54,9 +60,6 @@ describe("a misspelt option", () => {
 });
 
 test("a job definition that is given in place of a message is refused with the call that makes one", async () => {
-  const schema = {
-    "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) },
-  } as const;
   const welcome = defineJob({ type: "welcome", schema });
   await expect(queue.send("jobs", welcome as never)).rejects.toMatchObject({
     code: "invalid_message",
