@@ -1,3 +1,4 @@
+import type { DeadLetterFilter } from "../../src/queue/dead-letters.ts";
 import { QueueError } from "../../src/errors.ts";
 
 /**
@@ -10,6 +11,14 @@ export function assertTerminal(what: string): void {
     "config",
     `There is no terminal to ask on: pass --yes to ${what} without confirmation.`,
   );
+}
+
+/**
+ * A filter without the dead letters that arrive later. While a question is open, more may arrive: the count in the question
+ * does not have them, so they must be kept.
+ */
+export function presentOnly(filter: DeadLetterFilter, now: Date = new Date()): DeadLetterFilter {
+  return { ...filter, until: now };
 }
 
 /** Asks a question. Ctrl-C, Ctrl-D and a terminal that was closed mean no. */

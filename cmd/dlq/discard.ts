@@ -4,7 +4,7 @@ import { addHelp } from "../lib/help.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
 import { Interrupted } from "../lib/signals.ts";
-import { assertTerminal, isConfirmed } from "./confirm.ts";
+import { assertTerminal, isConfirmed, presentOnly } from "./confirm.ts";
 import { progressBar } from "./progress.ts";
 import {
   addFilterOptions,
@@ -48,8 +48,7 @@ export function discardCommand(): Command {
 async function runDiscard(name: string, flags: DiscardFlags): Promise<void> {
   const { all = false, yes = false, json = false } = flags;
   const selected = filterOf(flags);
-  // Dead letters that arrive while the question is open were not part of the count, so they are kept.
-  const filter = { ...selected, until: yes ? undefined : new Date() };
+  const filter = yes ? selected : presentOnly(selected);
   if (!all && Object.values(selected).every((value) => value === undefined)) {
     throw new QueueError(
       "config",

@@ -5,7 +5,7 @@ import { addHelp } from "../lib/help.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { colorsFor, errorLine, print, warn } from "../lib/output.ts";
 import { Interrupted } from "../lib/signals.ts";
-import { assertTerminal, isConfirmed } from "./confirm.ts";
+import { assertTerminal, isConfirmed, presentOnly } from "./confirm.ts";
 import { progressBar } from "./progress.ts";
 import {
   addFilterOptions,
@@ -61,10 +61,9 @@ async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
   const { to, rate: ratePerSecond, dryRun = false, json = false } = flags;
   const transform = flags.transform === undefined ? undefined : await loadTransform(flags.transform);
   const selected = filterOf(flags);
-  const asks = !dryRun && flags.yes !== true && Object.values(selected).every((value) => value === undefined);
+  const asks = mustAsk(flags);
   if (asks) assertTerminal("redrive all dead letters");
-  // Dead letters that arrive while the question is open were not part of the count, so they are kept.
-  const filter = asks ? { ...selected, until: new Date() } : selected;
+  const filter = asks ? presentOnly(selected) : selected;
   await using opened = await openDeadLetters(name, flags);
   const { deadLetters, total, signal } = opened;
   if (asks && total !== 0 && !(await isRedriveConfirmed(name, to, total, signal))) {
@@ -105,6 +104,12 @@ async function runRedrive(name: string, flags: RedriveFlags): Promise<void> {
   if (failure !== undefined) throw failure;
   if (signal.aborted) throw new Interrupted("the other dead letters were not changed.");
   if (result.failed > 0) process.exitCode = exitCodes.failure;
+}
+
+/** Whether a redrive changes all dead letters, without the consent to that. */
+export function mustAsk(flags: RedriveFlags): boolean {
+  const { dryRun = false, yes = false } = flags;
+  return !dryRun && !yes && Object.values(filterOf(flags)).every((value) => value === undefined);
 }
 
 const NOTHING: RedriveResult = { matched: 0, redriven: 0, skipped: 0, failed: 0 };
