@@ -15,8 +15,12 @@ import type {
 import { DriverError, type ErrorKind } from "../driver/error.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { type ErrorCode, describeError, QueueError } from "../errors.ts";
+<<<<<<< HEAD
 import { forgetOldest } from "../lib/bounded-map.ts";
 import { show } from "../lib/text.ts";
+=======
+import { asText, show } from "../lib/text.ts";
+>>>>>>> f2a4327 (worker: keep one line for one outage, whatever fails in it)
 import { within } from "../lib/wait.ts";
 
 /** A request that takes no signal is given up after this long without an answer. */
@@ -211,7 +215,7 @@ const ADVICE: Readonly<Record<ErrorKind, string>> = {
 export function queueError(error: unknown, queue: string, attempted: string, provider: string): QueueError {
   if (error instanceof QueueError) return error;
   const kind = error instanceof DriverError ? error.kind : "permanent";
-  const text = error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : asText(error);
   return new QueueError(
     CODES[kind],
     `Could not ${attempted}${queue === "" ? "" : ` queue "${queue}"`} (${provider}): ${text.replace(/\.$/, "")}. ${ADVICE[kind]}`,

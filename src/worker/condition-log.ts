@@ -50,7 +50,8 @@ export class ConditionLog {
     }
     condition.lastAt = now;
     condition.hidden += 1;
-    condition.last = occurrence;
+    // Other failures of the same outage are counted, and its line says what it said first.
+    if (message === condition.last.message) condition.last = occurrence;
     this.#logger.debug(fields, message);
     if (now - condition.loggedAt < REPEAT_MS) return false;
     this.#repeat(condition, now);

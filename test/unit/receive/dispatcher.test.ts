@@ -31,6 +31,9 @@ describe("an arriving message", () => {
     fixture.receive(() => Promise.resolve());
     await fixture.clock.settle();
     expect(fixture.events.of("completed")).toHaveLength(1);
+    // No run failed, so there is no event of one.
+    expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "malformed" }]);
+    expect(fixture.events.of("failed")).toEqual([]);
     expect(await fixture.counts()).toEqual([0, 0, 0, 1]);
 
     const [deadLetter] = await fixture.peek("jobs-dlq");

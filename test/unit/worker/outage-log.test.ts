@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DriverError } from "../../../src/driver/error.ts";
-import { MINUTE, SECOND } from "../support.ts";
+import { Door, MINUTE, SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 import { RecordedLogger } from "./recorded-logger.ts";
 
@@ -97,5 +97,33 @@ describe("an outage", () => {
       0,
     );
     expect(counted).toBe(failed);
+  });
+
+  test("has no further line about the settlements that fail in it, which its line counts", async () => {
+    const logger = new RecordedLogger();
+    const fixture = new Fixture();
+    const worker = fixture.make({ logger });
+    const door = new Door();
+    worker.register("mail", () => door.opened);
+    for (let index = 0; index < 5; index += 1) await fixture.send("mail");
+    void worker.run("jobs");
+    await fixture.clock.settle();
+    fixture.fault = ({ operation }) =>
+      operation === "send" ? undefined : { kind: "error", error: new DriverError("permanent", "no") };
+    // The poll that is open returns with this message, and the next one fails.
+    await fixture.send("mail");
+    await fixture.clock.advance(2 * SECOND);
+    expect(fixture.events.of("poll_failed")).not.toEqual([]);
+    door.open();
+    await fixture.clock.advance(2 * MINUTE);
+    const settled = fixture.events.of("settle_failed").length;
+    const polls = fixture.events.of("poll_failed").length;
+
+    const lines = logger.lines.filter(({ level }) => level === "warn");
+    expect(settled).toBeGreaterThanOrEqual(5);
+    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.filter(({ message }) => !message.startsWith("receiving failed"))).toEqual([]);
+    expect(lines[1]?.fields["count"]).toBeGreaterThan(5);
+    expect(lines[1]?.fields["count"]).toBeLessThan(polls + settled);
   });
 });
