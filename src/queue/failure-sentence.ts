@@ -13,13 +13,13 @@ export function failureSentence(event: JobEvent | ReceiveEvent): string | undefi
 function sentenceOf(event: JobEvent | ReceiveEvent): string | undefined {
   switch (event.event) {
     case "failed":
-      return `The job ${show(event.job.type)} ${event.job.id} of queue "${event.job.queue}" failed: ${describeError(event.error)}.`;
+      return `The job ${show(event.job.type)} ${event.job.id} of queue "${event.job.queue}" failed: ${errorText(event.error)}.`;
     case "dead_lettered":
-      return `The job ${show(event.job.type)} ${event.job.id} of queue "${event.job.queue}" was dead-lettered as ${event.reason}: ${describeError(event.error)}.`;
+      return `The job ${show(event.job.type)} ${event.job.id} of queue "${event.job.queue}" was dead-lettered as ${event.reason}: ${errorText(event.error)}.`;
     case "poll_failed":
-      return `Receiving from queue "${event.queue}" failed: ${describeError(event.error)}.`;
+      return `Receiving from queue "${event.queue}" failed: ${errorText(event.error)}.`;
     case "settle_failed":
-      return `A message of queue "${event.queue}" could not be settled: ${describeError(event.error)}.`;
+      return `A message of queue "${event.queue}" could not be settled: ${errorText(event.error)}.`;
     case "lease_lost":
       return `The lease on a message of queue "${event.queue}" was lost; another worker may run its job.`;
     case "warning":
@@ -27,4 +27,8 @@ function sentenceOf(event: JobEvent | ReceiveEvent): string | undefined {
     default:
       return undefined;
   }
+}
+
+function errorText(error: unknown): string {
+  return describeError(error).replace(/\.$/, "");
 }

@@ -230,8 +230,10 @@ export class Process implements DriverHost {
       if (held !== undefined) ledger.mustRunAgain(held, 0);
     });
     worker.on("warning", ({ code, message }) => {
-      if (!this.isDead && code === "internal") ledger.violate("internal", message);
+      if (!this.isDead && (code === "internal" || code === "listener")) ledger.violate("internal", message);
     });
+    // A worker without a listener of them prints the first one, in each of many thousand runs.
+    for (const event of ["poll_failed", "settle_failed", "lease_lost"] as const) worker.on(event, () => {});
     return worker;
   }
 

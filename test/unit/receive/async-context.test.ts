@@ -8,6 +8,21 @@ import { Fixture } from "./fixture.ts";
 const storage = new AsyncLocalStorage<string>();
 const store = (): string => storage.getStore() ?? "none";
 
+test("handlers that begin in one tick do not see the stores that each of them enters", async () => {
+  const fixture = new Fixture();
+  const seen: string[] = [];
+  await fixture.send("a", "b", "c");
+  storage.run("receiver", () =>
+    fixture.receive(({ type }) => {
+      seen.push(store());
+      storage.enterWith(`job ${type}`);
+    }),
+  );
+  await fixture.clock.settle();
+
+  expect(seen).toEqual(["receiver", "receiver", "receiver"]);
+});
+
 test("a handler that a resume starts begins in the context of the caller of receive", async () => {
   const fixture = new Fixture();
   const pause = new PauseController();

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { defineJob } from "../../../src/worker/job.ts";
@@ -61,6 +62,17 @@ describe("a worker", () => {
 
     expect(working.error).toMatchObject({ code: "not_found", queue: "missing" });
     expect(fixture.worker.health()).toMatchObject({ state: "stopped", live: false });
+  });
+
+  test("leaves no listener on the signal of its run", async () => {
+    const fixture = new Fixture();
+    fixture.worker.register("mail", () => {});
+    const { signal } = new AbortController();
+    await fixture.start("jobs", signal);
+    expect(getEventListeners(signal, "abort").length).toBeGreaterThan(0);
+
+    await fixture.worker.stop();
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
   test("receives nothing if the signal of its run has already aborted", async () => {
