@@ -15,12 +15,8 @@ import type {
 import { DriverError, type ErrorKind } from "../driver/error.ts";
 import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { type ErrorCode, describeError, QueueError } from "../errors.ts";
-<<<<<<< HEAD
 import { forgetOldest } from "../lib/bounded-map.ts";
-import { show } from "../lib/text.ts";
-=======
 import { asText, show } from "../lib/text.ts";
->>>>>>> f2a4327 (worker: keep one line for one outage, whatever fails in it)
 import { within } from "../lib/wait.ts";
 
 /** A request that takes no signal is given up after this long without an answer. */
