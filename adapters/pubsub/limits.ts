@@ -12,6 +12,13 @@ export const MIN_LEASE_SECONDS = 10;
 export const MAX_LEASE_SECONDS = 600;
 
 /**
+ * The prefix of the names of attributes that Pub/Sub sets itself, and refuses from a publisher. It stamps
+ * `googclient_schemaencoding` and others on each message of a topic with a schema.
+ * https://cloud.google.com/pubsub/docs/publish-message-overview (2026-11)
+ */
+export const RESERVED_ATTRIBUTE_PREFIX = "goog";
+
+/**
  * The limits of Google Pub/Sub. Each has the page that states it and the month in which that page was read, or
  * "Chosen" if Pub/Sub has no such limit. Google's emulator does not enforce most of them.
  */
@@ -34,6 +41,8 @@ export const pubsubLimits: Limits = {
   maxAttributes: 100,
   // https://cloud.google.com/pubsub/quotas#resource_limits (2026-11)
   maxAttributeBytes: 1_024,
+  // https://cloud.google.com/pubsub/docs/publish-message-overview (2026-11)
+  reservedAttributePrefix: RESERVED_ATTRIBUTE_PREFIX,
   // A message has no field for a delay:
   // https://cloud.google.com/pubsub/docs/reference/rest/v1/PubsubMessage (2026-11)
   nativeDelayMs: 0,
@@ -85,12 +94,6 @@ export const MAX_WAIT_SECONDS = 60;
  */
 export const MAX_ORDERING_KEY_BYTES = 1_024;
 export const MAX_ATTRIBUTE_NAME_BYTES = 256;
-
-/**
- * A prefix that names of attributes must not have.
- * https://cloud.google.com/pubsub/docs/publish-message-overview (2026-11)
- */
-export const RESERVED_ATTRIBUTE_PREFIX = "goog";
 
 /**
  * The smallest and the largest `maxDeliveryAttempts` of a dead-letter policy.

@@ -45,6 +45,7 @@ export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> 
   const traits = await describe(receive, reporter, stop);
   if (traits === undefined) return;
   checkCounting(queue, traits, options, reporter, connection.driver.provider);
+  void lookForDeadLetters(queue, traits, connection, reporter);
   const agreed = agreeLease(queue, settings, traits, connection.limits);
   const receiver = new Receiver({ connection, sender, queue, traits, handler, settings: agreed, options });
   const pumping = new AbortController();
@@ -88,6 +89,30 @@ async function describe(
     }
   }
   return undefined;
+}
+
+/**
+ * Looks for the dead-letter queue, and warns if there is none: a job that has used up its attempts could not be moved.
+ * A provider that cannot be reached now is no reason to warn. Neither is a worker that may not look: the permission to
+ * send is another one.
+ */
+async function lookForDeadLetters(
+  queue: string,
+  { deadLetter, deadLetterQueue }: QueueTraits,
+  connection: Connection,
+  reporter: Reporter,
+): Promise<void> {
+  if (deadLetter === "native") return;
+  try {
+    await connection.traits(deadLetterQueue);
+  } catch (cause) {
+    const { kind, message } = cause as DriverError;
+    if (isRetryable(kind) || kind === "auth") return;
+    reporter.warn(
+      "dead_letter_queue",
+      `The dead-letter queue "${deadLetterQueue}" of queue "${queue}" cannot be used (${kind}): ${message.replace(/\.$/, "")}. Jobs that have used up their attempts would stay in the queue, and not run. Create that queue, as queue.ensure does.`,
+    );
+  }
 }
 
 /**

@@ -18,6 +18,12 @@ export interface Limits {
   readonly maxAttributes: number;
   /** Bytes of the value of one attribute. */
   readonly maxAttributeBytes: number;
+  /**
+   * Prefix of the names of attributes that the provider sets itself, and refuses from a sender. The core leaves such
+   * attributes off the copy of a message.
+   * @default none
+   */
+  readonly reservedAttributePrefix?: string;
   /** Longest delay of a send; 0 if the provider cannot delay. */
   readonly nativeDelayMs: number;
   /** The provider rounds delays up to a multiple of this value. @default 1 */

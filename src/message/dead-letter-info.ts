@@ -1,8 +1,7 @@
 import type { Attributes } from "../driver/contract.ts";
-import type { Limits } from "../driver/limits.ts";
 import { describeError } from "../errors.ts";
 import { escapeNonCharacters } from "./envelope.ts";
-import { packAttributes, unpackAttributes } from "./pack-attributes.ts";
+import { unpackAttributes } from "./pack-attributes.ts";
 import { DEAD_LETTER, DEAD_LETTER_KEY, withSystemAttributes } from "./system-attributes.ts";
 
 /**
@@ -75,8 +74,11 @@ const MAX_ATTRIBUTE_BYTES = 1_024;
  */
 const MAX_KEY_BYTES = 350;
 
-/** Encodes the details as one attribute of at most 1,000 bytes. The error is shortened first if they do not fit. */
-export function encodeInfo(info: DeadLetterInfo): string {
+/**
+ * Encodes the details as one attribute of at most `maxBytes`: from 500 to 1,000. The error is shortened first if they do
+ * not fit. An ordering key is never shortened.
+ */
+export function encodeInfo(info: DeadLetterInfo, maxBytes: number = MAX_BYTES): string {
   const { orderingKey } = info;
   const fields = {
     reason: fit(info.reason),
@@ -90,8 +92,8 @@ export function encodeInfo(info: DeadLetterInfo): string {
   };
   let text = jsonOf(fields);
   for (const [name, least] of SHORTENED) {
-    for (let value = fields[name] ?? ""; Buffer.byteLength(text) > MAX_BYTES && value.length > least;) {
-      const excess = Buffer.byteLength(text) - MAX_BYTES;
+    for (let value = fields[name] ?? ""; Buffer.byteLength(text) > maxBytes && value.length > least;) {
+      const excess = Buffer.byteLength(text) - maxBytes;
       const keep = Math.max(least, value.length - Math.max(1, Math.ceil(excess / 6)));
       value = value.slice(0, keep).toWellFormed();
       fields[name] = value;
@@ -118,9 +120,9 @@ function isLong(key: string): boolean {
  * Returns the attributes of a dead letter that hold its details. A key that another program chose may be too long for
  * `qp_dlq`: Pub/Sub allows as much for a key as for the value of an attribute.
  */
-export function infoAttributes(info: DeadLetterInfo): Attributes {
+export function infoAttributes(info: DeadLetterInfo, maxBytes: number = MAX_BYTES): Attributes {
   const { orderingKey } = info;
-  const encoded = encodeInfo(info);
+  const encoded = encodeInfo(info, maxBytes);
   if (orderingKey === undefined || !isLong(orderingKey)) return { [DEAD_LETTER]: encoded };
   // Encoded only if need be, so that a key of the full length fits.
   const key = UNCARRIED.test(orderingKey) ? jsonOf(orderingKey) : orderingKey;
@@ -201,16 +203,7 @@ export function brokerText(text: string): string {
   return fit(text);
 }
 
-/** Returns the attributes of a dead letter: those of the message and `qp_dlq`. */
-export function deadLetterAttributes(
-  attributes: Attributes,
-  info: DeadLetterInfo,
-  limits: Limits,
-): Attributes {
-  return packAttributes({ ...attributes, ...infoAttributes(info) }, limits);
-}
-
-/** Reverses {@link deadLetterAttributes}. */
+/** Returns the attributes of a message from those of its dead letter. */
 export function originalAttributes(attributes: Attributes): Attributes {
   const none = { [DEAD_LETTER]: undefined, [DEAD_LETTER_KEY]: undefined };
   return withSystemAttributes(unpackAttributes(attributes), none);

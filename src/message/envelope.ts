@@ -4,7 +4,14 @@ import { describeError, QueueError } from "../errors.ts";
 import { optionalMs } from "../lib/duration.ts";
 import { isNewest } from "../lib/ids.ts";
 import { defaults } from "../defaults.ts";
-import { Malformed, readSystemAttributes, type SystemAttributes } from "./system-attributes.ts";
+import { decodeInfo } from "./dead-letter-info.ts";
+import {
+  DEAD_LETTER,
+  Malformed,
+  readSystemAttributes,
+  type SystemAttributes,
+  DECIDED,
+} from "./system-attributes.ts";
 import type { Headers, Message, TraceContext } from "./message.ts";
 import { givenKey } from "./own-key.ts";
 import { kindOf, show } from "../lib/text.ts";
@@ -143,13 +150,22 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** Decodes a delivery. Never throws: any bytes result in a message or in a problem. */
 export function decode(delivery: Delivery, now: number): Decoded {
   try {
-    const system = readSystemAttributes(delivery.attributes);
+    const system = readSystem(delivery.attributes, now);
     const json = parse(delivery.body);
     return { ok: true, message: read(json, delivery, now), system };
   } catch (error) {
     // Another error means that the body breaks the decoder. Such a message is malformed too.
     return { ok: false, problem: error instanceof Malformed ? error.message : describeError(error) };
   }
+}
+
+/** Reads the system attributes. A time that cannot have been yet, by a clock that is ahead of this one, is taken for now. */
+function readSystem(attributes: Attributes, now: number): SystemAttributes {
+  const system = readSystemAttributes(attributes);
+  const { unknownSince, decided } = system;
+  if (decided !== undefined && decodeInfo({ [DEAD_LETTER]: decided }, new Date(now)).info === undefined)
+    throw new Malformed(`the attribute ${DECIDED} must have the format of ${DEAD_LETTER}`);
+  return unknownSince !== undefined && unknownSince > now ? { ...system, unknownSince: now } : system;
 }
 
 function parse(body: Body): unknown {

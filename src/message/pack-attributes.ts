@@ -5,7 +5,8 @@ import { FOLDED } from "./system-attributes.ts";
 /** Attributes that other programs read: the type, and the trace context. They are never packed. */
 const NEVER_PACKED: ReadonlySet<string> = new Set(["type", "Type", "traceparent", "tracestate"]);
 
-function isKept(name: string): boolean {
+/** Whether an attribute is queueport's own, or one that other programs read by its name. */
+export function isNeverPacked(name: string): boolean {
   return name.startsWith("qp_") || NEVER_PACKED.has(name);
 }
 
@@ -24,12 +25,13 @@ function isPart(name: string): boolean {
  * more if one cannot hold them; {@link unpackAttributes} restores them exactly. If packing does not help, all
  * attributes stay unchanged.
  */
-export function packAttributes(attributes: Attributes, limits: Limits): Attributes {
+export function packAttributes(given: Attributes, limits: Limits): Attributes {
+  const attributes = withoutReserved(given, limits);
   let named = 0;
   for (const _ in attributes) named += 1;
   if (named <= limits.maxAttributes && attributes[FOLDED] === undefined) return attributes;
   const all = unpackAttributes(attributes);
-  const foreign = Object.entries(all).filter(([name]) => !isKept(name));
+  const foreign = Object.entries(all).filter(([name]) => !isNeverPacked(name));
   const excess = Object.keys(all).length - limits.maxAttributes;
   if (excess <= 0) return all;
   foreign.sort((one, other) => one[0].length + one[1].length - other[0].length - other[1].length);
@@ -45,6 +47,16 @@ export function packAttributes(attributes: Attributes, limits: Limits): Attribut
     ]) as Attributes;
   }
   return all;
+}
+
+/** Leaves off the attributes that the provider sets itself. It refuses them from a sender, and sets them again. */
+function withoutReserved(attributes: Attributes, { reservedAttributePrefix: prefix }: Limits): Attributes {
+  if (prefix === undefined) return attributes;
+  for (const name in attributes) {
+    if (!name.startsWith(prefix)) continue;
+    return Object.fromEntries(Object.entries(attributes).filter(([one]) => !one.startsWith(prefix)));
+  }
+  return attributes;
 }
 
 /** Reverses {@link packAttributes}. Attributes that it has not packed are returned unchanged. */
@@ -63,13 +75,28 @@ export function unpackAttributes(attributes: Attributes): Attributes {
   }
 }
 
-/** Encodes attributes as ASCII JSON, which can be divided at any character, in parts of at most `maxBytes`. */
+/**
+ * JSON does not escape these characters, and SQS, which carries XML text, refuses them. All others stay as they are: an
+ * escape takes up to three times the bytes of its character.
+ */
+const NONCHARACTERS = /[\uFFFE\uFFFF]/g;
+
+/** Encodes attributes as JSON, divided between characters into parts of at most `maxBytes`. */
 function partsOf(foreign: Attributes, maxBytes: number): string[] {
   const text = JSON.stringify(foreign).replaceAll(
-    /[\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    NONCHARACTERS,
+    (character) => `\\u${character.charCodeAt(0).toString(16)}`,
   );
   const parts: string[] = [];
-  for (let from = 0; from < text.length; from += maxBytes) parts.push(text.slice(from, from + maxBytes));
-  return parts;
+  let [part, bytes] = ["", 0];
+  for (const character of text) {
+    const more = Buffer.byteLength(character);
+    if (bytes + more > maxBytes) {
+      parts.push(part);
+      [part, bytes] = ["", 0];
+    }
+    part += character;
+    bytes += more;
+  }
+  return [...parts, part];
 }

@@ -15,6 +15,11 @@ export interface SystemAttributes {
   readonly unknownSince?: number | undefined;
   /** Number of times that the message was redriven from a dead-letter queue. */
   readonly redrive: number;
+  /**
+   * The details of a dead letter that could not be sent, in the format of `qp_dlq`. A worker that receives the message
+   * only tries to move it to the dead-letter queue, and does not run its handler.
+   */
+  readonly decided?: string | undefined;
 }
 
 // The names are part of the wire format, and must not change.
@@ -26,6 +31,7 @@ export const REDRIVE = "qp_redrive";
 export const DEAD_LETTER = "qp_dlq";
 /** The ordering key of a dead letter, if it is too long for {@link DEAD_LETTER}. */
 export const DEAD_LETTER_KEY = "qp_dlq_key";
+export const DECIDED = "qp_decided";
 export const FOLDED = "qp_folded";
 
 const NOTHING: SystemAttributes = Object.freeze({ attempt: 0, redrive: 0 });
@@ -50,6 +56,7 @@ export function readSystemAttributes(attributes: Attributes): SystemAttributes {
     target: attributes[TARGET],
     unknownSince: whole(attributes, UNKNOWN_SINCE),
     redrive: whole(attributes, REDRIVE) ?? 0,
+    decided: attributes[DECIDED],
   };
 }
 

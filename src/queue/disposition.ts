@@ -90,6 +90,8 @@ export interface FailedRun {
   readonly error: unknown;
   /** Number of the attempt that failed; 1 on the first run. */
   readonly attempt: number;
+  /** Failed runs that count towards `maxAttempts`, this one included; fewer than `attempt` if some deliveries were released. */
+  readonly failures: number;
   readonly maxAttempts: number;
   readonly backoff: Backoff;
   /** Returns random numbers, uniformly distributed in [0, 1). */
@@ -103,12 +105,13 @@ export interface FailedRun {
 export function dispositionOfFailure({
   error,
   attempt,
+  failures,
   maxAttempts,
   backoff,
   random,
 }: FailedRun): Disposition {
   if (isInstance(error, PermanentError)) return { kind: "dead_letter", reason: "permanent_error", error };
-  if (attempt >= maxAttempts) return { kind: "dead_letter", reason: "max_attempts", error };
+  if (failures >= maxAttempts) return { kind: "dead_letter", reason: "max_attempts", error };
   return { kind: "retry", delayMs: askedDelayMs(error) ?? backoffDelayMs(backoff, attempt, random), error };
 }
 

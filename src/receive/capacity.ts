@@ -26,6 +26,12 @@ export interface CapacityOptions {
 const DRAINING = new Error("draining");
 
 /**
+ * Messages of one receiver that may be held until a backoff is over, with those that wait behind them. Chosen: each costs
+ * the memory of its body, and a share of a request for every extension of its lease.
+ */
+export const MOST_HELD = 1_000;
+
+/**
  * The room in one receiver: its slots, unconfirmed settlements and held keys, and whether it is paused or draining. Parts
  * of the receiver that wait for room register a listener here. No other part calls back.
  */
@@ -34,6 +40,8 @@ export class Capacity {
   waitingForSlot = 0;
   /** Number of runs that wait behind an earlier message of their key. Set by the queues that hold them. */
   waitingForKey = 0;
+  /** Number of runs that wait behind a message which is held until its backoff is over. Set by the same queues. */
+  waitingForHeld = 0;
   readonly #options: CapacityOptions;
   readonly #pacing: ReturnPacing;
   readonly #takenByType = new Map<string, number>();
@@ -56,10 +64,13 @@ export class Capacity {
     const { concurrency, maxSettling, keepsOrder, pause } = this.#options;
     if (pause?.paused === true) return 0;
     if (keepsOrder && (this.waitingIsFull || this.waitingForKey >= concurrency)) return 0;
-    // Messages that are held until their backoff is over must not block other keys. So up to `concurrency` of them are
-    // not counted as settling.
-    const held = Math.min(this.#held, concurrency);
-    return Math.min(concurrency - this.#running, maxSettling + held - this.#settling);
+    // Messages that are held until their backoff is over take nothing from other keys: `canHold` is their own bound.
+    return Math.min(concurrency - this.#running, maxSettling + this.#held - this.#settling);
+  }
+
+  /** Whether another message may be held until its backoff is over. */
+  get canHold(): boolean {
+    return this.#held + this.waitingForHeld < MOST_HELD;
   }
 
   /** Whether the number of runs that wait for a slot of their type has reached `concurrency`. */

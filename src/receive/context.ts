@@ -4,6 +4,7 @@ import type { Sender } from "../send/sender.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { LeaseKeeper } from "../transport/lease-keeper.ts";
 import type { Settler } from "../transport/settler.ts";
+import type { Attempts } from "./attempts.ts";
 import type { Capacity } from "./capacity.ts";
 import type { ReceiveSettings } from "./options.ts";
 import type { Reporter } from "./reporter.ts";
@@ -19,5 +20,6 @@ export interface ReceiverContext {
   readonly leases: LeaseKeeper;
   readonly settler: Settler;
   readonly capacity: Capacity;
+  readonly attempts: Attempts;
   readonly reporter: Reporter;
 }

@@ -3,7 +3,6 @@ import { QueueError } from "../errors.ts";
 import { decode, type Decoded } from "../message/envelope.ts";
 import type { Message } from "../message/message.ts";
 import { inOrder } from "../message/requeue.ts";
-import { crashLoopAt } from "../queue/crash-loop.ts";
 import type { ReceiverContext } from "./context.ts";
 import { KeyQueues } from "./key-queues.ts";
 import { Run, type RunHost } from "./run.ts";
@@ -37,7 +36,7 @@ export class Dispatcher {
         if (this.#stillLeased(run)) this.#admit(run, connection.clock.now());
       },
       release: (run) => {
-        settlement.release(run);
+        settlement.releaseBehind(run);
         // Too many runs may have waited for anything to be fetched.
         capacity.changed();
       },
@@ -89,7 +88,7 @@ export class Dispatcher {
 
   /** @param receivedAt the time `now` on the monotonic clock */
   #arrived(delivery: Delivery, decoded: Decoded, now: number, receivedAt: number): void {
-    const { leases, reporter, settings } = this.#context;
+    const { leases, reporter, settings, attempts } = this.#context;
     // As `leaseEnd` does, with one reading of the clocks for all messages of a poll.
     const leaseMs = Math.min(delivery.leaseUntil - now, settings.leaseMs);
     const message = decoded.ok ? decoded.message : unreadable(delivery, now);
@@ -101,7 +100,7 @@ export class Dispatcher {
       system,
       receivedAt,
       receivedAt + leaseMs,
-      this.#settlement.releasesOf(delivery.brokerId),
+      attempts.releasesOf(delivery.brokerId),
     );
     if (leaseMs <= 0) {
       // The delivery took so long to arrive that another receiver may have the message: a run might be a second one.
@@ -127,20 +126,20 @@ export class Dispatcher {
   }
 
   #admit(run: Run, now: number): void {
-    const { traits, capacity, connection } = this.#context;
+    const { traits, capacity, connection, attempts } = this.#context;
     const settlement = this.#settlement;
     const { target, notBefore } = run.system;
-    const deliveryCount = run.delivery.deliveryCount - run.unstarted;
     if (capacity.refusing) {
       settlement.release(run);
     } else if (target !== undefined && target !== (traits.target ?? target)) {
       // Requeued or redriven for another receiver, which also receives what is sent to this queue.
       settlement.skip(run, target);
-    } else if (
-      traits.countsDeliveries &&
-      deliveryCount >= crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits))
-    ) {
-      const why = `delivered ${deliveryCount} times without a disposition: it may be what kills its worker`;
+    } else if (settlement.isDecided(run)) {
+      // Its handler has run for the last time. Only the move to the dead letters is tried again.
+      settlement.moveAgain(run);
+    } else if (attempts.isCrashLoop(run)) {
+      const deliveries = run.delivery.deliveryCount - run.released;
+      const why = `delivered ${deliveries} times without a disposition: it may be what kills its worker`;
       settlement.refuse(run, "crash_loop", why);
     } else if (notBefore !== undefined && notBefore > now + DUE_TOLERANCE_MS) {
       settlement.defer(run, notBefore - now);

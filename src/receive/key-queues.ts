@@ -1,5 +1,5 @@
 import type { Capacity } from "./capacity.ts";
-import type { Run } from "./run.ts";
+import type { KeyPlace, Run } from "./run.ts";
 
 export interface KeyQueuesOptions {
   readonly capacity: Capacity;
@@ -16,8 +16,8 @@ export interface KeyQueuesOptions {
  */
 export class KeyQueues {
   readonly #options: KeyQueuesOptions;
-  /** Has an entry for each key whose head this process holds, with the runs behind the head. */
-  readonly #behind = new Map<string, Run[]>();
+  /** Has an entry for each key whose head this process holds. */
+  readonly #queues = new Map<string, KeyQueue>();
 
   constructor(options: KeyQueuesOptions) {
     this.#options = options;
@@ -25,56 +25,91 @@ export class KeyQueues {
 
   /** Starts the run if it is the head of its key, or queues it behind the head. */
   enter(key: string, run: Run): void {
-    const behind = this.#behind.get(key);
-    if (behind === undefined) {
-      this.#behind.set(key, []);
-      this.#lead(key, run);
+    const queue = this.#queues.get(key);
+    if (queue === undefined) {
+      const created = new KeyQueue(key, this.#options, this.#queues);
+      this.#queues.set(key, created);
+      created.lead(run);
     } else {
-      behind.push(run);
-      this.#options.capacity.waitingForKey += 1;
+      queue.add(run);
     }
   }
 
   /** Removes a waiting run whose lease was lost. It will be redelivered, so those behind it are released. */
   remove(key: string, run: Run): void {
-    const behind = this.#behind.get(key);
-    const index = behind?.indexOf(run) ?? -1;
-    if (behind === undefined || index < 0) return;
-    const [, ...others] = behind.splice(index);
-    this.#options.capacity.waitingForKey -= others.length + 1;
+    const [, ...others] = this.#queues.get(key)?.takeFrom(run) ?? [];
     for (const other of others) this.#options.release(other);
   }
 
   /** Removes and returns all waiting runs. The heads are left. */
   clear(): Run[] {
-    const all = [...this.#behind.values()].flat();
-    for (const key of this.#behind.keys()) this.#behind.set(key, []);
-    this.#options.capacity.waitingForKey = 0;
-    return all;
+    return [...this.#queues.values()].flatMap((queue) => queue.takeAll());
+  }
+}
+
+/** One ordering key: the place of its head, and the runs that wait behind it. */
+class KeyQueue implements KeyPlace {
+  readonly #key: string;
+  readonly #options: KeyQueuesOptions;
+  readonly #queues: Map<string, KeyQueue>;
+  readonly #behind: Run[] = [];
+  /** Whether the head is held until its backoff is over. */
+  #isHeld = false;
+
+  constructor(key: string, options: KeyQueuesOptions, queues: Map<string, KeyQueue>) {
+    this.#key = key;
+    this.#options = options;
+    this.#queues = queues;
   }
 
-  #lead(key: string, run: Run): void {
-    run.onLeft = (gone) => {
-      if (gone) this.#advance(key);
-      else this.#scatter(key);
-    };
+  lead(run: Run): void {
+    run.place = this;
     this.#options.start(run);
   }
 
-  #advance(key: string): void {
-    const next = this.#behind.get(key)?.shift();
-    if (next === undefined) {
-      this.#behind.delete(key);
-      return;
-    }
-    this.#options.capacity.waitingForKey -= 1;
-    this.#lead(key, next);
+  add(run: Run): void {
+    this.#behind.push(run);
+    this.#count(1);
   }
 
-  #scatter(key: string): void {
-    const behind = this.#behind.get(key) ?? [];
-    this.#behind.delete(key);
-    this.#options.capacity.waitingForKey -= behind.length;
-    for (const run of behind) this.#options.release(run);
+  /** Removes and returns a run and those behind it. */
+  takeFrom(run: Run): Run[] {
+    const index = this.#behind.indexOf(run);
+    return index < 0 ? [] : this.#take(index);
+  }
+
+  takeAll(): Run[] {
+    return this.#take(0);
+  }
+
+  left(gone: boolean): void {
+    const next = gone ? this.#behind.shift() : undefined;
+    if (next !== undefined) {
+      this.#count(-1);
+      this.lead(next);
+      return;
+    }
+    this.#queues.delete(this.#key);
+    for (const run of this.takeAll()) this.#options.release(run);
+  }
+
+  held(): void {
+    const waiting = this.#behind.length;
+    this.#count(-waiting);
+    this.#isHeld = true;
+    this.#count(waiting);
+  }
+
+  #take(from: number): Run[] {
+    const taken = this.#behind.splice(from);
+    this.#count(-taken.length);
+    return taken;
+  }
+
+  /** Runs behind a held head are counted apart: they wait for a clock, and take nothing from other keys. */
+  #count(change: number): void {
+    const { capacity } = this.#options;
+    if (this.#isHeld) capacity.waitingForHeld += change;
+    else capacity.waitingForKey += change;
   }
 }

@@ -9,7 +9,8 @@ import { type Connection, queueError } from "../transport/connection.ts";
 import { LeaseKeeper } from "../transport/lease-keeper.ts";
 import { Poller } from "../transport/poller.ts";
 import { Settler } from "../transport/settler.ts";
-import { Capacity, guardedLimits } from "./capacity.ts";
+import { Attempts } from "./attempts.ts";
+import { Capacity, guardedLimits, MOST_HELD } from "./capacity.ts";
 import type { ReceiverContext } from "./context.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Drain, drainIncomplete } from "./drain.ts";
@@ -119,6 +120,10 @@ export class Receiver implements RunHost {
     this.#leaseLost(run);
   }
 
+  spentBefore(run: Run): number {
+    return this.#context.attempts.spentBefore(run);
+  }
+
   /** Returns the runs that did not end. */
   #end(): Promise<Run[]> {
     this.#context.capacity.drain();
@@ -146,12 +151,26 @@ function openContext({
   const warn = (code: string, message: string): void => reporter.warn(code, message);
   const limitOf = concurrencyOf === undefined ? undefined : guardedLimits(concurrencyOf, warn);
   // Opened first: if it throws, the capacity must not have subscribed to the pause.
-  const source = connection.open(queue, { prefetch: concurrency * 3 + maxSettling, leaseMs });
+  const prefetch = concurrency * 3 + maxSettling + (keepsOrder ? MOST_HELD : 0);
+  const source = connection.open(queue, { prefetch, leaseMs });
   const capacity = new Capacity({ concurrency, maxSettling, keepsOrder, limitOf, pause, random });
   const leases = new LeaseKeeper(source, { clock, limits, leaseMs, extendEveryMs });
   // An acknowledgement waits for others only if more messages are leased, and on no ordered queue: there, the next
   // message of the key waits for it.
   const lingerMs = (): number => (keepsOrder || leases.size === 0 ? 0 : (limits.settleLingerMs ?? 0));
   const settler = new Settler(connection, source, queue, (event) => reporter.report(event), lingerMs);
-  return { queue, traits, settings, connection, sender, source, leases, settler, capacity, reporter };
+  const attempts = new Attempts(traits, clock.now());
+  return {
+    queue,
+    traits,
+    settings,
+    connection,
+    sender,
+    source,
+    leases,
+    settler,
+    capacity,
+    attempts,
+    reporter,
+  };
 }

@@ -18,6 +18,19 @@ export interface RunHost {
   extend(run: Run): Promise<void>;
   giveUp(run: Run, disposition: Disposition): void;
   leaseLost(run: Run): void;
+  /** The number of failed runs before this one that count towards `maxAttempts`. */
+  spentBefore(run: Run): number;
+}
+
+/** The place of a message in the queue of its ordering key. */
+export interface KeyPlace {
+  /**
+   * Called once, when this process stops holding the message. `gone` is true if the message was removed from the queue,
+   * false if it will be redelivered.
+   */
+  left(gone: boolean): void;
+  /** Called when the message is held until its backoff is over. */
+  held(): void;
 }
 
 /** One message in this process, from its receipt to its settlement; and the context that its handler sees. */
@@ -27,8 +40,8 @@ export class Run implements ManagedRun, Leased {
   readonly system: SystemAttributes;
   readonly receivedAt: number;
   readonly attempt: number;
-  /** Deliveries of this copy that were released here without a run. They are no attempts, although the broker counts them. */
-  readonly unstarted: number;
+  /** Deliveries of this copy that this receiver released. They are no attempts, although the broker counts them. */
+  readonly released: number;
   leaseUntil: number;
   extending: Promise<void> | undefined;
   /** When the handler was called, in milliseconds of the monotonic clock; 0 until then. */
@@ -42,8 +55,8 @@ export class Run implements ManagedRun, Leased {
   decider: Decider | undefined;
   /** Whether the result of the run is discarded: the lease was lost or given up. */
   fenced = false;
-  /** Called once, when this process stops holding the message. `gone` is true if the message was removed from the queue, false if it will be redelivered. */
-  onLeft: ((gone: boolean) => void) | undefined;
+  /** The place of the head of an ordering key, until this process stops holding the message. */
+  place: KeyPlace | undefined;
   /** Whether the signal was aborted at the drain deadline. */
   drained = false;
   readonly #host: RunHost;
@@ -56,7 +69,7 @@ export class Run implements ManagedRun, Leased {
     system: SystemAttributes,
     receivedAt: number,
     leaseUntil: number,
-    unstarted: number = 0,
+    released: number = 0,
   ) {
     this.#host = host;
     this.delivery = delivery;
@@ -64,9 +77,9 @@ export class Run implements ManagedRun, Leased {
     this.system = system;
     this.receivedAt = receivedAt;
     this.leaseUntil = leaseUntil;
-    this.unstarted = unstarted;
+    this.released = released;
     // A broker that does not count all deliveries has not counted the released ones either.
-    this.attempt = system.attempt + Math.max(1, delivery.deliveryCount - unstarted);
+    this.attempt = system.attempt + Math.max(1, delivery.deliveryCount - released);
   }
 
   get id(): string {
@@ -93,9 +106,9 @@ export class Run implements ManagedRun, Leased {
   }
 
   left(gone: boolean): void {
-    const { onLeft } = this;
-    this.onLeft = undefined;
-    onLeft?.(gone);
+    const { place } = this;
+    this.place = undefined;
+    place?.left(gone);
   }
 
   abort(reason: Error): void {
@@ -118,6 +131,7 @@ export class Run implements ManagedRun, Leased {
     return dispositionOfFailure({
       error,
       attempt: this.attempt,
+      failures: this.#host.spentBefore(this) + 1,
       maxAttempts,
       backoff: mergeBackoff(this.#host.backoff, backoff, ofMessage),
       random: this.#host.random,

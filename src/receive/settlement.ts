@@ -1,18 +1,10 @@
-import { frameOf } from "../message/fingerprint.ts";
-import {
-  type DeadLetterInfo,
-  type DeadLetterReason,
-  errorLine,
-  infoAttributes,
-} from "../message/dead-letter-info.ts";
-import { describeError } from "../errors.ts";
 import { sleep } from "../lib/clock.ts";
+import { describeError } from "../errors.ts";
 import { inOrder } from "../message/requeue.ts";
 import { ATTEMPT, NOT_BEFORE, TARGET, UNKNOWN_SINCE } from "../message/system-attributes.ts";
-import { crashLoopAt } from "../queue/crash-loop.ts";
 import type { Disposition } from "../queue/disposition.ts";
 import type { ReceiverContext } from "./context.ts";
-import { ReleaseCounts } from "./release-counts.ts";
+import { DeadLettering } from "./dead-lettering.ts";
 import { Replacer } from "./replacer.ts";
 import type { Run } from "./run.ts";
 
@@ -23,6 +15,8 @@ const COPY_FAILED_MS = 30_000;
  * the message would be redelivered immediately.
  */
 const LONGEST_MS = 1e14;
+/** Time for the copy of a released message. A drain waits for it, and the process may be killed soon after. */
+const RELEASE_DEADLINE_MS = 2_000;
 
 /**
  * Settles messages as their dispositions say. One rule holds throughout: the broker accepts a replacement before the
@@ -31,16 +25,12 @@ const LONGEST_MS = 1e14;
 export class Settlement {
   readonly #context: ReceiverContext;
   readonly #replacer: Replacer;
-  readonly #releases = new ReleaseCounts();
+  readonly #deadLettering: DeadLettering;
 
   constructor(context: ReceiverContext) {
     this.#context = context;
     this.#replacer = new Replacer(context);
-  }
-
-  /** Deliveries of one copy that this receiver released without a run. */
-  releasesOf(brokerId: string): number {
-    return this.#releases.of(brokerId);
+    this.#deadLettering = new DeadLettering(context, this.#replacer, (run) => this.#ack(run));
   }
 
   /** Settles a message whose handler has ended, or that is refused without a run, and reports it. */
@@ -60,6 +50,16 @@ export class Settlement {
     this.apply(run, { kind: "dead_letter", reason, error: new Error(why), ran: false });
   }
 
+  /** Whether it was decided at an earlier delivery that the message is a dead letter. */
+  isDecided(run: Run): boolean {
+    return this.#deadLettering.isDecided(run);
+  }
+
+  /** Tries again to move a message to the dead-letter queue, without a run. */
+  moveAgain(run: Run): void {
+    this.track(this.#deadLetter(run), run);
+  }
+
   /** Acknowledges a message that is meant for another receiver, which gets its own copy. Reported always. */
   skip(run: Run, target: string): void {
     const { queue, reporter } = this.#context;
@@ -72,15 +72,17 @@ export class Settlement {
     this.track(this.#defer(run, delayMs), run);
   }
 
-  /** Releases a message that has no disposition: its receiver is refusing, or it would overtake another. */
+  /** Releases a message that has no disposition, because its receiver is refusing. */
   release(run: Run): void {
     const { capacity, reporter } = this.#context;
-    if (run.startedAt === 0) {
-      this.#releases.add(run.delivery.brokerId);
-      if (capacity.draining.aborted)
-        reporter.report({ event: "released", job: run.info, why: "drain", delayMs: 0 });
-    }
+    if (run.startedAt === 0 && capacity.draining.aborted)
+      reporter.report({ event: "released", job: run.info, why: "drain", delayMs: 0 });
     this.track(this.#releaseUncounted(run), run);
+  }
+
+  /** Releases a message that has waited behind a head of its key which will be redelivered. */
+  releaseBehind(run: Run): void {
+    this.track(this.#releaseInPlace(run), run);
   }
 
   /** Gives a message up: its lease ends on its own, and the message is redelivered. */
@@ -119,7 +121,7 @@ export class Settlement {
   }
 
   async #carryOut(run: Run, disposition: Exclude<Disposition, { readonly kind: "ack" }>): Promise<void> {
-    const { connection, reporter } = this.#context;
+    const { connection } = this.#context;
     switch (disposition.kind) {
       case "retry":
         return this.#retry(run, disposition.delayMs);
@@ -127,12 +129,8 @@ export class Settlement {
         return this.#releaseUncounted(run);
       case "unknown_type":
         return this.#defer(run, disposition.delayMs, run.unknownSince ?? connection.clock.now());
-      case "dead_letter": {
-        const attempts = disposition.ran === false ? run.attempt - 1 : run.attempt;
-        const { reason, error } = disposition;
-        const gone = await this.#deadLetter(run, reason, error, attempts);
-        if (gone) reporter.report({ event: "dead_lettered", job: run.info, reason, error });
-      }
+      case "dead_letter":
+        return this.#deadLetter(run, disposition);
     }
   }
 
@@ -159,10 +157,12 @@ export class Settlement {
 
   /** Redelivers the message after `askedMs`, as the next attempt: in place if the provider can, else by a copy. */
   async #retry(run: Run, askedMs: number): Promise<void> {
-    const { connection, traits } = this.#context;
+    const { connection, traits, attempts } = this.#context;
     const delayMs = Math.min(Math.ceil(askedMs), LONGEST_MS);
-    if (delayMs <= connection.limits.maxReleaseDelayMs || inOrder(run.delivery, run.id, traits))
+    if (delayMs <= connection.limits.maxReleaseDelayMs || inOrder(run.delivery, run.id, traits)) {
+      attempts.failed(run);
       return this.#releaseIn(run, delayMs);
+    }
     const accepted = await this.#replacer.requeue(run, "retry", delayMs, {
       // The message has run, so it was neither early nor of an unknown type in the end.
       [NOT_BEFORE]: undefined,
@@ -173,69 +173,59 @@ export class Settlement {
     return this.#replaced(run, accepted);
   }
 
-  /** Redelivers the message after `delayMs` as if this delivery had not happened. `attempts` is recorded on the copy. */
+  /** Redelivers the message after `delayMs` as if this delivery had not happened. */
   async #defer(
     run: Run,
     delayMs: number,
     unknownSince: number | undefined = run.unknownSince,
-    attempts: number = run.attempt - 1,
   ): Promise<void> {
     const { traits } = this.#context;
     if (inOrder(run.delivery, run.id, traits)) return this.#retry(run, delayMs);
     const accepted = await this.#replacer.requeue(run, "defer", delayMs, {
       [TARGET]: traits.target,
-      [ATTEMPT]: attempts || undefined,
+      [ATTEMPT]: run.attempt - 1 || undefined,
       [UNKNOWN_SINCE]: unknownSince,
     });
     return this.#replaced(run, accepted);
   }
 
   /**
-   * Releases at once, without counting an attempt. Each release costs one delivery, and many of them must not look like a
-   * crash loop: before that, a fresh copy replaces the message.
+   * Releases at once, without counting an attempt. The provider counts the delivery, also if nothing failed in it, and
+   * tells no other process so. A fresh copy, whose recorded attempts leave the delivery out, therefore replaces the
+   * message. A message that must keep its place is released in place: see {@link Attempts}.
    */
   async #releaseUncounted(run: Run): Promise<void> {
-    const { traits } = this.#context;
-    const worn = run.delivery.deliveryCount >= crashLoopAt(run.message.maxAttempts, false) - 2;
-    if (worn && traits.countsDeliveries && !inOrder(run.delivery, run.id, traits)) {
-      // A run that has started counts, whatever its result: attempts are never below the real runs.
-      const attempts = run.startedAt > 0 ? run.attempt : run.attempt - 1;
-      return this.#defer(run, 0, run.unknownSince, attempts);
+    const { traits, attempts, reporter } = this.#context;
+    const keepsPlace = inOrder(run.delivery, run.id, traits);
+    if (!traits.countsDeliveries || (keepsPlace && !attempts.isWorn(run))) return this.#releaseInPlace(run);
+    const changes = {
+      [TARGET]: traits.target,
+      [ATTEMPT]: attempts.failedBefore(run) || undefined,
+      [UNKNOWN_SINCE]: run.unknownSince,
+    };
+    const accepted = await this.#replacer.requeue(run, "defer", 0, changes, RELEASE_DEADLINE_MS);
+    if (!accepted) return this.#releaseInPlace(run);
+    if (keepsPlace) {
+      reporter.warn(
+        "order_lost",
+        `Message ${run.id} was released ${run.delivery.deliveryCount} times without a failure. Its next delivery would have looked like a crash loop, so it was sent again, behind the other messages of its ordering key.`,
+      );
     }
+    await this.#ack(run);
+  }
+
+  #releaseInPlace(run: Run): Promise<void> {
+    this.#context.attempts.released(run);
     return this.#release(run, 0);
   }
 
-  /** Resolves true once the message is in the dead-letter queue; false if it was released instead. */
-  async #deadLetter(run: Run, reason: DeadLetterReason, error: unknown, attempts: number): Promise<boolean> {
-    const { connection, queue, traits } = this.#context;
-    const info: DeadLetterInfo = {
-      reason,
-      error: errorLine(error),
-      frame: frameOf(error),
-      attempts,
-      source: queue,
-      at: new Date(connection.clock.now()),
-      firstSeenAt: run.message.createdAt,
-      orderingKey: inOrder(run.delivery, run.id, traits) ? run.delivery.orderingKey : undefined,
-    };
-    if (traits.deadLetter === "native") return this.#deadLetterNatively(run, info);
-    const accepted = await this.#replacer.deadLetter(run, info);
-    await this.#replaced(run, accepted);
-    return accepted;
-  }
-
-  async #deadLetterNatively(run: Run, info: DeadLetterInfo): Promise<boolean> {
-    const { settler, leases } = this.#context;
-    const { delivery } = run;
-    leases.remove(run);
-    await run.extending;
-    const attributes = infoAttributes(info);
-    const gone = await settler.settle(
-      { kind: "dead_letter", delivery, reason: info.reason, description: info.error, attributes },
-      run,
-    );
-    run.left(gone);
-    return gone;
+  /** Moves a message to the dead-letter queue. `decided` is the decision, unless it is known from an earlier delivery. */
+  async #deadLetter(
+    run: Run,
+    decided?: Extract<Disposition, { readonly kind: "dead_letter" }>,
+  ): Promise<void> {
+    const againMs = await this.#deadLettering.move(run, decided);
+    if (againMs !== undefined) await this.#releaseIn(run, againMs);
   }
 
   /** The replacement was accepted, so the original is acknowledged; or it was not, and the original is redelivered later. */
@@ -244,11 +234,16 @@ export class Settlement {
     else await this.#releaseIn(run, COPY_FAILED_MS);
   }
 
-  /** Releases in place. The part of the delay that the provider cannot hold is waited for here, with the lease kept and the key blocked. */
+  /**
+   * Releases in place. The part of the delay that the provider cannot hold is waited for here, with the lease kept and the
+   * key blocked. If too many messages wait so, it is left out.
+   */
   async #releaseIn(run: Run, delayMs: number): Promise<void> {
     const { connection, capacity } = this.#context;
     const { maxReleaseDelayMs } = connection.limits;
     if (delayMs <= maxReleaseDelayMs) return this.#release(run, delayMs);
+    if (!capacity.canHold) return this.#release(run, maxReleaseDelayMs);
+    run.place?.held();
     capacity.hold();
     await sleep(connection.clock, delayMs - maxReleaseDelayMs, capacity.draining);
     capacity.unhold();

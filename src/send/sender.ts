@@ -36,6 +36,8 @@ export interface SendTerms {
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the message, if they have been counted. */
   readonly bytes?: number | undefined;
+  /** Whether the provider alone decides if the message fits. @default false */
+  readonly unchecked?: boolean;
 }
 
 /** The terms of one message, and its delay. */
@@ -142,14 +144,14 @@ export class Sender {
     caller: SendListener,
     queue: string,
     given: Outgoing,
-    { deadlineMs, since, signal, bytes }: SendTerms,
+    { deadlineMs, since, signal, bytes, unchecked = false }: SendTerms,
   ): void {
     let item: SendRequest;
     try {
       const { clock, limits } = this.#connection;
       const outgoing = fitting(given, limits);
       const counted = bytes === undefined || outgoing !== given ? outgoingBytes(outgoing, limits) : bytes;
-      checkFits(queue, outgoing, counted, limits);
+      if (!unchecked) checkFits(queue, outgoing, counted, limits);
       const at = (since ?? clock.monotonic()) + deadlineMs;
       item = new SendRequest(queue, outgoing, counted, deadlineMs, at, caller, this.#done);
     } catch (error) {

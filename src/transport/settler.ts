@@ -2,7 +2,7 @@ import { backoffDelayMs, requestBackoff } from "../backoff.ts";
 import type { Connection } from "./connection.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
 import type { Operation, SettleResult, Source } from "../driver/contract.ts";
-import { DriverError, isRetryable } from "../driver/error.ts";
+import { DriverError, type ErrorKind, isRetryable } from "../driver/error.ts";
 import { Batcher } from "../lib/batcher.ts";
 import type { Leased } from "./leased.ts";
 
@@ -13,11 +13,13 @@ const MAX_CALLS = 8;
 /** Concurrent calls if settlements do not share requests: each tick then sends its own. */
 const MAX_CALLS_APART = 64;
 
+type OnEnd<Item extends Leased> = (leased: Item, confirmed: boolean, kind?: ErrorKind) => void;
+
 /** One settlement on its way to the provider. */
 interface SettleRequest<Item extends Leased = Leased> {
   readonly operation: Operation;
   readonly leased: Item;
-  readonly onEnd: (leased: Item, confirmed: boolean) => void;
+  readonly onEnd: OnEnd<Item>;
   failures: number;
   /** Until when a release may have hidden the message, on the monotonic clock; undefined if none can have been carried out. */
   hiddenUntil?: number;
@@ -73,12 +75,11 @@ export class Settler {
     });
   }
 
-  /** Settles without a promise: for acknowledgements, which are most settlements. `onEnd` must not throw. */
-  settleThen<Item extends Leased>(
-    operation: Operation,
-    leased: Item,
-    onEnd: (leased: Item, confirmed: boolean) => void,
-  ): void {
+  /**
+   * Settles without a promise: for acknowledgements, which are most settlements. `onEnd` must not throw. It gets the kind
+   * of the error if the settlement was not confirmed.
+   */
+  settleThen<Item extends Leased>(operation: Operation, leased: Item, onEnd: OnEnd<Item>): void {
     this.#pending += 1;
     const settlement: SettleRequest<Item> = { operation, leased, onEnd, failures: 0 };
     this.#batcher.add(settlement as unknown as SettleRequest);
@@ -117,7 +118,7 @@ export class Settler {
     const { operation, leased } = settlement;
     if (error.kind === "lease_lost") {
       this.#report({ event: "lease_lost", queue: this.#queue, id: leased.id });
-      this.#end(settlement, false);
+      this.#end(settlement, false, error.kind);
       return;
     }
     settlement.failures += 1;
@@ -140,11 +141,11 @@ export class Settler {
       error,
       kind: error.kind,
     });
-    this.#end(settlement, false);
+    this.#end(settlement, false, error.kind);
   }
 
-  #end(settlement: SettleRequest, confirmed: boolean): void {
-    settlement.onEnd(settlement.leased, confirmed);
+  #end(settlement: SettleRequest, confirmed: boolean, kind?: ErrorKind): void {
+    settlement.onEnd(settlement.leased, confirmed, kind);
     this.#pending -= 1;
     if (this.#pending > 0) return;
     const idle = this.#idle;

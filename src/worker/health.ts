@@ -13,6 +13,12 @@ const POLLED_LATELY_MS = 90_000;
  */
 const LAG_WINDOW_MS = 1_000;
 
+/**
+ * Time for which a queue is not ready after a message could not be moved to its dead letters, in milliseconds. The move is
+ * tried again every 5 minutes at least. Another worker may have made it.
+ */
+const DEAD_LETTERS_FAILED_MS = 330_000;
+
 /** The part of a run that health reports. */
 export interface CountedRun {
   readonly message: { readonly id: string; readonly type: string };
@@ -32,6 +38,8 @@ export class QueueState {
   /** The time since which the queue has free slots, in milliseconds of the monotonic clock. A full queue does not poll. */
   freeSince = 0;
   error: string | undefined;
+  /** The last failure to move a message to the dead letters, with its time; undefined after a move. */
+  deadLetters: { readonly error: string; readonly at: number } | undefined;
   /** Whether the receiver ended with an error. */
   failed = false;
   running = 0;
@@ -103,6 +111,16 @@ export class HealthRecord {
   }
 
   saw(event: JobEvent | ReceiveEvent): void {
+    if (event.event === "dead_lettered") {
+      this.#deadLettered(event.job.queue);
+      return;
+    }
+    if (event.event === "settle_failed") {
+      // A message that is too large says nothing of the others.
+      if (event.operation === "dead_letter" && event.kind !== "too_large")
+        this.#deadLettered(event.queue, event.error);
+      return;
+    }
     if (event.event !== "polled" && event.event !== "poll_failed") return;
     const state = this.#queues.get(event.queue);
     if (state === undefined) return;
@@ -113,6 +131,15 @@ export class HealthRecord {
     } else {
       state.error = describeError(event.error);
     }
+  }
+
+  #deadLettered(queue: string, error?: unknown): void {
+    const state = this.#queues.get(queue);
+    if (state === undefined) return;
+    state.deadLetters =
+      error === undefined
+        ? undefined
+        : { error: `dead letters cannot be moved: ${describeError(error)}`, at: this.#clock.now() };
   }
 
   report(state: WorkerHealth["state"]): WorkerHealth {
@@ -132,11 +159,11 @@ export class HealthRecord {
         runningMs: now - startedAt,
       })),
       eventLoopLagMs: this.#lagMs(),
-      queues: states.map(([queue, { lastPollAt, error, running }]): QueueHealth => ({
+      queues: states.map(([queue, one]): QueueHealth => ({
         queue,
-        lastPollAt: lastPollAt === undefined ? undefined : new Date(lastPollAt),
-        error,
-        running,
+        lastPollAt: one.lastPollAt === undefined ? undefined : new Date(one.lastPollAt),
+        error: one.error ?? failureOfDeadLetters(one, now),
+        running: one.running,
       })),
     };
   }
@@ -159,7 +186,14 @@ export class HealthRecord {
   #isReady(state: QueueState, now: number, paused: boolean): boolean {
     const { lastPollAt, polledAt, freeSince, error, running } = state;
     if (lastPollAt === undefined || error !== undefined) return false;
+    if (failureOfDeadLetters(state, now) !== undefined) return false;
     if (paused || running >= this.#concurrency) return true;
     return now - Math.max(polledAt, freeSince) <= POLLED_LATELY_MS;
   }
+}
+
+function failureOfDeadLetters({ deadLetters }: QueueState, now: number): string | undefined {
+  return deadLetters !== undefined && now - deadLetters.at <= DEAD_LETTERS_FAILED_MS
+    ? deadLetters.error
+    : undefined;
 }

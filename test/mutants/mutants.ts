@@ -117,15 +117,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: "counts a message as exhausted on its receipt",
     file: "src/receive/dispatcher.ts",
-    search: "deliveryCount >= crashLoopAt(run.message.maxAttempts, inOrder(run.delivery, run.id, traits))",
-    replace: "deliveryCount > run.message.maxAttempts",
+    search: "attempts.isCrashLoop(run)",
+    replace: "run.delivery.deliveryCount > run.message.maxAttempts",
     adapters: MEMORY,
   },
   {
     name: "allows one attempt too many",
     file: "src/queue/disposition.ts",
-    search: "if (attempt >= maxAttempts)",
-    replace: "if (attempt > maxAttempts)",
+    search: "if (failures >= maxAttempts)",
+    replace: "if (failures > maxAttempts)",
     adapters: MEMORY,
   },
   {

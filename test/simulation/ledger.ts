@@ -92,7 +92,10 @@ export class Ledger {
       deliveriesBefore:
         parent === undefined
           ? 0
-          : this.#deliveriesOf(parent, purpose === "defer" && origin?.started === false),
+          : this.#deliveriesOf(
+              parent,
+              purpose === "defer" && (origin?.started === false || origin?.released === true),
+            ),
       deliveries: 0,
       split: false,
       confused: parent !== undefined && isConfused(parent),
@@ -137,6 +140,7 @@ export class Ledger {
       runs: copy.runsBefore + copy.runs,
       tag: `delivery ${this.#deliveries}`,
       started: false,
+      released: false,
       mayAck: false,
       muted: false,
     };
@@ -173,6 +177,9 @@ export class Ledger {
         "exhausted",
         `${planned.id} ran out of attempts at ${info.attempts}, without a failed run`,
       );
+    const { failures, wasted } = copy.message;
+    if (info.reason === "max_attempts" && failures + wasted < planned.maxAttempts && !copy.touched)
+      this.violate("exhausted", `${planned.id} ran out of attempts after ${failures} failed runs`);
     if (info.reason === "permanent_error" && !planned.runs.some(({ outcome }) => outcome === "permanent"))
       this.violate("exhausted", `${planned.id} never failed permanently`);
     if (info.reason === "malformed") this.violate("reason", `${planned.id} was dead-lettered as malformed`);
@@ -217,10 +224,27 @@ export class Ledger {
     held.copy.touched = held.muted;
   }
 
+  /** Records that a run was released without a failure. It is no attempt. */
+  released(held: Held): void {
+    this.mustRunAgain(held, 0);
+    // With two copies at the same attempt, both events are about one of them.
+    if (held.released) return;
+    held.released = true;
+    held.runs -= 1;
+    held.copy.runs -= 1;
+  }
+
   /** Records that a fault has affected a copy, and may cause this many additional runs. */
   excuse(copy: Copy, runs: number): void {
     copy.touched = true;
     copy.message.excused += runs;
+    this.waste(copy.brokerId);
+  }
+
+  /** Records that a fault has cost a delivery of a copy. */
+  waste(brokerId: string): void {
+    const copy = this.#copies.get(brokerId);
+    if (copy !== undefined) copy.message.wasted += 1;
   }
 
   /** Checks that no copy runs twice at once. Called after everything at one time has happened. */

@@ -126,11 +126,15 @@ export class ProcessSource implements Source {
     signal.removeEventListener("abort", end);
     host.dead.removeEventListener("abort", end);
     if (this.#poll === poll) this.#poll = undefined;
-    if (host.dead.aborted) return host.halt();
+    const waste = (): void => arrived.forEach(({ brokerId }) => world.ledger.waste(brokerId));
+    if (host.dead.aborted) {
+      waste();
+      return host.halt();
+    }
     const detail = `${this.queue} ${arrived.map(({ brokerId }) => `#${brokerId}`).join(" ")}`;
     const fault = host.reach({ step, side: "after", entries: arrived.length }, detail);
-    if (host.dead.aborted) return host.halt();
-    await world.latency();
+    if (!host.dead.aborted) await world.latency();
+    if (host.dead.aborted || fault?.kind === "lost") waste();
     if (host.dead.aborted) return host.halt();
     if (fault?.kind === "lost") throw new DriverError("ambiguous", "the answer was lost");
     const deliveries = this.#tamper(arrived, fault);
@@ -188,7 +192,10 @@ export class ProcessSource implements Source {
 
   #takeLate(max: number): Delivery[] {
     const now = this.#host.world.now() + this.#host.skewMs;
-    const late = this.#late.splice(0, max).filter(({ leaseUntil }) => leaseUntil > now);
+    const taken = this.#late.splice(0, max);
+    const late = taken.filter(({ leaseUntil }) => leaseUntil > now);
+    for (const { brokerId, leaseUntil } of taken)
+      if (leaseUntil <= now) this.#host.world.ledger.waste(brokerId);
     return this.#handOut(late);
   }
 

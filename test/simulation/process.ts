@@ -221,13 +221,16 @@ export class Process implements DriverHost {
     worker.on("completed", ({ job }) => {
       if (!this.isDead) ledger.of(job.id).completed += 1;
     });
+    worker.on("failed", ({ job }) => {
+      if (!this.isDead) ledger.of(job.id).failures += 1;
+    });
     worker.on("retrying", ({ job, delayMs }) => {
       const held = heldBy(job);
       if (held !== undefined) ledger.mustRunAgain(held, delayMs);
     });
     worker.on("released", ({ job }) => {
       const held = heldBy(job);
-      if (held !== undefined) ledger.mustRunAgain(held, 0);
+      if (held !== undefined) ledger.released(held);
     });
     worker.on("warning", ({ code, message }) => {
       if (!this.isDead && (code === "internal" || code === "listener")) ledger.violate("internal", message);

@@ -5,9 +5,9 @@ export interface Copy {
   readonly brokerId: string;
   readonly queue: string;
   readonly message: TrackedMessage;
-  /** Number of real runs before this copy was stored. */
+  /** Number of real runs before this copy was stored, without those that were released. */
   readonly runsBefore: number;
-  /** Number of real runs of this copy. */
+  /** Number of real runs of this copy that count as attempts: those that were not released. */
   runs: number;
   /** Upper bound of the attempts before this copy was stored. */
   readonly deliveriesBefore: number;
@@ -35,6 +35,8 @@ export interface Held {
   readonly tag: string;
   /** Whether a handler was called with it. */
   started: boolean;
+  /** Whether its run was released without a failure. */
+  released: boolean;
   /** Whether it may be acknowledged: its handler has succeeded, or a copy that replaces it is stored. */
   mayAck: boolean;
   /** Whether a fault has made an extension of it fail. */
@@ -61,6 +63,10 @@ export interface TrackedMessage {
   repeats: number;
   /** Number of additional runs that faults excuse. */
   excused: number;
+  /** Number of runs that failed. */
+  failures: number;
+  /** Number of deliveries that no run followed, or none that ended, because of a fault. */
+  wasted: number;
   /** Number of `completed` events. */
   completed: number;
   /** Reasons of its dead letters. */
@@ -75,6 +81,8 @@ export function trackMessage(planned: PlannedMessage): TrackedMessage {
     starts: 0,
     repeats: 0,
     excused: 0,
+    failures: 0,
+    wasted: 0,
     completed: 0,
     deadLetters: [],
   };

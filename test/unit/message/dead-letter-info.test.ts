@@ -2,14 +2,12 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DeadLetterInfo } from "../../../src/message/dead-letter-info.ts";
 import {
-  deadLetterAttributes,
   decodeInfo,
   encodeInfo,
   errorLine,
   infoAttributes,
   originalAttributes,
 } from "../../../src/message/dead-letter-info.ts";
-import { limits, times } from "../support.ts";
 
 const info: DeadLetterInfo = {
   reason: "max_attempts",
@@ -94,11 +92,7 @@ describe("the info of a dead letter", () => {
       // oxlint-disable-next-line no-control-regex -- finds control characters
       expect(value).not.toMatch(/[\u0000-\u001f\uFFFE\uFFFF]/);
     }
-    expect(
-      originalAttributes(deadLetterAttributes({ type: "mail" }, { ...full, orderingKey }, limits)),
-    ).toEqual({
-      type: "mail",
-    });
+    expect(originalAttributes({ type: "mail", ...attributes })).toEqual({ type: "mail" });
   });
 
   test("loses the end of its error before anything else", () => {
@@ -150,40 +144,5 @@ describe("the info of a dead letter", () => {
   test("describes an error in 1,000 characters at most", () => {
     expect(errorLine(undefined)).toBe("");
     expect(errorLine(new Error("x".repeat(1e6)))).toHaveLength(1_000);
-  });
-});
-
-describe("the attributes of a dead letter", () => {
-  const foreign = (count: number): Record<string, string> =>
-    Object.fromEntries(times(count, (index) => [`theirs-${index}`, `value ${index}`]));
-
-  test("are those of the message, with qp_dlq added", () => {
-    const given = { type: "mail", qp_attempt: "2", ...foreign(3) };
-    expect(deadLetterAttributes(given, info, limits)).toEqual({ ...given, qp_dlq: encodeInfo(info) });
-  });
-
-  test("are packed only as far as the limit requires, and are unpacked as they were", () => {
-    const given = { type: "mail", traceparent: "00-1", qp_attempt: "2", ...foreign(7) };
-    const attributes = deadLetterAttributes(given, info, limits);
-
-    expect(Object.keys(attributes)).toHaveLength(limits.maxAttributes);
-    expect(Object.keys(attributes)).toEqual(
-      expect.arrayContaining(["type", "traceparent", "qp_attempt", "qp_dlq", "qp_folded"]),
-    );
-    expect(originalAttributes(attributes)).toEqual(given);
-  });
-
-  test("never exceed the number that the provider allows", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 10 }), (count) => {
-        const attributes = deadLetterAttributes(foreign(count), info, limits);
-        expect(Object.keys(attributes).length).toBeLessThanOrEqual(limits.maxAttributes);
-        expect(originalAttributes(attributes)).toEqual(foreign(count));
-      }),
-    );
-  });
-
-  test("are left as they are if another system wrote qp_folded", () => {
-    expect(originalAttributes({ qp_folded: "{", qp_dlq: "x" })).toEqual({ qp_folded: "{" });
   });
 });

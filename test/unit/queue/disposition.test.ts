@@ -7,6 +7,7 @@ function failed(error: unknown, run: Partial<FailedRun> = {}): Disposition {
   return dispositionOfFailure({
     error,
     attempt: 1,
+    failures: run.attempt ?? 1,
     maxAttempts: 3,
     backoff: defaultBackoff,
     random: () => 0.5,
@@ -25,6 +26,11 @@ test("a failed run is dead-lettered on the last attempt, and on any later one", 
   for (const attempt of [3, 4]) {
     expect(failed("no", { attempt })).toEqual({ kind: "dead_letter", reason: "max_attempts", error: "no" });
   }
+});
+
+test("a failed run is retried on any attempt while fewer runs have failed", () => {
+  expect(failed("no", { attempt: 9, failures: 2 })).toMatchObject({ kind: "retry" });
+  expect(failed("no", { attempt: 9, failures: 3 })).toMatchObject({ kind: "dead_letter" });
 });
 
 test("a permanent error is dead-lettered even if attempts remain", () => {

@@ -1,9 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../../adapters/memory/index.ts";
-import { PermanentError } from "../../../src/errors.ts";
 import { PauseController } from "../../../src/lib/pause.ts";
-import type { Message } from "../../../src/message/message.ts";
-import { DriverError } from "../../../src/driver/error.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { Door, MINUTE, SECOND, times } from "../support.ts";
 import { Fixture } from "./fixture.ts";
@@ -153,26 +150,4 @@ describe("a paused receiver", () => {
     expect(await fixture.counts()).toEqual(EMPTY);
     expect(fixture.events.of("started").map(({ job }) => job.attempt)).toEqual([1, 1, 1]);
   });
-});
-
-test("a message whose dead-letter copy cannot be sent is released, and never acknowledged", async () => {
-  const fixture = new Fixture();
-  await fixture.send("mail");
-  fixture.fault = ({ operation, queue }) =>
-    operation === "send" && queue === "jobs-dlq"
-      ? { kind: "error", error: new DriverError("permanent", "no") }
-      : undefined;
-  const seen: Message[] = [];
-  fixture.receive((message) => {
-    seen.push(message);
-    throw new PermanentError("gone");
-  });
-  await fixture.clock.advance(29_999);
-  expect(fixture.events.of("settle_failed")).toMatchObject([{ operation: "dead_letter" }]);
-  expect(fixture.events.of("dead_lettered")).toEqual([]);
-
-  fixture.fault = () => undefined;
-  await fixture.clock.advance(1);
-  expect(seen).toHaveLength(2);
-  expect(await fixture.counts()).toEqual([0, 0, 0, 1]);
 });

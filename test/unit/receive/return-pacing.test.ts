@@ -9,7 +9,9 @@ test("messages return one after the other, at the pace of the runs", () => {
 
   expect([1, 2, 3].map(() => pacing.next("slow", 0, 2, 10))).toEqual([3_000, 3_500, 4_000]);
   // A later message returns after the earlier ones. Return times in the past do not count.
+  pacing.ended("slow", 1_000);
   expect(pacing.next("slow", 3_900, 2, 0)).toBe(600);
+  pacing.ended("slow", 1_000);
   expect(pacing.next("slow", 60_000, 2, 0)).toBe(500);
   expect(pacing.next("other", 0, 1, 0)).toBeLessThan(1_000);
 });
@@ -27,4 +29,22 @@ test("the pace of 1,000 types is remembered, since senders choose the types", ()
   const pacing = new ReturnPacing(MIDDLE);
   for (let index = 0; index < 5_000; index += 1) pacing.next(`type-${index}`, 0, 1, 0);
   expect(pacing.size).toBe(1_000);
+});
+
+test("messages behind a run that takes longer than those before return ever more slowly", () => {
+  const pacing = new ReturnPacing(MIDDLE);
+  pacing.ended("quick", 0);
+  const returns: number[] = Array.from({ length: 10 }, () => 0);
+  let requeues = 0;
+  for (let now = 0; now < 3_000; now += 1) {
+    for (const [index, at] of returns.entries()) {
+      if (at > now) continue;
+      returns[index] = now + pacing.next("quick", now, 1, 10);
+      requeues += 1;
+    }
+  }
+  expect(requeues).toBeLessThan(100);
+
+  pacing.ended("quick", 3_000);
+  expect(pacing.next("other", 3_000, 1, 0)).toBeLessThan(1_000);
 });

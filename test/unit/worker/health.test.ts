@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DriverError } from "../../../src/driver/error.ts";
+import { PermanentError } from "../../../src/errors.ts";
 import { Door, MINUTE, SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
@@ -159,4 +160,25 @@ test("progress after the end of a run is not emitted", async () => {
   after?.();
 
   expect(fixture.events.names).toEqual(["started", "completed"]);
+});
+
+test("a worker whose dead letters fail is not ready until one of them is moved, and says why", async () => {
+  const fixture = new Fixture({}, { emulate: "sqs" });
+  await fixture.queue.ensure("jobs");
+  fixture.worker.register("mail", () => {
+    throw new PermanentError("never");
+  });
+  const gone = new DriverError("not_found", "it is gone");
+  fixture.fault = ({ operation, queue }) =>
+    operation === "send" && queue === "jobs-dlq" ? { kind: "error", error: gone } : undefined;
+  await fixture.start();
+  await fixture.send("mail");
+  await fixture.clock.advance(SECOND);
+  const { ready, live, queues } = fixture.worker.health();
+  expect([ready, live]).toEqual([false, true]);
+  expect(queues[0]?.error).toMatch(/^dead letters cannot be moved: .*it is gone/);
+
+  fixture.fault = () => undefined;
+  await fixture.clock.advance(MINUTE);
+  expect(fixture.worker.health()).toMatchObject({ ready: true, queues: [{ error: undefined }] });
 });
