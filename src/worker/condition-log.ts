@@ -7,7 +7,7 @@ const REPEAT_MS = 60_000;
 
 /** One occurrence of a condition, as a log line. */
 export interface Occurrence {
-  readonly level: "info" | "warn";
+  readonly level: "info" | "warn" | "error";
   readonly message: string;
   readonly bindings: object;
   readonly error?: unknown;

@@ -97,10 +97,16 @@ export class WorkerLog {
         return this.#pollFailed(event);
       case "settle_failed": {
         const { id, operation, kind, error } = event;
+        const bindings = { queue, id, operation, kind };
+        // A job whose attempts are used up stays in its queue until someone repairs the dead letters.
+        if (operation === "dead_letter") {
+          const message = "a message could not be moved to the dead letters; the move will be tried again";
+          return this.#during(queue, "dead_letter_failed", { level: "error", message, bindings, error });
+        }
         return this.#during(queue, "settle_failed", {
           level: "warn",
           message: "settling failed; the message will be delivered again",
-          bindings: { queue, id, operation, kind },
+          bindings,
           error,
         });
       }

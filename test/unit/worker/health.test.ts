@@ -3,6 +3,7 @@ import { DriverError } from "../../../src/driver/error.ts";
 import { PermanentError } from "../../../src/errors.ts";
 import { Door, MINUTE, SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
+import { RecordedLogger } from "./recorded-logger.ts";
 
 describe("a paused worker", () => {
   test("starts no job until it is resumed, and lets running jobs finish", async () => {
@@ -162,8 +163,9 @@ test("progress after the end of a run is not emitted", async () => {
   expect(fixture.events.names).toEqual(["started", "completed"]);
 });
 
-test("a worker whose dead letters fail is not ready until one of them is moved, and says why", async () => {
-  const fixture = new Fixture({}, { emulate: "sqs" });
+test("a worker whose dead letters fail is not ready until one of them is moved, and logs it as an error", async () => {
+  const logger = new RecordedLogger();
+  const fixture = new Fixture({ logger }, { emulate: "sqs" });
   await fixture.queue.ensure("jobs");
   fixture.worker.register("mail", () => {
     throw new PermanentError("never");
@@ -177,6 +179,9 @@ test("a worker whose dead letters fail is not ready until one of them is moved, 
   const { ready, live, queues } = fixture.worker.health();
   expect([ready, live]).toEqual([false, true]);
   expect(queues[0]?.error).toMatch(/^dead letters cannot be moved: .*it is gone/);
+  expect(logger.lines.filter(({ level }) => level === "error").map(({ message }) => message)).toEqual([
+    "a message could not be moved to the dead letters; the move will be tried again",
+  ]);
 
   fixture.fault = () => undefined;
   await fixture.clock.advance(MINUTE);

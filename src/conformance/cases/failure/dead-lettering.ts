@@ -1,5 +1,6 @@
 import { DriverError } from "../../../driver/error.ts";
 import { PermanentError, RetryAfterError } from "../../../errors.ts";
+import type { ReceiveOptions } from "../../../queue/receive.ts";
 import { defineCase, type ConformanceCase } from "../../case.ts";
 import { COPY_RETRY_MS } from "../../kit/copies.ts";
 import { expectInfo, waitForDeadLetter } from "../../kit/dead-letters.ts";
@@ -68,6 +69,36 @@ const permanent = defineCase({
   },
 });
 
+const stands = defineCase({
+  requirement: "failure.outright",
+  name: "a job whose dead letter cannot be sent does not run again, and is dead-lettered when it can",
+  skip: ({ traits }) => (traits.deadLetter === "native" ? "the broker moves dead letters itself" : undefined),
+  async run(context) {
+    const queue = await context.makeQueue();
+    const client = await context.connect();
+    const other = await context.connect();
+    const inbox = context.inbox();
+    const { deadLetterQueue } = await client.driver.describe(queue);
+    const error = new DriverError("auth", "no dead letters now");
+    let refusals = 0;
+    client.interceptors.send = (to, messages, pass) =>
+      failSome(messages, () => to === deadLetterQueue && (refusals += 1) > 0, error, pass);
+
+    const { id } = await client.queue.send(queue, job());
+    const receiver = client.receive(queue, inbox.failing(new PermanentError("never")));
+    await context.waitUntil("the refusal of the dead letter", () => refusals > 0);
+    await receiver.stop();
+    const next = other.receive(queue, inbox.failing(new PermanentError("never")));
+    await context.pass(COPY_RETRY_MS);
+    const deadLetter = await waitForDeadLetter(context, other, queue);
+    await next.stop();
+
+    expectEqual("attempts", inbox.attempts(id), [1]);
+    expectInfo(deadLetter, { reason: "permanent_error", error: "PermanentError: never", attempts: 1 });
+    await context.expectEmpty(queue);
+  },
+});
+
 const retryAfter = defineCase({
   requirement: "failure.outright",
   name: "a job that throws a retry-after error is retried after that delay, and uses up an attempt",
@@ -93,24 +124,35 @@ const retryAfter = defineCase({
 
 const refused = defineCase({
   requirement: "failure.backoff",
-  name: "a job whose dead letter cannot be written stays in the queue",
+  name: "a job whose dead letter cannot be written stays in the queue, and does not run again",
   async run(context) {
     const queue = await context.makeQueue();
     const client = await context.connect();
     const inbox = context.inbox();
     const error = new DriverError("permanent", "no dead letters now");
-    let fails = true;
+    const { delayQueue } = await client.driver.describe(queue);
+    let [fails, refusals, isMoved] = [true, 0, false];
+    const refuses = (isDeadLetter: boolean): boolean => {
+      if (fails && isDeadLetter) refusals += 1;
+      return fails && isDeadLetter;
+    };
     client.interceptors.send = (to, messages, pass) =>
-      failSome(messages, () => fails && to !== queue, error, pass);
+      failSome(messages, () => refuses(to !== queue && to !== delayQueue), error, pass);
     client.interceptors.settle = (_queue, operations, pass) =>
-      failSome(operations, ({ kind }) => fails && kind === "dead_letter", error, pass);
+      failSome(operations, ({ kind }) => refuses(kind === "dead_letter"), error, pass);
 
     const { id } = await client.queue.send(queue, job());
-    client.receive(queue, inbox.failing(new PermanentError("never")));
-    await inbox.waitForRunsOf(id, 2, COPY_RETRY_MS + context.timing.patienceMs);
+    const onEvent: NonNullable<ReceiveOptions["onEvent"]> = ({ event }) => {
+      isMoved ||= event === "dead_lettered";
+    };
+    client.receive(queue, inbox.failing(new PermanentError("never")), { onEvent });
+    const waitMs = COPY_RETRY_MS + context.leaseMs + context.timing.patienceMs;
+    await context.waitUntil("the second refusal", () => refusals >= 2, waitMs);
     fails = false;
+    await context.waitUntil("the move", () => isMoved, 2 * waitMs);
     const deadLetter = await waitForDeadLetter(context, client, queue);
 
+    expectEqual("attempts", inbox.attempts(id), [1]);
     expectEqual("the id of the dead letter", deadLetter.id, id);
     expectInfo(deadLetter, { reason: "permanent_error" });
   },
@@ -141,6 +183,7 @@ const killed = defineCase({
 export const deadLetteringCases: readonly ConformanceCase[] = [
   usedUp,
   permanent,
+  stands,
   retryAfter,
   refused,
   killed,

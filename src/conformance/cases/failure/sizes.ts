@@ -4,7 +4,7 @@ import { RetryAfterError } from "../../../errors.ts";
 import { defineCase, type ConformanceCase } from "../../case.ts";
 import type { CaseContext } from "../../kit/case-context.ts";
 import { allRedriven, redrive, waitForDeadLetter } from "../../kit/dead-letters.ts";
-import { expectAtLeast, expectEqual, expectRefusal } from "../../kit/expect.ts";
+import { expectAtLeast, expectEqual, expectRefusal, expectThat } from "../../kit/expect.ts";
 import { countRequests } from "../../kit/interceptors.ts";
 import { job } from "../../kit/messages.ts";
 import {
@@ -16,8 +16,9 @@ import {
   sendLargest,
 } from "../../kit/sizes.ts";
 import { firstReason, needsCounts, needsHops } from "../../kit/skips.ts";
-import { takeDeliveries, withSource } from "../../kit/source.ts";
+import { never, takeDeliveries, withSource } from "../../kit/source.ts";
 import type { TestClient } from "../../kit/test-client.ts";
+import { messageBytes } from "../../../driver/size.ts";
 
 const largest = defineCase({
   requirement: "failure.full_size",
@@ -56,6 +57,43 @@ const fullDeadLetter = defineCase({
     await deadLetterIt(context, client, queue);
     const deadLetter = await waitForDeadLetter(context, client, queue);
 
+    expectBody("the body of the dead letter", deadLetter.body, body);
+    await context.expectEmpty(queue);
+  },
+});
+
+const foreignFull = defineCase({
+  requirement: "failure.full_size",
+  name: "a message of another producer that fills the provider's limit is dead-lettered after its attempts, with its body unchanged",
+  // Megabytes are created, encoded and sent, which delays everything else in this process.
+  alone: true,
+  async run(context) {
+    const { limits } = context.declared;
+    const queue = await context.makeQueue({ maxAttempts: 2 });
+    const client = await context.connect({ backoff: { baseMs: 0 } });
+    const inbox = context.inbox();
+    const mostBytes = largestBytes(limits);
+    const shell = JSON.stringify({ type: "job", max_attempts: 2, payload: "" });
+    // No attribute, and nothing left for one of queueport.
+    const fill = mostBytes - messageBytes(shell, {}, limits);
+    const body = JSON.stringify({ type: "job", max_attempts: 2, payload: "x".repeat(fill) });
+
+    const [sent] = await client.driver.send(
+      queue,
+      [{ body, attributes: {}, delayMs: 0, dedupId: "full" }],
+      never,
+    );
+    expectThat(
+      "the send",
+      sent?.ok === true,
+      sent?.ok === false ? String(sent.error) : "no result",
+      "success",
+    );
+    const receiver = client.receive(queue, inbox.failing(new Error("too much for me")));
+    const deadLetter = await waitForDeadLetter(context, client, queue);
+    await receiver.stop();
+
+    expectEqual("runs", inbox.arrivals.length, 2);
     expectBody("the body of the dead letter", deadLetter.body, body);
     await context.expectEmpty(queue);
   },
@@ -163,6 +201,7 @@ const tooLarge = defineCase({
 export const sizeCases: readonly ConformanceCase[] = [
   largest,
   fullDeadLetter,
+  foreignFull,
   fullRedrive,
   fullRetry,
   tooLarge,

@@ -5,6 +5,7 @@ import { expectInfo, listDeadLetters, waitForDeadLetter } from "../../kit/dead-l
 import { expectAtLeast, expectAtMost, expectEqual } from "../../kit/expect.ts";
 import { job } from "../../kit/messages.ts";
 import { needsClock } from "../../kit/skips.ts";
+import { never } from "../../kit/source.ts";
 import type { TestClient } from "../../kit/test-client.ts";
 
 const HOUR_MS = 3_600_000;
@@ -99,4 +100,29 @@ const tooOld = defineCase({
   },
 });
 
-export const unknownTypeCases: readonly ConformanceCase[] = [waits, growingIntervals, tooOld];
+const fromTheFuture = defineCase({
+  requirement: "failure.unreadable",
+  name: "a message whose type is unknown since a time in the future is dead-lettered as unknown_type",
+  async run(context) {
+    const maxAgeMs = context.timing.unitMs;
+    const queue = await context.makeQueue();
+    const client = await context.connect();
+    const { worker } = workerOf(context, client, "old", maxAgeMs);
+    const since = String(Number.MAX_SAFE_INTEGER);
+    const attributes = { type: "new", qp_unknown_since: since };
+    const body = JSON.stringify(job());
+
+    const [sent] = await client.driver.send(
+      queue,
+      [{ body, attributes, delayMs: 0, dedupId: "future" }],
+      never,
+    );
+    expectEqual("the send", sent?.ok, true);
+    client.work(queue, worker);
+    const deadLetter = await waitForDeadLetter(context, client, queue);
+
+    expectInfo(deadLetter, { reason: "unknown_type", source: queue, attempts: 0 });
+  },
+});
+
+export const unknownTypeCases: readonly ConformanceCase[] = [waits, growingIntervals, tooOld, fromTheFuture];

@@ -55,6 +55,36 @@ const blocked = defineCase({
   },
 });
 
+/** More than the slots of a receiver, and than the settlements that it leaves unconfirmed. */
+const WAITING_KEYS = 100;
+
+const waiting = defineCase({
+  requirement: "ordering.blocked_key",
+  name: "keys whose backoff is longer than a release can be delayed leave the worker to other keys",
+  skip: needsOrder,
+  // Its result depends on how soon a hundred messages are received.
+  alone: true,
+  async run(context) {
+    const { patienceMs } = context.timing;
+    const backoffMs = 4 * patienceMs;
+    const queue = await context.makeQueue({ ordering: "by_key" });
+    const client = await context.connect({ limits: { maxReleaseDelayMs: 0 } });
+    const inbox = context.inbox();
+    const handler = inbox.handler(({ message }) => {
+      if (message.orderingKey !== "healthy") throw new RetryAfterError(backoffMs);
+    });
+
+    await context.sendMany(client, queue, WAITING_KEYS, (index) => ({ orderingKey: `failing ${index}` }));
+    const receiver = client.receive(queue, handler, { drainMs: 0 });
+    await inbox.waitForRuns(WAITING_KEYS, 2 * patienceMs);
+    const [healthy = ""] = await context.sendMany(client, queue, 1, () => ({ orderingKey: "healthy" }));
+    await inbox.waitForRunsOf(healthy, 1);
+    await receiver.stop();
+
+    expectEqual("runs", inbox.arrivals.length, WAITING_KEYS + 1);
+  },
+});
+
 const freed = defineCase({
   requirement: "ordering.blocked_key",
   name: "a message that is dead-lettered frees its ordering key, and returns to the key when it is redriven",
@@ -147,4 +177,4 @@ const kept = defineCase({
   },
 });
 
-export const blockedKeyCases: readonly ConformanceCase[] = [blocked, freed, named, kept];
+export const blockedKeyCases: readonly ConformanceCase[] = [blocked, waiting, freed, named, kept];
