@@ -53,3 +53,12 @@ export function asText(value: unknown): string {
     return `an unprintable ${typeof value}`;
   }
 }
+
+/**
+ * Escapes two characters that JSON allows and SQS does not: it accepts the characters of XML only.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html (2026-11)
+ */
+export function escapeNonCharacters(json: string): string {
+  if (!json.includes("\ufffe") && !json.includes("\uffff")) return json;
+  return json.replaceAll("\ufffe", String.raw`\ufffe`).replaceAll("\uffff", String.raw`\uffff`);
+}

@@ -1,6 +1,6 @@
 import type { Attributes } from "../driver/contract.ts";
 import { describeError } from "../errors.ts";
-import { escapeNonCharacters } from "./envelope.ts";
+import { escapeNonCharacters } from "../lib/text.ts";
 import { unpackAttributes } from "./pack-attributes.ts";
 import { DEAD_LETTER, DEAD_LETTER_KEY, withSystemAttributes } from "./system-attributes.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "./system-attributes.ts";
 import type { Headers, Message, TraceContext } from "./message.ts";
 import { givenKey } from "./own-key.ts";
-import { kindOf, show } from "../lib/text.ts";
+import { escapeNonCharacters, kindOf, show } from "../lib/text.ts";
 import { assertFaithful } from "./payload.ts";
 
 /** A message in its wire format. */
@@ -134,15 +134,6 @@ function isEmpty(headers: Headers): boolean {
 
 function wireBackoff({ baseMs, factor, capMs, jitter }: BackoffOptions): unknown {
   return { base_ms: optionalMs(baseMs), factor, cap_ms: optionalMs(capMs), jitter };
-}
-
-/**
- * Escapes two characters that JSON allows and SQS does not: it accepts the characters of XML only.
- * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html (2026-11)
- */
-export function escapeNonCharacters(json: string): string {
-  if (!json.includes("\ufffe") && !json.includes("\uffff")) return json;
-  return json.replaceAll("\ufffe", String.raw`\ufffe`).replaceAll("\uffff", String.raw`\uffff`);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });

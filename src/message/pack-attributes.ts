@@ -1,5 +1,6 @@
 import type { Attributes } from "../driver/contract.ts";
 import type { Limits } from "../driver/limits.ts";
+import { escapeNonCharacters } from "../lib/text.ts";
 import { FOLDED } from "./system-attributes.ts";
 
 /** Attributes that other programs read: the type, and the trace context. They are never packed. */
@@ -76,17 +77,11 @@ export function unpackAttributes(attributes: Attributes): Attributes {
 }
 
 /**
- * JSON does not escape these characters, and SQS, which carries XML text, refuses them. All others stay as they are: an
- * escape takes up to three times the bytes of its character.
+ * Encodes attributes as JSON, divided between characters into parts of at most `maxBytes`. Characters outside of ASCII
+ * stay as they are: an escape takes up to three times their bytes.
  */
-const NONCHARACTERS = /[\uFFFE\uFFFF]/g;
-
-/** Encodes attributes as JSON, divided between characters into parts of at most `maxBytes`. */
 function partsOf(foreign: Attributes, maxBytes: number): string[] {
-  const text = JSON.stringify(foreign).replaceAll(
-    NONCHARACTERS,
-    (character) => `\\u${character.charCodeAt(0).toString(16)}`,
-  );
+  const text = escapeNonCharacters(JSON.stringify(foreign));
   const parts: string[] = [];
   let [part, bytes] = ["", 0];
   for (const character of text) {

@@ -24,8 +24,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "acknowledges a message before its copy is accepted",
     file: "src/receive/replacer.ts",
-    search: "    try {\n      await sent;\n      return true;",
-    replace: "    try {\n      void sent.catch(() => {});\n      return true;",
+    search: "      await sender.dispatch(queue, copy, { delayMs, deadlineMs });\n",
+    replace: "      void sender.dispatch(queue, copy, { delayMs, deadlineMs }).catch(() => {});\n",
     adapters: REQUEUES,
   },
   {
@@ -81,14 +81,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: "dead-letters without a reason",
     file: "src/receive/replacer.ts",
-    search: "const attributes = deadLetterAttributes(run.delivery.attributes, info, connection.limits);",
-    replace: "const { attributes } = run.delivery;",
+    search: "const copy = this.#deadLetterCopy(run, attributes);",
+    replace: "const copy = this.#deadLetterCopy(run, delivery.attributes);",
     adapters: MEMORY,
   },
   {
     name: "ends a drain before its messages are settled",
     file: "src/receive/drain.ts",
-    search: "await this.#until(() => capacity.settling === 0,",
+    search: "await this.#until(() => capacity.settling === 0 || isOver,",
     replace: "await this.#until(() => true,",
     adapters: MEMORY,
   },

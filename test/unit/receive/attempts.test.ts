@@ -109,6 +109,47 @@ describe.each(CASES)("on $provider with order $ordering", (each) => {
   });
 });
 
+test("two receivers of an ordered queue together run a job that always fails maxAttempts times", async () => {
+  const fixture = new Fixture({ emulate: "sqs", queues: [], name: "jobs.fifo" });
+  await fixture.queue.ensure("jobs.fifo", { ordering: "by_key" });
+  const runs: string[] = [];
+  for (const receiver of ["a", "b"]) {
+    fixture.receive(() => {
+      runs.push(receiver);
+      throw new Error("no");
+    });
+  }
+  await fixture.clock.advance(SECOND);
+  await fixture.queue.send("jobs.fifo", { type: "mail", payload: {}, orderingKey: "k", maxAttempts: 4 });
+  await fixture.clock.advance(5 * MINUTE);
+
+  expect(new Set(runs).size).toBe(2);
+  expect(runs).toHaveLength(4);
+  expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "max_attempts" }]);
+});
+
+test("doubt about earlier deliveries ends before a job that always fails looks like a crash loop", async () => {
+  const fixture = await open({ provider: "sqs", ordering: "by_key" }, 2);
+  let runs = 0;
+  while (fixture.events.of("dead_lettered").length === 0 && runs < 50) {
+    // Each receiver sees one run fail, and ends.
+    const stop = new AbortController();
+    fixture.receive(
+      () => {
+        runs += 1;
+        stop.abort();
+        throw new Error("no");
+      },
+      { signal: stop.signal },
+    );
+    await fixture.clock.advance(10 * MINUTE);
+  }
+
+  // The guard would act on the next delivery, at maxAttempts + 25.
+  expect(runs).toBe(26);
+  expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "max_attempts" }]);
+});
+
 test("a message that drains released before its run has used up no attempt", async () => {
   const fixture = new Fixture();
   for (const type of ["busy", "waits"])

@@ -206,10 +206,10 @@ test("attributes that the provider sets itself are left off a dead letter", asyn
 test("a receiver warns at its start if its dead-letter queue does not exist", async () => {
   const fixture = new Fixture({ emulate: "sqs" });
   await fixture.queue.ensure("jobs");
-  const describe = fixture.driver.describe.bind(fixture.driver);
+  const describeQueue = fixture.driver.describe.bind(fixture.driver);
   let kind: ErrorKind = "not_found";
   fixture.driver.describe = (queue) =>
-    queue === "jobs-dlq" ? Promise.reject(new DriverError(kind, "no such queue")) : describe(queue);
+    queue === "jobs-dlq" ? Promise.reject(new DriverError(kind, "no such queue")) : describeQueue(queue);
   fixture.receive(() => undefined);
   await fixture.clock.settle();
   expect(fixture.events.of("warning")).toMatchObject([
@@ -222,4 +222,45 @@ test("a receiver warns at its start if its dead-letter queue does not exist", as
     await fixture.clock.settle();
   }
   expect(fixture.events.of("warning")).toHaveLength(1);
+});
+
+test("a message whose decision cannot be recorded either stays, does not run again, and is moved later", async () => {
+  const fixture = new Fixture({ emulate: "sqs" });
+  await fixture.queue.ensure("jobs");
+  await fixture.send("mail");
+  fixture.fault = ({ operation }) =>
+    operation === "send"
+      ? { kind: "error", error: new DriverError("auth", "it may only receive") }
+      : undefined;
+  let runs = 0;
+  fixture.receive(() => {
+    runs += 1;
+    throw new PermanentError("gone");
+  });
+  await fixture.clock.advance(10 * MINUTE);
+  expect(fixture.events.of("settle_failed").map(({ operation }) => operation)).toContain("requeue");
+
+  fixture.fault = () => undefined;
+  await fixture.clock.advance(10 * MINUTE);
+  expect([runs, await fixture.counts()]).toEqual([1, [0, 0, 0, 1]]);
+});
+
+test("a single permanent error of the dead-letter queue costs a dead letter nothing of its details", async () => {
+  const fixture = new Fixture({ emulate: "sqs" });
+  await fixture.queue.ensure("jobs");
+  await fixture.plant("jobs", { body: SMALL, attributes: { theirs: "kept" } });
+  let failures = 0;
+  fixture.fault = ({ operation, queue }) =>
+    operation === "send" && queue === "jobs-dlq" && (failures += 1) === 1
+      ? { kind: "error", error: new DriverError("permanent", "a bad moment") }
+      : undefined;
+  fixture.receive(() => Promise.reject(new PermanentError("x".repeat(700))));
+  await fixture.clock.advance(MINUTE);
+
+  const [letter] = await deadLetterAttributes(fixture);
+  expect(letter?.attributes).toMatchObject({
+    theirs: "kept",
+    qp_dlq: expect.stringMatching(/x{650}/) as string,
+  });
+  expect(failures).toBe(2);
 });

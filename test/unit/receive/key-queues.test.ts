@@ -29,6 +29,11 @@ function unordered(clock: FakeClock, before: FaultRule = () => undefined): Drive
   };
 }
 
+function runOf(id: string): Run {
+  const message = completeMessage({ id, type: "t", payload: 1 }, 0);
+  return new Run({ queue: "q" } as RunHost, delivery(), message, { attempt: 0, redrive: 0 }, 0, 30_000);
+}
+
 test("messages of one key that arrive together run in sequence, and different keys run in parallel", async () => {
   const clock = new FakeClock();
   const queue = createQueue(unordered(clock), { clock });
@@ -136,10 +141,7 @@ test("messages behind one that lost its lease are released, so that none overtak
     start: (run) => void log.push(`run ${run.id}`),
     release: (run) => void log.push(`release ${run.id}`),
   });
-  const runs = ["m1", "m2", "m3", "m4"].map((id) => {
-    const message = completeMessage({ id, type: "t", payload: 1 }, 0);
-    return new Run({ queue: "q" } as RunHost, delivery(), message, { attempt: 0, redrive: 0 }, 0, 30_000);
-  });
+  const runs = ["m1", "m2", "m3", "m4"].map(runOf);
 
   for (const run of runs) keys.enter("a", run);
   keys.remove("a", runs[2]!);
@@ -148,6 +150,75 @@ test("messages behind one that lost its lease are released, so that none overtak
   runs[0]!.left(true);
   runs[1]!.left(true);
   expect([log.slice(2), capacity.waitingForKey]).toEqual([["run m2"], 0]);
+});
+
+test("messages behind a head that will be redelivered are released in order, and none of them runs in its place", () => {
+  const log: string[] = [];
+  const capacity = new Capacity({ concurrency: 10, maxSettling: 20, keepsOrder: true, random: () => 0 });
+  const keys = new KeyQueues({
+    capacity,
+    start: (run) => void log.push(`run ${run.id}`),
+    release: (run) => void log.push(`release ${run.id}`),
+  });
+  const [first, second, third] = ["m1", "m2", "m3"].map((id) => runOf(id)) as [Run, Run, Run];
+  for (const run of [first, second, third]) keys.enter("a", run);
+  first.left(false);
+
+  expect([log, capacity.waitingForKey]).toEqual([["run m1", "release m2", "release m3"], 0]);
+
+  // The key is free: its next message, which is the first again, is the head.
+  keys.enter("a", first);
+  expect(log.at(-1)).toBe("run m1");
+});
+
+test("messages behind a held head are counted apart, and are released when the head is", () => {
+  const released: string[] = [];
+  const capacity = new Capacity({ concurrency: 10, maxSettling: 20, keepsOrder: true, random: () => 0 });
+  const keys = new KeyQueues({
+    capacity,
+    start: () => undefined,
+    release: (run) => void released.push(run.id),
+  });
+  const [head, second, third] = ["m1", "m2", "m3"].map((id) => runOf(id)) as [Run, Run, Run];
+  keys.enter("a", head);
+  keys.enter("a", second);
+  head.place?.held();
+  keys.enter("a", third);
+  expect([capacity.waitingForKey, capacity.waitingForHeld]).toEqual([0, 2]);
+
+  head.left(false);
+  expect([capacity.waitingForKey, capacity.waitingForHeld]).toEqual([0, 0]);
+  expect(released).toEqual(["m2", "m3"]);
+});
+
+test("a drain releases the messages that wait behind a running head of their key at once", async () => {
+  const clock = new FakeClock();
+  const queue = createQueue(unordered(clock), { clock });
+  for (const payload of ["head", "second", "third"])
+    await queue.send("q", { type: "t", payload, orderingKey: "a" });
+  const [stop, head] = [new AbortController(), new Door()];
+  const payloads: unknown[] = [];
+  const receiving = queue.receive(
+    "q",
+    ({ payload }) => {
+      payloads.push(payload);
+      return head.opened;
+    },
+    { signal: stop.signal },
+  );
+  await clock.settle();
+  expect(await queue.stats("q")).toMatchObject({ messages: 0, inFlight: 3 });
+
+  stop.abort();
+  await clock.settle();
+  expect(await queue.stats("q")).toMatchObject({ messages: 2, inFlight: 1 });
+
+  head.open();
+  await clock.settle();
+  await receiving;
+  expect(payloads).toEqual(["head"]);
+
+  await queue.close();
 });
 
 test("a release behind other messages costs no attempt, and counts as no crash loop", async () => {

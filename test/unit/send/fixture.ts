@@ -30,7 +30,9 @@ export class Fixture {
   readonly sender: Sender;
   respond: Send = allOk;
 
-  constructor(options: { limits?: Partial<Limits>; traits?: Partial<QueueTraits> } = {}) {
+  constructor(
+    options: { limits?: Partial<Limits>; traits?: Partial<QueueTraits>; random?: () => number } = {},
+  ) {
     const driver = driverOf({
       limits: { ...limits, ...options.limits },
       describe: () => Promise.resolve({ ...traits, ...options.traits }),
@@ -39,7 +41,7 @@ export class Fixture {
         return this.respond(queue, messages, signal);
       },
     });
-    this.sender = new Sender(connect(driver, this.clock));
+    this.sender = new Sender(connect(driver, this.clock, options.random));
   }
 
   send(

@@ -20,6 +20,26 @@ describe("a message in a batch", () => {
     expect(fixture.calls).toEqual([["a", "b", "c"], ["b"]]);
   });
 
+  test.each([
+    ["with", "k"],
+    ["without", undefined],
+  ])("is sent again after a part of the backoff that chance decides, %s an ordering key", async (_, key) => {
+    for (const [random, waitMs] of [
+      [0.5, 50],
+      [0.9, 90],
+    ] as const) {
+      const fixture = new Fixture({ random: () => random });
+      fixture.respond = () => Promise.resolve([no("transient")]);
+      fixture.send("a", { ...(key !== undefined && { key }) });
+      await fixture.clock.advance(waitMs - 1);
+      expect(fixture.calls).toHaveLength(1);
+
+      fixture.respond = allOk;
+      await fixture.clock.advance(1);
+      expect(fixture.calls).toHaveLength(2);
+    }
+  });
+
   test("fails with send_unknown if the answer has no result for it, since it may have been stored", async () => {
     const fixture = new Fixture();
     fixture.respond = () => Promise.resolve([OK]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Outgoing } from "../../../src/driver/contract.ts";
 import { DriverError, type ErrorKind } from "../../../src/driver/error.ts";
-import { SECOND } from "../support.ts";
+import { SECOND, watch } from "../support.ts";
 import { allOk, Fixture, code, hangs, no } from "./fixture.ts";
 
 describe("a send at its deadline", () => {
@@ -121,6 +121,24 @@ describe("the signal of the user", () => {
     expect(outcome.error).toBe(reason);
     expect(fixture.calls).toEqual([]);
     await fixture.sender.flush();
+  });
+
+  test.each([
+    ["carried by the provider", 1_000],
+    ["carried by the delay queue", 1_000_000],
+  ])("ends a send whose delay is %s", async (_, delayMs) => {
+    const fixture = new Fixture();
+    const stop = new AbortController();
+    fixture.respond = hangs;
+    const outgoing = { body: "a", attributes: {}, delayMs: 0 };
+    const plan = { delayMs, deadlineMs: 30_000, signal: stop.signal };
+    const sent = watch(fixture.sender.dispatch("jobs", outgoing, plan));
+    await fixture.clock.settle();
+    expect(fixture.calls).toEqual([["a"]]);
+
+    stop.abort(new Error("enough"));
+    await fixture.clock.settle();
+    expect(code(sent)).toBe("send_unknown");
   });
 
   test("rejects with its reason if nothing was sent, and with send_unknown if a call is in flight", async () => {
