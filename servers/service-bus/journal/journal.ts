@@ -180,8 +180,8 @@ export class Journal implements Store {
   /** Writes the present state to a new file, and replaces the journal with it. */
   #compact(): void {
     const fresh = `${this.#path}.new`;
+    // A new file that nobody else may read, and never one that a link in its place leads to.
     rmSync(fresh, { force: true });
-    // Exclusively, so that it is never written through a link that somebody else has placed there.
     const file = new NdjsonWriter(openSync(fresh, "wx", 0o600));
     try {
       for (const record of this.#records()) file.add(record);

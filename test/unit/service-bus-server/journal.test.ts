@@ -1,11 +1,24 @@
-import { closeSync, existsSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import type { SessionHolder } from "../../../servers/service-bus/broker/sessions.ts";
 import { noStore } from "../../../servers/service-bus/broker/store.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
+import { DirectoryLock } from "../../../servers/service-bus/journal/directory-lock.ts";
 import { Journal } from "../../../servers/service-bus/journal/journal.ts";
 import { linesOf, NdjsonWriter } from "../../../servers/service-bus/journal/ndjson.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
@@ -18,7 +31,6 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 
-const pid = (): string => join(dataDir, "server.pid");
 /** The message ids of a queue after a restart. */
 function kept(queue: string): string[] {
   const namespace = newNamespace();
@@ -32,7 +44,9 @@ test("a directory belongs to one server until that server has stopped or died", 
   const first = await startServiceBusServer({ dataDir, queues: ["a"] });
   await expect(startServiceBusServer({ dataDir })).rejects.toThrow("is in use by a running server");
   await first.stop();
-  expect(existsSync(pid())).toBe(false);
+  await (await startServiceBusServer({ dataDir })).stop();
+  const file = readdirSync(dataDir).find((name) => name.endsWith(".pid")) ?? "";
+  const pid = (): string => join(dataDir, file);
   writeFileSync(pid(), "1");
   await expect(startServiceBusServer({ dataDir })).rejects.toThrow("a running server, process 1.");
   // No system has process ids this large.
@@ -40,6 +54,55 @@ test("a directory belongs to one server until that server has stopped or died", 
   const second = await startServiceBusServer({ dataDir });
   await expect(startServiceBusServer({ dataDir, port: second.port })).rejects.toThrow("a running server");
   await second.stop();
+});
+
+test("a directory whose server was killed goes to one of two servers, even if one is suspended between two steps", async () => {
+  // No system has process ids this large.
+  writeFileSync(join(dataDir, "server.pid"), "2000000000");
+  const [go, taken] = [join(dataDir, "go"), join(dataDir, "taken")];
+  const source = fileURLToPath(
+    new URL("../../../servers/service-bus/journal/directory-lock.ts", import.meta.url),
+  );
+  const script = `
+    const { existsSync, writeFileSync } = await import("node:fs");
+    const { DirectoryLock } = await import(${JSON.stringify(pathToFileURL(source).href)});
+    process.stdout.write("ready");
+    const timer = setInterval(() => {
+      if (!existsSync(${JSON.stringify(go)})) return;
+      clearInterval(timer);
+      new DirectoryLock(${JSON.stringify(dataDir)});
+      writeFileSync(${JSON.stringify(taken)}, "");
+      setInterval(() => {}, 1_000);
+    }, 1);`;
+  const other = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  onTestFinished(() => void other.kill("SIGKILL"));
+  await once(other.stdout, "data");
+  // The other server takes the directory while this one knows that their predecessor is dead.
+  const kill = vi.spyOn(process, "kill").mockImplementationOnce(() => {
+    kill.mockRestore();
+    writeFileSync(go, "");
+    for (let waits = 0; !existsSync(taken) && waits < 4_000; waits += 1)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    throw Object.assign(new Error("no such process"), { code: "ESRCH" });
+  });
+  expect(() => new DirectoryLock(dataDir)).toThrow(`a running server, process ${other.pid}.`);
+  other.kill("SIGKILL");
+  await once(other, "exit");
+  new DirectoryLock(dataDir).release();
+});
+
+test("the files of a data directory can be read by their owner only, and are not written through links", async () => {
+  const elsewhere = join(dataDir, "elsewhere");
+  writeFileSync(elsewhere, "kept");
+  const directory = join(dataDir, "new");
+  await (await startServiceBusServer({ dataDir: directory, queues: ["a"] })).stop();
+  symlinkSync(elsewhere, join(directory, "journal.ndjson.new"));
+  await (await startServiceBusServer({ dataDir: directory })).stop();
+  expect(readFileSync(elsewhere, "utf8")).toBe("kept");
+  expect(statSync(directory).mode & 0o777).toBe(0o700);
+  for (const name of readdirSync(directory)) expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600);
 });
 
 test("a server whose port is in use does not keep its directory locked", async () => {
