@@ -1,5 +1,7 @@
+import type { ServiceBusReceivedMessage } from "@azure/service-bus";
 import { expect, test } from "vitest";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { amqp, CODE, composite, encode, frames, RawClient } from "../../support/raw-amqp.ts";
 import { startServer, stray, take, takeOne, textOf } from "./fixture.ts";
 
 const clock = new FakeClock();
@@ -190,4 +192,63 @@ test("the statistics count transfers, messages and settlements", async () => {
   const from = receiver("plain");
   for (const message of await take(from, 2)) await from.completeMessage(message);
   expect(server.stats).toMatchObject({ transfersIn: 1, messagesIn: 2, transfersOut: 2, settlements: 2 });
+});
+
+test("a deferral counts as a delivery, and never makes a message a dead letter", async () => {
+  server.createQueue({ name: "deferrals", maxDeliveryCount: 3 });
+  await client.createSender("deferrals").sendMessages({ body: "a" });
+  const from = receiver("deferrals");
+  const message = await takeOne(from);
+  expect(message.deliveryCount).toBe(0);
+  await from.deferMessage(message);
+  const again = async (): Promise<ServiceBusReceivedMessage> =>
+    (await from.receiveDeferredMessages([message.sequenceNumber as never]))[0] as ServiceBusReceivedMessage;
+  const deferred = await again();
+  expect(deferred.deliveryCount).toBe(1);
+  await from.abandonMessage(deferred);
+  const abandoned = await again();
+  expect(abandoned.deliveryCount).toBe(2);
+  for (let count = 3; count < 6; count += 1) {
+    await from.deferMessage(await (count === 3 ? Promise.resolve(abandoned) : again()));
+    const [peeked] = await from.peekMessages(1, { fromSequenceNumber: message.sequenceNumber as never });
+    expect(peeked).toMatchObject({ deliveryCount: count, state: "deferred" });
+  }
+});
+
+test("message annotations, priority and durability of a sender arrive, also as a dead letter and in a schedule", async () => {
+  server.createQueue("annotated");
+  const raw = await RawClient.signedIn(server);
+  const annotations = {
+    "x-opt-mine": amqp.wrap_long(7),
+    "x-opt-sequence-number": amqp.wrap_long(999),
+    "x-opt-partition-key": "p",
+  };
+  raw.write(
+    frames.sends(2, "annotated"),
+    frames.transfer(
+      2,
+      1,
+      Buffer.concat([
+        encode(composite(0x70, [false, amqp.wrap_ubyte(7), amqp.wrap_uint(60_000)])),
+        encode(amqp.described(amqp.wrap_ulong(0x72), amqp.wrap_symbolic_map(annotations))),
+        encode(amqp.described(amqp.wrap_ulong(0x77), amqp.wrap("a"))),
+      ]),
+    ),
+  );
+  await raw.next(CODE.disposition);
+  raw.close();
+  const from = receiver("annotated");
+  const message = await takeOne(from);
+  const isAsSent = (received: ServiceBusReceivedMessage): void => {
+    const { header, messageAnnotations = {} } = received["_rawAmqpMessage"];
+    expect(header).toMatchObject({ durable: false, priority: 7, timeToLive: 60_000 });
+    expect(messageAnnotations).toMatchObject({ "x-opt-mine": 7, "x-opt-sequence-number": 1 });
+    expect(received.partitionKey).toBe("p");
+  };
+  isAsSent(message);
+  await from.deadLetterMessage(message, { deadLetterReason: "a", deadLetterErrorDescription: "b" });
+  isAsSent(await takeOne(receiver("annotated", { subQueueType: "deadLetter" })));
+  await client.createSender("annotated").sendMessages({ body: "plain" });
+  const { header } = (await takeOne(from))["_rawAmqpMessage"];
+  expect([header?.durable, header?.priority]).toEqual([undefined, undefined]);
 });
