@@ -120,6 +120,8 @@ export class Listener {
       else this.#serveSender(link as Receiver, client);
     } catch (error) {
       const { condition, message } = asRefusal(error);
+      // An attach without the server's node says that the link will be closed, so that the client waits for the reason.
+      setAttachFields(link, link.is_sender() ? { source: undefined } : { target: undefined });
       link.close({ condition, description: message });
     }
   }

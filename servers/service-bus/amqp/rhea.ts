@@ -104,6 +104,8 @@ interface LinkState {
 }
 
 interface Attach {
+  source?: undefined;
+  target?: undefined;
   max_message_size?: number;
   snd_settle_mode?: number;
   rcv_settle_mode?: number;
