@@ -118,7 +118,7 @@ const messages: readonly Buffer[] = [
   ]),
   Buffer.concat([encode(composite(0x76, [1])), encode(composite(0x76, [2]))]),
 ];
-const error = composite(0x1d, [amqp.wrap_symbol("amqp:internal-error"), "text"]);
+const failed = composite(0x1d, [amqp.wrap_symbol("amqp:internal-error"), "text"]);
 const validFrames = (): readonly Buffer[] => [
   frames.open(["raw", "localhost", amqp.wrap_uint(65_536), amqp.wrap_ushort(10), amqp.wrap_uint(60_000)]),
   frames.begin(1),
@@ -130,11 +130,11 @@ const validFrames = (): readonly Buffer[] => [
   frames.transfer(2, 1, pick(messages), true),
   frames.token(0, 1),
   frames.disposition(0, 5, composite(0x24, [])),
-  frames.disposition(0, 5, composite(0x25, [error])),
+  frames.disposition(0, 5, composite(0x25, [failed])),
   frames.disposition(0, 5, composite(0x27, [true, true, amqp.wrap_symbolic_map({ a: 1 })])),
   frames.detach(2),
-  frame(CODE.end, [error]),
-  frame(CODE.close, [error]),
+  frame(CODE.end, [failed]),
+  frame(CODE.close, [failed]),
 ];
 
 /** Runs `work`. Returns whether it was refused. Fails if it takes too long, or throws anything but a refusal. */
