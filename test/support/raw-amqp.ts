@@ -232,6 +232,8 @@ export class RawClient {
     );
     await client.next(CODE.transfer);
     await client.next(CODE.disposition);
+    // The server gives credit for another request.
+    await client.next(CODE.flow);
     return client;
   }
 

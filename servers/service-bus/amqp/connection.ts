@@ -56,7 +56,7 @@ export function serveSocket(
   const created = container.create_connection({ ...options, disable_sasl: true } as never);
   const connection = created as unknown as ConnectionInternals;
   const { input, _process: runTasks, on_open: opened, on_begin: began } = connection;
-  let hasFailed = false;
+  let [hasFailed, isClosed] = [false, false];
 
   const fail = (error: unknown): void => {
     if (hasFailed) return;
@@ -95,7 +95,9 @@ export function serveSocket(
     if (!hasFailed) guarded(() => reader.push(bytes));
   };
   // rhea runs it on a timer of its own, where an error would end the process.
-  connection["_process"] = () => guarded(() => runTasks.call(connection));
+  connection["_process"] = () => {
+    if (!isClosed) guarded(() => runTasks.call(connection));
+  };
   for (const event of ["error", "protocol_error"]) connection.on(event, fail);
   connection.on_open = (frame) => {
     checkOpen(frame);
@@ -107,8 +109,12 @@ export function serveSocket(
       throw new Refusal("amqp:not-allowed", `The channel ${frame.channel} has a session already.`);
     began.call(connection, frame);
   };
-  // A destroyed socket does not emit the event on which rhea stops its timers.
-  socket.on("close", () => connection["_disconnected"]());
+  socket.on("close", () => {
+    // If rhea wrote to a closed socket, it would start a timer of minutes, which keeps the connection in memory.
+    isClosed = true;
+    // A destroyed socket does not emit the event on which rhea stops its timers.
+    connection["_disconnected"]();
+  });
   return connection.accept(socket);
 }
 

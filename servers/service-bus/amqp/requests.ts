@@ -13,6 +13,7 @@ import {
 } from "./rhea.ts";
 import { checkMessage } from "./sections.ts";
 import { SenderCredit } from "./sender-credit.ts";
+import { sizeOf } from "./session.ts";
 
 /** The reply to one request. */
 export interface Reply {
@@ -69,7 +70,10 @@ export function serveRequests(
   receiver.on("message", ({ message, delivery }: { message: unknown; delivery: Delivery }) => {
     receiver.add_credit(1);
     try {
-      serveRequest(message as Buffer, connection, handle);
+      const bytes = message as Buffer;
+      const size = sizeOf(delivery, bytes);
+      if (size > bytes.length) throw refusals.tooLarge(size, bytes.length);
+      serveRequest(bytes, connection, handle);
       settle(delivery, accepted());
     } catch (error) {
       const { condition, message: description } = asRefusal(error);

@@ -2,9 +2,10 @@ import { isKey, type Keys } from "../tokens.ts";
 import { encodeSection, type Typed, types } from "./rhea.ts";
 
 /**
- * The mechanisms that are offered. Microsoft's .NET client accepts `MSSBCBS` alone, and Microsoft's other clients
- * `ANONYMOUS` (read in the sources of Microsoft.Azure.Amqp and @azure/core-amqp, 2026-11). With these and with `EXTERNAL`,
- * a client puts tokens to `$cbs`. With `PLAIN`, it signs in by the name of a key and the key:
+ * The mechanisms that Service Bus offers, in its order:
+ * https://github.com/smallrye/smallrye-reactive-messaging/issues/987 (2021-02). Microsoft's .NET client accepts `MSSBCBS`
+ * alone, and Microsoft's client for JavaScript `ANONYMOUS`. With these and with `EXTERNAL`, a client puts tokens to `$cbs`.
+ * With `PLAIN`, it signs in by the name of a key and the key:
  * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-amqp-protocol-guide (2026-11).
  */
 const MECHANISMS = ["MSSBCBS", "PLAIN", "ANONYMOUS", "EXTERNAL"] as const;

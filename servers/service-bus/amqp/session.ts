@@ -1,8 +1,8 @@
 import type { Receiver, Sender, Session } from "rhea";
 import { Refusal, refusals } from "../broker/refusal.ts";
 
-/** Links of one session, and of one connection. Service Bus declares the same highest handle. */
-const [MAX_HANDLE, MAX_LINKS] = [255, 8_192];
+/** The highest handle of a session, which the server's `begin` declares, and the links of one connection. */
+const [MAX_HANDLE, MAX_LINKS] = [4_095, 8_192];
 /** Messages of one connection whose last frame has not come. */
 const MAX_INCOMPLETE = 64;
 /** Frames of one message after which their contents are put together. Each small piece would keep its own buffer. */
@@ -123,8 +123,8 @@ interface SessionInternals {
 }
 
 /**
- * Sets the largest message that a link takes, in bytes. A larger one that comes in several frames is not kept: it arrives
- * empty, and {@link sizeOf} has its size. A link without a limit takes nothing that needs more than one frame.
+ * Sets the largest message that a link takes, in bytes. If a message comes in several frames, the bytes above
+ * the limit are dropped; {@link sizeOf} has its size. A link without a limit takes nothing that needs more than one frame.
  */
 export function limitMessages(receiver: Receiver, maxBytes: number): void {
   (receiver as unknown as Link).maxBytes = maxBytes;
@@ -260,8 +260,7 @@ function boundTransfers(incoming: Incoming, { incomplete }: LinkLimits): void {
     if (begun === undefined) frame.payload = isTooLarge && fields.more === true ? NOTHING : payload;
     else {
       begun.bytes = bytes;
-      if (isTooLarge) begun.frames = [];
-      else if (begun.frames.length >= MAX_PIECES) begun.frames = [Buffer.concat(begun.frames)];
+      if (begun.frames.length >= MAX_PIECES) begun.frames = [Buffer.concat(begun.frames)];
       frame.payload = isTooLarge || payload.length === 0 ? undefined : payload;
     }
     if (fields.aborted === true && begun !== undefined) {

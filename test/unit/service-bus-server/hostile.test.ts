@@ -23,7 +23,7 @@ import { clientOf, take } from "./fixture.ts";
 const PROMPT_MS = 2_000;
 
 const clock = new FakeClock();
-const server = await startServiceBusServer({ queues: ["q"], clock, maxMessageBytes: 100_000 });
+const server = await startServiceBusServer({ queues: ["q", "given-up"], clock, maxMessageBytes: 100_000 });
 afterAll(() => server.stop());
 
 /** Measures how long the server needs for a client that writes these bytes. Returns the condition of its answer. */
@@ -85,7 +85,7 @@ test.each<[string, Buffer]>([
   ],
   [
     "a handle above the highest one",
-    Buffer.concat([frames.open(), frames.begin(), frames.sends(256, "$cbs")]),
+    Buffer.concat([frames.open(), frames.begin(), frames.sends(4_096, "$cbs")]),
   ],
   ["a frame for a session that does not exist", Buffer.concat([frames.open(), frames.sends(0, "$cbs")])],
   [
@@ -143,6 +143,52 @@ test("a message without an end is not kept beyond the size of a message, and it 
   client.write(frames.transfer(2, 1, piece));
   const [, , , , state] = (await client.next(CODE.disposition)).fields;
   expect(JSON.stringify(state)).toContain("100050000 bytes");
+  client.close();
+});
+
+test("a request of more bytes than a token may have is refused, and the next one is answered", async () => {
+  const client = await RawClient.signedIn(server);
+  const request = described(0x75, encode(amqp.wrap_binary(Buffer.alloc(70_000))));
+  client.write(frames.message(0, 1, request));
+  expect(JSON.stringify((await client.next(CODE.disposition)).fields[4])).toContain("size-exceeded");
+  client.write(frames.token(0, 2));
+  expect((await client.next(CODE.transfer)).payload.length).toBeGreaterThan(0);
+  client.close();
+});
+
+test("a connection has up to 64 messages whose end has not come", async () => {
+  const client = await RawClient.signedIn(server);
+  for (let link = 0; link <= 64; link += 1) {
+    client.write(frames.sends(2 + link, "q", `sender ${link}`));
+    await client.next(CODE.flow);
+    client.write(frames.transfer(2 + link, 1 + link, Buffer.alloc(10), true));
+    // The first one is given up, and does not count.
+    if (link === 0) client.write(frames.transfer(2, 1, Buffer.alloc(0), false, [null, null, null, true]));
+  }
+  client.write(frames.transfer(2, 66, Buffer.alloc(10), true));
+  expect(await client.closing()).toBe("amqp:resource-limit-exceeded");
+});
+
+test("messages that are given up use their credit, and the client gets new credit for them", async () => {
+  const client = await RawClient.signedIn(server);
+  client.write(frames.sends(2, "given-up"));
+  await client.next(CODE.flow);
+  for (let id = 1; id <= 500; id += 1) {
+    client.write(frames.transfer(2, id, Buffer.alloc(1), true));
+    client.write(frames.transfer(2, id, Buffer.alloc(0), false, [null, null, null, true]));
+  }
+  client.write(frames.transfer(2, 501, described(0x77, encode(amqp.wrap("whole")))));
+  const [, , , , , count, credit] = (await client.next(CODE.flow)).fields;
+  expect([count, credit]).toEqual([501, 1_000]);
+  client.close();
+});
+
+test("a client may wish for a sign of life every month", async () => {
+  const client = await RawClient.connect(server);
+  client.write(AMQP_HEADER, frames.open(["raw", null, null, null, amqp.wrap_uint(4_294_967_295)]));
+  await client.next(CODE.open);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(client.received).toEqual([]);
   client.close();
 });
 

@@ -124,6 +124,23 @@ test("a name and a handle can be used again as soon as their link is detached", 
   client.close();
 });
 
+test("a flow that asks for an answer gets the state of its link", async () => {
+  const client = await RawClient.signedIn(server);
+  client.write(frames.receives(2, queue), frames.credit(2, 7, [null, null, true]));
+  const [, , , , handle, , credit] = (await client.next(CODE.flow)).fields;
+  expect(handle).toBeTypeOf("number");
+  expect(credit).toBe(7);
+  client.close();
+});
+
+test("a client that says of its own link that it is drained keeps the credit that it has", async () => {
+  const client = await RawClient.signedIn(server);
+  client.write(frames.sends(2, queue), frames.credit(2, 0, [null, true]));
+  client.write(frames.transfer(2, 1, message("a")));
+  expect(JSON.stringify((await client.next(CODE.disposition)).fields[4])).not.toContain("amqp:");
+  client.close();
+});
+
 test("a link to the coordinator of transactions is refused, and the connection stays", async () => {
   const client = await RawClient.signedIn(server);
   const coordinator = composite(0x30, []);
