@@ -27,13 +27,13 @@ describe.each<[EmulatedProvider, readonly string[], readonly string[]]>([
     ["a", "a".repeat(260), "jobs/emails", "a-_.~/1"],
     ["", "a".repeat(261), "-a", "a-", "/a", "a b", "jöbs", "a?b", "a\n"],
   ],
-])("the names of queues on %s", (emulate, valid, invalid) => {
-  test.each(valid)("include %j", async (name) => {
+])("names of queues on %s", (emulate, valid, invalid) => {
+  test.each(valid)("the name %j is valid", async (name) => {
     expect(rules[emulate].test(name)).toBe(true);
     await expect(memory({ emulate }).describe(name)).rejects.toMatchObject({ kind: "not_found" });
   });
 
-  test.each(invalid)("do not include %j, which the emulation refuses too", async (name) => {
+  test.each(invalid)("the name %j is refused, also by the emulation", async (name) => {
     expect(rules[emulate].test(name)).toBe(false);
     const driver = memory({ emulate });
     const refused = { kind: "permanent", message: expect.stringContaining("is not a valid name") as string };
