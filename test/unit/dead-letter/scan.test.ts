@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { Scan } from "../../../src/dead-letter/scan.ts";
+import { Scan, type ScanDecision } from "../../../src/dead-letter/scan.ts";
 import type { Delivery, Operation } from "../../../src/driver/contract.ts";
+import { DriverError } from "../../../src/driver/error.ts";
 import { type Clock, sleep } from "../../../src/lib/clock.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { connect, delivery, Door, driverOf, sourceOf, times, watch } from "../support.ts";
@@ -66,6 +67,34 @@ test("a message whose lease is being extended is released after the extension, w
 
   expect(before).toEqual(["extend"]);
   expect([run.state, settled]).toEqual(["resolved", ["extend", "release"]]);
+});
+
+test("a message whose removal was refused, and that is delivered again, is decided about once", async () => {
+  const clock = new FakeClock();
+  const polls = [[delivery({ brokerId: "a", receipt: 1 })], [delivery({ brokerId: "a", receipt: 2 })]];
+  const settled: string[] = [];
+  const lost = { ok: false, error: new DriverError("lease_lost", "gone") } as const;
+  const source = sourceOf({
+    next: () => Promise.resolve(polls.shift() ?? []),
+    settle: async (operations) =>
+      operations.map(({ kind, delivery: { receipt } }) => {
+        settled.push(`${kind} ${String(receipt)}`);
+        return kind === "ack" ? lost : { ok: true };
+      }),
+  });
+  const scan = new Scan(connect(driverOf({ open: () => source }), clock), "jobs-dlq");
+  const outcomes: string[] = [];
+  const decide = (): Promise<ScanDecision> =>
+    Promise.resolve({
+      removed: () => outcomes.push("removed"),
+      stayed: (error) => outcomes.push(`stayed: ${(error as Error).message}`),
+    });
+  const run = watch(scan.run(decide, () => false));
+  await clock.advance(10_000);
+
+  expect(run.state).toBe("resolved");
+  expect(outcomes).toEqual(["stayed: its lease was lost before it was removed"]);
+  expect(settled).toEqual(["ack 1", "release 2"]);
 });
 
 describe("a process that stands still", () => {

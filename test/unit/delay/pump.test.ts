@@ -227,6 +227,26 @@ describe("a message in the delay queue without a due time", () => {
   });
 });
 
+test("a message that arrives while the pump stops is released, and not left to its lease", async () => {
+  const fixture = new Fixture();
+  await fixture.sendDelayed(HOUR);
+  await fixture.clock.advance(16 * MINUTE);
+  const door = new Door();
+  fixture.fault = ({ operation, queue }) =>
+    operation === "receive" && queue === "jobs-delay" ? { kind: "stall", until: door.opened } : undefined;
+
+  const stop = new AbortController();
+  const received = watch(fixture.receive(stop.signal));
+  await fixture.clock.advance(SECOND);
+  stop.abort();
+  await fixture.clock.advance(SECOND);
+  door.open();
+  await fixture.clock.advance(SECOND);
+
+  expect(received.state).toBe("resolved");
+  expect(fixture.hops).toBe(1);
+});
+
 test("a receiver that stops during a move acknowledges the moved message, so that it arrives once", async () => {
   const fixture = new Fixture();
   await fixture.sendDelayed(HOUR);
