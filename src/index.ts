@@ -50,7 +50,7 @@ export type { Driver, QueueChange } from "./driver/contract.ts";
 export type { ErrorKind } from "./driver/error.ts";
 export type { Limits, QueueTraits } from "./driver/limits.ts";
 export { type ErrorCode, isQueueError, PermanentError, QueueError, RetryAfterError } from "./errors.ts";
-export type { Logger } from "./lib/logger.ts";
+export type { AnyLogger, Logger } from "./lib/logger.ts";
 export type { Headers, Message, NewMessage, TraceContext } from "./message/message.ts";
 export type {
   DelayedMessage,

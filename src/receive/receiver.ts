@@ -1,4 +1,3 @@
-import { AsyncResource } from "node:async_hooks";
 import type { Backoff } from "../backoff.ts";
 import type { DriverError } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
@@ -44,8 +43,6 @@ export class Receiver implements RunHost {
   readonly #dispatcher: Dispatcher;
   readonly #poller: Poller;
   readonly #drain: Drain;
-  /** In the asynchronous context of the receiver: an extension that fails belongs to a job, and starts others in its place. */
-  readonly #leaseLost = AsyncResource.bind((run: Run) => this.#dispatcher.leaseLost(run));
   readonly #onPolling: (() => void) | undefined;
   #failure: DriverError | undefined;
   #stop: () => void = () => {};
@@ -117,7 +114,7 @@ export class Receiver implements RunHost {
   }
 
   leaseLost(run: Run): void {
-    this.#leaseLost(run);
+    this.#dispatcher.leaseLost(run);
   }
 
   spentBefore(run: Run): number {

@@ -2,7 +2,7 @@
 import type { Logger as PinoLogger } from "pino";
 import { describe, expectTypeOf, test } from "vitest";
 import { type ConfigFile, openQueue, type QueueConfig } from "../../adapters/open.ts";
-import { type ErrorCode, isQueueError, type Logger } from "../../src/index.ts";
+import { type AnyLogger, type ErrorCode, isQueueError, type Logger } from "../../src/index.ts";
 import type { Queue, QueueStats, SendOutcome, SendReceipt, Worker } from "../../src/index.ts";
 
 declare const queue: Queue;
@@ -92,5 +92,6 @@ describe("a job's logger", () => {
       logger.error({ err: new Error("no") });
     });
     expectTypeOf<PinoLogger>().toExtend<Logger>();
+    expectTypeOf(console).toExtend<AnyLogger>();
   });
 });

@@ -8,25 +8,33 @@ import { Fixture } from "./fixture.ts";
 const storage = new AsyncLocalStorage<string>();
 const store = (): string => storage.getStore() ?? "none";
 
-test("handlers that begin in one tick do not see the stores that each of them enters", async () => {
+test("handlers and events of one tick do not see the stores that each handler enters", async () => {
   const fixture = new Fixture();
   const seen: string[] = [];
+  const events = new Set<string>();
   await fixture.send("a", "b", "c");
   storage.run("receiver", () =>
-    fixture.receive(({ type }) => {
-      seen.push(store());
-      storage.enterWith(`job ${type}`);
-    }),
+    fixture.receive(
+      async ({ type }) => {
+        seen.push(store());
+        storage.enterWith(`job ${type}`);
+        // Its message wakes the poller, in the context of this job.
+        if (type === "a") await fixture.send("d");
+      },
+      { concurrency: 2, onEvent: ({ event }) => void events.add(`${event}: ${store()}`) },
+    ),
   );
   await fixture.clock.settle();
 
-  expect(seen).toEqual(["receiver", "receiver", "receiver"]);
+  expect(seen).toEqual(["receiver", "receiver", "receiver", "receiver"]);
+  expect(events).toEqual(new Set(["polled: receiver", "started: receiver", "completed: receiver"]));
 });
 
 test("a handler that a resume starts begins in the context of the caller of receive", async () => {
   const fixture = new Fixture();
   const pause = new PauseController();
   const seen: string[] = [];
+  const events = new Set<string>();
   const door = new Door();
   await fixture.send("slow", "slow", "slow");
   storage.run("receiver", () => {
@@ -34,7 +42,9 @@ test("a handler that a resume starts begins in the context of the caller of rece
       seen.push(store());
       return door.opened;
     };
-    fixture.receive(handler, { pause, concurrency: 3, concurrencyOf: () => (pause.paused ? 0 : limit) });
+    const onEvent = ({ event }: { readonly event: string }): void => void events.add(`${event}: ${store()}`);
+    const concurrencyOf = (): number => (pause.paused ? 0 : limit);
+    fixture.receive(handler, { pause, concurrency: 3, concurrencyOf, onEvent });
   });
   let limit = 1;
   await fixture.clock.settle();
@@ -45,7 +55,10 @@ test("a handler that a resume starts begins in the context of the caller of rece
   storage.run("somebody", () => pause.resume());
   await fixture.clock.settle();
   expect(seen).toEqual(["receiver", "receiver", "receiver"]);
+
   door.open();
+  await fixture.clock.settle();
+  expect(events).toEqual(new Set(["polled: receiver", "started: receiver", "completed: receiver"]));
 });
 
 test("a handler that starts since an extension failed in another one begins in the context of the caller of receive", async () => {
