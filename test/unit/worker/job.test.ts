@@ -51,6 +51,49 @@ describe("a job definition", () => {
   });
 });
 
+describe("the options of a job definition", () => {
+  const limited = defineJob({
+    type: "limited",
+    schema: z.unknown(),
+    maxAttempts: 2,
+    backoff: { baseMs: 7, jitter: false },
+    timeoutMs: 1_000,
+    concurrency: 1,
+  });
+
+  test("travel with its messages, unless the message sets its own", () => {
+    expect(limited.message(1)).toMatchObject({ maxAttempts: 2, backoff: { baseMs: 7, jitter: false } });
+    expect(limited.message(1, { maxAttempts: 3, backoff: { baseMs: 9 } })).toMatchObject({
+      maxAttempts: 3,
+      backoff: { baseMs: 9 },
+    });
+  });
+
+  test("count for the warning about a broker that would dead-letter before its last attempt", async () => {
+    const fixture = new Fixture();
+    const describeQueue = fixture.driver.describe.bind(fixture.driver);
+    fixture.driver.describe = async (queue) => ({ ...(await describeQueue(queue)), brokerMaxDeliveries: 12 });
+    fixture.worker.register(defineJob({ ...limited, maxAttempts: 20 }), () => {});
+    await fixture.start();
+
+    expect(fixture.events.of("warning")).toMatchObject([
+      { code: "broker_limit", message: expect.stringContaining("maxAttempts 20") as string },
+    ]);
+  });
+
+  test("hold where its handler is registered, unless the registration sets its own", () => {
+    const { worker } = new Fixture();
+    const own = defineJob({ ...limited, type: "own" });
+    worker.register(limited, () => {});
+    worker.register(own, () => {}, { timeoutMs: "5s", concurrency: 4, backoff: { baseMs: 1 } });
+
+    expect(worker.registered).toMatchObject([
+      { type: "limited", timeoutMs: 1_000, concurrency: 1, backoff: { baseMs: 7 } },
+      { type: "own", timeoutMs: 5_000, concurrency: 4, backoff: { baseMs: 1 } },
+    ]);
+  });
+});
+
 describe("the dead letter of an invalid payload", () => {
   const receive = async (schema: JobDefinition["schema"], payload: unknown): Promise<string> => {
     const fixture = new Fixture();
