@@ -88,6 +88,7 @@ export class DelayPump {
     });
     const settler = new Settler(connection, source, delayQueue, report);
     const moving = new Set<Promise<void>>();
+    let isFailing = false;
     let end: (failure: DriverError | undefined) => void = () => {};
     const ended = new Promise<DriverError | undefined>((resolve) => {
       end = resolve;
@@ -108,8 +109,11 @@ export class DelayPump {
       },
       deliver: (deliveries) => deliveries.forEach(take),
       report: (event) => {
-        // Not reported: health asks when the main queue was polled.
-        if (event.event !== "polled") report(event);
+        // Only the end of an outage is reported, since health asks when the main queue was polled.
+        if (event.event === "polled" && !isFailing) return;
+        if (event.event === "polled" || event.event === "poll_failed")
+          isFailing = event.event === "poll_failed";
+        report(event);
       },
       failed: end,
     });

@@ -9,10 +9,10 @@ describe("an outage", () => {
 
   test("is logged at its beginning, once a minute and queue, and at its end", async () => {
     const logger = new RecordedLogger();
-    const fixture = new Fixture();
+    const queues = ["one", "two", "three"];
+    const fixture = new Fixture({}, { emulate: "sqs", queues });
     const worker = fixture.make({ logger });
     worker.register("mail", () => {});
-    const queues = ["one", "two", "three"];
     void worker.run(queues);
     await fixture.clock.advance(MINUTE);
     logger.lines.length = 0;
@@ -21,7 +21,8 @@ describe("an outage", () => {
     fixture.fault = () => undefined;
     await fixture.clock.advance(MINUTE);
 
-    for (const queue of queues) {
+    // The delay queues are away as well.
+    for (const queue of queues.flatMap((name) => [name, `${name}-delay`])) {
       const lines = logger.lines.filter(
         ({ level, fields }) => fields["queue"] === queue && level !== "debug",
       );
