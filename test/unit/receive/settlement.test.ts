@@ -133,6 +133,19 @@ test("a retry-after error delays the retry in whole milliseconds, rounded up", a
   expect(runs).toBe(2);
 });
 
+test("a retry-after error whose delay is no number any more is retried with the backoff", async () => {
+  for (const delayMs of [Number.NaN, -1, Number.POSITIVE_INFINITY, "soon"]) {
+    const fixture = new Fixture();
+    await fixture.send("mail");
+    fixture.receive(() => Promise.reject(Object.assign(new RetryAfterError(1), { delayMs })), {
+      backoff: { baseMs: 7_000, jitter: false },
+    });
+    await fixture.clock.settle();
+
+    expect(fixture.events.of("retrying")).toMatchObject([{ delayMs: 7_000 }]);
+  }
+});
+
 test("a retry delay beyond the latest date is kept, and the message does not run early", async () => {
   const fixture = new Fixture({ emulate: "sqs" });
   await fixture.send("mail");

@@ -48,6 +48,11 @@ describe("a job definition", () => {
 
     expect(runs).toBe(0);
     expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "invalid_payload" }]);
+    expect(fixture.worker.health().running).toBe(0);
+
+    // The time limits of the run ended with it.
+    await fixture.clock.advance(10 * MINUTE);
+    expect(fixture.events.of("stuck")).toEqual([]);
   });
 });
 

@@ -127,4 +127,32 @@ describe("an outage", () => {
     expect(lines[1]?.fields["count"]).toBeGreaterThan(5);
     expect(lines[1]?.fields["count"]).toBeLessThan(polls + settled);
   });
+
+  test("that follows soon after another one has its end logged if it lasted for a minute", async () => {
+    const logger = new RecordedLogger();
+    const fixture = new Fixture();
+    const worker = fixture.make({ logger });
+    worker.register("mail", () => {});
+    void worker.run("jobs");
+    const goAway = async (ms: number): Promise<void> => {
+      fixture.fault = ({ operation }) =>
+        operation === "receive" ? { kind: "error", error: away } : undefined;
+      // The poll that is open returns with this message, and the next one fails.
+      await fixture.send("mail");
+      await fixture.clock.advance(ms);
+      fixture.fault = () => undefined;
+      await fixture.clock.advance(30 * SECOND);
+    };
+    const returns = (): number =>
+      logger.lines.filter(({ level, message }) => level === "info" && message === "receiving works again")
+        .length;
+    await goAway(10 * SECOND);
+    expect(returns()).toBe(1);
+
+    await goAway(10 * SECOND);
+    expect(returns()).toBe(1);
+
+    await goAway(2 * MINUTE);
+    expect(returns()).toBe(2);
+  });
 });
