@@ -1,6 +1,6 @@
-import { closestMatch } from "leven";
 import { z } from "zod";
 import { QueueError } from "../src/errors.ts";
+import { closest } from "../src/lib/closest.ts";
 import { kindOf, show } from "../src/lib/text.ts";
 
 /** Keys whose values are secret. Errors do not show them. */
@@ -40,9 +40,7 @@ export function check<T>(
 
 /** A suggestion such as `did you mean "capacity"?`, or the list of the known names if none is similar. */
 export function suggestion(given: string, known: readonly string[]): string {
-  const near =
-    closestMatch(given, known, { maxDistance: Math.max(2, Math.floor(given.length / 3)) }) ??
-    known.find((name) => given.length > 2 && name.startsWith(given));
+  const near = closest(given, known) ?? known.find((name) => given.length > 2 && name.startsWith(given));
   return near === undefined ? `known: ${listed(known)}` : `did you mean ${JSON.stringify(near)}?`;
 }
 

@@ -134,6 +134,21 @@ describe("loadConfig", () => {
       '{ "provider": "memory", "delayStore": "postgres://app:wJalr@db/jobs" }',
       "delayStore: expected an object",
     ],
+    [
+      "u.json",
+      '{ "provider": "service-bus", "connectionString": 56125 }',
+      "connectionString: expected a string.",
+    ],
+    [
+      "v.json",
+      '{ "provider": "service-bus", "adminConnectionString": 56125 }',
+      "adminConnectionString: expected a string.",
+    ],
+    [
+      "w.json",
+      '{ "provider": "pubsub", "credentials": { "client_email": "a", "private_key": 56125 } }',
+      "credentials.private_key: expected a string.",
+    ],
     ["t.json", '{ "provider": "memory", "delayStore": { "sqlit": "wJalr" } }', 'unknown key "sqlit"'],
     [
       "o.json",
