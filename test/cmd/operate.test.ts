@@ -52,6 +52,23 @@ describe("queueport provision", () => {
   });
 });
 
+describe("queueport provision, for a queue that cannot become what is asked", () => {
+  it.each([[], ["--dry-run"]])(
+    "fails with the difference and what to do, and provisions the others %s",
+    async (...mode) => {
+      const args = ["provision", "emails", "reports", "--ordered", "emails", "-c", "sessions.json", ...mode];
+      const { code, stdout, stderr } = await queueport(args).result;
+      expect(code).toBe(1);
+      expect(stdout).toMatch(
+        /^emails: failed\n {2}! queue emails: ordering none → by_key\nreports: (?:done|would be changed)\n/,
+      );
+      expect(stderr).toMatch(
+        /which cannot become by_key\. Delete the queue first, or choose another name\.\n$/,
+      );
+    },
+  );
+});
+
 describe("queueport doctor", () => {
   it("prints one line per check, and exits with 1 if something is broken", async () => {
     const good = await queueport(["doctor", "emails", "--provider", "memory", "-H", "steady.ts"]).result;

@@ -45,6 +45,13 @@ describe("queueport on an adapter of one's own", () => {
     expect((await pumping.result).code).toBe(0);
   });
 
+  it("a dry run of an adapter that cannot list changes fails, and creates nothing", async () => {
+    const dry = await run("provision", "later", "--dry-run").result;
+    expect(dry).toMatchObject({ code: 1, stdout: "later: failed\n" });
+    expect(dry.stderr).toMatch(/cannot compare queues with their specification/);
+    expect((await run("stats", "later").result).code).toBe(1);
+  });
+
   it("--provider replaces the driver of the configuration", async () => {
     const { code, stdout } = await run("stats", "emails", "--json", "--provider", "memory").result;
     expect({ code, rows: JSON.parse(stdout) as unknown }).toMatchObject({ code: 0, rows: [{ backlog: 0 }] });
