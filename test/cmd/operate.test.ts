@@ -2,9 +2,32 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { memoryWarning } from "../../cmd/lib/open.ts";
+import type { Queue } from "../../src/queue/queue.ts";
 import { fixture, queueport } from "./run.ts";
 
 const IN_MEMORY = expect.stringMatching(/^queueport: the memory provider [^\n]+\n$/) as string;
+
+describe("a command on queues in memory", () => {
+  it.each([
+    ["stats", "emails", "--json"],
+    ["dlq", "list", "emails"],
+    ["provision", "emails"],
+  ])("%s says that it sees no message of another process, and succeeds", async (...args) => {
+    expect(await queueport([...args, "--provider", "memory"]).result).toMatchObject({
+      code: 0,
+      stderr: IN_MEMORY,
+    });
+  });
+
+  it("worker logs it", async () => {
+    const worker = queueport(["worker", "-q", "emails", "--provider", "memory", "-H", "steady.ts"]);
+    const { msg } = await worker.logged(memoryWarning({ provider: "memory" } as Queue) ?? "");
+    expect(msg).toMatch(/this process only/);
+    worker.kill("SIGTERM");
+    expect((await worker.result).code).toBe(0);
+  });
+});
 
 describe("queueport jobs", () => {
   it("lists the job types that a handlers module registers", async () => {

@@ -14,6 +14,16 @@ describe("statsTable", () => {
     expect(statsTable([together])).toMatch(/emails .* 5 .* – .* – .* – .* 1 /);
   });
 
+  it("fits 80 columns, however long a name or an error is", () => {
+    const queue = `jobs-${"x".repeat(120)}`;
+    const error = `Could not read the counts of ${queue}: ${"no network ".repeat(20)}`;
+    const table = statsTable([
+      { ...row, queue, approximate: false },
+      { ...row, queue, approximate: true, error },
+    ]);
+    expect(Math.max(...table.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
   it("shows the error of a queue that has no counts", () => {
     const error = 'Queue "emails" does not exist.';
     expect(statsTable([{ ...row, approximate: true, error }])).toContain(error);
