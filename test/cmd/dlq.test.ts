@@ -71,6 +71,10 @@ describe("queueport dlq", () => {
     expect(listed.stdout).toMatch(
       /^job-2  welcome  \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\n {2}permanent_error after 1 attempt: PermanentError: no such user: u2$/m,
     );
+    expect(listed.stdout).not.toContain("--limit");
+    const limited = await run(["dlq", "list", name, "-n", "2"]).result;
+    expect(limited.stdout.split("\n")).toHaveLength(6);
+    expect(limited.stdout).toMatch(/\nThese are the first 2; --limit shows more\.\n$/);
     const json = JSON.parse(
       (await run(["dlq", "list", name, "--json", "-n", "2"]).result).stdout,
     ) as object[];
