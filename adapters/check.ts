@@ -8,6 +8,8 @@ const SECRET: ReadonlySet<PropertyKey> = new Set([
   "credentials",
   "connectionString",
   "adminConnectionString",
+  // May have a password.
+  "proxy",
   // Another program's store is named by an address with a password in it.
   "delayStore",
 ]);

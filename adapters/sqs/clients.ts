@@ -14,6 +14,11 @@ export interface ConnectionOptions {
   readonly credentials?: SQSClientConfig["credentials"] | undefined;
   /** The time limit of a request, in milliseconds. A poll may take this long after its wait. @default 10000 */
   readonly requestTimeoutMs?: Duration | undefined;
+  /**
+   * The URL of an HTTP proxy, such as `http://proxy:3128`; `false` for none. The default is the proxy that the variables
+   * `HTTPS_PROXY` and `HTTP_PROXY` name, except for this machine and for the hosts of `NO_PROXY`.
+   */
+  readonly proxy?: string | false | undefined;
   /** A client to use instead of an own one. `close` leaves it open. It must be created with `maxAttempts: 1`. */
   readonly client?: SQSClient | undefined;
   /** A second client for long polls, so that they do not share sockets with other requests. @default client */
@@ -85,7 +90,7 @@ class OwnClient extends SQSClient {
 }
 
 function clientConfig(
-  { region, endpoint, credentials }: ConnectionOptions,
+  { region, endpoint, credentials, proxy }: ConnectionOptions,
   byUrl: boolean,
   timeoutMs: number,
 ): SQSClientConfig {
@@ -96,7 +101,7 @@ function clientConfig(
     md5: false,
     // Otherwise the host of a queue URL in an answer would replace the endpoint that the environment sets.
     useQueueUrlAsEndpoint: byUrl,
-    requestHandler: requestHandler(timeoutMs),
+    requestHandler: requestHandler(timeoutMs, proxy),
     // The middleware is built once for each action, not for each request.
     cacheMiddleware: true,
     logger: QUIET,

@@ -15,8 +15,16 @@ export interface SqsConfig extends CommonConfig {
         readonly accessKeyId: string;
         readonly secretAccessKey: string;
         readonly sessionToken?: string | undefined;
+        readonly expiration?: Date | string | undefined;
+        readonly accountId?: string | undefined;
+        readonly credentialScope?: string | undefined;
       }
     | undefined;
+  /**
+   * The URL of an HTTP proxy; `false` for none.
+   * @default the proxy of the variables `HTTPS_PROXY` and `HTTP_PROXY`, except for this machine and the hosts of `NO_PROXY`
+   */
+  readonly proxy?: string | false | undefined;
   /** A prefix for the name of every queue that `queues` does not map. @default "" */
   readonly prefix?: string | undefined;
   /** Physical names or queue URLs by logical name. @default none */
@@ -28,6 +36,11 @@ export interface SqsConfig extends CommonConfig {
   /** The KMS key with which `ensure` has queues encrypted. @default SQS's own keys, or the key that a queue has already */
   readonly kmsKeyId?: string | undefined;
 }
+
+const PROXY = z.url({
+  protocol: /^https?$/,
+  error: "expected the URL of a proxy that begins with http:// or https://, or false",
+});
 
 /** @internal */
 export const sqsSchema: z.ZodType<SqsConfig> = z.strictObject({
@@ -42,8 +55,17 @@ export const sqsSchema: z.ZodType<SqsConfig> = z.strictObject({
       accessKeyId: z.string().min(1),
       secretAccessKey: z.string().min(1),
       sessionToken: z.string().min(1).optional(),
+      // Fields that a credential provider of the AWS SDK may resolve to.
+      expiration: z
+        .union([z.date(), z.iso.datetime({ offset: true })])
+        .transform((time) => new Date(time))
+        .optional(),
+      accountId: z.string().min(1).optional(),
+      credentialScope: z.string().min(1).optional(),
+      $source: z.unknown().optional(),
     })
     .optional(),
+  proxy: z.union([PROXY, z.literal(false)]).optional(),
   prefix: z.string().optional(),
   queues: z.record(z.string().min(1), z.string().min(1)).optional(),
   waitSeconds: z.number().min(1).max(MAX_WAIT_SECONDS).optional(),

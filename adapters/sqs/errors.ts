@@ -75,6 +75,9 @@ interface SdkError {
   readonly $metadata?: { readonly httpStatusCode?: number; readonly clockSkewCorrected?: boolean };
 }
 
+/** The message of undici for a proxy that refuses to connect. */
+const PROXY_REFUSED = /^Proxy response \((\d+)\)/;
+
 /** The SDK's messages for a connection that was not established, and for a missing region. */
 const NOT_CONNECTED = /did not establish a connection/;
 const NO_REGION = /^Region is missing/;
@@ -89,6 +92,9 @@ export function classify(error: unknown): ErrorKind {
     $metadata,
     cause,
   } = (typeof error === "object" && error !== null ? error : {}) as SdkError;
+  const refusal = PROXY_REFUSED.exec(message)?.[1];
+  // The request has not left: the proxy wants a password, or cannot reach SQS.
+  if (refusal !== undefined) return refusal === "407" ? "auth" : "transient";
   const known = kindOfCode(name) ?? kindOfCode(code);
   const status = $metadata?.httpStatusCode;
   const kind = known ?? (status === 401 || status === 403 ? "auth" : undefined);
@@ -124,6 +130,17 @@ export function driverError(error: unknown, action: string, worked: boolean = fa
   if (error instanceof DriverError) return error;
   const { name = "", message } = error instanceof Error ? error : { message: String(error) };
   const kind = worked && NO_CREDENTIALS.has(name) ? "transient" : classify(error);
+  const refusal = PROXY_REFUSED.exec(message)?.[1];
+  if (refusal !== undefined) {
+    const fix = "check the option proxy, or the variables HTTPS_PROXY and NO_PROXY";
+    return new DriverError(
+      kind,
+      `${action}: the proxy refused the connection with status ${refusal}; ${fix}`,
+      {
+        cause: error,
+      },
+    );
+  }
   const what = kind === "auth" ? denied(action, name, message) : `${action}: ${message}${advice(message)}`;
   return new DriverError(kind, what, { cause: error });
 }

@@ -39,7 +39,7 @@ export async function describeQueue(clients: Clients, queue: string, urls: Queue
   };
 }
 
-/** The queues to which a message of this queue may be copied. Those queues themselves have none. */
+/** The queues to which a message of this queue may be copied. Such a queue has none itself. */
 function siblingsOf(queue: string): string[] {
   const suffixes = ["-dlq", "-delay"] as const;
   if (suffixes.some((suffix) => ownerQueue(queue, suffix) !== undefined)) return [];

@@ -1,5 +1,5 @@
 import type { SQSClientConfig } from "@aws-sdk/client-sqs";
-import { type Dispatcher, Pool } from "undici";
+import { type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import { LONGEST_TIMEOUT_MS } from "../../src/driver/index.ts";
 
 /** A request as the AWS SDK passes it on: the fields that the protocol of SQS uses. */
@@ -26,21 +26,26 @@ const CONNECTIONS = 256;
 const KEEP_ALIVE_MS = 15_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** Hosts of this machine, to which no proxy of the environment leads. */
+const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[?::1\]?)$/i;
+
 /**
  * The `requestHandler` of an SQS client: undici, or the settings of the SDK's own handler where undici does not work.
  * Bun replaces the package `undici` by a substitute without `dispatch`. A request without an answer fails after
  * `timeoutMs` milliseconds.
  *
+ * @param proxy the URL of a proxy, `false` for none, `undefined` for that of the environment
  * @param pool undici's `Pool`, or its substitute
  */
 export function requestHandler(
   timeoutMs: number,
+  proxy?: string | false,
   pool: unknown = Pool,
 ): NonNullable<SQSClientConfig["requestHandler"]> {
   const isUsable =
     typeof pool === "function" &&
     typeof (pool.prototype as Partial<Pool> | undefined)?.dispatch === "function";
-  if (isUsable) return new Transport(timeoutMs);
+  if (isUsable) return new Transport(timeoutMs, proxy);
   const agent = { keepAlive: true, maxSockets: CONNECTIONS };
   return {
     connectionTimeout: CONNECT_TIMEOUT_MS,
@@ -59,18 +64,26 @@ export function requestHandler(
 export class Transport {
   readonly metadata: { readonly handlerProtocol: string } = { handlerProtocol: "http/1.1" };
   readonly #timeoutMs: number;
+  readonly #proxy: string | false | undefined;
   readonly #pools = new Map<string, Pool>();
+  #proxied: EnvHttpProxyAgent | undefined;
 
-  /** A request without an answer fails after `timeoutMs` milliseconds. */
-  constructor(timeoutMs: number) {
+  /**
+   * @param timeoutMs milliseconds after which a request without an answer fails
+   * @param proxy the URL of a proxy, `false` for none, `undefined` for that of the environment
+   */
+  constructor(timeoutMs: number, proxy?: string | false) {
     this.#timeoutMs = timeoutMs;
+    this.#proxy = proxy;
   }
 
   handle(request: Request): Promise<{ readonly response: Response }> {
     const { method, path, headers, body = null } = request;
     return new Promise((resolve, reject) => {
-      const options = { method, path, headers, body };
-      this.#pool(request).dispatch(options, new Exchange((response) => resolve({ response }), reject));
+      const origin = originOf(request);
+      const options = { origin, method, path, headers, body };
+      const exchange = new Exchange((response) => resolve({ response }), reject);
+      (this.#needsProxy(request) ? this.#proxyAgent() : this.#pool(origin)).dispatch(options, exchange);
     });
   }
 
@@ -83,23 +96,54 @@ export class Transport {
   destroy(): void {
     for (const pool of this.#pools.values()) void pool.destroy();
     this.#pools.clear();
+    void this.#proxied?.destroy();
+    this.#proxied = undefined;
   }
 
-  #pool({ protocol, hostname, port }: Request): Pool {
-    const origin = `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+  #needsProxy({ hostname }: Request): boolean {
+    if (this.#proxy !== undefined) return this.#proxy !== false;
+    return hasProxyVariable() && !LOOPBACK.test(hostname);
+  }
+
+  /** Leads through the proxy, except to the hosts of NO_PROXY if the proxy is that of the environment. */
+  #proxyAgent(): Dispatcher {
+    const proxy = this.#proxy === false ? undefined : this.#proxy;
+    this.#proxied ??= new EnvHttpProxyAgent({
+      ...this.#settings,
+      proxyTls: { timeout: CONNECT_TIMEOUT_MS },
+      ...(proxy === undefined ? {} : { httpProxy: proxy, httpsProxy: proxy, noProxy: "" }),
+    });
+    return this.#proxied;
+  }
+
+  get #settings(): Pool.Options {
+    return {
+      connections: CONNECTIONS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: this.#timeoutMs,
+      bodyTimeout: this.#timeoutMs,
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+    };
+  }
+
+  #pool(origin: string): Pool {
     let pool = this.#pools.get(origin);
     if (pool === undefined) {
-      pool = new Pool(origin, {
-        connections: CONNECTIONS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        headersTimeout: this.#timeoutMs,
-        bodyTimeout: this.#timeoutMs,
-        connect: { timeout: CONNECT_TIMEOUT_MS },
-      });
+      pool = new Pool(origin, this.#settings);
       this.#pools.set(origin, pool);
     }
     return pool;
   }
+}
+
+function originOf({ protocol, hostname, port }: Request): string {
+  return `${protocol}//${hostname}${port === undefined ? "" : `:${port}`}`;
+}
+
+/** Whether the environment names a proxy, in one of the variables that undici reads. */
+function hasProxyVariable(): boolean {
+  const { https_proxy, HTTPS_PROXY, http_proxy, HTTP_PROXY } = process.env;
+  return [https_proxy, HTTPS_PROXY, http_proxy, HTTP_PROXY].some((url) => url !== undefined && url !== "");
 }
 
 /** A request to undici, and its response. */

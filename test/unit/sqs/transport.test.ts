@@ -92,7 +92,7 @@ describe("where the package undici is replaced by a substitute without dispatch"
       region: "eu-west-1",
       credentials: { accessKeyId: "test", secretAccessKey: "test" },
       maxAttempts: 1,
-      requestHandler: requestHandler(timeoutMs, { prototype: {} }),
+      requestHandler: requestHandler(timeoutMs, undefined, { prototype: {} }),
     });
     open.push(() => client.destroy());
     return client;
@@ -114,6 +114,6 @@ describe("where the package undici is replaced by a substitute without dispatch"
   });
 
   test.each([null, {}, () => {}])("%o is no pool that can be used", (substitute) => {
-    expect(requestHandler(30_000, substitute)).not.toBeInstanceOf(Transport);
+    expect(requestHandler(30_000, undefined, substitute)).not.toBeInstanceOf(Transport);
   });
 });
