@@ -42,6 +42,7 @@ const OPTIONS: KnownKeys<SqsOptions> = {
   endpoint: true,
   credentials: true,
   requestTimeoutMs: true,
+  proxy: true,
   client: true,
   pollClient: true,
   prefix: true,
