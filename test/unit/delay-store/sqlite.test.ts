@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openQueue } from "../../../adapters/open.ts";
 import { sqliteDelayStore } from "../../../src/delay-store/index.ts";
-import { onceUnlocked } from "../../../src/delay-store/unlocked.ts";
+import { isLocked, onceUnlocked } from "../../../src/delay-store/unlocked.ts";
 import type { DelayStore, StoredMessage } from "../../../src/delay/store.ts";
 import { times } from "../support.ts";
 
@@ -158,6 +158,19 @@ function lock(path: string, mode: "IMMEDIATE" | "EXCLUSIVE", sql = ""): () => vo
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setTimeout(resolve, 10));
 }
+
+test("a call sees the changes that were made before it, although they are not committed yet", async () => {
+  const put = store.put(message("a"));
+  expect(await store.count("jobs")).toBe(1);
+  await put;
+});
+
+test("a locked file is told from other errors by the primary result code", () => {
+  // BUSY, LOCKED, BUSY_RECOVERY, BUSY_SNAPSHOT; then ERROR, FULL and IOERR_READ.
+  expect([5, 6, 261, 517].map((errcode) => isLocked({ errcode }))).toEqual([true, true, true, true]);
+  expect([1, 13, 266, "5"].map((errcode) => isLocked({ errcode }))).toEqual([false, false, false, false]);
+  expect(isLocked(undefined)).toBe(false);
+});
 
 describe("while another process has locked the file,", () => {
   test("calls wait without holding up the event loop, and succeed in their order when it is released", async () => {

@@ -185,3 +185,24 @@ test.each<[string, Partial<DelayStore>, string]>([
 
   await queue.close();
 });
+
+test.each([-HOUR, HOUR])(
+  "a message that is due before the next look of its process is sent on time, also after the time of day was set by %d ms",
+  async (byMs) => {
+    const clock = new FakeClock();
+    const queue = createQueue(memory({ clock }), { clock, delayStore: listStore() });
+    const stop = new AbortController();
+    const runs: number[] = [];
+    const receiving = queue.receive("jobs", () => void runs.push(clock.monotonic()), { signal: stop.signal });
+    await clock.advance(5 * SECOND);
+    clock.setTime(clock.now() + byMs);
+    const sentAt = clock.monotonic();
+    await clock.until(queue.sendDelayed("jobs", { type: "mail", payload: 1 }, 10 * SECOND));
+    await clock.advance(11 * SECOND);
+
+    expect(runs.map((at) => at - sentAt)).toEqual([10 * SECOND]);
+    stop.abort();
+    await clock.until(receiving);
+    await queue.close();
+  },
+);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sqs, type SqsOptions } from "../../../adapters/sqs/index.ts";
-import type { Driver, Source } from "../../../src/driver/index.ts";
+import type { Delivery, Driver, Source } from "../../../src/driver/index.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { HttpProxy } from "../../support/proxy/http-proxy.ts";
 import { clientOptions, type SqsServer, startFauxqsHere } from "../../support/sqs-server.ts";
 
@@ -63,3 +64,30 @@ test("two messages without a deduplication id are both stored in a FIFO queue", 
   await source.stop();
   await driver.close();
 });
+
+test.each([
+  [0, 0],
+  [1_000, 0],
+  [60_000, 0],
+  [60_000, -3_600_000],
+])(
+  "an answer that took %d ms, while the time of day was set by %d ms, has the rest of its lease",
+  async (tookMs, byMs) => {
+    const clock = new FakeClock();
+    const { driver, source } = await open(`slow-${tookMs}-${-byMs}`, { waitSeconds: 1, clock });
+    await driver.send(`slow-${tookMs}-${-byMs}`, [{ body: "{}", attributes: {}, delayMs: 0 }], never);
+    const answer = Promise.withResolvers<void>();
+    const asked = proxy.on({ operation: "ReceiveMessage" }, { kind: "stall", until: answer.promise });
+    const polled = source.next(10, never);
+    await asked.applied;
+    await clock.advance(tookMs);
+    clock.setTime(clock.now() + byMs);
+    answer.resolve();
+    const [delivery] = await polled;
+    // The wait of a second and two seconds on the way do not count.
+    const restMs = 30_000 - Math.max(0, tookMs - 3_000);
+    expect((delivery as Delivery).leaseUntil - clock.now()).toBe(restMs);
+    await source.stop();
+    await driver.close();
+  },
+);
