@@ -84,7 +84,10 @@ test("the traits of 10,000 queues are cached, and those of the oldest are reques
     },
   });
   const connection = connect(driver, new FakeClock());
-  for (let index = 0; index <= 10_000; index += 1) await connection.traits(`queue-${index}`);
+  for (let index = 0; index <= 10_000; index += 1) {
+    await connection.traits(`queue-${index}`);
+    if (index === 5_000) await new Promise((resolve) => setImmediate(resolve));
+  }
   await new Promise((resolve) => setImmediate(resolve));
   expect(connection.knownTraits("queue-0")).toBeUndefined();
   expect(connection.knownTraits("queue-10000")).toBeDefined();
