@@ -19,7 +19,7 @@ export interface NativePart {
   readonly fields: Partial<Pick<ServiceBusMessage, (typeof FIELDS)[number]>>;
   /** Only if the message has no session: with one, the partition key equals its id. */
   readonly partitionKey: string | undefined;
-  /** The properties that are not text, by name. */
+  /** The properties that are numbers, booleans, dates or null, by name. */
   readonly properties: Readonly<Record<string, Property>> | undefined;
   /** The end of the time to live, in epoch milliseconds. */
   readonly expiresAt: number | undefined;
@@ -108,7 +108,9 @@ function typedProperties({
   let typed: Record<string, Property> | undefined;
   for (const name in applicationProperties) {
     const value = applicationProperties[name] as Property;
+    // A list or a map may be nested too deeply to be encoded again. A copy has its text.
     if (typeof value === "string") continue;
+    if (typeof value === "object" && value !== null && !(value instanceof Date)) continue;
     typed ??= {};
     typed[name] = value;
   }

@@ -183,7 +183,7 @@ export class DelayPump {
   async #leave(delivery: Delivery, leased: Leased, settler: Settler): Promise<void> {
     const { connection, queue, delayQueue, report } = this.#options;
     const { clock, limits } = connection;
-    const now = clock.now();
+    const now = clock.monotonic();
     if (now >= this.#nextWarningAt) {
       this.#nextWarningAt = now + FOREIGN_MS;
       report({

@@ -139,7 +139,7 @@ export class HealthRecord {
     state.deadLetters =
       error === undefined
         ? undefined
-        : { error: `dead letters cannot be moved: ${describeError(error)}`, at: this.#clock.now() };
+        : { error: `dead letters cannot be moved: ${describeError(error)}`, at: this.#clock.monotonic() };
   }
 
   report(state: WorkerHealth["state"]): WorkerHealth {

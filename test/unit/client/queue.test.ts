@@ -262,8 +262,8 @@ describe("close", () => {
 describe("a queue with a smaller size limit than its provider", () => {
   async function withLimit(maxMessageBytes: number, emulate?: "sqs"): Promise<Queue> {
     const driver = memory({ emulate, queues: emulate === undefined ? undefined : ["jobs"] });
-    const describe = driver.describe.bind(driver);
-    driver.describe = async (queue) => ({ ...(await describe(queue)), maxMessageBytes });
+    const traitsOf = driver.describe.bind(driver);
+    driver.describe = async (queue) => ({ ...(await traitsOf(queue)), maxMessageBytes });
     return createQueue(driver);
   }
 

@@ -165,7 +165,7 @@ test("a call sees the changes that were made before it, although they are not co
   await put;
 });
 
-test("a locked file is told from other errors by the primary result code", () => {
+test("a locked file differs from other errors by the primary result code", () => {
   // BUSY, LOCKED, BUSY_RECOVERY, BUSY_SNAPSHOT; then ERROR, FULL and IOERR_READ.
   expect([5, 6, 261, 517].map((errcode) => isLocked({ errcode }))).toEqual([true, true, true, true]);
   expect([1, 13, 266, "5"].map((errcode) => isLocked({ errcode }))).toEqual([false, false, false, false]);

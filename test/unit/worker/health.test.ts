@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { DriverError } from "../../../src/driver/error.ts";
 import { PermanentError } from "../../../src/errors.ts";
-import { Door, MINUTE, SECOND } from "../support.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { HealthRecord } from "../../../src/worker/health.ts";
+import { Door, HOUR, MINUTE, SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 import { RecordedLogger } from "./recorded-logger.ts";
 
@@ -187,3 +189,29 @@ test("a worker whose dead letters fail is not ready until one of them is moved, 
   await fixture.clock.advance(MINUTE);
   expect(fixture.worker.health()).toMatchObject({ ready: true, queues: [{ error: undefined }] });
 });
+
+test.each([-HOUR, 0, HOUR])(
+  "a dead letter that failed once does not count after some minutes, also if the time of day was set by %d ms",
+  async (byMs) => {
+    const clock = new FakeClock();
+    const record = new HealthRecord(clock, 1);
+    record.start(["jobs"]);
+    const error = new Error("no");
+    record.saw({
+      event: "settle_failed",
+      queue: "jobs",
+      id: "1",
+      operation: "dead_letter",
+      error,
+      kind: "auth",
+    });
+    const errorOf = (): string | undefined => record.report("running").queues[0]?.error;
+    expect(errorOf()).toContain("dead letters cannot be moved");
+    clock.setTime(clock.now() + byMs);
+    await clock.advance(5 * MINUTE);
+    expect(errorOf()).toContain("dead letters cannot be moved");
+    await clock.advance(MINUTE);
+    expect(errorOf()).toBeUndefined();
+    record.stop();
+  },
+);
