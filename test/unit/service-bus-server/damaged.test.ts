@@ -38,6 +38,7 @@ const damaged: readonly (readonly [string, Buffer])[] = [
   ["a body of a type that does not exist", described(0x77, hex("3f"))],
   ["an array of 2^32 - 1 nulls", described(0x77, hex("f0 00000005 ffffffff 40"))],
   ["a list that declares more elements than it has", described(0x77, hex("d0 00000005 00000009 40"))],
+  ["a list with a section behind its elements", described(0x77, hex("d0 0000000b 00000001 40 005378c10100"))],
   ["a map with a key without a value", described(0x77, hex("c1 03 01 a1 00"))],
   ["a section that does not exist", Buffer.concat([described(0x6f, hex("40")), body])],
   ["a value without a descriptor", hex("a1 01 61")],

@@ -1,8 +1,11 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, expect, test } from "vitest";
+import { handleTokenRequest } from "../../../servers/service-bus/amqp/cbs.ts";
 import { startServiceBusServer } from "../../../servers/service-bus/index.ts";
+import { noCounts } from "../../../servers/service-bus/stats.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import {
   amqp,
@@ -248,6 +251,37 @@ test("the administration reads no body without a right to it, and no body of mor
   expect(await answerTo([token, "Transfer-Encoding: chunked"], Array(20).fill(chunk))).toMatch(
     /^HTTP\/1.1 413/,
   );
+});
+
+test("an HTTP connection without a whole request ends after half a minute, and one that was answered stays", async () => {
+  const token = "SharedAccessSignature sr=http%3a%2f%2fx%2f&sig=x&se=4000000000&skn=local";
+  const [answered, partial] = [connect(server.port, "127.0.0.1"), connect(server.port, "127.0.0.1")];
+  answered.write(`GET /q HTTP/1.1\r\nHost: x\r\nAuthorization: ${token}\r\n\r\n`);
+  await once(answered, "data");
+  partial.write("GET /q HTTP/1.1\r\nHost: x\r\n");
+  await expect.poll(() => partial.bytesWritten).toBeGreaterThan(0);
+  const ended = new Promise((resolve) => partial.once("close", resolve));
+  partial.on("error", () => {});
+  await clock.advance(30_000);
+  await ended;
+  answered.write(`GET /q HTTP/1.1\r\nHost: x\r\nAuthorization: ${token}\r\n\r\n`);
+  expect(String(await once(answered, "data"))).toMatch(/^HTTP\/1.1 200/);
+  answered.destroy();
+});
+
+test("a connection holds tokens for up to 10,000 audiences, each of a length that a queue can have", () => {
+  const grants = new Map(
+    Array.from({ length: 10_000 }, (_, index) => [`${index}`, { path: `${index}`, until: 0 }]),
+  );
+  const statusOf = (name: string): unknown =>
+    handleTokenRequest(
+      { application_properties: { operation: "put-token", type: "jwt", name }, body: "x.e30.x" },
+      { grants } as never,
+      { counts: noCounts(), keys: undefined } as never,
+    ).properties["status-code"];
+  expect([statusOf("sb://x/9"), statusOf("sb://x/new")]).toEqual([202, 401]);
+  grants.clear();
+  expect([statusOf("sb://x/new"), statusOf(`sb://x/${"a".repeat(1_000)}`)]).toEqual([202, 401]);
 });
 
 /** The answer to a request that creates a queue. The body is written as long as the server reads it. */

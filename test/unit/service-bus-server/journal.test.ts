@@ -244,3 +244,20 @@ test.skipIf(process.platform === "win32")(
     expect(readFileSync(outside, "utf8")).toBe("theirs");
   },
 );
+
+test("annotations of a sender count towards the size of a queue, and are kept through a restart", () => {
+  const namespace = newNamespace();
+  const journal = new Journal(dataDir, namespace);
+  const { contents } = namespace.create("annotated").entity;
+  const annotations = { count: 1, pairs: Buffer.alloc(100) };
+  namespace
+    .queue("annotated")
+    .entity.enqueue([{ ...sentMessage("m"), annotations, durable: true, priority: 7 }]);
+  expect(contents.bytes).toBe(101);
+  journal.close();
+  const after = newNamespace();
+  new Journal(dataDir, after).close();
+  expect([...after.entity("annotated").contents.all()]).toMatchObject([
+    { annotations, durable: true, priority: 7 },
+  ]);
+});

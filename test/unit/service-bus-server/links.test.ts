@@ -77,6 +77,33 @@ test("a session with messages is delivered to a client that gives credit togethe
   client.close();
 });
 
+test("a client may wait for a session for as long as it likes", async () => {
+  server.createQueue({ name: "patient", requiresSession: true });
+  const client = await RawClient.signedIn(server);
+  const filter = amqp.wrap_symbolic_map({ "com.microsoft:session-filter": null });
+  const source = composite(0x28, ["patient", null, null, null, null, null, null, filter]);
+  const properties = amqp.wrap_symbolic_map({ "com.microsoft:timeout": amqp.wrap_uint(4_294_967_295) });
+  client.write(
+    frame(CODE.attach, [
+      "patient",
+      amqp.wrap_uint(2),
+      true,
+      null,
+      null,
+      source,
+      composite(0x29, ["me"]),
+      ...Array<null>(6).fill(null),
+      properties,
+    ]),
+    frames.credit(2, 1),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(client.received).toEqual([]);
+  await sdk.createSender("patient").sendMessages({ body: "a", sessionId: "s" });
+  expect((await client.next(CODE.transfer)).fields[0]).toBeTypeOf("number");
+  client.close();
+});
+
 test("a sender and a receiver of one name on one session do not disturb each other", async () => {
   const client = await RawClient.signedIn(server);
   client.write(frames.sends(2, queue, "same"), frames.receives(3, queue, "same"), frames.credit(3, 1));
