@@ -170,7 +170,8 @@ export class Settlement {
       [ATTEMPT]: run.attempt,
       [TARGET]: traits.target,
     });
-    return this.#replaced(run, accepted);
+    // Without a copy, the provider's longest delay comes nearest to the one that was asked for.
+    return this.#replaced(run, accepted, connection.limits.maxReleaseDelayMs);
   }
 
   /** Redelivers the message after `delayMs` as if this delivery had not happened. */
@@ -229,9 +230,9 @@ export class Settlement {
   }
 
   /** The replacement was accepted, so the original is acknowledged; or it was not, and the original is redelivered later. */
-  async #replaced(run: Run, accepted: boolean): Promise<void> {
+  async #replaced(run: Run, accepted: boolean, leastMs: number = 0): Promise<void> {
     if (accepted) await this.#ack(run);
-    else await this.#releaseIn(run, COPY_FAILED_MS);
+    else await this.#releaseIn(run, Math.max(COPY_FAILED_MS, leastMs));
   }
 
   /**

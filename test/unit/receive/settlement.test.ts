@@ -216,3 +216,20 @@ test("a handler that is not a function is refused, and no message is received", 
   expect(receiving.error).toMatchObject({ code: "invalid_options", queue: "jobs" });
   expect(await fixture.counts()).toEqual([1, 0, 0, 0]);
 });
+
+test("a retry whose copy would be too large is delayed in place, for as long as the provider can", async () => {
+  const fixture = new Fixture({ emulate: "sqs" });
+  const shell = JSON.stringify({ type: "job", payload: "" });
+  const full = shell.replace('""', `"${"a".repeat(1_048_576 - shell.length)}"`);
+  await fixture.plant("jobs", { body: full });
+  const attempts: number[] = [];
+  fixture.receive((_, { attempt }) => {
+    attempts.push(attempt);
+    throw new RetryAfterError(3_600 * SECOND);
+  });
+  await fixture.clock.advance(900 * SECOND - 1);
+  expect(attempts).toEqual([1]);
+
+  await fixture.clock.advance(1);
+  expect(attempts).toEqual([1, 2]);
+});
