@@ -50,8 +50,7 @@ export class Attempts {
 
   /**
    * Returns the number of failed runs before this one. On a queue that keeps order, a message may have been released in
-   * place by processes that ended before this receiver was opened. Their deliveries are not
-   * counted.
+   * place by processes that ended before this receiver was opened. Their deliveries are not counted.
    */
   failedBefore(run: Run): number {
     const before = run.attempt - 1;
