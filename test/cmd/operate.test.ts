@@ -109,6 +109,13 @@ describe("queueport doctor", () => {
     );
   });
 
+  it("checks the lease of its flag in place of that of the configuration", async () => {
+    const args = ["doctor", "emails", "-c", "emulated.json", "--lease", "13h"];
+    const { code, stdout } = await queueport(args).result;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✗ queue emails: a lease of 46800000 ms is longer than the provider allows/);
+  });
+
   it("keeps the findings before a host that is no URL, and does not fail", async () => {
     const cwd = await mkdtemp(join(tmpdir(), "queueport-"));
     const config = { provider: "sqs", region: "no region", requestTimeoutMs: 500 };
