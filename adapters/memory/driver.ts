@@ -139,12 +139,13 @@ class MemoryDriver implements Driver {
   }
 
   open(queue: string, options: OpenOptions): Source {
-    const { maxReceive, maxPolls, maxLeaseMs, maxSettleBatch } = this.limits;
+    const { maxReceive, maxPolls, longPollMs, maxLeaseMs, maxSettleBatch } = this.limits;
     return new MemorySource(queue, options, {
       clock: this.clock,
       broker: this.#broker,
       maxReceive,
       maxPolls,
+      longPollMs,
       maxLeaseMs,
       maxSettleBatch,
       faults: this.#faults,
@@ -165,8 +166,11 @@ class MemoryDriver implements Driver {
     faults: Faults | undefined,
   ): Promise<SendResult[]> {
     if (faults === undefined) return this.#broker.use(queue).send(messages);
-    // A request that is held up outlives this call; the caller's array does not.
-    const kept = [...messages];
+    // A request that is held up outlives this call; the caller's array and bytes do not.
+    const kept = messages.map(({ body, ...rest }) => ({
+      ...rest,
+      body: typeof body === "string" ? body : new Uint8Array(body),
+    }));
     const point: FaultPoint = { operation: "send", queue, messages: kept };
     return batchUnderFault<Outgoing, SendResult>(faults, point, kept, (rest) =>
       this.#broker.use(queue).send(rest),

@@ -20,6 +20,7 @@ export interface SourceContext {
   readonly broker: Broker;
   readonly maxReceive: number;
   readonly maxPolls: number;
+  readonly longPollMs: number;
   readonly maxLeaseMs: number;
   readonly maxSettleBatch: number;
   readonly faults: Faults | undefined;
@@ -44,9 +45,11 @@ export class MemorySource implements Source, Holder {
     this.#queueName = queue;
     this.#options = options;
     this.#context = context;
-    const { faults, clock } = context;
-    if (faults !== undefined)
-      this.#faultyPolls = new PollRunner((max, signal) => this.#pollUnderFault(faults, max, signal), clock);
+    const { faults, clock, longPollMs } = context;
+    if (faults === undefined) return;
+    const request = (max: number, signal: AbortSignal): Promise<Delivery[]> =>
+      this.#pollUnderFault(faults, max, signal);
+    this.#faultyPolls = new PollRunner(request, clock, options.waitMs ?? longPollMs);
   }
 
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
@@ -72,8 +75,10 @@ export class MemorySource implements Source, Holder {
       );
     }
     if (faults === undefined) return this.#existing().settle(operations);
-    const point: FaultPoint = { operation: "settle", queue: this.#queueName, operations };
-    return batchUnderFault(faults, point, operations, (rest) => this.#existing().settle(rest));
+    // A request that is held up outlives this call; the caller's array does not.
+    const kept = [...operations];
+    const point: FaultPoint = { operation: "settle", queue: this.#queueName, operations: kept };
+    return batchUnderFault(faults, point, kept, (rest) => this.#existing().settle(rest));
   }
 
   async stop(): Promise<Delivery[]> {

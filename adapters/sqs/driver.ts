@@ -13,6 +13,7 @@ import {
   type Outgoing,
   type QueueTraits,
   type SendResult,
+  sendUntilAborted,
   type Source,
   systemClock,
 } from "../../src/driver/index.ts";
@@ -22,7 +23,7 @@ import { classify } from "./errors.ts";
 import { MAX_WAIT_SECONDS, sqsLimits } from "./limits.ts";
 import { isFifo, isUrl, type NamingOptions, QueueUrls } from "./names.ts";
 import { sendBatch } from "./send.ts";
-import { SqsSource } from "./source.ts";
+import { sqsSource } from "./source.ts";
 import { describeQueue, readStats } from "./traits.ts";
 
 /** Options of the SQS driver: the connection, the names of queues, and limits. */
@@ -100,11 +101,15 @@ class SqsDriver implements Driver {
 
   send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
     const fifo = isFifo(this.#urls.physical(queue));
-    return this.#at(queue, (url) => sendBatch(this.#clients, url, fifo, messages, signal));
+    // Copied before the first `await`: the array belongs to the caller again once the call has returned.
+    const kept = [...messages];
+    return sendUntilAborted(queue, signal, () =>
+      this.#at(queue, (url) => sendBatch(this.#clients, url, fifo, kept)),
+    );
   }
 
   open(queue: string, options: OpenOptions): Source {
-    return new SqsSource({
+    return sqsSource({
       ...options,
       clients: this.#clients,
       url: () => this.#urls.url(queue),

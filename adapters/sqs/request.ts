@@ -14,8 +14,6 @@ export interface RequestOptions {
   readonly action: string;
   /** The time limit, in milliseconds. @default that of the clients */
   readonly timeoutMs?: number | undefined;
-  /** Stops the waiting when it aborts. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -26,18 +24,12 @@ export interface RequestOptions {
  * @throws DriverError `ambiguous` if there is no answer in time; otherwise the classified error of the call
  */
 export async function request<Answer>(
-  { clients, action, timeoutMs = clients.requestTimeoutMs, signal }: RequestOptions,
+  { clients, action, timeoutMs = clients.requestTimeoutMs }: RequestOptions,
   call: (options: CallOptions) => Promise<Answer>,
 ): Promise<Answer> {
-  if (signal?.aborted === true)
-    throw new DriverError("transient", `${action}: aborted before the request was made`, {
-      cause: signal.reason,
-    });
   const giveUp = new AbortController();
-  const onAbort = (): void => giveUp.abort(signal?.reason);
   // Real time, whatever the driver's clock is: the other end is a real socket.
   const timer = systemClock.timer(timeoutMs, () => giveUp.abort(NO_ANSWER), true);
-  signal?.addEventListener("abort", onAbort, { once: true });
   try {
     const answer = await call({ abortSignal: giveUp.signal });
     clients.worked = true;
@@ -48,7 +40,6 @@ export async function request<Answer>(
     throw driverError(error, action, clients.worked);
   } finally {
     timer.cancel();
-    signal?.removeEventListener("abort", onAbort);
   }
 }
 

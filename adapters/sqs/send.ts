@@ -20,7 +20,6 @@ export async function sendBatch(
   url: string,
   fifo: boolean,
   messages: readonly Outgoing[],
-  signal: AbortSignal,
 ): Promise<SendResult[]> {
   const problems = messages.map(problemOf);
   const entries = messages.flatMap((message, index) =>
@@ -31,7 +30,7 @@ export async function sendBatch(
     await clients.assertSendsOnce();
     const command = new SendMessageBatchCommand({ QueueUrl: url, Entries: entries });
     try {
-      answer = await request({ clients, action: "SendMessage", signal }, (options) =>
+      answer = await request({ clients, action: "SendMessage" }, (options) =>
         clients.work.send(command, options),
       );
     } catch (error) {
@@ -39,8 +38,8 @@ export async function sendBatch(
       if (!isTooLong || messages.length === 1) throw error;
       // The messages are too long together. None was stored, and each may be short enough for a request of its own.
       const half = Math.ceil(messages.length / 2);
-      const first = await sendBatch(clients, url, fifo, messages.slice(0, half), signal);
-      return [...first, ...(await sendBatch(clients, url, fifo, messages.slice(half), signal))];
+      const first = await sendBatch(clients, url, fifo, messages.slice(0, half));
+      return [...first, ...(await sendBatch(clients, url, fifo, messages.slice(half)))];
     }
   }
   const sent = new Map(answer.Successful?.map((entry) => [entry.Id, entry]));

@@ -20,9 +20,12 @@ const CHANGE = "ChangeMessageVisibility";
 /** Acknowledges by one request, and extends and releases by a second one in parallel. An entry that fails, fails alone. */
 export async function settleBatch(
   clients: Clients,
-  url: string,
-  operations: readonly Operation[],
+  queueUrl: () => Promise<string>,
+  asked: readonly Operation[],
 ): Promise<SettleResult[]> {
+  // Copied before the first `await`: the array belongs to the caller again once the call has returned.
+  const operations = [...asked];
+  const url = await queueUrl();
   const results: SettleResult[] = [];
   const acks: number[] = [];
   const changes: number[] = [];

@@ -6,9 +6,7 @@ import {
   type Delivery,
   type DriverError,
   type OpenOptions,
-  type Operation,
-  PollRunner,
-  type SettleResult,
+  pollingSource,
   type Source,
 } from "../../src/driver/index.ts";
 import type { Clients } from "./clients.ts";
@@ -38,38 +36,31 @@ const SHORT_WAIT_MS = 1_000;
 /** The time that a request may take in addition to its wait, before it reduces the lease that is left. */
 const ON_THE_WAY_MS = 2_000;
 
-/** Long polls of one queue, and the settlement of their messages. */
-export class SqsSource implements Source {
+/** Creates the source of one queue: long polls, and the settlement of their messages. */
+export function sqsSource(options: SqsSourceOptions): Source {
+  const { clients, url, waitMs, clock } = options;
+  const polls = new LongPolls(options);
+  return pollingSource({
+    // A request is never aborted: SQS hides the messages of an aborted request for a whole lease.
+    claim: (max) => polls.claim(max),
+    settle: (operations) => settleBatch(clients, url, operations),
+    waitMs,
+    clock,
+  });
+}
+
+/** The long polls of one source. */
+class LongPolls {
   readonly #options: SqsSourceOptions;
-  readonly #polls: PollRunner;
   /** Attempt ids of receives whose answer was lost. With the same id, a FIFO queue returns the same messages. */
   readonly #lostAttempts: string[] = [];
   #waitsLong = false;
 
   constructor(options: SqsSourceOptions) {
     this.#options = options;
-    // A request is never aborted: SQS hides the messages of an aborted request for a whole lease.
-    this.#polls = new PollRunner((max) => this.#poll(max), options.clock);
   }
 
-  next(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    return this.#polls.next(max, signal);
-  }
-
-  async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
-    return settleBatch(this.#options.clients, await this.#options.url(), operations);
-  }
-
-  stop(): Promise<Delivery[]> {
-    return this.#polls.stop();
-  }
-
-  close(): Promise<void> {
-    this.#polls.close();
-    return Promise.resolve();
-  }
-
-  async #poll(max: number): Promise<Delivery[]> {
+  async claim(max: number): Promise<Delivery[]> {
     const { clients, url, fifo, leaseMs, clock } = this.#options;
     const isLong = !this.#waitsLong;
     if (isLong) this.#waitsLong = true;

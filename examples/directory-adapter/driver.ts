@@ -18,7 +18,7 @@ import { DirectoryAdmin } from "./admin.ts";
 import { attempt, classify, driverError } from "./errors.ts";
 import { directoryLimits } from "./limits.ts";
 import { listMessages, syncDirectory, writeMessage } from "./message-file.ts";
-import { DirectorySource } from "./source.ts";
+import { directorySource } from "./source.ts";
 
 export interface DirectoryOptions {
   /** The directory that holds a directory for each queue. */
@@ -70,7 +70,7 @@ class DirectoryDriver implements Driver {
   }
 
   open(queue: string, { leaseMs, waitMs = directoryLimits.longPollMs }: OpenOptions): Source {
-    return new DirectorySource(this.#folder(queue), leaseMs, waitMs);
+    return directorySource(this.#folder(queue), leaseMs, waitMs);
   }
 
   async stats(queue: string): Promise<DriverStats> {
@@ -97,7 +97,9 @@ class DirectoryDriver implements Driver {
     const results = await Promise.all(
       messages.map(async ({ body, attributes, delayMs }): Promise<SendResult> => {
         try {
-          const content = { body, attributes, enqueuedAt };
+          // Bytes are copied before the first `await`: they belong to the caller again once the call has returned.
+          const kept = typeof body === "string" ? body : new Uint8Array(body);
+          const content = { body: kept, attributes, enqueuedAt };
           return { ok: true, brokerId: await writeMessage(folder, enqueuedAt + delayMs, content) };
         } catch (error) {
           return { ok: false, error: driverError(error, `send to queue "${queue}"`) };

@@ -1,11 +1,11 @@
 import { rename, unlink } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Delivery,
   DriverError,
   type Operation,
-  PollRunner,
+  pollingSource,
   type SettleResult,
+  sleep,
   type Source,
   systemClock,
 } from "../../src/driver/index.ts";
@@ -22,28 +22,31 @@ interface Receipt {
   last: Promise<unknown>;
 }
 
-/** Leased messages of one queue. */
-export class DirectorySource implements Source {
+/** Opens a source of the messages in a directory. */
+export function directorySource(directory: string, leaseMs: number, waitMs: number): Source {
+  const messages = new LeasedMessages(directory, leaseMs);
+  return pollingSource({
+    claim: (max) => attempt(`receive from ${directory}`, () => messages.claim(max)),
+    settle: (operations) => messages.settle(operations),
+    wait: (ms, signal) => sleep(systemClock, Math.min(ms, LOOK_EVERY_MS), signal),
+    waitMs,
+  });
+}
+
+/** The messages of one directory that one source leases and settles. */
+class LeasedMessages {
   readonly #directory: string;
   readonly #leaseMs: number;
-  readonly #waitMs: number;
-  readonly #polls = new PollRunner((max, signal) => this.#poll(max, signal), systemClock);
   /** Messages that were listed and not tried yet. A name is never used twice, so an outdated one is only missing. */
   #seen: MessageName[] = [];
-  #closed = false;
 
-  constructor(directory: string, leaseMs: number, waitMs: number) {
+  constructor(directory: string, leaseMs: number) {
     this.#directory = directory;
     this.#leaseMs = leaseMs;
-    this.#waitMs = waitMs;
   }
 
-  next(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    return this.#polls.next(max, signal);
-  }
-
-  async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
-    if (this.#closed) throw new DriverError("permanent", `The source of ${this.#directory} is closed.`);
+  /** The calls for one message wait for each other: each needs the name that the previous one has left. */
+  settle(operations: readonly Operation[]): Promise<SettleResult[]> {
     return Promise.all(
       operations.map((operation) => {
         const receipt = operation.delivery.receipt as Receipt;
@@ -54,27 +57,8 @@ export class DirectorySource implements Source {
     );
   }
 
-  stop(): Promise<Delivery[]> {
-    return this.#polls.stop();
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#polls.close();
-    await this.stop();
-  }
-
-  async #poll(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    const end = performance.now() + this.#waitMs;
-    for (;;) {
-      const deliveries = await attempt(`receive from ${this.#directory}`, () => this.#take(max));
-      if (deliveries.length > 0 || signal.aborted || performance.now() >= end) return deliveries;
-      await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
   /** Leases messages that are visible now. */
-  async #take(max: number): Promise<Delivery[]> {
+  async claim(max: number): Promise<Delivery[]> {
     for (;;) {
       if (this.#seen.length === 0) {
         const now = Date.now();

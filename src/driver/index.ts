@@ -41,9 +41,11 @@ export {
   siblingSuffixes,
 } from "./names.ts";
 export { durationOption, numberOption, type OptionRange } from "./options.ts";
-export { type PollRequest, PollRunner, rejectOnAbort, sendUntilAborted } from "./requests.ts";
+export { type PollRequest, PollRunner } from "./poll-runner.ts";
+export { type PollingOptions, type PollingSource, pollingSource } from "./polling-source.ts";
+export { rejectOnAbort, sendUntilAborted } from "./requests.ts";
 export { messageBytes } from "./size.ts";
-export { type Clock, LONGEST_TIMEOUT_MS, systemClock, type Timer } from "../lib/clock.ts";
+export { type Clock, LONGEST_TIMEOUT_MS, sleep, systemClock, type Timer } from "../lib/clock.ts";
 export { type Duration, durationMs, optionalMs } from "../lib/duration.ts";
 export { allEnded } from "../lib/wait.ts";
 export { type Member, InFlightSet } from "../lib/in-flight-set.ts";

@@ -22,7 +22,7 @@ import { classify } from "./errors.ts";
 import { templateLimits } from "./limits.ts";
 import { Names, type NamingOptions } from "./names.ts";
 import { sendBatch } from "./send.ts";
-import { TemplateSource } from "./source.ts";
+import { templateSource } from "./source.ts";
 import { traitsOf } from "./traits.ts";
 
 /** Options of the Template driver: the connection, the names of queues, and limits. */
@@ -92,7 +92,7 @@ class TemplateDriver implements Driver {
   }
 
   open(queue: string, options: OpenOptions): Source {
-    return new TemplateSource({
+    return templateSource({
       ...options,
       connection: this.#connection,
       name: this.#names.physical(queue),

@@ -10,7 +10,7 @@ export async function sendBatch(
   // Copied before the first `await`: the array and a body of bytes belong to the caller again once the call has returned.
   const entries = messages.map(entryOf);
   const ids = await connection.request(`send to queue "${name}"`, (client) => client.send(name, entries));
-  return messages.map((_, index): SendResult => {
+  return entries.map((_, index): SendResult => {
     const brokerId = ids[index];
     if (brokerId !== undefined) return { ok: true, brokerId };
     const error = new DriverError("ambiguous", `Queue "${name}": the answer does not mention this message.`);

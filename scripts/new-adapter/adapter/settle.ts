@@ -13,8 +13,10 @@ export interface Receipt {
 export async function settleBatch(
   connection: Connection,
   name: string,
-  operations: readonly Operation[],
+  asked: readonly Operation[],
 ): Promise<SettleResult[]> {
+  // Copied before the first `await`: the array belongs to the caller again once the call has returned.
+  const operations = [...asked];
   const askedAt = Date.now();
   const changes = operations.map(changeOf);
   const possible = changes.filter((change) => change !== undefined);

@@ -1,11 +1,8 @@
 import {
   type Clock,
   type Delivery,
-  DriverError,
   type OpenOptions,
-  type Operation,
-  PollRunner,
-  type SettleResult,
+  pollingSource,
   type Source,
 } from "../../../src/driver/index.ts";
 import type { Connection, ReceivedEntry } from "./clients.ts";
@@ -19,46 +16,26 @@ export interface TemplateSourceOptions extends OpenOptions {
   readonly clock: Clock;
 }
 
-/** Polls of one queue, and the settlement of their messages. */
-export class TemplateSource implements Source {
-  readonly #options: TemplateSourceOptions;
-  readonly #polls: PollRunner;
-  #closed = false;
-
-  constructor(options: TemplateSourceOptions) {
-    this.#options = options;
-    this.#polls = new PollRunner((max, signal) => this.#poll(max, signal), options.clock);
-  }
-
-  next(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    return this.#polls.next(max, signal);
-  }
-
-  async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
-    if (this.#closed) throw new DriverError("permanent", "The source is closed.");
-    const { connection, name } = this.#options;
-    return settleBatch(connection, name, operations);
-  }
-
-  stop(): Promise<Delivery[]> {
-    return this.#polls.stop();
-  }
-
-  close(): Promise<void> {
-    this.#closed = true;
-    this.#polls.close();
-    return Promise.resolve();
-  }
-
-  async #poll(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    const { connection, name, leaseMs, waitMs } = this.#options;
+/** Creates the source of one queue: polls, and the settlement of their messages. */
+export function templateSource(options: TemplateSourceOptions): Source {
+  const { connection, name, leaseMs, waitMs, clock } = options;
+  const claim = async (max: number, ms: number, signal: AbortSignal): Promise<Delivery[]> => {
     const received = await connection.request(
       `receive from queue "${name}"`,
-      (client) => client.receive(name, { max, leaseMs, waitMs, signal }),
-      waitMs,
+      (client) => client.receive(name, { max, leaseMs, waitMs: ms, signal }),
+      ms,
     );
     return received.map(deliveryOf);
-  }
+  };
+  return pollingSource({
+    claim,
+    settle: (operations) => settleBatch(connection, name, operations),
+    // TODO: If the server cannot wait for messages, `receive` leases those that are ready, and this waits for the next
+    // look: wait: (ms, signal) => sleep(clock, Math.min(ms, 1_000), signal). A notification of the server calls `wake` of
+    // the source.
+    waitMs,
+    clock,
+  });
 }
 
 function deliveryOf(entry: ReceivedEntry): Delivery {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { memory } from "../../../adapters/memory/index.ts";
 import type { Delivery } from "../../../src/driver/contract.ts";
-import { PollRunner } from "../../../src/driver/requests.ts";
+import { PollRunner } from "../../../src/driver/poll-runner.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { QueueError } from "../../../src/errors.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
@@ -145,7 +145,7 @@ describe.each([
   test("a message that arrived when nobody waited is handed out while its lease lasts, and not after", async () => {
     const clock = new FakeClock();
     const answers: ((deliveries: Delivery[]) => void)[] = [];
-    const polls = new PollRunner(() => new Promise((resolve) => answers.push(resolve)), clock);
+    const polls = new PollRunner(() => new Promise((resolve) => answers.push(resolve)), clock, 20_000);
     const late = async (): Promise<void> => {
       const abort = new AbortController();
       const polled = polls.next(1, abort.signal);

@@ -151,7 +151,7 @@ test("a send whose signal is aborted is not made", async () => {
   const own = sqs({ ...clientOptions(server) });
   const gone = AbortSignal.abort(new Error("nobody waits"));
   const message = { body: "{}", attributes: {}, delayMs: 0 };
-  await expect(own.send("abandoned", [message], gone)).rejects.toMatchObject({ kind: "transient" });
+  await expect(own.send("abandoned", [message], gone)).rejects.toMatchObject({ kind: "ambiguous" });
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(await driver.stats("abandoned")).toMatchObject({ ready: 0 });
   await own.close();
