@@ -13,6 +13,7 @@ import {
   type Outgoing,
   type QueueTraits,
   type SendResult,
+  sendUntilAborted,
   type Source,
   systemClock,
 } from "../../src/driver/index.ts";
@@ -22,7 +23,7 @@ import { classify } from "./errors.ts";
 import { MAX_WAIT_SECONDS, pubsubLimits } from "./limits.ts";
 import { type MetricClient, Monitoring } from "./monitoring.ts";
 import { Names, type NamingOptions } from "./names.ts";
-import { publish } from "./send.ts";
+import { keptOf, publish } from "./send.ts";
 import { PubsubSource } from "./source.ts";
 import { Subscriptions, traitsOf } from "./traits.ts";
 
@@ -113,13 +114,19 @@ class PubsubDriver implements Driver {
     return classify(error);
   }
 
-  async send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
+  send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
+    // Copied before the first `await`: the array and bytes belong to the caller again once the call has returned.
+    const kept = messages.map(keptOf);
+    return sendUntilAborted(queue, signal, () => this.#publish(queue, kept));
+  }
+
+  async #publish(queue: string, messages: readonly Outgoing[]): Promise<SendResult[]> {
     const clients = await this.#connections.clients();
     const topic = this.#names.topic(clients.project, queue);
     // A key would only split requests if the subscription keeps no order.
     const keyed = messages.some(({ orderingKey }) => orderingKey !== undefined);
     const ordered = keyed && (await this.#subscriptions.get(queue)).enableMessageOrdering === true;
-    return publish(clients, topic, ordered, messages, signal);
+    return publish(clients, topic, ordered, messages);
   }
 
   open(queue: string, options: OpenOptions): Source {

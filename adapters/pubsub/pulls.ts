@@ -8,9 +8,9 @@ export interface Waiter {
 /** One pull that is under way. */
 export interface Pull {
   readonly cancel: AbortController;
+  /** Epoch milliseconds after which no other call waits for it, since its connection may be dead. */
+  readonly lostAt: number;
   waiter: Waiter | undefined;
-  /** Whether its caller was aborted. No other call waits for it then, since its connection may be dead. */
-  abandoned: boolean;
   ended: Promise<void>;
 }
 
@@ -24,8 +24,8 @@ export class Pulls {
     this.#more = more;
   }
 
-  /** Starts a pull. @param request resolves once the messages of the pull can be taken */
-  start(request: (signal: AbortSignal) => Promise<void>): Pull {
+  /** Starts a pull. @param lostAt epoch milliseconds @param request resolves once the messages of the pull can be taken */
+  start(lostAt: number, request: (signal: AbortSignal) => Promise<void>): Pull {
     const cancel = new AbortController();
     const run = async (): Promise<void> => {
       try {
@@ -38,15 +38,18 @@ export class Pulls {
         pull.waiter?.fail(error);
       }
     };
-    const pull: Pull = { cancel, waiter: undefined, abandoned: false, ended: Promise.resolve() };
+    const pull: Pull = { cancel, lostAt, waiter: undefined, ended: Promise.resolve() };
     this.#open.add(pull);
     pull.ended = run();
     return pull;
   }
 
-  /** A pull for which no call waits, and that was not abandoned. */
-  idle(): Pull | undefined {
-    for (const pull of this.#open) if (pull.waiter === undefined && !pull.abandoned) return pull;
+  /**
+   * A pull for which no call waits. A further pull beside it could bring more messages than the source may hold. A pull
+   * that is lost does not count.
+   */
+  idle(now: number): Pull | undefined {
+    for (const pull of this.#open) if (pull.waiter === undefined && pull.lostAt > now) return pull;
     return undefined;
   }
 

@@ -19,7 +19,6 @@ export async function publish(
   topic: string,
   ordered: boolean,
   messages: readonly Outgoing[],
-  signal: AbortSignal,
 ): Promise<SendResult[]> {
   const results: SendResult[] = [];
   const requests = new Map<string, number[]>();
@@ -41,22 +40,17 @@ export async function publish(
   await Promise.all(
     Array.from(requests, async ([key, indexes]) => {
       const batch = indexes.map((index) => messageOf(messages[index] as Outgoing, key));
-      const outcomes = await request(clients, topic, batch, signal);
+      const outcomes = await request(clients, topic, batch);
       for (const [at, index] of indexes.entries()) results[index] = outcomes[at] as SendResult;
     }),
   );
   return results;
 }
 
-async function request(
-  clients: Clients,
-  topic: string,
-  messages: PubsubMessage[],
-  signal: AbortSignal,
-): Promise<SendResult[]> {
+async function request(clients: Clients, topic: string, messages: PubsubMessage[]): Promise<SendResult[]> {
   try {
     const [{ messageIds }] = await clients.answer(
-      clients.publisher.publish({ topic, messages }, once(timeoutMs(messages), signal)),
+      clients.publisher.publish({ topic, messages }, once(timeoutMs(messages))),
     );
     return messages.map((_, index): SendResult => {
       const brokerId = messageIds?.[index];
@@ -71,6 +65,12 @@ async function request(
     const error = driverError(cause, "pubsub.topics.publish");
     return messages.map((): SendResult => ({ ok: false, error }));
   }
+}
+
+/** A message whose body no longer belongs to the caller. */
+export function keptOf(message: Outgoing): Outgoing {
+  const { body } = message;
+  return typeof body === "string" ? message : { ...message, body: new Uint8Array(body) };
 }
 
 function timeoutMs(messages: readonly PubsubMessage[]): number {

@@ -30,12 +30,13 @@ export async function settleBatch(
     const seconds = secondsOf(operation);
     if (operation.kind === "dead_letter" || seconds > MAX_LEASE_SECONDS) {
       results[index] = { ok: false, error: refused(operation) };
-    } else if (operation.kind === "ack") {
-      if (receipt.acked) results[index] = { ok: true };
-      else acks.push(index);
+    } else if (operation.kind === "ack" && receipt.acked) {
+      results[index] = { ok: true };
     } else if (receipt.leaseUntil <= now) {
-      // Pub/Sub would accept the late change, and hide the message from the receiver that has it now.
+      // Pub/Sub would accept the late change, and hide or remove the message that another receiver has by now.
       results[index] = { ok: false, error: new DriverError("lease_lost", "the ack deadline has passed") };
+    } else if (operation.kind === "ack") {
+      acks.push(index);
     } else {
       const same = changes.get(seconds);
       if (same === undefined) changes.set(seconds, [index]);

@@ -1,11 +1,12 @@
-import type {
-  Clock,
-  Delivery,
-  OpenOptions,
-  Operation,
-  SettleResult,
-  Source,
-  Timer,
+import {
+  type Clock,
+  type Delivery,
+  DriverError,
+  type OpenOptions,
+  type Operation,
+  type SettleResult,
+  type Source,
+  type Timer,
 } from "../../src/driver/index.ts";
 import { type Connections, once } from "./clients.ts";
 import { deliveryOf, receiptOf } from "./delivery.ts";
@@ -34,6 +35,8 @@ type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
  */
 const ANSWER_MS = 5_000;
 const EMULATED_ANSWER_MS = 2_000;
+/** The time after its wait from which a pull counts as lost: more than its time limit, less than the core's 15 s. */
+const LOST_AFTER_MS = 10_000;
 const PROBE_EVERY_MS = 60_000;
 /** The time after which kept messages are released for other workers, if no call takes them. */
 const KEPT_MS = 60_000;
@@ -63,14 +66,21 @@ export class PubsubSource implements Source {
   }
 
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
-    this.#askedAt = this.#options.clock.monotonic();
+    if (this.#closed) throw closedError();
+    const { clock, waitMs } = this.#options;
+    this.#askedAt = clock.monotonic();
     const kept = this.#take(max);
     if (kept.length > 0 || this.#stopped || signal.aborted) return kept;
-    const pull = this.#pulls.idle() ?? this.#pulls.start((cancelled) => this.#pull(max, cancelled));
+    const lostAt = this.#askedAt + waitMs + LOST_AFTER_MS;
+    const pull =
+      this.#pulls.idle(this.#askedAt) ?? this.#pulls.start(lostAt, (cancelled) => this.#pull(max, cancelled));
     return this.#waitFor(pull, max, signal);
   }
 
-  async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
+  async settle(asked: readonly Operation[]): Promise<SettleResult[]> {
+    if (this.#closed) throw closedError();
+    // Copied before the first `await`: the array belongs to the caller again once the call has returned.
+    const operations = [...asked];
     const target = await this.#target();
     const results = await settleBatch(target, operations);
     await this.#moveKeyQueues(target, operations, results);
@@ -107,7 +117,6 @@ export class PubsubSource implements Source {
         resolve(this.#take(max));
       };
       const onAbort = (): void => {
-        pull.abandoned = true;
         leave();
         resolve([]);
       };
@@ -259,4 +268,8 @@ export class PubsubSource implements Source {
     const clients = await connections.clients();
     return { clients, subscription: subscriptions.name(clients.project, queue), clock };
   }
+}
+
+function closedError(): DriverError {
+  return new DriverError("permanent", "The source is closed.");
 }

@@ -39,6 +39,11 @@ export class DeliveryBuffer {
     });
   }
 
+  /** Ends the pending {@link take} without a message, if there is one. Messages that arrive later stay in the buffer. */
+  end(): void {
+    this.#pendingTake?.resolve([]);
+  }
+
   /** Makes the pending {@link take} fail, if there is one. */
   fail(error: Error): void {
     this.#pendingTake?.reject(error);

@@ -13,6 +13,7 @@ import {
   type Outgoing,
   type QueueTraits,
   type SendResult,
+  sendUntilAborted,
   type Source,
   systemClock,
 } from "../../src/driver/index.ts";
@@ -24,7 +25,7 @@ import { classify } from "./errors.ts";
 import { endedSoon } from "./feed.ts";
 import { serviceBusLimits } from "./limits.ts";
 import { type NamingOptions, QueueNames } from "./names.ts";
-import { cancelMessage, parseHandle } from "./schedule.ts";
+import { cancelMessage, NOT_SCHEDULED, parseHandle } from "./schedule.ts";
 import { sendAll } from "./send.ts";
 import { ServiceBusSource } from "./source.ts";
 import { readStats, traitsOf } from "./traits.ts";
@@ -109,7 +110,9 @@ class ServiceBusDriver implements Driver {
         "permanent",
         `Messages cannot be sent to the dead-letter sub-queue ${queue}. Only Service Bus puts messages there.`,
       );
-    return sendAll({ sender: this.#sender(name), queue, clock: this.#clock, signal }, messages);
+    return sendUntilAborted(queue, signal, () =>
+      sendAll({ sender: this.#sender(name), queue, clock: this.#clock, signal }, messages),
+    );
   }
 
   open(queue: string, options: OpenOptions): Source {
@@ -133,6 +136,7 @@ class ServiceBusDriver implements Driver {
 
   async cancel(handle: string): Promise<boolean> {
     const { queue, sequence } = parseHandle(handle);
+    if (sequence === NOT_SCHEDULED) return false;
     return cancelMessage(this.#sender(this.#names.entity(queue).name), sequence);
   }
 

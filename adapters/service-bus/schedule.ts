@@ -16,7 +16,7 @@ export async function scheduleMessage(
   try {
     const [sequence] = await sender.scheduleMessages(message, at, { abortSignal: signal });
     // Service Bus drops a message with a repeated id, reports no error, and returns no sequence number.
-    if (sequence === undefined) return { ok: true };
+    if (sequence === undefined) return { ok: true, handle: unscheduledHandle(queue) };
     return { ok: true, handle: handleOf(queue, sequence.toString()) };
   } catch (error) {
     return { ok: false, error: driverError(error, "Scheduling", "Send") };
@@ -35,6 +35,14 @@ export async function cancelMessage(sender: ServiceBusSender, sequence: bigint):
     if ((error as { code?: unknown }).code === "MessageNotFound") return false;
     throw driverError(error, "Cancelling", "Send");
   }
+}
+
+/** The sequence number in the handle of a message that is not scheduled. Service Bus counts from 1. */
+export const NOT_SCHEDULED = 0n;
+
+/** The handle of a message that cannot be cancelled: it has no delay, or Service Bus dropped it as a duplicate. */
+export function unscheduledHandle(queue: string): string {
+  return handleOf(queue, String(NOT_SCHEDULED));
 }
 
 /** The handle for `Driver.cancel`: the logical name of the queue, and the sequence number of the scheduled message. */

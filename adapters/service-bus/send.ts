@@ -3,7 +3,7 @@ import { type Clock, DriverError, type Outgoing, type SendResult } from "../../s
 import { driverError } from "./errors.ts";
 import { MAX_ID_LENGTH, MAX_PROPERTIES_BYTES } from "./limits.ts";
 import { CONTENT_TYPE, type NativePart, restoreNative } from "./native.ts";
-import { scheduleMessage } from "./schedule.ts";
+import { scheduleMessage, unscheduledHandle } from "./schedule.ts";
 
 /** Shared by all messages of one call of `Driver.send`. */
 export interface SendContext {
@@ -30,6 +30,7 @@ export async function sendAll(context: SendContext, messages: readonly Outgoing[
   const results: Results = [];
   const groups = new Map<string | undefined, IndexedMessage[]>();
   const scheduled: Promise<void>[] = [];
+  const unscheduled: number[] = [];
   for (const [index, outgoing] of messages.entries()) {
     const problem = problemOf(outgoing);
     if (problem !== undefined) {
@@ -43,6 +44,7 @@ export async function sendAll(context: SendContext, messages: readonly Outgoing[
         }),
       );
     } else {
+      if (outgoing.cancellable === true) unscheduled.push(index);
       const group = groups.get(outgoing.orderingKey) ?? [];
       groups.set(outgoing.orderingKey, group);
       group.push({ index, message: messageOf(outgoing, context.clock) });
@@ -52,6 +54,8 @@ export async function sendAll(context: SendContext, messages: readonly Outgoing[
     ...scheduled,
     ...[...groups.values()].map((group) => sendGroup(context, group, results)),
   ]);
+  for (const index of unscheduled)
+    if (results[index]?.ok === true) results[index] = { ok: true, handle: unscheduledHandle(context.queue) };
   return results;
 }
 
@@ -128,11 +132,8 @@ function messageOf(
   clock: Clock,
 ): ServiceBusMessage {
   const message: ServiceBusMessage = {
-    // The SDK encodes any other type as JSON.
-    body:
-      typeof body === "string"
-        ? Buffer.from(body)
-        : Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+    // The SDK encodes any other type as JSON. Bytes are copied, since they belong to the caller once the call has returned.
+    body: Buffer.from(body as string),
     contentType: CONTENT_TYPE,
     applicationProperties: { ...attributes },
   };

@@ -4,6 +4,7 @@ import {
   DriverError,
   type OpenOptions,
   type Operation,
+  rejectOnAbort,
   type SettleResult,
   type Source,
 } from "../../src/driver/index.ts";
@@ -37,6 +38,7 @@ export class ServiceBusSource implements Source {
   readonly #settleContext: SettleContext;
   #feed: Feed | undefined;
   #isStopped = false;
+  #isClosed = false;
 
   constructor(options: ServiceBusSourceOptions) {
     this.#options = options;
@@ -50,13 +52,15 @@ export class ServiceBusSource implements Source {
   }
 
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
+    if (this.#isClosed) throw closedError();
     if (this.#isStopped || signal.aborted) return [];
-    const feed = this.#feed ?? (await this.#open());
+    const feed = this.#feed ?? (await this.#openUnless(signal));
+    if (feed === undefined || this.#isStopped) return [];
     const { clock, waitMs, entity } = this.#options;
     const until = clock.monotonic() + Math.max(waitMs, OPENING_MS);
     for (;;) {
       // Messages that were requested before may still arrive, locked, so earlier requests count.
-      if (!this.#isStopped) feed.want(Math.max(0, max - this.#buffer.size));
+      feed.want(Math.max(0, max - this.#buffer.size));
       const deliveries = await this.#buffer.take(max, waitMs, signal);
       // An empty answer says that the queue was silent, which only an open link can tell.
       if (deliveries.length > 0 || feed.isOpen || signal.aborted || this.#isStopped) return deliveries;
@@ -66,19 +70,33 @@ export class ServiceBusSource implements Source {
   }
 
   settle(operations: readonly Operation[]): Promise<SettleResult[]> {
+    if (this.#isClosed) return Promise.reject(closedError());
     return settleAll(operations, this.#settleContext);
   }
 
   async stop(): Promise<Delivery[]> {
     this.#isStopped = true;
+    this.#buffer.end();
     await this.#feed?.stop();
     return this.#buffer.drain();
   }
 
   async close(): Promise<void> {
     this.#isStopped = true;
+    this.#isClosed = true;
+    this.#buffer.end();
     this.#options.onClose(this);
     await this.#feed?.close();
+  }
+
+  /** Opens the feed. Resolves with `undefined` as soon as `signal` aborts; the opening goes on. */
+  async #openUnless(signal: AbortSignal): Promise<Feed | undefined> {
+    try {
+      return await rejectOnAbort(this.#open(), signal, () => signal.reason);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
   }
 
   /** Opens the feed, once it is known whether the queue requires sessions. */
@@ -97,4 +115,8 @@ export class ServiceBusSource implements Source {
     this.#feed = bySession ? new SessionFeed(options) : new QueueFeed(options);
     return this.#feed;
   }
+}
+
+function closedError(): DriverError {
+  return new DriverError("permanent", "The source is closed.");
 }

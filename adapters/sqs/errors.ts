@@ -67,8 +67,9 @@ const MAYBE_SENT: ReadonlySet<string> = new Set([
 ]);
 
 interface SdkError {
-  readonly name?: string;
-  readonly code?: string;
+  /** Anything, if the error is not one of the SDK. */
+  readonly name?: unknown;
+  readonly code?: unknown;
   readonly Code?: string;
   readonly message?: string;
   readonly cause?: unknown;
@@ -86,13 +87,14 @@ const NO_REGION = /^Region is missing/;
 export function classify(error: unknown): ErrorKind {
   if (error instanceof DriverError) return error.kind;
   const {
-    name = "",
-    code = "",
+    name: named = "",
+    code: coded = "",
     message = "",
     $metadata,
     cause,
   } = (typeof error === "object" && error !== null ? error : {}) as SdkError;
-  const refusal = PROXY_REFUSED.exec(message)?.[1];
+  const [name, code] = [String(named), String(coded)];
+  const refusal = PROXY_REFUSED.exec(String(message))?.[1];
   // The request has not left: the proxy wants a password, or cannot reach SQS.
   if (refusal !== undefined) return refusal === "407" ? "auth" : "transient";
   const known = kindOfCode(name) ?? kindOfCode(code);

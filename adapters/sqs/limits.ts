@@ -57,6 +57,9 @@ export const sqsLimits: Limits = {
   // No action of the API cancels a message:
   // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html (2026-11)
   cancel: false,
+  // A deletion with an outdated receipt handle succeeds, and the message stays:
+  // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html (2026-11)
+  reportsLateAcks: false,
   // Chosen: `ensure` creates queues; a send or a poll does not.
   createsQueues: false,
 };

@@ -21,7 +21,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
 
 export function classify(error: unknown): ErrorKind {
   if (error instanceof DriverError) return error.kind;
-  return KINDS[(error as NodeJS.ErrnoException).code ?? ""] ?? "permanent";
+  return KINDS[(error as NodeJS.ErrnoException | null | undefined)?.code ?? ""] ?? "permanent";
 }
 
 /** Converts an error. The message says what was attempted. */

@@ -187,8 +187,11 @@ export interface Admin {
 /** The options of {@link Driver.open}. */
 export interface OpenOptions {
   /**
-   * Maximum number of messages that the core holds unsettled or asks for at once. Messages that an abandoned request
-   * brings come on top of it.
+   * Maximum number of messages that the source has leased and the core has not settled. The core asks for no more than
+   * are missing from it, and forgets what it asked for when it aborts a call. The source does not: while the request of an
+   * aborted call is under way, a further call gets its messages, and requests only the rest. A request from which nothing
+   * was heard 10 s after its wait does not count any more. On a queue that keeps order, messages that wait in the source
+   * behind another one of their key come on top.
    */
   readonly prefetch: number;
   /** The lease of each message, in milliseconds: finite, more than 0, at most `limits.maxLeaseMs`. */
@@ -287,7 +290,8 @@ export interface Source {
    *
    * The result for a delivery that no longer has its lease:
    *
-   * - The message was delivered again: every operation is `lease_lost`, and must not change the message.
+   * - The message was delivered again: every operation is `lease_lost`, and must not change the message. An `ack` may
+   *   succeed without an effect if `limits.reportsLateAcks` is false.
    * - This delivery was acknowledged before: an `ack` succeeds, because the answer of the first may have been lost.
    *   An `extend` is `lease_lost`.
    * - The message has left the queue in another way: every operation succeeds or is `lease_lost`.

@@ -75,6 +75,12 @@ export interface Limits {
   /** Whether a delayed message can be cancelled by its handle. */
   readonly cancel: boolean;
   /**
+   * Whether an `ack` by a former holder of a message fails as `lease_lost`. If false, it may succeed: the provider does
+   * not report it. It must have no effect in either case.
+   * @default true
+   */
+  readonly reportsLateAcks?: boolean;
+  /**
    * Whether the provider creates a queue when it is first used. `ensure` then only sets the order, the delivery limit
    * and the lease of a queue. If false, calls on a missing queue fail as `not_found`.
    */

@@ -16,7 +16,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
 /** Classifies any error. An unknown error is `ambiguous`, since the request may have taken effect. */
 export function classify(error: unknown): ErrorKind {
   if (error instanceof DriverError) return error.kind;
-  return KINDS[(error as { readonly code?: string } | undefined)?.code ?? ""] ?? "ambiguous";
+  return KINDS[(error as { readonly code?: string } | null | undefined)?.code ?? ""] ?? "ambiguous";
 }
 
 /** Converts an error. The message says what was attempted. */

@@ -5,7 +5,6 @@ import type { Outgoing, SendResult } from "../../../src/driver/index.ts";
 import { grpcError, type Request, StubService } from "./support.ts";
 
 const TOPIC = "projects/p/topics/jobs";
-const never = new AbortController().signal;
 let stub: StubService;
 beforeEach(async () => {
   stub = await StubService.start();
@@ -18,7 +17,7 @@ afterEach(() => stub[Symbol.asyncDispose]());
 
 function send(ordered: boolean, ...messages: Partial<Outgoing>[]): Promise<SendResult[]> {
   const complete = messages.map((one) => ({ body: "{}", attributes: {}, delayMs: 0, ...one }));
-  return publish(stub.clients, TOPIC, ordered, complete, never);
+  return publish(stub.clients, TOPIC, ordered, complete);
 }
 
 function kinds(results: readonly SendResult[]): string[] {
