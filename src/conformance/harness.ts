@@ -39,10 +39,15 @@ export interface Timing {
   readonly caseMs: number;
 }
 
-/** Faults that the harness can cause at the server or on the way to it. A case that needs a missing one is skipped. */
+/**
+ * Faults that the harness can cause at the server or on the way to it. A case that needs a missing one is skipped.
+ * `startCutter` causes those of a connection.
+ */
 export interface HarnessFaults {
-  /** Cuts every connection that clients have now. New connections succeed. */
+  /** Cuts every connection that clients have now, and ends `muteAnswers`. New connections succeed. */
   cutConnections?(): Promise<void>;
+  /** From now on, requests of clients arrive and their answers are lost, until `cutConnections` is called. Needs it. */
+  muteAnswers?(): Promise<void>;
   /** Restarts a server that keeps its messages. Resolves when the server can be reached again. */
   restart?(): Promise<void>;
   /** Makes one message of the next batch to this queue fail, and the others succeed. Returns a counter of such failures. */
@@ -76,6 +81,11 @@ export interface Harness {
   readonly server?: string | undefined;
   /** Whether the provider can keep messages of one key in order. @default true */
   readonly ordered?: boolean | undefined;
+  /**
+   * Whether each request succeeds or fails as a whole, so that no message of a batch can fail alone at the server. The
+   * cases of such failures are then skipped for that reason. @default false
+   */
+  readonly atomicRequests?: boolean | undefined;
   /** Opens another client on the same backend. Cases open several clients, which act as several processes. */
   open(): Promise<Driver>;
   /** Creates an empty queue with its dead-letter queue and its delay queue, and returns its name. */

@@ -54,6 +54,21 @@ export function needsClock(duration: string): Skip {
     clock === undefined ? `the case takes ${duration}, and the backend's clock cannot be moved` : undefined;
 }
 
+/** For a case in which the server refuses a part of a request. `fault` causes that. */
+export function needsPartialFailure(fault: "failSendEntry" | "failSettleEntry"): Skip {
+  return (_declared, { atomicRequests, faults }) => {
+    if (faults?.[fault] !== undefined) return undefined;
+    if (atomicRequests === true) return "requests are atomic";
+    return `the harness cannot make the server refuse one ${fault === "failSendEntry" ? "message of a batch" : "settlement"}`;
+  };
+}
+
+/** For a case in which answers of the server are lost. */
+export const needsMute: Skip = (_declared, { faults }) =>
+  faults?.muteAnswers === undefined || faults.cutConnections === undefined
+    ? "the harness cannot lose the answers of the server"
+    : undefined;
+
 /** For a case in which the server restarts, or every connection is cut. */
 export const needsBreak: Skip = (_declared, { faults }) =>
   breakOf(faults) === undefined

@@ -10,6 +10,7 @@ export const harnesses: Readonly<Record<string, () => Promise<Harness>>> = {
   "memory-sqs": () => inMemory("sqs"),
   "memory-pubsub": () => inMemory("pubsub"),
   "memory-service-bus": () => inMemory("service-bus"),
+  "memory-remote": async () => (await import("./memory.ts")).memoryHarness(undefined, true),
   "memory-store": async () => withStore(await inMemory()),
   "memory-sqs-store": async () => withStore(await inMemory("sqs")),
   "memory-pubsub-store": async () => withStore(await inMemory("pubsub")),

@@ -1,5 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { memory, type EmulatedProvider } from "../../../adapters/memory/index.ts";
+import { setImmediate as turn } from "node:timers/promises";
+import {
+  type EmulatedProvider,
+  type Fault,
+  type FaultPoint,
+  memory,
+} from "../../../adapters/memory/index.ts";
 import type { Harness } from "../../../src/conformance/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import {
@@ -21,16 +27,22 @@ type RequestKind = "send" | "settle";
 /**
  * Creates the harness of the memory adapter. One driver acts as the server: queues outlive the connections to it, and
  * connections can be cut. Its clock is virtual, so that no case waits.
+ * @param isRemote whether requests take a moment, so that polls and aborts go the way that they have with a real server
  */
-export function memoryHarness(emulate?: EmulatedProvider): Harness {
+export function memoryHarness(emulate?: EmulatedProvider, isRemote: boolean = false): Harness {
   const clock = new FakeClock();
-  const backend = memory({ clock, emulate });
+  let isMuted = false;
+  const before = async ({ operation }: FaultPoint): Promise<Fault | undefined> => {
+    await turn();
+    return isMuted && operation !== "receive" ? { kind: "lose_response" } : undefined;
+  };
+  const backend = memory({ clock, emulate, faults: isRemote ? { before } : undefined });
   const network = new Network(backend);
   const ending = emulate === "sqs" ? ".fifo" : "";
   const admin = createQueue(backend, { clock });
   let made = 0;
   return {
-    name: emulate === undefined ? "memory" : `memory-${emulate}`,
+    name: ["memory", ...(emulate === undefined ? [] : [emulate]), ...(isRemote ? ["remote"] : [])].join("-"),
     clock,
     open: async () => network.connect(),
     async makeQueue(needs) {
@@ -42,7 +54,18 @@ export function memoryHarness(emulate?: EmulatedProvider): Harness {
     dropQueue: (queue) => admin.drop(queue),
     missingQueue: () => `missing-${randomUUID()}`,
     faults: {
-      cutConnections: async () => network.cut(),
+      async cutConnections() {
+        isMuted = false;
+        network.cut();
+      },
+      // Only requests that take a moment can lose their answers.
+      ...(isRemote
+        ? {
+            muteAnswers: async () => {
+              isMuted = true;
+            },
+          }
+        : {}),
       failSendEntry: async (queue) => network.failFirst("send", queue),
       failSettleEntry: async (queue) => network.failFirst("settle", queue),
     },

@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { pubsub } from "../../../adapters/pubsub/index.ts";
-import type { Harness } from "../../../src/conformance/index.ts";
+import { type Harness, startCutter } from "../../../src/conformance/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
-import { TcpProxy } from "../../support/proxy/tcp-proxy.ts";
 import { pubsubEmulator } from "../../support/pubsub-emulator.ts";
 import { onBusyMachine } from "./timing.ts";
 
@@ -13,9 +12,9 @@ const SHORTEST_LEASE_MS = 10_000;
 export async function pubsubHarness(): Promise<Harness> {
   const emulator = await pubsubEmulator();
   const [host, port] = emulator.host.split(":");
-  const proxy = await TcpProxy.start({ host, port: Number(port) });
+  const cutter = await startCutter({ host, port: Number(port) });
   const connect = (): ReturnType<typeof pubsub> =>
-    pubsub({ projectId: "conformance", emulatorHost: `127.0.0.1:${proxy.port}`, waitSeconds: 1 });
+    pubsub({ projectId: "conformance", emulatorHost: `127.0.0.1:${cutter.port}`, waitSeconds: 1 });
   const admin = createQueue(connect());
   return {
     name: "pubsub",
@@ -29,13 +28,12 @@ export async function pubsubHarness(): Promise<Harness> {
     },
     dropQueue: (queue) => admin.drop(queue),
     faults: {
-      async cutConnections() {
-        proxy.cutAll();
-      },
+      cutConnections: async () => cutter.cut(),
+      muteAnswers: async () => cutter.mute(),
     },
     async close() {
       await admin.close();
-      await proxy.close();
+      await cutter.close();
       await emulator.stop();
     },
   };

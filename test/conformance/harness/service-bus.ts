@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serviceBus } from "../../../adapters/service-bus/index.ts";
-import type { Harness } from "../../../src/conformance/index.ts";
+import { type Harness, startCutter } from "../../../src/conformance/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { ServiceBusProcess } from "../../support/service-bus.ts";
 import { onBusyMachine } from "./timing.ts";
@@ -48,10 +48,12 @@ function commonParts(sessions: boolean): Pick<Harness, "name" | "deviations" | "
 async function ownServer(sessions: boolean): Promise<Harness> {
   const dataDir = await mkdtemp(join(tmpdir(), "queueport-"));
   const server = await ServiceBusProcess.start({ dataDir });
+  const cutter = await startCutter({ port: server.port });
+  const connectionString = server.connectionString.replace(`:${server.port};`, `:${cutter.port};`);
   return {
     ...commonParts(sessions),
     server: "queueport/service-bus-server",
-    open: async () => serviceBus({ connectionString: server.connectionString }),
+    open: async () => serviceBus({ connectionString }),
     async makeQueue({ ordering, leaseMs, maxAttempts }) {
       const name = `queue-${randomUUID()}`;
       // The server's own interface, since the service accepts no lock duration below 5 s.
@@ -68,11 +70,13 @@ async function ownServer(sessions: boolean): Promise<Harness> {
       await server.deleteQueue(queue);
     },
     faults: {
-      cutConnections: () => server.cutConnections(),
+      cutConnections: async () => cutter.cut(),
+      muteAnswers: async () => cutter.mute(),
       restart: () => server.restart(),
       failSettleEntry: (queue) => failSettlement(server, queue),
     },
     async close() {
+      await cutter.close();
       await server.kill();
       await rm(dataDir, { recursive: true });
     },

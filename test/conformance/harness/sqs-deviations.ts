@@ -6,6 +6,14 @@ const NO_GROUP_LOCK = "local-aws-sqs delivers messages of a group while others o
 const FORGETS = "local-aws-sqs forgets a deduplication id when the message is deleted";
 const COUNTS_TWICE = "local-aws-sqs counts messages in flight as ready messages too";
 
+const COUNTS_LATE = "fauxqs counts the end of a lease or of a delay only at the next receive";
+
+/** The cases that fauxqs cannot pass, each with the difference from SQS that is the reason. */
+export const firstDeviates: Readonly<Record<string, string>> = {
+  "a message whose lease has ended counts as ready, before it is delivered again": COUNTS_LATE,
+  "a delayed message that is due counts as ready, before it is delivered": COUNTS_LATE,
+};
+
 /** The cases that local-aws-sqs cannot pass, each with the difference from SQS that is the reason. */
 export const secondDeviates: Readonly<Record<string, string>> = {
   "a message that is retried without a delay is redelivered at once": WAITS,
@@ -20,6 +28,9 @@ export const secondDeviates: Readonly<Record<string, string>> = {
   "a message that is retried with a delay is redelivered on time": RECOUNTS,
   "a message that is retried with a delay longer than its lease is redelivered on time": RECOUNTS,
   "a message whose retry copy is refused by the provider stays in the queue": RECOUNTS,
+  "each delivery of a message has the same broker's id and time, and counts up from 1": RECOUNTS,
+  "an operation on a message that was delivered again fails as lease_lost and does not change the message":
+    "local-aws-sqs accepts an outdated receipt handle",
   "the attempt number rises by one with each retry": RECOUNTS,
   "the attempt number rises by one with each delayed retry": RECOUNTS,
   "the attempt number rises by one through retries, copies, killed processes and restarts in turn": RECOUNTS,

@@ -5,12 +5,13 @@ import { createQueue } from "../../../src/client/create-queue.ts";
 import type { Driver } from "../../../src/driver/index.ts";
 import type { HttpCall } from "../../support/proxy/http-call.ts";
 import { HttpProxy } from "../../support/proxy/http-proxy.ts";
+import type { Rule } from "../../support/proxy/rules.ts";
 import { clientOptions, type SqsServer, startLocalAwsSqs, startSqsServer } from "../../support/sqs-server.ts";
-import { secondDeviates } from "./sqs-deviations.ts";
+import { firstDeviates, secondDeviates } from "./sqs-deviations.ts";
 import { onBusyMachine } from "./timing.ts";
 
 /** Starts the harness of the SQS adapter: a local server behind a proxy. */
-export const sqsHarness = (): Promise<Harness> => onServer(startSqsServer, {});
+export const sqsHarness = (): Promise<Harness> => onServer(startSqsServer, firstDeviates);
 
 /** Starts the same harness on a second local server. */
 export const secondSqsHarness = (): Promise<Harness> => onServer(startLocalAwsSqs, secondDeviates);
@@ -52,12 +53,19 @@ function faultsOf(server: SqsServer, proxy: HttpProxy | undefined): HarnessFault
   const restart = server.restart?.bind(server);
   const failsOn = (operation: string, queue: string) => (call: HttpCall) =>
     call.operation === operation && String(call.json?.["QueueUrl"]).endsWith(`/${queue}`);
+  let muted: Rule | undefined;
   return {
     ...(restart === undefined ? {} : { restart }),
     ...(proxy === undefined
       ? {}
       : {
-          cutConnections: async () => proxy.cutAll(),
+          async cutConnections() {
+            muted?.remove();
+            proxy.cutAll();
+          },
+          async muteAnswers() {
+            muted = proxy.on({ times: Number.POSITIVE_INFINITY }, { kind: "drop_response" });
+          },
           failSendEntry: async (queue) => failEntry(proxy, failsOn("SendMessageBatch", queue)),
           failSettleEntry: async (queue) => failEntry(proxy, failsOn("DeleteMessageBatch", queue)),
         }),

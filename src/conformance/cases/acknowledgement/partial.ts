@@ -3,6 +3,7 @@ import { DriverError } from "../../../driver/error.ts";
 import { defineCase, type ConformanceCase } from "../../case.ts";
 import { expectAtLeast, expectAtMost, expectEqual } from "../../kit/expect.ts";
 import { failSome } from "../../kit/interceptors.ts";
+import { needsPartialFailure } from "../../kit/skips.ts";
 
 const forGood = defineCase({
   requirement: "acknowledgement.partial",
@@ -67,10 +68,7 @@ const temporarily = defineCase({
 const atServer = defineCase({
   requirement: "acknowledgement.partial",
   name: "a settlement that the server refuses affects that message alone",
-  skip: (_declared, { faults }) =>
-    faults?.failSettleEntry === undefined
-      ? "the harness cannot make the server refuse one settlement"
-      : undefined,
+  skip: needsPartialFailure("failSettleEntry"),
   async run(context) {
     const queue = await context.makeQueue();
     const client = await context.connect();

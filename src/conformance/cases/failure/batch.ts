@@ -5,6 +5,7 @@ import type { CaseContext } from "../../kit/case-context.ts";
 import { expectAtMost, expectEqual, expectQueueError, expectSame } from "../../kit/expect.ts";
 import { failSome } from "../../kit/interceptors.ts";
 import { job } from "../../kit/messages.ts";
+import { needsPartialFailure } from "../../kit/skips.ts";
 import type { TestClient } from "../../kit/test-client.ts";
 
 const forGood = defineCase({
@@ -83,10 +84,7 @@ const invalid = defineCase({
 const atServer = defineCase({
   requirement: "failure.batch",
   name: "a message of a batch that the server refuses is reported alone",
-  skip: (_declared, { faults }) =>
-    faults?.failSendEntry === undefined
-      ? "the harness cannot make the server refuse one message of a batch"
-      : undefined,
+  skip: needsPartialFailure("failSendEntry"),
   async run(context) {
     const queue = await context.makeQueue();
     const client = await context.connect();
