@@ -25,7 +25,11 @@ export async function runConformance(source: HarnessSource, options: RunOptions 
   const run = await ConformanceRun.open(source);
   const chosen = conformanceCases().filter(only);
   const runAll = async (cases: ConformanceCase[]): Promise<void> => {
-    for (let one = cases.shift(); one !== undefined; one = cases.shift()) onResult?.(await run.run(one));
+    for (let one = cases.shift(); one !== undefined; one = cases.shift()) {
+      // Awaited on its own: without `onResult`, the arguments of an optional call are not evaluated.
+      const result = await run.run(one);
+      onResult?.(result);
+    }
   };
   try {
     const together = chosen.filter((one) => one.alone !== true);

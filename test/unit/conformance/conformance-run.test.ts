@@ -112,6 +112,36 @@ test("queues that a case brought into being by their first use are dropped at it
   expect(dropped).toEqual(expect.arrayContaining(["missing-1", "missing-2"]));
 });
 
+test("a run without onResult runs its cases", async () => {
+  const { passed } = await runConformance(harnessOf().harness, { only: ({ group }) => group === "ordering" });
+  expect(passed).toBeGreaterThan(0);
+});
+
+test("a whole run drops every queue that it made or brought into being", async () => {
+  const { harness } = harnessOf();
+  const [made, dropped] = [new Set<string>(), new Set<string>()];
+  let missing = 0;
+  await runConformance({
+    ...harness,
+    async makeQueue(needs) {
+      const queue = await harness.makeQueue(needs);
+      made.add(queue);
+      return queue;
+    },
+    missingQueue() {
+      missing += 1;
+      made.add(`missing-${missing}`);
+      return `missing-${missing}`;
+    },
+    dropQueue(queue) {
+      dropped.add(queue);
+      return harness.dropQueue(queue);
+    },
+  });
+  expect(missing).toBeGreaterThan(0);
+  expect([...made].filter((queue) => !dropped.has(queue))).toEqual([]);
+});
+
 test("cases on a virtual clock run one after the other, however they are started", async () => {
   const run = await ConformanceRun.open(harnessOf().harness);
   let running = 0;
