@@ -2,7 +2,14 @@ import type { CaseContext } from "./kit/case-context.ts";
 import type { Skip } from "./kit/skips.ts";
 
 /** A group of cases. Each has a folder in `cases/`, and its name is the first part of the ids of its requirements. */
-export type Group = "delivery" | "acknowledgement" | "failure" | "delay" | "ordering" | "lifecycle";
+export type Group =
+  | "contract"
+  | "delivery"
+  | "acknowledgement"
+  | "failure"
+  | "delay"
+  | "ordering"
+  | "lifecycle";
 
 /** One behaviour that every adapter must show. */
 export interface ConformanceCase {

@@ -9,6 +9,59 @@ export interface Requirement {
 /** Everything that an adapter must do. A test of the suite checks that each requirement has a case. */
 export const requirements: readonly Requirement[] = [
   {
+    id: "contract.results",
+    text: "`send` and `settle` return one result for each item, in the order of the items, also if an item is refused without a request",
+  },
+  {
+    id: "contract.abort",
+    text: "an aborted `next` resolves empty immediately and loses no message; an aborted `send` rejects as ambiguous immediately",
+  },
+  {
+    id: "contract.prefetch",
+    text: "a source leases no more messages than its prefetch, those of aborted calls included",
+  },
+  {
+    id: "contract.wait",
+    text: "`next` waits for `waitMs`, and returns a message as soon as it is ready",
+  },
+  {
+    id: "contract.stop",
+    text: "`stop` waits for the requests under way, and returns the messages that they bring",
+  },
+  {
+    id: "contract.retention",
+    text: "an array or a body of bytes is not read after a call has returned; a delivery that was handed out is not kept",
+  },
+  {
+    id: "contract.identity",
+    text: "body and attributes come back unchanged; each delivery of a message has the same broker's id and time, and the next count",
+  },
+  {
+    id: "contract.cancel",
+    text: "each cancellable message has a handle of its own, which cancels that message alone",
+  },
+  {
+    id: "contract.lease_lost",
+    text: "a settlement by a former holder is `lease_lost` and does not change the message; a repeated acknowledgement succeeds",
+  },
+  {
+    id: "contract.closed",
+    text: "a source settles after its stop; after its close, its calls reject as permanent",
+  },
+  {
+    id: "contract.counts",
+    text: "messages whose lease or delay has ended count as ready before they are delivered",
+  },
+  { id: "contract.drop", text: "`drop` removes a queue and its siblings with their messages" },
+  {
+    id: "contract.errors",
+    text: "errors have their kind: a missing queue is `not_found`; `classify` never throws",
+  },
+  {
+    id: "contract.lost_answer",
+    text: "a request whose answer is lost is `ambiguous`, and the driver does not repeat it",
+  },
+  {
     id: "delivery.intact",
     text: "a message arrives once, with the same id, type, payload, headers and createdAt; the payloads are an empty object, null, nested values, Unicode and 200 KB",
   },

@@ -1,6 +1,7 @@
 import type { ConformanceCase, Group } from "../case.ts";
 import { type Requirement, requirements } from "../manifest.ts";
 import { acknowledgementCases } from "./acknowledgement/index.ts";
+import { contractCases } from "./contract/index.ts";
 import { delayCases } from "./delay/index.ts";
 import { deliveryCases } from "./delivery/index.ts";
 import { failureCases } from "./failure/index.ts";
@@ -9,6 +10,7 @@ import { orderingCases } from "./ordering/index.ts";
 
 /** The cases of each group. To add a group, add its name to `Group`, its folder here, and its row below. */
 const groups: Readonly<Record<Group, readonly ConformanceCase[]>> = {
+  contract: contractCases,
   delivery: deliveryCases,
   acknowledgement: acknowledgementCases,
   failure: failureCases,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { sleep } from "../../lib/clock.ts";
 import { type Declared, type Harness, type QueueNeeds, type Timing, timingOf } from "../harness.ts";
+import type { Driver } from "../../driver/contract.ts";
 import type { NewMessage } from "../../message/message.ts";
 import { CaseTime } from "./case-time.ts";
 import { expectEqual, expectThat } from "./expect.ts";
@@ -19,6 +20,7 @@ export class CaseContext implements ClientHost {
   readonly notes: string[] = [];
   readonly #time: CaseTime;
   readonly #clients: TestClient[] = [];
+  readonly #drivers: Driver[] = [];
   readonly #queues = new Set<string>();
   readonly #receivers: TestReceiver[] = [];
   readonly #ended = Promise.withResolvers<void>();
@@ -82,6 +84,13 @@ export class CaseContext implements ClientHost {
     const client = new TestClient(await this.harness.open(), this, options);
     this.#clients.push(client);
     return client;
+  }
+
+  /** Opens a driver of another process, without the core above it. */
+  async openDriver(): Promise<Driver> {
+    const driver = await this.harness.open();
+    this.#drivers.push(driver);
+    return driver;
   }
 
   inbox(): Inbox {
@@ -190,6 +199,9 @@ export class CaseContext implements ClientHost {
     const quietly = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined);
     this.#ended.resolve();
     await Promise.all(this.#clients.map((client) => quietly(client.kill())));
+    await quietly(
+      this.waitFor("the end of the drivers", Promise.all(this.#drivers.map((one) => one.close()))),
+    );
     const stopped = Promise.all(this.#receivers.map((receiver) => quietly(receiver.requestStop())));
     await quietly(this.waitFor("the end of the case", stopped));
     for (const queue of this.#queues) await quietly(this.harness.dropQueue(queue));

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { conformanceCases, manifest } from "../../../src/conformance/index.ts";
 import { acknowledgementCases } from "../../../src/conformance/cases/acknowledgement/index.ts";
+import { contractCases } from "../../../src/conformance/cases/contract/index.ts";
 import { delayCases } from "../../../src/conformance/cases/delay/index.ts";
 import { deliveryCases } from "../../../src/conformance/cases/delivery/index.ts";
 import { failureCases } from "../../../src/conformance/cases/failure/index.ts";
@@ -20,6 +21,7 @@ test("every case proves a requirement of the manifest", () => {
 test.each(
   Object.entries({
     acknowledgement: acknowledgementCases,
+    contract: contractCases,
     delay: delayCases,
     delivery: deliveryCases,
     failure: failureCases,
