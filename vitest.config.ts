@@ -39,9 +39,19 @@ export default defineConfig({
       {
         test: {
           name: "simulation",
-          include: ["test/simulation/**/*.test.ts", "test/mutants/**/*.test.ts"],
+          include: ["test/simulation/**/*.test.ts", "test/mutants/*.test.ts"],
           testTimeout: 300 * SECOND,
           hookTimeout,
+        },
+      },
+      {
+        test: {
+          name: "mutants",
+          include: ["test/mutants/contract/*.test.ts"],
+          testTimeout: 180 * SECOND,
+          hookTimeout,
+          // One process each, which takes a second of a core.
+          maxConcurrency: 2,
         },
       },
       {

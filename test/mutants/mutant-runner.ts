@@ -7,8 +7,26 @@ import type { Mutant } from "./mutants.ts";
 import type { TestOutcome } from "./test-core.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** Files of the project that the tests of a core need. */
-const COPIED = ["package.json", "src", "adapters", "test/conformance", "test/simulation", "test/mutants"];
+/** A change of one file of the project. */
+export interface FileChange {
+  readonly name: string;
+  readonly file: string;
+  /** Occurs in the file exactly once. Otherwise the mutant is out of date, which is an error. */
+  readonly search: string;
+  readonly replace: string;
+}
+
+/** Files of the project that the tests of a core or of an adapter need. */
+const COPIED = [
+  "package.json",
+  "src",
+  "adapters",
+  "examples",
+  "test/conformance",
+  "test/simulation",
+  "test/support",
+  "test/mutants",
+];
 /** A core whose tests take longer than this hangs. */
 const TIMEOUT_MS = 300_000;
 
@@ -33,13 +51,22 @@ export class MutantRunner {
 
   /** Tests the core as it is, or with one mutant. */
   async run(mutant: Mutant | undefined, adapters: readonly string[]): Promise<TestOutcome> {
+    const outcome = await this.runScript("test/mutants/test-core.ts", adapters, mutant);
+    return (outcome ?? { cases: [], rules: { hangs: 1 } }) as TestOutcome;
+  }
+
+  /**
+   * Runs a script in a copy of the project, which may have one change. Returns the JSON of the last line that the script
+   * prints. Undefined if it hangs.
+   */
+  async runScript(script: string, args: readonly string[], change: FileChange | undefined): Promise<unknown> {
     this.#runs += 1;
     const folder = join(this.#folder, String(this.#runs));
     await cp(join(this.#folder, "original"), folder, { recursive: true });
     await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"), "dir");
-    if (mutant !== undefined) await mutate(folder, mutant);
+    if (change !== undefined) await apply(folder, change);
     try {
-      return await testIn(folder, adapters);
+      return await runIn(folder, script, args);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -51,7 +78,7 @@ export class MutantRunner {
 }
 
 /** @throws Error if the text to replace does not occur exactly once */
-async function mutate(folder: string, { name, file, search, replace }: Mutant): Promise<void> {
+async function apply(folder: string, { name, file, search, replace }: FileChange): Promise<void> {
   const path = join(folder, file);
   const source = await readFile(path, "utf8");
   const found = source.split(search).length - 1;
@@ -63,23 +90,23 @@ async function mutate(folder: string, { name, file, search, replace }: Mutant): 
   );
 }
 
-function testIn(folder: string, adapters: readonly string[]): Promise<TestOutcome> {
+function runIn(folder: string, script: string, args: readonly string[]): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const args = ["--stack-trace-limit=0", join(folder, "test/mutants/test-core.ts"), ...adapters];
-    const tests = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    const all = ["--stack-trace-limit=0", join(folder, script), ...args];
+    const tests = spawn(process.execPath, all, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     let errors = "";
     tests.stdout.on("data", (data: Buffer) => (output += data.toString()));
     tests.stderr.on("data", (data: Buffer) => (errors += data.toString()));
     const timeout = setTimeout(() => {
       tests.kill("SIGKILL");
-      resolve({ cases: [], rules: { hangs: 1 } });
+      resolve(undefined);
     }, TIMEOUT_MS);
     tests.once("error", reject);
     tests.once("close", (code) => {
       clearTimeout(timeout);
       const last = output.trim().split("\n").at(-1) ?? "";
-      if (last.startsWith("{")) resolve(JSON.parse(last) as TestOutcome);
+      if (last.startsWith("{")) resolve(JSON.parse(last));
       else reject(new Error(`the tests ended with ${code}: ${errors.slice(-2_000)}`));
     });
   });

@@ -2,8 +2,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { mutants } from "./mutants.ts";
+import { contractMutants } from "./contract/contract-mutants.ts";
+import { mutants as coreMutants } from "./mutants.ts";
 
+const mutants = [...coreMutants, ...contractMutants];
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 test.each(mutants)(

@@ -1,10 +1,7 @@
+import type { FileChange } from "./mutant-runner.ts";
+
 /** A deliberate fault in the core. */
-export interface Mutant {
-  readonly name: string;
-  readonly file: string;
-  /** Occurs in the file exactly once. Otherwise the mutant is out of date, which is an error. */
-  readonly search: string;
-  readonly replace: string;
+export interface Mutant extends FileChange {
   /** Adapters whose conformance run must notice the fault. Some faults show only on providers that need the code. */
   readonly adapters: readonly string[];
 }
