@@ -41,6 +41,10 @@ export const requirements: readonly Requirement[] = [
     text: "each cancellable message has a handle of its own, which cancels that message alone",
   },
   {
+    id: "contract.lease",
+    text: "an extension and a release with a delay set the time from which a message is delivered again; an acknowledgement may overlap with an extension",
+  },
+  {
     id: "contract.lease_lost",
     text: "a settlement by a former holder is `lease_lost` and does not change the message; a repeated acknowledgement succeeds",
   },

@@ -3,6 +3,7 @@ import { adminCases } from "./admin.ts";
 import { countCases } from "./counts.ts";
 import { deliveryCases } from "./deliveries.ts";
 import { errorCases } from "./errors.ts";
+import { leaseCases } from "./leases.ts";
 import { lostAnswerCases } from "./lost-answers.ts";
 import { pollCases } from "./polls.ts";
 import { sendCases } from "./sends.ts";
@@ -16,6 +17,7 @@ export const contractCases: readonly ConformanceCase[] = [
   ...sendCases,
   ...pollCases,
   ...deliveryCases,
+  ...leaseCases,
   ...settlementCases,
   ...countCases,
   ...adminCases,

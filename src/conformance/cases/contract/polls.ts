@@ -152,6 +152,13 @@ const stopped = defineCase({
     const queue = await DirectQueue.make(context);
     const other = await queue.elsewhere();
     const bodies = ["a", "b", "c"];
+    const idle = queue.open(1);
+    const waiting = idle.next(1, never);
+    await context.pass(IDLE_MS);
+    expectEqual("messages of a stop", await context.waitFor("the stop of an idle source", idle.stop()), []);
+    const ended = context.waitFor("the end of an idle poll after the stop", waiting, context.lateMs);
+    expectEqual("messages of an idle poll", await ended, []);
+    await idle.close();
 
     for (const [round, gapMs] of GAPS_MS.entries()) {
       const source = queue.open(bodies.length);
@@ -162,11 +169,11 @@ const stopped = defineCase({
       const polled = await context.waitFor("the end of the poll after the stop", polling, context.lateMs);
       const held = [...polled, ...rest];
       await settle(context, source, held.map(ackOf));
+      await context.waitFor("a close", source.close());
       const others = await other.takeAll(bodies.length - held.length);
 
       const all = [...held.map(({ body }) => textOf(body)), ...others].toSorted();
       expectEqual(`messages of round ${round}, ${held.length} of them from the stopped source`, all, bodies);
-      await source.close();
     }
   },
 });
