@@ -44,6 +44,7 @@ export const secondDeviates: Readonly<Record<string, string>> = {
   "1,000 messages of 16 ordering keys reach 10 receivers in the order of each key": NO_GROUP_LOCK,
   "a message with a repeated dedup id is delivered once inside the window, also when another process sends it":
     FORGETS,
+  "a message whose lease has ended counts as ready, before it is delivered again": COUNTS_TWICE,
   "the counts of ready, leased, delayed and dead-lettered messages follow each message": COUNTS_TWICE,
   "a delayed message beyond the limits counts as delayed until it is moved to its queue": COUNTS_TWICE,
 };
