@@ -94,7 +94,7 @@ export function classify(error: unknown): ErrorKind {
     cause,
   } = (typeof error === "object" && error !== null ? error : {}) as SdkError;
   const [name, code] = [String(named), String(coded)];
-  const refusal = PROXY_REFUSED.exec(String(message))?.[1];
+  const refusal = PROXY_REFUSED.exec(message)?.[1];
   // The request has not left: the proxy wants a password, or cannot reach SQS.
   if (refusal !== undefined) return refusal === "407" ? "auth" : "transient";
   const known = kindOfCode(name) ?? kindOfCode(code);
