@@ -129,6 +129,8 @@ export type ReceiveEvent =
    * reports `target` as `QueueTraits.target`.
    */
   | { readonly event: "skipped"; readonly queue: string; readonly id: string; readonly target: string }
+  /** A decoder ignored a message, such as a test event. It was acknowledged without a run. `id` is the provider's. */
+  | { readonly event: "ignored"; readonly queue: string; readonly id: string }
   /** A condition that an operator has to know about. `code` is stable; `message` says what to do. */
   | { readonly event: "warning"; readonly queue: string; readonly code: string; readonly message: string };
 

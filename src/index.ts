@@ -51,7 +51,12 @@ export type { ErrorKind } from "./driver/error.ts";
 export type { Limits, QueueTraits } from "./driver/limits.ts";
 export { type ErrorCode, isQueueError, PermanentError, QueueError, RetryAfterError } from "./errors.ts";
 export type { AnyLogger, Logger } from "./lib/logger.ts";
+export type { EncodedPayload, PayloadCodec, PayloadJob } from "./message/codec.ts";
+export type { DecodedMessage, Decoder, RawMessage, UnwrappedMessage } from "./message/decoder.ts";
+export type { EncodedMessage, Encoder } from "./message/encoder.ts";
+export type { Decoders } from "./message/format.ts";
 export type { Headers, Message, NewMessage, TraceContext } from "./message/message.ts";
+export type { Interceptor, RequestCall, RunCall, SendCall } from "./queue/interceptor.ts";
 export type {
   DelayedMessage,
   EnsureOptions,

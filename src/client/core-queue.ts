@@ -11,8 +11,11 @@ import type { Driver, QueueChange } from "../driver/contract.ts";
 import { UsedQueues } from "../driver/names.ts";
 import { checkKeys, QueueError } from "../errors.ts";
 import { loadReceive } from "./lazy-receive.ts";
+import type { WireFormat } from "../message/format.ts";
 import type { NewMessage } from "../message/message.ts";
 import { ensureKeys, pumpKeys, receiveKeys, sendKeys } from "./option-keys.ts";
+import type { Interceptor } from "../queue/interceptor.ts";
+import { aroundRequests } from "./queue-hooks.ts";
 import { dropQueue, ensureQueue, planQueue } from "./provision.ts";
 import type { ManagedHandler, ManagedQueue, ManagedReceiveOptions } from "../queue/managed-receive.ts";
 import type {
@@ -40,6 +43,9 @@ export interface CoreQueueOptions {
   /** Evenly distributed in [0, 1). */
   readonly random: () => number;
   readonly delayStore?: DelayStore | undefined;
+  /** Undefined if the queue reads and writes the plain wire format only. */
+  readonly format?: WireFormat | undefined;
+  readonly interceptors: readonly Interceptor[];
 }
 
 const NONE: SendOptions = Object.freeze({});
@@ -70,11 +76,12 @@ export class CoreQueue implements ManagedQueue {
     this.clock = options.clock;
     this.#driver = driver;
     this.#options = options;
-    this.#connection = new Connection(driver, options.clock, options.random, this);
-    const { delayStore, clock } = options;
-    this.#delays = delayStore === undefined ? undefined : new Delays(delayStore, clock);
+    const { delayStore, clock, format, interceptors } = options;
+    const around = aroundRequests(interceptors);
+    this.#connection = new Connection(driver, clock, options.random, this, { format, around });
+    this.#delays = delayStore === undefined ? undefined : new Delays(delayStore, clock, format);
     this.#sender = new Sender(this.#connection, this.#delays);
-    this.#producer = new Producer(this.#connection, this.#sender, options.sendDeadlineMs);
+    this.#producer = new Producer(this.#connection, this.#sender, options.sendDeadlineMs, interceptors);
   }
 
   send<P>(queue: string, message: NewMessage<P>, options: SendOptions = NONE): Promise<SendReceipt> {
@@ -139,6 +146,7 @@ export class CoreQueue implements ManagedQueue {
       handler,
       options,
       backoff: this.#options.backoff,
+      interceptors: this.#options.interceptors,
       closing: this.#closing.signal,
     };
     await track(

@@ -2,6 +2,7 @@ import { type BackoffOptions, checkBackoff, defaultBackoff, mergeBackoff } from 
 import { type Duration, optionalMs } from "../lib/duration.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { CoreQueue } from "./core-queue.ts";
+import { formatOf, interceptorsOf, type QueueHooks } from "./queue-hooks.ts";
 import { defaults } from "../defaults.ts";
 import type { DelayStore } from "../delay/store.ts";
 import type { Driver } from "../driver/contract.ts";
@@ -10,7 +11,7 @@ import type { Queue } from "../queue/queue.ts";
 import { show } from "../lib/text.ts";
 
 /** The options of {@link createQueue}. */
-export interface QueueOptions {
+export interface QueueOptions extends QueueHooks {
   /**
    * The backoff of failed jobs. Workers, job definitions and messages may override it.
    * @default full jitter, base 1 s, factor 2, cap 5 min
@@ -42,6 +43,11 @@ export const queueOptionKeys: KnownKeys<QueueOptions> = {
   clock: true,
   delayStore: true,
   random: true,
+  decode: true,
+  encode: true,
+  codec: true,
+  interceptors: true,
+  parseJson: true,
 };
 
 /**
@@ -86,5 +92,7 @@ export function createQueue(driver: Driver, options: QueueOptions = {}): Queue {
     clock,
     random,
     delayStore,
+    format: formatOf(options),
+    interceptors: interceptorsOf(options),
   });
 }

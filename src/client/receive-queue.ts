@@ -9,6 +9,7 @@ import type { DriverError } from "../driver/error.ts";
 import { isRetryable } from "../driver/error.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
+import type { Interceptor } from "../queue/interceptor.ts";
 import type { ManagedHandler, ManagedReceiveOptions } from "../queue/managed-receive.ts";
 import type { ReceiveOptions } from "../queue/receive.ts";
 import type { Sender } from "../send/sender.ts";
@@ -17,6 +18,7 @@ import { crashLoopAt } from "../queue/crash-loop.ts";
 import { shutdownMs } from "../receive/drain.ts";
 import { agreeLease, receiveSettings } from "../receive/options.ts";
 import { Receiver } from "../receive/receiver.ts";
+import { aroundRuns } from "../receive/receiving-hook.ts";
 import { Reporter } from "../receive/reporter.ts";
 
 /** The parts of a queue that a receiver needs, and the arguments of `receive`. */
@@ -28,6 +30,7 @@ export interface ReceiveQueueOptions {
   readonly handler: ManagedHandler;
   readonly options: ManagedReceiveOptions;
   readonly backoff: Backoff;
+  readonly interceptors: readonly Interceptor[];
   /** Aborts when the queue closes. */
   readonly closing: AbortSignal;
 }
@@ -38,9 +41,11 @@ const RETRY = requestBackoff(500, 30_000);
  * Receives one queue and moves its delayed messages on, until it is stopped and drained. Implements `Queue.receive`.
  */
 export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> {
-  const { connection, sender, delays, queue, handler, options, backoff, closing } = receive;
+  const { connection, sender, delays, queue, options, backoff, interceptors, closing } = receive;
   const settings = receiveSettings(queue, options, backoff);
   const reporter = new Reporter(connection, queue, options.onEvent);
+  const warn = (code: string, message: string): void => reporter.warn(code, message);
+  const handler = aroundRuns(receive.handler, interceptors, connection.format?.codec, warn);
   const stop = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
   const traits = await describe(receive, reporter, stop);
   if (traits === undefined) return;

@@ -1,6 +1,7 @@
 import { type Connection, queueError } from "../transport/connection.ts";
 import type { Delivery } from "../driver/contract.ts";
 import { QueueError } from "../errors.ts";
+import type { Reading } from "../message/format.ts";
 import type { Sender } from "../send/sender.ts";
 import { show } from "../lib/text.ts";
 import type {
@@ -25,11 +26,13 @@ export class DeadLetterQueue implements DeadLetters {
   readonly #connection: Connection;
   readonly #sender: Sender;
   readonly #queue: string;
+  readonly #reading: Reading | undefined;
 
   constructor(connection: Connection, sender: Sender, queue: string) {
     this.#connection = connection;
     this.#sender = sender;
     this.#queue = queue;
+    this.#reading = connection.format?.readingOf(queue);
   }
 
   async list(options: ListOptions = {}): Promise<DeadLetter[]> {
@@ -135,7 +138,7 @@ export class DeadLetterQueue implements DeadLetters {
   }
 
   #read(delivery: Delivery): DeadLetter {
-    return readDeadLetter(delivery, this.#queue, this.#connection.clock.now());
+    return readDeadLetter(delivery, this.#queue, this.#connection.clock.now(), this.#reading);
   }
 
   #invalid(expected: string, got: unknown): QueueError {

@@ -1,5 +1,6 @@
 import type { Delivery } from "../driver/contract.ts";
-import { decode } from "../message/envelope.ts";
+import { decode } from "../message/decode.ts";
+import type { Reading } from "../message/format.ts";
 import type { Message } from "../message/message.ts";
 import type { DeadLetter, DeadLetterFilter } from "../queue/dead-letters.ts";
 import { fingerprintOf } from "../message/fingerprint.ts";
@@ -20,15 +21,20 @@ const MAX_DEPTH = 1_000;
  * Reads a message of the dead-letter queue of `queue`. Never throws: a message that another program has put there has a
  * problem, and the others are read.
  */
-export function readDeadLetter(delivery: Delivery, queue: string, now: number): DeadLetter {
+export function readDeadLetter(
+  delivery: Delivery,
+  queue: string,
+  now: number,
+  reading?: Reading,
+): DeadLetter {
   const attributes = originalAttributes(delivery.attributes);
   const arrivedAt = dateOf(delivery.enqueuedAt ?? now, now);
   const recorded = decodeInfo(delivery.attributes, arrivedAt);
   // In the dead-letter queue each copy has a key of its own; the key of the message was recorded.
   const orderingKey = recorded.info?.orderingKey ?? delivery.orderingKey;
-  const decoded = decode({ ...delivery, attributes, orderingKey }, now);
-  const isDeep = decoded.ok && isDeeper(decoded.message.payload, MAX_DEPTH);
-  const message = decoded.ok && !isDeep ? decoded.message : undefined;
+  const decoded = decode({ ...delivery, attributes, orderingKey }, now, reading);
+  const isDeep = decoded.message !== undefined && isDeeper(decoded.message.payload, MAX_DEPTH);
+  const message = isDeep ? undefined : decoded.message;
   const info = recorded.info ?? brokersInfo(delivery, queue, message, arrivedAt);
   const problems = [
     decoded.ok ? undefined : decoded.problem,

@@ -5,9 +5,10 @@ import type { Connection } from "../transport/connection.ts";
 import { defaults } from "../defaults.ts";
 import type { Body, Delivery, Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import { isQueueError } from "../errors.ts";
+import { isQueueError, QueueError } from "../errors.ts";
+import { decodePayload, isEncoded } from "../message/codec.ts";
 import { sha256 } from "../lib/hash.ts";
-import type { NewMessage } from "../message/message.ts";
+import type { Message, NewMessage } from "../message/message.ts";
 import {
   ATTEMPT,
   DEAD_LETTER,
@@ -18,7 +19,8 @@ import {
   withSystemAttributes,
 } from "../message/system-attributes.ts";
 import { validatePayload } from "../message/schema.ts";
-import { compose, prepare } from "../send/prepare.ts";
+import { compose, type Composed, prepare } from "../send/prepare.ts";
+import { encodePayload } from "../send/sending-hook.ts";
 import type { Sender } from "../send/sender.ts";
 import type { DeadLetter, RedriveOptions, RedriveResult, RedriveStep } from "../queue/dead-letters.ts";
 import { originalAttributes } from "../message/dead-letter-info.ts";
@@ -70,7 +72,8 @@ export class Redrive {
   async decide(delivery: Delivery): Promise<ScanDecision> {
     const { connection, sender, queue, to } = this.#setting;
     const { dryRun = false } = this.#options;
-    const deadLetter = readDeadLetter(delivery, queue, connection.clock.now());
+    const reading = connection.format?.readingOf(queue);
+    const deadLetter = readDeadLetter(delivery, queue, connection.clock.now(), reading);
     if (this.#isBack(delivery) || !matches(deadLetter, this.#options) || this.#isStopped) return "keep";
     this.#count({ matched: this.result.matched + 1 });
     let again: RedrivenMessage | undefined;
@@ -137,6 +140,30 @@ export class Redrive {
     this.#setting.callbacks.call(() => this.#options.onProgress?.(this.result));
   }
 
+  /** @throws QueueError `not_supported` when the payload is encoded and there is no codec */
+  async #decodePayload(message: Message): Promise<void> {
+    const { connection, queue } = this.#setting;
+    const { signal = new AbortController().signal } = this.#options;
+    const codec = connection.format?.codec;
+    if (codec !== undefined) await decodePayload(codec, message, { queue, signal });
+    else if (isEncoded(message))
+      throw new QueueError(
+        "not_supported",
+        `The payload of message ${message.id} is encoded, so that it cannot be transformed without the codec of its sender. Give the queue the codec, or redrive the message without a transform.`,
+        { queue },
+      );
+  }
+
+  async #compose(message: NewMessage): Promise<Composed> {
+    const { connection, to } = this.#setting;
+    const { clock, format, limits } = connection;
+    const composed = compose(message, {}, clock.now(), format, to);
+    if (format?.codec === undefined) return composed;
+    const { maxMessageBytes: maxBytes } = limits;
+    const terms = { queue: to, clock, deadlineMs: defaults.sendDeadlineMs, maxBytes };
+    return encodePayload(format.codec, composed, terms);
+  }
+
   /** Spaces sends evenly. */
   async #pace(): Promise<void> {
     const { clock } = this.#setting.connection;
@@ -149,10 +176,9 @@ export class Redrive {
 
   /** The message to send: as it was sent first, without its attempts, with its redrives counted. */
   async #again(delivery: Delivery, deadLetter: DeadLetter): Promise<RedrivenMessage | undefined> {
-    const { connection, to, traits } = this.#setting;
+    const { to, traits } = this.#setting;
     const { transform } = this.#options;
     const { message, info } = deadLetter;
-    const { clock } = connection;
     const id = message?.id ?? delivery.brokerId;
     const dedupId = requeueId(id, "redrive", delivery);
     const generation = Number(delivery.attributes[REDRIVE] ?? 0) + 1;
@@ -168,11 +194,12 @@ export class Redrive {
       const { body, native } = delivery;
       return { outgoing: { body, attributes, native, delayMs: 0, orderingKey, dedupId } };
     }
+    if (message !== undefined) await this.#decodePayload(message);
     const changed = await transform(message, info, deadLetter);
     if (changed === undefined) return undefined;
     if (changed.schema !== undefined)
       await validatePayload(changed.schema, changed.type, changed.payload, "sent");
-    const composed = compose({ id: message?.id ?? dedupId, orderingKey: given, ...changed }, {}, clock.now());
+    const composed = await this.#compose({ id: message?.id ?? dedupId, orderingKey: given, ...changed });
     const { outgoing } = prepare(this.#setting.sender.target, to, traits, composed, {
       deadlineMs: defaults.sendDeadlineMs,
     });

@@ -1,6 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Outgoing } from "../driver/contract.ts";
-import { decode } from "../message/envelope.ts";
+import { decode } from "../message/decode.ts";
+import type { WireFormat } from "../message/format.ts";
 import { describeError, QueueError } from "../errors.ts";
 import { newId } from "../lib/ids.ts";
 import type { DelayedMessage } from "../queue/queue.ts";
@@ -22,10 +23,12 @@ export class Delays implements DelayedSends {
   readonly store: DelayStore;
   readonly #clock: Clock;
   readonly #listeners: Listeners;
+  readonly #format: WireFormat | undefined;
 
-  constructor(store: DelayStore, clock: Clock) {
+  constructor(store: DelayStore, clock: Clock, format?: WireFormat) {
     this.store = store;
     this.#clock = clock;
+    this.#format = format;
     this.#listeners = listenersOf.get(store) ?? new Map();
     listenersOf.set(store, this.#listeners);
   }
@@ -65,14 +68,11 @@ export class Delays implements DelayedSends {
 
   async list(queue: string, limit: number): Promise<DelayedMessage[]> {
     const stored = await this.store.list(queue, limit);
+    const reading = this.#format?.readingOf(queue);
     return stored.map(({ key, dueAt, body, attributes, orderingKey }) => {
       const copy = { body, attributes, orderingKey, brokerId: key, deliveryCount: 1, leaseUntil: 0 };
-      const decoded = decode({ ...copy, receipt: undefined }, this.#clock.now());
-      return {
-        handle: `${HANDLE}${key}`,
-        dueAt: new Date(dueAt),
-        message: decoded.ok ? decoded.message : undefined,
-      };
+      const { message } = decode({ ...copy, receipt: undefined }, this.#clock.now(), reading);
+      return { handle: `${HANDLE}${key}`, dueAt: new Date(dueAt), message };
     });
   }
 

@@ -1,19 +1,12 @@
 import type { BackoffOptions } from "../backoff.ts";
-import type { Attributes, Body, Delivery } from "../driver/contract.ts";
+import type { Attributes, Delivery } from "../driver/contract.ts";
 import { describeError, QueueError } from "../errors.ts";
 import { optionalMs } from "../lib/duration.ts";
 import { isNewest } from "../lib/ids.ts";
-import { defaults } from "../defaults.ts";
-import { decodeInfo } from "./dead-letter-info.ts";
-import {
-  DEAD_LETTER,
-  Malformed,
-  readSystemAttributes,
-  type SystemAttributes,
-  DECIDED,
-} from "./system-attributes.ts";
-import type { Headers, Message, TraceContext } from "./message.ts";
+import { Malformed } from "./system-attributes.ts";
+import { CompleteMessage, type Headers, type Message, type TraceContext } from "./message.ts";
 import { givenKey } from "./own-key.ts";
+import { type Fields, isFields } from "./ownership.ts";
 import { escapeNonCharacters, kindOf, show } from "../lib/text.ts";
 import { assertFaithful } from "./payload.ts";
 
@@ -23,18 +16,22 @@ export interface Encoded {
   readonly attributes: Attributes;
 }
 
-/** The result of decoding a delivery: the message and its system attributes, or the reason why it cannot be read. */
-export type Decoded =
-  | { readonly ok: true; readonly message: Message; readonly system: SystemAttributes }
-  | { readonly ok: false; readonly problem: string };
-
 /**
  * Encodes a message: a JSON body that any language can read, and attributes by which consoles filter.
  *
  * @throws QueueError `invalid_payload` when the payload is not JSON, or JSON would change it
  */
 export function encode(message: Message): Encoded {
-  return { body: escapeNonCharacters(bodyOf(message)), attributes: attributesOf(message) };
+  return encodeWith(message, payloadJson(message));
+}
+
+/**
+ * Encodes a message whose payload is JSON already.
+ *
+ * @param encoding set if a codec has encoded the payload
+ */
+export function encodeWith(message: Message, json: string, encoding?: string): Encoded {
+  return { body: escapeNonCharacters(bodyOf(message, json, encoding)), attributes: attributesOf(message) };
 }
 
 /**
@@ -42,7 +39,8 @@ export function encode(message: Message): Encoded {
  */
 let typeAttributes: Attributes = Object.freeze({ type: "" });
 
-function attributesOf({ type, trace }: Message): Attributes {
+/** The attributes of every message: its type, for consoles and filters, and its trace context. */
+export function attributesOf({ type, trace }: Message): Attributes {
   if (trace !== undefined) {
     const { traceparent, tracestate } = trace;
     return tracestate === undefined ? { type, traceparent } : { type, traceparent, tracestate };
@@ -52,10 +50,11 @@ function attributesOf({ type, trace }: Message): Attributes {
 }
 
 /** Concatenates the body around the payload. One `JSON.stringify` of the whole message takes twice as long. */
-function bodyOf(message: Message): string {
+function bodyOf(message: Message, json: string, encoding: string | undefined): string {
   const { id, type, maxAttempts, createdAt } = message;
   const before = `{"id":"${isNewest(id) ? id : unquoted(id)}${typePart(type)}`;
-  return `${before}${payloadOf(message)}${commonPart(maxAttempts, createdAt)}${rarePart(message)}`;
+  const encoded = encoding === undefined ? "" : `,"payload_encoding":${JSON.stringify(encoding)}`;
+  return `${before}${json}${encoded}${commonPart(maxAttempts, createdAt)}${rarePart(message)}`;
 }
 
 function unquoted(text: string): string {
@@ -92,7 +91,12 @@ function commonPart(maxAttempts: number, createdAt: Date): string {
   return commonText;
 }
 
-function payloadOf({ payload, type }: Message): string {
+/**
+ * Returns the payload as JSON.
+ *
+ * @throws QueueError `invalid_payload` when the payload is not JSON, or JSON would change it
+ */
+export function payloadJson({ payload, type }: Pick<Message, "payload" | "type">): string {
   let json: string | undefined;
   try {
     json = JSON.stringify(payload);
@@ -136,77 +140,41 @@ function wireBackoff({ baseMs, factor, capMs, jitter }: BackoffOptions): unknown
   return { base_ms: optionalMs(baseMs), factor, cap_ms: optionalMs(capMs), jitter };
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-/** Decodes a delivery. Never throws: any bytes result in a message or in a problem. */
-export function decode(delivery: Delivery, now: number): Decoded {
-  try {
-    const system = readSystem(delivery.attributes, now);
-    const json = parse(delivery.body);
-    return { ok: true, message: read(json, delivery, now), system };
-  } catch (error) {
-    // Another error means that the body breaks the decoder. Such a message is malformed too.
-    return { ok: false, problem: error instanceof Malformed ? error.message : describeError(error) };
-  }
-}
-
-/** Reads the system attributes. A time that cannot have been yet, by a clock that is ahead of this one, is taken for now. */
-function readSystem(attributes: Attributes, now: number): SystemAttributes {
-  const system = readSystemAttributes(attributes);
-  const { unknownSince, decided } = system;
-  if (decided !== undefined && decodeInfo({ [DEAD_LETTER]: decided }, new Date(now)).info === undefined)
-    throw new Malformed(`the attribute ${DECIDED} must have the format of ${DEAD_LETTER}`);
-  return unknownSince !== undefined && unknownSince > now ? { ...system, unknownSince: now } : system;
-}
-
-function parse(body: Body): unknown {
-  try {
-    return JSON.parse(typeof body === "string" ? body : utf8.decode(body));
-  } catch (error) {
-    throw new Malformed(`the body is not JSON${whereOf(error)}`);
-  }
-}
-
-/** The place of a mistake, out of the engine's message. The message itself quotes the body, which may be secret. */
-function whereOf(error: unknown): string {
-  if (!(error instanceof SyntaxError)) return ": its bytes are not UTF-8";
-  const [, position] = / in JSON at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(error.message) ?? [];
-  return position === undefined ? "" : `: the mistake is at character ${position}`;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function read(json: unknown, delivery: Delivery, now: number): Message {
-  const { attributes } = delivery;
-  const attributeType = attributes["type"] ?? attributes["Type"];
-  const fields = isFields(json) ? json : undefined;
-  const ours =
-    fields !== undefined && (typeof fields["type"] === "string" || Object.hasOwn(fields, "payload"));
-  const type = (ours ? fields["type"] : undefined) ?? attributeType;
+/** Reads an envelope. `attributeType` is the type of a body that has none. */
+export function readEnvelope(
+  envelope: Fields,
+  attributeType: string | undefined,
+  delivery: Delivery,
+  now: number,
+): CompleteMessage {
+  const type = envelope["type"] ?? attributeType;
   if (typeof type !== "string" || type === "")
     throw new Malformed("it has no type: neither in the body nor in a type attribute");
-  // The type is only in the attribute, so another program wrote the body, and the whole body is the payload.
-  const envelope: Fields = ours ? fields : { payload: json };
-  return {
-    id: readId(envelope["id"], delivery),
+  return new CompleteMessage(
+    readId(envelope["id"], delivery),
     type,
-    payload: envelope["payload"] ?? null,
-    headers: readHeaders(envelope["headers"]),
-    maxAttempts: readMaxAttempts(envelope["max_attempts"]),
-    createdAt: readDate(envelope["created_at"], "created_at") ?? new Date(delivery.enqueuedAt ?? now),
-    scheduledAt: readDate(envelope["scheduled_at"], "scheduled_at"),
-    backoff: readBackoff(envelope["backoff"]),
-    trace: readTrace(attributes),
-    orderingKey: givenKey(delivery.orderingKey),
-  };
+    envelope["payload"] ?? null,
+    readHeaders(envelope["headers"]),
+    readMaxAttempts(envelope["max_attempts"]),
+    readDate(envelope["created_at"], "created_at") ?? new Date(delivery.enqueuedAt ?? now),
+    readDate(envelope["scheduled_at"], "scheduled_at"),
+    readBackoff(envelope["backoff"]),
+    readTrace(delivery.attributes),
+    givenKey(delivery.orderingKey),
+    delivery.attributes,
+    readEncoding(envelope["payload_encoding"]),
+  );
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function readEncoding(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "string" || value === "")
+    throw new Malformed("payload_encoding must be a non-empty string");
+  return value;
 }
 
 /** Returns the id, or the broker's id if the message has none: that one is the same on every delivery. */
-function readId(id: unknown, delivery: Delivery): string {
+export function readId(id: unknown, delivery: Delivery): string {
   if (typeof id === "string" && id !== "") return id;
   if (id !== undefined && id !== null)
     throw new Malformed(`id must be a non-empty string; got ${kindOf(id)}`);
@@ -215,7 +183,7 @@ function readId(id: unknown, delivery: Delivery): string {
 
 const NO_HEADERS: Headers = Object.freeze({});
 
-function readHeaders(headers: unknown): Headers {
+export function readHeaders(headers: unknown): Headers {
   if (headers === undefined || headers === null) return NO_HEADERS;
   if (!isFields(headers)) throw new Malformed("headers must be an object of strings");
   for (const name in headers) {
@@ -224,8 +192,9 @@ function readHeaders(headers: unknown): Headers {
   return headers as Headers;
 }
 
-function readMaxAttempts(value: unknown): number {
-  if (value === undefined || value === null) return defaults.maxAttempts;
+/** Returns undefined if the message does not say it: then its job definition does. */
+export function readMaxAttempts(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
   if (!Number.isSafeInteger(value) || (value as number) < 1)
     throw new Malformed(`max_attempts must be a whole number, 1 or more; got ${numberKind(value)}`);
   return value as number;
@@ -277,7 +246,7 @@ function numberKind(value: unknown): string {
   return typeof value === "number" && Number.isFinite(value) ? "another number" : kindOf(value);
 }
 
-function readTrace(attributes: Attributes): TraceContext | undefined {
+export function readTrace(attributes: Attributes): TraceContext | undefined {
   const traceparent = attributes["traceparent"];
   return traceparent === undefined ? undefined : { traceparent, tracestate: attributes["tracestate"] };
 }

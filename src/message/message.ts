@@ -1,10 +1,12 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type BackoffOptions, checkBackoff } from "../backoff.ts";
 import { defaults } from "../defaults.ts";
+import type { Attributes } from "../driver/contract.ts";
 import { QueueError } from "../errors.ts";
 import { newId } from "../lib/ids.ts";
 import { show } from "../lib/text.ts";
 import { OWN_KEY } from "./own-key.ts";
+import { foreignAttributes } from "./pack-attributes.ts";
 
 /** Names and string values that travel in the body of a message, so that no provider's attribute limit applies. */
 export type Headers = Readonly<Record<string, string>>;
@@ -26,6 +28,11 @@ export interface Message<Payload = unknown> {
   /** Any JSON value, or the output of the job definition's schema. */
   readonly payload: Payload;
   readonly headers: Headers;
+  /**
+   * The attributes that travelled next to the body, such as those of a foreign producer, without queueport's own, whose
+   * names begin with `qp_`. Frozen, and created when it is read. Empty on a message that is being sent.
+   */
+  readonly attributes: Attributes;
   /** Failed runs after which the job is dead-lettered. */
   readonly maxAttempts: number;
   /** The time at which the message was sent first. */
@@ -129,6 +136,90 @@ function checkHeaders(headers: unknown): asserts headers is Headers {
 let checkedType: string | undefined;
 
 const NO_HEADERS: Headers = Object.freeze({});
+const NO_ATTRIBUTES: Attributes = Object.freeze({});
+
+/**
+ * A message with all of its fields, in both directions. A class for the sake of `attributes`: a getter of the prototype
+ * costs nothing where no handler reads it, and a copy by `{ ...message }` leaves it out.
+ */
+export class CompleteMessage<Payload = unknown> implements Message<Payload> {
+  readonly id: string;
+  readonly type: string;
+  payload: Payload;
+  readonly headers: Headers;
+  maxAttempts: number;
+  readonly createdAt: Date;
+  readonly scheduledAt: Date | undefined;
+  readonly backoff: BackoffOptions | undefined;
+  readonly trace: TraceContext | undefined;
+  readonly orderingKey: string | undefined;
+  /** As they were received: queueport's own are among them. */
+  readonly #attributes: Attributes;
+  /** Values that few messages have, in one field, since each field costs memory in every message. */
+  #rare: Rare | undefined;
+
+  constructor(
+    id: string,
+    type: string,
+    payload: Payload,
+    headers: Headers,
+    maxAttempts: number | undefined,
+    createdAt: Date,
+    scheduledAt: Date | undefined,
+    backoff: BackoffOptions | undefined,
+    trace: TraceContext | undefined,
+    orderingKey: string | undefined,
+    attributes: Attributes,
+    encoding?: string,
+  ) {
+    this.id = id;
+    this.type = type;
+    this.payload = payload;
+    this.headers = headers;
+    this.maxAttempts = maxAttempts ?? defaults.maxAttempts;
+    this.createdAt = createdAt;
+    this.scheduledAt = scheduledAt;
+    this.backoff = backoff;
+    this.trace = trace;
+    this.orderingKey = orderingKey;
+    this.#attributes = attributes;
+    if (encoding !== undefined) this.#rare = { maxAttempts, encoding };
+    else if (maxAttempts === undefined) this.#rare = UNSTATED;
+  }
+
+  get attributes(): Attributes {
+    return foreignAttributes(this.#attributes);
+  }
+
+  /** The encoding of the payload; undefined if the payload is what the sender gave. */
+  get encoding(): string | undefined {
+    return this.#rare?.encoding;
+  }
+
+  /** Replaces an encoded payload by the decoded one. */
+  reveal(payload: Payload): void {
+    this.payload = payload;
+    this.#rare = this.#rare && { ...this.#rare, encoding: undefined };
+  }
+
+  /** Sets `maxAttempts` as the job definition has it, if the message itself does not say it. */
+  defaultMaxAttempts(maxAttempts: number): void {
+    if (this.#rare !== undefined && this.#rare.maxAttempts === undefined) this.maxAttempts = maxAttempts;
+  }
+}
+
+/** Sets `maxAttempts` of a received message that does not say it, as those of other systems do not. */
+export function defaultMaxAttempts(message: Message, maxAttempts: number): void {
+  if (message instanceof CompleteMessage) message.defaultMaxAttempts(maxAttempts);
+}
+
+interface Rare {
+  /** Undefined if the message does not say it. */
+  readonly maxAttempts: number | undefined;
+  readonly encoding: string | undefined;
+}
+
+const UNSTATED: Rare = Object.freeze({ maxAttempts: undefined, encoding: undefined });
 
 /**
  * Checks a new message and adds an id, the time and the defaults. `encode` checks the payload, since it walks the
@@ -168,18 +259,19 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
   if (dedupId !== undefined) checkText(dedupId, "dedupId", MAX_ID_BYTES);
   if (trace !== undefined) checkText(trace.traceparent, "trace.traceparent", MAX_TYPE_BYTES);
   if (trace?.tracestate !== undefined) checkText(trace.tracestate, "trace.tracestate", MAX_TRACESTATE_BYTES);
-  return {
-    id: id ?? newId(now),
+  return new CompleteMessage(
+    id ?? newId(now),
     type,
-    payload: input.payload,
-    headers: headers ?? NO_HEADERS,
+    input.payload,
+    headers ?? NO_HEADERS,
     maxAttempts,
-    createdAt: new Date(now),
-    scheduledAt: scheduledAt === undefined ? undefined : new Date(scheduledAt),
+    new Date(now),
+    scheduledAt === undefined ? undefined : new Date(scheduledAt),
     backoff,
     trace,
     orderingKey,
-  };
+    NO_ATTRIBUTES,
+  );
 }
 
 /**

@@ -76,6 +76,12 @@ export function unpackAttributes(attributes: Attributes): Attributes {
   }
 }
 
+/** Returns a frozen copy of the attributes without queueport's own, with those restored that were packed. */
+export function foreignAttributes(attributes: Attributes): Attributes {
+  const foreign = Object.entries(unpackAttributes(attributes)).filter(([name]) => !name.startsWith("qp_"));
+  return Object.freeze(Object.fromEntries(foreign));
+}
+
 /**
  * Encodes attributes as JSON, divided between characters into parts of at most `maxBytes`. Characters outside of ASCII
  * stay as they are: an escape takes up to three times their bytes.

@@ -62,6 +62,7 @@ export function recordReceivers(families: Families): (event: ReceiveEvent & Orig
       case "settle_failed":
         families.settleFailures.cell({ queue, kind: event.kind }).value += 1;
         break;
+      case "ignored":
       case "poll_failed":
       case "skipped":
       case "warning":

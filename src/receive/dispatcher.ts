@@ -1,7 +1,8 @@
 import type { Delivery } from "../driver/contract.ts";
 import { QueueError } from "../errors.ts";
-import { decode, type Decoded } from "../message/envelope.ts";
-import type { Message } from "../message/message.ts";
+import { decode, type Decoded } from "../message/decode.ts";
+import type { Reading } from "../message/format.ts";
+import { CompleteMessage, type Message } from "../message/message.ts";
 import { inOrder } from "../message/requeue.ts";
 import type { ReceiverContext } from "./context.ts";
 import { KeyQueues } from "./key-queues.ts";
@@ -21,6 +22,7 @@ export class Dispatcher {
   readonly #settlement: Settlement;
   readonly #keys: KeyQueues;
   readonly #waiting: WaitingRuns;
+  readonly #reading: Reading | undefined;
   #isStarting = false;
 
   constructor(context: ReceiverContext, host: RunHost, runner: Runner, settlement: Settlement) {
@@ -29,6 +31,7 @@ export class Dispatcher {
     this.#host = host;
     this.#runner = runner;
     this.#settlement = settlement;
+    this.#reading = connection.format?.readingOf(context.queue);
     this.#waiting = new WaitingRuns(capacity);
     this.#keys = new KeyQueues({
       capacity,
@@ -47,7 +50,7 @@ export class Dispatcher {
   dispatch(deliveries: readonly Delivery[]): void {
     const now = this.#context.connection.clock.now();
     // All are decoded before the first is handled: one tight loop after another is faster than both interleaved.
-    const decoded = deliveries.map((delivery) => decode(delivery, now));
+    const decoded = deliveries.map((delivery) => decode(delivery, now, this.#reading));
     const receivedAt = this.#context.connection.clock.monotonic();
     for (const [index, delivery] of deliveries.entries())
       this.#arrived(delivery, decoded[index] as Decoded, now, receivedAt);
@@ -91,7 +94,7 @@ export class Dispatcher {
     const { leases, reporter, settings, attempts } = this.#context;
     // As `leaseEnd` does, with one reading of the clocks for all messages of a poll.
     const leaseMs = Math.min(delivery.leaseUntil - now, settings.leaseMs);
-    const message = decoded.ok ? decoded.message : unreadable(delivery, now);
+    const message = decoded.message ?? unreadable(delivery, now);
     const system = decoded.ok ? decoded.system : { attempt: 0, redrive: 0 };
     const run = new Run(
       this.#host,
@@ -110,6 +113,7 @@ export class Dispatcher {
     leases.add(run);
     try {
       if (decoded.ok) this.#enter(run, now);
+      else if (decoded.ignored) this.#settlement.ignore(run);
       else this.#settlement.refuse(run, "malformed", decoded.problem);
     } catch (error) {
       // A callback of the user's threw. This message is left to be redelivered; the others are not affected.
@@ -166,7 +170,8 @@ export class Dispatcher {
 function unreadable({ brokerId, attributes, enqueuedAt }: Delivery, now: number): Message {
   const type = attributes["type"] ?? "malformed";
   const createdAt = new Date(enqueuedAt ?? now);
-  return { id: brokerId, type, payload: null, headers: {}, maxAttempts: 1, createdAt };
+  const none = undefined;
+  return new CompleteMessage(brokerId, type, null, {}, 1, createdAt, none, none, none, none, attributes);
 }
 
 function leaseLost(queue: string, id: string): QueueError {

@@ -67,6 +67,15 @@ export class Settlement {
     this.track(this.#ack(run), run);
   }
 
+  /** Acknowledges a message that a decoder ignores, and reports it. */
+  ignore(run: Run): void {
+    const { queue, reporter } = this.#context;
+    const acked = this.#ack(run).then((gone) => {
+      if (gone) reporter.report({ event: "ignored", queue, id: run.id });
+    });
+    this.track(acked, run);
+  }
+
   /** Requeues a message for `delayMs`, without counting an attempt. */
   defer(run: Run, delayMs: number): void {
     this.track(this.#defer(run, delayMs), run);

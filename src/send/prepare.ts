@@ -1,8 +1,10 @@
 import { delayMs as readDelay } from "../message/delay.ts";
 import type { Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
-import { type Encoded, encode } from "../message/envelope.ts";
+import { attributesOf, type Encoded, encodeWith, payloadJson as jsonOf } from "../message/envelope.ts";
+import type { WireFormat } from "../message/format.ts";
 import { QueueError } from "../errors.ts";
+import type { Encoder } from "../message/encoder.ts";
 import { completeMessage, type Message, type NewMessage } from "../message/message.ts";
 import { ownKey } from "../message/own-key.ts";
 import type { SendOptions } from "../queue/queue.ts";
@@ -19,6 +21,7 @@ export interface Prepared extends SendPlan {
 export interface Composed {
   readonly message: Message;
   readonly encoded: Encoded;
+  readonly payloadJson: string;
   readonly delayMs: number;
   readonly dedupId: string | undefined;
   readonly cancellable: boolean;
@@ -28,11 +31,33 @@ export interface Composed {
  * Checks the message and its payload, and encodes the body. Synchronous, since the caller may reuse the object as soon as
  * the call has returned.
  */
-export function compose(input: NewMessage, options: SendOptions, now: number): Composed {
+export function compose(
+  input: NewMessage,
+  options: SendOptions,
+  now: number,
+  format?: WireFormat,
+  queue: string = "",
+): Composed {
   const delayMs = options.delay === undefined ? 0 : readDelay(options.delay, now);
   const message = completeMessage(input, now, delayMs === 0 ? undefined : now + delayMs);
   const { dedupId } = input;
-  return { message, encoded: encode(message), delayMs, dedupId, cancellable: options.cancellable === true };
+  // With a codec the body is written later, when the caller may have changed the headers.
+  if (format?.codec !== undefined) Object.assign(message, { headers: { ...message.headers } });
+  const payloadJson = jsonOf(message);
+  const encoded =
+    format?.encode === undefined
+      ? encodeWith(message, payloadJson)
+      : encodeBy(format.encode, message, payloadJson, queue);
+  return { message, encoded, payloadJson, delayMs, dedupId, cancellable: options.cancellable === true };
+}
+
+/** @throws QueueError `invalid_options` when the encoder returns no body */
+function encodeBy(encoder: Encoder, message: Message, payloadJson: string, queue: string): Encoded {
+  const { body, attributes } = encoder(message, payloadJson, queue);
+  if (typeof body === "string") return { body, attributes: { ...attributesOf(message), ...attributes } };
+  throw new QueueError("invalid_options", `The encoder of queue "${queue}" returned no text as the body.`, {
+    queue,
+  });
 }
 
 /**

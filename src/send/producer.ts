@@ -1,7 +1,9 @@
 import type { Connection } from "../transport/connection.ts";
 import { channels, type SendEvent } from "../diagnostics.ts";
 import { describeError, isQueueError, QueueError } from "../errors.ts";
+import type { PayloadCodec } from "../message/codec.ts";
 import type { NewMessage } from "../message/message.ts";
+import type { Interceptor } from "../queue/interceptor.ts";
 import type { SendOptions, SendOutcome, SendReceipt } from "../queue/queue.ts";
 import { validateInTime } from "../message/schema.ts";
 import { durationMs } from "../lib/duration.ts";
@@ -9,6 +11,7 @@ import { show } from "../lib/text.ts";
 import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
 import type { Accepted, SendListener } from "./request.ts";
 import { leftMs, type Sender, type SendTerms } from "./sender.ts";
+import { encodePayload, SendInterceptors } from "./sending-hook.ts";
 import { traitsInTime } from "./traits.ts";
 
 /** Checks, sends and reports the messages of users, and counts those without an outcome. */
@@ -16,16 +19,31 @@ export class Producer {
   readonly #connection: Connection;
   readonly #sender: Sender;
   readonly #deadlineMs: number;
+  /** Undefined if no interceptor is concerned with sends. */
+  readonly #interceptors: SendInterceptors | undefined;
   #outstanding = 0;
   #idle: () => void = () => {};
 
-  constructor(connection: Connection, sender: Sender, deadlineMs: number) {
+  constructor(
+    connection: Connection,
+    sender: Sender,
+    deadlineMs: number,
+    interceptors: readonly Interceptor[] = [],
+  ) {
     this.#connection = connection;
     this.#sender = sender;
     this.#deadlineMs = deadlineMs;
+    this.#interceptors = SendInterceptors.of(interceptors);
   }
 
   send(queue: string, message: NewMessage, options: SendOptions): Promise<SendReceipt> {
+    if (this.#interceptors === undefined) return this.#send(queue, message, options);
+    return this.#tracked(
+      this.#interceptors.send({ queue, message, options }, (changed) => this.#send(queue, changed, options)),
+    );
+  }
+
+  #send(queue: string, message: NewMessage, options: SendOptions): Promise<SendReceipt> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
       const prepared = this.#prepare(queue, message, options, this.#deadlineOf(options));
@@ -49,11 +67,9 @@ export class Producer {
     }
     options.signal?.throwIfAborted();
     const deadlineMs = this.#deadlineOf(options);
-    const refused = (index: number, error: unknown): SendOutcome => ({
-      ok: false,
-      id: idOf(messages[index]),
-      error: sendError(queue, error),
-    });
+    if (this.#interceptors !== undefined)
+      return this.#sendBatchThrough(this.#interceptors, queue, messages, options, deadlineMs);
+    const refused = (index: number, error: unknown): SendOutcome => refusal(queue, messages[index], error);
     const count = messages.length;
     this.#outstanding += count;
     try {
@@ -81,6 +97,40 @@ export class Producer {
       return await Promise.all(sending);
     } finally {
       this.#done(count);
+    }
+  }
+
+  #sendBatchThrough(
+    interceptors: SendInterceptors,
+    queue: string,
+    messages: readonly NewMessage[],
+    options: SendOptions,
+    deadlineMs: number,
+  ): Promise<SendOutcome[]> {
+    const sending = interceptors.sendInOrder(
+      Array.from(messages, (message: NewMessage) => ({ queue, message, options })),
+      async (message) => this.#prepare(queue, message, options, deadlineMs),
+      (prepared, resolve, reject) => {
+        this.#outstanding += 1;
+        this.#dispatch(queue, prepared, resolve, reject);
+      },
+    );
+    const outcomes = sending.map((sent, index) =>
+      this.#tracked(sent).then(
+        (receipt): SendOutcome => ({ ok: true, ...receipt }),
+        (error: unknown): SendOutcome => refusal(queue, messages[index], error),
+      ),
+    );
+    return Promise.all(outcomes);
+  }
+
+  /** Counts a send as outstanding until it has its outcome, so that `flush` waits for its interceptors. */
+  async #tracked<T>(sending: Promise<T>): Promise<T> {
+    this.#outstanding += 1;
+    try {
+      return await sending;
+    } finally {
+      this.#done(1);
     }
   }
 
@@ -142,14 +192,15 @@ export class Producer {
     const { clock } = connection;
     const terms: SendTerms = { deadlineMs, since: clock.monotonic(), signal: options.signal };
     // The given payload is sent, not the schema's output: the receiver's own schema transforms it.
-    const composed = compose(input, options, clock.now());
+    const { format } = connection;
+    const composed = compose(input, options, clock.now(), format, queue);
     try {
       const validating =
         input.schema === undefined ? undefined : validateInTime(input.schema, input, clock, deadlineMs);
       const known = connection.knownTraits(queue);
-      return validating === undefined && known !== undefined
+      return validating === undefined && known !== undefined && format?.codec === undefined
         ? prepare(this.#sender.target, queue, known, composed, terms)
-        : this.#prepareLater(queue, composed, terms, validating);
+        : this.#prepareLater(queue, composed, terms, validating, format?.codec);
     } catch (error) {
       this.#publish(queue, composed, "failed");
       throw error;
@@ -161,14 +212,26 @@ export class Producer {
     composed: Composed,
     terms: SendTerms,
     validating: Promise<unknown> | undefined,
+    codec: PayloadCodec | undefined,
   ): Promise<Prepared> {
     try {
       await validating;
       const connection = this.#connection;
+      let encoded = composed;
+      if (codec !== undefined) {
+        const { clock, limits } = connection;
+        const deadlineMs = leftMs(terms, clock);
+        encoded = await encodePayload(codec, composed, {
+          queue,
+          clock,
+          deadlineMs,
+          maxBytes: limits.maxMessageBytes,
+        });
+      }
       const traits =
         connection.knownTraits(queue) ??
         (await traitsInTime(connection, queue, leftMs(terms, connection.clock), terms.signal));
-      return prepare(this.#sender.target, queue, traits, composed, terms);
+      return prepare(this.#sender.target, queue, traits, encoded, terms);
     } catch (error) {
       this.#publish(queue, composed, "failed");
       throw error;
@@ -193,6 +256,10 @@ function idOf(message: NewMessage | undefined): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function refusal(queue: string, message: NewMessage | undefined, error: unknown): SendOutcome {
+  return { ok: false, id: idOf(message), error: sendError(queue, error) };
 }
 
 function sendError(queue: string, error: unknown): QueueError {

@@ -17,6 +17,7 @@ import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { type ErrorCode, describeError, QueueError } from "../errors.ts";
 import { forgetOldest } from "../lib/bounded-map.ts";
 import { asText, show } from "../lib/text.ts";
+import type { WireFormat } from "../message/format.ts";
 import { within } from "../lib/wait.ts";
 
 /** A request that takes no signal is given up after this long without an answer. */
@@ -25,6 +26,19 @@ const ANSWER_MS = 10_000;
 const LAST_POLL_MS = 15_000;
 /** Queues whose traits are cached. The traits of a queue that is forgotten are requested again. */
 const MOST_QUEUES = 10_000;
+
+/** Runs one request to the driver, which `request` makes, and returns its result. */
+export type RequestHook = <T>(
+  queue: string,
+  operation: RequestEvent["operation"],
+  request: () => Promise<T>,
+) => Promise<T>;
+
+/** The parts of a connection that most queues do without. */
+export interface ConnectionHooks {
+  readonly format?: WireFormat | undefined;
+  readonly around?: RequestHook | undefined;
+}
 
 /**
  * The driver as the core uses it: every call is answered in time, traits are cached, requests are published, and every
@@ -38,14 +52,26 @@ export class Connection {
   readonly source: object;
   /** The asynchronous context of the creator of the queue, for requests that belong to no single caller. */
   readonly context: AsyncResource = new AsyncResource("queueport.queue");
+  /** Undefined if the queue reads and writes the plain wire format only. */
+  readonly format: WireFormat | undefined;
+  /** Called around each request to the driver. Undefined if nothing is. */
+  readonly #around: RequestHook | undefined;
   readonly #traits = new Map<string, Promise<QueueTraits>>();
   readonly #known = new Map<string, QueueTraits>();
 
-  constructor(driver: Driver, clock: Clock, random: () => number, source: object) {
+  constructor(
+    driver: Driver,
+    clock: Clock,
+    random: () => number,
+    source: object,
+    { format, around }: ConnectionHooks = {},
+  ) {
     this.driver = driver;
     this.clock = clock;
     this.random = random;
     this.source = source;
+    this.format = format;
+    this.#around = around;
   }
 
   get limits(): Limits {
@@ -106,7 +132,10 @@ export class Connection {
     return {
       next: async (max: number, signal: AbortSignal): Promise<Delivery[]> => {
         try {
-          const deliveries = await source.next(max, signal);
+          const around = this.#around;
+          const deliveries = await (around === undefined
+            ? source.next(max, signal)
+            : around(queue, "receive", () => source.next(max, signal)));
           this.#publish(queue, "receive", "ok", deliveries.length);
           return deliveries;
         } catch (error) {
@@ -138,7 +167,8 @@ export class Connection {
     call: () => Promise<T>,
   ): Promise<T> {
     try {
-      const result = await call();
+      const around = this.#around;
+      const result = await (around === undefined ? call() : around(queue, operation, call));
       this.#publish(queue, operation, "ok", messages);
       return result;
     } catch (error) {

@@ -1,6 +1,7 @@
 import { memory, type Fault, type FaultPoint, type EmulatedProvider } from "../../adapters/memory/index.ts";
 import { Connection } from "../../src/transport/connection.ts";
 import { createQueue } from "../../src/client/create-queue.ts";
+import type { QueueHooks } from "../../src/client/queue-hooks.ts";
 import type { JobEvent, ReceiveEvent } from "../../src/diagnostics.ts";
 import type { Delivery, Driver, Outgoing, Source } from "../../src/driver/contract.ts";
 import type { Limits, QueueTraits } from "../../src/driver/limits.ts";
@@ -39,6 +40,8 @@ export interface QueueFixtureOptions {
   readonly driver?: Driver;
   readonly capacity?: number;
   readonly stats?: "exact";
+  /** Further options of the queue. */
+  readonly hooks?: QueueHooks;
 }
 
 /** A queue on a memory driver with a fake clock. Records the requests, and injects faults. */
@@ -57,6 +60,7 @@ export class QueueFixture {
     driver,
     capacity,
     stats,
+    hooks = {},
   }: QueueFixtureOptions = {}) {
     this.clock = clock ?? new FakeClock();
     const before = (point: FaultPoint): Fault | undefined => {
@@ -65,7 +69,7 @@ export class QueueFixture {
     };
     this.driver =
       driver ?? memory({ clock: this.clock, emulate, queues, capacity, stats, faults: { before } });
-    this.queue = createQueue(this.driver, { clock: this.clock, random });
+    this.queue = createQueue(this.driver, { clock: this.clock, random, ...hooks });
   }
 
   /** Receives the visible messages of a queue as the driver returns them, and releases them immediately. */

@@ -15,7 +15,15 @@ function deadLetter(
   id: string,
   { payload = {}, at = new Date(0) }: { payload?: unknown; at?: Date } = {},
 ): DeadLetter {
-  const message = { id, type: "welcome", payload, headers: {}, maxAttempts: 5, createdAt: at };
+  const message = {
+    id,
+    type: "welcome",
+    payload,
+    headers: {},
+    attributes: {},
+    maxAttempts: 5,
+    createdAt: at,
+  };
   const info = {
     reason: "max_attempts",
     error: "Error: no",

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Attributes, Body } from "../../../src/driver/contract.ts";
-import { type Decoded, decode, encode } from "../../../src/message/envelope.ts";
+import { decode, type Decoded } from "../../../src/message/decode.ts";
+import { encode } from "../../../src/message/envelope.ts";
 import { completeMessage, type Message, type NewMessage } from "../../../src/message/message.ts";
 import { delivery } from "../support.ts";
 
@@ -214,5 +215,33 @@ describe("a body that another system wrote", () => {
 
     expect(messageOf(decoded).type).toBe("body");
     expect(decoded).toMatchObject({ system: { attempt: 3, redrive: 2 } });
+  });
+});
+
+describe("the attributes of a message", () => {
+  const attributes = { type: "mail", tenant: "t1", qp_attempt: "2", traceparent: "00-1-2-01" };
+
+  test("are visible to its handler, without those of queueport", () => {
+    const message = messageOf(read(json({}), attributes));
+
+    expect(message.attributes).toEqual({ type: "mail", tenant: "t1", traceparent: "00-1-2-01" });
+  });
+
+  test("are visible where queueport has packed them", () => {
+    const message = messageOf(read(json({}), { qp_folded: '{"tenant":"t1","area":"b"}', colour: "red" }));
+
+    expect(message.attributes).toEqual({ tenant: "t1", area: "b", colour: "red" });
+  });
+
+  test("cannot be changed, and are no part of a copy of the message", () => {
+    const message = messageOf(read(json({}), attributes));
+
+    expect(() => Object.assign(message.attributes, { tenant: "t2" })).toThrow(TypeError);
+    expect(Object.keys({ ...message })).not.toContain("attributes");
+    expect(attributes.tenant).toBe("t1");
+  });
+
+  test("are none on a message that is being sent", () => {
+    expect(completeMessage({ type: "mail", payload: 1 }, NOW).attributes).toEqual({});
   });
 });

@@ -1,0 +1,74 @@
+import { describeError, QueueError } from "../errors.ts";
+import { decodePayload, type PayloadCodec } from "../message/codec.ts";
+import type { Interceptor } from "../queue/interceptor.ts";
+import type { ManagedHandler } from "../queue/managed-receive.ts";
+
+type RunHook = NonNullable<Interceptor["run"]>;
+
+/**
+ * Puts the codec and the interceptors around a handler: interceptors, the first one outermost; then the codec; then the
+ * handler, with a worker's middleware. Returns the handler itself if there is neither.
+ *
+ * @param warn reports an error of an interceptor that came after the end of the handler
+ */
+export function aroundRuns(
+  handler: ManagedHandler,
+  interceptors: readonly Interceptor[],
+  codec: PayloadCodec | undefined,
+  warn: (code: string, message: string) => void,
+): ManagedHandler {
+  const hooks = interceptors.flatMap(({ run }) => (run === undefined ? [] : [run]));
+  const inner = codec === undefined ? handler : withPayloadDecoded(handler, codec);
+  return hooks.reduceRight<ManagedHandler>((rest, hook) => around(hook, rest, warn), inner);
+}
+
+function around(
+  hook: RunHook,
+  rest: ManagedHandler,
+  warn: (code: string, message: string) => void,
+): ManagedHandler {
+  return async (message, run) => {
+    let ending: Promise<unknown> | undefined;
+    const next = (): Promise<unknown> => {
+      if (ending !== undefined)
+        return Promise.reject(mistake("called next twice, which would run the job twice"));
+      ending = (async () => rest(message, run))();
+      // The interceptor may not wait for the end. A failure then must not end the process.
+      ending.catch(() => undefined);
+      return ending;
+    };
+    try {
+      await hook({ message, context: run }, next);
+    } catch (error) {
+      if (ending === undefined) throw error;
+      if (!(await isErrorOf(ending, error)))
+        warn(
+          "interceptor",
+          `The run of an interceptor failed after the handler was called: ${describeError(error)}`,
+        );
+    }
+    if (ending === undefined) throw mistake("did not call next, so the job did not run");
+    return ending;
+  };
+}
+
+/** Whether the run itself failed with this error, and the interceptor has only passed it on. */
+async function isErrorOf(ending: Promise<unknown>, error: unknown): Promise<boolean> {
+  try {
+    await ending;
+    return false;
+  } catch (own) {
+    return own === error;
+  }
+}
+
+function mistake(what: string): QueueError {
+  return new QueueError("invalid_options", `The run of an interceptor ${what}.`);
+}
+
+function withPayloadDecoded(handler: ManagedHandler, codec: PayloadCodec): ManagedHandler {
+  return (message, run) => {
+    const decoding = decodePayload(codec, message, run);
+    return decoding === undefined ? handler(message, run) : decoding.then(() => handler(message, run));
+  };
+}

@@ -1,0 +1,139 @@
+import type { Clock } from "../lib/clock.ts";
+import { show } from "../lib/text.ts";
+import { within } from "../lib/wait.ts";
+import { describeError, QueueError } from "../errors.ts";
+import type { PayloadCodec } from "../message/codec.ts";
+import { encodeWith } from "../message/envelope.ts";
+import type { NewMessage } from "../message/message.ts";
+import type { Interceptor, SendCall } from "../queue/interceptor.ts";
+import type { SendReceipt } from "../queue/queue.ts";
+import type { Composed } from "./prepare.ts";
+
+type SendHook = NonNullable<Interceptor["send"]>;
+type Send = (message: NewMessage) => Promise<SendReceipt>;
+
+/** Sends a message through the interceptors, before its envelope is made. The first one is the outermost. */
+export class SendInterceptors {
+  readonly #hooks: readonly SendHook[];
+
+  private constructor(hooks: readonly SendHook[]) {
+    this.#hooks = hooks;
+  }
+
+  /** Returns undefined if no interceptor is concerned with sends. */
+  static of(interceptors: readonly Interceptor[]): SendInterceptors | undefined {
+    const hooks = interceptors.flatMap(({ send }) => (send === undefined ? [] : [send]));
+    return hooks.length === 0 ? undefined : new SendInterceptors(hooks);
+  }
+
+  send(call: SendCall, send: Send): Promise<SendReceipt> {
+    return this.#from(0, call, send);
+  }
+
+  /**
+   * Sends several messages. Each waits until the ones before it have been prepared or given up, so that a slow interceptor
+   * does not change their order. It does not wait for later ones, which an interceptor may hold back until then.
+   */
+  sendInOrder<P>(
+    calls: readonly SendCall[],
+    prepare: (message: NewMessage) => Promise<P>,
+    dispatch: (
+      prepared: P,
+      resolve: (receipt: SendReceipt) => void,
+      reject: (error: unknown) => void,
+    ) => void,
+  ): Promise<SendReceipt>[] {
+    let before: Promise<unknown> = Promise.resolve();
+    return calls.map((call) => {
+      const mayLeave = before;
+      let left: () => void = () => {};
+      before = Promise.all([mayLeave, new Promise<void>((resolve) => (left = resolve))]);
+      const sending = this.send(call, async (message) => {
+        const prepared = await prepare(message);
+        await mayLeave;
+        return new Promise((resolve, reject) => {
+          dispatch(prepared, resolve, reject);
+          left();
+        });
+      });
+      return sending.finally(left);
+    });
+  }
+
+  async #from(index: number, call: SendCall, send: Send): Promise<SendReceipt> {
+    const hook = this.#hooks[index];
+    if (hook === undefined) return send(call.message);
+    let sending: Promise<SendReceipt> | undefined;
+    const next = (message: NewMessage = call.message): Promise<SendReceipt> => {
+      if (sending !== undefined)
+        return Promise.reject(mistake("called next twice, which would send the message twice"));
+      sending = this.#from(index + 1, { ...call, message }, send);
+      // The interceptor may not wait for the outcome. A refusal then must not end the process.
+      sending.catch(() => undefined);
+      return sending;
+    };
+    const receipt: unknown = await hook(call, next);
+    if (isReceipt(receipt)) return receipt;
+    if (sending !== undefined) return sending;
+    throw mistake("neither called next nor returned a receipt, so the message was not sent");
+  }
+}
+
+function isReceipt(value: unknown): value is SendReceipt {
+  return typeof value === "object" && value !== null && typeof (value as { id?: unknown }).id === "string";
+}
+
+function mistake(what: string): QueueError {
+  return new QueueError("invalid_options", `The send of an interceptor ${what}.`);
+}
+
+/** The terms on which a payload is encoded. */
+export interface CodecTerms {
+  readonly queue: string;
+  readonly clock: Clock;
+  readonly deadlineMs: number;
+  readonly maxBytes: number;
+}
+
+/**
+ * Has the payload of a message encoded by the codec, and the body written anew.
+ *
+ * @throws QueueError `send_timeout` when the codec does not answer; `send_failed` when it fails
+ */
+export async function encodePayload(
+  codec: PayloadCodec,
+  composed: Composed,
+  terms: CodecTerms,
+): Promise<Composed> {
+  const { queue, clock, deadlineMs, maxBytes } = terms;
+  const { message, payloadJson } = composed;
+  const { id, type } = message;
+  const given = new AbortController();
+  const job = { id, type, queue, signal: given.signal, maxBytes };
+  const encoding = (async () => codec.encode(payloadJson, job))();
+  const encoded = await within(clock, deadlineMs, encoding, () => {
+    const error = new QueueError(
+      "send_timeout",
+      `The codec had not encoded the payload of ${show(type)} after ${deadlineMs} ms; the message was not sent. Give a longer deadline, or look at what the codec waits for.`,
+      { queue, retryable: true },
+    );
+    given.abort(error);
+    throw error;
+  }).catch((cause: unknown) => {
+    if (cause instanceof QueueError) throw cause;
+    throw new QueueError(
+      "send_failed",
+      `The codec could not encode the payload of ${show(type)}: ${describeError(cause)}. The message was not sent.`,
+      { queue, retryable: true, cause },
+    );
+  });
+  if (encoded === undefined) return composed;
+  const json = JSON.stringify(encoded.payload) as string | undefined;
+  if (json === undefined || typeof encoded.encoding !== "string" || encoded.encoding === "")
+    throw new QueueError(
+      "invalid_options",
+      `The codec returned no payload, or no name of its encoding, for a job of type ${show(type)}. The message was not sent.`,
+      { queue },
+    );
+  return { ...composed, encoded: encodeWith(message, json, encoded.encoding) };
+}
