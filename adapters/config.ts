@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { BackoffOptions } from "../src/backoff.ts";
 import { type Duration, durationMs } from "../src/lib/duration.ts";
+import type { DecoderName, DecoderNames } from "../src/interop/by-name.ts";
 import { show } from "../src/lib/text.ts";
 import { got } from "./check.ts";
 
@@ -15,6 +16,11 @@ export interface CommonConfig {
    * cancelled. The path is relative to the configuration file, or to the working directory if there is no file.
    */
   readonly delayStore?: { readonly sqlite: string } | undefined;
+  /**
+   * Decoders of `queueport/interop` for messages of other systems, in the order in which they are asked: for all queues,
+   * or by queue, with `"*"` for the queues that are not named. @default none
+   */
+  readonly decode?: DecoderNames | undefined;
 }
 
 /**
@@ -64,6 +70,28 @@ function isPath(text: string): boolean {
   return !/^(?!file:)[a-z][\w+.-]*:\/\//i.test(text);
 }
 
+const DECODERS = [
+  "cloudEvents",
+  "eventBridge",
+  "eventGrid",
+  "gcs",
+  "s3",
+  "sns",
+] as const satisfies DecoderName[];
+const decoder = z.enum(DECODERS);
+
+/**
+ * The decoders of a configuration.
+ * @internal
+ */
+const decodeSchema: z.ZodType<DecoderNames> = z.union(
+  [decoder, z.array(decoder), z.record(z.string().min(1), z.union([decoder, z.array(decoder)]))],
+  {
+    error: ({ input }) =>
+      `expected names of decoders (${DECODERS.join(", ")}): one, a list, or both by queue name; got ${show(input)}`,
+  },
+);
+
 /**
  * The fields of {@link CommonConfig}, to be spread into the schema of each provider.
  * @internal
@@ -72,4 +100,5 @@ export const commonFields: Fields<CommonConfig> = {
   backoff: backoffSchema.optional(),
   sendDeadlineMs: durationField(),
   delayStore: z.strictObject({ sqlite: z.string().min(1).refine(isPath, NO_PATH) }).optional(),
+  decode: decodeSchema.optional(),
 };

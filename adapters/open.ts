@@ -3,6 +3,7 @@ import { createQueue, queueOptionKeys, type QueueOptions } from "../src/client/c
 import type { DelayStore } from "../src/delay/store.ts";
 import type { Driver } from "../src/driver/contract.ts";
 import { checkKeys, QueueError } from "../src/errors.ts";
+import type { Decoders } from "../src/message/format.ts";
 import type { Queue } from "../src/queue/queue.ts";
 import { show } from "../src/lib/text.ts";
 import { type ConfigFile, type DriverConfig, isDriver, splitConfig } from "./config-file.ts";
@@ -41,7 +42,15 @@ export async function openQueue(config: ConfigFile, options: QueueOptions = {}):
     backoff: { ...checked.backoff, ...options.backoff },
     sendDeadlineMs: options.sendDeadlineMs ?? checked.sendDeadlineMs,
     delayStore: options.delayStore ?? (await openDelayStore(checked)),
+    decode: options.decode ?? (await loadDecoders(checked)),
   });
+}
+
+/** Loads the decoders that a configuration names. The import is dynamic so that other applications do not load them. */
+async function loadDecoders({ decode }: QueueConfig | DriverConfig): Promise<Decoders | undefined> {
+  if (decode === undefined) return undefined;
+  const { decodersByName } = await import("../src/interop/by-name.ts");
+  return decodersByName(decode);
 }
 
 /**

@@ -56,7 +56,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  */
 export function dataOf(bytes: Uint8Array, contentType: unknown): unknown {
   const type = typeof contentType === "string" ? contentType.toLowerCase() : "application/json";
-  const isJson = /^[^;]*[/+]json\s*(;|$)/.test(type);
+  const isJson = isJsonType(type);
   if (!isJson && !type.startsWith("text/")) return Buffer.from(bytes).toString("base64");
   let text: string;
   try {
@@ -71,6 +71,11 @@ export function dataOf(bytes: Uint8Array, contentType: unknown): unknown {
   } catch {
     throw new Malformed("the data of the CloudEvent is not JSON, as its content type says");
   }
+}
+
+/** Whether a content type is that of JSON: `application/json`, or ends with `+json`. */
+export function isJsonType(contentType: string): boolean {
+  return /^[^;]*[/+]json\s*(;|$)/i.test(contentType);
 }
 
 /**

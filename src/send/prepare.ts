@@ -1,3 +1,4 @@
+import { escapeNonCharacters } from "../lib/text.ts";
 import { delayMs as readDelay } from "../message/delay.ts";
 import type { Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
@@ -54,7 +55,8 @@ export function compose(
 /** @throws QueueError `invalid_options` when the encoder returns no body */
 function encodeBy(encoder: Encoder, message: Message, payloadJson: string, queue: string): Encoded {
   const { body, attributes } = encoder(message, payloadJson, queue);
-  if (typeof body === "string") return { body, attributes: { ...attributesOf(message), ...attributes } };
+  if (typeof body === "string")
+    return { body: escapeNonCharacters(body), attributes: { ...attributesOf(message), ...attributes } };
   throw new QueueError("invalid_options", `The encoder of queue "${queue}" returned no text as the body.`, {
     queue,
   });

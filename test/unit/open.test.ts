@@ -50,6 +50,12 @@ describe("parseConfig", () => {
       'emulate: expected one of "sqs", "pubsub", "service-bus"; got "kafka"',
     ],
     [{ provider: "memory", queues: "emails" }, 'queues: expected an array; got "emails"'],
+    [
+      { provider: "memory", decode: "sms" },
+      'decode: expected names of decoders (cloudEvents, eventBridge, eventGrid, gcs, s3, sns): one, a list, or both by queue name; got "sms"',
+    ],
+    [{ provider: "memory", decode: ["sns", 5] }, "decode: expected names of decoders"],
+    [{ provider: "memory", decode: { uploads: ["s4"] } }, "decode: expected names of decoders"],
     [{ provider: "memory", queues: ["a", 5] }, "queues[1]: expected a string; got 5"],
     [{ provider: "memory", backoff: { factor: 0.5 } }, "backoff.factor: expected at least 1; got 0.5"],
     [{ provider: "memory", backoff: { bas: 1 } }, 'backoff: unknown key "bas", did you mean "baseMs"?'],

@@ -15,7 +15,7 @@ describe("an interceptor of sends", () => {
     const steps: string[] = [];
     const step = (name: string): Interceptor => ({
       send: async ({ queue, message, options }, next) => {
-        steps.push(`${name} before ${queue} ${message.type} ${String(options.delay)}`);
+        steps.push(`${name} before ${queue} ${message.type} ${options.cancellable ?? false}`);
         const receipt = await next({ ...message, headers: { ...message.headers, [name]: "yes" } });
         steps.push(`${name} after ${receipt.id}`);
         return receipt;
@@ -27,8 +27,8 @@ describe("an interceptor of sends", () => {
 
     expect(receipt).toEqual({ id: "1" });
     expect(steps).toEqual([
-      "outer before jobs mail undefined",
-      "inner before jobs mail undefined",
+      "outer before jobs mail false",
+      "inner before jobs mail false",
       "inner after 1",
       "outer after 1",
     ]);
