@@ -51,6 +51,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "systemClock",
   ],
   "./delay-store": ["sqliteDelayStore"],
+  "./interop": ["cloudEvents", "encodeCloudEvents", "eventBridge", "eventGrid", "gcs", "s3", "sns"],
   "./testing": ["FakeClock", "JobRecord", "recordJobs", "runUntilIdle"],
   "./metrics": ["createMetrics"],
   // Each provider has a sub-path of its name, with one function: service-bus → serviceBus.
@@ -171,7 +172,7 @@ describe("an import", () => {
     });
   });
 
-  test.each(["./driver", "./memory", "./testing", "./delay-store", "./metrics"])(
+  test.each(["./driver", "./memory", "./testing", "./delay-store", "./interop", "./metrics"])(
     "%s loads no package",
     async (subPath) => {
       expect((await load(subPath)).loaded).toEqual([]);
