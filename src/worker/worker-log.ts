@@ -121,6 +121,11 @@ export class WorkerLog {
           { queue, id: event.id, target: event.target },
           "message acknowledged without a run; it is a copy for another receiver",
         );
+      case "ignored":
+        return this.#logger.info(
+          { queue, id: event.id },
+          "message acknowledged without a run; a decoder ignores it",
+        );
       case "warning": {
         const { code, message } = event;
         const bindings = { queue, code };
