@@ -35,7 +35,7 @@ export function deliveryOf(receipt: ServiceBusReceipt, leaseUntil: number, isDea
   const { deadLetterReason: reason, deadLetterErrorDescription: description } = message;
   const failed = message.deliveryCount ?? 0;
   return {
-    body: bodyOf(message.body),
+    body: bodyOf(message),
     attributes: attributesOf(message),
     // Service Bus counts failed deliveries, without the present one. Reading a dead letter is no delivery to count.
     deliveryCount: isDeadLetter ? Math.max(1, failed) : failed + 1,
@@ -49,9 +49,11 @@ export function deliveryOf(receipt: ServiceBusReceipt, leaseUntil: number, isDea
   };
 }
 
-/** The body as text or bytes. Messages from other libraries may contain any AMQP value. */
-function bodyOf(body: unknown): Body {
+/** The body as text or bytes. Messages from other libraries may contain any AMQP value, or several sections of data. */
+function bodyOf({ body, _rawAmqpMessage: raw }: ServiceBusReceivedMessage): Body {
   if (typeof body === "string" || body instanceof Uint8Array) return body;
+  // The SDK hands several data sections over as a list of their bytes. Together they are the body.
+  if (raw?.bodyType === "data" && Array.isArray(body)) return Buffer.concat(body as readonly Uint8Array[]);
   try {
     return JSON.stringify(body) ?? "";
   } catch {

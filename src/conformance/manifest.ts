@@ -119,6 +119,10 @@ export const requirements: readonly Requirement[] = [
     text: "header names and values arrive exactly as sent, or are refused before sending with a clear error; they are never changed silently",
   },
   {
+    id: "delivery.foreign",
+    text: "a message of another producer is read the same way as on every other provider, from text and from bytes: a byte order mark is skipped, no data with a type attribute is null, domain data is the payload as a whole, a CloudEvent is read; its attributes are visible, also after a retry",
+  },
+  {
     id: "acknowledgement.ack",
     text: "an acknowledgement removes the message; a second acknowledgement of the same message is not an error",
   },

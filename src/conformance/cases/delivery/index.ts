@@ -3,6 +3,7 @@ import { asyncContextCases } from "./async-context.ts";
 import { closeCases } from "./close.ts";
 import { concurrencyCases } from "./concurrency.ts";
 import { contentCases } from "./content.ts";
+import { foreignCases } from "./foreign.ts";
 import { headerCases } from "./headers.ts";
 import { nameCases } from "./names.ts";
 import { receiverCases } from "./receivers.ts";
@@ -12,6 +13,7 @@ import { refusalCases } from "./refusals.ts";
 export const deliveryCases: readonly ConformanceCase[] = [
   ...contentCases,
   ...headerCases,
+  ...foreignCases,
   ...concurrencyCases,
   ...asyncContextCases,
   ...receiverCases,
