@@ -8,7 +8,7 @@ import { CompleteMessage, type Headers, type Message, type TraceContext } from "
 import { givenKey } from "./own-key.ts";
 import { type Fields, isFields } from "./ownership.ts";
 import { escapeNonCharacters, kindOf, show } from "../lib/text.ts";
-import { assertFaithful } from "./payload.ts";
+import { checkFaithful } from "./payload.ts";
 
 /** A message in its wire format. */
 export interface Encoded {
@@ -114,9 +114,7 @@ export function payloadJson({ payload, type }: Pick<Message, "payload" | "type">
       `The payload of ${show(type)} is ${typeof payload}, which JSON cannot hold. Send null for "nothing".`,
     );
   }
-  // Each value that JSON changes without an error, such as NaN or a Map, becomes `null` or `{}`. If the JSON has
-  // neither, the payload need not be checked.
-  if (json.includes("null") || json.includes("{}")) assertFaithful(payload, type);
+  checkFaithful(payload, type, json);
   return json;
 }
 

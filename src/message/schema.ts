@@ -27,17 +27,20 @@ export function validatePayload(
 
 /**
  * Validates the payload of a message to send, within the deadline of the send. Returns undefined if the schema is
- * synchronous.
+ * synchronous. The first payload of a schema is validated in the form in which it arrives as well.
  *
+ * @param json the payload as JSON
  * @throws QueueError `invalid_payload` when the payload does not match; `send_timeout` when the schema does not answer
  */
 export function validateInTime(
   schema: StandardSchemaV1,
   { type, payload }: NewMessage,
+  json: string,
   clock: Clock,
   deadlineMs: number,
 ): Promise<unknown> | undefined {
-  const validated = validatePayload(schema, type, payload, "sent");
+  const given = validatePayload(schema, type, payload, "sent");
+  const validated = schema === lastFitting ? given : checkJson(schema, type, payload, json, given);
   if (!(validated instanceof Promise)) return undefined;
   return within(clock, deadlineMs, validated, () => {
     throw new QueueError(
@@ -46,6 +49,50 @@ export function validateInTime(
       { retryable: true },
     );
   });
+}
+
+/** The schema of the payload that was sent last, if its JSON fits. Most messages have one of few schemas. */
+let lastFitting: StandardSchemaV1 | undefined;
+const fitting = new WeakSet<StandardSchemaV1>();
+
+/** Checks that the JSON of a payload still fits its schema, after the payload itself. */
+function checkJson(
+  schema: StandardSchemaV1,
+  type: string,
+  payload: unknown,
+  json: string,
+  given: unknown,
+): unknown {
+  if (given instanceof Promise) return given.then(() => checkJson(schema, type, payload, json, undefined));
+  if (!fitting.has(schema)) {
+    const result = schema["~standard"].validate(JSON.parse(json));
+    if (isPromised(result))
+      return Promise.resolve(result).then((late) => jsonFits(schema, type, payload, late));
+    jsonFits(schema, type, payload, result);
+  }
+  lastFitting = schema;
+  return undefined;
+}
+
+/** @throws QueueError `invalid_payload` when the JSON does not fit */
+function jsonFits(schema: StandardSchemaV1, type: string, payload: unknown, { issues }: Result): void {
+  const [issue] = issues ?? [];
+  if (issue !== undefined) {
+    const path = (issue.path ?? []).map((part) => (typeof part === "object" ? part.key : part));
+    const value = path.reduce(
+      (part: unknown, step) => (part as Record<PropertyKey, unknown> | null | undefined)?.[step],
+      payload,
+    );
+    const advice =
+      value instanceof Date
+        ? "A Date arrives as a string: accept one, with z.coerce.date() or the like, or send and declare a string"
+        : "Declare the payload as JSON carries it";
+    throw new QueueError(
+      "invalid_payload",
+      `The payload of ${show(type)} fits its schema, but as JSON it does not, so every job would be refused on receipt: ${path.length === 0 ? "" : `${path.map(String).join(".")}: `}${issue.message}. ${advice}.`,
+    );
+  }
+  fitting.add(schema);
 }
 
 type Result = StandardSchemaV1.Result<unknown>;

@@ -196,7 +196,9 @@ export class Producer {
     const composed = compose(input, options, clock.now(), format, queue);
     try {
       const validating =
-        input.schema === undefined ? undefined : validateInTime(input.schema, input, clock, deadlineMs);
+        input.schema === undefined
+          ? undefined
+          : validateInTime(input.schema, input, composed.payloadJson, clock, deadlineMs);
       const known = connection.knownTraits(queue);
       return validating === undefined && known !== undefined && format?.codec === undefined
         ? prepare(this.#sender.target, queue, known, composed, terms)
