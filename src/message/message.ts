@@ -153,10 +153,11 @@ export class CompleteMessage<Payload = unknown> implements Message<Payload> {
   readonly backoff: BackoffOptions | undefined;
   readonly trace: TraceContext | undefined;
   readonly orderingKey: string | undefined;
-  /** As they were received: queueport's own are among them. */
-  readonly #attributes: Attributes;
-  /** Values that few messages have, in one field, since each field costs memory in every message. */
-  #rare: Rare | undefined;
+  /**
+   * The attributes as they were received, with queueport's own among them. In few messages an object with more: each field
+   * of this class costs time and memory in every message.
+   */
+  #received: Attributes | Received;
 
   constructor(
     id: string,
@@ -182,29 +183,33 @@ export class CompleteMessage<Payload = unknown> implements Message<Payload> {
     this.backoff = backoff;
     this.trace = trace;
     this.orderingKey = orderingKey;
-    this.#attributes = attributes;
-    if (encoding !== undefined) this.#rare = { maxAttempts, encoding };
-    else if (maxAttempts === undefined) this.#rare = UNSTATED;
+    this.#received =
+      maxAttempts === undefined || encoding !== undefined
+        ? new Received(attributes, maxAttempts, encoding)
+        : attributes;
   }
 
   get attributes(): Attributes {
-    return foreignAttributes(this.#attributes);
+    const received = this.#received;
+    return foreignAttributes(received instanceof Received ? received.attributes : received);
   }
 
   /** The encoding of the payload; undefined if the payload is what the sender gave. */
   get encoding(): string | undefined {
-    return this.#rare?.encoding;
+    const received = this.#received;
+    return received instanceof Received ? received.encoding : undefined;
   }
 
   /** Replaces an encoded payload by the decoded one. */
   reveal(payload: Payload): void {
     this.payload = payload;
-    this.#rare = this.#rare && { ...this.#rare, encoding: undefined };
+    if (this.#received instanceof Received) this.#received.encoding = undefined;
   }
 
   /** Sets `maxAttempts` as the job definition has it, if the message itself does not say it. */
   defaultMaxAttempts(maxAttempts: number): void {
-    if (this.#rare !== undefined && this.#rare.maxAttempts === undefined) this.maxAttempts = maxAttempts;
+    const received = this.#received;
+    if (received instanceof Received && received.maxAttempts === undefined) this.maxAttempts = maxAttempts;
   }
 }
 
@@ -213,13 +218,19 @@ export function defaultMaxAttempts(message: Message, maxAttempts: number): void 
   if (message instanceof CompleteMessage) message.defaultMaxAttempts(maxAttempts);
 }
 
-interface Rare {
+/** The received form of a message that lacks `max_attempts`, or has an encoded payload. */
+class Received {
+  readonly attributes: Attributes;
   /** Undefined if the message does not say it. */
   readonly maxAttempts: number | undefined;
-  readonly encoding: string | undefined;
-}
+  encoding: string | undefined;
 
-const UNSTATED: Rare = Object.freeze({ maxAttempts: undefined, encoding: undefined });
+  constructor(attributes: Attributes, maxAttempts: number | undefined, encoding: string | undefined) {
+    this.attributes = attributes;
+    this.maxAttempts = maxAttempts;
+    this.encoding = encoding;
+  }
+}
 
 /**
  * Checks a new message and adds an id, the time and the defaults. `encode` checks the payload, since it walks the

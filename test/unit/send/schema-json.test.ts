@@ -17,7 +17,7 @@ describe("a schema that accepts a payload, and not its JSON", () => {
       () => defineJob({ type: "remind", schema: z.object({ at: z.date().refine(async () => true) }) }),
     ],
   ])(
-    "of %s refuses the first send, and each later one, with the advice to accept a string",
+    "refuses the first send with %s, and each later one, with the advice to accept a string",
     async (_, define) => {
       const remind = define();
       const { queue } = new QueueFixture();
