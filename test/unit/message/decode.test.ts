@@ -96,8 +96,13 @@ describe("a decoder", () => {
   });
 
   test("unwraps at most eight times", () => {
-    const endless: Decoder = ({ body }) => ({ unwrap: { body } });
+    let unwrapped = 0;
+    const endless: Decoder = ({ body }) => {
+      unwrapped += 1;
+      return { unwrap: { body } };
+    };
     expect(read({ decode: endless }, "{}")).toMatchObject({ problem: "it is wrapped more than 8 times" });
+    expect(unwrapped).toBe(9);
   });
 
   test("has a message ignored", () => {
