@@ -37,13 +37,24 @@ export async function openQueue(config: ConfigFile, options: QueueOptions = {}):
     checked.provider === undefined
       ? await ownDriver(checked)
       : await openDriver(checked.provider, checked, options.clock);
-  return createQueue(driver, {
-    ...options,
-    backoff: { ...checked.backoff, ...options.backoff },
-    sendDeadlineMs: options.sendDeadlineMs ?? checked.sendDeadlineMs,
-    delayStore: options.delayStore ?? (await openDelayStore(checked)),
-    decode: options.decode ?? (await loadDecoders(checked)),
-  });
+  let delayStore = options.delayStore;
+  try {
+    const decode = options.decode ?? (await loadDecoders(checked));
+    delayStore ??= await openDelayStore(checked);
+    return createQueue(driver, {
+      ...options,
+      backoff: { ...checked.backoff, ...options.backoff },
+      sendDeadlineMs: options.sendDeadlineMs ?? checked.sendDeadlineMs,
+      delayStore,
+      decode,
+    });
+  } catch (error) {
+    // Nobody else can close what was opened here. A failure to close would hide why the queue was not opened.
+    const isGiven = checked.provider === undefined && driver === checked.driver;
+    if (!isGiven) await driver.close().catch(() => undefined);
+    if (delayStore !== options.delayStore) await delayStore?.close().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Loads the decoders that a configuration names. The import is dynamic so that other applications do not load them. */

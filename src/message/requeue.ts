@@ -43,6 +43,6 @@ export function requeueCopy(
  * Returns whether the message must keep its place among others with its ordering key. A key that the core has set does
  * not count.
  */
-export function inOrder(copy: Delivery, _id: string, traits: QueueTraits): boolean {
+export function inOrder(copy: Delivery, traits: QueueTraits): boolean {
   return traits.ordering === "by_key" && givenKey(copy.orderingKey) !== undefined;
 }

@@ -84,8 +84,8 @@ export class Attempts {
     return crashLoopAt(run.message.maxAttempts, this.#isInOrder(run));
   }
 
-  #isInOrder({ delivery, id }: Run): boolean {
-    return inOrder(delivery, id, this.#traits);
+  #isInOrder({ delivery }: Run): boolean {
+    return inOrder(delivery, this.#traits);
   }
 
   #doubtful({ delivery, message }: Run): number {

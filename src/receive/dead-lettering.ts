@@ -95,7 +95,7 @@ export class DeadLettering {
       source: queue,
       at: new Date(connection.clock.now()),
       firstSeenAt: run.message.createdAt,
-      orderingKey: inOrder(run.delivery, run.id, traits) ? run.delivery.orderingKey : undefined,
+      orderingKey: inOrder(run.delivery, traits) ? run.delivery.orderingKey : undefined,
     };
     return { info, error, tries: 0 };
   }
@@ -110,7 +110,7 @@ export class DeadLettering {
     const again = againMs(decision);
     // A fresh copy also keeps the broker's own limit of deliveries away, which would move the message without a reason.
     const isNew = run.system.decided === undefined || attempts.isWorn(run);
-    const canRecord = isNew && !inOrder(run.delivery, run.id, traits);
+    const canRecord = isNew && !inOrder(run.delivery, traits);
     // While the provider has a bad moment, a further copy would fail as well.
     if (!canRecord || isRetryable(kind)) return { again };
     const isRecorded = await this.#replacer.requeue(

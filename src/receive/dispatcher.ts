@@ -124,7 +124,7 @@ export class Dispatcher {
   /** Queues a message behind the one of its key that this process holds, if the queue keeps order. */
   #enter(run: Run, now: number): void {
     const { capacity, traits } = this.#context;
-    if (!capacity.refusing && inOrder(run.delivery, run.id, traits))
+    if (!capacity.refusing && inOrder(run.delivery, traits))
       this.#keys.enter(run.delivery.orderingKey ?? "", run);
     else this.#admit(run, now);
   }
@@ -149,7 +149,7 @@ export class Dispatcher {
       settlement.defer(run, notBefore - now);
     } else if (capacity.take(run.message.type)) {
       this.#runner.start(run);
-    } else if (!capacity.waitingIsFull || inOrder(run.delivery, run.id, traits)) {
+    } else if (!capacity.waitingIsFull || inOrder(run.delivery, traits)) {
       // A message that keeps its place cannot be put aside. While too many wait, nothing is fetched.
       this.#waiting.add(run);
     } else {

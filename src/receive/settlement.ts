@@ -117,7 +117,7 @@ export class Settlement {
 
   /** The disposition in the light of what only the receiver knows. */
   #final(run: Run, disposition: Disposition): Disposition {
-    if (disposition.kind === "unknown_type" && inOrder(run.delivery, run.id, this.#context.traits)) {
+    if (disposition.kind === "unknown_type" && inOrder(run.delivery, this.#context.traits)) {
       // The message cannot step aside without losing its place, so an unknown type counts as a failed run.
       const failed = run.failure(new Error(`no handler for type "${run.message.type}"`));
       return { ...failed, reason: "unknown_type" } as Disposition;
@@ -168,7 +168,7 @@ export class Settlement {
   async #retry(run: Run, askedMs: number): Promise<void> {
     const { connection, traits, attempts } = this.#context;
     const delayMs = Math.min(Math.ceil(askedMs), LONGEST_MS);
-    if (delayMs <= connection.limits.maxReleaseDelayMs || inOrder(run.delivery, run.id, traits)) {
+    if (delayMs <= connection.limits.maxReleaseDelayMs || inOrder(run.delivery, traits)) {
       attempts.failed(run);
       return this.#releaseIn(run, delayMs);
     }
@@ -190,7 +190,7 @@ export class Settlement {
     unknownSince: number | undefined = run.unknownSince,
   ): Promise<void> {
     const { traits } = this.#context;
-    if (inOrder(run.delivery, run.id, traits)) return this.#retry(run, delayMs);
+    if (inOrder(run.delivery, traits)) return this.#retry(run, delayMs);
     const accepted = await this.#replacer.requeue(run, "defer", delayMs, {
       [TARGET]: traits.target,
       [ATTEMPT]: run.attempt - 1 || undefined,
@@ -206,7 +206,7 @@ export class Settlement {
    */
   async #releaseUncounted(run: Run): Promise<void> {
     const { traits, attempts, reporter } = this.#context;
-    const keepsPlace = inOrder(run.delivery, run.id, traits);
+    const keepsPlace = inOrder(run.delivery, traits);
     if (!traits.countsDeliveries || (keepsPlace && !attempts.isWorn(run))) return this.#releaseInPlace(run);
     const changes = {
       [TARGET]: traits.target,

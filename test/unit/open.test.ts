@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory/index.ts";
 import type { ConfigFile, QueueConfig } from "../../adapters/open.ts";
@@ -163,6 +164,20 @@ describe("openQueue", () => {
       code: "config",
       message: expect.stringContaining(sentence),
     });
+  });
+
+  test("openQueue closes the driver that it opened if the delay store cannot be opened", async () => {
+    const closed: string[] = [];
+    const driverNamed = (name: string) => {
+      const driver = memory();
+      driver.close = () => Promise.resolve(void closed.push(name));
+      return driver;
+    };
+    // A folder is no file of a database.
+    const delayStore = { sqlite: tmpdir() };
+    await expect(openQueue({ driver: () => driverNamed("opened"), delayStore })).rejects.toThrow();
+    await expect(openQueue({ driver: driverNamed("given"), delayStore })).rejects.toThrow();
+    expect(closed).toEqual(["opened"]);
   });
 
   test("openQueue rejects a wrong configuration", async () => {
