@@ -35,7 +35,8 @@ export const LONGEST_TIMEOUT_MS = 2_147_483_647;
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  // Whole milliseconds, as `Date.now` has: they are shown in events and errors, and a timer is no more exact.
+  monotonic: () => Math.floor(performance.now()),
   timer(ms, run, keepAlive = false) {
     let handle: NodeJS.Timeout;
     const arm = (remaining: number): void => {

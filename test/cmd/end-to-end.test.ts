@@ -117,7 +117,7 @@ describe.each(["sqs", "pubsub", "service-bus"])("queueport with %s, in a shell",
       error: "Error: user u<n> has no name",
       frame: expect.stringMatching(/fixable\.ts:\d+/),
     });
-    expect(await sh(`queueport dlq groups ${queue}`)).toMatch(/ 2 .*has no name/);
+    expect(await sh(`queueport dlq groups ${queue}`)).toMatch(/ 2 × welcome\n.*has no name/);
     expect(await sh(`queueport dlq show ${queue} ${listed[0]?.id}`)).toMatch(/"user": "u[01]"/);
 
     const redrive = `queueport dlq redrive ${queue} --group ${group?.fingerprint} --transform ${fixture("fixable.ts")}#addName`;

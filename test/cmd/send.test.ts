@@ -105,13 +105,14 @@ describe("queueport send", () => {
   });
 
   it("says that it waits if the provider cannot be reached, before it gives up", async () => {
-    const config = ["-c", "unreachable.json", "--deadline", "4s"];
+    // Longer than two seconds and the longest pause between two tries, after which a send gives up at once.
+    const config = ["-c", "unreachable.json", "--deadline", "8s"];
     const env = { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" };
     const { code, stderr } = await queueport(["send", "emails", "{}", "-t", "welcome", ...config], { env })
       .result;
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^queueport: the provider cannot be reached; trying for 4s in all.*--deadline says\.\n/,
+      /^queueport: the provider cannot be reached; trying for 8s in all.*--deadline says\.\n/,
     );
     expect(stderr).toMatch(/not sent to queue "emails" within \d+ ms/);
   });
