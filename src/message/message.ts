@@ -2,7 +2,8 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type BackoffOptions, checkBackoff } from "../backoff.ts";
 import { defaults } from "../defaults.ts";
 import type { Attributes } from "../driver/contract.ts";
-import { QueueError } from "../errors.ts";
+import { type KnownKeys, QueueError } from "../errors.ts";
+import { closest } from "../lib/closest.ts";
 import { newId } from "../lib/ids.ts";
 import { show } from "../lib/text.ts";
 import { OWN_KEY } from "./own-key.ts";
@@ -232,6 +233,58 @@ class Received {
   }
 }
 
+/** The keys of a message. A transform of a redrive may return a received message, with its times and attributes. */
+const MESSAGE_KEYS: KnownKeys<NewMessage & Message> = {
+  type: true,
+  payload: true,
+  id: true,
+  headers: true,
+  maxAttempts: true,
+  backoff: true,
+  orderingKey: true,
+  dedupId: true,
+  trace: true,
+  schema: true,
+  attributes: true,
+  createdAt: true,
+  scheduledAt: true,
+};
+
+/** Keys that belong into the options of a send. In the message they would have no effect. */
+const SEND_OPTIONS: ReadonlySet<string> = new Set(["delay", "deadlineMs", "signal", "cancellable"]);
+
+/** Refuses a key that has no effect, as `delay` in place of an option of the send, or a misspelling. */
+function checkMessageKeys(input: object): void {
+  for (const key in input) {
+    // The usual keys first: a switch costs half as much as a look-up, and this runs for every message.
+    switch (key) {
+      case "type":
+      case "payload":
+      case "id":
+      case "headers":
+      case "maxAttempts":
+      case "dedupId":
+      case "orderingKey":
+      case "schema":
+        continue;
+      default:
+        if (!Object.hasOwn(MESSAGE_KEYS, key) && input[key as never] !== undefined) refuseKey(key);
+    }
+  }
+}
+
+function refuseKey(key: string): never {
+  if (SEND_OPTIONS.has(key)) {
+    refuse(
+      "invalid_message",
+      `${key} is an option of the send, not of the message: send(queue, message, { ${key} }).`,
+    );
+  }
+  const near = closest(key, Object.keys(MESSAGE_KEYS));
+  const hint = near === undefined ? "put your own data into payload or headers." : `did you mean ${near}?`;
+  refuse("invalid_message", `A message has no key ${show(key)}; ${hint}`);
+}
+
 /**
  * Checks a new message and adds an id, the time and the defaults. `encode` checks the payload, since it walks the
  * payload anyway.
@@ -260,6 +313,7 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
     checkText(type, "type", MAX_TYPE_BYTES);
     checkedType = type;
   }
+  checkMessageKeys(input);
   if (id !== undefined) checkText(id, "id", MAX_ID_BYTES);
   if (headers !== undefined) checkHeaders(headers);
   if (!Number.isSafeInteger(maxAttempts) || maxAttempts < 1) {

@@ -82,3 +82,21 @@ test("the first message of a process is checked too", async () => {
 
   expect(() => fresh.completeMessage({ payload: 1 } as never, NOW)).toThrow("type");
 });
+
+describe("a key that a message does not have", () => {
+  test.each([
+    [{ max_attempts: 3 }, 'A message has no key "max_attempts"; did you mean maxAttempts?'],
+    [{ delay: "5m" }, "delay is an option of the send, not of the message: send(queue, message, { delay })."],
+    [{ tenant: "acme" }, 'A message has no key "tenant"; put your own data into payload or headers.'],
+  ])("is refused, since it would have no effect: %o", (fields, message) => {
+    expect(() => completeMessage(job(fields), NOW)).toThrow(
+      expect.objectContaining({ code: "invalid_message", message }),
+    );
+  });
+
+  test("is accepted if it is undefined, and so is each key of a received message", () => {
+    const received = { createdAt: new Date(), scheduledAt: new Date(), attributes: {} };
+    expect(() => completeMessage(job({ tenant: undefined, ...received }), NOW)).not.toThrow();
+    expect(() => completeMessage({ ...completeMessage(job({}), NOW) }, NOW)).not.toThrow();
+  });
+});
