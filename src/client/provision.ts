@@ -42,6 +42,19 @@ export async function dropQueue(
 
 function specOf(options: EnsureOptions): QueueSpec {
   const { ordering = "none", maxAttempts = defaults.maxAttempts } = options;
+  // A queue that was created with another word could not keep order, and could not be changed later.
+  if (ordering !== "none" && ordering !== "by_key") {
+    throw new QueueError(
+      "invalid_options",
+      `ensure: ordering must be "none" or "by_key"; got ${show(ordering)}.`,
+    );
+  }
+  if (!Number.isSafeInteger(maxAttempts) || maxAttempts < 1) {
+    throw new QueueError(
+      "invalid_options",
+      `ensure: maxAttempts must be a whole number, 1 or more; got ${show(maxAttempts)}.`,
+    );
+  }
   const leaseMs = optionalMs(options.leaseMs) ?? defaults.leaseMs;
   if (!(Number.isFinite(leaseMs) && leaseMs > 0)) {
     throw new QueueError(

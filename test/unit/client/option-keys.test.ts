@@ -67,3 +67,15 @@ test("a job definition that is given in place of a message is refused with the c
       'The job definition "welcome" was given in place of a message; send the result of its message(payload).',
   });
 });
+
+describe("a value that no queue can have", () => {
+  test.each([
+    [{ ordering: "fifo" }, 'ordering must be "none" or "by_key"; got "fifo".'],
+    [{ maxAttempts: 0 }, "maxAttempts must be a whole number, 1 or more; got 0."],
+    [{ maxAttempts: "3" }, 'maxAttempts must be a whole number, 1 or more; got "3".'],
+  ])("is refused by ensure and plan before a queue is created: %o", async (options, sentence) => {
+    const refusal = { code: "invalid_options", message: `ensure: ${sentence}` };
+    await expect(queue.ensure("new", wrong(options))).rejects.toMatchObject(refusal);
+    await expect(queue.plan("new", wrong(options))).rejects.toMatchObject(refusal);
+  });
+});
