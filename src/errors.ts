@@ -194,10 +194,26 @@ export class RetryAfterError extends Error {
 /** Describes any thrown value in one line. Never throws, even if a getter of the value does. */
 export function describeError(error: unknown): string {
   try {
-    if (!(error instanceof Error)) return asText(error);
+    if (!(error instanceof Error)) return describeThrown(error);
     const message = asText(error.message);
     return message === "" ? asText(error.name) : `${asText(error.name)}: ${message}`;
   } catch {
     return "an error that cannot be read";
   }
+}
+
+/**
+ * A thrown value that is no error. Clients of APIs throw plain objects with a message. The fields of another object are
+ * named and not quoted, since they may be secret.
+ */
+function describeThrown(value: unknown): string {
+  const text = asText(value);
+  if (text !== "[object Object]") return text;
+  const { name, message } = value as { readonly name?: unknown; readonly message?: unknown };
+  if (typeof message === "string" && message !== "") {
+    return typeof name === "string" && name !== "" ? `${name}: ${message}` : message;
+  }
+  const keys = Object.keys(value as object);
+  if (keys.length === 0) return "an object without fields";
+  return `an object with ${keys.slice(0, 5).join(", ")}${keys.length > 5 ? " and more" : ""}`;
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 import type { JobEvent, JobInfo, ReceiveEvent } from "../diagnostics.ts";
+import { describeError } from "../errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import { ConditionLog } from "./condition-log.ts";
 
@@ -68,7 +69,11 @@ export class WorkerLog {
       case "completed":
         return logger.info({ ...job, durationMs: event.durationMs }, "job completed");
       case "failed":
-        return logger.warn({ ...job, durationMs: event.durationMs, err: event.error }, "job failed");
+        // A handler may throw undefined, which a logger leaves out.
+        return logger.warn(
+          { ...job, durationMs: event.durationMs, err: event.error ?? describeError(event.error) },
+          "job failed",
+        );
       case "retrying":
         return logger.info({ ...job, delayMs: event.delayMs }, "job will be retried");
       case "dead_lettered":

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { QueueError } from "../../src/errors.ts";
+import { describeError, QueueError } from "../../src/errors.ts";
 
 test("an error keeps its message and code in JSON, so that an outcome of sendBatch can be logged", () => {
   const error = new QueueError("not_found", 'Queue "jobs" does not exist.', { queue: "jobs" });
@@ -13,4 +13,14 @@ test("an error keeps its message and code in JSON, so that an outcome of sendBat
       retryable: false,
     },
   });
+});
+
+test.each([
+  [{ code: 42, message: "rate limited" }, "rate limited"],
+  [{ name: "ApiError", message: "rate limited" }, "ApiError: rate limited"],
+  [{ code: 42, token: "secret" }, "an object with code, token"],
+  [{}, "an object without fields"],
+  [undefined, "undefined"],
+])("a thrown object that is no error is described by its message or its keys: %o", (thrown, text) => {
+  expect(describeError(thrown)).toBe(text);
 });

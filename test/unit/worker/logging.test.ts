@@ -168,6 +168,23 @@ describe("a worker without a logger and without listeners", () => {
   });
 });
 
+test("a job whose handler throws undefined is logged as failed with a word for the reason", async () => {
+  const logger = new RecordedLogger();
+  const fixture = new Fixture();
+  const worker = fixture.make({ logger });
+  worker.register("mail", () => {
+    throw undefined;
+  });
+  const working = worker.run("jobs");
+  await fixture.send("mail");
+  await fixture.clock.advance(1);
+  await worker.stop();
+  await working;
+
+  const failed = logger.lines.find(({ message }) => message === "job failed");
+  expect(failed?.fields).toMatchObject({ err: "undefined" });
+});
+
 describe("a type without a handler", () => {
   test("is warned of once, with the similar type and the time at which its jobs are dead-lettered", async () => {
     const fixture = new Fixture();
