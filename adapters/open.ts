@@ -2,7 +2,7 @@ import type { Clock } from "../src/lib/clock.ts";
 import { createQueue, queueOptionKeys, type QueueOptions } from "../src/client/create-queue.ts";
 import type { DelayStore } from "../src/delay/store.ts";
 import type { Driver } from "../src/driver/contract.ts";
-import { checkKeys, QueueError } from "../src/errors.ts";
+import { checkKeys, describeError, isQueueError, QueueError } from "../src/errors.ts";
 import type { Decoders } from "../src/message/format.ts";
 import type { Queue } from "../src/queue/queue.ts";
 import { show } from "../src/lib/text.ts";
@@ -84,14 +84,28 @@ async function openDelayStore({ delayStore }: QueueConfig | DriverConfig): Promi
   return sqliteDelayStore({ path: delayStore.sqlite });
 }
 
-/** The driver of a configuration that gives its own. An error of the function that creates it is passed on unchanged. */
+/** The driver of a configuration that gives its own. */
 async function ownDriver({ driver }: DriverConfig): Promise<Driver> {
-  const created = typeof driver === "function" ? await driver() : driver;
+  const created = typeof driver === "function" ? await createdBy(driver) : driver;
   if (isDriver(created)) return created;
   throw new QueueError(
     "config",
     `queue configuration: driver: expected a function that returns a driver; it returned ${show(created)}.`,
   );
+}
+
+/** Calls the function that creates a driver. Its error alone would not say where it comes from. */
+async function createdBy(create: () => Driver | Promise<Driver>): Promise<Driver> {
+  try {
+    return await create();
+  } catch (cause) {
+    if (isQueueError(cause)) throw cause;
+    throw new QueueError(
+      "config",
+      `queue configuration: driver: its function failed: ${describeError(cause)}`,
+      { cause },
+    );
+  }
 }
 
 /** Opens the driver. Generic, so that the compiler sees that a provider's row gets that provider's configuration. */

@@ -97,7 +97,8 @@ async function parseText(file: string, format: string, parse: (text: string) => 
     throw new QueueError("config", `${file} could not be read: ${describeError(cause)}`, { cause });
   }
   try {
-    return parse(text);
+    // Editors on Windows may begin a file with a byte order mark, which JSON.parse refuses.
+    return parse(text.replace(/^\ufeff/, ""));
   } catch (error) {
     throw new QueueError("config", `${file} could not be read as ${format}: ${mistakeOf(error, text)}`);
   }

@@ -41,6 +41,10 @@ function advice(error: unknown): string {
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
     return ". Node only strips types: use erasable TypeScript syntax, or pass the compiled module.";
   }
+  const [, missing] = /does not provide an export named '(\w+)'$/.exec(describeError(error)) ?? [];
+  if (missing !== undefined) {
+    return `. If ${missing} is a type, Node needs the word: import { type ${missing} }.`;
+  }
   if (
     error instanceof SyntaxError &&
     /import statement outside a module|Unexpected token 'export'/.test(error.message)

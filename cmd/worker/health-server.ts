@@ -27,6 +27,9 @@ const MAX_AGE_MS = 10_000;
 /** Replaces the errors of a provider, which name hosts, accounts and roles: the endpoints are open to anybody. */
 const IN_THE_LOG = "the log of the worker has the reason";
 
+/** Codes of a host that this machine does not have. */
+const NO_ADDRESS: ReadonlySet<string> = new Set(["ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL"]);
+
 /** A server that accepts connections. */
 export interface HealthServer {
   /** The bound port. It differs from the requested port if that was 0. */
@@ -101,14 +104,11 @@ export function listen(app: Hono, host: string, port: number): Promise<HealthSer
     });
     const refused = (error: NodeJS.ErrnoException): void => {
       const why = error.code === "EADDRINUSE" ? "the port is in use" : errorLine(error);
+      const wrong = error.code !== undefined && NO_ADDRESS.has(error.code) ? "--host" : "--metrics-port";
       reject(
-        new QueueError(
-          "config",
-          `Could not listen on ${host}:${port}: ${why}. Choose another --metrics-port.`,
-          {
-            cause: error,
-          },
-        ),
+        new QueueError("config", `Could not listen on ${host}:${port}: ${why}. Choose another ${wrong}.`, {
+          cause: error,
+        }),
       );
     };
     server.once("error", refused);

@@ -53,7 +53,7 @@ export class Delays implements DelayedSends {
     await within(this.#clock, deadlineMs, kept, () => {
       throw new QueueError(
         "send_unknown",
-        `The delay store did not answer within ${deadlineMs} ms: it may have the message for queue "${queue}", or not. Sending it again may run the job twice.`,
+        `The delay store did not answer within ${Math.round(deadlineMs)} ms: it may have the message for queue "${queue}", or not. Sending it again may run the job twice.`,
         { queue, retryable: true },
       );
     });

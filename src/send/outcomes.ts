@@ -15,7 +15,7 @@ export function unknownOutcome(queue: string, cause: unknown): QueueError {
 export function notSent(queue: string, deadlineMs: number, cause: DriverError): QueueError {
   return new QueueError(
     "send_failed",
-    `The message was not sent to queue "${queue}" within ${deadlineMs} ms: ${cause.message.replace(/\.$/, "")}. Send it again when the provider can be reached.`,
+    `The message was not sent to queue "${queue}" within ${Math.round(deadlineMs)} ms: ${cause.message.replace(/\.$/, "")}. Send it again when the provider can be reached.`,
     { queue, retryable: true, cause },
   );
 }
@@ -24,7 +24,7 @@ export function notSent(queue: string, deadlineMs: number, cause: DriverError): 
 export function timedOut(queue: string, deadlineMs: number): QueueError {
   return new QueueError(
     "send_timeout",
-    `The message did not leave for queue "${queue}" within ${deadlineMs} ms, and was not sent. Send fewer at once, or give a longer deadline.`,
+    `The message did not leave for queue "${queue}" within ${Math.round(deadlineMs)} ms, and was not sent. Send fewer at once, or give a longer deadline.`,
     { queue, retryable: true },
   );
 }

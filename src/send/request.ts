@@ -88,7 +88,7 @@ export class SendRequest implements Deadline {
   #expired(): QueueError {
     const { queue, deadlineMs, lastError } = this;
     if (this.#perhapsSent)
-      return unknownOutcome(queue, lastError ?? new Error(`no answer within ${deadlineMs} ms`));
+      return unknownOutcome(queue, lastError ?? new Error(`no answer within ${Math.round(deadlineMs)} ms`));
     return lastError === undefined ? timedOut(queue, deadlineMs) : notSent(queue, deadlineMs, lastError);
   }
 

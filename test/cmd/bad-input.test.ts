@@ -132,6 +132,10 @@ describe.concurrent("bad input", () => {
       /Cannot find module .*jobs'.* Node needs the full file name in an import: import jobs\.ts, or/,
     ],
     [`import "./gone.ts";`, /Cannot find module '[^']+gone\.ts' imported from [^ ]+x\.ts\n$/],
+    [
+      `import { Mail } from "./jobs.ts";`,
+      /does not provide an export named 'Mail' .*\. If Mail is a type, Node needs the word: import \{ type Mail \}\.\n$/,
+    ],
     [`throw undefined;`, /x\.ts: undefined\n$/],
   ])("a module that Node cannot load is reported with place and advice: %s", async (source, sentence) => {
     const folder = await mkdtemp(join(tmpdir(), "queueport-cmd-"));

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { memory } from "../../adapters/memory/index.ts";
 import type { ConfigFile, QueueConfig } from "../../adapters/open.ts";
 import { openQueue, parseConfig } from "../../adapters/open.ts";
-import type { QueueError } from "../../src/errors.ts";
+import { QueueError } from "../../src/errors.ts";
 
 /** The error that refuses a configuration. Undefined if it is accepted. */
 function refusal(config: unknown): QueueError | undefined {
@@ -166,6 +166,18 @@ describe("openQueue", () => {
     });
   });
 
+  test("openQueue says that the function of the driver failed, and passes on an error of queueport", async () => {
+    const failing = (error: Error) => async () => {
+      throw error;
+    };
+    await expect(openQueue({ driver: failing(new Error("no host")) })).rejects.toMatchObject({
+      code: "config",
+      message: "queue configuration: driver: its function failed: Error: no host",
+    });
+    const own = new QueueError("missing_dependency", "Install it.");
+    await expect(openQueue({ driver: failing(own) })).rejects.toBe(own);
+  });
+
   test("openQueue closes the driver that it opened if the delay store cannot be opened", async () => {
     const closed: string[] = [];
     const driverNamed = (name: string) => {
@@ -175,8 +187,12 @@ describe("openQueue", () => {
     };
     // A folder is no file of a database.
     const delayStore = { sqlite: tmpdir() };
-    await expect(openQueue({ driver: () => driverNamed("opened"), delayStore })).rejects.toThrow();
-    await expect(openQueue({ driver: driverNamed("given"), delayStore })).rejects.toThrow();
+    await expect(openQueue({ driver: () => driverNamed("opened"), delayStore })).rejects.toThrow(
+      "could not be opened",
+    );
+    await expect(openQueue({ driver: driverNamed("given"), delayStore })).rejects.toThrow(
+      "could not be opened",
+    );
     expect(closed).toEqual(["opened"]);
   });
 

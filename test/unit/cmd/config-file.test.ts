@@ -89,6 +89,7 @@ describe("loadConfig", () => {
     ["b.yaml", "provider: memory\ncapacity: 7\n"],
     ["c.yml", "{ provider: memory, capacity: 7 }"],
     ["s.json", '{ "$schema": "./schema.json", "provider": "memory", "capacity": 7 }'],
+    ["bom.json", '\ufeff{ "provider": "memory", "capacity": 7 }'],
     ["d.mjs", "export default { provider: 'memory', capacity: 7 };"],
     ["e.mjs", "export default async () => ({ provider: 'memory', capacity: 7 });"],
   ])("reads the file %s", async (name, content) => {

@@ -117,4 +117,12 @@ describe("listen", () => {
     });
     await first.close();
   });
+
+  it("asks for another host if this machine does not have the given one", async () => {
+    // An address of the documentation, which no machine has: https://www.rfc-editor.org/rfc/rfc5737
+    await expect(listen(app(), "192.0.2.1", 0)).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringMatching(/Choose another --host\.$/),
+    });
+  });
 });
