@@ -1,5 +1,6 @@
 import { openQueue } from "../../adapters/open.ts";
 import { defaults } from "../../src/defaults.ts";
+import { isQueueError } from "../../src/errors.ts";
 import type { Logger } from "../../src/lib/logger.ts";
 import type { Queue } from "../../src/queue/queue.ts";
 import { guardedLogger } from "../../src/worker/guarded-logger.ts";
@@ -112,13 +113,21 @@ async function work({ settings, logger, queue, worker, hooks }: WorkerProcess): 
     await hooks.onStop?.(queue);
   } catch (error) {
     stop(error);
-    logger.error({ err: error }, "worker failed");
+    logFailure(logger, error);
     throw error;
   } finally {
     signal.removeEventListener("abort", onAbort);
     cancelExit();
     clearInterval(alive);
   }
+}
+
+/** Logs why the worker failed. The message of a QueueError says what to do, and its stack helps nobody who misspelt a queue. */
+function logFailure(logger: Logger, error: unknown): void {
+  const known = error instanceof HookError ? error.cause : error;
+  if (!isQueueError(known)) return logger.error({ err: error }, "worker failed");
+  logger.error({ code: known.code, queue: known.queue, error: errorLine(error) }, "worker failed");
+  logger.debug({ err: error }, "worker failed");
 }
 
 /** Thrown when `onStart` fails. The worker stops then, since it would wait for jobs that were never sent. */

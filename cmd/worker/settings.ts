@@ -1,4 +1,5 @@
 import type { WorkerConfig } from "../../adapters/open.ts";
+import { reservedNameProblem } from "../../src/driver/names.ts";
 import { QueueError } from "../../src/errors.ts";
 import type { InMs } from "../../src/lib/duration.ts";
 import type { WorkerOptions } from "../../src/worker/types.ts";
@@ -34,7 +35,7 @@ export interface WorkerSettings {
 
 /**
  * Combines the `worker` part of the configuration file with the flags. Flags take precedence.
- * @throws QueueError `config` if no queue or no handlers module is named
+ * @throws QueueError `config` if no queue or no handlers module is named, or if a queue is reserved for another
  */
 export function workerSettings(file: InMs<WorkerConfig>, flags: WorkerFlags): WorkerSettings {
   const queues = flags.queue ?? file.queues;
@@ -44,6 +45,8 @@ export function workerSettings(file: InMs<WorkerConfig>, flags: WorkerFlags): Wo
       "No queue is named: pass --queue <name>, or set worker.queues in the configuration.",
     );
   }
+  const problem = reservedNameProblem(queues);
+  if (problem !== undefined) throw new QueueError("config", `queues: ${problem}.`);
   return {
     queues: [...new Set(queues)],
     handlers: requireHandlers(flags, file),

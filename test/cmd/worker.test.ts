@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { fixture, main, queueport } from "./run.ts";
 
@@ -105,6 +108,21 @@ describe("queueport worker", () => {
     await worker.logged("job completed", 3);
     worker.kill("SIGTERM");
     expect((await worker.result).code).toBe(0);
+  });
+
+  it("names a queue that does not exist in one line without a stack, and exits with 1", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "queueport-cmd-"));
+    const config = join(folder, "queueport.config.json");
+    await writeFile(config, '{ "provider": "memory", "strict": true }');
+    const handlers = join(folder, "handlers.mjs");
+    await writeFile(handlers, 'export const mail = { type: "mail", handler() {} };');
+    const args = ["worker", "--config", config, "--queue", "emails", "--handlers", handlers];
+    const { code, stdout, stderr } = await queueport(args).result;
+    await rm(folder, { recursive: true });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^queueport: .*"emails" does not exist.*\n$/);
+    expect(stdout).toContain('"code":"not_found"');
+    expect(stdout).not.toContain("core-queue.ts");
   });
 
   it("logs a failed job as a warning and a dead letter as an error", async () => {

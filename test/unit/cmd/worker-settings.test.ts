@@ -90,4 +90,10 @@ describe("workerSettings", () => {
     expect(() => workerSettings({ handlers: "a" }, {})).toThrow("No queue is named");
     expect(() => workerSettings({ queues: ["a"] }, {})).toThrow("No handlers module is named");
   });
+
+  it("refuses queues of which one is reserved for another, before anything is received", () => {
+    expect(() => workerSettings(file, { queue: ["orders", "orders-high"] })).toThrow(
+      'queues: "orders-high" is reserved for the priorities of "orders"',
+    );
+  });
 });
