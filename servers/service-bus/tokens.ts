@@ -6,6 +6,8 @@ export type Keys = Readonly<Record<string, string>> | undefined;
 
 const SCHEME = "SharedAccessSignature ";
 const BEARER = "Bearer ";
+/** Characters of an audience: the name of a queue has at most 260. */
+export const MAX_PATH_LENGTH = 512;
 /** Tolerated difference between the clocks of client and server. */
 const SKEW_MS = 300_000;
 
@@ -103,9 +105,22 @@ function pathOf(audience: string): string {
 
 /** Whether a grant is valid now and covers an address. */
 export function covers({ path, until }: Grant, address: string): boolean {
-  if (until + SKEW_MS <= Date.now()) return false;
-  const entity = address.toLowerCase();
-  return path === "" || entity === path || entity.startsWith(`${path}/`);
+  return until + SKEW_MS > Date.now() && pathsOver(address).includes(path);
+}
+
+/** Whether one of the grants, by their paths, is valid now and covers an address. */
+export function isCovered(address: string, grants: ReadonlyMap<string, Grant>): boolean {
+  return pathsOver(address).some((path) => (grants.get(path)?.until ?? 0) + SKEW_MS > Date.now());
+}
+
+/** The paths whose grants cover an address: its own, and those above it. */
+function pathsOver(address: string): string[] {
+  // A path is not longer than that. An address is, if somebody wants to keep the server busy.
+  const entity = address.slice(0, MAX_PATH_LENGTH).toLowerCase();
+  const paths = ["", address.length > MAX_PATH_LENGTH ? "" : entity];
+  for (let at = entity.indexOf("/"); at >= 0; at = entity.indexOf("/", at + 1))
+    paths.push(entity.slice(0, at));
+  return paths;
 }
 
 function isSigned(text: string, signature: string, key: string | undefined): boolean {

@@ -1,11 +1,11 @@
 import { asRefusal, type Refusal, refusals } from "../broker/refusal.ts";
-import { covers, readJwt, readSignature } from "../tokens.ts";
+import { isCovered, MAX_PATH_LENGTH, readJwt, readSignature } from "../tokens.ts";
 import type { ClientConnection, ServerContext } from "./context.ts";
 import type { Reply } from "./requests.ts";
 import { type Decoded, types } from "./rhea.ts";
 
-/** Audiences of one connection, and characters of each: the name of a queue has at most 260. */
-const [MAX_GRANTS, MAX_PATH_LENGTH] = [10_000, 512];
+/** Audiences of one connection. */
+const MAX_GRANTS = 10_000;
 
 /** Handles a request to `$cbs`: reads the token and adds its grant to the connection. */
 export function handleTokenRequest(
@@ -34,7 +34,7 @@ export function handleTokenRequest(
 
 /** @throws Refusal `amqp:unauthorized-access` if no token of the connection covers the address */
 export function assertGranted({ grants }: ClientConnection, address: string): void {
-  for (const grant of grants.values()) if (covers(grant, address)) return;
+  if (isCovered(address, grants)) return;
   throw refusals.unauthorized(`Unauthorized access to '${address}': there is no valid token for it.`);
 }
 

@@ -7,6 +7,8 @@ import { readSaslInit, type SaslInit, saslGreeting, saslOutcome } from "./sasl.t
 
 /** Time that a client has to close the connection after it was refused. */
 const CLOSE_TIMEOUT_MS = 1_000;
+/** Bytes that a client has not read, above which the server reads nothing more of the client. */
+const MAX_UNREAD_BYTES = 8_388_608;
 /** Smallest frame that each side has to take: http://docs.oasis-open.org/amqp/core/v1.0/os (2012-10). */
 const MIN_FRAME_BYTES = 512;
 /** Shortest and longest time after which a client wants to hear from the server. A longer one is shortened. */
@@ -93,6 +95,10 @@ export function serveSocket(
   });
   connection.input = (bytes) => {
     if (!hasFailed) guarded(() => reader.push(bytes));
+    // A client that asks and does not read would have its answers kept without end.
+    if (socket.writableLength <= MAX_UNREAD_BYTES || socket.isPaused()) return;
+    socket.pause();
+    socket.once("drain", () => socket.resume());
   };
   // rhea runs it on a timer of its own, where an error would end the process.
   connection["_process"] = () => {

@@ -47,7 +47,8 @@ export class Listener {
       if (client !== undefined && session !== undefined) guardSession(session, client.limits);
     });
     container.on("session_close", ({ connection, session }: EventContext) => {
-      const { links } = this.#clients.get(connection) ?? {};
+      const { links, replyLinks } = this.#clients.get(connection) ?? {};
+      for (const [name, link] of replyLinks ?? []) if (link.isOf(session)) replyLinks?.delete(name);
       for (const [link, of] of links ?? []) {
         if (of !== session) continue;
         links?.delete(link);

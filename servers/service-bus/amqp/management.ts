@@ -11,6 +11,8 @@ type Fields = Readonly<Record<string, unknown>>;
 type OperationHandler = (entity: Entity, fields: Fields, context: ServerContext) => unknown;
 
 const NO_CONTENT = Symbol("204");
+/** Bytes of messages after which a reply takes no more. A request of a few bytes must not be answered by a whole queue. */
+const MAX_REPLY_BYTES = 8_388_608;
 const DESCRIPTIONS: Readonly<Record<number, string>> = { 200: "OK", 204: "No Content" };
 
 /** Status codes by condition. Conditions that are not listed get 400. */
@@ -34,9 +36,14 @@ const OPERATIONS: Readonly<Record<string, OperationHandler>> = {
   "peek-message": (entity, fields) => {
     const from = longOf(fields["from-sequence-number"]);
     const found = entity.contents.range(from, Number(fields["message-count"]), text(fields["session-id"]));
-    return found.length === 0
-      ? NO_CONTENT
-      : { messages: found.map((message) => ({ message: withoutLock(message) })) };
+    // Fewer messages than the client has asked for are no error. It asks again from the next one.
+    const messages: { readonly message: Buffer }[] = [];
+    for (let bytes = 0; bytes < MAX_REPLY_BYTES && messages.length < found.length;) {
+      const message = withoutLock(found[messages.length] as BrokerMessage);
+      messages.push({ message });
+      bytes += message.length;
+    }
+    return messages.length === 0 ? NO_CONTENT : { messages };
   },
 
   "schedule-message": (entity, fields, { faults, counts, maxMessageBytes }) => {
@@ -62,7 +69,7 @@ const OPERATIONS: Readonly<Record<string, OperationHandler>> = {
 
   "receive-by-sequence-number": (entity, fields) => {
     const deletes = Number(fields["receiver-settle-mode"]) === 0;
-    const messages = entity.takeDeferred(sequences(fields), deletes);
+    const messages = entity.takeDeferred(sequences(fields), deletes, MAX_REPLY_BYTES);
     return {
       messages: messages.map((message) => ({
         message: writeMessage(message),
@@ -93,6 +100,7 @@ const OPERATIONS: Readonly<Record<string, OperationHandler>> = {
 
   "set-session-state": (entity, fields) => {
     const state = fields["session-state"];
+    if (Buffer.isBuffer(state)) entity.assertRoom();
     entity.sessions?.setState(
       String(fields["session-id"]),
       Buffer.isBuffer(state) ? Buffer.from(state) : undefined,

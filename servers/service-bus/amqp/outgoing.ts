@@ -41,6 +41,10 @@ export class OutgoingLink implements EntityLink, Consumer {
     return this.#credit.left;
   }
 
+  get isIdle(): boolean {
+    return this.#credit.isUsedUp;
+  }
+
   deliver(message: BrokerMessage): void {
     const tag =
       message.lock === undefined ? Buffer.from(String((tagsWithoutLock += 1))) : tagOf(message.lock.token);
@@ -63,7 +67,7 @@ export class OutgoingLink implements EntityLink, Consumer {
 
   /** Delivers messages. Called at each flow of the client. */
   protected pump(): void {
-    this.#entity.consumers.pump();
+    this.#entity.consumers.offer(this);
   }
 
   #listen(): void {

@@ -22,8 +22,8 @@ export interface Reply {
 }
 
 const CREDIT = 100;
-/** Replies that wait for credit. A client that asks for more without taking them is refused. */
-const MAX_WAITING = 100;
+/** Replies, and bytes of replies, that are not written yet. A client that asks for more without taking them is refused. */
+const [MAX_WAITING, MAX_WAITING_BYTES] = [100, 16_777_216];
 /** Greatest number of values within each other in a request. */
 const MAX_DEPTH = 32;
 
@@ -32,6 +32,8 @@ export class ReplyLink {
   readonly #sender: Sender;
   readonly #credit: SenderCredit;
   #waiting: Buffer[] = [];
+  /** Sizes of the replies that rhea has, the latest of which are not written. */
+  #sizes: number[] = [];
 
   constructor(sender: Sender) {
     this.#sender = sender;
@@ -39,7 +41,17 @@ export class ReplyLink {
   }
 
   get isFull(): boolean {
-    return this.#waiting.length >= MAX_WAITING;
+    const { unwritten } = this.#credit;
+    this.#sizes = unwritten > 0 ? this.#sizes.slice(-unwritten) : [];
+    const bytes = this.#waiting.reduce((sum, { length }) => sum + length, 0);
+    return (
+      this.#waiting.length + unwritten >= MAX_WAITING ||
+      this.#sizes.reduce((sum, size) => sum + size, bytes) >= MAX_WAITING_BYTES
+    );
+  }
+
+  isOf(session: unknown): boolean {
+    return this.#sender.session === session;
   }
 
   send(reply: Buffer): void {
@@ -52,6 +64,7 @@ export class ReplyLink {
     if (count <= 0) return;
     for (const reply of this.#waiting.splice(0, count)) {
       this.#credit.use();
+      this.#sizes.push(reply.length);
       sendSettled(this.#sender, reply);
     }
   }
@@ -90,7 +103,7 @@ function serveRequest(
   checkMessage(bytes, MAX_DEPTH);
   const request = decodeMessage(bytes);
   const link = connection.replyLinks.get(request.reply_to ?? "");
-  if (link?.isFull === true) throw refusals.tooMany(`replies that wait for credit, ${MAX_WAITING}`);
+  if (link?.isFull === true) throw refusals.tooMany(`replies that the client has not taken, ${MAX_WAITING}`);
   const reply = handle(request);
   if (reply === undefined) return;
   link?.send(

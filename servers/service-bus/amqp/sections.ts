@@ -160,19 +160,20 @@ export function unpackBatch(raw: Buffer): Buffer[] {
 }
 
 /** Sets application properties of a bare message. All other properties keep their AMQP types. */
-export function withProperties(bare: Buffer, changes: Properties): Buffer {
-  const names = Object.keys(changes);
-  if (names.length === 0) return bare;
+export function withProperties(bare: Buffer, changes: Properties, maxBytes?: number): Buffer {
+  const names = new Set(Object.keys(changes));
+  if (names.size === 0) return bare;
   const sections = checkMessage(bare);
   const old = sectionOf(bare, sections, APPLICATION_PROPERTIES);
   const pairs = old === undefined ? [] : (new types.Reader(old).read().value as Typed[]);
   const kept: Typed[] = [];
   for (let index = 0; index + 1 < pairs.length; index += 2) {
     const [key, value] = [pairs[index] as Typed, pairs[index + 1] as Typed];
-    if (!names.includes(String(key.value))) kept.push(key, value);
+    if (!names.has(String(key.value))) kept.push(key, value);
   }
   for (const name of names) kept.push(types.wrap_string(name), types.wrap(changes[name]));
   const section = encodeSection(APPLICATION_PROPERTIES, types.Map32(kept));
+  if (maxBytes !== undefined && section.length > maxBytes) throw refusals.tooLarge(section.length, maxBytes);
   const after = sections.find(({ code }) => code > APPLICATION_PROPERTIES)?.start ?? bare.length;
   const before = sections.find(({ code }) => code >= APPLICATION_PROPERTIES)?.start ?? bare.length;
   return Buffer.concat([bare.subarray(0, before), section, bare.subarray(after)]);

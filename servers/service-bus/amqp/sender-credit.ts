@@ -22,16 +22,28 @@ export class SenderCredit {
     });
     sender.on("sender_flow", () => {
       send();
+      const wasDraining = this.#isDraining;
       this.#isDraining = this.#startsDrain();
+      // The flow has ended a drain that was not answered yet.
+      if (wasDraining && !this.#isDraining) send();
     });
     sender.on("sendable", send);
   }
 
   get left(): number {
     if (this.#isDraining || !this.#sender.is_open()) return 0;
-    const { given, used } = creditOf(this.#sender);
     // rhea keeps unsettled messages in a ring, and ends the connection if the ring is full.
-    return Math.min(given - (this.#sent - (used - this.#drained)), roomOf(this.#sender));
+    return Math.min(creditOf(this.#sender).given - this.unwritten, roomOf(this.#sender));
+  }
+
+  /** True if the link takes nothing before the next flow. */
+  get isUsedUp(): boolean {
+    return creditOf(this.#sender).given - this.unwritten <= 0;
+  }
+
+  /** Messages that rhea has and has not written. */
+  get unwritten(): number {
+    return this.#sent - (creditOf(this.#sender).used - this.#drained);
   }
 
   /** To be called with each message that is given to rhea. */

@@ -116,6 +116,7 @@ interface SessionInternals {
   create_sender: (key: string) => Link;
   create_receiver: (key: string) => Link;
   remove_link: (link: Link) => void;
+  remove: () => void;
   output: (performative: unknown) => void;
   on_attach: (frame: Frame<AttachFields>) => void;
   on_flow: (frame: Frame<FlowFields>) => void;
@@ -172,14 +173,19 @@ export function guardSession(session: Session, limits: LinkLimits): void {
 function attachByDirection(session: SessionInternals, limits: LinkLimits): void {
   const byName = new Map<string, Link>();
   const { create_sender: createSender, create_receiver: createReceiver, remove_link: removeLink } = session;
+  const present = new Set<Link>();
   let attached = 0;
+  const forget = (link: Link): void => {
+    if (present.delete(link)) limits.links -= 1;
+    limits.incomplete.delete(link);
+  };
   session.on_attach = (frame) => {
     const { name, handle, role, initial_delivery_count: initialCount } = frame.performative;
     if (handle > MAX_HANDLE) throw new Refusal("amqp:not-allowed", `A handle is above ${MAX_HANDLE}.`);
     if (session.remote.handles[handle]?.state.remote_open === true)
       throw new Refusal("amqp:session:handle-in-use", `The handle ${handle} has a link already.`);
     if (limits.links >= MAX_LINKS) throw refusals.tooMany(`links on one connection, ${MAX_LINKS}`);
-    const direction = `${role ? "to" : "from"} client: ${name}`;
+    const direction = directionOf(role ? "to" : "from", name);
     const older = byName.get(direction);
     if (older?.state.remote_open === true)
       older.close({ condition: "amqp:link:stolen", description: `The link '${name}' was attached again.` });
@@ -187,6 +193,7 @@ function attachByDirection(session: SessionInternals, limits: LinkLimits): void 
     const key = `${(attached += 1)}`;
     const link = role ? createSender.call(session, key) : createReceiver.call(session, key);
     link.local.attach.name = name;
+    present.add(link);
     byName.set(direction, link);
     session.remote.handles[handle] = link;
     if (!role) link.delivery_count = initialCount ?? 0;
@@ -200,16 +207,24 @@ function attachByDirection(session: SessionInternals, limits: LinkLimits): void 
     link.on_attach(frame);
   };
   session.remove_link = (link) => {
-    limits.links -= 1;
-    limits.incomplete.delete(link);
-    for (const [name, one] of byName) if (one === link) byName.delete(name);
+    forget(link);
+    const direction = directionOf(link.is_receiver() ? "from" : "to", link.local.attach.name);
+    if (byName.get(direction) === link) byName.delete(direction);
     const { handle = -1 } = link.remote;
     const successor = session.remote.handles[handle];
     removeLink.call(session, link);
     // A client may use the handle again as soon as it has detached the link.
     if (successor !== undefined && successor !== link) session.remote.handles[handle] = successor;
   };
+  // The links of a session that ends are not detached one by one.
+  const { remove } = session;
+  session.remove = () => {
+    for (const link of present) forget(link);
+    remove.call(session);
+  };
 }
+
+const directionOf = (direction: "from" | "to", name: string): string => `${direction} client: ${name}`;
 
 /** Writes the answer to an attach before any message of its link. rhea writes messages first. */
 function answerAttachFirst(session: SessionInternals): void {

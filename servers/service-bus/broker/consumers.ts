@@ -6,6 +6,8 @@ import type { Refusal } from "./refusal.ts";
 export interface Consumer {
   /** Number of messages that the link can take now. */
   readonly credit: number;
+  /** True if the link takes nothing until its client gives credit. It calls {@link Consumers.offer} when that comes. */
+  readonly isIdle: boolean;
   /** True if the link receives and deletes: its messages are removed on delivery and are never settled. */
   readonly deletes: boolean;
   deliver(message: BrokerMessage): void;
@@ -25,7 +27,9 @@ export interface DeliveryHost {
 export class Consumers {
   readonly #host: DeliveryHost;
   readonly #ready: ReadyMessages;
-  #consumers: Consumer[] = [];
+  readonly #consumers = new Set<Consumer>();
+  /** The consumers that may have credit, in the order of their turns. Idle links cost nothing, however many there are. */
+  readonly #waiting = new Set<Consumer>();
 
   constructor(host: DeliveryHost) {
     this.#host = host;
@@ -38,12 +42,21 @@ export class Consumers {
   }
 
   attach(consumer: Consumer): void {
-    this.#consumers.push(consumer);
+    this.#consumers.add(consumer);
+    this.#waiting.add(consumer);
+  }
+
+  /** Delivers to a consumer that may have credit now, and to the others. */
+  offer(consumer: Consumer): void {
+    if (consumer.isIdle || !this.#consumers.has(consumer)) return;
+    this.#waiting.add(consumer);
+    this.pump();
   }
 
   /** Detaches a consumer. The messages that it holds stay locked. */
   detach(consumer: Consumer): void {
-    this.#consumers = this.#consumers.filter((one) => one !== consumer);
+    this.#consumers.delete(consumer);
+    this.#waiting.delete(consumer);
   }
 
   /** Delivers ready messages until there are none, or no consumer has credit. */
@@ -63,9 +76,14 @@ export class Consumers {
 
   /** The next consumer that has credit. It moves to the end of the list. */
   #nextConsumer(): Consumer | undefined {
-    const index = this.#consumers.findIndex(({ credit }) => credit > 0);
-    const [consumer] = index < 0 ? [] : this.#consumers.splice(index, 1);
-    if (consumer !== undefined) this.#consumers.push(consumer);
-    return consumer;
+    for (const consumer of this.#waiting) {
+      if (consumer.isIdle) this.#waiting.delete(consumer);
+      else if (consumer.credit > 0) {
+        this.#waiting.delete(consumer);
+        this.#waiting.add(consumer);
+        return consumer;
+      }
+    }
+    return undefined;
   }
 }

@@ -6,6 +6,7 @@ import { Locks } from "./locks.ts";
 import {
   acceptedMessage,
   type BrokerMessage,
+  bytesOf,
   deadLetterProperties,
   type Properties,
   type SentMessage,
@@ -16,6 +17,11 @@ import { Sessions } from "./sessions.ts";
 import { type EntityContext, ignoreStoreError } from "./store.ts";
 import { MessageTimers } from "./timers.ts";
 
+/**
+ * Bytes of properties up to which a settlement may add to a message: twice of what a sender may set. Service Bus does not
+ * document its own limit. Without one, a message that is abandoned again and again would grow without end.
+ */
+const MAX_SETTLED_BYTES = 131_072;
 const NEVER: number = Number.POSITIVE_INFINITY;
 
 /** A queue, or the dead-letter sub-queue of one: the life of each message in it. */
@@ -54,10 +60,8 @@ export class Entity implements DeliveryHost {
    * @throws Refusal `amqp:resource-limit-exceeded` if the queue is full, `amqp:not-found` if it was removed
    */
   enqueue(messages: readonly SentMessage[]): BrokerMessage[] {
-    this.#assertExists();
+    this.assertRoom();
     const now = this.#context.timers.now();
-    if (this.contents.bytes > this.settings.maxSizeMegabytes * 1_048_576)
-      throw refusals.full(this.path, this.settings.maxSizeMegabytes);
     const accepted: BrokerMessage[] = [];
     const ids: string[] = [];
     try {
@@ -82,6 +86,13 @@ export class Entity implements DeliveryHost {
     return accepted;
   }
 
+  /** @throws Refusal `amqp:resource-limit-exceeded` if the queue is full, `amqp:not-found` if it was removed */
+  assertRoom(): void {
+    this.#assertExists();
+    if (this.#bytes > this.settings.maxSizeMegabytes * 1_048_576)
+      throw refusals.full(this.path, this.settings.maxSizeMegabytes);
+  }
+
   /**
    * Cancels scheduled messages.
    * @throws Refusal `com.microsoft:message-not-found` if one of them is not scheduled; the others are cancelled
@@ -104,7 +115,8 @@ export class Entity implements DeliveryHost {
     if (outcome.kind === "complete") return this.#remove(message);
     if (outcome.kind === "dead_letter" && this.deadLetters === undefined)
       throw refusals.notAllowed("A message of a dead-letter queue cannot be dead-lettered.");
-    this.contents.replaceBare(message, this.#context.setProperties(message.bare, outcome.properties));
+    const bare = this.#context.setProperties(message.bare, outcome.properties, MAX_SETTLED_BYTES);
+    this.contents.replaceBare(message, bare);
     if (outcome.kind === "dead_letter")
       return this.#deadLetter(message, deadLetterProperties(outcome.reason, outcome.description));
     if (outcome.kind === "defer") {
@@ -132,16 +144,19 @@ export class Entity implements DeliveryHost {
 
   /**
    * Locks deferred messages, or removes them if `deletes`.
-   * @throws Refusal `com.microsoft:message-not-found` if one of them is not deferred or is locked
+   * @throws Refusal `com.microsoft:message-not-found` if one of them is not deferred or is locked,
+   * `amqp:link:message-size-exceeded` if they have more than `maxBytes` and are several
    */
-  takeDeferred(sequences: readonly number[], deletes: boolean): BrokerMessage[] {
+  takeDeferred(sequences: readonly number[], deletes: boolean, maxBytes: number): BrokerMessage[] {
     this.#assertExists();
-    const messages = sequences.map((sequence) => {
+    const messages = [...new Set(sequences)].map((sequence) => {
       const message = this.contents.get(sequence);
       if (message?.state !== "deferred" || message.lock !== undefined)
         throw refusals.messageNotFound(sequence);
       return message;
     });
+    const bytes = messages.reduce((sum, message) => sum + bytesOf(message), 0);
+    if (bytes > maxBytes && messages.length > 1) throw refusals.tooLarge(bytes, maxBytes);
     for (const message of messages) {
       if (deletes) this.#remove(message);
       else this.#lock(message);
@@ -282,6 +297,11 @@ export class Entity implements DeliveryHost {
       const text = "The message expired and was dead lettered.";
       this.#deadLetter(message, deadLetterProperties("TTLExpiredException", text));
     } else this.#remove(message);
+  }
+
+  /** Size of everything that the queue keeps: its messages, its dead letters and the states of its sessions. */
+  get #bytes(): number {
+    return this.contents.bytes + (this.deadLetters?.contents.bytes ?? 0) + (this.sessions?.stateBytes ?? 0);
   }
 
   /** Expiry in epoch milliseconds. Dead letters never expire. */

@@ -75,9 +75,10 @@ export type Properties = Readonly<Record<string, unknown>>;
 /**
  * Sets application properties in a bare message and returns the new bytes.
  *
- * The protocol side passes this function to the broker, so that the broker does not depend on the encoding.
+ * The protocol side passes this function to the broker, so that the broker does not depend on the encoding. It throws a
+ * `Refusal` if the properties would have more than `maxBytes`.
  */
-export type SetProperties = (bare: Buffer, properties: Properties) => Buffer;
+export type SetProperties = (bare: Buffer, properties: Properties, maxBytes?: number) => Buffer;
 
 /** The outcome that a receiver settles a message with. */
 export type SettleOutcome =

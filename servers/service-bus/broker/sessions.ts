@@ -4,6 +4,12 @@ import { ReadyMessages } from "./ready-messages.ts";
 import { refusals } from "./refusal.ts";
 import { type EntityContext, ignoreStoreError } from "./store.ts";
 
+/**
+ * Characters of the id of a session:
+ * https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas (2025-05-12).
+ */
+const MAX_ID_LENGTH = 128;
+
 /** A link that receives one session. */
 export interface SessionHolder extends Consumer {
   /** Reports that the lock of the session has expired. */
@@ -43,11 +49,17 @@ export class Sessions {
   readonly #sessions = new Map<string, Session>();
   /** Sessions without a holder that may have messages. The one that has waited longest is the first. */
   readonly #free = new Set<Session>();
-  #waiters: Waiter[] = [];
+  readonly #waiters = new Set<Waiter>();
+  #stateBytes = 0;
 
   constructor(host: SessionHost, context: EntityContext) {
     this.#host = host;
     this.#context = context;
+  }
+
+  /** Size of the states of all sessions. */
+  get stateBytes(): number {
+    return this.#stateBytes;
   }
 
   add(message: BrokerMessage): void {
@@ -58,10 +70,10 @@ export class Sessions {
   }
 
   /** Records that a message is locked. Returns the expiry of the session's lock, in epoch milliseconds. */
-  hold(message: BrokerMessage): number | undefined {
-    const session = this.#sessions.get(message.sessionId ?? "");
-    session?.held.add(message);
-    return session?.lockedUntil;
+  hold(message: BrokerMessage): number {
+    const session = this.#session(message.sessionId ?? "");
+    session.held.add(message);
+    return session.lockedUntil;
   }
 
   /** Records that a message is no longer locked. */
@@ -74,6 +86,7 @@ export class Sessions {
    * @throws Refusal `com.microsoft:session-cannot-be-locked` if another link holds it
    */
   accept(id: string, holder: SessionHolder): void {
+    assertSessionId(id);
     const session = this.#session(id);
     if (session.holder !== undefined) throw refusals.sessionTaken(id);
     this.#lock(session, holder);
@@ -83,16 +96,17 @@ export class Sessions {
   acceptNext(holder: SessionHolder, onAccept: (session: string) => void): () => void {
     for (const session of this.#free) {
       this.#free.delete(session);
-      if (!hasMessages(session)) continue;
+      if (!hasMessages(session)) {
+        this.#forgetIfEmpty(session);
+        continue;
+      }
       this.#lock(session, holder);
       onAccept(session.id);
       return () => {};
     }
     const waiter: Waiter = { holder, onAccept };
-    this.#waiters.push(waiter);
-    return () => {
-      this.#waiters = this.#waiters.filter((one) => one !== waiter);
-    };
+    this.#waiters.add(waiter);
+    return () => void this.#waiters.delete(waiter);
   }
 
   /**
@@ -121,6 +135,7 @@ export class Sessions {
     const held = Array.from(session.held);
     for (const message of held) ignoreStoreError(() => this.#host.fail(message, counts));
     this.#offer(session);
+    this.#forgetIfEmpty(session);
   }
 
   /** Delivers ready messages of a session, as far as its link has credit. */
@@ -134,8 +149,12 @@ export class Sessions {
   }
 
   setState(id: string, state: Buffer | undefined): void {
-    this.#session(id).state = state;
+    assertSessionId(id);
+    const session = this.#session(id);
+    this.#stateBytes += sizeOfState(id, state) - sizeOfState(id, session.state);
+    session.state = state;
     this.#context.store.session(this.#host.path, id, state);
+    this.#forgetIfEmpty(session);
   }
 
   /** Ids of the sessions that have messages or a state. */
@@ -170,6 +189,14 @@ export class Sessions {
     return session;
   }
 
+  /** Clients choose the ids of sessions, so a session that holds nothing must not stay in memory. */
+  #forgetIfEmpty(session: Session): void {
+    const isInUse = session.holder !== undefined || session.state !== undefined || session.held.size > 0;
+    if (isInUse || hasMessages(session) || this.#sessions.get(session.id) !== session) return;
+    this.#free.delete(session);
+    this.#sessions.delete(session.id);
+  }
+
   #lock(session: Session, holder: SessionHolder): void {
     session.holder = holder;
     this.#free.delete(session);
@@ -192,11 +219,12 @@ export class Sessions {
   #offer(session: Session): void {
     // While the session was released, a message that returned to the queue may have found a holder already.
     if (session.holder !== undefined || !hasMessages(session)) return;
-    const waiter = this.#waiters.shift();
+    const [waiter] = this.#waiters;
     if (waiter === undefined) {
       this.#free.add(session);
       return;
     }
+    this.#waiters.delete(waiter);
     this.#lock(session, waiter.holder);
     waiter.onAccept(session.id);
   }
@@ -206,6 +234,18 @@ export class Sessions {
     while (holder !== undefined && holder.credit > 0 && hasMessages(session))
       this.#host.deliver(ready.pop() as BrokerMessage, holder);
   }
+}
+
+function assertSessionId(id: string): void {
+  if (id.length > MAX_ID_LENGTH)
+    throw refusals.badArgument(
+      `A SessionId has ${id.length} characters; at most ${MAX_ID_LENGTH} are allowed.`,
+    );
+}
+
+/** Bytes that a state counts towards the size of its queue. */
+function sizeOfState(id: string, state: Buffer | undefined): number {
+  return state === undefined ? 0 : id.length + state.length;
 }
 
 function hasMessages({ ready }: Session): boolean {

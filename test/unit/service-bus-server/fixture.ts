@@ -121,4 +121,4 @@ export function sentMessage(messageId: string, sessionId?: string): SentMessage 
 }
 
 /** A consumer that takes one message and does nothing with it. */
-export const consumer: Consumer = { credit: 1, deletes: false, deliver() {}, end() {} };
+export const consumer: Consumer = { credit: 1, isIdle: false, deletes: false, deliver() {}, end() {} };
