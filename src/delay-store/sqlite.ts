@@ -3,7 +3,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { ClaimOptions, DelayStore, StoredMessage } from "../delay/store.ts";
 import { describeError, QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
-import { createPrivateFile } from "./private-file.ts";
+import { createPrivateFile, fileIdentity } from "./private-file.ts";
 import { isLocked, onceUnlocked } from "./unlocked.ts";
 
 /** The options of {@link sqliteDelayStore}. */
@@ -73,7 +73,8 @@ interface Change {
 /**
  * Creates a delay store in an SQLite file. Several processes of one machine may use the file. It needs only
  * `node:sqlite`. A message is on the disk, and not only in a cache of the operating system, when `put` resolves. While
- * another process has locked the file, calls wait for up to 5 s, and the event loop goes on.
+ * another process has locked the file, calls wait for up to 5 s, and the event loop goes on. `put` and `claimDue` reject if
+ * the file was deleted or replaced.
  *
  * @throws QueueError `config` when the path is no path or a symbolic link, or the file cannot be opened
  *
@@ -90,6 +91,8 @@ export function sqliteDelayStore({ path }: SqliteDelayStoreOptions): DelayStore 
 class SqliteDelayStore implements DelayStore {
   readonly shared: boolean;
   readonly #database: DatabaseSync;
+  /** Undefined for `:memory:`. */
+  readonly #file: { readonly path: string; readonly identity: string | undefined } | undefined;
   /** Undefined while the file was locked whenever it was tried to prepare them. */
   #statements: Statements | undefined;
   #changes: Change[] = [];
@@ -113,6 +116,7 @@ class SqliteDelayStore implements DelayStore {
       const file = this.shared ? resolve(path) : path;
       if (this.shared) createPrivateFile(file);
       this.#database = new DatabaseSync(file);
+      this.#file = this.shared ? { path: file, identity: fileIdentity(file) } : undefined;
     } catch (cause) {
       throw cannotOpen(path, cause);
     }
@@ -126,14 +130,17 @@ class SqliteDelayStore implements DelayStore {
     }
   }
 
-  put({ key, queue, dueAt, body, attributes, orderingKey, dedupId }: StoredMessage): Promise<void> {
+  async put({ key, queue, dueAt, body, attributes, orderingKey, dedupId }: StoredMessage): Promise<void> {
+    this.#checkFile();
     const values = [key, queue, dueAt, body, JSON.stringify(attributes)] as const;
-    return this.#change(({ put }) => put.run(...values, orderingKey ?? null, dedupId ?? null));
+    await this.#change(({ put }) => put.run(...values, orderingKey ?? null, dedupId ?? null));
   }
 
   async claimDue(queue: string, { now, claimMs, limit }: ClaimOptions): Promise<StoredMessage[]> {
     const until = now + claimMs;
     const rows = await this.#after(({ claim }) => claim.all(until, queue, now, now, until + claimMs, limit));
+    // Checked last, since the messages in a deleted file can be sent as long as this process has it open.
+    if (rows.length === 0) this.#checkFile();
     return (rows as unknown as Row[])
       .map(messageOf)
       .toSorted((one, other) => one.dueAt - other.dueAt || (one.key < other.key ? -1 : 1));
@@ -171,6 +178,17 @@ class SqliteDelayStore implements DelayStore {
     if (!this.#database.isOpen) return;
     await this.#lastChange;
     if (this.#database.isOpen) this.#database.close();
+  }
+
+  /**
+   * SQLite goes on with a file that was deleted or replaced. No other process would see what is put into it, and it is
+   * gone when this process ends.
+   */
+  #checkFile(): void {
+    if (this.#file === undefined || fileIdentity(this.#file.path) === this.#file.identity) return;
+    throw new Error(
+      `the file ${this.#file.path} was deleted or replaced while it was open; restart the processes that use it`,
+    );
   }
 
   /** Carries out an operation after the changes that were made before it. */

@@ -120,6 +120,23 @@ describe("a delay store in SQLite", () => {
     );
   });
 
+  test.each(["deleted", "replaced"])(
+    "takes no message after its file was %s, sends the messages that it has, and then reports it",
+    async (change) => {
+      const path = join(directory, "new/delays.db");
+      await store.put(message("a"));
+      await rm(path);
+      if (change === "replaced") await writeFile(path, "");
+
+      await expect(store.put(message("b"))).rejects.toThrow(
+        `the file ${path} was deleted or replaced while it was open; restart the processes that use it`,
+      );
+      expect(keys(await claim(1_000))).toEqual(["a"]);
+      await store.done(["a"]);
+      await expect(claim(1_000)).rejects.toThrow("was deleted or replaced");
+    },
+  );
+
   test("is opened from a configuration", async () => {
     const path = join(directory, "configured.db");
     const config = {
