@@ -1,5 +1,6 @@
 import { QueueError } from "../errors.ts";
 import type { Message } from "../message/message.ts";
+import { isDisposition } from "../queue/disposition.ts";
 import type { JobContext, Middleware } from "./types.ts";
 
 /** A job on its way through the middleware. */
@@ -31,6 +32,7 @@ export async function through(
   let rest: Promise<void> | undefined;
   let isCalledTwice = false;
   let hasEnded = false;
+  let returned: unknown;
   const next = (): Promise<void> => {
     if (rest === undefined && !hasEnded) {
       rest = through(middleware, job, handle, onLate, index + 1);
@@ -42,7 +44,7 @@ export async function through(
     return handled(Promise.reject(error));
   };
   try {
-    await wrap(job, next);
+    returned = await wrap(job, next);
   } catch (error) {
     await rest?.catch(() => undefined);
     throw error;
@@ -51,6 +53,8 @@ export async function through(
   }
   await rest;
   if (isCalledTwice) throw twice();
+  // Without a run, the disposition is all there is, and the job would be acknowledged.
+  if (rest === undefined && isDisposition(returned)) throw dispositionReturned(returned.kind);
 }
 
 /**
@@ -73,5 +77,12 @@ function late(): QueueError {
   return new QueueError(
     "invalid_options",
     "A middleware called next after it had ended. The job is settled by then, so its handler was not called. Await next inside the middleware.",
+  );
+}
+
+function dispositionReturned(kind: string): QueueError {
+  return new QueueError(
+    "invalid_options",
+    `A middleware returned a disposition of the kind "${kind}" in place of a run, but its return value decides nothing. Throw PermanentError to dead-letter the job, RetryAfterError or any other error to retry it. Dispositions belong to handlers of queue.receive.`,
   );
 }

@@ -87,6 +87,20 @@ describe("a middleware", () => {
     expect(fixture.events.of("failed")).toMatchObject([{ error: { code: "invalid_options" } }]);
   });
 
+  test("fails the job if it returns a disposition in place of a run, which would be acknowledged otherwise", async () => {
+    const fixture = new Fixture();
+    // A compiler refuses this, and JavaScript has none.
+    fixture.worker.use((() => Promise.resolve({ kind: "release" })) as unknown as Middleware);
+    fixture.worker.register("mail", () => {});
+    await fixture.send("mail");
+    await fixture.start();
+
+    expect(fixture.events.names).toEqual(["started", "failed", "retrying"]);
+    expect(fixture.events.of("failed")).toMatchObject([
+      { error: { code: "invalid_options", message: expect.stringContaining('of the kind "release"') } },
+    ]);
+  });
+
   test("fails the job if it throws", async () => {
     const fixture = new Fixture();
     fixture.worker.use(() => Promise.reject(new Error("no")));
