@@ -2,7 +2,7 @@ import type { Attributes } from "../driver/contract.ts";
 import { describeError } from "../errors.ts";
 import { escapeNonCharacters } from "../lib/text.ts";
 import { unpackAttributes } from "./pack-attributes.ts";
-import { DEAD_LETTER, DEAD_LETTER_KEY, withSystemAttributes } from "./system-attributes.ts";
+import { DEAD_LETTER, DEAD_LETTER_KEY, DECIDED, withSystemAttributes } from "./system-attributes.ts";
 
 /**
  * The reason why a message was dead-lettered.
@@ -151,11 +151,12 @@ export interface DecodedInfo {
 
 /**
  * Decodes the details, with the limits that they were encoded with: another program may have written them. Never throws.
+ * A message that its broker dead-lettered before queueport could has them in `qp_decided`.
  *
  * @param arrivedAt the time that replaces an invalid one
  */
 export function decodeInfo(attributes: Attributes, arrivedAt: Date): DecodedInfo {
-  const text = attributes[DEAD_LETTER];
+  const text = attributes[DEAD_LETTER] ?? attributes[DECIDED];
   if (text === undefined) return { info: undefined, problem: undefined };
   try {
     const fields = JSON.parse(text) as Readonly<Record<string, unknown>>;
@@ -205,6 +206,6 @@ export function brokerText(text: string): string {
 
 /** Returns the attributes of a message from those of its dead letter. */
 export function originalAttributes(attributes: Attributes): Attributes {
-  const none = { [DEAD_LETTER]: undefined, [DEAD_LETTER_KEY]: undefined };
+  const none = { [DEAD_LETTER]: undefined, [DEAD_LETTER_KEY]: undefined, [DECIDED]: undefined };
   return withSystemAttributes(unpackAttributes(attributes), none);
 }

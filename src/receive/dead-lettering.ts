@@ -1,5 +1,5 @@
 import type { Attributes, Operation } from "../driver/contract.ts";
-import { type ErrorKind, isRetryable } from "../driver/error.ts";
+import type { ErrorKind } from "../driver/error.ts";
 import {
   type DeadLetterInfo,
   decodeInfo,
@@ -60,6 +60,12 @@ export class DeadLettering {
     );
   }
 
+  /** The decision about a message as it is recorded in a copy; undefined if there is none. */
+  recordOf({ system, delivery }: Run): string | undefined {
+    const known = this.#decisions.get(delivery.brokerId);
+    return known === undefined ? system.decided : encodeInfo(known.info);
+  }
+
   /**
    * Moves a message. Resolves with the milliseconds for which it is to be released before another try; with undefined if
    * this process does not hold it any more.
@@ -111,8 +117,7 @@ export class DeadLettering {
     // A fresh copy also keeps the broker's own limit of deliveries away, which would move the message without a reason.
     const isNew = run.system.decided === undefined || attempts.isWorn(run);
     const canRecord = isNew && !inOrder(run.delivery, traits);
-    // While the provider has a bad moment, a further copy would fail as well.
-    if (!canRecord || isRetryable(kind)) return { again };
+    if (!canRecord) return { again };
     const isRecorded = await this.#replacer.requeue(
       run,
       "defer",

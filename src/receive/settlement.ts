@@ -1,7 +1,7 @@
 import { sleep } from "../lib/clock.ts";
 import { describeError } from "../errors.ts";
 import { inOrder } from "../message/requeue.ts";
-import { ATTEMPT, NOT_BEFORE, TARGET, UNKNOWN_SINCE } from "../message/system-attributes.ts";
+import { ATTEMPT, DECIDED, NOT_BEFORE, TARGET, UNKNOWN_SINCE } from "../message/system-attributes.ts";
 import type { Disposition } from "../queue/disposition.ts";
 import type { ReceiverContext } from "./context.ts";
 import { DeadLettering } from "./dead-lettering.ts";
@@ -212,6 +212,8 @@ export class Settlement {
       [TARGET]: traits.target,
       [ATTEMPT]: attempts.failedBefore(run) || undefined,
       [UNKNOWN_SINCE]: run.unknownSince,
+      // The copy has another id than the one by which this receiver remembers a decision.
+      [DECIDED]: this.#deadLettering.recordOf(run),
     };
     const accepted = await this.#replacer.requeue(run, "defer", 0, changes, RELEASE_DEADLINE_MS);
     if (!accepted) return this.#releaseInPlace(run);

@@ -80,6 +80,30 @@ describe("a redrive", () => {
     expect(await fixture.failed()).toBe(1);
   });
 
+  test("lets a message run again whose broker dead-lettered it before a recorded decision was carried out", async () => {
+    const fixture = new Fixture();
+    const decided = {
+      reason: "permanent_error",
+      error: "PermanentError: gone",
+      attempts: 2,
+      source: "jobs",
+      at: new Date(0).toISOString(),
+    };
+    await fixture.plant("jobs-dlq", {
+      body: '{"id":"a","type":"mail","payload":1}',
+      attributes: { qp_decided: JSON.stringify(decided), theirs: "kept" },
+    });
+    const deadLetters = fixture.queue.deadLetters("jobs");
+    const [letter] = await fixture.done(deadLetters.list());
+    expect(letter).toMatchObject({
+      info: { reason: "permanent_error", error: "PermanentError: gone", attempts: 2 },
+      attributes: { theirs: "kept" },
+    });
+
+    await fixture.done(deadLetters.redrive());
+    expect(await fixture.receiveAll()).toEqual([["a", 1]]);
+  });
+
   test("keeps to its rate, and stops when its signal aborts", async () => {
     const fixture = new Fixture();
     await fixture.deadLetter(...times(6, String));

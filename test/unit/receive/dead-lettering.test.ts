@@ -3,6 +3,7 @@ import type { EmulatedProvider } from "../../../adapters/memory/index.ts";
 import type { Delivery, Outgoing } from "../../../src/driver/contract.ts";
 import { DriverError, type ErrorKind } from "../../../src/driver/error.ts";
 import { PermanentError } from "../../../src/errors.ts";
+import { PauseController } from "../../../src/lib/pause.ts";
 import { deadLetterAttributes } from "./dead-letter-attributes.ts";
 import { type FaultRule, HOUR, MINUTE, SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
@@ -52,32 +53,70 @@ describe.each(KIND)("while the dead-letter queue answers %s", (kind) => {
   );
 });
 
-test("a decision that could not be carried out is known to the next process, which moves the message without a run", async () => {
+test.each([
+  ["not_found", SECOND],
+  ["transient", 35 * SECOND],
+] as const)(
+  "a decision that the dead-letter queue answered with %s is known to the next process, which moves the message without a run",
+  async (kind, triedFor) => {
+    const fixture = new Fixture({ emulate: "sqs" });
+    await fixture.queue.ensure("jobs");
+    fixture.fault = without("jobs-dlq", kind);
+    await fixture.send("mail");
+    let runs = 0;
+    const handler = (): never => {
+      runs += 1;
+      throw new PermanentError("gone");
+    };
+    fixture.receive(handler);
+    await fixture.clock.advance(triedFor);
+    fixture.stop.abort();
+    await fixture.clock.advance(MINUTE);
+
+    fixture.fault = () => undefined;
+    fixture.receive(handler, { signal: new AbortController().signal });
+    await fixture.clock.advance(MINUTE);
+    expect(runs).toBe(1);
+    expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "permanent_error" }]);
+    const [letter] = await deadLetterAttributes(fixture);
+    expect(JSON.parse(letter?.attributes["qp_dlq"] ?? "{}")).toMatchObject({
+      reason: "permanent_error",
+      error: "PermanentError: gone",
+      attempts: 1,
+    });
+  },
+);
+
+test("a message with a decision that is released during a pause never runs again", async () => {
   const fixture = new Fixture({ emulate: "sqs" });
   await fixture.queue.ensure("jobs");
-  fixture.fault = without("jobs-dlq", "not_found");
-  await fixture.send("mail");
+  await fixture.plant("jobs", { body: SMALL });
+  // The decision cannot be recorded at first, so that only this receiver knows it.
+  fixture.fault = ({ operation }) =>
+    operation === "send" ? { kind: "error", error: new DriverError("auth", "no") } : undefined;
+  const pause = new PauseController();
   let runs = 0;
-  const handler = (): never => {
-    runs += 1;
-    throw new PermanentError("gone");
-  };
-  fixture.receive(handler);
-  await fixture.clock.advance(SECOND);
-  fixture.stop.abort();
+  fixture.receive(
+    () => {
+      runs += 1;
+      throw new PermanentError("gone");
+    },
+    { pause },
+  );
+  await fixture.clock.advance(29 * SECOND);
+  fixture.fault = without("jobs-dlq", "auth");
+  // The message is back while the poll that began before the pause is under way.
+  pause.pause();
+  await fixture.clock.advance(2 * SECOND);
+  expect(
+    fixture.requests.filter(({ operation, queue }) => operation === "send" && queue === "jobs"),
+  ).toHaveLength(3);
+  pause.resume();
+  fixture.fault = () => undefined;
   await fixture.clock.advance(MINUTE);
 
-  fixture.fault = () => undefined;
-  fixture.receive(handler, { signal: new AbortController().signal });
-  await fixture.clock.advance(MINUTE);
-  expect(runs).toBe(1);
+  expect([runs, await fixture.counts()]).toEqual([1, [0, 0, 0, 1]]);
   expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "permanent_error" }]);
-  const [letter] = await deadLetterAttributes(fixture);
-  expect(JSON.parse(letter?.attributes["qp_dlq"] ?? "{}")).toMatchObject({
-    reason: "permanent_error",
-    error: "PermanentError: gone",
-    attempts: 1,
-  });
 });
 
 interface Foreign {
