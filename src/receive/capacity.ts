@@ -32,6 +32,12 @@ const DRAINING = new Error("draining");
 export const MOST_HELD = 1_000;
 
 /**
+ * Messages of one receiver that may wait behind a running one of their key. No other receiver can get them until that
+ * one is settled, so they keep nothing from others. Chosen, as {@link MOST_HELD} is.
+ */
+export const MOST_BEHIND = 1_000;
+
+/**
  * The room in one receiver: its slots, unconfirmed settlements and held keys, and whether it is paused or draining. Parts
  * of the receiver that wait for room register a listener here. No other part calls back.
  */
@@ -63,7 +69,7 @@ export class Capacity {
   get free(): number {
     const { concurrency, maxSettling, keepsOrder, pause } = this.#options;
     if (pause?.paused === true) return 0;
-    if (keepsOrder && (this.waitingIsFull || this.waitingForKey >= concurrency)) return 0;
+    if (keepsOrder && (this.waitingIsFull || this.waitingForKey >= MOST_BEHIND)) return 0;
     // Messages that are held until their backoff is over take nothing from other keys: `canHold` is their own bound.
     return Math.min(concurrency - this.#running, maxSettling + this.#held - this.#settling);
   }

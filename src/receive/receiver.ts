@@ -9,7 +9,7 @@ import { LeaseKeeper } from "../transport/lease-keeper.ts";
 import { Poller } from "../transport/poller.ts";
 import { Settler } from "../transport/settler.ts";
 import { Attempts } from "./attempts.ts";
-import { Capacity, guardedLimits, MOST_HELD } from "./capacity.ts";
+import { Capacity, guardedLimits, MOST_BEHIND, MOST_HELD } from "./capacity.ts";
 import type { ReceiverContext } from "./context.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Drain, drainIncomplete } from "./drain.ts";
@@ -148,7 +148,7 @@ function openContext({
   const warn = (code: string, message: string): void => reporter.warn(code, message);
   const limitOf = concurrencyOf === undefined ? undefined : guardedLimits(concurrencyOf, warn);
   // Opened first: if it throws, the capacity must not have subscribed to the pause.
-  const prefetch = concurrency * 3 + maxSettling + (keepsOrder ? MOST_HELD : 0);
+  const prefetch = concurrency * 3 + maxSettling + (keepsOrder ? MOST_HELD + MOST_BEHIND : 0);
   const source = connection.open(queue, { prefetch, leaseMs });
   const capacity = new Capacity({ concurrency, maxSettling, keepsOrder, limitOf, pause, random });
   const leases = new LeaseKeeper(source, { clock, limits, leaseMs, extendEveryMs });

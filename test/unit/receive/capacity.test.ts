@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PauseController } from "../../../src/lib/pause.ts";
 import { completeMessage } from "../../../src/message/message.ts";
-import { Capacity, type CapacityOptions, guardedLimits } from "../../../src/receive/capacity.ts";
+import { Capacity, type CapacityOptions, guardedLimits, MOST_BEHIND } from "../../../src/receive/capacity.ts";
 import { Run, type RunHost } from "../../../src/receive/run.ts";
 import { WaitingRuns } from "../../../src/receive/waiting-runs.ts";
 import { delivery } from "../support.ts";
@@ -131,12 +131,14 @@ describe("the room for messages", () => {
     expect(capacity.free).toBe(1);
   });
 
-  test("is 0 on an ordered queue while as many messages wait as there are slots", () => {
+  test("is 0 on an ordered queue while as many messages wait for a slot as there are slots, or 1,000 behind their key", () => {
     const ordered = open(2, { keepsOrder: true });
-    ordered.waitingForKey = 2;
-    expect(ordered.free).toBe(0);
+    ordered.waitingForKey = MOST_BEHIND;
+    expect([MOST_BEHIND, ordered.free]).toEqual([1_000, 0]);
 
-    ordered.waitingForKey = 1;
+    ordered.waitingForKey = MOST_BEHIND - 1;
+    expect(ordered.free).toBe(2);
+
     ordered.waitingForSlot = 2;
     expect(ordered.free).toBe(0);
 

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import type { Source } from "../../../src/driver/contract.ts";
+import { sleep } from "../../../src/lib/clock.ts";
 import { RetryAfterError } from "../../../src/errors.ts";
 import { MOST_HELD } from "../../../src/receive/capacity.ts";
-import { HOUR, MINUTE, SECOND, times } from "../support.ts";
+import { delivery, HOUR, MINUTE, SECOND, times } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
 /** Ordered queues whose provider cannot hold the backoff, and a backoff that it cannot hold. */
@@ -79,4 +81,42 @@ test("a key that waits beyond the bound of held messages is given back, with the
   await fixture.queue.send("jobs.fifo", { type: "good", payload: -1, orderingKey: "good" });
   await fixture.clock.advance(SECOND);
   expect(fixture.events.of("started").at(-1)?.job.type).toBe("good");
+});
+
+test("messages that wait behind long runs of two keys take nothing from healthy keys", async () => {
+  const fixture = await open("sqs", "jobs.fifo");
+  // SQS returns as many messages of one key as a receive asks for, and none of that key until they are settled.
+  const waiting = ["slow-a", "slow-b", ...times(20, (index) => `good-${index}`)];
+  const settled: string[] = [];
+  const source: Source = {
+    next: async (max, signal) => {
+      const orderingKey = waiting.shift();
+      if (orderingKey === undefined) await sleep(fixture.clock, 20 * SECOND, signal);
+      const count = orderingKey === undefined ? 0 : orderingKey.startsWith("slow") ? max : 1;
+      return times(count, (index) => ({
+        ...delivery({ body: JSON.stringify({ type: orderingKey?.slice(0, 4), payload: 1 }) }),
+        brokerId: `${orderingKey}-${index}`,
+        leaseUntil: fixture.clock.now() + 30 * SECOND,
+        orderingKey,
+      }));
+    },
+    settle: (operations) => {
+      for (const { kind, delivery: of } of operations) if (kind === "ack") settled.push(of.brokerId);
+      return Promise.resolve(
+        operations.map(() => ({ ok: true as const, leaseUntil: fixture.clock.now() + 30 * SECOND })),
+      );
+    },
+    stop: () => Promise.resolve([]),
+    close: () => Promise.resolve(),
+  };
+  const openQueue = fixture.driver.open.bind(fixture.driver);
+  fixture.driver.open = (queue, options) => (queue === "jobs.fifo" ? source : openQueue(queue, options));
+  fixture.receive(
+    ({ type }) =>
+      type === "good" ? undefined : new Promise<void>((resolve) => fixture.clock.timer(5 * MINUTE, resolve)),
+    { concurrency: 5 },
+  );
+  await fixture.clock.advance(MINUTE);
+
+  expect(settled).toEqual(times(20, (index) => `good-${index}-0`));
 });
