@@ -122,6 +122,11 @@ function checkHeaders(headers: unknown): asserts headers is Headers {
   if (typeof headers !== "object" || headers === null || Array.isArray(headers)) {
     refuse("invalid_headers", `headers must be an object of strings; got ${show(headers)}.`);
   }
+  if (Symbol.iterator in headers)
+    refuse(
+      "invalid_headers",
+      "headers must be a plain object of strings; a Map or Headers has no properties. Send Object.fromEntries(headers).",
+    );
   for (const [name, value] of Object.entries(headers)) {
     if (name === "") refuse("invalid_headers", "A header needs a non-empty name.");
     if (typeof value !== "string") {
@@ -208,15 +213,19 @@ export class CompleteMessage<Payload = unknown> implements Message<Payload> {
   }
 
   /** Sets `maxAttempts` as the job definition has it, if the message itself does not say it. */
-  defaultMaxAttempts(maxAttempts: number): void {
+  defaultMaxAttempts(maxAttemptsOf: (type: string) => number | undefined): void {
     const received = this.#received;
-    if (received instanceof Received && received.maxAttempts === undefined) this.maxAttempts = maxAttempts;
+    if (received instanceof Received && received.maxAttempts === undefined)
+      this.maxAttempts = maxAttemptsOf(this.type) ?? this.maxAttempts;
   }
 }
 
 /** Sets `maxAttempts` of a received message that does not say it, as those of other systems do not. */
-export function defaultMaxAttempts(message: Message, maxAttempts: number): void {
-  if (message instanceof CompleteMessage) message.defaultMaxAttempts(maxAttempts);
+export function defaultMaxAttempts(
+  message: Message,
+  maxAttemptsOf: (type: string) => number | undefined,
+): void {
+  if (message instanceof CompleteMessage) message.defaultMaxAttempts(maxAttemptsOf);
 }
 
 /** The received form of a message that lacks `max_attempts`, or has an encoded payload. */

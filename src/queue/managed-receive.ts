@@ -41,6 +41,8 @@ export interface ManagedReceiveOptions extends ReceiveOptions {
    * throws, the type is limited to 1 and a `concurrency_of` warning is emitted once.
    */
   readonly concurrencyOf?: ((type: string) => number | undefined) | undefined;
+  /** `maxAttempts` of the messages of a job type that do not say it themselves, as those of other systems do not. */
+  readonly maxAttemptsOf?: ((type: string) => number | undefined) | undefined;
   /** Pauses the receiver: while it is paused, no new messages are received. */
   readonly pause?: PauseController | undefined;
   /** Called once, when the first poll is under way. */

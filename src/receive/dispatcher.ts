@@ -2,7 +2,7 @@ import type { Delivery } from "../driver/contract.ts";
 import { QueueError } from "../errors.ts";
 import { decode, type Decoded } from "../message/decode.ts";
 import type { Reading } from "../message/format.ts";
-import { CompleteMessage, type Message } from "../message/message.ts";
+import { CompleteMessage, defaultMaxAttempts, type Message } from "../message/message.ts";
 import { inOrder } from "../message/requeue.ts";
 import type { ReceiverContext } from "./context.ts";
 import { KeyQueues } from "./key-queues.ts";
@@ -23,9 +23,17 @@ export class Dispatcher {
   readonly #keys: KeyQueues;
   readonly #waiting: WaitingRuns;
   readonly #reading: Reading | undefined;
+  readonly #maxAttemptsOf: ((type: string) => number | undefined) | undefined;
   #isStarting = false;
 
-  constructor(context: ReceiverContext, host: RunHost, runner: Runner, settlement: Settlement) {
+  constructor(
+    context: ReceiverContext,
+    host: RunHost,
+    runner: Runner,
+    settlement: Settlement,
+    maxAttemptsOf?: (type: string) => number | undefined,
+  ) {
+    this.#maxAttemptsOf = maxAttemptsOf;
     const { capacity, connection } = context;
     this.#context = context;
     this.#host = host;
@@ -95,6 +103,8 @@ export class Dispatcher {
     // As `leaseEnd` does, with one reading of the clocks for all messages of a poll.
     const leaseMs = Math.min(delivery.leaseUntil - now, settings.leaseMs);
     const message = decoded.message ?? unreadable(delivery, now);
+    // Before anything decides by it: the crash-loop guard, an interceptor or a codec that fails.
+    if (this.#maxAttemptsOf !== undefined && decoded.ok) defaultMaxAttempts(message, this.#maxAttemptsOf);
     const system = decoded.ok ? decoded.system : { attempt: 0, redrive: 0 };
     const run = new Run(
       this.#host,

@@ -26,7 +26,10 @@ export interface ReceiverOptions {
   readonly traits: QueueTraits;
   readonly handler: ManagedHandler;
   readonly settings: ReceiveSettings;
-  readonly options: Pick<ManagedReceiveOptions, "concurrencyOf" | "pause" | "onEvent" | "onPolling">;
+  readonly options: Pick<
+    ManagedReceiveOptions,
+    "concurrencyOf" | "maxAttemptsOf" | "pause" | "onEvent" | "onPolling"
+  >;
 }
 
 /**
@@ -57,7 +60,13 @@ export class Receiver implements RunHost {
     this.#context = context;
     this.#settlement = new Settlement(context);
     this.#runner = new Runner(context, options.handler, this.#settlement);
-    this.#dispatcher = new Dispatcher(context, this, this.#runner, this.#settlement);
+    this.#dispatcher = new Dispatcher(
+      context,
+      this,
+      this.#runner,
+      this.#settlement,
+      options.options.maxAttemptsOf,
+    );
     this.#poller = new Poller(connection, source, {
       queue: this.queue,
       capacity,

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Clock } from "../lib/clock.ts";
 import type { Disposition } from "../queue/disposition.ts";
 import { isQueueError, type QueueError } from "../errors.ts";
-import { defaultMaxAttempts, type Message, withPayload } from "../message/message.ts";
+import { type Message, withPayload } from "../message/message.ts";
 import type { ManagedRun } from "../queue/managed-receive.ts";
 import { validatePayload } from "../message/schema.ts";
 import { Execution, type ExecutionHost } from "./execution.ts";
@@ -46,7 +46,6 @@ export class Executor {
       host.unknownType(message, queue, (unknownSince ?? now) + unknownTypeMaxAgeMs);
       return unknownType(message.type, unknownSince, now, unknownTypeMaxAgeMs);
     }
-    if (registration.maxAttempts !== undefined) defaultMaxAttempts(message, registration.maxAttempts);
     const execution = new Execution(message, context, registration, host);
     health.began(execution);
     const { schema, handler } = registration;

@@ -322,6 +322,7 @@ export class Worker {
       signal: stop,
       concurrency,
       concurrencyOf: (type) => this.#registry.get(type)?.concurrency,
+      maxAttemptsOf: (type) => this.#registry.get(type)?.maxAttempts,
       leaseMs,
       extendEveryMs,
       drainMs,

@@ -60,6 +60,8 @@ test.each([
   ["an empty dedupId", job({ dedupId: "" }), "invalid_message"],
   ["a trace without parent", job({ trace: {} }), "invalid_message"],
   ["a backoff that shrinks", job({ backoff: { factor: 0.5 } }), "invalid_options"],
+  ["headers that are a Map", job({ headers: new Map([["a", "b"]]) }), "invalid_headers"],
+  ["headers that are Headers", job({ headers: new Headers({ a: "b" }) }), "invalid_headers"],
   ["headers that are a list", job({ headers: [] }), "invalid_headers"],
   ["a header that is not a string", job({ headers: { n: 1 } }), "invalid_headers"],
   ["a header without a name", job({ headers: { "": "x" } }), "invalid_headers"],

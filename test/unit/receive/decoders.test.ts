@@ -93,3 +93,44 @@ test("a message of another system has as many attempts as its job definition say
   ).toEqual([1, 2, 2]);
   expect((await fixture.queue.stats("jobs")).failed).toBe(2);
 });
+
+test.each(["memory", "sqs"] as const)(
+  "a message of another system runs as often as its job definition says, beyond the crash-loop guard of the default, on %s",
+  async (emulate) => {
+    const fixture = new Fixture({ hooks: { decode: legacy }, ...(emulate === "sqs" ? { emulate } : {}) });
+    const resize = defineJob({ type: "resize", schema: z.null(), maxAttempts: 20, backoff: { capMs: 10 } });
+    const handler = vi.fn<() => void>(() => {
+      throw new Error("no");
+    });
+    const worker = new Worker(fixture.queue).register(resize, handler);
+    worker.on("failed", fixture.events.add);
+    worker.on("dead_lettered", fixture.events.add);
+
+    await worker.start("jobs");
+    await fixture.plant("jobs", { body });
+    await fixture.clock.advance(30 * MINUTE);
+    const stopped = worker.stop();
+    await fixture.clock.advance(MINUTE);
+    await stopped;
+
+    expect(handler).toHaveBeenCalledTimes(20);
+    expect(fixture.events.of("dead_lettered")).toMatchObject([{ reason: "max_attempts" }]);
+  },
+);
+
+test("an interceptor that fails uses up the attempts of the job definition, not those of the default", async () => {
+  const fails = vi.fn<() => Promise<never>>(() => Promise.reject(new Error("no")));
+  const fixture = new Fixture({ hooks: { decode: legacy, interceptors: [{ run: fails }] } });
+  const resize = defineJob({ type: "resize", schema: z.null(), maxAttempts: 2, backoff: { capMs: 10 } });
+  const worker = new Worker(fixture.queue).register(resize, () => undefined);
+  worker.on("failed", fixture.events.add);
+
+  await worker.start("jobs");
+  await fixture.plant("jobs", { body });
+  await fixture.clock.advance(30 * MINUTE);
+  const stopped = worker.stop();
+  await fixture.clock.advance(MINUTE);
+  await stopped;
+
+  expect(fails).toHaveBeenCalledTimes(2);
+});
