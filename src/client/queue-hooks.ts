@@ -1,9 +1,10 @@
-import { QueueError } from "../errors.ts";
+import { describeError, QueueError } from "../errors.ts";
+import { handled } from "../lib/rejection.ts";
 import { show } from "../lib/text.ts";
 import type { PayloadCodec } from "../message/codec.ts";
 import type { Encoder } from "../message/encoder.ts";
 import { type Decoders, WireFormat } from "../message/format.ts";
-import type { Interceptor } from "../queue/interceptor.ts";
+import type { Interceptor, RequestCall } from "../queue/interceptor.ts";
 import type { RequestHook } from "../transport/connection.ts";
 
 /** The options of a queue that change what it sends, receives and requests. */
@@ -98,11 +99,46 @@ function checkMethod(what: string, owner: unknown, name: string): void {
     );
 }
 
-/** Returns the interceptors of requests as one function, the first one outermost; undefined if there is none. */
+/**
+ * Returns the interceptors of requests as one function, the first one outermost; undefined if there is none. Each request
+ * is made once, and its own result counts: messages would be lost or doubled by another one.
+ */
 export function aroundRequests(interceptors: readonly Interceptor[]): RequestHook | undefined {
+  let isWarned = false;
+  const warn = (operation: string, error: unknown): void => {
+    if (isWarned) return;
+    isWarned = true;
+    process.emitWarning(
+      `The request of an interceptor failed after a ${operation} that was carried out: ${describeError(error)}. The result of the request counts. Further errors of this kind are not shown.`,
+      { type: "QueueportWarning", code: "QUEUEPORT_INTERCEPTOR" },
+    );
+  };
   return interceptors.reduceRight<RequestHook | undefined>((inner, { request }) => {
     if (request === undefined) return inner;
-    return (queue, operation, call) =>
-      request({ queue, operation }, () => (inner === undefined ? call() : inner(queue, operation, call)));
+    return async <T>(
+      queue: string,
+      operation: RequestCall["operation"],
+      call: () => Promise<T>,
+    ): Promise<T> => {
+      let result: Promise<T> | undefined;
+      const next = (): Promise<T> =>
+        (result ??= handled(inner === undefined ? call() : inner(queue, operation, call)));
+      try {
+        await request({ queue, operation }, next);
+      } catch (error) {
+        if (result === undefined) throw error;
+        // A request that failed fails with its own error.
+        const made = await result;
+        warn(operation, error);
+        return made;
+      }
+      if (result === undefined)
+        throw new QueueError(
+          "invalid_options",
+          `The request of an interceptor did not call next, so the request ${operation} was not made.`,
+          { queue },
+        );
+      return result;
+    };
   }, undefined);
 }

@@ -1,3 +1,5 @@
+import { QueueError } from "../errors.ts";
+import { show } from "../lib/text.ts";
 import { CompleteMessage, type Message } from "./message.ts";
 
 /** The job whose payload a {@link PayloadCodec} encodes or decodes. */
@@ -65,7 +67,16 @@ export function decodePayload(
   if (!isEncoded(message)) return undefined;
   const { id, type, payload, encoding } = message;
   const job = { id, type, queue: context.queue, signal: context.signal };
-  return (async () => message.reveal(await codec.decode({ payload, encoding }, job)))();
+  return (async () => {
+    const decoded: unknown = await codec.decode({ payload, encoding }, job);
+    if (decoded === undefined)
+      throw new QueueError(
+        "invalid_options",
+        `The decode of the codec returned undefined for a job of type ${show(type)}, which is no payload. Return null for "nothing".`,
+        { queue: context.queue },
+      );
+    message.reveal(decoded);
+  })();
 }
 
 /** Whether the payload of a received message is still encoded. */

@@ -70,8 +70,8 @@ export interface Interceptor {
    */
   readonly run?: ((call: RunCall, next: () => Promise<unknown>) => Promise<unknown>) | undefined;
   /**
-   * Called for each request to the provider: sends of a batch, polls, settlements, counts. It must return what `next`
-   * returns, and must not delay it. Called in the context of whoever caused the request first.
+   * Called for each request to the provider: sends of a batch, polls, settlements, counts. Its result is that of `next`,
+   * whatever the interceptor returns or throws after it; it must not delay it. Called in the context of whoever caused the request first.
    */
   readonly request?: (<T>(call: RequestCall, next: () => Promise<T>) => Promise<T>) | undefined;
 }

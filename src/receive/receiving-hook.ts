@@ -1,7 +1,10 @@
 import { describeError, QueueError } from "../errors.ts";
 import { decodePayload, type PayloadCodec } from "../message/codec.ts";
+import { handled } from "../lib/rejection.ts";
 import type { Interceptor } from "../queue/interceptor.ts";
 import type { ManagedHandler } from "../queue/managed-receive.ts";
+
+const TWICE = "called next twice, which would run the job twice";
 
 type RunHook = NonNullable<Interceptor["run"]>;
 
@@ -30,11 +33,8 @@ function around(
   return async (message, run) => {
     let ending: Promise<unknown> | undefined;
     const next = (): Promise<unknown> => {
-      if (ending !== undefined)
-        return Promise.reject(mistake("called next twice, which would run the job twice"));
-      ending = (async () => rest(message, run))();
-      // The interceptor may not wait for the end. A failure then must not end the process.
-      ending.catch(() => undefined);
+      if (ending !== undefined) return handled(Promise.reject(mistake(TWICE)));
+      ending = handled((async () => rest(message, run))());
       return ending;
     };
     try {

@@ -1,4 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
+import { handled } from "../lib/rejection.ts";
 import { show } from "../lib/text.ts";
 import { within } from "../lib/wait.ts";
 import { describeError, QueueError } from "../errors.ts";
@@ -66,10 +67,8 @@ export class SendInterceptors {
     let sending: Promise<SendReceipt> | undefined;
     const next = (message: NewMessage = call.message): Promise<SendReceipt> => {
       if (sending !== undefined)
-        return Promise.reject(mistake("called next twice, which would send the message twice"));
-      sending = this.#from(index + 1, { ...call, message }, send);
-      // The interceptor may not wait for the outcome. A refusal then must not end the process.
-      sending.catch(() => undefined);
+        return handled(Promise.reject(mistake("called next twice, which would send the message twice")));
+      sending = handled(this.#from(index + 1, { ...call, message }, send));
       return sending;
     };
     const receipt: unknown = await hook(call, next);
@@ -85,6 +84,15 @@ function isReceipt(value: unknown): value is SendReceipt {
 
 function mistake(what: string): QueueError {
   return new QueueError("invalid_options", `The send of an interceptor ${what}.`);
+}
+
+/** The JSON of a value; undefined if it has none, such as a BigInt. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The terms on which a payload is encoded. */
@@ -128,11 +136,11 @@ export async function encodePayload(
     );
   });
   if (encoded === undefined) return composed;
-  const json = JSON.stringify(encoded.payload) as string | undefined;
+  const json = jsonOf(encoded.payload);
   if (json === undefined || typeof encoded.encoding !== "string" || encoded.encoding === "")
     throw new QueueError(
       "invalid_options",
-      `The codec returned no payload, or no name of its encoding, for a job of type ${show(type)}. The message was not sent.`,
+      `The codec returned no payload that JSON can hold, or no name of its encoding, for a job of type ${show(type)}. The message was not sent.`,
       { queue },
     );
   return { ...composed, encoded: encodeWith(message, json, encoded.encoding) };

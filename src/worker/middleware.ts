@@ -1,4 +1,5 @@
 import { QueueError } from "../errors.ts";
+import { handled } from "../lib/rejection.ts";
 import type { Message } from "../message/message.ts";
 import { isDisposition } from "../queue/disposition.ts";
 import type { JobContext, Middleware } from "./types.ts";
@@ -55,15 +56,6 @@ export async function through(
   if (isCalledTwice) throw twice();
   // Without a run, the disposition is all there is, and the job would be acknowledged.
   if (rest === undefined && isDisposition(returned)) throw dispositionReturned(returned.kind);
-}
-
-/**
- * Marks the rejection of a promise as handled. The middleware that gets the promise may await it late or never, which
- * must not end the process: the run fails in any case.
- */
-function handled(promise: Promise<void>): Promise<void> {
-  promise.catch(() => undefined);
-  return promise;
 }
 
 function twice(): QueueError {

@@ -193,3 +193,26 @@ describe("a codec", () => {
     expect(errors).toMatchObject([{ code: "not_supported" }]);
   });
 });
+
+test("a codec whose decode returns undefined fails the run, and no handler gets it as the payload", async () => {
+  const handler = vi.fn<() => void>();
+  const forgetful = { encode: () => ({ payload: 1, encoding: "x" }), decode: () => undefined };
+  const fixture = new Fixture({ hooks: { codec: forgetful } });
+  await fixture.send("mail");
+
+  fixture.receive(handler);
+  await fixture.clock.settle();
+
+  expect(handler).not.toHaveBeenCalled();
+  expect(String(fixture.events.of("failed")[0]?.error)).toContain("returned undefined");
+  fixture.stop.abort();
+});
+
+test("a codec whose encode returns what JSON cannot hold refuses the send with a typed error", async () => {
+  const codec = { encode: () => ({ payload: 5n, encoding: "x" }), decode: never };
+  const fixture = new Fixture({ hooks: { codec } });
+
+  await expect(fixture.queue.send("jobs", { type: "mail", payload: 1 })).rejects.toMatchObject({
+    code: "invalid_options",
+  });
+});
