@@ -43,8 +43,12 @@ export function readCloudEvent(fields: Fields): DecodedMessage {
   const base64 = fields["data_base64"];
   if (base64 === null) return cloudEvent(fields, null);
   if (typeof base64 !== "string") throw new Malformed("data_base64 of the CloudEvent must be a string");
+  if (!BASE64.test(base64)) throw new Malformed("data_base64 of the CloudEvent is not base64");
   return cloudEvent(fields, dataOf(Buffer.from(base64, "base64"), fields["datacontenttype"]));
 }
+
+/** Both alphabets, with line breaks. Node's decoder leaves out all other characters, and so would change the data. */
+const BASE64 = /^[\w+/\s-]*={0,2}\s*$/;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 

@@ -1,7 +1,8 @@
-import { checkBackoff } from "../backoff.ts";
+import { type BackoffOptions, checkBackoff } from "../backoff.ts";
 import type { Attributes, Body, Delivery } from "../driver/contract.ts";
 import { describeError } from "../errors.ts";
 import { isCloudEvent, readCloudEvent } from "./cloud-event.ts";
+import { handled } from "../lib/rejection.ts";
 import type { DecodedMessage, Decoder, RawMessage, UnwrappedMessage } from "./decoder.ts";
 import { readEnvelope, readHeaders, readId, readMaxAttempts, readTrace } from "./envelope.ts";
 import type { Reading } from "./format.ts";
@@ -99,10 +100,13 @@ function ask(
     const answer: unknown = decoder(raw);
     if (answer === undefined) continue;
     if (answer === "ignore") return answer;
-    if (!isFields(answer) || !("unwrap" in answer || "type" in answer))
+    if (!isFields(answer) || !("unwrap" in answer || "type" in answer)) {
+      // An async function as a decoder is refused here; its own failure must not end the process.
+      if (answer instanceof Promise) void handled(answer);
       throw new Malformed(
         'a decoder returned neither a message, nor { unwrap }, nor "ignore", nor undefined; a decoder is synchronous',
       );
+    }
     return answer as unknown as DecodedMessage | UnwrappedMessage;
   }
   return undefined;
@@ -117,7 +121,7 @@ function innerOf({ unwrap }: UnwrappedMessage, delivery: Delivery): Delivery {
     ...delivery,
     body,
     attributes,
-    brokerId: id ?? delivery.brokerId,
+    brokerId: readId(id, delivery),
     enqueuedAt: createdAt === undefined ? delivery.enqueuedAt : timeOf(createdAt, "createdAt"),
   };
 }
@@ -127,7 +131,10 @@ function messageOf(decoded: DecodedMessage, delivery: Delivery, now: number): Co
   if (typeof type !== "string" || type === "") throw new Malformed("a decoder returned no type");
   if (payload === undefined)
     throw new Malformed("a decoder returned no payload; a decoder returns null for a message without data");
-  if (backoff !== undefined) checkBackoff(backoff, "a decoded message");
+  if (backoff !== undefined && !isBackoff(backoff))
+    throw new Malformed(
+      "its backoff is invalid: baseMs and capMs are durations of 0 or more, factor is 1 or more, and there is jitter besides",
+    );
   return new CompleteMessage(
     readId(id, delivery),
     type,
@@ -141,6 +148,16 @@ function messageOf(decoded: DecodedMessage, delivery: Delivery, now: number): Co
     givenKey(delivery.orderingKey),
     delivery.attributes,
   );
+}
+
+/** Whether a backoff has parts that can be used. The error of the check is left out, since it quotes what was received. */
+function isBackoff(backoff: BackoffOptions): boolean {
+  try {
+    checkBackoff(backoff, "backoff");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function timeOf(date: unknown, field: string): number {
@@ -190,11 +207,14 @@ function textOf(body: Body): string {
 function parsed({ body }: Delivery, parseJson: (text: string) => unknown): unknown {
   const text = textOf(body);
   if (text === "") return NO_DATA;
+  let json: unknown;
   try {
-    return parseJson(text);
+    json = parseJson(text);
   } catch (error) {
     throw new Malformed(`the body is not JSON${whereOf(error)}`);
   }
+  if (json === undefined) throw new Malformed("parseJson returned undefined, which is no JSON value");
+  return json;
 }
 
 /** The place of a mistake, out of the engine's message. The message itself quotes the body, which may be secret. */

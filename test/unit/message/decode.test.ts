@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Attributes, Body } from "../../../src/driver/contract.ts";
 import { decode, type Decoded } from "../../../src/message/decode.ts";
 import type { Decoder, RawMessage } from "../../../src/message/decoder.ts";
@@ -146,6 +146,27 @@ describe("a decoder", () => {
     expect(decoded).toMatchObject({ ok: false, problem: "a decoder could not parse a text" });
   });
 
+  test("that is async makes the message malformed, and its failure does not end the process", async () => {
+    const unhandled = vi.fn<() => void>();
+    process.on("unhandledRejection", unhandled);
+    const late = (async () => {
+      throw new Error("no");
+    }) as unknown as Decoder;
+
+    expect(read({ decode: late }, "{}")).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining("synchronous") as string,
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  test("that unwraps a message with an id that is no string makes it malformed", () => {
+    const numbered = (() => ({ unwrap: { body: '{"wrap":5}', id: 5 } })) as unknown as Decoder;
+    expect(read({ decode: numbered }, "{}").ok).toBe(false);
+  });
+
   test("for a queue by name takes the place of those for the other queues", () => {
     const format = new WireFormat({ decode: { uploads: task, "*": [wrapped, never] } });
 
@@ -178,6 +199,41 @@ describe("a parser of JSON", () => {
       problem: expect.stringContaining("no comments") as string,
     });
   });
+});
+
+test("a parser that returns undefined makes the message malformed, not its payload null", () => {
+  const forgetful = (text: string): unknown => void JSON.parse(text);
+  expect(read({ parseJson: forgetful }, '{"payload":1}', { type: "x" })).toMatchObject({ ok: false });
+});
+
+describe("a CloudEvent", () => {
+  const event = (fields: object): string =>
+    JSON.stringify({ specversion: "1.0", id: "1", source: "/s", type: "x", ...fields });
+
+  test.each(["%%%%", "eyJhIjoxfQ==x", "eyJh*joxfQ=="])(
+    "with the data_base64 %s, which is not base64, is malformed",
+    (data) => {
+      expect(read({}, event({ data_base64: data }))).toMatchObject({
+        ok: false,
+        problem: expect.stringContaining("not base64") as string,
+      });
+    },
+  );
+
+  test("may have base64 without padding, of the other alphabet, and with line breaks", () => {
+    for (const data of ["eyJhIjoxfQ", "eyJhIj\noxfQ==\n", "eyJhIjoxfQ=="])
+      expect(read({}, event({ data_base64: data }))).toMatchObject({ message: { payload: { a: 1 } } });
+  });
+
+  test.each(['{"baseMs":"pin=4711"}', '{"pin=4711":1}', '{"factor":"pin=4711"}'])(
+    "with the invalid backoff %s is malformed, and the value is not quoted",
+    (backoff) => {
+      const { ok, ...rest } = read({}, event({ qpbackoff: backoff }));
+      expect(ok).toBe(false);
+      expect(JSON.stringify(rest)).toContain("backoff");
+      expect(JSON.stringify(rest)).not.toContain("4711");
+    },
+  );
 });
 
 describe("a payload that a codec has encoded", () => {
