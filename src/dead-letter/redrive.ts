@@ -12,6 +12,7 @@ import type { Message, NewMessage } from "../message/message.ts";
 import {
   ATTEMPT,
   DEAD_LETTER,
+  DECIDED,
   NOT_BEFORE,
   REDRIVE,
   TARGET,
@@ -49,6 +50,8 @@ const FORGOTTEN = {
   [NOT_BEFORE]: undefined,
   [UNKNOWN_SINCE]: undefined,
   [DEAD_LETTER]: undefined,
+  // With it, the message would be moved back without a run.
+  [DECIDED]: undefined,
 };
 
 /** One redrive of a dead-letter queue: decides about each dead letter, and counts. */

@@ -120,6 +120,18 @@ describe("a redrive", () => {
   });
 });
 
+test("a redriven message runs again, also if a decision to dead-letter it was recorded with it", async () => {
+  const fixture = new Fixture();
+  const decided = '{"reason":"max_attempts","source":"jobs","at":"2026-01-01T00:00:00Z","attempts":5}';
+  const attributes = { qp_decided: decided, tenant: "t1" };
+  await fixture.plant("jobs-dlq", { body: '{"type":"mail","payload":1}', attributes });
+
+  const result = await fixture.done(fixture.queue.deadLetters("jobs").redrive());
+
+  expect(result).toMatchObject({ redriven: 1 });
+  expect((await fixture.peek("jobs"))[0]?.attributes).toEqual({ qp_redrive: "1", tenant: "t1" });
+});
+
 describe("a redrive while a worker fails every message again", () => {
   test.each<[string, { readonly body: string }, RedriveOptions]>([
     ["a message that cannot be read", { body: "{" }, {}],
