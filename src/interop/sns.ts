@@ -38,7 +38,9 @@ export function sns({ type }: SnsOptions = {}): Decoder {
   return ({ json }) => {
     const fields = fieldsOf(json);
     if (!haveText(fields, "Type", "TopicArn", "Message")) return undefined;
-    if (CONFIRMATIONS.has(fields["Type"])) return "ignore";
+    // All fields that tell it, since a message that is ignored is gone.
+    if (CONFIRMATIONS.has(fields["Type"]) && haveText(fields, "MessageId", "Token", "SubscribeURL"))
+      return "ignore";
     if (fields["Type"] !== "Notification" || typeof fields["MessageId"] !== "string") return undefined;
     const { MessageId: id, Message: body, Timestamp } = fields as unknown as SnsNotification;
     const createdAt = timeOf(Timestamp, "Timestamp of the SNS notification");

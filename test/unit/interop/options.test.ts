@@ -210,3 +210,15 @@ test("decoders that are given in code take precedence over those of the configur
 
   expect(received.type).toBe("mine");
 });
+
+describe("a message that has one field of those that are ignored", () => {
+  test("is read as the envelope that it is, for a test event of S3", () => {
+    const decoded = read(s3(), { type: "t", payload: 1, Event: "s3:TestEvent" });
+    expect(decoded).toMatchObject({ ok: true, message: { payload: 1 } });
+  });
+
+  test("is the payload of its type attribute, for a confirmation of SNS", () => {
+    const order = { Type: "SubscriptionConfirmation", TopicArn: "none", Message: "of a magazine" };
+    expect(read(sns(), order, { type: "order" })).toMatchObject({ ok: true, message: { payload: order } });
+  });
+});
