@@ -163,7 +163,8 @@ describe("a decoder", () => {
   });
 
   test("that unwraps a message with an id that is no string makes it malformed", () => {
-    const numbered = (() => ({ unwrap: { body: '{"wrap":5}', id: 5 } })) as unknown as Decoder;
+    const unwrap = { body: '{"type":"x","payload":1}', id: 5 as unknown as string };
+    const numbered: Decoder = ({ body }) => (body === "{}" ? { unwrap } : undefined);
     expect(read({ decode: numbered }, "{}").ok).toBe(false);
   });
 
