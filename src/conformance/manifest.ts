@@ -50,11 +50,16 @@ export const requirements: readonly Requirement[] = [
   },
   {
     id: "contract.closed",
-    text: "a source settles after its stop; after its close, its calls reject as permanent",
+    text: "a source settles after its stop; after its close, its calls reject as permanent; a source and a driver may be closed twice",
   },
   {
     id: "contract.counts",
     text: "messages whose lease or delay has ended count as ready before they are delivered",
+  },
+  { id: "contract.ensure", text: "`ensure` of a queue that exists keeps its messages" },
+  {
+    id: "contract.delay",
+    text: "A message that is sent with a delay is delivered when it is due, and not before",
   },
   { id: "contract.drop", text: "`drop` removes a queue and its siblings with their messages" },
   {

@@ -10,6 +10,8 @@ export interface ContractMutant extends FileChange {
 const MEMORY = "memory";
 /** The same with requests that take a moment, and with the polls that other adapters have. */
 const REMOTE = "memory-remote";
+/** The example of an adapter that stores messages outside of the process. */
+const DIRECTORY = "directory";
 
 const lateAck: Pick<FileChange, "file" | "search" | "replace"> = {
   file: "adapters/memory/settle.ts",
@@ -22,6 +24,47 @@ const lateAck: Pick<FileChange, "file" | "search" | "replace"> = {
 };
 
 export const contractMutants: readonly ContractMutant[] = [
+  {
+    name: "removes the messages of a queue that is ensured again",
+    file: "examples/directory-adapter/admin.ts",
+    search: 'if (file.startsWith(".")) await removeLeftOver(join(folder, file));',
+    replace: "await rm(join(folder, file), { force: true });",
+    adapter: DIRECTORY,
+    requirement: "contract.ensure",
+  },
+  {
+    name: "rounds the delay of a send down to seconds",
+    file: "examples/directory-adapter/driver.ts",
+    search: "writeMessage(folder, enqueuedAt + delayMs, content)",
+    replace: "writeMessage(folder, enqueuedAt + Math.floor(delayMs / 1_000) * 1_000, content)",
+    adapter: DIRECTORY,
+    requirement: "contract.delay",
+  },
+  {
+    name: "returns a body of bytes as text",
+    file: "examples/directory-adapter/message-file.ts",
+    search: "body: bytes.subarray(end + 1) };",
+    replace: 'body: bytes.toString("utf8", end + 1) };',
+    adapter: DIRECTORY,
+    requirement: "contract.identity",
+  },
+  {
+    name: "extends by the lease of the source and not by that of the extension",
+    file: "examples/directory-adapter/source.ts",
+    search: "const leaseUntil = now + operation.leaseMs;",
+    replace: "const leaseUntil = now + this.#leaseMs;",
+    adapter: DIRECTORY,
+    requirement: "contract.lease",
+  },
+  {
+    name: "rejects a second close of a driver",
+    file: "examples/directory-adapter/driver.ts",
+    search: "async close(): Promise<void> {}",
+    replace:
+      '#isClosed = false;\n  async close(): Promise<void> {\n    if (this.#isClosed) throw new Error("closed");\n    this.#isClosed = true;\n  }',
+    adapter: DIRECTORY,
+    requirement: "contract.closed",
+  },
   {
     name: "removes a message that another receiver holds by a late acknowledgement",
     ...lateAck,

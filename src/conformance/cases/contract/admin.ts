@@ -54,4 +54,28 @@ const drop = defineCase({
   },
 });
 
-export const adminCases: readonly ConformanceCase[] = [drop];
+const ensured = defineCase({
+  requirement: "contract.ensure",
+  name: "a queue that is ensured again keeps its messages",
+  async run(context) {
+    const queue = await DirectQueue.make(context);
+    const { driver, name } = queue;
+    const { admin } = driver;
+    if (admin === undefined) {
+      context.notes.push("the driver has no admin");
+      return;
+    }
+    const { ordering } = await context.waitFor("a description", driver.describe(name));
+    await queue.sendBodies("kept");
+
+    await context.waitFor(
+      "an ensure",
+      admin.ensure(name, { ordering, brokerMaxDeliveries: 50, leaseMs: context.leaseMs }),
+    );
+
+    const [delivery] = await takeWithin(context, queue.open(1), 1, context.timing.patienceMs);
+    expectEqual("the message of the queue", delivery && textOf(delivery.body), "kept");
+  },
+});
+
+export const adminCases: readonly ConformanceCase[] = [drop, ensured];

@@ -1,3 +1,4 @@
+import type { Operation } from "../../../driver/contract.ts";
 import { defineCase, type ConformanceCase } from "../../case.ts";
 import { ackOf, DirectQueue, expectDone, outcomeOf, settle, takeWithin, textOf } from "../../kit/contract.ts";
 import { expectEqual, expectThat, expectWithin } from "../../kit/expect.ts";
@@ -28,6 +29,29 @@ const extended = defineCase({
     const [again] = await takeWithin(context, other, 1, leaseMs / 4 + 1_000 + context.lateMs);
     expectEqual("the message after the extended lease", again && textOf(again.body), "extended");
     await settle(context, other, [ackOf(again!)]);
+  },
+});
+
+const longer = defineCase({
+  requirement: "contract.lease",
+  name: "an extension lasts as long as it says, also if that is longer than the lease of the source",
+  skip: ({ limits, traits }, { clock }) => {
+    if (traits.fixedLeaseMs !== undefined) return "the queue sets the length of its leases";
+    return limits.maxLeaseMs < (clock === undefined ? 30_000 : 120_000) ? "leases are short" : undefined;
+  },
+  async run(context) {
+    const { leaseMs } = context;
+    const queue = await DirectQueue.make(context);
+    const [holder, other] = [queue.open(1), (await queue.elsewhere()).open(1)];
+    await queue.sendBodies("extended");
+    const [delivery] = await takeDeliveries(context, holder, 1);
+    const extension: Operation = { kind: "extend", delivery: delivery!, leaseMs: 3 * leaseMs };
+    expectDone("the extension", (await settle(context, holder, [extension]))[0]);
+
+    const early = await takeWithin(context, other, 1, 1.5 * leaseMs);
+
+    expectEqual("deliveries before the end of the extension", early.length, 0);
+    expectDone("the acknowledgement", (await settle(context, holder, [ackOf(delivery!)]))[0]);
   },
 });
 
@@ -85,4 +109,4 @@ const overlapping = defineCase({
   },
 });
 
-export const leaseCases: readonly ConformanceCase[] = [extended, released, overlapping];
+export const leaseCases: readonly ConformanceCase[] = [extended, longer, released, overlapping];

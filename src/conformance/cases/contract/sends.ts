@@ -132,6 +132,45 @@ const unchanged = defineCase({
   },
 });
 
+const bytes = defineCase({
+  requirement: "contract.identity",
+  name: "a body of bytes that are no text comes back byte for byte, if it is accepted",
+  async run(context) {
+    const queue = await DirectQueue.make(context);
+    const body = Uint8Array.from({ length: 256 }, (_, index) => index);
+    const [result] = await queue.send([queue.outgoing(body)]);
+    if (result?.ok !== true) {
+      context.notes.push(`bodies of bytes are refused as ${outcomeOf(result)}`);
+      return;
+    }
+    const [delivery] = await takeWithin(context, queue.open(1), 1, context.timing.patienceMs);
+    const received = delivery && Buffer.from(delivery.body as Uint8Array).toString("hex");
+    expectEqual("the bytes", received, Buffer.from(body).toString("hex"));
+  },
+});
+
+const delayed = defineCase({
+  requirement: "contract.delay",
+  name: "a message that is sent with a delay is delivered when it is due, and not before",
+  skip: ({ traits }) => (traits.nativeDelayMs === 0 ? "the provider delays no message" : undefined),
+  async run(context) {
+    const queue = await DirectQueue.make(context);
+    const { nativeDelayMs } = context.declared.traits;
+    // No whole number of seconds, since a delay that is rounded has to be rounded up.
+    const delayMs = Math.min(nativeDelayMs, 2 * context.timing.unitMs + 700);
+    const source = queue.open(1);
+    const sentAt = context.now();
+    expectDone("the send", (await queue.send([queue.outgoing("delayed", { delayMs })]))[0]);
+    const granularityMs = queue.driver.limits.delayGranularityMs ?? 1;
+    const lateMs = context.lateMs + granularityMs;
+
+    const [delivery] = await takeWithin(context, source, 1, delayMs + lateMs);
+
+    expectEqual("the message after its delay", delivery && textOf(delivery.body), "delayed");
+    context.expectOnTime("the delivery", context.now(), sentAt + delayMs, lateMs);
+  },
+});
+
 const cancelled = defineCase({
   requirement: "contract.cancel",
   name: "each cancellable message of a send has a handle of its own, also without delay",
@@ -185,6 +224,8 @@ export const sendCases: readonly ConformanceCase[] = [
   aborted,
   retained,
   unchanged,
+  bytes,
+  delayed,
   cancelled,
   typed,
 ];

@@ -117,7 +117,7 @@ const retained = defineCase({
 
 const closed = defineCase({
   requirement: "contract.closed",
-  name: "a source settles after its stop, and rejects calls as permanent after its close",
+  name: "a source settles after its stop, and rejects calls as permanent after its close, which may be repeated",
   async run(context) {
     const queue = await DirectQueue.make(context);
     const source = queue.open(3);
@@ -131,6 +131,9 @@ const closed = defineCase({
     await context.waitFor("a second close", source.close());
 
     const { driver } = queue;
+    const other = (await queue.elsewhere()).driver;
+    for (const count of ["a close", "a second close"])
+      await context.waitFor(`${count} of a driver`, other.close());
     await expectRejection("a poll after the close", driver, source.next(1, never), "permanent");
     await expectRejection("a settlement after the close", driver, source.settle([ackOf(two!)]), "permanent");
   },
