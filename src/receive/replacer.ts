@@ -11,6 +11,12 @@ import type { ReceiverContext } from "./context.ts";
 import type { Run } from "./run.ts";
 
 /**
+ * Time for a dead letter. With the copy that records a decision after it, it ends within a drain of the default length. A
+ * copy that is sent later could not be followed by an acknowledgement, and would double the message.
+ */
+const DEAD_LETTER_DEADLINE_MS = 10_000;
+
+/**
  * Sends what replaces a message: a requeued copy, or a copy in the dead-letter queue. Once the broker has accepted the
  * copy, the original may be acknowledged. A copy that it did not accept was reported.
  */
@@ -57,7 +63,7 @@ export class Replacer {
       const copy = this.#deadLetterCopy(run, attributes);
       // Without its details, the copy is no larger than the message. Then the provider decides, since the core's own count
       // of bytes is on the safe side.
-      const plan = { delayMs: 0, deadlineMs: defaults.sendDeadlineMs, unchecked: lacks !== undefined };
+      const plan = { delayMs: 0, deadlineMs: DEAD_LETTER_DEADLINE_MS, unchecked: lacks !== undefined };
       try {
         await sender.dispatch(traits.deadLetterQueue, copy, plan);
         if (lacks !== undefined)

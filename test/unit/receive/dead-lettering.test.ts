@@ -55,7 +55,7 @@ describe.each(KIND)("while the dead-letter queue answers %s", (kind) => {
 
 test.each([
   ["not_found", SECOND],
-  ["transient", 35 * SECOND],
+  ["transient", 15 * SECOND],
 ] as const)(
   "a decision that the dead-letter queue answered with %s is known to the next process, which moves the message without a run",
   async (kind, triedFor) => {
@@ -86,6 +86,22 @@ test.each([
     });
   },
 );
+
+test("a drain while the dead-letter queue does not answer leaves one message with a decision, and does not lose its acknowledgement", async () => {
+  const fixture = new Fixture({ emulate: "sqs" });
+  await fixture.queue.ensure("jobs");
+  fixture.fault = without("jobs-dlq", "transient");
+  await fixture.send("mail");
+  fixture.receive(() => Promise.reject(new PermanentError("gone")));
+  await fixture.clock.advance(SECOND);
+  fixture.stop.abort();
+  await fixture.clock.advance(5 * MINUTE);
+
+  expect(fixture.events.of("warning")).toEqual([]);
+  expect(fixture.events.of("settle_failed").map(({ operation }) => operation)).toEqual(["dead_letter"]);
+  const [message, ...others] = await fixture.peek("jobs");
+  expect([message?.attributes["qp_decided"], others]).toEqual([expect.stringContaining("gone"), []]);
+});
 
 test("a message with a decision that is released during a pause never runs again", async () => {
   const fixture = new Fixture({ emulate: "sqs" });
