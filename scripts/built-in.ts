@@ -3,8 +3,11 @@ import type { Plugin } from "rolldown";
 
 /** Code that replaces files of built-in packages, by path below `node_modules`. The replaced code never runs here. */
 const REPLACEMENTS: Readonly<Record<string, string>> = {
-  // The SQS adapter uses the connection pool alone, not `fetch`, caches, mocks or WebSockets.
-  "undici/index.js": `exports.Pool = require("./lib/dispatcher/pool.js");`,
+  // The SQS adapter uses the connection pool and the agent for proxies, not `fetch`, caches, mocks or WebSockets.
+  "undici/index.js": `exports.Pool = require("./lib/dispatcher/pool.js");
+exports.EnvHttpProxyAgent = require("./lib/dispatcher/env-http-proxy-agent.js");
+// The agent opens tunnels by this method, which undici adds to its class here.
+require("./lib/dispatcher/dispatcher.js").prototype.connect = require("./lib/api/api-connect.js");`,
   // HTTP/2 is off by default, and would load `node:http2`.
   "undici/lib/dispatcher/client-h2.js": `module.exports = () => { throw new TypeError("HTTP/2 is not built in."); };`,
   // Reads bodies of type FormData. The bodies of SQS requests are text or bytes.

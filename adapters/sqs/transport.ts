@@ -1,6 +1,6 @@
 import type { SQSClientConfig } from "@aws-sdk/client-sqs";
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
-import { LONGEST_TIMEOUT_MS } from "../../src/driver/index.ts";
+import { DriverError, LONGEST_TIMEOUT_MS } from "../../src/driver/index.ts";
 
 /** A request as the AWS SDK passes it on: the fields that the protocol of SQS uses. */
 interface Request {
@@ -108,11 +108,19 @@ export class Transport {
   /** Leads through the proxy, except to the hosts of NO_PROXY if the proxy is that of the environment. */
   #proxyAgent(): Dispatcher {
     const proxy = this.#proxy === false ? undefined : this.#proxy;
-    this.#proxied ??= new EnvHttpProxyAgent({
-      ...this.#settings,
-      proxyTls: { timeout: CONNECT_TIMEOUT_MS },
-      ...(proxy === undefined ? {} : { httpProxy: proxy, httpsProxy: proxy, noProxy: "" }),
-    });
+    try {
+      this.#proxied ??= new EnvHttpProxyAgent({
+        ...this.#settings,
+        proxyTls: { timeout: CONNECT_TIMEOUT_MS },
+        ...(proxy === undefined ? {} : { httpProxy: proxy, httpsProxy: proxy, noProxy: "" }),
+      });
+    } catch {
+      // Not quoted and not kept as a cause, since the address may have a password in it.
+      throw new DriverError(
+        "permanent",
+        "the proxy that HTTPS_PROXY or HTTP_PROXY names has no valid address; give one such as http://proxy:3128",
+      );
+    }
     return this.#proxied;
   }
 

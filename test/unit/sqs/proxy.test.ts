@@ -87,6 +87,15 @@ describe("a proxy", () => {
     expect(asked[0]).toBe("sqs.eu-west-1.amazonaws.com:443");
   });
 
+  test("whose address in the environment is no URL is named, without its text", async () => {
+    vi.stubEnv("HTTPS_PROXY", "secret proxy");
+    const refusal = driverAt("https://sqs.eu-west-1.amazonaws.com").describe("jobs");
+    await expect(refusal).rejects.toMatchObject({
+      kind: "permanent",
+      message: expect.stringMatching(/^the proxy that HTTPS_PROXY or HTTP_PROXY names has no valid address;/),
+    });
+  });
+
   test("that wants a password is an error of the kind auth, which names the option", async () => {
     status = 407;
     const driver = driverAt(`http://${HOST}:4566`, proxyUrl);
