@@ -45,12 +45,11 @@ export function formatTable(
     colAligns: head.map((_title, column) => (column === 0 ? "left" : align)),
     colWidths: [first, ...widths.slice(1)].map((width) => width + 2),
     wordWrap: true,
-    wrapOnWordBoundary: false,
     style: { head: [], border: [] },
   });
   for (const row of rows) {
-    if ("error" in row) table.push([row.name, errorCell(row.error, widths.slice(1))]);
-    else table.push([...row]);
+    if ("error" in row) table.push([broken(row.name, first), errorCell(row.error, widths.slice(1))]);
+    else table.push([broken(String(row[0] ?? ""), first), ...row.slice(1)]);
   }
   return table.toString();
 }
@@ -58,9 +57,17 @@ export function formatTable(
 /** A cell across the columns of these widths. Words that are wider than the cell are broken. */
 function errorCell(error: string, widths: readonly number[]): Table.CellOptions {
   const width = widths.reduce((sum, one) => sum + one + 3, -3);
-  const broken = error.replaceAll(new RegExp(`\\S{${width}}(?=\\S)`, "g"), "$& ");
-  const content = colorsFor(process.stdout).red(broken);
-  return { colSpan: widths.length, content, hAlign: "left", wrapOnWordBoundary: true };
+  const words = error.replaceAll(new RegExp(`\\S{${width}}(?=\\S)`, "g"), "$& ");
+  const content = colorsFor(process.stdout).red(words);
+  return { colSpan: widths.length, content, hAlign: "left" };
+}
+
+/**
+ * A plain text in lines of at most `width` characters. The table itself would break a text that is no word by its
+ * characters, those of the colours included.
+ */
+function broken(text: string, width: number): string {
+  return text.replaceAll(new RegExp(`[^\\n]{${width}}(?=[^\\n])`, "g"), "$&\n");
 }
 
 function widthOf(cell: string | number | undefined): number {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { stripVTControlCharacters } from "node:util";
+import { describe, expect, it, vi } from "vitest";
 import { statsTable } from "../../../cmd/stats.ts";
 
 const row = { queue: "emails", messages: 3, inFlight: 2, backlog: 5, delayed: null, failed: 1, asOf: null };
@@ -27,5 +28,20 @@ describe("statsTable", () => {
   it("shows the error of a queue that has no counts", () => {
     const error = 'Queue "emails" does not exist.';
     expect(statsTable([{ ...row, approximate: true, error }])).toContain(error);
+  });
+
+  it("keeps its columns on a terminal, where the head is bold and failures are red", () => {
+    const plain = statsTable([{ ...row, failed: 11, approximate: true }]);
+    const { isTTY } = process.stdout;
+    vi.stubEnv("NO_COLOR", undefined);
+    process.stdout.isTTY = true;
+    try {
+      const colored = statsTable([{ ...row, failed: 11, approximate: true }]);
+      expect(colored).toContain("\u001b[1mqueue\u001b[22m");
+      expect(stripVTControlCharacters(colored)).toBe(plain);
+    } finally {
+      process.stdout.isTTY = isTTY;
+      vi.unstubAllEnvs();
+    }
   });
 });
