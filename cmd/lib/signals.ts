@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 /** npm forwards a SIGINT that its script already received from the terminal, so one key press arrives twice. */
@@ -9,6 +10,22 @@ const PARENT_CHECK_MS = 500;
 /** Whether npm started this process: `npm run` or `npx`. */
 function isUnderNpm(): boolean {
   return process.env["npm_lifecycle_event"] !== undefined || process.env["npm_command"] !== undefined;
+}
+
+/**
+ * The process ids of the parent, and of its parent if the parent is a shell: one stays between npm and this process for a
+ * script such as `queueport worker && echo done`. Only Linux shows the second.
+ */
+function ancestors(): string {
+  const parent = process.ppid;
+  try {
+    // The fields are the id, the name in parentheses, the state, and the parent: proc_pid_stat(5).
+    const [, name = "", grandparent = ""] =
+      /\((.*)\) \S (\d+)/s.exec(readFileSync(`/proc/${parent}/stat`, "utf8")) ?? [];
+    return /^(?:ba|da|a|z)?sh$/.test(name) ? `${parent} ${grandparent}` : String(parent);
+  } catch {
+    return String(parent);
+  }
 }
 
 /** Thrown by a command that a signal ended early. The message states what was not done. */
@@ -42,9 +59,9 @@ export function onSignals(first: (name: NodeJS.Signals) => void = () => {}): Int
     process.exit(128 + constants.signals[name]);
   };
   for (const name of names) process.on(name, listener);
-  const parent = process.ppid;
+  const before = isUnderNpm() ? ancestors() : "";
   const onOrphaned = (): void => {
-    if (process.ppid === parent) return;
+    if (ancestors() === before) return;
     clearInterval(watching);
     if (firstAt === undefined) listener("SIGTERM");
   };

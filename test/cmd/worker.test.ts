@@ -22,8 +22,13 @@ describe("queueport worker", () => {
     expect(messages.at(-1)).toBe("stopped");
   });
 
-  it("drains when npm, which does not forward a SIGTERM, has ended", { timeout: 120_000 }, async () => {
-    const command = `${process.execPath} ${main} ${base.join(" ")} --handlers ${fixture("steady.ts")}; true`;
+  it.each([
+    ["has ended", (script: string) => `${script}; true`],
+    ["has ended, and a shell is between them", (script: string) => `sh -c '${script}; true'; true`],
+  ])("drains when npm, which does not forward a SIGTERM, %s", { timeout: 120_000 }, async (_when, within) => {
+    const command = within(
+      `${process.execPath} ${main} ${base.join(" ")} --handlers ${fixture("steady.ts")}`,
+    );
     const env = { ...process.env, npm_command: "exec" };
     const npm = spawn("/bin/sh", ["-c", command], { env, stdio: ["ignore", "pipe", "inherit"] });
     let stdout = "";
