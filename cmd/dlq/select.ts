@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { DeadLetterFilter, DeadLetters } from "../../src/queue/dead-letters.ts";
-import { isQueueError } from "../../src/errors.ts";
+import { ownerQueue } from "../../src/driver/names.ts";
+import { isQueueError, QueueError } from "../../src/errors.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { openConfigured } from "../lib/open.ts";
 import { addConfigOptions, type ConfigFlags, duration, type JsonFlags, names } from "../lib/options.ts";
@@ -83,7 +84,7 @@ export async function openDeadLetters(name: string, flags: ConfigFlags): Promise
   try {
     // Other errors are ignored: the total is for the progress bar, and its permission is not needed for the rest.
     const stats = await queue.stats(name).catch((error: unknown) => {
-      if (isQueueError(error, "not_found")) throw error;
+      if (isQueueError(error, "not_found")) throw withOwner(error, name);
     });
     const interrupt = onSignals();
     return {
@@ -99,4 +100,12 @@ export async function openDeadLetters(name: string, flags: ConfigFlags): Promise
     await queue.close();
     throw error;
   }
+}
+
+/** Adds the queue that was meant, if the name is that of a dead-letter queue. */
+function withOwner(error: QueueError, name: string): QueueError {
+  const owner = ownerQueue(name, "-dlq");
+  if (owner === undefined) return error;
+  const sentence = `${error.message} Pass the queue that the messages came from: ${owner}.`;
+  return new QueueError(error.code, sentence, { queue: name, cause: error });
 }

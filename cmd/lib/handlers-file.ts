@@ -56,6 +56,7 @@ export async function registerHandlers(file: string, worker: Worker): Promise<Ha
   for (const [exported, value] of Object.entries({ register, default: rest["default"] })) {
     if (typeof value === "function") await callRegister(value as Register, worker, name, exported);
   }
+  refuseMisspelt(rest, name);
   if (worker.registered.length === 0) {
     throw new QueueError("no_handlers", `The handlers module ${name} registers no handlers: ${shape}.`);
   }
@@ -126,6 +127,17 @@ async function callRegister(
     throw new QueueError("config", `${name}: its function ${exported} failed: ${errorLine(error)}`, {
       cause: error,
     });
+  }
+}
+
+const hooks = ["register", "onStart", "onStop"];
+
+/** Refuses a function whose name differs from that of a hook by its letters' case: it would never be called. */
+function refuseMisspelt(exports: Record<string, unknown>, name: string): void {
+  for (const [exported, value] of Object.entries(exports)) {
+    const meant = hooks.find((one) => one.toLowerCase() === exported.toLowerCase());
+    if (meant === undefined || typeof value !== "function") continue;
+    throw new QueueError("config", `${name}: the export ${exported} is never called; did you mean ${meant}?`);
   }
 }
 

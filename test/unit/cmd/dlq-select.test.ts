@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { since } from "../../../cmd/dlq/select.ts";
+import { openDeadLetters, since } from "../../../cmd/dlq/select.ts";
 
 const { TZ } = process.env;
 beforeEach(() => {
@@ -22,4 +25,15 @@ it.each([
   ["2h ago", AT - 7_200_000],
 ])("%s is the same time in every time zone", (text, expected) => {
   expect(since(text, undefined, AT).getTime()).toBe(expected);
+});
+
+it("the name of a dead-letter queue is answered with the queue that was meant", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "queueport-dlq-"));
+  const config = join(folder, "queueport.config.json");
+  await writeFile(config, '{ "provider": "memory", "strict": true }');
+  await expect(openDeadLetters("orders-dlq.fifo", { config })).rejects.toMatchObject({
+    code: "not_found",
+    message: expect.stringMatching(/ Pass the queue that the messages came from: orders\.fifo\.$/),
+  });
+  await rm(folder, { recursive: true });
 });

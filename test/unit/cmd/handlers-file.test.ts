@@ -64,6 +64,14 @@ describe("registerHandlers", () => {
     expect(types).toEqual(["defined a"]);
   });
 
+  it("refuses a hook whose name has another case, since it would never be called", async () => {
+    const source = `export const a = { type: "a", ${handler} }; export function onstart() {}`;
+    await expect(register(source)).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringMatching(/the export onstart is never called; did you mean onStart\?$/),
+    });
+  });
+
   it("returns the hooks of the module", async () => {
     const { hooks } = await register(
       `export const a = { type: "a", ${handler} }; export const onStart = () => {}; export const onStop = () => {};`,
