@@ -46,7 +46,7 @@ describe("a record of jobs", () => {
 
     expect(jobs.sent.map(({ message }) => message.payload)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
 
-    await fixture.send("odd", { n: 1, method() {} });
+    await fixture.send("odd", { n: 1, none: undefined });
     jobs.assertSent("odd", { n: 1 });
   });
 
