@@ -132,7 +132,7 @@ async function callRegister(
 
 const hooks = ["register", "onStart", "onStop"];
 
-/** Refuses a function whose name differs from that of a hook by its letters' case: it would never be called. */
+/** Refuses a function that has the name of a hook in another case: it would never be called. */
 function refuseMisspelt(exports: Record<string, unknown>, name: string): void {
   for (const [exported, value] of Object.entries(exports)) {
     const meant = hooks.find((one) => one.toLowerCase() === exported.toLowerCase());

@@ -87,7 +87,7 @@ describe("a proxy", () => {
     expect(asked[0]).toBe("sqs.eu-west-1.amazonaws.com:443");
   });
 
-  test("whose address in the environment is no URL is named, without its text", async () => {
+  test("with an address in the environment that is no URL is named, without its text", async () => {
     vi.stubEnv("HTTPS_PROXY", "secret proxy");
     const refusal = driverAt("https://sqs.eu-west-1.amazonaws.com").describe("jobs");
     await expect(refusal).rejects.toMatchObject({
