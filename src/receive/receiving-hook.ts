@@ -32,13 +32,25 @@ function around(
 ): ManagedHandler {
   return async (message, run) => {
     let ending: Promise<unknown> | undefined;
+    let hasEnded = false;
+    let isCalledTwice = false;
     const next = (): Promise<unknown> => {
-      if (ending !== undefined) return handled(Promise.reject(mistake(TWICE)));
+      // Nobody would wait for a run of a job that is settled.
+      if (hasEnded) {
+        const error = mistake("called next after it had ended; the handler was not called");
+        warn("interceptor", error.message);
+        return handled(Promise.reject(error));
+      }
+      if (ending !== undefined) {
+        isCalledTwice = true;
+        return handled(Promise.reject(mistake(TWICE)));
+      }
       ending = handled((async () => rest(message, run))());
       return ending;
     };
     try {
       await hook({ message, context: run }, next);
+      if (isCalledTwice) warn("interceptor", mistake(TWICE).message);
     } catch (error) {
       if (ending === undefined) throw error;
       if (!(await isErrorOf(ending, error)))
@@ -46,6 +58,8 @@ function around(
           "interceptor",
           `The run of an interceptor failed after the handler was called: ${describeError(error)}`,
         );
+    } finally {
+      hasEnded = true;
     }
     if (ending === undefined) throw mistake("did not call next, so the job did not run");
     return ending;

@@ -65,15 +65,28 @@ export class SendInterceptors {
     const hook = this.#hooks[index];
     if (hook === undefined) return send(call.message);
     let sending: Promise<SendReceipt> | undefined;
+    let hasFailed = false;
     const next = (message: NewMessage = call.message): Promise<SendReceipt> => {
+      // The interceptor may not look at these rejections, which must not end the process.
       if (sending !== undefined)
         return handled(Promise.reject(mistake("called next twice, which would send the message twice")));
+      if (hasFailed)
+        return handled(
+          Promise.reject(mistake("called next after its send had failed; the message was not sent")),
+        );
       sending = handled(this.#from(index + 1, { ...call, message }, send));
       return sending;
     };
-    const receipt: unknown = await hook(call, next);
+    let receipt: unknown;
+    try {
+      receipt = await hook(call, next);
+    } catch (error) {
+      hasFailed = true;
+      throw error;
+    }
     if (isReceipt(receipt)) return receipt;
     if (sending !== undefined) return sending;
+    hasFailed = true;
     throw mistake("neither called next nor returned a receipt, so the message was not sent");
   }
 }
