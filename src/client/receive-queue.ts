@@ -45,7 +45,7 @@ export async function receiveQueue(receive: ReceiveQueueOptions): Promise<void> 
   const settings = receiveSettings(queue, options, backoff);
   const reporter = new Reporter(connection, queue, options.onEvent);
   const warn = (code: string, message: string): void => reporter.warn(code, message);
-  const handler = aroundRuns(receive.handler, interceptors, connection.format?.codec, warn);
+  const handler = aroundRuns(receive.handler, interceptors, connection.format?.codec, connection.clock, warn);
   const stop = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
   const traits = await describe(receive, reporter, stop);
   if (traits === undefined) return;

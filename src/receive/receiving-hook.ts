@@ -1,10 +1,18 @@
 import { describeError, QueueError } from "../errors.ts";
 import { decodePayload, type PayloadCodec } from "../message/codec.ts";
 import { handled } from "../lib/rejection.ts";
+import { defaults } from "../defaults.ts";
+import type { Clock } from "../lib/clock.ts";
+import { show } from "../lib/text.ts";
+import { within } from "../lib/wait.ts";
+import type { Message } from "../message/message.ts";
 import type { Interceptor } from "../queue/interceptor.ts";
 import type { ManagedHandler } from "../queue/managed-receive.ts";
 
 const TWICE = "called next twice, which would run the job twice";
+
+/** Time after which a payload that is not decoded fails its run: the default time limit of a job. */
+const DECODE_MS = defaults.timeoutMs;
 
 type RunHook = NonNullable<Interceptor["run"]>;
 
@@ -18,10 +26,11 @@ export function aroundRuns(
   handler: ManagedHandler,
   interceptors: readonly Interceptor[],
   codec: PayloadCodec | undefined,
+  clock: Clock,
   warn: (code: string, message: string) => void,
 ): ManagedHandler {
   const hooks = interceptors.flatMap(({ run }) => (run === undefined ? [] : [run]));
-  const inner = codec === undefined ? handler : withPayloadDecoded(handler, codec);
+  const inner = codec === undefined ? handler : withPayloadDecoded(handler, codec, clock);
   return hooks.reduceRight<ManagedHandler>((rest, hook) => around(hook, rest, warn), inner);
 }
 
@@ -80,9 +89,22 @@ function mistake(what: string): QueueError {
   return new QueueError("invalid_options", `The run of an interceptor ${what}.`);
 }
 
-function withPayloadDecoded(handler: ManagedHandler, codec: PayloadCodec): ManagedHandler {
+/** Bounds the decoding: it comes before the handler, so no time limit of the job covers it. */
+function withPayloadDecoded(handler: ManagedHandler, codec: PayloadCodec, clock: Clock): ManagedHandler {
   return (message, run) => {
     const decoding = decodePayload(codec, message, run);
-    return decoding === undefined ? handler(message, run) : decoding.then(() => handler(message, run));
+    if (decoding === undefined) return handler(message, run);
+    const late = (): never => {
+      throw decodedLate(message, run.queue);
+    };
+    return within(clock, DECODE_MS, decoding, late).then(() => handler(message, run));
   };
+}
+
+function decodedLate({ type, id }: Message, queue: string): QueueError {
+  return new QueueError(
+    "timeout",
+    `The codec had not decoded the payload of the job ${show(type)} ${id} after ${DECODE_MS} ms; the handler was not called. Look at what the codec waits for.`,
+    { queue, retryable: true },
+  );
 }

@@ -147,6 +147,22 @@ describe("a codec", () => {
     expect(handler.mock.calls[0]?.[0]).toMatchObject({ id: "1", payload: large });
   });
 
+  test("that has not decoded after five minutes fails the run, so that its slot is free", async () => {
+    const codec = new Store();
+    const fixture = new Fixture({ hooks: { codec } });
+    await fixture.queue.send("jobs", { id: "1", type: "mail", payload: large });
+    codec.decode = () => new Promise(() => {});
+    const handled: string[] = [];
+    fixture.receive((message) => void handled.push(message.id), { concurrency: 1 });
+    await fixture.clock.settle();
+    await fixture.queue.send("jobs", { id: "2", type: "mail", payload: {} });
+
+    await fixture.clock.advance(301_000);
+
+    expect(fixture.events.of("failed")[0]?.error).toMatchObject({ code: "timeout" });
+    expect(handled).toEqual(["2"]);
+  });
+
   test("that throws a PermanentError dead-letters the job, whose redrive can be transformed", async () => {
     const codec = new Store();
     const fixture = new Fixture({ hooks: { codec } });
