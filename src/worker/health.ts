@@ -172,7 +172,8 @@ export class HealthRecord {
   #lagMs(): number {
     const now = performance.now();
     if (this.#lag !== undefined && now - this.#lagSince >= LAG_WINDOW_MS) {
-      this.#lastLagMs = this.#lag.percentile(99) / 1e6;
+      // Tenths of a millisecond are more than the sampling resolves.
+      this.#lastLagMs = Math.round(this.#lag.percentile(99) / 1e5) / 10;
       this.#lag.reset();
       this.#lagSince = now;
     }
