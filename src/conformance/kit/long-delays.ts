@@ -47,8 +47,12 @@ export async function arrivesOnTime(context: CaseContext, delayed: LongDelay): P
   const excusedMs = acceptedAt - sentAt + Math.max(0, watch.startedAt - dueAt);
   context.expectOnTime("the message", inbox.of(id)[0]!.at, dueAt, context.lateMs + excusedMs);
   expectEqual("runs of the message", inbox.count(id), 1);
+  if (!endedInTime) {
+    // Each of the two drains may have released the message by a copy.
+    expectAtMost("sends to the queue", watch.moves, 3);
+    return;
+  }
   expectAtMost("sends to the queue", watch.moves, 1);
-  if (!endedInTime) return;
   expectEqual("attempts", inbox.attempts(id), [1]);
   expectAtLeast("renewals in the delay queue", watch.renewals, renewals);
 }
