@@ -143,11 +143,12 @@ export class Dispatcher {
     const { traits, capacity, connection, attempts } = this.#context;
     const settlement = this.#settlement;
     const { target, notBefore } = run.system;
-    if (capacity.refusing) {
-      settlement.release(run);
-    } else if (target !== undefined && target !== (traits.target ?? target)) {
-      // Requeued or redriven for another receiver, which also receives what is sent to this queue.
+    if (target !== undefined && target !== (traits.target ?? target)) {
+      // Requeued or redriven for another receiver, which also receives what is sent to this queue. Not released first: a
+      // copy that is released would be for this receiver.
       settlement.skip(run, target);
+    } else if (capacity.refusing) {
+      settlement.release(run);
     } else if (settlement.isDecided(run)) {
       // Its handler has run for the last time. Only the move to the dead letters is tried again.
       settlement.moveAgain(run);

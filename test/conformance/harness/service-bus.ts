@@ -23,6 +23,16 @@ const SESSION_DEVIATIONS: NonNullable<Harness["deviations"]> = {
   "a message whose body is JSON with a wrong field is dead-lettered with its bytes unchanged": NEEDS_KEY,
   "a full-size message with the most attributes allowed is dead-lettered with its body unchanged": NEEDS_KEY,
   "a full-size message with the most attributes allowed is redriven with all of them": NEEDS_KEY,
+  "a CloudEvent in structured mode, sent as text, is read as it is on every provider": NEEDS_KEY,
+  "a body that begins with a byte order mark, sent as text, is read as it is on every provider": NEEDS_KEY,
+  "domain data with a type of its own, sent as text, is read as it is on every provider": NEEDS_KEY,
+  "the attributes of another producer are visible to the handler, on the first run and on the next one":
+    NEEDS_KEY,
+  "a message of another producer that fills the provider's limit is dead-lettered after its attempts, with its body unchanged":
+    NEEDS_KEY,
+  "a message whose type is unknown since a time in the future is dead-lettered as unknown_type": NEEDS_KEY,
+  "a redrive with a transform corrects a dead letter that cannot be read, from its body and its attributes":
+    NEEDS_KEY,
 };
 
 /**

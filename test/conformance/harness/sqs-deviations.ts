@@ -41,6 +41,9 @@ export const secondDeviates: Readonly<Record<string, string>> = {
   "a run that fails frees its slot, so that two slots complete twenty jobs that fail twice each": RECOUNTS,
   "a backoff with jitter is drawn between zero and its ceiling": RECOUNTS,
   "a message that fails blocks its ordering key during its backoff, and no other key": RECOUNTS,
+  "a message whose id is its ordering key blocks the key during its backoff": RECOUNTS,
+  "a message without a due time in a delay queue is reported and stays, although the queue has a receiver":
+    RECOUNTS,
   "1,000 messages of 16 ordering keys reach 10 receivers in the order of each key": NO_GROUP_LOCK,
   "a message with a repeated dedup id is delivered once inside the window, also when another process sends it":
     FORGETS,

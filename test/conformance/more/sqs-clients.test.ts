@@ -70,7 +70,10 @@ describe.skipIf(missing !== undefined)("other clients of SQS", () => {
       });
     });
 
-    test.for([...golden("encoded"), ...golden("understood")])(
+    // SQS takes no message without a body.
+    const understood = golden("understood").filter(({ body }) => body !== "");
+
+    test.for([...golden("encoded"), ...understood])(
       "sends what queueport understands: $about",
       async ({ body, attributes = {}, message }) => {
         await using proxied = await fixture.proxiedQueue();

@@ -59,6 +59,27 @@ describe("an arriving message", () => {
     expect(await fixture.counts()).toEqual([0, 0, 0, 0]);
   });
 
+  test("for another receiver is acknowledged during a pause as well, and not released by a copy", async () => {
+    const fixture = new Fixture({ emulate: "sqs" });
+    await fixture.queue.ensure("jobs");
+    const describeQueue = fixture.driver.describe.bind(fixture.driver);
+    fixture.driver.describe = async (queue) => ({ ...(await describeQueue(queue)), target: "billing" });
+    const pause = new PauseController();
+    const runs: string[] = [];
+    fixture.receive(({ id }) => void runs.push(id), { pause });
+    await fixture.clock.advance(1_000);
+    // The poll that began before the pause is under way.
+    pause.pause();
+    const body = JSON.stringify({ id: "stock", type: "mail", payload: 1 });
+    await fixture.plant("jobs", { body, attributes: { qp_target: "stock" } });
+    await fixture.clock.advance(1_000);
+    pause.resume();
+    await fixture.clock.advance(60_000);
+
+    expect([runs, await fixture.counts()]).toEqual([[], [0, 0, 0, 0]]);
+    expect(fixture.events.of("skipped")).toMatchObject([{ id: "stock", target: "stock" }]);
+  });
+
   test("is dead-lettered as crash_loop without another run if it was delivered too often", async () => {
     const fixture = new Fixture();
     await fixture.queue.send("jobs", { type: "mail", payload: {}, maxAttempts: 2 });
