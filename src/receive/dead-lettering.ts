@@ -1,3 +1,4 @@
+import { forgetOldest } from "../lib/bounded-map.ts";
 import type { Attributes, Operation } from "../driver/contract.ts";
 import type { ErrorKind } from "../driver/error.ts";
 import {
@@ -171,11 +172,7 @@ export class DeadLettering {
     decision.tries += 1;
     this.#decisions.delete(brokerId);
     this.#decisions.set(brokerId, decision);
-    if (this.#decisions.size <= MOST) return;
-    for (const oldest of this.#decisions.keys()) {
-      this.#decisions.delete(oldest);
-      break;
-    }
+    forgetOldest(this.#decisions, MOST);
   }
 }
 
