@@ -11,14 +11,10 @@ import {
 
 const { server, freshQueue, connect } = await startServiceBusFixture();
 
-// The local server, since it checks each frame before it is read, hangs now and then on a busy machine: to be found.
-console.warn(
-  "SKIPPED: a queue with sessions whose links are detached ten times, which hangs on a busy machine.",
-);
-
 test.each([
   ["a queue", "its links are detached", false, (queue: string) => server.detachLinks(queue)],
   ["a queue", "all connections are cut", false, () => server.cutConnections()],
+  ["a queue with sessions", "its links are detached", true, (queue: string) => server.detachLinks(queue)],
   ["a queue with sessions", "all connections are cut", true, () => server.cutConnections()],
 ])("a thousand messages of %s are all handled although %s ten times", async (...args) => {
   const [, , requiresSession, cut] = args;

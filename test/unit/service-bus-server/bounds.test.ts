@@ -173,7 +173,11 @@ test("properties that settlements add to a message have a bound", () => {
   expect(() => abandon(3)).toThrow("size: 150039 bytes");
 });
 
-test("the links of a session that ended do not count any more", async () => {
+// A busy client of the Azure SDK forgets a session before it has written its `end`, and uses the channel again.
+test.each([
+  ["ended", true],
+  ["was forgotten by a client that uses its channel again", false],
+])("the links of a session that %s do not count any more", async (_title, isEnded) => {
   const client = await RawClient.signedIn(server);
   const attach = (name: string, handle: number): Buffer =>
     frame(
@@ -193,6 +197,7 @@ test("the links of a session that ended do not count any more", async () => {
   for (let round = 0; round < 9; round += 1) {
     client.write(frames.begin(1));
     for (let handle = 0; handle < 1_000; handle += 1) client.write(attach(`${round}/${handle}`, handle));
+    if (!isEnded) continue;
     client.write(frame(CODE.end, [], undefined, 1));
     await client.next(CODE.end);
   }

@@ -81,7 +81,6 @@ test.each<[string, Buffer]>([
   ["a SASL frame after the header of AMQP", frame(CODE.saslInit, [amqp.wrap_symbol("ANONYMOUS")])],
   ["frames of less than 512 bytes", frames.open(["raw", null, amqp.wrap_uint(51)])],
   ["a sign of life every millisecond", frames.open(["raw", null, null, null, amqp.wrap_uint(1)])],
-  ["two sessions on one channel", Buffer.concat([frames.open(), frames.begin(), frames.begin()])],
   [
     "two links with one handle",
     Buffer.concat([frames.open(), frames.begin(), frames.sends(3, "$cbs"), frames.sends(3, "$cbs", "b")]),

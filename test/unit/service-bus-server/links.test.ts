@@ -56,6 +56,20 @@ test("messages come after the answer to their attach, where a client gives credi
   hasty.close();
 });
 
+test("a channel that a client uses again without an end gets a new session, and the links of the former one end", async () => {
+  const client = await RawClient.signedIn(server);
+  client.write(frames.receives(2, queue, "former"), frames.credit(2, 1));
+  await client.next(CODE.attach);
+  client.write(frames.begin(), frames.receives(2, queue, "next"));
+  expect((await client.next(CODE.begin)).fields[0]).toBe(0);
+  expect((await client.next(CODE.attach)).fields[0]).toBe("next");
+  await send(["for the new session"]);
+  client.write(frames.credit(2, 1));
+  expect(bodyOf(await client.next(CODE.transfer))).toBe("for the new session");
+  expect(client.isClosed).toBe(false);
+  client.close();
+});
+
 /** The names of the links that the server attaches, up to its first message. */
 async function untilMessage(client: RawClient): Promise<unknown[]> {
   while (!client.received.some(({ code }) => code === CODE.transfer)) await new Promise(setImmediate);
