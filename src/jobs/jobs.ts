@@ -1,0 +1,237 @@
+import type { Duration } from "../lib/duration.ts";
+import type { NewMessage } from "../message/message.ts";
+import type { Delay } from "../message/delay.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { QueueError } from "../errors.ts";
+import type { WorkerOptions } from "../worker/types.ts";
+import type { JobSnapshot } from "./job-snapshot.ts";
+import type { JobsWorker } from "./jobs-worker.ts";
+import type { JobStatus, Priority } from "./store/job-row.ts";
+import type { JobCount, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
+import type { JobsEvent } from "./events/jobs-event.ts";
+
+/** The options of {@link Jobs.send}. */
+export interface JobSendOptions {
+  /** The logical queue name. @default the queue of the job definition, or of `queueOf` of `createJobs` */
+  readonly queue?: string | undefined;
+  /** When the job is due: a duration or a date. @default at once */
+  readonly delay?: Delay | undefined;
+  /** Recorded with the job. @default normal */
+  readonly priority?: Priority | undefined;
+  /** The customer for whom the job runs: 1 to 128 bytes. @default none */
+  readonly tenant?: string | undefined;
+  /** Labels, to find the job by: at most 20, each of 1 to 64 bytes. @default none */
+  readonly tags?: readonly string[] | undefined;
+  /**
+   * Names the request. A second request with the same key and the same message gets the job of the first.
+   * @default none
+   */
+  readonly idempotencyKey?: string | undefined;
+  /** Maximum time of the send; a number is in milliseconds. @default the queue's `sendDeadlineMs` */
+  readonly deadlineMs?: Duration | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The options of {@link JobHandle.result}. */
+export interface ResultOptions {
+  /** Maximum time to wait; a number is in milliseconds. @default no limit */
+  readonly timeoutMs?: Duration | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The answer to a cancellation. `requested`: the job runs, and its handler's signal is aborted. */
+export type CancelOutcome = "cancelled" | "requested" | "finished";
+
+/** One job that was sent. */
+export interface JobHandle<Result = unknown> {
+  readonly id: string;
+  readonly queue: string;
+  /** False if a job with this id or idempotency key was there before; it was not sent again. */
+  readonly created: boolean;
+  /** False if the job was sent, and could not be recorded, since the store could not be reached. */
+  readonly tracked: boolean;
+  /** The record of the job; undefined if there is none. */
+  get(): Promise<JobSnapshot | undefined>;
+  /**
+   * Resolves with the result of the job, when it is completed.
+   *
+   * @throws QueueError `job_failed` when the job failed, with the recorded error; `cancelled` when it was cancelled;
+   * `timeout` when it takes longer than `timeoutMs`; `untracked` when there is no record of it after that time
+   */
+  result(options?: ResultOptions): Promise<Result>;
+  /** Cancels the job. See {@link Jobs.cancel}. */
+  cancel(reason?: string): Promise<CancelOutcome>;
+}
+
+/** The outcome of one message of {@link Jobs.sendBatch}. */
+export type JobSendOutcome =
+  | { readonly ok: true; readonly job: JobHandle }
+  | { readonly ok: false; readonly id: string | undefined; readonly error: QueueError };
+
+/** A selection of jobs. A job must meet all conditions. A list is met by each of its values. */
+export interface JobFilter {
+  readonly status?: JobStatus | readonly JobStatus[] | undefined;
+  /** A job type, a definition, or a list of them. */
+  readonly type?: TypeFilter | readonly TypeFilter[] | undefined;
+  readonly queue?: string | readonly string[] | undefined;
+  readonly priority?: Priority | readonly Priority[] | undefined;
+  readonly tenant?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly workerId?: string | undefined;
+  /** The code or the fingerprint of the last error. */
+  readonly error?: string | undefined;
+  readonly createdFrom?: Date | undefined;
+  readonly createdBefore?: Date | undefined;
+  /** Whether only stalled jobs are meant. */
+  readonly stalled?: true | undefined;
+  /** A text that the payload contains, as JSON. */
+  readonly search?: string | undefined;
+}
+
+type TypeFilter = string | { readonly type: string };
+
+/** The options of {@link Jobs.list}. */
+export interface ListJobsOptions extends JobFilter {
+  /** From 1 to 200. @default 50 */
+  readonly limit?: number | undefined;
+  /** Jobs to skip, at most 10000. Not together with `cursor`. @default 0 */
+  readonly offset?: number | undefined;
+  /** `nextCursor` of the page before, of the same query. */
+  readonly cursor?: string | undefined;
+  /** @default newest */
+  readonly order?: "newest" | "oldest" | undefined;
+}
+
+/** One page of jobs. */
+export interface JobPage {
+  readonly jobs: readonly JobSnapshot[];
+  /** Jobs that match. At most 10,000 are counted. */
+  readonly total: number;
+  readonly isTotalCapped: boolean;
+  /** The cursor of the next page; undefined if this is the last. */
+  readonly nextCursor: string | undefined;
+}
+
+/** The parts of a job that are read on request, since they may be large. */
+export type JobInclude = "payload" | "result" | "logs";
+
+/** The health of the job system, from the store. */
+export interface JobsHealth {
+  readonly status: "ok" | "degraded" | "failing";
+  /** Sentences that say what is wrong; empty if nothing is. */
+  readonly problems: readonly string[];
+  readonly store: {
+    readonly name: string;
+    readonly reachable: boolean;
+    /** Milliseconds of one request. */
+    readonly latencyMs: number | undefined;
+    /** Ends that wait for the store to be back. */
+    readonly journaled: number;
+    /** Changes that were dropped since the journal was full. */
+    readonly dropped: number;
+  };
+  /** Jobs that should have been sent to their queue 10 s ago. */
+  readonly overdue: number;
+  /** Jobs whose claim has lapsed. */
+  readonly stalled: number;
+  readonly unfinished: readonly JobCount[];
+}
+
+/** How long records are kept. A duration as a number is in milliseconds. */
+export interface Retention {
+  /** @default 7 days */
+  readonly completed?: Duration | undefined;
+  /** @default 30 days */
+  readonly failed?: Duration | undefined;
+  /** @default 7 days */
+  readonly cancelled?: Duration | undefined;
+  /** Payloads, results and logs of completed jobs. @default 24 hours */
+  readonly data?: Duration | undefined;
+  /** Finished jobs that are kept at most. @default 1000000 */
+  readonly maxJobs?: number | undefined;
+}
+
+/** Takes finished jobs before they are deleted. They are deleted once the promise has resolved. */
+export type Archive = (jobs: readonly JobSnapshot[]) => Promise<void>;
+
+/** The options of `createJobs`. */
+export interface JobsOptions {
+  /** Where jobs are remembered: `memoryJobStore()`, or a store of an adapter. */
+  readonly store: JobStore;
+  /** The job definitions that senders and the REST API know. @default none */
+  readonly definitions?: readonly { readonly type: string }[] | undefined;
+  /** The queue of a message whose type names none. @default none: such a message needs `queue` */
+  readonly queueOf?: ((message: NewMessage) => string) | undefined;
+  /** Separates deployments that share a store. @default the provider and the place of its queues */
+  readonly namespace?: string | undefined;
+  /**
+   * What happens to jobs while the store cannot be reached: `run` untracked, or `wait` for it. Each job definition may say
+   * otherwise.
+   * @default run
+   */
+  readonly whenStoreIsDown?: "run" | "wait" | undefined;
+  /** Whether jobs are tracked whose type says nothing. @default full */
+  readonly track?: "full" | "off" | undefined;
+  /** Unfinished jobs that a queue may have, by its name. A send beyond it is refused as `queue_full`. @default no limit */
+  readonly maxJobs?: Readonly<Record<string, number>> | undefined;
+  readonly retention?: Retention | undefined;
+  /** Takes finished jobs before they are deleted. @default none */
+  readonly archive?: Archive | undefined;
+  /** Whether the schema of the store is created or brought up to date. @default false */
+  readonly migrate?: boolean | undefined;
+  /** Called with conditions that an operator has to know about. @default a warning of the process */
+  readonly onWarning?: ((code: string, message: string) => void) | undefined;
+}
+
+/** A job that is cancelled, and the options of it. */
+export interface CancelOptions {
+  readonly reason?: string | undefined;
+  /** Whether an unknown job is refused as `not_found`, and not cancelled in advance. @default false */
+  readonly onlyKnown?: boolean | undefined;
+}
+
+/** Jobs over a queue and a store: sent by the queue, remembered by the store. */
+export interface Jobs {
+  readonly queue: Queue;
+  readonly store: JobStore;
+  readonly namespace: string;
+  /** The job types that are known here. */
+  readonly types: readonly string[];
+  send<Result = unknown>(message: NewMessage, options?: JobSendOptions): Promise<JobHandle<Result>>;
+  sendBatch(messages: readonly NewMessage[], options?: JobSendOptions): Promise<JobSendOutcome[]>;
+  /** A handle of a job by its id, whether or not it exists. */
+  job<Result = unknown>(id: string): JobHandle<Result>;
+  get(id: string, include?: readonly JobInclude[]): Promise<JobSnapshot | undefined>;
+  list(options?: ListJobsOptions): Promise<JobPage>;
+  cancel(id: string, options?: CancelOptions): Promise<CancelOutcome>;
+  cancelAll(
+    filter: JobFilter,
+    options?: { readonly reason?: string; readonly dryRun?: boolean },
+  ): Promise<number>;
+  /** Runs a job again that is over, as its record says. */
+  retry(id: string, options?: { readonly force?: boolean | undefined }): Promise<JobSnapshot>;
+  retryAll(filter: JobFilter, options?: { readonly dryRun?: boolean }): Promise<number>;
+  /** Makes a scheduled job due now. */
+  promote(id: string): Promise<JobSnapshot>;
+  /** Events of all processes, from now on, or from a cursor on. Ends when `signal` aborts. */
+  events(
+    filter?: JobFilter & { readonly cursor?: string; readonly signal?: AbortSignal },
+  ): AsyncIterable<JobsEvent>;
+  worker(options?: WorkerOptions): JobsWorker;
+  workers(): Promise<WorkerRow[]>;
+  counts(): Promise<JobCount[]>;
+  minutes(since: Date): Promise<MinuteCount[]>;
+  health(): Promise<JobsHealth>;
+  /** Deletes what the retention does not keep, after the archive has it. Returns the number of jobs. */
+  prune(options?: { readonly dryRun?: boolean }): Promise<number>;
+  /** Closes the records of jobs whose message is gone. */
+  reconcile(options?: {
+    readonly assume?: "completed" | "failed" | "lost";
+    readonly dryRun?: boolean;
+  }): Promise<readonly JobSnapshot[]>;
+  /** Why a job has not started yet, or does not go on, in sentences. */
+  explain(id: string): Promise<readonly string[]>;
+  /** Sends the jobs that are due, until `signal` aborts. A worker of `worker()` does so as well. */
+  dispatch(options: { readonly signal: AbortSignal }): Promise<void>;
+  close(): Promise<void>;
+}

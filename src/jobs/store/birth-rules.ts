@@ -1,0 +1,176 @@
+import type {
+  BirthAnswer,
+  BirthChange,
+  DispatchedChange,
+  InsertChange,
+  PlainAnswer,
+  PromoteChange,
+  ReopenChange,
+  UndispatchedChange,
+} from "./change.ts";
+import { isFinal, type JobRow } from "./job-row.ts";
+import { changed, filled, isTombstone, newRow } from "./new-row.ts";
+import { noted, type Transition, unchanged } from "./effect.ts";
+
+/**
+ * Age from which an insert without a row is refused: the job may have run, ended and been pruned since. No record is
+ * pruned within an hour of its end.
+ */
+const MAX_INSERT_AGE_MS = 1_800_000;
+
+/** Records a message that was sent. The claim of a worker may have come first. */
+export function insert(
+  row: JobRow | undefined,
+  { id, job }: InsertChange,
+  now: number,
+): Transition<PlainAnswer> {
+  const data = { message: job.message };
+  if (row === undefined) {
+    if (now - job.createdAt > MAX_INSERT_AGE_MS) return unchanged(row);
+    return noted(newRow(id, job, now, { status: "queued" }), data);
+  }
+  if (isTombstone(row)) return noted(filled(row, job, now), data);
+  if (row.type !== job.type || row.queue !== job.queue) return unchanged(row);
+  const { tenant = job.tenant, hash = job.hash, stamp = job.stamp, traceId = job.traceId } = row;
+  const tags = row.tags.length === 0 ? (job.tags ?? row.tags) : row.tags;
+  const isKnown =
+    row.tenant === tenant &&
+    row.hash === hash &&
+    row.stamp === stamp &&
+    row.traceId === traceId &&
+    row.tags === tags;
+  if (isKnown && row.hasMessage) return noted(row);
+  return noted(
+    changed(row, now, { tenant, hash, stamp, traceId, tags, hasMessage: true }),
+    row.hasMessage ? undefined : data,
+  );
+}
+
+/** Creates a job whose message is not sent yet, or finds the one with this id. */
+export function birth(
+  row: JobRow | undefined,
+  { id, job, token, dueInMs, takenMs }: BirthChange,
+  now: number,
+): Transition<BirthAnswer> {
+  if (row === undefined) {
+    const isDue = dueInMs <= 0;
+    const created = newRow(id, job, now, {
+      status: isDue ? "queued" : "scheduled",
+      scheduledAt: isDue ? job.scheduledAt : now + dueInMs,
+      isStoreBorn: true,
+      birthToken: token,
+      dispatch: { dueAt: now + Math.max(0, dueInMs), takenUntil: isDue ? now + takenMs : 0, failures: 0 },
+    });
+    return {
+      row: created,
+      answer: { do: "born", outcome: "created", row: created },
+      data: { message: job.message },
+    };
+  }
+  if (row.birthToken === token) return { row, answer: { do: "born", outcome: "created", row } };
+  if (isTombstone(row)) {
+    const known = filled(row, job, now);
+    return {
+      row: known,
+      answer: { do: "born", outcome: "existing", row: known },
+      data: { message: job.message },
+    };
+  }
+  const isSame = row.type === job.type && row.queue === job.queue && (row.hash ?? job.hash) === job.hash;
+  return { row, answer: { do: "born", outcome: isSame ? "existing" : "conflict", row } };
+}
+
+/** The row as taken by one process that will send its message; undefined if there is nothing to take. */
+export function taken(row: JobRow, now: number, takenMs: number): JobRow | undefined {
+  const { dispatch } = row;
+  if (dispatch === undefined || dispatch.dueAt > now || dispatch.takenUntil > now) return undefined;
+  // No new version: nothing that anybody sees has changed.
+  return { ...row, dispatch: { ...dispatch, takenUntil: now + takenMs } };
+}
+
+/** The message was sent. It may have been received, claimed and handled before this is recorded. */
+export function dispatched(
+  row: JobRow | undefined,
+  { dispatch }: DispatchedChange,
+  now: number,
+): Transition<PlainAnswer> {
+  if (row?.dispatch === undefined || row.dispatches !== dispatch)
+    return unchanged(row, { ok: row !== undefined && row.dispatches > dispatch });
+  const status = row.status === "scheduled" ? "queued" : row.status;
+  return noted(changed(row, now, { status, dispatch: undefined, dispatches: row.dispatches + 1 }));
+}
+
+/** The message could not be sent: now, or ever. */
+export function undispatched(
+  row: JobRow | undefined,
+  { dispatch, inMs, error }: UndispatchedChange,
+  now: number,
+): Transition<PlainAnswer> {
+  if (row?.dispatch === undefined || row.dispatches !== dispatch) return unchanged(row);
+  if (inMs !== undefined) {
+    const failures = row.dispatch.failures + 1;
+    return noted(changed(row, now, { dispatch: { dueAt: now + inMs, takenUntil: 0, failures }, error }));
+  }
+  if (isFinal(row.status)) return noted(changed(row, now, { dispatch: undefined }));
+  return noted(
+    changed(row, now, {
+      status: "failed",
+      dispatch: undefined,
+      finishedAt: now,
+      error,
+      deadLetterReason: "undispatchable",
+    }),
+  );
+}
+
+/** Runs a job again from its record, as the next generation. */
+export function reopen(
+  row: JobRow | undefined,
+  { token, force, takenMs }: ReopenChange,
+  now: number,
+): Transition<PlainAnswer> {
+  if (row === undefined) return unchanged(row);
+  if (row.birthToken === token) return noted(row);
+  const isAllowed =
+    row.status === "failed" ||
+    row.status === "cancelled" ||
+    (force && (row.status === "completed" || row.status === "lost"));
+  if (!isAllowed || !row.hasMessage) return unchanged(row);
+  return noted(
+    changed(row, now, {
+      status: "queued",
+      generation: row.generation + 1,
+      birthToken: token,
+      isStoreBorn: true,
+      dispatch: { dueAt: now, takenUntil: now + takenMs, failures: 0 },
+      runs: 0,
+      lapsed: 0,
+      isBuried: false,
+      finishedAt: undefined,
+      nextAt: undefined,
+      cancelRequestedAt: undefined,
+      cancelReason: undefined,
+      deadLetterReason: undefined,
+      error: undefined,
+      resultOmitted: undefined,
+      progress: undefined,
+      progressMessage: undefined,
+    }),
+    { result: { value: undefined } },
+  );
+}
+
+/** Makes a scheduled job due now. */
+export function promote(
+  row: JobRow | undefined,
+  { takenMs }: PromoteChange,
+  now: number,
+): Transition<PlainAnswer> {
+  if (row?.status !== "scheduled" || row.dispatch === undefined) return unchanged(row);
+  return noted(
+    changed(row, now, {
+      status: "queued",
+      dispatch: { dueAt: now, takenUntil: now + takenMs, failures: row.dispatch.failures },
+    }),
+  );
+}

@@ -1,0 +1,55 @@
+import type { CancelChange, PlainAnswer } from "./change.ts";
+import { isFinal, type JobRow } from "./job-row.ts";
+import { changed, newRow } from "./new-row.ts";
+import { noted, type Transition, unchanged } from "./effect.ts";
+
+/** Whether a run holds the job now. Whatever a lapsed hold says, nobody may be running the job. */
+export function isHeld(row: JobRow, now: number): boolean {
+  return row.status === "processing" && row.hold !== undefined && row.hold.until > now;
+}
+
+/** Cancels a job that does not run, and asks the run of one that does to end. */
+export function cancel(
+  row: JobRow | undefined,
+  { id, reason, onlyKnown = false }: CancelChange,
+  now: number,
+): Transition<PlainAnswer> {
+  if (row === undefined) {
+    if (onlyKnown) return unchanged(row);
+    // Kept, so that the claim of a message whose record is late, or was never written, finds it.
+    const facts = { type: "", queue: "", maxAttempts: 1, createdAt: now, message: { payload: null } };
+    const tombstone = newRow(id, facts, now, {
+      status: "cancelled",
+      finishedAt: now,
+      cancelRequestedAt: now,
+      cancelReason: reason,
+      hasMessage: false,
+    });
+    return noted(tombstone);
+  }
+  if (isFinal(row.status)) return unchanged(row, { ok: row.status === "cancelled" });
+  if (isHeld(row, now)) {
+    if (row.cancelRequestedAt !== undefined) return noted(row, undefined, { cancelRequested: true });
+    const asked = changed(row, now, { cancelRequestedAt: now, cancelReason: reason });
+    return noted(asked, undefined, { cancelRequested: true });
+  }
+  return noted(
+    cancelled(row, now, {
+      cancelRequestedAt: row.cancelRequestedAt ?? now,
+      cancelReason: row.cancelReason ?? reason,
+    }),
+  );
+}
+
+/** The row of a job that is cancelled now. */
+export function cancelled(row: JobRow, now: number, changes: Partial<JobRow> = {}): JobRow {
+  return changed(row, now, {
+    status: "cancelled",
+    finishedAt: now,
+    hold: undefined,
+    nextAt: undefined,
+    dispatch: undefined,
+    ended: row.hold === undefined ? row.ended : { token: row.hold.token, status: "cancelled" },
+    ...changes,
+  });
+}

@@ -1,0 +1,171 @@
+import { defaults } from "../../defaults.ts";
+import { cancelled, isHeld } from "./cancel-rules.ts";
+import type { ClaimAnswer, ClaimChange } from "./change.ts";
+import type { JobRow } from "./job-row.ts";
+import { changed, filled, isTombstone, newRow } from "./new-row.ts";
+import type { Transition } from "./effect.ts";
+
+/** A backoff counts as over this much early, since the broker's clock and the store's differ. */
+const DUE_TOLERANCE_MS = 1_000;
+/** Longest time after which a message that has to wait is looked at again. */
+const MAX_LATER_MS = 60_000;
+
+/** Decides whether a run may begin, and holds the job for it. */
+export function claim(row: JobRow | undefined, change: ClaimChange, now: number): Transition<ClaimAnswer> {
+  if (row === undefined) {
+    const job = change.seed();
+    const created = newRow(change.id, job, now, {
+      status: "queued",
+      version: 0,
+      generation: change.redrive,
+      runs: change.attemptsBefore,
+    });
+    return { ...begin(created, change, now), data: { message: job.message } };
+  }
+  if (isTombstone(row)) {
+    const job = change.seed();
+    const known = filled(row, { ...job, stamp: change.stamp }, now);
+    return {
+      row: known,
+      answer: { do: "cancelled", generation: row.generation },
+      data: { message: job.message },
+    };
+  }
+  if (row.hold?.token === change.token) return heldAlready(row, row.hold, change, now);
+  // A claim that the network has held back until its run was over.
+  if (row.ended?.token === change.token) return later(row, 1, "busy");
+  const isSame =
+    row.queue === change.queue &&
+    row.type === change.type &&
+    (row.stamp === undefined || row.stamp === change.stamp);
+  const isNewer =
+    change.redrive > row.generation || (isSame && change.wasDeadLetter && row.status === "failed");
+  if (!isSame && (!isNewer || row.status === "completed" || row.status === "cancelled")) {
+    const why = row.queue === change.queue && row.type === change.type ? "id_reused" : "id_conflict";
+    return { row, answer: { do: "foreign", why } };
+  }
+  return isNewer ? claimNewer(row, change, now) : claimKnown(row, change, now);
+}
+
+/** A redrive: the job runs again as a new generation, unless it is over for good. */
+function claimNewer(row: JobRow, change: ClaimChange, now: number): Transition<ClaimAnswer> {
+  if (row.status === "completed") return { row, answer: { do: "done", generation: row.generation } };
+  if (row.status === "cancelled") return { row, answer: { do: "cancelled", generation: row.generation } };
+  if (isHeld(row, now)) return busy(row, now);
+  const generation = Math.max(change.redrive, row.generation + 1);
+  const { queue, type, stamp } = change;
+  const reopened: JobRow = {
+    ...row,
+    queue,
+    type,
+    stamp,
+    generation,
+    runs: 0,
+    lapsed: 0,
+    isBuried: false,
+    finishedAt: undefined,
+    deadLetterReason: undefined,
+    cancelRequestedAt: undefined,
+    cancelReason: undefined,
+  };
+  return begin(reopened, change, now);
+}
+
+function claimKnown(row: JobRow, change: ClaimChange, now: number): Transition<ClaimAnswer> {
+  const { generation } = row;
+  switch (row.status) {
+    case "completed":
+      return { row, answer: { do: "done", generation } };
+    case "cancelled":
+      return { row, answer: { do: "cancelled", generation } };
+    case "failed": {
+      const { isBuried, deadLetterReason: reason = "max_attempts", error } = row;
+      return { row, answer: { do: "failed", generation, isBuried, reason, error } };
+    }
+    case "processing":
+      return isHeld(row, now) ? busy(row, now) : takeOver(row, change, now);
+    case "retrying": {
+      const leftMs = (row.nextAt ?? now) - now;
+      return leftMs > DUE_TOLERANCE_MS ? later(row, leftMs, "backoff") : begin(row, change, now);
+    }
+    case "scheduled": {
+      const { dispatch } = row;
+      const leftMs = dispatch === undefined ? 0 : dispatch.dueAt - now;
+      return leftMs > DUE_TOLERANCE_MS ? later(row, leftMs, "scheduled") : begin(row, change, now);
+    }
+    case "queued":
+    case "lost":
+      return begin(row, change, now);
+  }
+}
+
+/** Takes over from a run whose hold has lapsed: its process was killed, or stands still. */
+function takeOver(row: JobRow, change: ClaimChange, now: number): Transition<ClaimAnswer> {
+  const { generation } = row;
+  if (row.cancelRequestedAt !== undefined)
+    return { row: cancelled(row, now), answer: { do: "cancelled", generation } };
+  const lapsed = row.lapsed + 1;
+  if (lapsed < row.maxAttempts + defaults.crashLoopMargin) return begin({ ...row, lapsed }, change, now);
+  const error = {
+    message: `started ${lapsed} times without an end: it may be what kills its worker`,
+    code: "crash_loop",
+  };
+  const failed = changed(row, now, {
+    status: "failed",
+    lapsed,
+    hold: undefined,
+    finishedAt: now,
+    error,
+    deadLetterReason: "crash_loop",
+  });
+  return { row: failed, answer: { do: "failed", generation, isBuried: false, reason: "crash_loop", error } };
+}
+
+/** The run begins. */
+function begin(row: JobRow, change: ClaimChange, now: number): Transition<ClaimAnswer> {
+  const attempt = Math.max(row.runs, change.attemptsOfCopy) + 1;
+  // Above every fence before, also if the row was pruned and created anew.
+  const fence = Math.max(row.fence + 1, now * 1_024);
+  const { token, workerId, leaseMs, stamp } = change;
+  const isFirst = row.startedAt === undefined;
+  const running = changed(row, now, {
+    status: "processing",
+    stamp,
+    runs: attempt,
+    fence,
+    hold: { token, until: now + leaseMs, workerId, seq: 0 },
+    workerId,
+    startedAt: now,
+    finishedAt: undefined,
+    nextAt: undefined,
+    dispatch: undefined,
+    dispatches: row.dispatch === undefined ? row.dispatches : row.dispatches + 1,
+    waitMs: isFirst ? Math.max(0, now - (row.scheduledAt ?? row.createdAt)) : row.waitMs,
+  });
+  return { row: running, answer: runAnswer(running, fence), needsSaved: row.hasSaved ? true : undefined };
+}
+
+/** The same claim again: its answer was lost. */
+function heldAlready(
+  row: JobRow,
+  hold: NonNullable<JobRow["hold"]>,
+  { leaseMs }: ClaimChange,
+  now: number,
+): Transition<ClaimAnswer> {
+  const until = Math.max(hold.until, now + leaseMs);
+  const held = until === hold.until ? row : { ...row, hold: { ...hold, until } };
+  return { row: held, answer: runAnswer(row, row.fence), needsSaved: row.hasSaved ? true : undefined };
+}
+
+function runAnswer(row: JobRow, fence: number): ClaimAnswer {
+  const { generation, runs: attempt, tenant, priority, progress } = row;
+  return { do: "run", fence, generation, attempt, tenant, priority, progress };
+}
+
+function busy(row: JobRow, now: number): Transition<ClaimAnswer> {
+  return later(row, (row.hold?.until ?? now) - now, "busy");
+}
+
+function later(row: JobRow, ms: number, why: "busy" | "backoff" | "scheduled"): Transition<ClaimAnswer> {
+  return { row, answer: { do: "later", inMs: why === "busy" ? Math.min(ms, MAX_LATER_MS) : ms, why } };
+}

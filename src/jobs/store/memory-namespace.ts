@@ -1,0 +1,276 @@
+import { taken } from "./birth-rules.ts";
+import { changedData } from "./saved-data.ts";
+import type { DataChange } from "./effect.ts";
+import { type FinalStatus, isFinal, type JobData, type JobRow } from "./job-row.ts";
+import {
+  type ChangePage,
+  type DueJob,
+  type JobCount,
+  type MinuteCount,
+  MIN_KEPT_MS,
+  type PageRequest,
+  type PruneOutcome,
+  type PrunePolicy,
+  type StoredJobFilter,
+  type StoredPage,
+  type StoreHint,
+  type TakeOptions,
+  WORKER_GONE_MS,
+  type WorkerRow,
+} from "./job-store.ts";
+import { byCreation, matches } from "./match.ts";
+
+const NO_DATA: JobData = Object.freeze({});
+const MINUTE_MS = 60_000;
+/** Minutes of which the ended jobs are counted. */
+const MAX_MINUTES = 1_440;
+
+/** A change in the log of changes. It is out of date if its job has changed since. */
+interface Logged {
+  readonly id: string;
+  readonly seq: number;
+}
+
+/** The records of one namespace in memory. */
+export class MemoryNamespace {
+  readonly rows: Map<string, JobRow> = new Map();
+  readonly workers: Map<string, WorkerRow> = new Map();
+  readonly listeners: Set<(hint: StoreHint, id: string) => void> = new Set();
+  fingerprint: string | undefined;
+  readonly #maxFinished: number;
+  readonly #data = new Map<string, JobData>();
+  /** Jobs whose message is to be sent. */
+  readonly #pending = new Set<string>();
+  /** Finished jobs, the one that ended first at the front. */
+  readonly #finished = new Map<string, number>();
+  readonly #minutes = new Map<string, MinuteCount>();
+  #log: Logged[] = [];
+  /** The number of each job's last change. */
+  readonly #changes = new Map<string, number>();
+  #seq = 0;
+
+  constructor(maxFinished: number) {
+    this.#maxFinished = maxFinished;
+  }
+
+  dataOf(id: string): JobData {
+    return this.#data.get(id) ?? NO_DATA;
+  }
+
+  /** Replaces a row, and applies a change of its data. */
+  write(before: JobRow | undefined, row: JobRow, data: DataChange | undefined, now: number): void {
+    const { id } = row;
+    this.rows.set(id, row);
+    if (data !== undefined) this.#data.set(id, changedData(this.dataOf(id), copied(data)));
+    if (row.dispatch === undefined) this.#pending.delete(id);
+    else this.#pending.add(id);
+    if (row === before || row.version === before?.version) return;
+    this.#count(before, row, now);
+    if (isFinal(row.status)) {
+      if (row.status !== before?.status) this.#finish(id, now);
+    } else this.#finished.delete(id);
+    this.#record(id);
+    if (this.listeners.size > 0) this.#hint(before, row);
+  }
+
+  list(
+    filter: StoredJobFilter,
+    { limit, order, offset = 0, after, maxTotal = 10_000 }: PageRequest,
+    now: number,
+  ): StoredPage {
+    const { search } = filter;
+    const found = [...this.rows.values()]
+      .filter((row) => matches(row, filter, now))
+      .filter(({ id }) => search === undefined || textOf(this.dataOf(id)).includes(search))
+      .toSorted((one, other) => (order === "oldest" ? byCreation(one, other) : byCreation(other, one)));
+    const isBeyond = (row: JobRow): boolean => {
+      if (after === undefined) return true;
+      const place = byCreation(row, after as JobRow);
+      return order === "oldest" ? place > 0 : place < 0;
+    };
+    const rest = found.filter(isBeyond).slice(offset);
+    return {
+      rows: rest.slice(0, limit),
+      total: Math.min(found.length, maxTotal),
+      isTotalCapped: found.length > maxTotal,
+      hasMore: rest.length > limit,
+    };
+  }
+
+  counts(): JobCount[] {
+    const counts = new Map<string, JobCount>();
+    for (const { queue, type, status } of this.rows.values()) {
+      if (isFinal(status)) continue;
+      const key = JSON.stringify([queue, type, status]);
+      counts.set(key, { queue, type, status, count: (counts.get(key)?.count ?? 0) + 1 });
+    }
+    return [...counts.values()];
+  }
+
+  minutes(since: number): MinuteCount[] {
+    return [...this.#minutes.values()].filter(({ minute }) => minute + MINUTE_MS > since);
+  }
+
+  takeDue({ queues, limit, takenMs }: TakeOptions, now: number): DueJob[] {
+    const due = this.#dispatches(queues)
+      .filter(({ at }) => at <= now)
+      .toSorted((one, other) => one.at - other.at || byCreation(one.row, other.row));
+    const jobs: DueJob[] = [];
+    for (const { row } of due.slice(0, limit)) {
+      const next = taken(row, now, takenMs);
+      const { message } = this.dataOf(row.id);
+      if (next === undefined || message === undefined) continue;
+      this.rows.set(row.id, next);
+      jobs.push({ row: next, message });
+    }
+    return jobs;
+  }
+
+  nextDueAt(queues?: readonly string[]): number | undefined {
+    const times = this.#dispatches(queues).map(({ at }) => at);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  changedSince(cursor: string | undefined, limit: number): ChangePage {
+    if (cursor === undefined) return { rows: [], cursor: String(this.#seq), hasMore: false };
+    const since = Number(cursor);
+    const from = firstAfter(this.#log, since);
+    const rows: JobRow[] = [];
+    let last = since;
+    let hasMore = false;
+    for (let index = from; index < this.#log.length; index += 1) {
+      const { id, seq } = this.#log[index] as Logged;
+      const row = this.rows.get(id);
+      if (row === undefined || this.#changes.get(id) !== seq) continue;
+      if (rows.length === limit) {
+        hasMore = true;
+        break;
+      }
+      rows.push(row);
+      last = seq;
+    }
+    return { rows, cursor: String(hasMore ? last : Math.max(last, this.#seq)), hasMore };
+  }
+
+  liveWorkers(now: number): WorkerRow[] {
+    for (const [id, { seenAt }] of this.workers) if (now - seenAt > WORKER_GONE_MS) this.workers.delete(id);
+    return [...this.workers.values()];
+  }
+
+  prunable(policy: PrunePolicy, now: number): JobRow[] {
+    const beyond = this.#finished.size - policy.maxFinished;
+    return [...this.#finished.keys()].flatMap((id, index) => {
+      const row = this.rows.get(id) as JobRow;
+      const ageMs = now - (row.finishedAt ?? now);
+      const isOld = ageMs > keptMs(row.status as FinalStatus, policy);
+      return isOld || (index < beyond && ageMs > MIN_KEPT_MS) ? [row] : [];
+    });
+  }
+
+  prune(policy: PrunePolicy, limit: number, ids: readonly string[] | undefined, now: number): PruneOutcome {
+    const allowed = ids === undefined ? undefined : new Set(ids);
+    const doomed = this.prunable(policy, now).filter(({ id }) => allowed?.has(id) ?? true);
+    for (const { id } of doomed.slice(0, limit)) this.#forget(id);
+    let stripped = 0;
+    for (const id of this.#finished.keys()) {
+      const row = this.rows.get(id) as JobRow;
+      const isOld = row.status === "completed" && now - (row.finishedAt ?? now) > policy.dataMs;
+      if (!isOld || !this.#data.has(id) || stripped === limit) continue;
+      this.#data.delete(id);
+      this.rows.set(id, { ...row, hasMessage: false, hasSaved: false });
+      stripped += 1;
+    }
+    const hasMore = doomed.length > limit || stripped === limit;
+    return { deleted: Math.min(doomed.length, limit), stripped, hasMore };
+  }
+
+  #dispatches(queues: readonly string[] | undefined): { readonly row: JobRow; readonly at: number }[] {
+    return [...this.#pending].flatMap((id) => {
+      const row = this.rows.get(id);
+      if (row?.dispatch === undefined || queues?.includes(row.queue) === false) return [];
+      return [{ row, at: Math.max(row.dispatch.dueAt, row.dispatch.takenUntil) }];
+    });
+  }
+
+  #finish(id: string, now: number): void {
+    this.#finished.delete(id);
+    this.#finished.set(id, now);
+    if (this.#finished.size <= this.#maxFinished) return;
+    const [oldest] = this.#finished.keys();
+    if (oldest !== undefined) this.#forget(oldest);
+  }
+
+  #forget(id: string): void {
+    this.rows.delete(id);
+    this.#data.delete(id);
+    this.#finished.delete(id);
+    this.#pending.delete(id);
+    this.#changes.delete(id);
+  }
+
+  /** Counts a run that ended, by what it was counted as before: a job that changes from failed to queued is not counted back. */
+  #count(before: JobRow | undefined, row: JobRow, now: number): void {
+    const { queue, type, status } = row;
+    if ((!isFinal(status) && status !== "retrying") || before?.status === status) return;
+    const minute = Math.floor(now / MINUTE_MS) * MINUTE_MS;
+    const key = JSON.stringify([minute, queue, type, status]);
+    const { count = 0, durationMs = 0 } = this.#minutes.get(key) ?? {};
+    this.#minutes.set(key, {
+      minute,
+      queue,
+      type,
+      status,
+      count: count + 1,
+      durationMs: durationMs + (row.durationMs ?? 0),
+    });
+    for (const [old, one] of this.#minutes) {
+      if (now - one.minute <= MAX_MINUTES * MINUTE_MS) break;
+      this.#minutes.delete(old);
+    }
+  }
+
+  #record(id: string): void {
+    this.#seq += 1;
+    this.#changes.set(id, this.#seq);
+    this.#log.push({ id, seq: this.#seq });
+    if (this.#log.length < 1_000 || this.#log.length < 2 * this.rows.size) return;
+    this.#log = this.#log.filter((one) => this.#changes.get(one.id) === one.seq);
+  }
+
+  #hint(before: JobRow | undefined, row: JobRow): void {
+    const { id, dispatch, cancelRequestedAt } = row;
+    const isDue = dispatch !== undefined && dispatch.takenUntil === 0 && dispatch !== before?.dispatch;
+    const isCancel = cancelRequestedAt !== undefined && before?.cancelRequestedAt === undefined;
+    for (const listener of this.listeners) {
+      listener("change", id);
+      if (isDue) listener("due", id);
+      if (isCancel) listener("cancel", id);
+    }
+  }
+}
+
+/** Copied, since the payload belongs to the sender or to the handler, who may change it. */
+function copied(data: DataChange): DataChange {
+  return JSON.parse(JSON.stringify(data)) as DataChange;
+}
+
+function textOf({ message }: JobData): string {
+  return JSON.stringify(message?.payload ?? null);
+}
+
+/** How long a policy keeps a job in this state. */
+export function keptMs(status: FinalStatus, { completedMs, failedMs, cancelledMs }: PrunePolicy): number {
+  if (status === "completed") return completedMs;
+  return status === "cancelled" ? cancelledMs : failedMs;
+}
+
+/** The index of the first entry after `seq`. */
+function firstAfter(log: readonly Logged[], seq: number): number {
+  let [low, high] = [0, log.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((log[middle] as Logged).seq > seq) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,188 @@
+import { cancelled, isHeld } from "./cancel-rules.ts";
+import type { AssumeChange, BuriedChange, EndAnswer, EndChange, PlainAnswer, TouchChange } from "./change.ts";
+import { isFinal, type JobRow, type JobStatus, MAX_ATTEMPTS_KEPT } from "./job-row.ts";
+import { changed, isTombstone, newRow } from "./new-row.ts";
+import { type DataChange, noted, type Transition, unchanged } from "./effect.ts";
+
+/** A report from a run: only its own claim may write. */
+export function touch(
+  row: JobRow | undefined,
+  { token, seq, leaseMs, progress, progressMessage, saved, steps, logs }: TouchChange,
+  now: number,
+): Transition<PlainAnswer> {
+  if (row?.status !== "processing" || row.hold?.token !== token) return unchanged(row, { isFenced: true });
+  const cancelRequested = row.cancelRequestedAt === undefined ? undefined : true;
+  const { hold } = row;
+  if (seq <= hold.seq) return noted(row, undefined, { cancelRequested });
+  const until = leaseMs === undefined ? hold.until : Math.max(hold.until, now + leaseMs);
+  const next = { ...hold, until, seq };
+  const isSeen = progress !== undefined || saved !== undefined || steps !== undefined || logs !== undefined;
+  if (!isSeen) return noted({ ...row, hold: next }, undefined, { cancelRequested });
+  const reported = changed(row, now, {
+    hold: next,
+    progress: progress ?? row.progress,
+    progressMessage: progress === undefined ? row.progressMessage : progressMessage,
+    hasSaved: row.hasSaved || saved !== undefined || steps !== undefined,
+  });
+  return noted(reported, { saved, steps, logs }, { cancelRequested });
+}
+
+/** The end of a run, or of a message that was refused without one. */
+export function end(row: JobRow | undefined, change: EndChange, now: number): Transition<EndAnswer> {
+  const { token, outcome } = change;
+  if (row === undefined || isTombstone(row)) return endUnknown(row, change, now);
+  if (token !== undefined && row.hold?.token === token) return finish(row, change, now);
+  if (token !== undefined && row.ended?.token === token) {
+    // A run that stood still past its hold, and was cancelled as it seemed to be gone, has completed all the same.
+    if (row.status === "cancelled" && row.ended.status === "cancelled" && outcome === "completed")
+      return finish(row, change, now);
+    return { row, answer: answerOf(outcome, row.ended.status) };
+  }
+  if (change.generation < row.generation) return overruledOrFenced(row, change);
+  // A handler that ran without a claim: what it has done counts, whoever else has the job.
+  if (change.isUntracked && outcome === "completed" && row.status !== "completed")
+    return finish(row, change, now);
+  if (token !== undefined && !change.isUntracked) return overruledOrFenced(row, change);
+  const isFree = !isFinal(row.status) && !isHeld(row, now) && change.attempt >= row.runs;
+  return isFree ? finish(row, change, now) : overruledOrFenced(row, change);
+}
+
+/** There is no row: the store could not be reached when the job was sent and claimed, or the job is older than the records. */
+function endUnknown(row: JobRow | undefined, change: EndChange, now: number): Transition<EndAnswer> {
+  if (change.seed === undefined) return { row, answer: { do: "ended", verdict: "unknown" } };
+  const job = change.seed();
+  const { id, generation, attempt } = change;
+  const fresh = newRow(id, job, now, {
+    ...(row === undefined
+      ? {}
+      : { cancelRequestedAt: row.cancelRequestedAt, cancelReason: row.cancelReason }),
+    status: "queued",
+    version: row?.version ?? 0,
+    generation,
+    runs: attempt,
+  });
+  const ended = finish(fresh, change, now);
+  return { ...ended, data: { ...ended.data, message: job.message } };
+}
+
+function overruledOrFenced(row: JobRow, { token, isUntracked }: EndChange): Transition<EndAnswer> {
+  const isOver = row.status === "completed" || row.status === "cancelled";
+  // A refusal, or a run that no claim protects, has nothing to withdraw.
+  const verdict = isOver || token === undefined || isUntracked ? "overruled" : "fenced";
+  return { row, answer: { do: "ended", verdict, status: row.status } };
+}
+
+/** Writes the outcome, unless the job was cancelled meanwhile: then no failure of it counts. */
+function finish(row: JobRow, change: EndChange, now: number): Transition<EndAnswer> {
+  const { outcome, token, error, result, logs } = change;
+  const data: DataChange = {
+    result: outcome === "completed" ? (result ?? { value: undefined }) : undefined,
+    logs,
+  };
+  if (outcome !== "completed" && row.cancelRequestedAt !== undefined) {
+    const gone = cancelled(row, now, {
+      ...common(row, change),
+      ended: endedBy(row, token, "cancelled"),
+      error,
+    });
+    return { row: gone, answer: answerOf(outcome, "cancelled"), data };
+  }
+  const status = statusAfter(outcome);
+  const over = changed(row, now, {
+    ...common(row, change),
+    ...outcomeOf(row, change, now),
+    status,
+    hold: undefined,
+    ended: endedBy(row, token, status),
+    lapsed: 0,
+  });
+  return { row: over, answer: answerOf(outcome, status), data };
+}
+
+function outcomeOf(row: JobRow, change: EndChange, now: number): Partial<JobRow> {
+  const { outcome, inMs = 0, error, attempt, workerId, durationMs } = change;
+  const startedAt = row.startedAt ?? Math.max(0, now - durationMs);
+  const failedRun = error === undefined ? [] : [{ attempt, workerId, startedAt, durationMs, error }];
+  const attempts = [...row.attempts, ...failedRun].slice(-MAX_ATTEMPTS_KEPT);
+  switch (outcome) {
+    case "completed":
+      return {
+        finishedAt: now,
+        error: undefined,
+        deadLetterReason: undefined,
+        progress: 100,
+        resultOmitted: change.resultOmitted,
+        dispatch: undefined,
+        nextAt: undefined,
+      };
+    case "retrying":
+      return { attempts, error, nextAt: now + inMs };
+    case "failed":
+      return {
+        attempts,
+        error,
+        finishedAt: now,
+        nextAt: undefined,
+        dispatch: undefined,
+        deadLetterReason: change.deadLetterReason ?? "max_attempts",
+        isBuried: false,
+      };
+    case "cancelled":
+      return { error, finishedAt: now, nextAt: undefined, dispatch: undefined };
+    case "released":
+      // The run does not count.
+      return { runs: Math.max(0, attempt - 1), nextAt: undefined };
+  }
+}
+
+/** What every end writes. */
+function common(row: JobRow, change: EndChange): Partial<JobRow> {
+  const { attempt, workerId, durationMs, progress = row.progress } = change;
+  const { progressMessage = row.progressMessage } = change;
+  return { runs: attempt, workerId, durationMs, progress, progressMessage };
+}
+
+function endedBy(row: JobRow, token: string | undefined, status: JobStatus): JobRow["ended"] {
+  return token === undefined ? row.ended : { token, status };
+}
+
+function statusAfter(outcome: EndChange["outcome"]): JobStatus {
+  return outcome === "released" ? "queued" : outcome;
+}
+
+function answerOf(outcome: EndChange["outcome"], status: JobStatus): EndAnswer {
+  const verdict = statusAfter(outcome) === status ? "recorded" : "overruled";
+  return { do: "ended", verdict, status };
+}
+
+/** The dead letter of a failed job is in the dead-letter queue. */
+export function buried(
+  row: JobRow | undefined,
+  { generation }: BuriedChange,
+  now: number,
+): Transition<PlainAnswer> {
+  if (row?.status !== "failed" || row.generation !== generation) return unchanged(row);
+  return row.isBuried ? noted(row) : noted(changed(row, now, { isBuried: true }));
+}
+
+/** Closes a job whose message is gone. Only if nobody has changed the row since it was looked at. */
+export function assume(
+  row: JobRow | undefined,
+  { outcome, reason, version }: AssumeChange,
+  now: number,
+): Transition<PlainAnswer> {
+  if (row === undefined || row.version !== version) return unchanged(row);
+  if ((isFinal(row.status) && row.status !== "lost") || isHeld(row, now)) return unchanged(row);
+  return noted(
+    changed(row, now, {
+      status: outcome,
+      finishedAt: now,
+      hold: undefined,
+      nextAt: undefined,
+      dispatch: undefined,
+      error: outcome === "completed" ? undefined : { message: reason, code: outcome },
+      deadLetterReason: outcome === "failed" ? reason : undefined,
+      isBuried: outcome === "failed",
+    }),
+  );
+}
