@@ -27,6 +27,12 @@ import { asText, show } from "./lib/text.ts";
  * - `timeout`: A job ran longer than its time limit.
  * - `config`: A configuration is invalid.
  * - `missing_dependency`: An optional package is not installed.
+ * - `store_unavailable`: The job store could not be reached, or did not answer in time.
+ * - `conflict`: The job is in another state than the call needs, or another job has this id.
+ * - `unknown_type`: No job definition has this type.
+ * - `cancelled`: The job was cancelled. Also the reason of the signal of its handler.
+ * - `job_failed`: The job failed, so it has no result.
+ * - `untracked`: There is no record of the job.
  * - `provider`: The provider reported any other error.
  */
 export type ErrorCode =
@@ -54,6 +60,12 @@ export type ErrorCode =
   | "timeout"
   | "config"
   | "missing_dependency"
+  | "store_unavailable"
+  | "conflict"
+  | "unknown_type"
+  | "cancelled"
+  | "job_failed"
+  | "untracked"
   | "provider";
 
 /** The properties of a {@link QueueError} besides its code and message. */

@@ -15,6 +15,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "too_large",
   "duplicate_handler",
   "no_handlers",
+  "unknown_type",
 ]);
 
 /** The exit code of a command that failed with `error`. */

@@ -14,6 +14,7 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   too_large: 2,
   duplicate_handler: 2,
   no_handlers: 2,
+  unknown_type: 2,
   // The provider, or the state of things.
   queue_full: 1,
   not_found: 1,
@@ -28,6 +29,11 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   draining: 1,
   lease_lost: 1,
   timeout: 1,
+  store_unavailable: 1,
+  conflict: 1,
+  cancelled: 1,
+  job_failed: 1,
+  untracked: 1,
   provider: 1,
   drain_incomplete: 3,
 };
