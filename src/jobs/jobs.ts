@@ -27,6 +27,11 @@ export interface JobSendOptions {
    * @default none
    */
   readonly idempotencyKey?: string | undefined;
+  /**
+   * A hash of the whole request that `idempotencyKey` names. A repetition with another hash is refused as `conflict`.
+   * @default a hash of the payload
+   */
+  readonly idempotencyHash?: string | undefined;
   /** Maximum time of the send; a number is in milliseconds. @default the queue's `sendDeadlineMs` */
   readonly deadlineMs?: Duration | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -197,6 +202,8 @@ export interface Jobs {
   readonly namespace: string;
   /** The job types that are known here. */
   readonly types: readonly string[];
+  /** The job definitions that `createJobs` was given. The REST API checks payloads by their schemas. */
+  readonly definitions: readonly { readonly type: string }[];
   send<Result = unknown>(message: NewMessage, options?: JobSendOptions): Promise<JobHandle<Result>>;
   sendBatch(messages: readonly NewMessage[], options?: JobSendOptions): Promise<JobSendOutcome[]>;
   /** A handle of a job by its id, whether or not it exists. */
