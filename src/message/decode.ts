@@ -6,7 +6,7 @@ import { handled } from "../lib/rejection.ts";
 import type { DecodedMessage, Decoder, RawMessage, UnwrappedMessage } from "./decoder.ts";
 import { readEnvelope, readHeaders, readId, readMaxAttempts, readTrace } from "./envelope.ts";
 import type { Reading } from "./format.ts";
-import { CompleteMessage, type Message } from "./message.ts";
+import { CompleteMessage, type Message, readPriority, readTenant } from "./message.ts";
 import { givenKey } from "./own-key.ts";
 import { isEnvelope, isFields } from "./ownership.ts";
 import {
@@ -29,6 +29,8 @@ export type Decoded =
       readonly problem: string;
       /** Set if the message can be read, except for its encoded payload. */
       readonly message?: Message | undefined;
+      /** Set if `message` is. */
+      readonly system?: SystemAttributes | undefined;
     };
 
 /** Envelopes inside each other, at most. Each is parsed anew, so a hostile message must not nest without end. */
@@ -51,7 +53,7 @@ export function decode(delivery: Delivery, now: number, reading?: Reading): Deco
     if (message.encoding === undefined || reading?.hasCodec === true) return { ok: true, message, system };
     const problem =
       "its payload is encoded, as payload_encoding says, and this queue has no codec. Give createQueue the codec of the sender, and redrive it";
-    return { ok: false, problem, message };
+    return { ok: false, problem, message, system };
   } catch (error) {
     // Another error means that the body breaks the decoder. Such a message is malformed too.
     return { ok: false, problem: problemOf(error) };
@@ -128,6 +130,8 @@ function innerOf({ unwrap }: UnwrappedMessage, delivery: Delivery): Delivery {
 
 function messageOf(decoded: DecodedMessage, delivery: Delivery, now: number): CompleteMessage {
   const { type, payload, id, headers, maxAttempts, createdAt, scheduledAt, backoff, trace } = decoded;
+  const priority = readPriority(decoded.priority);
+  const tenant = readTenant(decoded.tenant);
   if (typeof type !== "string" || type === "") throw new Malformed("a decoder returned no type");
   if (payload === undefined)
     throw new Malformed("a decoder returned no payload; a decoder returns null for a message without data");
@@ -147,6 +151,7 @@ function messageOf(decoded: DecodedMessage, delivery: Delivery, now: number): Co
     trace ?? readTrace(delivery.attributes),
     givenKey(delivery.orderingKey),
     delivery.attributes,
+    { priority, tenant, isUndated: createdAt === undefined },
   );
 }
 

@@ -1,6 +1,6 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { Attributes, Body } from "../driver/contract.ts";
-import type { Headers, TraceContext } from "./message.ts";
+import type { Headers, Priority, TraceContext } from "./message.ts";
 
 /** A received message before it is decoded, as a {@link Decoder} sees it. */
 export interface RawMessage {
@@ -36,6 +36,10 @@ export interface DecodedMessage {
   readonly backoff?: BackoffOptions | undefined;
   /** @default the attributes `traceparent` and `tracestate` */
   readonly trace?: TraceContext | undefined;
+  /** A value that is no priority is ignored. @default none */
+  readonly priority?: Priority | undefined;
+  /** A value that is no tenant is ignored. @default none */
+  readonly tenant?: string | undefined;
 }
 
 /** A message inside another system's envelope. All decoders are asked again, for the inner message. */

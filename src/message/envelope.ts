@@ -4,7 +4,15 @@ import { describeError, QueueError } from "../errors.ts";
 import { optionalMs } from "../lib/duration.ts";
 import { isNewest } from "../lib/ids.ts";
 import { Malformed } from "./system-attributes.ts";
-import { CompleteMessage, type Headers, type Message, type TraceContext } from "./message.ts";
+import {
+  CompleteMessage,
+  type Headers,
+  type Message,
+  type RareFacts,
+  readPriority,
+  readTenant,
+  type TraceContext,
+} from "./message.ts";
 import { givenKey } from "./own-key.ts";
 import { type Fields, isFields } from "./ownership.ts";
 import { escapeNonCharacters, kindOf, show } from "../lib/text.ts";
@@ -119,12 +127,15 @@ export function payloadJson({ payload, type }: Pick<Message, "payload" | "type">
 }
 
 /** Returns the fields that few messages have, and the end of the body. */
-function rarePart({ headers, scheduledAt, backoff }: Message): string {
-  if (scheduledAt === undefined && backoff === undefined && isEmpty(headers)) return "}";
+function rarePart({ headers, scheduledAt, backoff, priority, tenant }: Message): string {
+  const isPlain = priority === undefined && tenant === undefined;
+  if (isPlain && scheduledAt === undefined && backoff === undefined && isEmpty(headers)) return "}";
   const rest = JSON.stringify({
     headers: isEmpty(headers) ? undefined : headers,
     scheduled_at: scheduledAt?.toISOString(),
     backoff: backoff === undefined ? undefined : wireBackoff(backoff),
+    priority,
+    tenant,
   });
   return `,${rest.slice(1)}`;
 }
@@ -148,20 +159,31 @@ export function readEnvelope(
   const type = envelope["type"] ?? attributeType;
   if (typeof type !== "string" || type === "")
     throw new Malformed("it has no type: neither in the body nor in a type attribute");
+  const createdAt = readDate(envelope["created_at"], "created_at");
   return new CompleteMessage(
     readId(envelope["id"], delivery),
     type,
     envelope["payload"] ?? null,
     readHeaders(envelope["headers"]),
     readMaxAttempts(envelope["max_attempts"]),
-    readDate(envelope["created_at"], "created_at") ?? new Date(delivery.enqueuedAt ?? now),
+    createdAt ?? new Date(delivery.enqueuedAt ?? now),
     readDate(envelope["scheduled_at"], "scheduled_at"),
     readBackoff(envelope["backoff"]),
     readTrace(delivery.attributes),
     givenKey(delivery.orderingKey),
     delivery.attributes,
-    readEncoding(envelope["payload_encoding"]),
+    readRare(envelope, createdAt === undefined),
   );
+}
+
+/** Returns undefined for most messages. Values that this version does not know are left out. */
+function readRare(envelope: Fields, isUndated: boolean): RareFacts | undefined {
+  const encoding = readEncoding(envelope["payload_encoding"]);
+  const priority = readPriority(envelope["priority"]);
+  const tenant = readTenant(envelope["tenant"]);
+  if (!isUndated && encoding === undefined && priority === undefined && tenant === undefined)
+    return undefined;
+  return { encoding, priority, tenant, isUndated };
 }
 
 function readEncoding(value: unknown): string | undefined {

@@ -20,6 +20,12 @@ export interface TraceContext {
   readonly tracestate?: string | undefined;
 }
 
+/** The priorities of a message, from the lowest to the highest. */
+export const PRIORITIES = ["low", "normal", "high", "critical"] as const;
+
+/** The priority of a message. It is recorded with the job, and does not change the order of delivery. */
+export type Priority = (typeof PRIORITIES)[number];
+
 /** A job as a handler receives it. */
 export interface Message<Payload = unknown> {
   /** A UUIDv7, unless the sender chose another id. It stays the same across retries, delays and redrives. */
@@ -45,6 +51,10 @@ export interface Message<Payload = unknown> {
   readonly trace?: TraceContext | undefined;
   /** The ordering key that the sender gave; undefined if it gave none. */
   readonly orderingKey?: string | undefined;
+  /** The priority that the sender gave; undefined if it gave none. */
+  readonly priority?: Priority | undefined;
+  /** The customer for whom the job runs; undefined if the sender named none. */
+  readonly tenant?: string | undefined;
 }
 
 /** A job to send. */
@@ -72,6 +82,10 @@ export interface NewMessage<Payload = unknown> {
    */
   readonly dedupId?: string | undefined;
   readonly trace?: TraceContext | undefined;
+  /** Recorded with the job. It does not change the order of delivery. @default none */
+  readonly priority?: Priority | undefined;
+  /** The customer for whom the job runs: 1 to 128 bytes, without control characters. @default none */
+  readonly tenant?: string | undefined;
   /** Validates the payload before it is sent. Set by `message` of a job definition. */
   readonly schema?: StandardSchemaV1<Payload> | undefined;
 }
@@ -138,11 +152,41 @@ function checkHeaders(headers: unknown): asserts headers is Headers {
   }
 }
 
+function checkPriority(priority: unknown): asserts priority is Priority {
+  if (!PRIORITIES.includes(priority as Priority))
+    refuse(
+      "invalid_message",
+      `The priority of a message is one of ${PRIORITIES.join(", ")}; got ${show(priority)}.`,
+    );
+}
+
+/** The priority that a sender of any version wrote; undefined if it is none that this version knows. */
+export function readPriority(value: unknown): Priority | undefined {
+  return PRIORITIES.find((priority) => priority === value);
+}
+
+/** The tenant that a sender of any version wrote; undefined if it cannot be one. */
+export function readTenant(value: unknown): string | undefined {
+  if (typeof value !== "string" || value === "" || CONTROL.test(value) || !value.isWellFormed())
+    return undefined;
+  return Buffer.byteLength(value) <= MAX_ID_BYTES ? value : undefined;
+}
+
 /** The type that was checked last. Most messages have one of few types, so the check is skipped for most. */
 let checkedType: string | undefined;
 
 const NO_HEADERS: Headers = Object.freeze({});
 const NO_ATTRIBUTES: Attributes = Object.freeze({});
+
+/** The facts that few messages have. */
+export interface RareFacts {
+  readonly priority?: Priority | undefined;
+  readonly tenant?: string | undefined;
+  /** The encoding of the payload; undefined if the payload is what the sender gave. */
+  readonly encoding?: string | undefined;
+  /** Whether the message does not say when it was created. */
+  readonly isUndated?: boolean | undefined;
+}
 
 /**
  * A message with all of its fields, in both directions. A class for the sake of `attributes`: a getter of the prototype
@@ -159,6 +203,9 @@ export class CompleteMessage<Payload = unknown> implements Message<Payload> {
   readonly backoff: BackoffOptions | undefined;
   readonly trace: TraceContext | undefined;
   readonly orderingKey: string | undefined;
+  // Set only in a message that has them, as own properties, so that a copy by `{ ...message }` has them as well.
+  declare readonly priority?: Priority;
+  declare readonly tenant?: string;
   /**
    * The attributes as they were received, with queueport's own among them. In few messages an object with more: each field
    * of this class costs time and memory in every message.
@@ -177,7 +224,7 @@ export class CompleteMessage<Payload = unknown> implements Message<Payload> {
     trace: TraceContext | undefined,
     orderingKey: string | undefined,
     attributes: Attributes,
-    encoding?: string,
+    rare?: RareFacts,
   ) {
     this.id = id;
     this.type = type;
@@ -189,9 +236,11 @@ export class CompleteMessage<Payload = unknown> implements Message<Payload> {
     this.backoff = backoff;
     this.trace = trace;
     this.orderingKey = orderingKey;
+    if (rare?.priority !== undefined) this.priority = rare.priority;
+    if (rare?.tenant !== undefined) this.tenant = rare.tenant;
     this.#received =
-      maxAttempts === undefined || encoding !== undefined
-        ? new Received(attributes, maxAttempts, encoding)
+      maxAttempts === undefined || rare !== undefined
+        ? new Received(attributes, maxAttempts, rare)
         : attributes;
   }
 
@@ -204,6 +253,12 @@ export class CompleteMessage<Payload = unknown> implements Message<Payload> {
   get encoding(): string | undefined {
     const received = this.#received;
     return received instanceof Received ? received.encoding : undefined;
+  }
+
+  /** Whether the message says when it was created. */
+  get statesCreation(): boolean {
+    const received = this.#received;
+    return !(received instanceof Received && received.isUndated);
   }
 
   /** Replaces an encoded payload by the decoded one. */
@@ -228,17 +283,24 @@ export function defaultMaxAttempts(
   if (message instanceof CompleteMessage) message.defaultMaxAttempts(maxAttemptsOf);
 }
 
-/** The received form of a message that lacks `max_attempts`, or has an encoded payload. */
+/** Whether a message says when it was created. If not, its `createdAt` is that of its delivery. */
+export function statesCreation(message: Message): boolean {
+  return !(message instanceof CompleteMessage) || message.statesCreation;
+}
+
+/** The received form of a message that lacks `max_attempts`, or has one of the rare facts. */
 class Received {
   readonly attributes: Attributes;
   /** Undefined if the message does not say it. */
   readonly maxAttempts: number | undefined;
   encoding: string | undefined;
+  readonly isUndated: boolean;
 
-  constructor(attributes: Attributes, maxAttempts: number | undefined, encoding: string | undefined) {
+  constructor(attributes: Attributes, maxAttempts: number | undefined, rare: RareFacts | undefined) {
     this.attributes = attributes;
     this.maxAttempts = maxAttempts;
-    this.encoding = encoding;
+    this.encoding = rare?.encoding;
+    this.isUndated = rare?.isUndated === true;
   }
 }
 
@@ -253,6 +315,8 @@ const MESSAGE_KEYS: KnownKeys<NewMessage & Message> = {
   orderingKey: true,
   dedupId: true,
   trace: true,
+  priority: true,
+  tenant: true,
   schema: true,
   attributes: true,
   createdAt: true,
@@ -312,6 +376,8 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
     orderingKey,
     dedupId,
     trace,
+    priority,
+    tenant,
   } = input;
   if (input.payload === undefined && typeof (input as Partial<{ message: unknown }>).message === "function")
     refuse(
@@ -333,6 +399,8 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
   if (dedupId !== undefined) checkText(dedupId, "dedupId", MAX_ID_BYTES);
   if (trace !== undefined) checkText(trace.traceparent, "trace.traceparent", MAX_TYPE_BYTES);
   if (trace?.tracestate !== undefined) checkText(trace.tracestate, "trace.tracestate", MAX_TRACESTATE_BYTES);
+  if (priority !== undefined) checkPriority(priority);
+  if (tenant !== undefined) checkText(tenant, "tenant", MAX_ID_BYTES);
   return new CompleteMessage(
     id ?? newId(now),
     type,
@@ -345,6 +413,7 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
     trace,
     orderingKey,
     NO_ATTRIBUTES,
+    priority === undefined && tenant === undefined ? undefined : { priority, tenant },
   );
 }
 

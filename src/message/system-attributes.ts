@@ -20,6 +20,8 @@ export interface SystemAttributes {
    * only tries to move it to the dead-letter queue, and does not run its handler.
    */
   readonly decided?: string | undefined;
+  /** What a sender tells the job store of the receiver about this message. */
+  readonly jobFlags?: string | undefined;
 }
 
 // The names are part of the wire format, and must not change.
@@ -32,6 +34,8 @@ export const DEAD_LETTER = "qp_dlq";
 /** The ordering key of a dead letter, if it is too long for {@link DEAD_LETTER}. */
 export const DEAD_LETTER_KEY = "qp_dlq_key";
 export const DECIDED = "qp_decided";
+/** Written by senders with a job store, and read by workers with one. Kept in all copies of the message. */
+export const JOB = "qp_job";
 export const FOLDED = "qp_folded";
 
 const NOTHING: SystemAttributes = Object.freeze({ attempt: 0, redrive: 0 });
@@ -57,6 +61,7 @@ export function readSystemAttributes(attributes: Attributes): SystemAttributes {
     unknownSince: whole(attributes, UNKNOWN_SINCE),
     redrive: whole(attributes, REDRIVE) ?? 0,
     decided: attributes[DECIDED],
+    jobFlags: attributes[JOB],
   };
 }
 
@@ -72,7 +77,7 @@ function whole(attributes: Attributes, name: string): number | undefined {
 /** Returns the attributes with changed system attributes; `undefined` removes one. All others stay unchanged. */
 export function withSystemAttributes(
   attributes: Attributes,
-  changes: Readonly<Record<string, string | number | undefined>>,
+  changes: Readonly<{ [name: string]: string | number | undefined }>,
 ): Attributes {
   const changed: Record<string, string> = { ...attributes };
   for (const [name, value] of Object.entries(changes)) {

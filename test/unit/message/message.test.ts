@@ -89,7 +89,7 @@ describe("a key that a message does not have", () => {
   test.each([
     [{ max_attempts: 3 }, 'A message has no key "max_attempts"; did you mean maxAttempts?'],
     [{ delay: "5m" }, "delay is an option of the send, not of the message: send(queue, message, { delay })."],
-    [{ tenant: "acme" }, 'A message has no key "tenant"; put your own data into payload or headers.'],
+    [{ customer: "acme" }, 'A message has no key "customer"; put your own data into payload or headers.'],
   ])("is refused, since it would have no effect: %o", (fields, message) => {
     expect(() => completeMessage(job(fields), NOW)).toThrow(
       expect.objectContaining({ code: "invalid_message", message }),
