@@ -2,6 +2,7 @@ import { type Channel, channel } from "node:diagnostics_channel";
 import type { ErrorKind } from "./driver/error.ts";
 import type { DeadLetterReason } from "./message/dead-letter-info.ts";
 import type { Message } from "./message/message.ts";
+import type { NotRunReason, ReleaseReason } from "./queue/disposition.ts";
 
 /** The origin of an event. */
 export interface Origin {
@@ -86,11 +87,16 @@ export type JobEvent =
       readonly reason: DeadLetterReason;
       readonly error: unknown;
     }
-  /** The message was released without a failure: in a drain, or because another worker may know its type. */
+  /**
+   * The message was acknowledged without a completed run: the job is over, as its record says. `started` came before only
+   * if a run was cancelled.
+   */
+  | { readonly event: "not_run"; readonly job: JobInfo; readonly why: NotRunReason }
+  /** The message was released without a failure: in a drain, because another worker may know its type, or as its record says. */
   | {
       readonly event: "released";
       readonly job: JobInfo;
-      readonly why: "drain" | "unknown_type";
+      readonly why: "drain" | "unknown_type" | ReleaseReason;
       readonly delayMs: number;
     }
   /** A handler still runs after its time limit and the grace have passed. */

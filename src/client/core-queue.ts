@@ -17,7 +17,13 @@ import { ensureKeys, pumpKeys, receiveKeys, sendKeys } from "./option-keys.ts";
 import type { Interceptor } from "../queue/interceptor.ts";
 import { aroundRequests } from "./queue-hooks.ts";
 import { dropQueue, ensureQueue, planQueue } from "./provision.ts";
-import type { ManagedHandler, ManagedQueue, ManagedReceiveOptions } from "../queue/managed-receive.ts";
+import type {
+  ManagedHandler,
+  ManagedQueue,
+  ManagedReceiveOptions,
+  ManagedSend,
+  ManagedSendOptions,
+} from "../queue/managed-receive.ts";
 import type {
   DelayedMessage,
   EnsureOptions,
@@ -53,6 +59,7 @@ const NONE: SendOptions = Object.freeze({});
 /** Implements the queue on a driver. Each method checks its arguments and calls the part that does the work. */
 export class CoreQueue implements ManagedQueue {
   readonly provider: string;
+  readonly scope: string;
   readonly clock: Clock;
   readonly #driver: Driver;
   readonly #options: CoreQueueOptions;
@@ -73,6 +80,7 @@ export class CoreQueue implements ManagedQueue {
 
   constructor(driver: Driver, options: CoreQueueOptions) {
     this.provider = driver.provider;
+    this.scope = driver.scope ?? driver.provider;
     this.clock = options.clock;
     this.#driver = driver;
     this.#options = options;
@@ -102,6 +110,31 @@ export class CoreQueue implements ManagedQueue {
     this.#assertUsable(queue);
     checkKeys("sendBatch", options, sendKeys);
     return this.#producer.sendBatch(queue, messages, options);
+  }
+
+  async sendManaged(
+    queue: string,
+    message: NewMessage,
+    options: ManagedSendOptions = NONE,
+  ): Promise<SendReceipt> {
+    this.#assertUsable(queue);
+    return this.#producer.send(queue, message, options);
+  }
+
+  async sendBatchManaged(
+    queue: string,
+    messages: readonly ManagedSend[],
+    options: SendOptions = NONE,
+  ): Promise<SendOutcome[]> {
+    this.#assertUsable(queue);
+    const facts = messages.map(({ message: _, ...rest }) => rest);
+    const factsOf = (index: number): Omit<ManagedSend, "message"> => facts[index] ?? {};
+    return this.#producer.sendBatch(
+      queue,
+      messages.map(({ message }) => message),
+      options,
+      factsOf,
+    );
   }
 
   async sendDelayed<P>(

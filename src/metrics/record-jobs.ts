@@ -53,7 +53,7 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
     { job, reason }: JobEvent & { readonly event: "failed" | "retrying" },
   ): TypeRows => (reason === undefined ? handled(queue, job.type) : rowsOf(queue, labels.lookUp(job.type)));
 
-  const ended = (type: string, status: "released" | "refused" | "discarded"): void => {
+  const ended = (type: string, status: "released" | "refused" | "discarded" | "cancelled"): void => {
     families.processed.cell({ type, status }).value += 1;
   };
 
@@ -89,6 +89,11 @@ export function recordJobs(families: Families, labels: TypeLabels): (event: JobE
         families.deadLettered.cell({ type, queue: queue.name, reason }).value += 1;
         break;
       }
+      case "not_run":
+        // A run that was cancelled had begun.
+        if (queue.end(job))
+          ended(labels.lookUp(job.type), event.why === "cancelled" ? "cancelled" : "discarded");
+        break;
       case "released":
         if (queue.end(job)) ended(labels.lookUp(job.type), "released");
         families.released.cell({ queue: queue.name, why: event.why }).value += 1;

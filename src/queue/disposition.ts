@@ -16,7 +16,13 @@ import { show } from "../lib/text.ts";
  */
 export type Disposition =
   /** The message was handled. It is removed. */
-  | { readonly kind: "ack" }
+  | {
+      readonly kind: "ack";
+      /** False if the message is removed although this run did not complete its job. @default true */
+      readonly ran?: boolean;
+      /** Why, if `ran` is false: the job is over in this way. @default completed */
+      readonly why?: NotRunReason | undefined;
+    }
   /** The run failed. The message is delivered again after `delayMs` milliseconds, as the next attempt. */
   | {
       readonly kind: "retry";
@@ -34,12 +40,31 @@ export type Disposition =
       readonly ran?: boolean;
     }
   /** The message was not handled, and nothing failed. It is released, and no attempt is counted. */
-  | { readonly kind: "release" }
+  | {
+      readonly kind: "release";
+      /** Milliseconds until the message is delivered again, at least. @default 0 */
+      readonly delayMs?: number | undefined;
+      /** Why, if not because of a drain. */
+      readonly why?: ReleaseReason | undefined;
+    }
   /**
    * This process has no handler for the type. The message is delivered again after `delayMs` milliseconds, and no
    * attempt is counted.
    */
   | { readonly kind: "unknown_type"; readonly delayMs: number };
+
+/** How a job is over whose message is acknowledged without a completed run. */
+export type NotRunReason = "completed" | "cancelled" | "dead_lettered";
+
+/**
+ * Why the message of a tracked job is released:
+ *
+ * - `busy`: Another run of the job goes on.
+ * - `backoff`: The wait before the next attempt is not over.
+ * - `scheduled`: The job is not due.
+ * - `store`: The job waits for its store, which cannot be reached.
+ */
+export type ReleaseReason = "busy" | "backoff" | "scheduled" | "store";
 
 /** The disposition of every successful run. All such runs share this object. */
 export const ACK: Disposition = { kind: "ack" };
@@ -52,7 +77,7 @@ const KINDS: readonly unknown[] = [
   "unknown_type",
 ] satisfies Disposition["kind"][];
 
-const FIELDS: ReadonlySet<string> = new Set(["kind", "delayMs", "error", "reason", "ran"]);
+const FIELDS: ReadonlySet<string> = new Set(["kind", "delayMs", "error", "reason", "ran", "why"]);
 
 /** Returns whether `value` is a disposition: it has a known `kind`, and no field that a disposition does not have. */
 export function isDisposition(value: unknown): value is Disposition {

@@ -1,9 +1,11 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { PauseController } from "../lib/pause.ts";
-import type { Message } from "../message/message.ts";
+import type { Message, NewMessage } from "../message/message.ts";
 import type { Disposition } from "./disposition.ts";
-import type { Queue } from "./queue.ts";
+import type { Delay } from "../message/delay.ts";
+import type { Queue, SendOptions, SendOutcome, SendReceipt } from "./queue.ts";
 import type { ReceiveContext, ReceiveOptions } from "./receive.ts";
+import type { Tracker } from "./tracker.ts";
 
 /**
  * Decides the disposition of a message when its handler has ended. Exactly one of the two methods is called, once. `at` is
@@ -18,6 +20,8 @@ export interface Decider {
 export interface ManagedRun extends ReceiveContext {
   /** The time at which the handler was called, in milliseconds of the monotonic clock. */
   readonly startedAt: number;
+  /** Whatever the tracker keeps with the run; undefined if there is no tracker. */
+  readonly tracking: unknown;
   /**
    * Returns the disposition of a run that failed with `error`. `backoff` overrides the backoff of the queue. The backoff
    * of the message, if it has one, overrides both.
@@ -47,10 +51,50 @@ export interface ManagedReceiveOptions extends ReceiveOptions {
   readonly pause?: PauseController | undefined;
   /** Called once, when the first poll is under way. */
   readonly onPolling?: (() => void) | undefined;
+  /** Remembers the runs outside of the broker. @default none */
+  readonly tracker?: Tracker | undefined;
 }
 
-/** A queue that a worker can receive from. Not part of the public API: applications call {@link Queue.receive}. */
+/** What a job system says about a message that it sends. */
+export interface ManagedFacts {
+  /** When the message was created, in epoch milliseconds. @default now */
+  readonly createdAt?: number | undefined;
+  /** When it was due, in epoch milliseconds. @default now and the delay, if there is one */
+  readonly scheduledAt?: number | undefined;
+  /** System attributes. @default none */
+  readonly system?:
+    | { readonly qp_redrive?: number | undefined; readonly qp_job?: string | undefined }
+    | undefined;
+}
+
+/** The options of {@link ManagedQueue.sendManaged}. */
+export interface ManagedSendOptions extends SendOptions, ManagedFacts {}
+
+/** One message of {@link ManagedQueue.sendBatchManaged}. */
+export interface ManagedSend extends ManagedFacts {
+  readonly message: NewMessage;
+  /** Minimum time until the message is delivered. @default `delay` of the batch */
+  readonly delay?: Delay | undefined;
+}
+
+/**
+ * A queue that a worker can receive from, and that a job system can send to. Not part of the public API: applications call
+ * {@link Queue.receive} and {@link Queue.send}.
+ */
 export interface ManagedQueue extends Queue {
   /** Receives messages as {@link Queue.receive} does. `handler` is called with a context that has the members for workers. */
   receiveManaged(queue: string, handler: ManagedHandler, options: ManagedReceiveOptions): Promise<void>;
+  /** Sends one message as {@link Queue.send} does. */
+  sendManaged(queue: string, message: NewMessage, options?: ManagedSendOptions): Promise<SendReceipt>;
+  /** Sends several messages as {@link Queue.sendBatch} does. */
+  sendBatchManaged(
+    queue: string,
+    messages: readonly ManagedSend[],
+    options?: SendOptions,
+  ): Promise<SendOutcome[]>;
+  /**
+   * Where the queues live: the provider, with the account, the region and the prefix of names as far as they are known. The
+   * same in all processes that reach the same queues. Has no secret.
+   */
+  readonly scope: string;
 }

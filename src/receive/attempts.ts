@@ -7,6 +7,9 @@ import type { Run } from "./run.ts";
 /** Messages that are remembered; beyond that, the oldest are forgotten. */
 const MOST = 5_000;
 
+/** A message is replaced this many deliveries before the broker would dead-letter it without a reason. */
+const BEFORE_BROKER = 2;
+
 /** The deliveries of one copy that were no attempts, or may have been none. */
 interface Known {
   /** Deliveries that this receiver released: before a run, or after a run that did not fail. */
@@ -54,6 +57,7 @@ export class Attempts {
    */
   failedBefore(run: Run): number {
     const before = run.attempt - 1;
+    if (run.isCounted) return before;
     if (before === 0 || !this.#traits.countsDeliveries || !this.#isInOrder(run)) return before;
     return Math.max(0, before - this.#doubtful(run));
   }
@@ -63,7 +67,7 @@ export class Attempts {
    * grants further runs only as long as the crash-loop guard allows them.
    */
   spentBefore(run: Run): number {
-    return this.isWorn(run) ? run.attempt - 1 : this.failedBefore(run);
+    return run.isCounted || this.isWorn(run) ? run.attempt - 1 : this.failedBefore(run);
   }
 
   /** Whether the message was delivered so often without a result that it probably kills its process. */
@@ -71,8 +75,15 @@ export class Attempts {
     return this.#traits.countsDeliveries && this.#counted(run) >= this.#guard(run);
   }
 
-  /** Whether the next delivery to another process would look like a crash loop. */
+  /**
+   * Whether the next delivery to another process would look like a crash loop. If a tracker counts the attempts, only the
+   * broker's own limit of deliveries matters.
+   */
   isWorn(run: Run): boolean {
+    if (run.isCounted) {
+      const { brokerMaxDeliveries = Number.POSITIVE_INFINITY } = this.#traits;
+      return run.delivery.deliveryCount + BEFORE_BROKER >= brokerMaxDeliveries;
+    }
     return run.delivery.deliveryCount + 1 >= this.#guard(run);
   }
 

@@ -1,5 +1,6 @@
 import type { Source } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
+import type { Tracker } from "../queue/tracker.ts";
 import type { Sender } from "../send/sender.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { LeaseKeeper } from "../transport/lease-keeper.ts";
@@ -22,4 +23,6 @@ export interface ReceiverContext {
   readonly capacity: Capacity;
   readonly attempts: Attempts;
   readonly reporter: Reporter;
+  /** Undefined if nothing is tracked, as by default. */
+  readonly tracker: Tracker | undefined;
 }

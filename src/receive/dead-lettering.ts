@@ -111,6 +111,8 @@ export class DeadLettering {
     const { traits, attempts } = this.#context;
     const kind = await this.#replacer.deadLetter(run, decision.info, decision.tries > 0);
     if (kind === undefined) {
+      // Before the acknowledgement, so that a crash in between does not bury the message twice.
+      this.#buried(run);
       await this.#acknowledge(run);
       return "moved";
     }
@@ -145,6 +147,7 @@ export class DeadLettering {
     if (kind === "too_large" || (kind === "permanent" && tries > 0))
       kind = await this.#settleNatively(run, info, {});
     run.left(kind === undefined);
+    if (kind === undefined) this.#buried(run);
     return kind === undefined ? "moved" : "left";
   }
 
@@ -166,6 +169,11 @@ export class DeadLettering {
         resolve(confirmed ? undefined : (kind ?? "ambiguous")),
       );
     });
+  }
+
+  #buried(run: Run): void {
+    const { tracker } = this.#context;
+    if (tracker !== undefined && run.isReadable) tracker.buried(run);
   }
 
   #remember(brokerId: string, decision: Decision): void {

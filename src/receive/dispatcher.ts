@@ -6,7 +6,7 @@ import { CompleteMessage, defaultMaxAttempts, type Message } from "../message/me
 import { inOrder } from "../message/requeue.ts";
 import type { ReceiverContext } from "./context.ts";
 import { KeyQueues } from "./key-queues.ts";
-import { Run, type RunHost } from "./run.ts";
+import { Run, type RunHost, UNREADABLE } from "./run.ts";
 import type { Runner } from "./runner.ts";
 import type { Settlement } from "./settlement.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
@@ -87,13 +87,14 @@ export class Dispatcher {
 
   /** Fences a run whose lease was lost. */
   leaseLost(run: Run): void {
-    const { queue, capacity, reporter } = this.#context;
+    const { queue, capacity, reporter, tracker } = this.#context;
     run.fenced = true;
     this.#waiting.remove(run);
     this.#keys.remove(run.delivery.orderingKey ?? "", run);
     run.left(false);
     run.abort(leaseLost(queue, run.id));
     reporter.report({ event: "lease_lost", queue, id: run.id });
+    tracker?.leaseLost(run);
     capacity.changed();
   }
 
@@ -105,7 +106,7 @@ export class Dispatcher {
     const message = decoded.message ?? unreadable(delivery, now);
     // Before anything decides by it: the crash-loop guard, an interceptor or a codec that fails.
     if (this.#maxAttemptsOf !== undefined && decoded.ok) defaultMaxAttempts(message, this.#maxAttemptsOf);
-    const system = decoded.ok ? decoded.system : { attempt: 0, redrive: 0 };
+    const system = decoded.system ?? UNREADABLE;
     const run = new Run(
       this.#host,
       delivery,
@@ -140,7 +141,7 @@ export class Dispatcher {
   }
 
   #admit(run: Run, now: number): void {
-    const { traits, capacity, connection, attempts } = this.#context;
+    const { traits, capacity, connection, attempts, tracker } = this.#context;
     const settlement = this.#settlement;
     const { target, notBefore } = run.system;
     if (target !== undefined && target !== (traits.target ?? target)) {
@@ -152,10 +153,8 @@ export class Dispatcher {
     } else if (settlement.isDecided(run)) {
       // Its handler has run for the last time. Only the move to the dead letters is tried again.
       settlement.moveAgain(run);
-    } else if (attempts.isCrashLoop(run)) {
-      const deliveries = run.delivery.deliveryCount - run.released;
-      const why = `delivered ${deliveries} times without a disposition: it may be what kills its worker`;
-      settlement.refuse(run, "crash_loop", why);
+    } else if (tracker === undefined && attempts.isCrashLoop(run)) {
+      settlement.refuseCrashLoop(run);
     } else if (notBefore !== undefined && notBefore > now + DUE_TOLERANCE_MS) {
       settlement.defer(run, notBefore - now);
     } else if (capacity.take(run.message.type)) {

@@ -62,22 +62,23 @@ export class Drain {
     }
     await this.#until(() => runner.size === 0, graceMs);
     const left = runner.all();
-    for (const run of left) this.#release(run);
+    for (const run of left) this.#giveBack(run);
     // The last poll has to return too, or its messages would stay leased. Bounded, since it may never return.
     await this.#until(() => capacity.settling === 0 || isOver, Number.POSITIVE_INFINITY);
     end.cancel();
     if (capacity.settling > 0) reporter.warn("drain_unconfirmed", unconfirmed(queue));
     leases.stop();
     await this.#close();
-    return left;
+    return left.filter(({ startedAt }) => startedAt !== 0);
   }
 
-  #release(run: Run): void {
+  #giveBack(run: Run): void {
     // A fenced run has lost its lease, or was given up and settled.
     if (run.fenced) return;
     run.fenced = true;
-    this.#context.reporter.disposition(run, { kind: "release" });
-    this.#settlement.release(run);
+    // A run whose claim is waited for has nothing to conclude.
+    if (run.startedAt === 0) this.#settlement.release(run);
+    else this.#settlement.apply(run, { kind: "release" });
   }
 
   async #close(): Promise<void> {

@@ -6,6 +6,7 @@ import type { ManagedHandler, ManagedReceiveOptions } from "../queue/managed-rec
 import type { Sender } from "../send/sender.ts";
 import { type Connection, queueError } from "../transport/connection.ts";
 import { LeaseKeeper } from "../transport/lease-keeper.ts";
+import type { Leased } from "../transport/leased.ts";
 import { Poller } from "../transport/poller.ts";
 import { Settler } from "../transport/settler.ts";
 import { Attempts } from "./attempts.ts";
@@ -16,6 +17,7 @@ import { Drain, drainIncomplete } from "./drain.ts";
 import type { ReceiveSettings } from "./options.ts";
 import { Reporter } from "./reporter.ts";
 import type { Run, RunHost } from "./run.ts";
+import { GuardedTracker } from "./guarded-tracker.ts";
 import { Runner } from "./runner.ts";
 import { Settlement } from "./settlement.ts";
 
@@ -28,7 +30,7 @@ export interface ReceiverOptions {
   readonly settings: ReceiveSettings;
   readonly options: Pick<
     ManagedReceiveOptions,
-    "concurrencyOf" | "maxAttemptsOf" | "pause" | "onEvent" | "onPolling"
+    "concurrencyOf" | "maxAttemptsOf" | "pause" | "onEvent" | "onPolling" | "tracker"
   >;
 }
 
@@ -160,7 +162,10 @@ function openContext({
   const prefetch = concurrency * 3 + maxSettling + (keepsOrder ? MOST_HELD + MOST_BEHIND : 0);
   const source = connection.open(queue, { prefetch, leaseMs });
   const capacity = new Capacity({ concurrency, maxSettling, keepsOrder, limitOf, pause, random });
-  const leases = new LeaseKeeper(source, { clock, limits, leaseMs, extendEveryMs });
+  const tracker = options.tracker === undefined ? undefined : new GuardedTracker(options.tracker, warn);
+  const onExtended =
+    tracker === undefined ? undefined : (leased: Leased): void => tracker.extended(leased as Run);
+  const leases = new LeaseKeeper(source, { clock, limits, leaseMs, extendEveryMs, onExtended });
   // An acknowledgement waits for others only if more messages are leased, and on no ordered queue: there, the next
   // message of the key waits for it.
   const lingerMs = (): number => (keepsOrder || leases.size === 0 ? 0 : (limits.settleLingerMs ?? 0));
@@ -178,5 +183,6 @@ function openContext({
     capacity,
     attempts,
     reporter,
+    tracker,
   };
 }

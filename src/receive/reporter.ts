@@ -61,7 +61,9 @@ export class Reporter implements Origin {
     const job = run.info;
     switch (disposition.kind) {
       case "ack":
-        this.#completed(job, durationOf(run));
+        if (disposition.ran === false)
+          this.report({ event: "not_run", job, why: disposition.why ?? "completed" });
+        else this.#completed(job, durationOf(run));
         break;
       case "retry":
         this.#failed(run, job, disposition);
@@ -71,7 +73,12 @@ export class Reporter implements Origin {
         if (disposition.ran !== false) this.#failed(run, job, disposition);
         break;
       case "release":
-        this.report({ event: "released", job, why: "drain", delayMs: 0 });
+        this.report({
+          event: "released",
+          job,
+          why: disposition.why ?? "drain",
+          delayMs: disposition.delayMs ?? 0,
+        });
         break;
       case "unknown_type":
         this.report({ event: "released", job, why: "unknown_type", delayMs: disposition.delayMs });

@@ -2,11 +2,15 @@ import { type Backoff, type BackoffOptions, mergeBackoff } from "../backoff.ts";
 import type { JobInfo } from "../diagnostics.ts";
 import type { Delivery } from "../driver/contract.ts";
 import type { Member } from "../lib/in-flight-set.ts";
-import type { Message } from "../message/message.ts";
-import type { SystemAttributes } from "../message/system-attributes.ts";
+import { type Message, statesCreation } from "../message/message.ts";
+import { DEAD_LETTER, type SystemAttributes } from "../message/system-attributes.ts";
 import { type Disposition, dispositionOfFailure } from "../queue/disposition.ts";
 import type { Decider, ManagedRun } from "../queue/managed-receive.ts";
+import type { TrackedRun } from "../queue/tracker.ts";
 import type { Leased } from "../transport/leased.ts";
+
+/** The system attributes of a message whose body cannot be read. */
+export const UNREADABLE: SystemAttributes = Object.freeze({ attempt: 0, redrive: 0 });
 
 /** The receiver of a run, as its runs use it. */
 export interface RunHost {
@@ -34,12 +38,15 @@ export interface KeyPlace {
 }
 
 /** One message in this process, from its receipt to its settlement; and the context that its handler sees. */
-export class Run implements ManagedRun, Leased {
+export class Run implements ManagedRun, TrackedRun, Leased {
   readonly delivery: Delivery;
   readonly message: Message;
   readonly system: SystemAttributes;
   readonly receivedAt: number;
-  readonly attempt: number;
+  attempt: number;
+  /** Whether the tracker counts the attempts of the job. The broker's count of deliveries is then no matter. */
+  isCounted = false;
+  tracking: unknown;
   /** Deliveries of this copy that this receiver released. They are no attempts, although the broker counts them. */
   readonly released: number;
   leaseUntil: number;
@@ -88,6 +95,36 @@ export class Run implements ManagedRun, Leased {
 
   get queue(): string {
     return this.#host.queue;
+  }
+
+  get attemptsOfCopy(): number {
+    return this.system.attempt;
+  }
+
+  get redrive(): number {
+    return this.system.redrive;
+  }
+
+  get wasDeadLetter(): boolean {
+    return this.delivery.attributes[DEAD_LETTER] !== undefined;
+  }
+
+  get jobFlags(): string | undefined {
+    return this.system.jobFlags;
+  }
+
+  get statesCreation(): boolean {
+    return statesCreation(this.message);
+  }
+
+  /** Whether the handler has not ended, or the claim is waited for. */
+  get isRunning(): boolean {
+    return this.running !== undefined && this.running.index >= 0;
+  }
+
+  /** Whether the body can be read. If not, the id is the broker's. */
+  get isReadable(): boolean {
+    return this.system !== UNREADABLE;
   }
 
   get unknownSince(): number | undefined {

@@ -6,11 +6,15 @@ import type { ManagedHandler } from "../queue/managed-receive.ts";
 import type { Capacity } from "./capacity.ts";
 import type { ReceiverContext } from "./context.ts";
 import type { Reporter } from "./reporter.ts";
+import type { RunClaim } from "../queue/tracker.ts";
 import type { Run } from "./run.ts";
 import type { Settlement } from "./settlement.ts";
 
+const RELEASE: Disposition = { kind: "release" };
+
 /** Runs handlers. Each run has a slot until its handler has ended. */
 export class Runner {
+  readonly #context: ReceiverContext;
   readonly #clock: Clock;
   readonly #capacity: Capacity;
   readonly #reporter: Reporter;
@@ -20,11 +24,9 @@ export class Runner {
   /** The asynchronous context of the caller of `receive`, in which each handler begins. */
   readonly #callers = new AsyncResource("queueport.receive");
 
-  constructor(
-    { connection, capacity, reporter }: ReceiverContext,
-    handler: ManagedHandler,
-    next: Settlement,
-  ) {
+  constructor(context: ReceiverContext, handler: ManagedHandler, next: Settlement) {
+    const { connection, capacity, reporter } = context;
+    this.#context = context;
     this.#clock = connection.clock;
     this.#capacity = capacity;
     this.#reporter = reporter;
@@ -41,11 +43,69 @@ export class Runner {
   }
 
   /**
-   * Calls the handler. The slot of the run has been taken. To be called in the asynchronous context of the caller of
-   * `receive`: the end of the run goes on in it.
+   * Starts a run whose slot has been taken: the tracker is asked first, if there is one. To be called in the asynchronous
+   * context of the caller of `receive`: the end of the run goes on in it.
    */
   start(run: Run): void {
     run.running = this.#runs.add(run);
+    const { tracker } = this.#context;
+    if (tracker === undefined) {
+      this.#begin(run);
+      return;
+    }
+    const claiming = tracker.claim(run);
+    if (claiming === undefined) this.#beginUnlessCrashLoop(run);
+    else {
+      claiming
+        .then((claim) => this.#claimed(run, claim))
+        .catch((error: unknown) => {
+          this.#settlement.track(Promise.reject(error), run);
+          this.#leave(run);
+        });
+    }
+  }
+
+  #claimed(run: Run, claim: RunClaim): void {
+    const { capacity, leases, tracker } = this.#context;
+    run.isCounted = !claim.run || claim.attempt !== undefined;
+    if (claim.run && claim.attempt !== undefined) run.attempt = claim.attempt;
+    if (run.fenced || !leases.keeps(run)) {
+      // The lease was lost, or the drain gave the message back.
+      if (claim.run) tracker?.late(run, RELEASE);
+      this.#leave(run);
+    } else if (!claim.run) {
+      this.#settlement.carryOut(run, claim.disposition);
+      this.#leave(run);
+    } else if (capacity.refusing) {
+      this.#settlement.apply(run, RELEASE);
+      this.#leave(run);
+    } else if (run.isCounted) {
+      this.#begin(run);
+    } else {
+      this.#beginUnlessCrashLoop(run);
+    }
+  }
+
+  /** Begins a run whose attempts the broker counts. */
+  #beginUnlessCrashLoop(run: Run): void {
+    if (this.#context.attempts.isCrashLoop(run)) {
+      this.#settlement.refuseCrashLoop(run);
+      this.#leave(run);
+    } else {
+      this.#begin(run);
+    }
+  }
+
+  /** Frees the slot of a run that did not begin. */
+  #leave(run: Run): void {
+    const { capacity } = this.#context;
+    if (run.running === undefined || !this.#runs.remove(run.running)) return;
+    capacity.untake(run.message.type);
+    capacity.changed();
+  }
+
+  /** Calls the handler. */
+  #begin(run: Run): void {
     run.startedAt = this.#clock.monotonic();
     this.#reporter.started(run);
     let ending: Promise<unknown>;
@@ -82,8 +142,12 @@ export class Runner {
   }
 
   #ended(run: Run, disposition: Disposition): void {
-    if (run.fenced) this.#reporter.late(run);
-    else this.#settlement.apply(run, disposition);
+    if (run.fenced) {
+      this.#reporter.late(run);
+      this.#context.tracker?.late(run, this.#settlement.final(run, disposition));
+    } else {
+      this.#settlement.apply(run, disposition);
+    }
     if (run.running !== undefined) this.#runs.remove(run.running);
     this.#capacity.release(run.message.type, run.endedAt - run.startedAt);
   }

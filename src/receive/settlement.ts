@@ -18,6 +18,14 @@ const LONGEST_MS = 1e14;
 /** Time for the copy of a released message. A drain waits for it, and the process may be killed soon after. */
 const RELEASE_DEADLINE_MS = 2_000;
 
+/** Whether a disposition ends a run or a message. A message of an unknown type only waits for another worker. */
+function isConclusion({ isReadable }: Run, disposition: Disposition): boolean {
+  const waits =
+    disposition.kind === "unknown_type" ||
+    (disposition.kind === "retry" && disposition.reason === "unknown_type");
+  return isReadable && !waits;
+}
+
 /**
  * Settles messages as their dispositions say. One rule holds throughout: the broker accepts a replacement before the
  * original is acknowledged. A crash in between leaves two copies; a failure leaves the original.
@@ -35,19 +43,41 @@ export class Settlement {
 
   /** Settles a message whose handler has ended, or that is refused without a run, and reports it. */
   apply(run: Run, decided: Disposition): void {
-    const disposition = this.#final(run, decided);
-    this.#context.reporter.disposition(run, disposition);
+    const disposition = this.final(run, decided);
+    const { tracker } = this.#context;
+    const concluding =
+      tracker === undefined || !isConclusion(run, disposition)
+        ? undefined
+        : tracker.concluding(run, disposition);
+    if (concluding === undefined) this.carryOut(run, disposition);
+    else
+      this.track(
+        concluding.then((answer) => this.#concluded(run, answer)),
+        run,
+      );
+  }
+
+  /** Carries out a disposition that is no news to the tracker, and reports it. */
+  carryOut(run: Run, disposition: Disposition): void {
+    this.#report(run, disposition);
     if (disposition.kind === "ack") {
       this.#context.capacity.beginSettling();
       this.#ackThen(run, this.#acked);
       return;
     }
-    this.track(this.#carryOut(run, disposition), run);
+    this.track(this.#settle(run, disposition), run);
   }
 
   /** Dead-letters a message without a run. */
   refuse(run: Run, reason: "malformed" | "crash_loop", why: string): void {
     this.apply(run, { kind: "dead_letter", reason, error: new Error(why), ran: false });
+  }
+
+  /** Dead-letters a message that may be what kills its process, without a run. */
+  refuseCrashLoop(run: Run): void {
+    const deliveries = run.delivery.deliveryCount - run.released;
+    const why = `delivered ${deliveries} times without a disposition: it may be what kills its worker`;
+    this.refuse(run, "crash_loop", why);
   }
 
   /** Whether it was decided at an earlier delivery that the message is a dead letter. */
@@ -116,7 +146,7 @@ export class Settlement {
   }
 
   /** The disposition in the light of what only the receiver knows. */
-  #final(run: Run, disposition: Disposition): Disposition {
+  final(run: Run, disposition: Disposition): Disposition {
     if (disposition.kind === "unknown_type" && inOrder(run.delivery, this.#context.traits)) {
       // The message cannot step aside without losing its place, so an unknown type counts as a failed run.
       const failed = run.failure(new Error(`no handler for type "${run.message.type}"`));
@@ -129,13 +159,38 @@ export class Settlement {
     return run.drained && failed ? { kind: "release" } : disposition;
   }
 
-  async #carryOut(run: Run, disposition: Exclude<Disposition, { readonly kind: "ack" }>): Promise<void> {
+  /** The tracker has answered. Meanwhile, the lease was kept. */
+  #concluded(run: Run, answer: Disposition | "abandon"): void {
+    const { leases, reporter } = this.#context;
+    // Without the lease, another receiver may have the message; or this one has ended.
+    if (answer !== "abandon" && leases.keeps(run)) {
+      this.carryOut(run, answer);
+      return;
+    }
+    this.abandon(run);
+    // Otherwise, the end of the handler is still to be reported.
+    if (run.startedAt !== 0 && !run.isRunning) reporter.late(run);
+  }
+
+  #report(run: Run, disposition: Disposition): void {
+    const { capacity, reporter } = this.#context;
+    const { kind } = disposition;
+    // A message that arrives at a paused receiver is put back without an event.
+    const isPause =
+      kind === "release" &&
+      disposition.why === undefined &&
+      run.startedAt === 0 &&
+      !capacity.draining.aborted;
+    if (!isPause) reporter.disposition(run, disposition);
+  }
+
+  async #settle(run: Run, disposition: Exclude<Disposition, { readonly kind: "ack" }>): Promise<void> {
     const { connection } = this.#context;
     switch (disposition.kind) {
       case "retry":
         return this.#retry(run, disposition.delayMs);
       case "release":
-        return this.#releaseUncounted(run);
+        return this.#releaseAsAsked(run, disposition.delayMs ?? 0);
       case "unknown_type":
         return this.#defer(run, disposition.delayMs, run.unknownSince ?? connection.clock.now());
       case "dead_letter":
@@ -197,6 +252,17 @@ export class Settlement {
       [UNKNOWN_SINCE]: unknownSince,
     });
     return this.#replaced(run, accepted);
+  }
+
+  /** Redelivers the message after `askedMs`, without counting an attempt: in place if it must keep its place, else by a copy. */
+  #releaseAsAsked(run: Run, askedMs: number): Promise<void> {
+    const { traits, attempts } = this.#context;
+    const delayMs = Math.min(Math.ceil(askedMs), LONGEST_MS);
+    if (!(delayMs > 0)) return this.#releaseUncounted(run);
+    if (!inOrder(run.delivery, traits)) return this.#defer(run, delayMs);
+    if (attempts.isWorn(run)) return this.#releaseUncounted(run);
+    attempts.released(run);
+    return this.#releaseIn(run, delayMs);
   }
 
   /**

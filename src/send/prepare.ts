@@ -7,8 +7,9 @@ import type { WireFormat } from "../message/format.ts";
 import { QueueError } from "../errors.ts";
 import type { Encoder } from "../message/encoder.ts";
 import { completeMessage, type Message, type NewMessage } from "../message/message.ts";
+import { withSystemAttributes } from "../message/system-attributes.ts";
 import { ownKey } from "../message/own-key.ts";
-import type { SendOptions } from "../queue/queue.ts";
+import type { ManagedFacts, ManagedSendOptions } from "../queue/managed-receive.ts";
 import { checkFirstSend } from "./fit.ts";
 import type { SendPlan, SendTarget, SendTerms } from "./sender.ts";
 
@@ -26,6 +27,8 @@ export interface Composed {
   readonly delayMs: number;
   readonly dedupId: string | undefined;
   readonly cancellable: boolean;
+  /** System attributes that the sender sets. */
+  readonly system: ManagedFacts["system"];
 }
 
 /**
@@ -34,13 +37,14 @@ export interface Composed {
  */
 export function compose(
   input: NewMessage,
-  options: SendOptions,
+  options: ManagedSendOptions,
   now: number,
   format?: WireFormat,
   queue: string = "",
 ): Composed {
   const delayMs = options.delay === undefined ? 0 : readDelay(options.delay, now);
-  const message = completeMessage(input, now, delayMs === 0 ? undefined : now + delayMs);
+  const { createdAt = now, scheduledAt = delayMs === 0 ? undefined : now + delayMs, system } = options;
+  const message = completeMessage(input, createdAt, scheduledAt);
   const { dedupId } = input;
   // With a codec the body is written later, when the caller may have changed the headers.
   if (format?.codec !== undefined) Object.assign(message, { headers: { ...message.headers } });
@@ -49,7 +53,8 @@ export function compose(
     format?.encode === undefined
       ? encodeWith(message, payloadJson)
       : encodeBy(format.encode, message, payloadJson, queue);
-  return { message, encoded, payloadJson, delayMs, dedupId, cancellable: options.cancellable === true };
+  const cancellable = options.cancellable === true;
+  return { message, encoded, payloadJson, delayMs, dedupId, cancellable, system };
 }
 
 /** @throws QueueError `invalid_options` when the encoder returns no body */
@@ -70,7 +75,7 @@ export function prepare(
   { limits, driver, delays }: SendTarget,
   queue: string,
   traits: QueueTraits,
-  { message, encoded, delayMs, dedupId, cancellable }: Composed,
+  { message, encoded, delayMs, dedupId, cancellable, system }: Composed,
   { deadlineMs, since, signal }: SendTerms,
 ): Prepared {
   const { orderingKey } = message;
@@ -97,7 +102,7 @@ export function prepare(
   }
   const outgoing: Outgoing = {
     body: encoded.body,
-    attributes: encoded.attributes,
+    attributes: system === undefined ? encoded.attributes : withSystemAttributes(encoded.attributes, system),
     delayMs: 0,
     orderingKey: orderingKey ?? (traits.orderingKeyRequired ? ownKey(message.id) : undefined),
     dedupId: dedupId ?? message.id,

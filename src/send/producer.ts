@@ -4,6 +4,7 @@ import { describeError, isQueueError, QueueError } from "../errors.ts";
 import type { PayloadCodec } from "../message/codec.ts";
 import type { NewMessage } from "../message/message.ts";
 import type { Interceptor } from "../queue/interceptor.ts";
+import type { ManagedSend, ManagedSendOptions } from "../queue/managed-receive.ts";
 import type { SendOptions, SendOutcome, SendReceipt } from "../queue/queue.ts";
 import { validateInTime } from "../message/schema.ts";
 import { durationMs } from "../lib/duration.ts";
@@ -36,14 +37,14 @@ export class Producer {
     this.#interceptors = SendInterceptors.of(interceptors);
   }
 
-  send(queue: string, message: NewMessage, options: SendOptions): Promise<SendReceipt> {
+  send(queue: string, message: NewMessage, options: ManagedSendOptions): Promise<SendReceipt> {
     if (this.#interceptors === undefined) return this.#send(queue, message, options);
     return this.#tracked(
       this.#interceptors.send({ queue, message, options }, (changed) => this.#send(queue, changed, options)),
     );
   }
 
-  #send(queue: string, message: NewMessage, options: SendOptions): Promise<SendReceipt> {
+  #send(queue: string, message: NewMessage, options: ManagedSendOptions): Promise<SendReceipt> {
     return new Promise((resolve, reject) => {
       options.signal?.throwIfAborted();
       const prepared = this.#prepare(queue, message, options, this.#deadlineOf(options));
@@ -57,6 +58,7 @@ export class Producer {
     queue: string,
     messages: readonly NewMessage[],
     options: SendOptions,
+    factsOf?: (index: number) => Omit<ManagedSend, "message">,
   ): Promise<SendOutcome[]> {
     if (!Array.isArray(messages)) {
       throw new QueueError(
@@ -67,8 +69,10 @@ export class Producer {
     }
     options.signal?.throwIfAborted();
     const deadlineMs = this.#deadlineOf(options);
+    const optionsOf = (index: number): ManagedSendOptions =>
+      factsOf === undefined ? options : { ...options, ...factsOf(index) };
     if (this.#interceptors !== undefined)
-      return this.#sendBatchThrough(this.#interceptors, queue, messages, options, deadlineMs);
+      return this.#sendBatchThrough(this.#interceptors, queue, messages, optionsOf, deadlineMs);
     const refused = (index: number, error: unknown): SendOutcome => refusal(queue, messages[index], error);
     const count = messages.length;
     this.#outstanding += count;
@@ -77,7 +81,7 @@ export class Producer {
       // Array.from, since map would skip a hole in the list, which is a missing message.
       const preparing = Array.from(messages, async (message: NewMessage, index) => {
         try {
-          return await this.#prepare(queue, message, options, deadlineMs);
+          return await this.#prepare(queue, message, optionsOf(index), deadlineMs);
         } catch (error) {
           return refused(index, error);
         }
@@ -104,12 +108,12 @@ export class Producer {
     interceptors: SendInterceptors,
     queue: string,
     messages: readonly NewMessage[],
-    options: SendOptions,
+    optionsOf: (index: number) => ManagedSendOptions,
     deadlineMs: number,
   ): Promise<SendOutcome[]> {
     const sending = interceptors.sendInOrder(
-      Array.from(messages, (message: NewMessage) => ({ queue, message, options })),
-      async (message) => this.#prepare(queue, message, options, deadlineMs),
+      Array.from(messages, (message: NewMessage, index) => ({ queue, message, options: optionsOf(index) })),
+      async (message, { options }) => this.#prepare(queue, message, options, deadlineMs),
       (prepared, resolve, reject) => {
         this.#outstanding += 1;
         this.#dispatch(queue, prepared, resolve, reject);
@@ -185,7 +189,7 @@ export class Producer {
   #prepare(
     queue: string,
     input: NewMessage,
-    options: SendOptions,
+    options: ManagedSendOptions,
     deadlineMs: number,
   ): Prepared | Promise<Prepared> {
     const connection = this.#connection;

@@ -37,7 +37,7 @@ export class SendInterceptors {
    */
   sendInOrder<P>(
     calls: readonly SendCall[],
-    prepare: (message: NewMessage) => Promise<P>,
+    prepare: (message: NewMessage, call: SendCall) => Promise<P>,
     dispatch: (
       prepared: P,
       resolve: (receipt: SendReceipt) => void,
@@ -50,7 +50,7 @@ export class SendInterceptors {
       let left: () => void = () => {};
       before = Promise.all([mayLeave, new Promise<void>((resolve) => (left = resolve))]);
       const sending = this.send(call, async (message) => {
-        const prepared = await prepare(message);
+        const prepared = await prepare(message, call);
         await mayLeave;
         return new Promise((resolve, reject) => {
           dispatch(prepared, resolve, reject);

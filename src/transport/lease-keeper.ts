@@ -11,6 +11,8 @@ export interface LeaseKeeperOptions {
   readonly leaseMs: number;
   /** A lease is extended when it is this old. */
   readonly extendEveryMs: number;
+  /** Called after each confirmed extension. Must not throw. */
+  readonly onExtended?: ((leased: Leased) => void) | undefined;
 }
 
 /**
@@ -43,6 +45,11 @@ export class LeaseKeeper {
     if (this.#timer === undefined) this.#arm(this.#options.extendEveryMs / 2);
     // A message that arrived late, with little of its lease left, does not wait for the next sweep.
     if (leased.leaseUntil <= this.#sweepAt) this.#arm(0);
+  }
+
+  /** Whether the lease is kept: it was neither lost nor removed, and the keeper was not stopped. */
+  keeps(leased: Leased): boolean {
+    return holds(leased);
   }
 
   /** Stops keeping a lease. False if it was not kept any more. */
@@ -110,7 +117,7 @@ export class LeaseKeeper {
 
   /** Resolves with the error of each message. Never rejects. */
   #extend(batch: readonly Leased[]): Promise<(DriverError | undefined)[]> {
-    const { clock, limits, leaseMs } = this.#options;
+    const { clock, limits, leaseMs, onExtended } = this.#options;
     const now = clock.monotonic();
     const requests = batch.map((leased) => {
       const mostMs = leased.receivedAt + limits.maxTotalLeaseMs - now;
@@ -144,6 +151,7 @@ export class LeaseKeeper {
         const error = errors[index];
         if (error !== undefined && (error.kind === "lease_lost" || leased.leaseUntil <= clock.monotonic()))
           this.#lose(leased);
+        else if (error === undefined) onExtended?.(leased);
       }
     });
     for (const leased of batch) leased.extending = ended;

@@ -68,6 +68,11 @@ export class Execution implements JobContext, Decider, Deadline {
     return this.#context.attempt;
   }
 
+  /** Whatever the tracker of the worker keeps with the run. */
+  get tracking(): unknown {
+    return this.#context.tracking;
+  }
+
   get signal(): AbortSignal {
     return this.#context.signal;
   }
@@ -148,6 +153,11 @@ export class Execution implements JobContext, Decider, Deadline {
     const decides = isInstance(error, PermanentError) || isInstance(error, RetryAfterError);
     return this.#timeout === undefined || decides ? error : this.#timeout;
   }
+}
+
+/** What the tracker of a worker keeps with the run of this context; undefined if there is no tracker. */
+export function trackingOf(context: JobContext): unknown {
+  return context instanceof Execution ? context.tracking : undefined;
 }
 
 function dispositionReturned({ type }: Message, queue: string, { kind }: Disposition): QueueError {

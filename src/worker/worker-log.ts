@@ -17,6 +17,17 @@ interface Outage {
 const RELEASED = {
   drain: "job released: the worker is stopping",
   unknown_type: "job released: this worker has no handler for its type",
+  busy: "job released: another run of it goes on",
+  backoff: "job released: the wait before its next attempt is not over",
+  scheduled: "job released: it is not due",
+  store: "job released: it waits for the job store",
+} as const;
+
+/** Why a message was acknowledged without a completed run, in words. */
+const NOT_RUN = {
+  completed: "job not run: it is completed",
+  cancelled: "job not run: it is cancelled",
+  dead_lettered: "job not run: it is among the dead letters",
 } as const;
 
 /** Logs the events of a worker. Failures that an outage repeats are counted: see {@link ConditionLog}. */
@@ -78,6 +89,8 @@ export class WorkerLog {
         return logger.info({ ...job, delayMs: event.delayMs }, "job will be retried");
       case "dead_lettered":
         return logger.error({ ...job, reason: event.reason, err: event.error }, "job dead-lettered");
+      case "not_run":
+        return logger.info({ ...job, why: event.why }, NOT_RUN[event.why]);
       case "released":
         return logger.info({ ...job, why: event.why, delayMs: event.delayMs }, RELEASED[event.why]);
       case "stuck":

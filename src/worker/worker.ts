@@ -5,6 +5,7 @@ import { channels, type JobEvent } from "../diagnostics.ts";
 import { checkKeys, type KnownKeys, QueueError } from "../errors.ts";
 import type { ManagedQueue } from "../queue/managed-receive.ts";
 import type { Queue } from "../queue/queue.ts";
+import type { Tracker } from "../queue/tracker.ts";
 import { PauseController } from "../lib/pause.ts";
 import { optionalMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
@@ -17,6 +18,7 @@ import { Registry, type Registration } from "./registry.ts";
 import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
 import { UnknownTypeWarnings } from "./unknown-type.ts";
 import { missingMethods } from "./guarded-logger.ts";
+import { trackerOfTypes } from "./tracker-of-types.ts";
 import { WorkerReporter } from "./worker-reporter.ts";
 
 const OPTIONS: KnownKeys<WorkerOptions> = {
@@ -47,6 +49,7 @@ export class Worker {
   readonly queue: Queue;
   readonly #managed: ManagedQueue;
   readonly #options: WorkerOptions;
+  readonly #tracker: Tracker | undefined;
   readonly #registry = new Registry();
   readonly #middleware: Middleware[] = [];
   readonly #reporter: WorkerReporter;
@@ -62,7 +65,10 @@ export class Worker {
    *
    * @throws QueueError `invalid_options` when `queue` is no queue, or a time limit is wrong
    */
-  constructor(queue: Queue, options: WorkerOptions = {}) {
+  constructor(queue: Queue, options?: WorkerOptions);
+  /** @internal */
+  constructor(queue: Queue, options: WorkerOptions, tracker: Tracker);
+  constructor(queue: Queue, options: WorkerOptions = {}, tracker?: Tracker) {
     if (typeof (queue as Partial<ManagedQueue> | undefined)?.receiveManaged !== "function") {
       throw new QueueError(
         "invalid_options",
@@ -78,6 +84,10 @@ export class Worker {
     this.queue = queue;
     this.#managed = queue as ManagedQueue;
     this.#options = options;
+    this.#tracker =
+      tracker === undefined
+        ? undefined
+        : trackerOfTypes(tracker, (type) => this.#registry.get(type) !== undefined);
     this.#health = new HealthRecord(queue.clock, concurrency);
     this.#deadlines = new Deadlines(queue.clock);
     const { logger } = options;
@@ -332,6 +342,7 @@ export class Worker {
       maxAttempts: Math.max(defaults.maxAttempts, ...this.registered.map((job) => job.maxAttempts ?? 0)),
       pause: this.#pause,
       onPolling,
+      tracker: this.#tracker,
       onEvent: (event) => {
         this.#health.saw(event);
         this.#reporter.report(event);

@@ -1,0 +1,48 @@
+import type { Disposition } from "../../../src/queue/disposition.ts";
+import type { RunClaim, TrackedRun, Tracker } from "../../../src/queue/tracker.ts";
+
+type Answer<T> = T | Promise<T> | undefined;
+
+/** A tracker that notes its calls, and answers as a test says. By default it claims every message as its first attempt. */
+export class RecordingTracker implements Tracker {
+  readonly calls: string[] = [];
+  readonly runs: TrackedRun[] = [];
+  onClaim: (run: TrackedRun) => Answer<RunClaim> = () => ({ run: true, attempt: 1 });
+  onConcluding: (run: TrackedRun, disposition: Disposition) => Answer<Disposition | "abandon"> = () =>
+    undefined;
+
+  claim(run: TrackedRun): Promise<RunClaim> | undefined {
+    this.calls.push(`claim ${run.message.id}`);
+    this.runs.push(run);
+    return promised(this.onClaim(run));
+  }
+
+  concluding(run: TrackedRun, disposition: Disposition): Promise<Disposition | "abandon"> | undefined {
+    this.calls.push(`concluding ${run.message.id} ${nameOf(disposition)}`);
+    return promised(this.onConcluding(run, disposition));
+  }
+
+  buried(run: TrackedRun): void {
+    this.calls.push(`buried ${run.message.id}`);
+  }
+
+  extended(run: TrackedRun): void {
+    this.calls.push(`extended ${run.message.id}`);
+  }
+
+  leaseLost(run: TrackedRun): void {
+    this.calls.push(`leaseLost ${run.message.id}`);
+  }
+
+  late(run: TrackedRun, disposition: Disposition): void {
+    this.calls.push(`late ${run.message.id} ${nameOf(disposition)}`);
+  }
+}
+
+function nameOf(disposition: Disposition): string {
+  return disposition.kind === "dead_letter" ? `dead_letter ${disposition.reason}` : disposition.kind;
+}
+
+function promised<T>(answer: Answer<T>): Promise<T> | undefined {
+  return answer === undefined ? undefined : Promise.resolve(answer);
+}
