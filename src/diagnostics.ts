@@ -2,7 +2,6 @@ import { type Channel, channel } from "node:diagnostics_channel";
 import type { ErrorKind } from "./driver/error.ts";
 import type { DeadLetterReason } from "./message/dead-letter-info.ts";
 import type { Message } from "./message/message.ts";
-import type { NotRunReason, ReleaseReason } from "./queue/disposition.ts";
 
 /** The origin of an event. */
 export interface Origin {
@@ -45,6 +44,19 @@ export interface JobInfo {
   /** Failed runs after which the job is dead-lettered. */
   readonly maxAttempts: number;
 }
+
+/** How a job is over whose message is acknowledged without a completed run. */
+export type NotRunReason = "completed" | "cancelled" | "dead_lettered";
+
+/**
+ * Why the message of a tracked job is released:
+ *
+ * - `busy`: Another run of the job goes on.
+ * - `backoff`: The wait before the next attempt is not over.
+ * - `scheduled`: The job is not due.
+ * - `store`: The job waits for its store, which cannot be reached.
+ */
+export type ReleaseReason = "busy" | "backoff" | "scheduled" | "store";
 
 /** A change in the life of a job. Durations are in milliseconds. */
 export type JobEvent =

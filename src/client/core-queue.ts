@@ -36,6 +36,7 @@ import type {
 } from "../queue/queue.ts";
 import type { Handler, ReceiveOptions } from "../queue/receive.ts";
 import { Producer } from "../send/producer.ts";
+import { track } from "./track.ts";
 import { Sender } from "../send/sender.ts";
 import { queueStats } from "./stats.ts";
 import { show } from "../lib/text.ts";
@@ -127,14 +128,8 @@ export class CoreQueue implements ManagedQueue {
     options: SendOptions = NONE,
   ): Promise<SendOutcome[]> {
     this.#assertUsable(queue);
-    const facts = messages.map(({ message: _, ...rest }) => rest);
-    const factsOf = (index: number): Omit<ManagedSend, "message"> => facts[index] ?? {};
-    return this.#producer.sendBatch(
-      queue,
-      messages.map(({ message }) => message),
-      options,
-      factsOf,
-    );
+    const plain = messages.map(({ message }) => message);
+    return this.#producer.sendBatch(queue, plain, options, messages);
   }
 
   async sendDelayed<P>(
@@ -336,18 +331,5 @@ export class CoreQueue implements ManagedQueue {
     throw new QueueError("closed", "This queue is closing, and receives no more. Open another one.", {
       queue,
     });
-  }
-}
-
-/** Adds `work` to a set until it ends, so that `close` waits for it. Keeps the process alive until then. */
-async function track<T>(all: Set<Promise<unknown>>, work: Promise<T>): Promise<T> {
-  all.add(work);
-  // The sockets of an idle driver need not keep the process alive, but a caller waits for this promise.
-  const keepAlive = setInterval(() => {}, 2 ** 30);
-  try {
-    return await work;
-  } finally {
-    clearInterval(keepAlive);
-    all.delete(work);
   }
 }

@@ -224,7 +224,7 @@ export interface Driver {
   /** The provider's name in configurations and metrics. */
   readonly provider: string;
   /**
-   * Where the queues of this driver live, as text: the provider, with the account, the region, the namespace and the prefix of
+   * The place of the queues of this driver, as text: the provider, with the account, the region, the namespace and the prefix of
    * names. Two drivers with the same scope reach the same queues by the same names, also in other processes. Job stores
    * keep the jobs of different scopes apart. It must not contain a secret.
    * @default the name of the provider

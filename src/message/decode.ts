@@ -6,7 +6,8 @@ import { handled } from "../lib/rejection.ts";
 import type { DecodedMessage, Decoder, RawMessage, UnwrappedMessage } from "./decoder.ts";
 import { readEnvelope, readHeaders, readId, readMaxAttempts, readTrace } from "./envelope.ts";
 import type { Reading } from "./format.ts";
-import { CompleteMessage, type Message, readPriority, readTenant } from "./message.ts";
+import { CompleteMessage, type Message } from "./message.ts";
+import { readPriority, readTenant } from "./job-labels.ts";
 import { givenKey } from "./own-key.ts";
 import { isEnvelope, isFields } from "./ownership.ts";
 import {

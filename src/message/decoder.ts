@@ -1,6 +1,7 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { Attributes, Body } from "../driver/contract.ts";
-import type { Headers, Priority, TraceContext } from "./message.ts";
+import type { Priority } from "./job-labels.ts";
+import type { Headers, TraceContext } from "./message.ts";
 
 /** A received message before it is decoded, as a {@link Decoder} sees it. */
 export interface RawMessage {

@@ -4,15 +4,8 @@ import { describeError, QueueError } from "../errors.ts";
 import { optionalMs } from "../lib/duration.ts";
 import { isNewest } from "../lib/ids.ts";
 import { Malformed } from "./system-attributes.ts";
-import {
-  CompleteMessage,
-  type Headers,
-  type Message,
-  type RareFacts,
-  readPriority,
-  readTenant,
-  type TraceContext,
-} from "./message.ts";
+import { CompleteMessage, type Headers, type Message, type RareFacts, type TraceContext } from "./message.ts";
+import { readPriority, readTenant } from "./job-labels.ts";
 import { givenKey } from "./own-key.ts";
 import { type Fields, isFields } from "./ownership.ts";
 import { escapeNonCharacters, kindOf, show } from "../lib/text.ts";

@@ -6,6 +6,7 @@ import { type KnownKeys, QueueError } from "../errors.ts";
 import { closest } from "../lib/closest.ts";
 import { newId } from "../lib/ids.ts";
 import { show } from "../lib/text.ts";
+import { type Priority, PRIORITIES, readPriority } from "./job-labels.ts";
 import { OWN_KEY } from "./own-key.ts";
 import { foreignAttributes } from "./pack-attributes.ts";
 
@@ -19,12 +20,6 @@ export interface TraceContext {
   /** The value of the `tracestate` header: 1 to 512 bytes. */
   readonly tracestate?: string | undefined;
 }
-
-/** The priorities of a message, from the lowest to the highest. */
-export const PRIORITIES = ["low", "normal", "high", "critical"] as const;
-
-/** The priority of a message. It is recorded with the job, and does not change the order of delivery. */
-export type Priority = (typeof PRIORITIES)[number];
 
 /** A job as a handler receives it. */
 export interface Message<Payload = unknown> {
@@ -150,26 +145,6 @@ function checkHeaders(headers: unknown): asserts headers is Headers {
       );
     }
   }
-}
-
-function checkPriority(priority: unknown): asserts priority is Priority {
-  if (!PRIORITIES.includes(priority as Priority))
-    refuse(
-      "invalid_message",
-      `The priority of a message is one of ${PRIORITIES.join(", ")}; got ${show(priority)}.`,
-    );
-}
-
-/** The priority that a sender of any version wrote; undefined if it is none that this version knows. */
-export function readPriority(value: unknown): Priority | undefined {
-  return PRIORITIES.find((priority) => priority === value);
-}
-
-/** The tenant that a sender of any version wrote; undefined if it cannot be one. */
-export function readTenant(value: unknown): string | undefined {
-  if (typeof value !== "string" || value === "" || CONTROL.test(value) || !value.isWellFormed())
-    return undefined;
-  return Buffer.byteLength(value) <= MAX_ID_BYTES ? value : undefined;
 }
 
 /** The type that was checked last. Most messages have one of few types, so the check is skipped for most. */
@@ -399,7 +374,10 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
   if (dedupId !== undefined) checkText(dedupId, "dedupId", MAX_ID_BYTES);
   if (trace !== undefined) checkText(trace.traceparent, "trace.traceparent", MAX_TYPE_BYTES);
   if (trace?.tracestate !== undefined) checkText(trace.tracestate, "trace.tracestate", MAX_TRACESTATE_BYTES);
-  if (priority !== undefined) checkPriority(priority);
+  if (priority !== undefined && readPriority(priority) === undefined) {
+    const known = PRIORITIES.join(", ");
+    refuse("invalid_message", `The priority of a message is one of ${known}; got ${show(priority)}.`);
+  }
   if (tenant !== undefined) checkText(tenant, "tenant", MAX_ID_BYTES);
   return new CompleteMessage(
     id ?? newId(now),

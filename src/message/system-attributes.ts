@@ -20,7 +20,7 @@ export interface SystemAttributes {
    * only tries to move it to the dead-letter queue, and does not run its handler.
    */
   readonly decided?: string | undefined;
-  /** What a sender tells the job store of the receiver about this message. */
+  /** A note of the sender's job system about this message, for the job system of the receiver. */
   readonly jobFlags?: string | undefined;
 }
 

@@ -1,4 +1,5 @@
 import { type Backoff, backoffDelayMs } from "../backoff.ts";
+import type { NotRunReason, ReleaseReason } from "../diagnostics.ts";
 import type { DeadLetterReason } from "../message/dead-letter-info.ts";
 import { isInstance, PermanentError, QueueError, RetryAfterError } from "../errors.ts";
 import { show } from "../lib/text.ts";
@@ -52,19 +53,6 @@ export type Disposition =
    * attempt is counted.
    */
   | { readonly kind: "unknown_type"; readonly delayMs: number };
-
-/** How a job is over whose message is acknowledged without a completed run. */
-export type NotRunReason = "completed" | "cancelled" | "dead_lettered";
-
-/**
- * Why the message of a tracked job is released:
- *
- * - `busy`: Another run of the job goes on.
- * - `backoff`: The wait before the next attempt is not over.
- * - `scheduled`: The job is not due.
- * - `store`: The job waits for its store, which cannot be reached.
- */
-export type ReleaseReason = "busy" | "backoff" | "scheduled" | "store";
 
 /** The disposition of every successful run. All such runs share this object. */
 export const ACK: Disposition = { kind: "ack" };

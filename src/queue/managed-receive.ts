@@ -20,7 +20,7 @@ export interface Decider {
 export interface ManagedRun extends ReceiveContext {
   /** The time at which the handler was called, in milliseconds of the monotonic clock. */
   readonly startedAt: number;
-  /** Whatever the tracker keeps with the run; undefined if there is no tracker. */
+  /** The value that the tracker keeps with the run; undefined if there is no tracker. */
   readonly tracking: unknown;
   /**
    * Returns the disposition of a run that failed with `error`. `backoff` overrides the backoff of the queue. The backoff
@@ -55,7 +55,7 @@ export interface ManagedReceiveOptions extends ReceiveOptions {
   readonly tracker?: Tracker | undefined;
 }
 
-/** What a job system says about a message that it sends. */
+/** Facts that a job system has recorded about a message that it sends. */
 export interface ManagedFacts {
   /** When the message was created, in epoch milliseconds. @default now */
   readonly createdAt?: number | undefined;
@@ -93,8 +93,8 @@ export interface ManagedQueue extends Queue {
     options?: SendOptions,
   ): Promise<SendOutcome[]>;
   /**
-   * Where the queues live: the provider, with the account, the region and the prefix of names as far as they are known. The
-   * same in all processes that reach the same queues. Has no secret.
+   * The place of the queues: the provider, with the account, the region and the prefix of names as far as they are known.
+   * The same in all processes that reach the same queues. Has no secret.
    */
   readonly scope: string;
 }

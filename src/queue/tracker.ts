@@ -24,7 +24,7 @@ export interface TrackedRun {
   readonly startedAt: number;
   /** When the handler ended or the run was given up, in milliseconds of the monotonic clock. */
   readonly endedAt: number;
-  /** Whatever the tracker keeps with the run. */
+  /** A value that the tracker keeps with the run. */
   tracking: unknown;
   /** Aborts the signal of the run. */
   abort(reason: Error): void;

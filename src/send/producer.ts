@@ -58,7 +58,7 @@ export class Producer {
     queue: string,
     messages: readonly NewMessage[],
     options: SendOptions,
-    factsOf?: (index: number) => Omit<ManagedSend, "message">,
+    facts?: readonly ManagedSend[],
   ): Promise<SendOutcome[]> {
     if (!Array.isArray(messages)) {
       throw new QueueError(
@@ -69,8 +69,7 @@ export class Producer {
     }
     options.signal?.throwIfAborted();
     const deadlineMs = this.#deadlineOf(options);
-    const optionsOf = (index: number): ManagedSendOptions =>
-      factsOf === undefined ? options : { ...options, ...factsOf(index) };
+    const optionsOf = (index: number): ManagedSendOptions => withFacts(options, facts?.[index]);
     if (this.#interceptors !== undefined)
       return this.#sendBatchThrough(this.#interceptors, queue, messages, optionsOf, deadlineMs);
     const refused = (index: number, error: unknown): SendOutcome => refusal(queue, messages[index], error);
@@ -253,6 +252,13 @@ export class Producer {
       `deadlineMs must be a finite duration, more than 0 milliseconds; got ${show(given)}.`,
     );
   }
+}
+
+/** The options of a batch with the facts of one of its messages. */
+function withFacts(options: SendOptions, facts: ManagedSend | undefined): ManagedSendOptions {
+  if (facts === undefined) return options;
+  const { createdAt, scheduledAt, system, delay = options.delay } = facts;
+  return { ...options, createdAt, scheduledAt, system, delay };
 }
 
 /** The id of a value that may be no message at all. */

@@ -68,7 +68,7 @@ export class Execution implements JobContext, Decider, Deadline {
     return this.#context.attempt;
   }
 
-  /** Whatever the tracker of the worker keeps with the run. */
+  /** The value that the tracker of the worker keeps with the run. */
   get tracking(): unknown {
     return this.#context.tracking;
   }
@@ -155,7 +155,7 @@ export class Execution implements JobContext, Decider, Deadline {
   }
 }
 
-/** What the tracker of a worker keeps with the run of this context; undefined if there is no tracker. */
+/** The value that the tracker of a worker keeps with the run of this context; undefined if there is no tracker. */
 export function trackingOf(context: JobContext): unknown {
   return context instanceof Execution ? context.tracking : undefined;
 }

@@ -4,7 +4,7 @@ import { Fixture } from "./fixture.ts";
 import { RecordingTracker } from "./recording-tracker.ts";
 
 /** A tracker whose claims wait until the test answers them. */
-function slowTracker(): { readonly tracker: RecordingTracker; answer(claim: RunClaim): void } {
+function slowTracker(): { readonly tracker: RecordingTracker; readonly answer: (claim: RunClaim) => void } {
   const tracker = new RecordingTracker();
   const waiting: ((claim: RunClaim) => void)[] = [];
   tracker.onClaim = () => new Promise((resolve) => waiting.push(resolve));
