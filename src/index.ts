@@ -39,8 +39,10 @@ export {
   channels,
   type JobEvent,
   type JobInfo,
+  type NotRunReason,
   type Origin,
   type ReceiveEvent,
+  type ReleaseReason,
   type RequestEvent,
   type SendEvent,
 } from "./diagnostics.ts";
@@ -55,6 +57,7 @@ export type { EncodedPayload, PayloadCodec, PayloadJob } from "./message/codec.t
 export type { DecodedMessage, Decoder, RawMessage, UnwrappedMessage } from "./message/decoder.ts";
 export type { EncodedMessage, Encoder } from "./message/encoder.ts";
 export type { Decoders } from "./message/format.ts";
+export type { Priority } from "./message/job-labels.ts";
 export type { Headers, Message, NewMessage, TraceContext } from "./message/message.ts";
 export type { Interceptor, RequestCall, RunCall, SendCall } from "./queue/interceptor.ts";
 export type {
@@ -73,6 +76,7 @@ export {
   defineJob,
   type JobDefinition,
   type JobOptions,
+  type JobRecordOptions,
   type MessageOptions,
   type RegisterOptions,
 } from "./worker/job.ts";

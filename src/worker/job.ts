@@ -18,6 +18,19 @@ export interface JobOptions {
   readonly concurrency?: number | undefined;
 }
 
+/** How a job system handles the jobs of a type. A `Worker` without one ignores these options. */
+export interface JobRecordOptions {
+  /** The logical queue name to which jobs of this type are sent. @default each send names its queue */
+  readonly queue?: string | undefined;
+  /** Whether jobs of this type are recorded. @default `track` of the job system */
+  readonly track?: "full" | "off" | undefined;
+  /**
+   * What happens to jobs of this type while the job store cannot be reached: they `run` without a record, or `wait` for it.
+   * @default `whenStoreIsDown` of the job system
+   */
+  readonly whenStoreIsDown?: "run" | "wait" | undefined;
+}
+
 /** The options of `register` of a `Worker`. `maxAttempts` is not among them: each message carries its own. */
 export type RegisterOptions = Omit<JobOptions, "maxAttempts">;
 
@@ -26,12 +39,15 @@ export type MessageOptions = Omit<NewMessage, "type" | "payload" | "schema">;
 
 /**
  * A job type with its schema and limits, shared by senders and handlers. Senders pass an `Input`; the schema turns it
- * into the `Output` that the handler receives.
+ * into the `Output` that the handler receives. A job system records the `Result` that the handler returns.
  */
-export interface JobDefinition<Input = unknown, Output = Input> extends JobOptions {
+export interface JobDefinition<Input = unknown, Output = Input, Result = unknown>
+  extends JobOptions, JobRecordOptions {
   readonly type: string;
   /** A Standard Schema validator: of zod, valibot, arktype or another library. */
   readonly schema: StandardSchemaV1<Input, Output>;
+  /** The schema of the result. A job system validates by it what the handler returns. @default any JSON value */
+  readonly result?: StandardSchemaV1<unknown, Result> | undefined;
   /**
    * Returns a message of this type, to pass to `send`. The payload is validated when the message is sent.
    *
@@ -49,6 +65,10 @@ const DEFINITION: KnownKeys<JobDefinition> = {
   backoff: true,
   timeoutMs: true,
   concurrency: true,
+  queue: true,
+  result: true,
+  track: true,
+  whenStoreIsDown: true,
   message: true,
 };
 
@@ -66,27 +86,49 @@ const DEFINITION: KnownKeys<JobDefinition> = {
  * await queue.send("emails", sendWelcome.message({ userId, email }));
  * worker.register(sendWelcome, async ({ payload }) => mail(payload.email));
  */
-export function defineJob<Schema extends StandardSchemaV1>(
-  definition: JobOptions & { readonly type: string; readonly schema: Schema },
-): JobDefinition<StandardSchemaV1.InferInput<Schema>, StandardSchemaV1.InferOutput<Schema>> {
+export function defineJob<
+  Schema extends StandardSchemaV1,
+  ResultSchema extends StandardSchemaV1 = StandardSchemaV1,
+>(
+  definition: JobOptions &
+    JobRecordOptions & {
+      readonly type: string;
+      readonly schema: Schema;
+      readonly result?: ResultSchema | undefined;
+    },
+): JobDefinition<
+  StandardSchemaV1.InferInput<Schema>,
+  StandardSchemaV1.InferOutput<Schema>,
+  StandardSchemaV1.InferOutput<ResultSchema>
+> {
   type Input = StandardSchemaV1.InferInput<Schema>;
   type Output = StandardSchemaV1.InferOutput<Schema>;
+  type Result = StandardSchemaV1.InferOutput<ResultSchema>;
   const { type, maxAttempts, backoff } = definition;
   const schema = definition.schema as unknown as StandardSchemaV1<Input, Output>;
+  const result = definition.result as StandardSchemaV1<unknown, Result> | undefined;
   if (typeof type !== "string" || type === "") {
     throw new QueueError("invalid_options", `defineJob needs a type: a non-empty string; got ${show(type)}.`);
   }
   checkKeys(`defineJob(${show(type)})`, definition, DEFINITION);
   checkJobOptions(definition, `job ${show(type)}`);
-  if (typeof schema?.["~standard"]?.validate !== "function") {
+  checkRecordOptions(definition, `defineJob(${show(type)})`);
+  if (!isSchema(schema)) {
     throw new QueueError(
       "invalid_options",
       `defineJob(${show(type)}) needs a schema: a Standard Schema validator such as a zod, valibot or arktype schema.`,
     );
   }
+  if (result !== undefined && !isSchema(result)) {
+    throw new QueueError(
+      "invalid_options",
+      `defineJob(${show(type)}): result must be a Standard Schema validator such as a zod, valibot or arktype schema; got ${show(result)}.`,
+    );
+  }
   return {
     ...definition,
     schema,
+    result,
     message: (payload, options) => ({
       ...options,
       maxAttempts: options?.maxAttempts ?? maxAttempts,
@@ -96,6 +138,21 @@ export function defineJob<Schema extends StandardSchemaV1>(
       schema,
     }),
   };
+}
+
+function isSchema(value: StandardSchemaV1): boolean {
+  return typeof value?.["~standard"]?.validate === "function";
+}
+
+function checkRecordOptions({ queue, track, whenStoreIsDown }: JobRecordOptions, where: string): void {
+  const refuse = (field: string, expected: string, got: unknown): never => {
+    throw new QueueError("invalid_options", `${where}: ${field} must be ${expected}; got ${show(got)}.`);
+  };
+  if (queue !== undefined && (typeof queue !== "string" || queue === ""))
+    refuse("queue", "a non-empty string", queue);
+  if (track !== undefined && track !== "full" && track !== "off") refuse("track", '"full" or "off"', track);
+  if (whenStoreIsDown !== undefined && whenStoreIsDown !== "run" && whenStoreIsDown !== "wait")
+    refuse("whenStoreIsDown", '"run" or "wait"', whenStoreIsDown);
 }
 
 /**

@@ -182,7 +182,11 @@ export class Worker {
    * worker.register<{ email: string }>("send_welcome_email", async ({ payload }) => mail(payload.email));
    */
   register<Payload = any>(type: string, handler: JobHandler<Payload>, options?: RegisterOptions): this;
-  register(job: string | JobDefinition<any, any>, handler: JobHandler<any>, options?: RegisterOptions): this {
+  register(
+    job: string | JobDefinition<any, any, any>,
+    handler: JobHandler<any>,
+    options?: RegisterOptions,
+  ): this {
     this.#registry.add(job, handler, options);
     return this;
   }

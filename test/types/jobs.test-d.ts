@@ -34,6 +34,15 @@ describe("a job definition", () => {
     expectTypeOf(withArktype).toEqualTypeOf<JobDefinition<Payload>>();
   });
 
+  test("a job definition takes the type of its result from the schema of the result", () => {
+    const result = z.object({ bytes: z.number() });
+    const job = defineJob({ type: "resize", schema: z.object({ url: z.string() }), result });
+    expectTypeOf(job).toEqualTypeOf<JobDefinition<{ url: string }, { url: string }, { bytes: number }>>();
+    worker.register(job, ({ payload }) => expectTypeOf(payload.url).toEqualTypeOf<string>());
+    // @ts-expect-error -- a function is not a Standard Schema
+    defineJob({ type: "resize", schema: z.string(), result: () => 1 });
+  });
+
   test("a job definition does not compile without a Standard Schema", () => {
     // @ts-expect-error -- a function is not a Standard Schema
     defineJob({ type: "send_welcome_email", schema: (payload: unknown) => payload });

@@ -99,6 +99,39 @@ describe("the options of a job definition", () => {
   });
 });
 
+describe("the options of a job definition for a job system", () => {
+  const define = (options: object): JobDefinition =>
+    defineJob({ type: "x", schema: z.unknown(), ...options });
+
+  test("are kept as they were given, and change nothing about a worker without one", async () => {
+    const fixture = new Fixture();
+    const options = { queue: "images", track: "off", whenStoreIsDown: "wait", result: z.number() } as const;
+    const job = define(options);
+    expect(job).toMatchObject(options);
+
+    fixture.worker.register(job, () => "no number");
+    await fixture.queue.send("jobs", job.message(1));
+    await fixture.start();
+    expect(fixture.events.names).toEqual(["started", "completed"]);
+  });
+
+  test.each([
+    [{ queue: "" }, 'defineJob("x"): queue must be a non-empty string; got "".'],
+    [{ queue: 1 }, 'defineJob("x"): queue must be a non-empty string; got 1.'],
+    [{ track: "outcome" }, 'defineJob("x"): track must be "full" or "off"; got "outcome".'],
+    [{ whenStoreIsDown: "fail" }, 'defineJob("x"): whenStoreIsDown must be "run" or "wait"; got "fail".'],
+    [{ result: 7 }, 'defineJob("x"): result must be a Standard Schema validator'],
+    [{ results: z.number() }, 'defineJob("x"): unknown option "results"; did you mean result?'],
+  ])("are refused if they are wrong: %o", (options, message) => {
+    expect(() => define(options)).toThrow(
+      expect.objectContaining({
+        code: "invalid_options",
+        message: expect.stringContaining(message) as string,
+      }),
+    );
+  });
+});
+
 describe("the dead letter of an invalid payload", () => {
   const receive = async (schema: JobDefinition["schema"], payload: unknown): Promise<string> => {
     const fixture = new Fixture();
