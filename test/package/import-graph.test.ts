@@ -26,6 +26,9 @@ function packagesOf(adapter: string | undefined): Set<string> {
 /** Whether a file is the configuration of an adapter, which loads zod and not the adapter. */
 const isConfig = (file: string): boolean => adapterOf(file) !== undefined && file.endsWith("/config.ts");
 
+/** Whether a file belongs to a job store, which stands beside the driver of the same technology. */
+const isJobStore = (file: string): boolean => /^adapters\/[^/]+\/job-store\//.test(file);
+
 /** The imports that break a rule, as readable lines. */
 function offenders(isOffence: (one: Import) => boolean): string[] {
   return imports
@@ -81,6 +84,20 @@ const ROOMS: readonly { readonly name: string; readonly only?: readonly string[]
   { name: "queue" },
   { name: "worker" },
   { name: "metrics", only: ["lib", "errors.ts", "diagnostics.ts", "queue", "worker"] },
+  {
+    name: "jobs",
+    only: [
+      "lib",
+      "errors.ts",
+      "backoff.ts",
+      "defaults.ts",
+      "driver",
+      "message",
+      "diagnostics.ts",
+      "queue",
+      "worker",
+    ],
+  },
   { name: "transport", only: ["lib", "errors.ts", "backoff.ts", "driver", "message", "diagnostics.ts"] },
   {
     name: "send",
@@ -100,6 +117,7 @@ const ROOMS: readonly { readonly name: string; readonly only?: readonly string[]
 const BESIDE: ReadonlySet<string> = new Set([
   "worker",
   "metrics",
+  "jobs",
   "delay-store",
   "interop",
   "testing",
@@ -167,11 +185,13 @@ describe("the core", () => {
 });
 
 describe("an adapter", () => {
-  test("imports only its own folder and src/driver, and the memory adapter also the limits of others", () => {
+  test("imports only its own folder and src/driver, a job store the jobs, and memory the limits of others", () => {
     const isAllowed = (from: string, to: string): boolean =>
       to === "src/driver/index.ts" ||
       adapterOf(to) === adapterOf(from) ||
       (isConfig(from) && to === "adapters/config.ts") ||
+      (isJobStore(from) && isIn("src/jobs")(to)) ||
+      (isJobStore(from) && ["src/errors.ts", "src/lib"].some((room) => to.startsWith(room))) ||
       (adapterOf(from) === "memory" && adapterOf(to) !== undefined && to.endsWith("/limits.ts"));
     expect(
       offenders(({ from, to }) => adapterOf(from) !== undefined && isFile(to) && !isAllowed(from, to)),
