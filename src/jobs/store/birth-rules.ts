@@ -8,8 +8,9 @@ import type {
   ReopenChange,
   UndispatchedChange,
 } from "./change.ts";
+import { matchOf } from "./identity.ts";
 import { isFinal, type JobRow } from "./job-row.ts";
-import { changed, filled, isTombstone, newRow } from "./new-row.ts";
+import { changed, filled, isTombstone, newRow, withoutDispatch } from "./new-row.ts";
 import { noted, type Transition, unchanged } from "./effect.ts";
 
 /**
@@ -30,9 +31,9 @@ export function insert(
     return noted(newRow(id, job, now, { status: "queued" }), data);
   }
   if (isTombstone(row)) return noted(filled(row, job, now), data);
-  if (row.type !== job.type || row.queue !== job.queue) return unchanged(row);
+  if (matchOf(row, job, false, now) !== "same") return unchanged(row);
   const { tenant = job.tenant, hash = job.hash, stamp = job.stamp, traceId = job.traceId } = row;
-  const tags = row.tags.length === 0 ? (job.tags ?? row.tags) : row.tags;
+  const tags = row.tags.length > 0 || job.tags === undefined || job.tags.length === 0 ? row.tags : job.tags;
   const isKnown =
     row.tenant === tenant &&
     row.hash === hash &&
@@ -59,7 +60,7 @@ export function birth(
       scheduledAt: isDue ? job.scheduledAt : now + dueInMs,
       isStoreBorn: true,
       birthToken: token,
-      dispatch: { dueAt: now + Math.max(0, dueInMs), takenUntil: isDue ? now + takenMs : 0, failures: 0 },
+      dispatch: isDue ? dueNow(now, takenMs) : { dueAt: now + dueInMs, takenUntil: 0, failures: 0 },
     });
     return {
       row: created,
@@ -80,6 +81,11 @@ export function birth(
   return { row, answer: { do: "born", outcome: isSame ? "existing" : "conflict", row } };
 }
 
+/** A dispatch that is due, and that its creator has taken unless `takenMs` is 0. */
+function dueNow(now: number, takenMs: number, failures = 0): NonNullable<JobRow["dispatch"]> {
+  return { dueAt: now, takenUntil: takenMs > 0 ? now + takenMs : 0, failures };
+}
+
 /** The row as taken by one process that will send its message; undefined if there is nothing to take. */
 export function taken(row: JobRow, now: number, takenMs: number): JobRow | undefined {
   const { dispatch } = row;
@@ -97,25 +103,27 @@ export function dispatched(
   if (row?.dispatch === undefined || row.dispatches !== dispatch)
     return unchanged(row, { ok: row !== undefined && row.dispatches > dispatch });
   const status = row.status === "scheduled" ? "queued" : row.status;
-  return noted(changed(row, now, { status, dispatch: undefined, dispatches: row.dispatches + 1 }));
+  return noted(changed(row, now, { status, ...withoutDispatch(row) }));
 }
 
 /** The message could not be sent: now, or ever. */
 export function undispatched(
   row: JobRow | undefined,
-  { dispatch, inMs, error }: UndispatchedChange,
+  { dispatch, failures, inMs, error }: UndispatchedChange,
   now: number,
 ): Transition<PlainAnswer> {
   if (row?.dispatch === undefined || row.dispatches !== dispatch) return unchanged(row);
+  // Another process may have taken the dispatch since: it is that one's to give back.
+  if (row.dispatch.failures !== failures) return unchanged(row, { ok: row.dispatch.failures > failures });
   if (inMs !== undefined) {
-    const failures = row.dispatch.failures + 1;
-    return noted(changed(row, now, { dispatch: { dueAt: now + inMs, takenUntil: 0, failures }, error }));
+    const next = { dueAt: now + inMs, takenUntil: 0, failures: failures + 1 };
+    return noted(changed(row, now, { dispatch: next, error }));
   }
-  if (isFinal(row.status)) return noted(changed(row, now, { dispatch: undefined }));
+  if (isFinal(row.status)) return noted(changed(row, now, withoutDispatch(row)));
   return noted(
     changed(row, now, {
       status: "failed",
-      dispatch: undefined,
+      ...withoutDispatch(row),
       finishedAt: now,
       error,
       deadLetterReason: "undispatchable",
@@ -142,7 +150,11 @@ export function reopen(
       generation: row.generation + 1,
       birthToken: token,
       isStoreBorn: true,
-      dispatch: { dueAt: now, takenUntil: now + takenMs, failures: 0 },
+      // Given by the message that is sent from the record, which states when it was created, also if the first did not.
+      stamp: undefined,
+      dispatch: dueNow(now, takenMs),
+      // Raised, so that a late confirmation of an earlier dispatch does not count for this one.
+      dispatches: row.dispatches + 1,
       runs: 0,
       lapsed: 0,
       isBuried: false,
@@ -166,11 +178,11 @@ export function promote(
   { takenMs }: PromoteChange,
   now: number,
 ): Transition<PlainAnswer> {
-  if (row?.status !== "scheduled" || row.dispatch === undefined) return unchanged(row);
+  if (row?.dispatch === undefined) return unchanged(row);
+  // It was due already, or this promotion is repeated.
+  if (row.status === "queued") return noted(row);
+  if (row.status !== "scheduled") return unchanged(row);
   return noted(
-    changed(row, now, {
-      status: "queued",
-      dispatch: { dueAt: now, takenUntil: now + takenMs, failures: row.dispatch.failures },
-    }),
+    changed(row, now, { status: "queued", dispatch: dueNow(now, takenMs, row.dispatch.failures) }),
   );
 }

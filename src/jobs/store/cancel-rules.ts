@@ -1,9 +1,9 @@
 import type { CancelChange, PlainAnswer } from "./change.ts";
-import { isFinal, type JobRow } from "./job-row.ts";
+import { isFinal, type JobRow, type JobStatus } from "./job-row.ts";
 import { changed, newRow } from "./new-row.ts";
 import { noted, type Transition, unchanged } from "./effect.ts";
 
-/** Whether a run holds the job now. Whatever a lapsed hold says, nobody may be running the job. */
+/** Whether a run holds the job now. Once its hold has lapsed, another run may take the job over. */
 export function isHeld(row: JobRow, now: number): boolean {
   return row.status === "processing" && row.hold !== undefined && row.hold.until > now;
 }
@@ -49,7 +49,15 @@ export function cancelled(row: JobRow, now: number, changes: Partial<JobRow> = {
     hold: undefined,
     nextAt: undefined,
     dispatch: undefined,
-    ended: row.hold === undefined ? row.ended : { token: row.hold.token, status: "cancelled" },
+    ended: closedAs(row, "cancelled"),
     ...changes,
   });
+}
+
+/**
+ * The end of the run that held a job, if somebody else closes the job: a run that only seemed to be gone is known by it
+ * when it ends.
+ */
+export function closedAs({ hold, ended }: JobRow, status: JobStatus): JobRow["ended"] {
+  return hold === undefined ? ended : { token: hold.token, status };
 }

@@ -30,8 +30,8 @@ export interface InsertChange extends ChangeOf<"insert"> {
 }
 
 /**
- * Creates a job before its message is sent. The row is the outbox: whoever `takeDue` gives it sends the message. The
- * sender may take it at once by `takenMs`.
+ * Creates a job before its message is sent. The row stays due until a process has taken it by `takeDue`, sent the message,
+ * and confirmed it. The sender may take it at once by `takenMs`.
  */
 export interface BirthChange extends ChangeOf<"birth"> {
   readonly job: NewStoredJob;
@@ -59,7 +59,7 @@ export interface ClaimChange extends ChangeOf<"claim"> {
   readonly attemptsBefore: number;
   /** Failed runs before this copy was made: `qp_attempt`. */
   readonly attemptsOfCopy: number;
-  /** Milliseconds for which the job is held: what is left of the broker's lease, and a little more. */
+  /** Milliseconds for which the job is held: the rest of the broker's lease, and a little more. */
   readonly leaseMs: number;
   /** The job's facts. Called if there is no row, or if a store needs them before it knows. */
   readonly seed: () => NewStoredJob;
@@ -70,7 +70,7 @@ export interface TouchChange extends ChangeOf<"touch"> {
   readonly token: string;
   /** Orders the changes of one claim: an older one has no effect. */
   readonly seq: number;
-  /** Undefined if the hold is to end by itself. */
+  /** Undefined if the hold is not extended. */
   readonly leaseMs?: number | undefined;
   readonly progress?: number | undefined;
   readonly progressMessage?: string | undefined;
@@ -105,7 +105,10 @@ export interface EndChange extends ChangeOf<"end"> {
   readonly progress?: number | undefined;
   readonly progressMessage?: string | undefined;
   readonly logs?: readonly JobLogLine[] | undefined;
-  /** The job's facts. Needed if there was no claim, as the row may not exist. */
+  /**
+   * The job's facts, with its stamp. Needed if no claim of this token is known, as the row may not exist, or may be that of
+   * another message with the same id: without them, such an end changes nothing.
+   */
   readonly seed?: (() => NewStoredJob) | undefined;
 }
 
@@ -123,6 +126,8 @@ export interface DispatchedChange extends ChangeOf<"dispatched"> {
 /** Gives a dispatch back that failed: to be tried again, or for good. */
 export interface UndispatchedChange extends ChangeOf<"undispatched"> {
   readonly dispatch: number;
+  /** `dispatch.failures` of the row that was taken, so that a repeated change counts one failure. */
+  readonly failures: number;
   /** Milliseconds until the next try; undefined if no try would help. */
   readonly inMs?: number | undefined;
   readonly error: JobError;
@@ -198,7 +203,7 @@ export type ClaimAnswer =
       readonly reason: string;
       readonly error?: JobError | undefined;
     }
-  /** The message is to come again: another run holds the job, or its backoff is not over. */
+  /** The message is to be delivered later: another run holds the job, or its backoff is not over. */
   | { readonly do: "later"; readonly inMs: number; readonly why: "busy" | "backoff" | "scheduled" }
   /** The row is that of another message with the same id. The job runs untracked. */
   | { readonly do: "foreign"; readonly why: "id_conflict" | "id_reused" };
@@ -207,12 +212,12 @@ export type ClaimAnswer =
 export interface EndAnswer {
   readonly do: "ended";
   /**
-   * What holds now:
+   * The state that holds now:
    *
    * - `recorded`: The outcome that was asked for is recorded.
    * - `overruled`: The job is `status` all the same, as it was cancelled or is completed.
    * - `fenced`: Another run holds the job, or has ended it. The message must not be settled.
-   * - `unknown`: There is no row, and no seed to create one.
+   * - `unknown`: There is no row of this message: none, or that of another message with the same id.
    */
   readonly verdict: "recorded" | "overruled" | "fenced" | "unknown";
   readonly status?: JobStatus | undefined;

@@ -1,8 +1,9 @@
 import { defaults } from "../../defaults.ts";
-import { cancelled, isHeld } from "./cancel-rules.ts";
+import { cancelled, closedAs, isHeld } from "./cancel-rules.ts";
 import type { ClaimAnswer, ClaimChange } from "./change.ts";
+import { matchOf, nextGeneration } from "./identity.ts";
 import type { JobRow } from "./job-row.ts";
-import { changed, filled, isTombstone, newRow } from "./new-row.ts";
+import { changed, filled, isTombstone, newRow, withoutDispatch } from "./new-row.ts";
 import type { Transition } from "./effect.ts";
 
 /** A backoff counts as over this much early, since the broker's clock and the store's differ. */
@@ -34,17 +35,12 @@ export function claim(row: JobRow | undefined, change: ClaimChange, now: number)
   if (row.hold?.token === change.token) return heldAlready(row, row.hold, change, now);
   // A claim that the network has held back until its run was over.
   if (row.ended?.token === change.token) return later(row, 1, "busy");
-  const isSame =
-    row.queue === change.queue &&
-    row.type === change.type &&
-    (row.stamp === undefined || row.stamp === change.stamp);
-  const isNewer =
-    change.redrive > row.generation || (isSame && change.wasDeadLetter && row.status === "failed");
-  if (!isSame && (!isNewer || row.status === "completed" || row.status === "cancelled")) {
-    const why = row.queue === change.queue && row.type === change.type ? "id_reused" : "id_conflict";
-    return { row, answer: { do: "foreign", why } };
-  }
-  return isNewer ? claimNewer(row, change, now) : claimKnown(row, change, now);
+  const isRedriven = change.redrive > row.generation;
+  const match = matchOf(row, change, isRedriven, now);
+  if (match === "id_conflict" || match === "id_reused") return { row, answer: { do: "foreign", why: match } };
+  // Another tool has moved the dead letter back as it was, without counting a redrive.
+  const isMovedBack = match === "same" && change.wasDeadLetter && row.status === "failed";
+  return isRedriven || isMovedBack ? claimNewer(row, change, now) : claimKnown(row, change, now);
 }
 
 /** A redrive: the job runs again as a new generation, unless it is over for good. */
@@ -53,22 +49,7 @@ function claimNewer(row: JobRow, change: ClaimChange, now: number): Transition<C
   if (row.status === "cancelled") return { row, answer: { do: "cancelled", generation: row.generation } };
   if (isHeld(row, now)) return busy(row, now);
   const generation = Math.max(change.redrive, row.generation + 1);
-  const { queue, type, stamp } = change;
-  const reopened: JobRow = {
-    ...row,
-    queue,
-    type,
-    stamp,
-    generation,
-    runs: 0,
-    lapsed: 0,
-    isBuried: false,
-    finishedAt: undefined,
-    deadLetterReason: undefined,
-    cancelRequestedAt: undefined,
-    cancelReason: undefined,
-  };
-  return begin(reopened, change, now);
+  return begin(nextGeneration(row, generation, change), change, now);
 }
 
 function claimKnown(row: JobRow, change: ClaimChange, now: number): Transition<ClaimAnswer> {
@@ -79,7 +60,9 @@ function claimKnown(row: JobRow, change: ClaimChange, now: number): Transition<C
     case "cancelled":
       return { row, answer: { do: "cancelled", generation } };
     case "failed": {
-      const { isBuried, deadLetterReason: reason = "max_attempts", error } = row;
+      const { deadLetterReason: reason = "max_attempts", error } = row;
+      // The dead letter that is known to be there is that of the last generation, and not that of an earlier copy.
+      const isBuried = row.isBuried && change.redrive === generation;
       return { row, answer: { do: "failed", generation, isBuried, reason, error } };
     }
     case "processing":
@@ -89,12 +72,12 @@ function claimKnown(row: JobRow, change: ClaimChange, now: number): Transition<C
       return leftMs > DUE_TOLERANCE_MS ? later(row, leftMs, "backoff") : begin(row, change, now);
     }
     case "scheduled": {
-      const { dispatch } = row;
-      const leftMs = dispatch === undefined ? 0 : dispatch.dueAt - now;
+      // Not the time of the dispatch, which moves on when a send fails, or seems to have failed.
+      const leftMs = (row.scheduledAt ?? now) - now;
       return leftMs > DUE_TOLERANCE_MS ? later(row, leftMs, "scheduled") : begin(row, change, now);
     }
-    case "queued":
-    case "lost":
+    // queued, lost
+    default:
       return begin(row, change, now);
   }
 }
@@ -114,6 +97,7 @@ function takeOver(row: JobRow, change: ClaimChange, now: number): Transition<Cla
     status: "failed",
     lapsed,
     hold: undefined,
+    ended: closedAs(row, "failed"),
     finishedAt: now,
     error,
     deadLetterReason: "crash_loop",
@@ -138,8 +122,7 @@ function begin(row: JobRow, change: ClaimChange, now: number): Transition<ClaimA
     startedAt: now,
     finishedAt: undefined,
     nextAt: undefined,
-    dispatch: undefined,
-    dispatches: row.dispatch === undefined ? row.dispatches : row.dispatches + 1,
+    ...withoutDispatch(row),
     waitMs: isFirst ? Math.max(0, now - (row.scheduledAt ?? row.createdAt)) : row.waitMs,
   });
   return { row: running, answer: runAnswer(running, fence), needsSaved: row.hasSaved ? true : undefined };
@@ -152,6 +135,9 @@ function heldAlready(
   { leaseMs }: ClaimChange,
   now: number,
 ): Transition<ClaimAnswer> {
+  // Cancelled between the claim and its repetition: no handler has been called.
+  if (row.cancelRequestedAt !== undefined && hold.seq === 0)
+    return { row: cancelled(row, now), answer: { do: "cancelled", generation: row.generation } };
   const until = Math.max(hold.until, now + leaseMs);
   const held = until === hold.until ? row : { ...row, hold: { ...hold, until } };
   return { row: held, answer: runAnswer(row, row.fence), needsSaved: row.hasSaved ? true : undefined };

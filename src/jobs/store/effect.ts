@@ -2,7 +2,7 @@ import type { Json } from "../json.ts";
 import type { JobAnswer, PlainAnswer } from "./change.ts";
 import type { JobLogLine, JobRow, StoredJobMessage } from "./job-row.ts";
 
-/** What a change writes to the data of a job. Parts that are left out stay as they are. */
+/** The changes of the data of a job. Parts that are left out stay as they are. */
 export interface DataChange {
   readonly message?: StoredJobMessage | undefined;
   /** Undefined as the value removes the result. */

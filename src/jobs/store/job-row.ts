@@ -78,7 +78,7 @@ export interface Hold {
   readonly seq: number;
 }
 
-/** The message of a store-born job that has not been sent to its queue: its place in the outbox. */
+/** The message of a store-born job that has not been sent to its queue: when, and by which try. */
 export interface Dispatch {
   /** When it is to be sent, in epoch milliseconds. */
   readonly dueAt: number;

@@ -1,7 +1,7 @@
 import type { FinalStatus, JobRow, JobStatus, Priority, StoredJob, StoredJobMessage } from "./job-row.ts";
 import type { JobAnswer, JobChange } from "./change.ts";
 
-/** What a store offers beyond the port. Proven by the cases of `queueport/jobs/conformance`. */
+/** The features of a store beyond the port. Proven by the cases of `queueport/jobs/conformance`. */
 export interface JobStoreCapabilities {
   /** Whether records outlive the process. */
   readonly durable: boolean;

@@ -42,6 +42,11 @@ export function changed(row: JobRow, now: number, changes: Partial<JobRow>): Job
   return { ...row, ...changes, version: row.version + 1, updatedAt: now };
 }
 
+/** The changes of a row when its message has been sent, or is not to be sent any more. */
+export function withoutDispatch({ dispatch, dispatches }: JobRow): Pick<JobRow, "dispatch" | "dispatches"> {
+  return { dispatch: undefined, dispatches: dispatch === undefined ? dispatches : dispatches + 1 };
+}
+
 /** A job that was cancelled before anything else was known of it has no type yet. */
 export function isTombstone(row: JobRow): boolean {
   return row.type === "";

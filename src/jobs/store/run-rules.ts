@@ -1,7 +1,8 @@
-import { cancelled, isHeld } from "./cancel-rules.ts";
+import { cancelled, closedAs, isHeld } from "./cancel-rules.ts";
 import type { AssumeChange, BuriedChange, EndAnswer, EndChange, PlainAnswer, TouchChange } from "./change.ts";
+import { matchOf, nextGeneration } from "./identity.ts";
 import { isFinal, type JobRow, type JobStatus, MAX_ATTEMPTS_KEPT } from "./job-row.ts";
-import { changed, isTombstone, newRow } from "./new-row.ts";
+import { changed, isTombstone, newRow, withoutDispatch } from "./new-row.ts";
 import { type DataChange, noted, type Transition, unchanged } from "./effect.ts";
 
 /** A report from a run: only its own claim may write. */
@@ -33,18 +34,43 @@ export function end(row: JobRow | undefined, change: EndChange, now: number): Tr
   if (row === undefined || isTombstone(row)) return endUnknown(row, change, now);
   if (token !== undefined && row.hold?.token === token) return finish(row, change, now);
   if (token !== undefined && row.ended?.token === token) {
-    // A run that stood still past its hold, and was cancelled as it seemed to be gone, has completed all the same.
-    if (row.status === "cancelled" && row.ended.status === "cancelled" && outcome === "completed")
-      return finish(row, change, now);
+    // Given up, or closed as it seemed to be gone; nobody has taken the job over, and the run has completed all the same.
+    const isLate = outcome === "completed" && row.status !== "completed" && row.status === row.ended.status;
+    if (isLate && change.generation === row.generation) return finish(row, change, now);
     return { row, answer: answerOf(outcome, row.ended.status) };
   }
-  if (change.generation < row.generation) return overruledOrFenced(row, change);
-  // A handler that ran without a claim: what it has done counts, whoever else has the job.
-  if (change.isUntracked && outcome === "completed" && row.status !== "completed")
-    return finish(row, change, now);
   if (token !== undefined && !change.isUntracked) return overruledOrFenced(row, change);
-  const isFree = !isFinal(row.status) && !isHeld(row, now) && change.attempt >= row.runs;
-  return isFree ? finish(row, change, now) : overruledOrFenced(row, change);
+  return endUnclaimed(row, change, now);
+}
+
+/** The end of a message that was refused before a claim, or that ran while the store could not be reached. */
+function endUnclaimed(row: JobRow, change: EndChange, now: number): Transition<EndAnswer> {
+  const { generation, outcome, isUntracked, attempt } = change;
+  if (generation < row.generation || change.seed === undefined) return overruledOrFenced(row, change);
+  const job = change.seed();
+  const isNewer = generation > row.generation;
+  const match = matchOf(row, job, isNewer, now);
+  if (match === "id_conflict" || match === "id_reused")
+    return { row, answer: { do: "ended", verdict: "unknown" } };
+  const base = isNewer ? nextGeneration(row, generation, job) : { ...row, stamp: row.stamp ?? job.stamp };
+  const ran = isUntracked ? startedBefore(base, change, now) : base;
+  // A completed run counts, also if another run holds the job.
+  if (isUntracked && outcome === "completed" && row.status !== "completed") return finish(ran, change, now);
+  const isOver = isNewer ? row.status === "completed" || row.status === "cancelled" : isSettled(row);
+  const isFree = !isOver && !isHeld(row, now) && (isNewer || attempt >= row.runs);
+  return isFree ? finish(ran, change, now) : overruledOrFenced(row, change);
+}
+
+/** Whether the end of a job is known. That of a lost job is not. */
+function isSettled({ status }: JobRow): boolean {
+  return isFinal(status) && status !== "lost";
+}
+
+/** The row with the start of a run that no claim has noted. */
+function startedBefore(row: JobRow, { durationMs }: EndChange, now: number): JobRow {
+  const startedAt = Math.max(0, now - durationMs);
+  const waitMs = row.waitMs ?? Math.max(0, startedAt - (row.scheduledAt ?? row.createdAt));
+  return { ...row, startedAt, waitMs };
 }
 
 /** There is no row: the store could not be reached when the job was sent and claimed, or the job is older than the records. */
@@ -61,7 +87,7 @@ function endUnknown(row: JobRow | undefined, change: EndChange, now: number): Tr
     generation,
     runs: attempt,
   });
-  const ended = finish(fresh, change, now);
+  const ended = finish(change.isUntracked ? startedBefore(fresh, change, now) : fresh, change, now);
   return { ...ended, data: { ...ended.data, message: job.message } };
 }
 
@@ -82,6 +108,7 @@ function finish(row: JobRow, change: EndChange, now: number): Transition<EndAnsw
   if (outcome !== "completed" && row.cancelRequestedAt !== undefined) {
     const gone = cancelled(row, now, {
       ...common(row, change),
+      ...withoutDispatch(row),
       ended: endedBy(row, token, "cancelled"),
       error,
     });
@@ -90,6 +117,7 @@ function finish(row: JobRow, change: EndChange, now: number): Transition<EndAnsw
   const status = statusAfter(outcome);
   const over = changed(row, now, {
     ...common(row, change),
+    ...withoutDispatch(row),
     ...outcomeOf(row, change, now),
     status,
     hold: undefined,
@@ -112,7 +140,7 @@ function outcomeOf(row: JobRow, change: EndChange, now: number): Partial<JobRow>
         deadLetterReason: undefined,
         progress: 100,
         resultOmitted: change.resultOmitted,
-        dispatch: undefined,
+        isBuried: false,
         nextAt: undefined,
       };
     case "retrying":
@@ -123,19 +151,18 @@ function outcomeOf(row: JobRow, change: EndChange, now: number): Partial<JobRow>
         error,
         finishedAt: now,
         nextAt: undefined,
-        dispatch: undefined,
         deadLetterReason: change.deadLetterReason ?? "max_attempts",
         isBuried: false,
       };
     case "cancelled":
-      return { error, finishedAt: now, nextAt: undefined, dispatch: undefined };
-    case "released":
-      // The run does not count.
+      return { error, finishedAt: now, nextAt: undefined };
+    // released: the run does not count.
+    default:
       return { runs: Math.max(0, attempt - 1), nextAt: undefined };
   }
 }
 
-/** What every end writes. */
+/** The changes of every end. */
 function common(row: JobRow, change: EndChange): Partial<JobRow> {
   const { attempt, workerId, durationMs, progress = row.progress } = change;
   const { progressMessage = row.progressMessage } = change;
@@ -143,7 +170,7 @@ function common(row: JobRow, change: EndChange): Partial<JobRow> {
 }
 
 function endedBy(row: JobRow, token: string | undefined, status: JobStatus): JobRow["ended"] {
-  return token === undefined ? row.ended : { token, status };
+  return token === undefined ? closedAs(row, status) : { token, status };
 }
 
 function statusAfter(outcome: EndChange["outcome"]): JobStatus {
@@ -171,15 +198,18 @@ export function assume(
   { outcome, reason, version }: AssumeChange,
   now: number,
 ): Transition<PlainAnswer> {
-  if (row === undefined || row.version !== version) return unchanged(row);
-  if ((isFinal(row.status) && row.status !== "lost") || isHeld(row, now)) return unchanged(row);
+  if (row === undefined) return unchanged(row);
+  if (row.version === version + 1 && row.status === outcome) return noted(row);
+  // A message that was not sent yet is not gone.
+  const isOpen = !isSettled(row) && !isHeld(row, now) && row.dispatch === undefined;
+  if (row.version !== version || !isOpen) return unchanged(row);
   return noted(
     changed(row, now, {
       status: outcome,
       finishedAt: now,
       hold: undefined,
+      ended: closedAs(row, outcome),
       nextAt: undefined,
-      dispatch: undefined,
       error: outcome === "completed" ? undefined : { message: reason, code: outcome },
       deadLetterReason: outcome === "failed" ? reason : undefined,
       isBuried: outcome === "failed",

@@ -7,7 +7,7 @@ import { assume, buried, end, touch } from "./run-rules.ts";
 import type { JobRow } from "./job-row.ts";
 
 /**
- * What a change does to a job. Pure and total: every change of every state has an answer, and a change that comes twice
+ * The effect of a change on a job. Pure and total: every change of every state has an answer, and a change that comes twice
  * changes nothing the second time. Every store is proven to do the same.
  *
  * @param now epoch milliseconds of the store's clock
@@ -36,7 +36,7 @@ export function transition(row: JobRow | undefined, change: JobChange, now: numb
       return reopen(row, change, now);
     case "promote":
       return promote(row, change, now);
-    case "assume":
+    default:
       return assume(row, change, now);
   }
 }
