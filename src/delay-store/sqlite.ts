@@ -1,10 +1,9 @@
-import { resolve } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import type { ClaimOptions, DelayStore, StoredMessage } from "../delay/store.ts";
 import { describeError, QueueError } from "../errors.ts";
-import { show } from "../lib/text.ts";
-import { createPrivateFile, fileIdentity } from "./private-file.ts";
-import { isLocked, onceUnlocked } from "./unlocked.ts";
+import { DatabaseFile, pathProblem } from "../lib/sqlite/database-file.ts";
+import { GroupCommit, type GroupedChange } from "../lib/sqlite/group-commit.ts";
+import { isLocked, onceUnlocked } from "../lib/sqlite/unlocked.ts";
 
 /** The options of {@link sqliteDelayStore}. */
 export interface SqliteDelayStoreOptions {
@@ -65,9 +64,26 @@ interface Row {
 type Statements = { readonly [Name in keyof typeof SQL]: StatementSync };
 
 /** A change that waits for the next transaction. */
-interface Change {
-  readonly apply: (statements: Statements) => void;
-  readonly done: PromiseWithResolvers<void>;
+class Change implements GroupedChange {
+  readonly done: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #apply: () => void;
+
+  constructor(apply: () => void) {
+    this.#apply = apply;
+  }
+
+  run(): boolean {
+    this.#apply();
+    return true;
+  }
+
+  committed(): void {
+    this.done.resolve();
+  }
+
+  failed(error: unknown): void {
+    this.done.reject(error);
+  }
 }
 
 /**
@@ -90,51 +106,38 @@ export function sqliteDelayStore({ path }: SqliteDelayStoreOptions): DelayStore 
 
 class SqliteDelayStore implements DelayStore {
   readonly shared: boolean;
-  readonly #database: DatabaseSync;
-  /** Undefined for `:memory:`. */
-  readonly #file: { readonly path: string; readonly identity: string | undefined } | undefined;
+  readonly #file: DatabaseFile;
+  readonly #changes: GroupCommit;
   /** Undefined while the file was locked whenever it was tried to prepare them. */
   #statements: Statements | undefined;
-  #changes: Change[] = [];
   /** The changes for which the file was checked. Once for each transaction: it costs a tenth of a put. */
-  #checkedFor: readonly Change[] | undefined;
+  #checkedFor: readonly GroupedChange[] | undefined;
   /** Resolves when the last change so far is committed, or has failed. */
   #lastChange: Promise<void> = Promise.resolve();
-  #isCommitting = false;
 
   constructor(path: string) {
     this.shared = path !== ":memory:";
-    // For an empty path, SQLite would create a temporary file, and remove it on close.
-    // An address of another database has a password in it, and SQLite would create a file of that name.
-    if (typeof path === "string" && /^(?!file:)[a-z][\w+.-]*:\/\//i.test(path))
-      throw new QueueError(
-        "config",
-        "A delay store needs the path of an SQLite file; got the address of another database.",
-      );
-    if (typeof path !== "string" || path === "")
-      throw new QueueError("config", `A delay store needs the path of a file; got ${show(path)}.`);
+    const problem = pathProblem(path);
+    if (problem !== undefined) throw new QueueError("config", `A delay store ${problem}`);
     try {
-      // Resolved, since SQLite would read a path that begins with `file:` as a URL.
-      const file = this.shared ? resolve(path) : path;
-      if (this.shared) createPrivateFile(file);
-      this.#database = new DatabaseSync(file);
-      this.#file = this.shared ? { path: file, identity: fileIdentity(file) } : undefined;
+      this.#file = new DatabaseFile(path);
     } catch (cause) {
       throw cannotOpen(path, cause);
     }
+    this.#changes = new GroupCommit(this.#file.database, { beforeBegin: () => this.#prepared() });
     try {
       this.#prepared();
     } catch (cause) {
       // A file that another process has locked is tried again by the first call, which can wait.
       if (isLocked(cause)) return;
-      this.#database.close();
+      this.#file.close();
       throw cannotOpen(path, cause);
     }
   }
 
   async put({ key, queue, dueAt, body, attributes, orderingKey, dedupId }: StoredMessage): Promise<void> {
-    if (this.#checkedFor !== this.#changes) this.#checkFile();
-    this.#checkedFor = this.#changes;
+    if (this.#checkedFor !== this.#changes.waiting) this.#file.check();
+    this.#checkedFor = this.#changes.waiting;
     const values = [key, queue, dueAt, body, JSON.stringify(attributes)] as const;
     await this.#change(({ put }) => put.run(...values, orderingKey ?? null, dedupId ?? null));
   }
@@ -143,7 +146,7 @@ class SqliteDelayStore implements DelayStore {
     const until = now + claimMs;
     const rows = await this.#after(({ claim }) => claim.all(until, queue, now, now, until + claimMs, limit));
     // Checked last, since the messages in a deleted file can be sent as long as this process has it open.
-    if (rows.length === 0) this.#checkFile();
+    if (rows.length === 0) this.#file.check();
     return (rows as unknown as Row[])
       .map(messageOf)
       .toSorted((one, other) => one.dueAt - other.dueAt || (one.key < other.key ? -1 : 1));
@@ -178,20 +181,8 @@ class SqliteDelayStore implements DelayStore {
   }
 
   async close(): Promise<void> {
-    if (!this.#database.isOpen) return;
     await this.#lastChange;
-    if (this.#database.isOpen) this.#database.close();
-  }
-
-  /**
-   * SQLite goes on with a file that was deleted or replaced. No other process would see what is put into it, and it is
-   * gone when this process ends.
-   */
-  #checkFile(): void {
-    if (this.#file === undefined || fileIdentity(this.#file.path) === this.#file.identity) return;
-    throw new Error(
-      `the file ${this.#file.path} was deleted or replaced while it was open; restart the processes that use it`,
-    );
+    this.#file.close();
   }
 
   /** Carries out an operation after the changes that were made before it. */
@@ -203,8 +194,8 @@ class SqliteDelayStore implements DelayStore {
 
   #prepared(): Statements {
     if (this.#statements !== undefined) return this.#statements;
-    this.#database.exec(SCHEMA);
-    const prepare = (sql: string): StatementSync => this.#database.prepare(sql);
+    this.#file.database.exec(SCHEMA);
+    const prepare = (sql: string): StatementSync => this.#file.database.prepare(sql);
     this.#statements = {
       put: prepare(SQL.put),
       claim: prepare(SQL.claim),
@@ -218,45 +209,11 @@ class SqliteDelayStore implements DelayStore {
     return this.#statements;
   }
 
-  /**
-   * Adds a change to the next transaction. One is made per turn of the event loop: a write to the disk takes as long
-   * for many.
-   */
-  #change(apply: Change["apply"]): Promise<void> {
-    const done = Promise.withResolvers<void>();
-    this.#lastChange = done.promise.catch(() => undefined);
-    if (this.#changes.push({ apply, done }) === 1) setImmediate(() => void this.#commit());
-    return done.promise;
-  }
-
-  /** Commits the changes that wait, in their order. Never rejects. */
-  async #commit(): Promise<void> {
-    // The commit under way, which waits for a lock, takes the later changes as well.
-    if (this.#isCommitting) return;
-    this.#isCommitting = true;
-    while (this.#changes.length > 0) {
-      const changes = this.#changes;
-      this.#changes = [];
-      try {
-        await onceUnlocked(() => this.#write(changes));
-        for (const { done } of changes) done.resolve();
-      } catch (error) {
-        for (const { done } of changes) done.reject(error);
-      }
-    }
-    this.#isCommitting = false;
-  }
-
-  #write(changes: readonly Change[]): void {
-    const statements = this.#prepared();
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      for (const { apply } of changes) apply(statements);
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
+  #change(apply: (statements: Statements) => void): Promise<void> {
+    const change = new Change(() => apply(this.#prepared()));
+    this.#lastChange = change.done.promise.catch(() => undefined);
+    this.#changes.add(change);
+    return change.done.promise;
   }
 }
 

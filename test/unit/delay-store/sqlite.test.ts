@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openQueue } from "../../../adapters/open.ts";
 import { sqliteDelayStore } from "../../../src/delay-store/index.ts";
-import { isLocked, onceUnlocked } from "../../../src/delay-store/unlocked.ts";
+import { isLocked, onceUnlocked } from "../../../src/lib/sqlite/unlocked.ts";
 import type { DelayStore, StoredMessage } from "../../../src/delay/store.ts";
 import { times } from "../support.ts";
 

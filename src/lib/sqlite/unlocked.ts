@@ -1,4 +1,4 @@
-import { sleep, systemClock } from "../lib/clock.ts";
+import { sleep, systemClock } from "../clock.ts";
 
 /** Milliseconds for which an operation waits in all until another process has released the lock of the file. */
 const PATIENCE_MS = 5_000;
