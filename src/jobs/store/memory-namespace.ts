@@ -19,6 +19,7 @@ import {
   type WorkerRow,
 } from "./job-store.ts";
 import { byCreation, matches } from "./match.ts";
+import { countedAs, hintsOf, keptMs } from "./written.ts";
 
 const NO_DATA: JobData = Object.freeze({});
 const MINUTE_MS = 60_000;
@@ -208,10 +209,10 @@ export class MemoryNamespace {
     this.#changes.delete(id);
   }
 
-  /** Counts a run that ended, by what it was counted as before: a job that changes from failed to queued is not counted back. */
   #count(before: JobRow | undefined, row: JobRow, now: number): void {
-    const { queue, type, status } = row;
-    if ((!isFinal(status) && status !== "retrying") || before?.status === status) return;
+    const { queue, type } = row;
+    const status = countedAs(before, row);
+    if (status === undefined) return;
     const minute = Math.floor(now / MINUTE_MS) * MINUTE_MS;
     const key = JSON.stringify([minute, queue, type, status]);
     const { count = 0, durationMs = 0 } = this.#minutes.get(key) ?? {};
@@ -238,14 +239,7 @@ export class MemoryNamespace {
   }
 
   #hint(before: JobRow | undefined, row: JobRow): void {
-    const { id, dispatch, cancelRequestedAt } = row;
-    const isDue = dispatch !== undefined && dispatch.takenUntil === 0 && dispatch !== before?.dispatch;
-    const isCancel = cancelRequestedAt !== undefined && before?.cancelRequestedAt === undefined;
-    for (const listener of this.listeners) {
-      listener("change", id);
-      if (isDue) listener("due", id);
-      if (isCancel) listener("cancel", id);
-    }
+    for (const listener of this.listeners) for (const hint of hintsOf(before, row)) listener(hint, row.id);
   }
 }
 
@@ -256,12 +250,6 @@ function copied(data: DataChange): DataChange {
 
 function textOf({ message }: JobData): string {
   return JSON.stringify(message?.payload ?? null);
-}
-
-/** How long a policy keeps a job in this state. */
-export function keptMs(status: FinalStatus, { completedMs, failedMs, cancelledMs }: PrunePolicy): number {
-  if (status === "completed") return completedMs;
-  return status === "cancelled" ? cancelledMs : failedMs;
 }
 
 /** The index of the first entry after `seq`. */

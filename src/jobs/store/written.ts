@@ -1,0 +1,28 @@
+import type { FinalStatus, JobRow } from "./job-row.ts";
+import { isFinal } from "./job-row.ts";
+import type { PrunePolicy, StoreHint } from "./job-store.ts";
+
+/**
+ * The state as which a change counts among the ended runs of its minute; undefined if it does not count. A job that goes
+ * on from `failed` to `queued` is not counted back.
+ */
+export function countedAs(before: JobRow | undefined, row: JobRow): FinalStatus | "retrying" | undefined {
+  const { status } = row;
+  if (before?.status === status) return undefined;
+  return isFinal(status) || status === "retrying" ? status : undefined;
+}
+
+/** The hints that a change gives to listeners. */
+export function hintsOf(before: JobRow | undefined, row: JobRow): readonly StoreHint[] {
+  const { dispatch, cancelRequestedAt } = row;
+  const hints: StoreHint[] = ["change"];
+  if (dispatch !== undefined && dispatch.takenUntil === 0 && dispatch !== before?.dispatch) hints.push("due");
+  if (cancelRequestedAt !== undefined && before?.cancelRequestedAt === undefined) hints.push("cancel");
+  return hints;
+}
+
+/** Milliseconds for which a policy keeps a job in this state. */
+export function keptMs(status: FinalStatus, { completedMs, failedMs, cancelledMs }: PrunePolicy): number {
+  if (status === "completed") return completedMs;
+  return status === "cancelled" ? cancelledMs : failedMs;
+}
