@@ -40,10 +40,12 @@ export function insert(
     row.stamp === stamp &&
     row.traceId === traceId &&
     row.tags === tags;
-  if (isKnown && row.hasMessage) return noted(row);
+  const isFilled = row.hasMessage || job.message === undefined;
+  if (isKnown && isFilled) return noted(row);
+  const hasMessage = row.hasMessage || job.message !== undefined;
   return noted(
-    changed(row, now, { tenant, hash, stamp, traceId, tags, hasMessage: true }),
-    row.hasMessage ? undefined : data,
+    changed(row, now, { tenant, hash, stamp, traceId, tags, hasMessage }),
+    isFilled ? undefined : data,
   );
 }
 

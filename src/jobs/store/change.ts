@@ -16,7 +16,8 @@ export interface NewStoredJob {
   readonly tenant?: string | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly traceId?: string | undefined;
-  readonly message: StoredJobMessage;
+  /** Undefined if the message cannot be sent again from its record: its payload is encoded, or could not be read. */
+  readonly message: StoredJobMessage | undefined;
 }
 
 interface ChangeOf<Kind extends string> {
@@ -104,6 +105,9 @@ export interface EndChange extends ChangeOf<"end"> {
   readonly durationMs: number;
   readonly progress?: number | undefined;
   readonly progressMessage?: string | undefined;
+  /** A checkpoint and steps that no `touch` has written. */
+  readonly saved?: { readonly value: Json } | undefined;
+  readonly steps?: Readonly<Record<string, Json>> | undefined;
   readonly logs?: readonly JobLogLine[] | undefined;
   /**
    * The job's facts, with its stamp. Needed if no claim of this token is known, as the row may not exist, or may be that of

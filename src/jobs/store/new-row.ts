@@ -31,7 +31,7 @@ export function newRow(
     tenant: job.tenant,
     tags: job.tags ?? [],
     traceId: job.traceId,
-    hasMessage: true,
+    hasMessage: job.message !== undefined,
     hasSaved: false,
     ...rest,
   };
@@ -68,6 +68,6 @@ export function filled(row: JobRow, job: NewStoredJob, now: number): JobRow {
     traceId,
     priority,
     tags,
-    hasMessage: true,
+    hasMessage: job.message !== undefined,
   });
 }

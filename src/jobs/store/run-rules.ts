@@ -100,9 +100,11 @@ function overruledOrFenced(row: JobRow, { token, isUntracked }: EndChange): Tran
 
 /** Writes the outcome, unless the job was cancelled meanwhile: then no failure of it counts. */
 function finish(row: JobRow, change: EndChange, now: number): Transition<EndAnswer> {
-  const { outcome, token, error, result, logs } = change;
+  const { outcome, token, error, result, saved, steps, logs } = change;
   const data: DataChange = {
     result: outcome === "completed" ? (result ?? { value: undefined }) : undefined,
+    saved,
+    steps,
     logs,
   };
   if (outcome !== "completed" && row.cancelRequestedAt !== undefined) {
@@ -165,8 +167,9 @@ function outcomeOf(row: JobRow, change: EndChange, now: number): Partial<JobRow>
 /** The changes of every end. */
 function common(row: JobRow, change: EndChange): Partial<JobRow> {
   const { attempt, workerId, durationMs, progress = row.progress } = change;
-  const { progressMessage = row.progressMessage } = change;
-  return { runs: attempt, workerId, durationMs, progress, progressMessage };
+  const { progressMessage = row.progressMessage, saved, steps } = change;
+  const hasSaved = row.hasSaved || saved !== undefined || steps !== undefined;
+  return { runs: attempt, workerId, durationMs, progress, progressMessage, hasSaved };
 }
 
 function endedBy(row: JobRow, token: string | undefined, status: JobStatus): JobRow["ended"] {

@@ -1,0 +1,71 @@
+import type { Clock, Timer } from "../../lib/clock.ts";
+
+/** Failed calls in a row from which the store counts as down. */
+const FAILURES = 3;
+/** Milliseconds between two probes of a store that is down. */
+export const PROBE_EVERY_MS = 5_000;
+
+/** The options of a {@link Breaker}. */
+export interface BreakerOptions {
+  readonly clock: Clock;
+  /** Asks the store for a sign of life. Rejects if there is none, and must not wait for ever. */
+  readonly probe: () => Promise<unknown>;
+  /** Called when the store counts as down, with the error of the last call. */
+  readonly onDown: (error: unknown) => void;
+  /** Called when the store has answered again. */
+  readonly onUp: () => void;
+}
+
+/**
+ * Notices when a store is down, so that an outage costs a few waits and not one for each job. While it is down, nobody
+ * but a probe asks it.
+ */
+export class Breaker {
+  readonly #options: BreakerOptions;
+  #failures = 0;
+  #isDown = false;
+  #timer: Timer | undefined;
+
+  constructor(options: BreakerOptions) {
+    this.#options = options;
+  }
+
+  get isUp(): boolean {
+    return !this.#isDown;
+  }
+
+  /** To be called when a call has failed. */
+  failed(error: unknown): void {
+    this.#failures += 1;
+    if (this.#isDown || this.#failures < FAILURES) return;
+    this.#isDown = true;
+    this.#probeLater();
+    this.#options.onDown(error);
+  }
+
+  /** To be called when a call was answered. */
+  answered(): void {
+    this.#failures = 0;
+    if (!this.#isDown) return;
+    this.#isDown = false;
+    this.#timer?.cancel();
+    this.#options.onUp();
+  }
+
+  /** Stops the probes. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #probeLater(): void {
+    this.#timer = this.#options.clock.timer(PROBE_EVERY_MS, () => {
+      this.#options.probe().then(
+        () => this.answered(),
+        () => {
+          if (this.#isDown && this.#timer !== undefined) this.#probeLater();
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import type { JobChange, NewStoredJob } from "../store/change.ts";
+
+/** Bytes of a change without its large parts. */
+const FIXED_BYTES = 500;
+/** A value is measured up to here: it goes alone in any case. */
+const MOST_BYTES = 1_048_576;
+
+/** The size of a change, roughly: its large parts as JSON. Measured without encoding them, since the store does that. */
+export function changeBytes(change: JobChange): number {
+  switch (change.kind) {
+    case "claim":
+      return FIXED_BYTES + jobBytes(change.seed());
+    case "insert":
+    case "birth":
+      return FIXED_BYTES + jobBytes(change.job);
+    case "touch": {
+      const { saved, steps, logs } = change;
+      return FIXED_BYTES + roughBytes(saved) + roughBytes(steps) + roughBytes(logs);
+    }
+    case "end": {
+      const { result, saved, steps, logs, seed } = change;
+      const parts = roughBytes(result) + roughBytes(saved) + roughBytes(steps) + roughBytes(logs);
+      return FIXED_BYTES + parts + (seed === undefined ? 0 : jobBytes(seed()));
+    }
+    default:
+      return FIXED_BYTES;
+  }
+}
+
+function jobBytes({ message }: NewStoredJob): number {
+  return roughBytes(message?.payload) + roughBytes(message?.headers);
+}
+
+/** The length of a value as JSON, roughly. Stops at {@link MOST_BYTES}. */
+function roughBytes(value: unknown, spent: number = 0): number {
+  if (typeof value === "string") return value.length + 2;
+  if (typeof value !== "object" || value === null) return value === undefined ? 0 : 8;
+  let bytes = 2;
+  for (const key in value) {
+    bytes += key.length + 4 + roughBytes((value as Readonly<Record<string, unknown>>)[key], spent + bytes);
+    if (spent + bytes > MOST_BYTES) return bytes;
+  }
+  return bytes;
+}

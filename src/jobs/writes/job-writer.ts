@@ -1,0 +1,313 @@
+import { describeError, isQueueError, type QueueError } from "../../errors.ts";
+import { Batcher } from "../../lib/batcher.ts";
+import type { Clock, Timer } from "../../lib/clock.ts";
+import { within } from "../../lib/wait.ts";
+import type {
+  BirthAnswer,
+  BirthChange,
+  ClaimAnswer,
+  ClaimChange,
+  EndAnswer,
+  EndChange,
+  JobAnswer,
+  JobChange,
+  PlainAnswer,
+} from "../store/change.ts";
+import type { JobStore } from "../store/job-store.ts";
+import { Breaker, PROBE_EVERY_MS } from "./breaker.ts";
+import { changeBytes } from "./change-bytes.ts";
+import { Journal, type JournaledChange } from "./journal.ts";
+import { isStoreDown, storeDown } from "./store-down.ts";
+import { TimeLimits } from "./time-limits.ts";
+import { Write, type WriteHost } from "./write.ts";
+
+/** Milliseconds within which a change is written, or counts as not written. */
+export const WRITE_LIMIT_MS = 2_000;
+const MAX_CHANGES = 1_000;
+const MAX_BYTES = 1_048_576;
+const MAX_CALLS = 2;
+/** Milliseconds until a change is tried again whose call has failed. Doubles with each try. */
+const RETRY_MS = 100;
+/** The same for a change whose row was locked. */
+const LOCKED_MS = 20;
+const MAX_LOCKED_MS = 500;
+
+/** The answer to a change. */
+export type AnswerTo<Change extends JobChange> = Change extends ClaimChange
+  ? ClaimAnswer
+  : Change extends EndChange
+    ? EndAnswer
+    : Change extends BirthChange
+      ? BirthAnswer
+      : PlainAnswer;
+
+/** The options of a {@link JobWriter}. */
+export interface JobWriterOptions {
+  readonly clock: Clock;
+  /** Called with what an operator has to know: the store is down, or up again, or changes were lost. */
+  readonly onWarning: (code: string, message: string) => void;
+}
+
+/** The counts of a {@link JobWriter}. */
+export interface WriterStats {
+  /** Calls of the store. */
+  readonly calls: number;
+  /** Calls without an answer. */
+  readonly failed: number;
+  /** Changes that were answered. */
+  readonly changes: number;
+  /** Changes that wait for the store to be back. */
+  readonly journaled: number;
+  /** Changes that were dropped: the journal was full, or the store has refused them. */
+  readonly dropped: number;
+}
+
+/**
+ * Writes the changes of one process to the store. Changes of one tick share a call, and so do those that come while calls
+ * are in flight. A change of a job waits for the earlier ones of that job. An outage of the store is noticed once, and
+ * ends meanwhile wait in a journal.
+ */
+export class JobWriter {
+  readonly #store: JobStore;
+  readonly #namespace: string;
+  readonly #clock: Clock;
+  readonly #warn: (code: string, message: string) => void;
+  readonly #breaker: Breaker;
+  readonly #journal: Journal = new Journal();
+  readonly #limits: TimeLimits<Write>;
+  readonly #batcher: Batcher<Write>;
+  /** For changes whose row was locked: one a call, so that they hold up no others. */
+  readonly #alone: Batcher<Write>;
+  /** The last change of each job that has one. */
+  readonly #lanes = new Map<string, Write>();
+  readonly #host: WriteHost = {
+    late: () => this.#late(),
+    settled: (write) => this.#leaveLane(write),
+  };
+  #isCatchingUp = false;
+  /** The next try to write what is kept, while the store is up. */
+  #again: Timer | undefined;
+  #isClosed = false;
+  #calls = 0;
+  #failed = 0;
+  #changes = 0;
+  #refused = 0;
+  #isFullReported = false;
+
+  constructor(store: JobStore, namespace: string, { clock, onWarning }: JobWriterOptions) {
+    this.#store = store;
+    this.#namespace = namespace;
+    this.#clock = clock;
+    this.#warn = onWarning;
+    this.#limits = new TimeLimits(clock);
+    this.#breaker = new Breaker({
+      clock,
+      probe: () =>
+        within(clock, WRITE_LIMIT_MS, store.now(), () => {
+          throw this.#late();
+        }),
+      onDown: (error) => this.#wentDown(error),
+      onUp: () => this.#cameUp(),
+    });
+    const limits = { maxBytes: MAX_BYTES, bytesOf: ({ bytes }: Write): number => bytes, clock };
+    const run = (writes: Write[]): Promise<void> => this.#call(writes);
+    this.#batcher = new Batcher({ ...limits, maxItems: MAX_CHANGES, maxCalls: MAX_CALLS, run });
+    this.#alone = new Batcher({ ...limits, maxItems: 1, maxCalls: 1, run });
+  }
+
+  /** False while the store counts as down: changes are then refused at once. */
+  get isUp(): boolean {
+    return this.#breaker.isUp;
+  }
+
+  get stats(): WriterStats {
+    const { size: journaled } = this.#journal;
+    const dropped = this.#journal.dropped + this.#refused;
+    return { calls: this.#calls, failed: this.#failed, changes: this.#changes, journaled, dropped };
+  }
+
+  /**
+   * Writes a change, after the earlier ones of its job.
+   *
+   * @throws QueueError `store_unavailable` when the store has not confirmed the change within 2 s, or is down. The change
+   * may have been written all the same. It can be written again.
+   * @throws the error of the store, if it refuses the change
+   */
+  write<Change extends JobChange>(change: Change): Promise<AnswerTo<Change>> {
+    if (!this.isUp || this.#isClosed)
+      return Promise.reject(storeDown(this.#store.name, "the change was not written"));
+    if (this.#journal.size > 0 && this.#journal.has(change.id)) {
+      for (const earlier of this.#journal.takeOf(change.id)) void this.#writeKept(earlier);
+    }
+    return this.#write(change) as Promise<AnswerTo<Change>>;
+  }
+
+  /** Writes a change when the store is back. A later change of its job is written after it. */
+  keep(change: JournaledChange): void {
+    this.#journal.add(change);
+    if (this.#journal.dropped > 0 && !this.#isFullReported) {
+      this.#isFullReported = true;
+      this.#warn(
+        "journal_full",
+        `The job store "${this.#store.name}" is down for so long that changes are dropped. The records of some jobs stay as they are: reconcile them when the store is back.`,
+      );
+    }
+    if (this.isUp) void this.#catchUp();
+  }
+
+  /** Waits for the changes that are on their way, and writes those that are kept. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await Promise.allSettled(this.#limits.pending().map(({ answer }) => answer));
+    await this.#catchUp();
+    this.#again?.cancel();
+    this.#breaker.close();
+    this.#limits.close();
+    const { size } = this.#journal;
+    if (size > 0)
+      this.#warn(
+        "journal_lost",
+        `The job store "${this.#store.name}" was not back in time: ${size} change(s) of jobs are lost with this process. Their records stay as they are: reconcile them.`,
+      );
+  }
+
+  #write(change: JobChange): Promise<JobAnswer> {
+    const until = this.#clock.monotonic() + WRITE_LIMIT_MS;
+    const write = new Write(this.#host, change, changeBytes(change), until);
+    this.#limits.add(write);
+    const before = this.#lanes.get(change.id);
+    this.#lanes.set(change.id, write);
+    if (before === undefined) this.#begin(write);
+    else before.next = write;
+    return write.answer;
+  }
+
+  #begin(write: Write): void {
+    write.isFirst = true;
+    this.#batcher.add(write);
+  }
+
+  /** The next change of the job may go. One that has expired meanwhile is passed over. */
+  #leaveLane(write: Write): void {
+    if (!write.isFirst) return;
+    let { next } = write;
+    while (next?.isSettled === true) ({ next } = next);
+    if (next === undefined) this.#lanes.delete(write.change.id);
+    else this.#begin(next);
+  }
+
+  /** Carries out one call. Never rejects. */
+  async #call(all: readonly Write[]): Promise<void> {
+    const writes = all.filter(({ isSettled }) => !isSettled);
+    if (writes.length === 0) return;
+    this.#calls += 1;
+    let answers: readonly JobAnswer[];
+    try {
+      const changes = writes.map(({ change }) => change);
+      const applied = this.#store.apply(this.#namespace, changes);
+      answers = await within(this.#clock, WRITE_LIMIT_MS, applied, () => {
+        throw this.#late();
+      });
+    } catch (error) {
+      this.#failed += 1;
+      await this.#callFailed(writes, error);
+      return;
+    }
+    this.#breaker.answered();
+    for (const [index, write] of writes.entries()) this.#answered(write, answers[index]);
+    if (this.#journal.size > 0) void this.#catchUp();
+  }
+
+  #answered(write: Write, answer: JobAnswer | undefined): void {
+    if (answer === undefined) {
+      write.failed(new Error(`the job store "${this.#store.name}" has left a change without an answer`));
+    } else if (answer.do === "again") {
+      const ms = Math.min(LOCKED_MS * 2 ** write.tries, MAX_LOCKED_MS);
+      write.tries += 1;
+      this.#clock.timer(ms, () => this.#alone.add(write));
+    } else {
+      this.#changes += 1;
+      write.answered(answer);
+    }
+  }
+
+  async #callFailed(writes: readonly Write[], error: unknown): Promise<void> {
+    if (isStoreDown(error)) {
+      this.#breaker.failed(error);
+      this.#retry(writes.filter(({ isSettled }) => !isSettled));
+    } else if (writes.length === 1 || isQueueError(error)) {
+      for (const write of writes) write.failed(error);
+    } else {
+      // One change that the store cannot take fails the call of all of them. It is found by halves.
+      const middle = writes.length >> 1;
+      await this.#call(writes.slice(0, middle));
+      await this.#call(writes.slice(middle));
+    }
+  }
+
+  #retry(writes: readonly Write[]): void {
+    const [first] = writes;
+    if (first === undefined) return;
+    const ms = RETRY_MS * 2 ** first.tries;
+    for (const write of writes) write.tries += 1;
+    this.#clock.timer(ms, () => {
+      for (const write of writes) if (!write.isSettled) this.#batcher.add(write);
+    });
+  }
+
+  /** Writes the changes that were kept. */
+  async #catchUp(): Promise<void> {
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    let isLeft = false;
+    while (this.isUp && !isLeft && this.#journal.size > 0) {
+      const kept = this.#journal.take(MAX_CHANGES);
+      const written = await Promise.all(kept.map((change) => this.#writeKept(change)));
+      isLeft = written.includes(false);
+    }
+    this.#isCatchingUp = false;
+    if (isLeft && this.isUp && !this.#isClosed) {
+      this.#again?.cancel();
+      this.#again = this.#clock.timer(PROBE_EVERY_MS, () => void this.#catchUp());
+    }
+  }
+
+  /** Whether it is written, or can never be. If not, it is kept further. Never rejects. */
+  #writeKept(change: JournaledChange): Promise<boolean> {
+    return this.#write(change).then(
+      () => true,
+      (error: unknown) => {
+        if (isStoreDown(error)) {
+          this.#journal.putBack(change);
+          return false;
+        }
+        this.#refused += 1;
+        this.#warn(
+          "change_refused",
+          `The job store "${this.#store.name}" refuses to record the ${change.kind} of job ${change.id}: ${describeError(error)}. Its record stays as it is.`,
+        );
+        return true;
+      },
+    );
+  }
+
+  #wentDown(error: unknown): void {
+    const { name } = this.#store;
+    this.#warn(
+      "store_down",
+      `The job store "${name}" cannot be reached: ${describeError(error)}. Jobs go on as \`whenStoreIsDown\` says; ends are recorded when it is back.`,
+    );
+    const refusal = storeDown(name, "the change was not written", error);
+    for (const write of this.#limits.pending()) write.failed(refusal);
+  }
+
+  #cameUp(): void {
+    this.#warn("store_up", `The job store "${this.#store.name}" is back.`);
+    void this.#catchUp();
+  }
+
+  #late(): QueueError {
+    return storeDown(this.#store.name, "it is not known whether the change was written");
+  }
+}

@@ -1,0 +1,66 @@
+import type { Clock, Timer } from "../../lib/clock.ts";
+
+/** Work that is to be done within the time limit. */
+export interface Limited {
+  readonly isSettled: boolean;
+  /** When the limit ends, in milliseconds of the monotonic clock. */
+  readonly until: number;
+  /** Called once, if the work is not settled by then. */
+  expire(): void;
+}
+
+/** One time limit for all work of a kind, on one timer. The work that began first expires first. */
+export class TimeLimits<Work extends Limited> {
+  readonly #clock: Clock;
+  #work: Work[] = [];
+  #head = 0;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Adds work whose limit ends after that of all work before it. */
+  add(work: Work): void {
+    this.#skipSettled();
+    this.#work.push(work);
+    this.#timer ??= this.#arm(work);
+  }
+
+  /** Everything that is not settled. */
+  pending(): Work[] {
+    return this.#work.slice(this.#head).filter(({ isSettled }) => !isSettled);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #arm({ until }: Work): Timer {
+    return this.#clock.timer(until - this.#clock.monotonic(), () => this.#expire());
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = this.#clock.monotonic();
+    this.#skipSettled();
+    for (let first = this.#work[this.#head]; first !== undefined && first.until <= now;) {
+      first.expire();
+      this.#skipSettled();
+      first = this.#work[this.#head];
+    }
+    const next = this.#work[this.#head];
+    if (next !== undefined) this.#timer ??= this.#arm(next);
+  }
+
+  /** Forgets the settled work at the front. */
+  #skipSettled(): void {
+    while (this.#work[this.#head]?.isSettled === true) this.#head += 1;
+    if (this.#head === this.#work.length) this.#work = [];
+    else if (this.#head > 1_024 && this.#head * 2 > this.#work.length)
+      this.#work = this.#work.slice(this.#head);
+    else return;
+    this.#head = 0;
+  }
+}
