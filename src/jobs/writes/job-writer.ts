@@ -93,6 +93,7 @@ export class JobWriter {
   #changes = 0;
   #refused = 0;
   #isFullReported = false;
+  #downSince = 0;
 
   constructor(store: JobStore, namespace: string, { clock, onWarning }: JobWriterOptions) {
     this.#store = store;
@@ -118,6 +119,11 @@ export class JobWriter {
   /** False while the store counts as down: changes are then refused at once. */
   get isUp(): boolean {
     return this.#breaker.isUp;
+  }
+
+  /** Milliseconds for which the store has been down; 0 if it is up. */
+  get downMs(): number {
+    return this.isUp ? 0 : this.#clock.monotonic() - this.#downSince;
   }
 
   get stats(): WriterStats {
@@ -293,6 +299,7 @@ export class JobWriter {
   }
 
   #wentDown(error: unknown): void {
+    this.#downSince = this.#clock.monotonic();
     const { name } = this.#store;
     this.#warn(
       "store_down",

@@ -1,0 +1,50 @@
+import { sha256 } from "../../lib/hash.ts";
+import { CompleteMessage, type Message } from "../../message/message.ts";
+import type { TrackedRun } from "../../queue/tracker.ts";
+import type { Json } from "../json.ts";
+import type { NewStoredJob } from "../store/change.ts";
+import type { StoredJobMessage } from "../store/job-row.ts";
+
+/**
+ * The stamp of a message that states when it was created. Another message with the same id has another stamp, unless both
+ * were created in the same millisecond.
+ */
+export function stampOf(createdAt: Date): string {
+  return String(createdAt.getTime());
+}
+
+/** The stamp of a message that was received. One that does not state its creation is told by its payload. */
+export function stampOfRun({ message, statesCreation }: TrackedRun): string {
+  if (statesCreation) return stampOf(message.createdAt);
+  return sha256(JSON.stringify(message.payload) ?? "").toString("hex").slice(0, 32);
+}
+
+/** The facts of the job of a message that was received. */
+export function seedOf({ message, queue }: TrackedRun, stamp: string): NewStoredJob {
+  const { type, maxAttempts, createdAt, scheduledAt, priority, tenant, trace } = message;
+  return {
+    type,
+    queue,
+    maxAttempts,
+    createdAt: createdAt.getTime(),
+    scheduledAt: scheduledAt?.getTime(),
+    stamp,
+    priority,
+    tenant,
+    traceId: trace === undefined ? undefined : traceIdOf(trace.traceparent),
+    message: storedMessageOf(message),
+  };
+}
+
+/** The message as it can be sent again; undefined if a codec has encoded its payload, which the store cannot undo. */
+function storedMessageOf(message: Message): StoredJobMessage | undefined {
+  if (message instanceof CompleteMessage && message.encoding !== undefined) return undefined;
+  const { payload, headers, backoff, orderingKey, trace } = message;
+  return { payload: payload as Json, headers, backoff, orderingKey, trace };
+}
+
+/** The trace id of a `traceparent`: https://www.w3.org/TR/trace-context/#traceparent-header (2021-11) */
+export function traceIdOf(traceparent: string): string | undefined {
+  const [, id] = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(traceparent) ?? [];
+  return id;
+}

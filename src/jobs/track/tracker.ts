@@ -1,0 +1,318 @@
+import { type Clock, sleep } from "../../lib/clock.ts";
+import { newId } from "../../lib/ids.ts";
+import { show } from "../../lib/text.ts";
+import type { Disposition } from "../../queue/disposition.ts";
+import type { RunClaim, TrackedRun, Tracker } from "../../queue/tracker.ts";
+import type { ClaimAnswer, EndChange } from "../store/change.ts";
+import { isStoreDown } from "../writes/store-down.ts";
+import { runClaimOf } from "./claim-answers.ts";
+import { dispositionAfter, dispositionOf, endOf, jobErrorOf } from "./ends.ts";
+import type { EndedJobs } from "./ended-jobs.ts";
+import { JobRun } from "./job-run.ts";
+import { Outage } from "./outage.ts";
+import { seedOf, stampOfRun } from "./seed.ts";
+import { BEYOND_LEASE_MS, Touches, type TouchesOptions } from "./touches.ts";
+import { hasFlag, type TypePolicies } from "./types.ts";
+
+/** Milliseconds between two tries to record an end that has to be recorded. */
+const TRY_AGAIN_MS = 1_000;
+/** Milliseconds until a message whose end could not be recorded is looked at again. */
+const RELEASED_MS = 5_000;
+
+/** The parts of a process that a {@link JobTracker} uses. */
+export interface JobTrackerOptions extends TouchesOptions {
+  readonly workerId: string;
+  readonly policies: TypePolicies;
+  /** The jobs that ended in this process, shared by its workers. */
+  readonly ended: EndedJobs;
+  readonly onWarning: (code: string, message: string) => void;
+}
+
+/** The answers to claims, and claims without an answer. */
+export type ClaimCounts = Readonly<Record<ClaimAnswer["do"] | "unanswered", number>>;
+
+/**
+ * Connects the runs of one worker with the store. A run is claimed before its handler is called, and its end is recorded
+ * before its message is settled. So a crash in between is a redelivery whose claim is answered from the record.
+ */
+export class JobTracker implements Tracker {
+  readonly touches: Touches;
+  readonly #options: JobTrackerOptions;
+  readonly #clock: Clock;
+  readonly #outage: Outage;
+  readonly #draining = new AbortController();
+  readonly #claims = { run: 0, done: 0, cancelled: 0, failed: 0, later: 0, foreign: 0, unanswered: 0 };
+  readonly #warned = new Set<string>();
+  readonly #flush = (job: JobRun): void => this.touches.touch(job);
+
+  constructor(options: JobTrackerOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#outage = new Outage(options.ended);
+    this.touches = new Touches(options);
+  }
+
+  get claims(): ClaimCounts {
+    return this.#claims;
+  }
+
+  /** Whether the worker drains: iterations stop between two items. */
+  get isDraining(): boolean {
+    return this.#draining.signal.aborted;
+  }
+
+  /** To be called when the drain of the worker begins. */
+  drain(): void {
+    this.#draining.abort();
+  }
+
+  claim(run: TrackedRun): Promise<RunClaim> | undefined {
+    const { policies, writer } = this.#options;
+    if (!this.#isTracked(run)) return undefined;
+    const now = this.#clock.monotonic();
+    const job = new JobRun(run, newId(this.#clock.now()), stampOfRun(run), now, this.#flush);
+    run.tracking = job;
+    const { whenStoreIsDown } = policies.of(run.message.type);
+    const mode = hasFlag(run.jobFlags, "wait") ? "wait" : whenStoreIsDown;
+    if (!writer.isUp) return Promise.resolve(this.#unanswered(job, mode));
+    const { message, queue, redrive, wasDeadLetter, attempt, attemptsOfCopy, leaseUntil } = run;
+    return writer
+      .write({
+        kind: "claim",
+        id: message.id,
+        token: job.token,
+        workerId: this.#options.workerId,
+        queue,
+        type: message.type,
+        stamp: job.stamp,
+        redrive,
+        wasDeadLetter,
+        attemptsBefore: attempt - 1,
+        attemptsOfCopy,
+        leaseMs: Math.max(0, leaseUntil - now) + BEYOND_LEASE_MS,
+        seed: job.seed,
+      })
+      .then(
+        (answer) => this.#claimed(job, answer),
+        () => this.#unanswered(job, mode),
+      );
+  }
+
+  concluding(run: TrackedRun, disposition: Disposition): Promise<Disposition | "abandon"> | undefined {
+    const job = run.tracking;
+    if (!(job instanceof JobRun)) return this.#refused(run, disposition);
+    if (job.mode === "foreign" || job.mode === "claiming") return undefined;
+    job.isConcluded = true;
+    const { reporting } = job;
+    // Reports that are on their way, and whose call fails, go with the end.
+    return reporting === undefined
+      ? this.#conclude(job, disposition)
+      : reporting.then(() => this.#conclude(job, disposition));
+  }
+
+  buried(run: TrackedRun): void {
+    const job = run.tracking;
+    const isOurs = job instanceof JobRun ? job.mode !== "foreign" : this.#isTracked(run);
+    if (!isOurs) return;
+    const { writer, ended } = this.#options;
+    const { id } = run.message;
+    const generation = job instanceof JobRun ? job.generation : run.redrive;
+    const change = { kind: "buried", id, generation } as const;
+    ended.buried(id);
+    if (writer.isUp) writer.write(change).catch((error: unknown) => isStoreDown(error) && writer.keep(change));
+    else writer.keep(change);
+  }
+
+  extended(run: TrackedRun): void {
+    const job = run.tracking;
+    if (job instanceof JobRun && job.mode === "tracked") this.touches.touch(job);
+  }
+
+  leaseLost(run: TrackedRun): void {
+    const job = run.tracking;
+    // The claim is not extended any more, and lapses.
+    if (job instanceof JobRun) job.isLeaseLost = true;
+  }
+
+  late(run: TrackedRun, disposition: Disposition): void {
+    const job = run.tracking;
+    if (!(job instanceof JobRun) || job.mode === "foreign" || job.mode === "claiming") return;
+    job.isConcluded = true;
+    this.touches.end(job);
+    const end = this.#endOf(job, disposition);
+    if (job.mode === "untracked" && end.outcome === "released") return;
+    const { writer } = this.#options;
+    writer.write(end).then(
+      () => this.#remember(job, end),
+      (error: unknown) => isStoreDown(error) && this.#keep(job, end),
+    );
+  }
+
+  #isTracked({ message, jobFlags }: TrackedRun): boolean {
+    return this.#options.policies.of(message.type).track === "full" || hasFlag(jobFlags, "full");
+  }
+
+  #claimed(job: JobRun, answer: ClaimAnswer): RunClaim {
+    this.#claims[answer.do] += 1;
+    if (answer.do === "run") {
+      job.granted = answer;
+      job.mode = "tracked";
+      this.touches.begin(job);
+    } else if (answer.do === "foreign") {
+      job.mode = "foreign";
+      this.#warnForeign(job, answer.why);
+    }
+    return runClaimOf(answer);
+  }
+
+  #unanswered(job: JobRun, mode: "run" | "wait"): RunClaim {
+    this.#claims.unanswered += 1;
+    const claim = this.#outage.decide(job, mode, this.#options.writer.downMs);
+    if (claim.run) {
+      job.mode = "untracked";
+      job.keepSeed();
+    }
+    return claim;
+  }
+
+  #conclude(job: JobRun, asked: Disposition): Promise<Disposition | "abandon"> {
+    this.touches.end(job);
+    const { writer } = this.#options;
+    const end = this.#endOf(job, asked);
+    if (job.mode === "untracked" && end.outcome === "released") return Promise.resolve(asked);
+    if (!writer.isUp) return this.#unrecorded(job, end, asked);
+    return writer.write(end).then(
+      (answer) => {
+        if (answer.verdict !== "fenced") this.#remember(job, end);
+        return dispositionAfter(answer, asked, end);
+      },
+      (error: unknown) =>
+        isStoreDown(error) ? this.#unrecorded(job, end, asked) : this.#refusedEnd(job, end, asked),
+    );
+  }
+
+  /** The end could not be recorded, or it is not known. */
+  #unrecorded(job: JobRun, end: EndChange, asked: Disposition): Promise<Disposition | "abandon"> {
+    const isWaiting =
+      hasFlag(job.run.jobFlags, "wait") ||
+      this.#options.policies.of(job.run.message.type).whenStoreIsDown === "wait";
+    if (isWaiting && end.outcome !== "released") return this.#untilRecorded(job, end, asked);
+    this.#keep(job, end);
+    return Promise.resolve(dispositionOf(end.outcome, asked));
+  }
+
+  /** Goes on trying for as long as the message is leased to this process. */
+  async #untilRecorded(
+    job: JobRun,
+    end: EndChange,
+    asked: Disposition,
+  ): Promise<Disposition | "abandon"> {
+    const { writer } = this.#options;
+    const { signal } = this.#draining;
+    while (!job.isLeaseLost && !signal.aborted) {
+      await sleep(this.#clock, TRY_AGAIN_MS, signal);
+      if (job.isLeaseLost || !writer.isUp) continue;
+      try {
+        const answer = await writer.write(end);
+        this.#remember(job, end);
+        return dispositionAfter(answer, asked, end);
+      } catch (error) {
+        if (!isStoreDown(error)) return this.#refusedEnd(job, end, asked);
+      }
+    }
+    this.#keep(job, end);
+    return { kind: "release", delayMs: RELEASED_MS, why: "store" };
+  }
+
+  /** The store cannot hold some part of the end, such as the result. The outcome is recorded without it. */
+  async #refusedEnd(job: JobRun, end: EndChange, asked: Disposition): Promise<Disposition | "abandon"> {
+    const { writer } = this.#options;
+    const bare: EndChange = {
+      ...end,
+      result: undefined,
+      resultOmitted: end.result === undefined ? end.resultOmitted : "not_json",
+      error: end.error === undefined ? undefined : { message: "the store cannot hold this error" },
+      progressMessage: undefined,
+      saved: undefined,
+      steps: undefined,
+      logs: undefined,
+    };
+    try {
+      const answer = await writer.write(bare);
+      this.#remember(job, bare);
+      return dispositionAfter(answer, asked, bare);
+    } catch {
+      this.#keep(job, bare);
+      return dispositionOf(bare.outcome, asked);
+    }
+  }
+
+  /** A message that is dead-lettered without a claim: the record has to say so, unless the job is over otherwise. */
+  #refused(run: TrackedRun, asked: Disposition): Promise<Disposition | "abandon"> | undefined {
+    if (asked.kind !== "dead_letter" || !this.#isTracked(run)) return undefined;
+    const { writer, workerId } = this.#options;
+    const { message, redrive, attempt } = run;
+    const seed = seedOf(run, stampOfRun(run));
+    const end: EndChange = {
+      kind: "end",
+      id: message.id,
+      isUntracked: false,
+      seq: 0,
+      generation: redrive,
+      attempt: attempt - 1,
+      outcome: "failed",
+      error: jobErrorOf(asked.error, message.type, asked),
+      deadLetterReason: asked.reason,
+      workerId,
+      durationMs: 0,
+      seed: () => seed,
+    };
+    return writer.write(end).then(
+      (answer) => dispositionAfter(answer, asked, end),
+      (error: unknown) => {
+        if (isStoreDown(error)) writer.keep(end);
+        return asked;
+      },
+    );
+  }
+
+  #endOf(job: JobRun, asked: Disposition): EndChange {
+    return endOf(job, asked, this.#options.workerId, this.#clock.monotonic());
+  }
+
+  #keep(job: JobRun, end: EndChange): void {
+    this.#options.writer.keep(end);
+    this.#remember(job, end);
+  }
+
+  #remember({ run, stamp, id }: JobRun, { outcome, deadLetterReason: reason, error }: EndChange): void {
+    if (outcome === "retrying" || outcome === "released") return;
+    const { queue, message, redrive } = run;
+    const { type } = message;
+    this.#options.ended.add(id, {
+      status: outcome,
+      queue,
+      type,
+      stamp,
+      redrive,
+      reason,
+      error,
+      isBuried: false,
+    });
+  }
+
+  #warnForeign({ id, run }: JobRun, why: "id_conflict" | "id_reused"): void {
+    const { type } = run.message;
+    const key = `${why} ${type}`;
+    if (this.#warned.has(key) || this.#warned.size >= 1_000) return;
+    this.#warned.add(key);
+    const what =
+      why === "id_conflict"
+        ? "belongs to a job of another queue or type"
+        : "belongs to another message, as its producer uses ids again";
+    this.#options.onWarning(
+      why,
+      `The id ${show(id)} of a ${show(type)} message in queue "${run.queue}" ${what}. Such jobs run, and are not tracked: give each message an id of its own. Said once for this type.`,
+    );
+  }
+}

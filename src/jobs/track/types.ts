@@ -1,0 +1,36 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { JobDefinition } from "../../worker/job.ts";
+
+/** How jobs of one type are tracked. */
+export interface TypePolicy {
+  readonly track: "full" | "off";
+  readonly whenStoreIsDown: "run" | "wait";
+  /** Validates results; undefined if they are not validated. */
+  readonly result: StandardSchemaV1 | undefined;
+}
+
+/** How the types of a worker are tracked: as their definitions say, and else as `createJobs` says. */
+export class TypePolicies {
+  readonly #default: TypePolicy;
+  readonly #byType = new Map<string, TypePolicy>();
+
+  constructor(track: TypePolicy["track"], whenStoreIsDown: TypePolicy["whenStoreIsDown"]) {
+    this.#default = { track, whenStoreIsDown, result: undefined };
+  }
+
+  add(job: string | JobDefinition<never, unknown, unknown>): void {
+    if (typeof job === "string") return;
+    const { track = this.#default.track, whenStoreIsDown = this.#default.whenStoreIsDown } = job;
+    const result = job.result as StandardSchemaV1 | undefined;
+    this.#byType.set(job.type, { track, whenStoreIsDown, result });
+  }
+
+  of(type: string): TypePolicy {
+    return this.#byType.get(type) ?? this.#default;
+  }
+}
+
+/** The words of `qp_job`, by which a sender says how one message is tracked: `full`, `wait`. */
+export function hasFlag(flags: string | undefined, flag: "full" | "wait"): boolean {
+  return flags !== undefined && flags.split(" ").includes(flag);
+}
