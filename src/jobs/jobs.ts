@@ -154,6 +154,8 @@ export interface Retention {
   readonly data?: Duration | undefined;
   /** Finished jobs that are kept at most. @default 1000000 */
   readonly maxJobs?: number | undefined;
+  /** Time between two prunings by a worker. @default 1 minute */
+  readonly every?: Duration | undefined;
 }
 
 /** Takes finished jobs before they are deleted. They are deleted once the promise has resolved. */
@@ -166,7 +168,9 @@ export interface JobsOptions {
   /** The job definitions that senders and the REST API know. @default none */
   readonly definitions?: readonly { readonly type: string }[] | undefined;
   /** The queue of a message whose type names none. @default none: such a message needs `queue` */
-  readonly queueOf?: ((message: NewMessage) => string) | undefined;
+  readonly queueOf?: ((message: NewMessage) => string | undefined) | undefined;
+  /** Attempts of a job whose message and definition do not set them. @default 5 */
+  readonly maxAttempts?: number | undefined;
   /** Separates deployments that share a store. @default the provider and the place of its queues */
   readonly namespace?: string | undefined;
   /**
@@ -241,4 +245,5 @@ export interface Jobs {
   /** Sends the jobs that are due, until `signal` aborts. A worker of `worker()` does so as well. */
   dispatch(options: { readonly signal: AbortSignal }): Promise<void>;
   close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
