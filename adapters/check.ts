@@ -12,6 +12,8 @@ const SECRET: ReadonlySet<PropertyKey> = new Set([
   "proxy",
   // Another program's store is named by an address with a password in it.
   "delayStore",
+  "store",
+  "redis",
 ]);
 /** Strings that hold a secret more often than not: an address with credentials, or a connection string. */
 const SECRET_TEXT = /\/\/[^/@]*@|(?:key|password|pwd|secret|signature|token)\s*=/i;

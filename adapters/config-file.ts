@@ -5,6 +5,8 @@ import type { InMs } from "../src/lib/duration.ts";
 import type { WorkerOptions } from "../src/worker/types.ts";
 import { check, got, listed, suggestion } from "./check.ts";
 import { backoffSchema, type CommonConfig, commonFields, durationField } from "./config.ts";
+import { type CheckedJobsConfig, type JobsConfig } from "./jobs-config.ts";
+import { checkJobs, takeJobs, withPool } from "./jobs-section.ts";
 import { type ProviderName, providers, type QueueConfig } from "./registry.ts";
 
 /**
@@ -34,6 +36,8 @@ export interface DriverConfig extends CommonConfig {
 export type ConfigFile = (QueueConfig | DriverConfig) & {
   /** The settings of a worker process. `openQueue` checks them, and does not use them. */
   readonly worker?: WorkerConfig | undefined;
+  /** The settings of jobs that are recorded. `openJobs` uses them; `openQueue` checks them, and does not use them. */
+  readonly jobs?: JobsConfig | undefined;
   /** The JSON schema by which an editor checks the file: `./node_modules/queueport/schema.json`. */
   readonly $schema?: string | undefined;
 };
@@ -98,26 +102,32 @@ export function isDriver(value: unknown): value is Driver {
 /** The checked parts of a configuration. */
 export interface ConfigParts {
   readonly queue: QueueConfig | DriverConfig;
+  /** With the settings of `jobs.worker_pool`. */
   readonly worker: InMs<WorkerConfig>;
+  /** Undefined if there is no section `jobs`. */
+  readonly jobs: CheckedJobsConfig | undefined;
 }
 
 const example = `an object with a provider, such as { "provider": "memory" }`;
 
 /**
- * Checks a configuration, and separates the queue connection from the worker.
+ * Checks a configuration, and separates the queue connection from the worker and the jobs.
  *
  * @param where the name of the configuration in an error, such as its file
- * @throws QueueError `config`, with the path of every mistake and the value that was expected there
+ * @throws QueueError `config`, with the path of every mistake and the value that was expected there; `not_supported` and
+ * `store_not_available` for settings of a later version
  */
 export function splitConfig(input: unknown, where: string): ConfigParts {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {
     throw new QueueError("config", `${where}: expected ${example}.`);
   }
-  const { worker: workerPart = {}, $schema, ...queuePart } = input as Record<string, unknown>;
-  const queue = check(schemaOf(queuePart, where), queuePart, where, ["worker", "$schema"]);
+  const { worker: workerPart = {}, $schema, ...content } = input as Record<string, unknown>;
+  const { rest: queuePart, given } = takeJobs(content);
+  const queue = check(schemaOf(queuePart, where), queuePart, where, ["worker", "jobs", "$schema"]);
   const rest = z.strictObject({ worker: workerSchema, $schema: z.string().optional() });
   const { worker } = check(rest, { worker: workerPart, $schema }, where);
-  return { queue, worker };
+  const jobs = checkJobs(given, where);
+  return { queue, worker: withPool(worker, jobs, where), jobs };
 }
 
 /** The schema for the provider or the driver that a configuration names. */

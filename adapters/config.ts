@@ -65,6 +65,12 @@ export const backoffSchema: z.ZodType<BackoffOptions> = z.strictObject({
 
 const NO_PATH = "expected the path of an SQLite file; got the address of another database";
 
+/**
+ * The path of an SQLite file.
+ * @internal
+ */
+export const sqlitePath: z.ZodType<string> = z.string().min(1).refine(isPath, NO_PATH);
+
 /** Whether a text is a path, and not the address of a database, which has a password in it. */
 function isPath(text: string): boolean {
   return !/^(?!file:)[a-z][\w+.-]*:\/\//i.test(text);
@@ -99,6 +105,6 @@ const decodeSchema: z.ZodType<DecoderNames> = z.union(
 export const commonFields: Fields<CommonConfig> = {
   backoff: backoffSchema.optional(),
   sendDeadlineMs: durationField(),
-  delayStore: z.strictObject({ sqlite: z.string().min(1).refine(isPath, NO_PATH) }).optional(),
+  delayStore: z.strictObject({ sqlite: sqlitePath }).optional(),
   decode: decodeSchema.optional(),
 };

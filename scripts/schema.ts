@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseSync } from "oxc-parser";
 import { z } from "zod";
 import { workerSchema } from "../adapters/config-file.ts";
+import { jobsSchema } from "../adapters/jobs-config.ts";
 import { providers } from "../adapters/registry.ts";
 
 type Json = Record<string, unknown>;
@@ -41,6 +42,7 @@ export function configSchema(): Json {
   const names = Object.keys(providers);
   const rest: Json = {
     worker: { $ref: "#/definitions/worker" },
+    jobs: { $ref: "#/definitions/jobs" },
     $schema: { type: "string", description: "The schema by which an editor checks this file." },
   };
   const definitions = Object.fromEntries(
@@ -53,7 +55,8 @@ export function configSchema(): Json {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "Configuration of queueport",
-    description: "The queue connection, and in the key worker the settings of a worker process.",
+    description:
+      "The queue connection, in the key worker the settings of a worker process, and in the key jobs those of jobs that are recorded.",
     type: "object",
     required: ["provider"],
     properties: { provider: { enum: names, description: "The provider of the queues." }, ...rest },
@@ -66,8 +69,29 @@ export function configSchema(): Json {
       duration,
       ...definitions,
       worker: { ...worker, description: "The settings of a worker process." },
+      jobs: { ...jobs(), description: "The settings of jobs that are recorded in a store." },
     },
   };
+}
+
+/** The schema of the section `jobs`. Its parts have members of the same names, so each part is described by itself. */
+function jobs(): Json {
+  const file = "adapters/jobs-config.ts";
+  const parts = {
+    queues: "JobsQueueConfig",
+    types: "JobTypeConfig",
+    worker_pool: "WorkerPoolConfig",
+    scheduler: "SchedulerConfig",
+    retention: "RetentionConfig",
+    metrics: "JobsMetricsConfig",
+    api: "ApiConfig",
+  };
+  const schema = jsonSchema(jobsSchema, new Map());
+  const properties = schema["properties"] as Readonly<Record<string, Json>>;
+  for (const [part, name] of Object.entries(parts)) describe(properties[part], new Map(members(file, name)));
+  describe(properties["store"], new Map(members("adapters/stores.ts", undefined)));
+  describe(schema, new Map(members(file, "JobsConfig")));
+  return schema;
 }
 
 /** The JSON schema of a zod schema, whose properties at any depth have the descriptions of their names. */

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { type ConfigParts, splitConfig } from "../../adapters/config-file.ts";
+import type { CheckedJobsConfig } from "../../adapters/jobs-config.ts";
 import { describeError, QueueError } from "../../src/errors.ts";
 import { importFile, mustExist } from "./import-file.ts";
 import type { ConfigFlags } from "./options.ts";
@@ -25,21 +26,40 @@ export async function loadConfig({ config, provider }: ConfigFlags): Promise<Con
 }
 
 /**
- * Checks both parts of a configuration. Relative paths become absolute; they are relative to `file`.
+ * Checks the parts of a configuration. Relative paths become absolute; they are relative to `file`.
  * @throws QueueError `config` with the path of every mistake
  */
 export function resolveConfig(content: unknown, file: string, provider?: string): ConfigParts {
-  const { queue, worker } = splitConfig(withProvider(content, provider), file);
+  const { queue, worker, jobs } = splitConfig(withProvider(content, provider), file);
   const absolute = (path: string): string => resolve(dirname(file), path);
   const { delayStore } = queue;
   const { handlers } = worker;
   return {
     queue:
-      delayStore === undefined || /^(?::memory:$|file:)/.test(delayStore.sqlite)
+      delayStore === undefined
         ? queue
-        : { ...queue, delayStore: { ...delayStore, sqlite: absolute(delayStore.sqlite) } },
+        : { ...queue, delayStore: { ...delayStore, sqlite: database(delayStore.sqlite, absolute) } },
     worker: handlers === undefined ? worker : { ...worker, handlers: absolute(handlers) },
+    jobs: jobs && resolveJobs(jobs, absolute),
   };
+}
+
+/** The `jobs` part, with absolute paths. */
+function resolveJobs(jobs: CheckedJobsConfig, absolute: (path: string) => string): CheckedJobsConfig {
+  const { store, retention, api } = jobs;
+  return {
+    ...jobs,
+    ...(store !== undefined && "sqlite" in store && { store: { sqlite: database(store.sqlite, absolute) } }),
+    ...(retention?.archive !== undefined && {
+      retention: { ...retention, archive: absolute(retention.archive) },
+    }),
+    ...(api?.token_file !== undefined && { api: { ...api, token_file: absolute(api.token_file) } }),
+  };
+}
+
+/** The path of an SQLite file. A database in memory and a URI of SQLite stay as they are. */
+function database(path: string, absolute: (path: string) => string): string {
+  return /^(?::memory:$|file:)/.test(path) ? path : absolute(path);
 }
 
 /** The content of a file with the provider of the command line, which replaces that of the file, or its driver. */

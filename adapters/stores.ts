@@ -1,0 +1,99 @@
+import { z } from "zod";
+import type { JobStore } from "../src/jobs/store/job-store.ts";
+import type { Clock } from "../src/driver/index.ts";
+import { QueueError } from "../src/errors.ts";
+import { sqlitePath } from "./config.ts";
+import { load } from "./load.ts";
+
+/** Records in the memory of the process: for tests, and for applications of one process. */
+export interface MemoryStoreConfig {
+  readonly memory: true;
+}
+
+/** Records in an SQLite file, which all processes of one machine can share. */
+export interface SqliteStoreConfig {
+  /** The path is relative to the configuration file, or to the working directory if there is no file. */
+  readonly sqlite: string;
+}
+
+/** The store of a configuration. Its one key names the store. */
+export type StoreConfig = MemoryStoreConfig | SqliteStoreConfig;
+
+type KeysOf<T> = T extends unknown ? keyof T : never;
+/** The name of a store in a configuration. */
+export type StoreName = KeysOf<StoreConfig>;
+type ValueOf<Name extends StoreName> = Extract<StoreConfig, Record<Name, unknown>>[Name];
+
+interface Row<Value, Adapter> {
+  /** The packages that a user installs. */
+  readonly packages: readonly string[];
+  readonly schema: z.ZodType<Value>;
+  /** Imports the store. The specifier of the `import()` is a literal, so that bundlers find it. */
+  readonly adapter: () => Promise<Adapter>;
+  readonly open: (adapter: Adapter, value: Value, clock: Clock | undefined) => JobStore;
+}
+
+interface StoreRow<Value> {
+  readonly schema: z.ZodType<Value>;
+  readonly open: (value: Value, clock: Clock | undefined) => Promise<JobStore>;
+}
+
+/**
+ * The stores: one row each. The keys are those of `store` in a configuration. An application loads only the store that it
+ * uses.
+ * @internal
+ */
+const stores: { readonly [Name in StoreName]: StoreRow<ValueOf<Name>> } = {
+  memory: row("memory", {
+    packages: [],
+    schema: z.literal(true),
+    adapter: () => import("../src/jobs/store/memory-job-store.ts"),
+    open: ({ memoryJobStore }, _true, clock) => memoryJobStore({ clock }),
+  }),
+  sqlite: {
+    schema: sqlitePath,
+    open: () =>
+      Promise.reject(
+        new QueueError("store_not_available", "jobs.store.sqlite: this store is not available yet."),
+      ),
+  },
+};
+
+/** Stores of a later version, which a configuration may name already. */
+export const storesOfLater: readonly string[] = ["redis", "postgres"];
+
+const names = Object.keys(stores) as StoreName[];
+
+/** @internal */
+export const storeSchema: z.ZodType<StoreConfig> = z
+  .strictObject(Object.fromEntries(names.map((name) => [name, stores[name].schema.optional()])))
+  .refine((given) => Object.keys(given).length === 1, {
+    error: 'expected one store: { "sqlite": "jobs.db" } or { "memory": true }',
+    abort: true,
+  }) as unknown as z.ZodType<StoreConfig>;
+
+/**
+ * Opens the store of a configuration.
+ * @throws QueueError `missing_dependency` if a package of the store is not installed
+ */
+export function openStore(config: StoreConfig, clock: Clock | undefined): Promise<JobStore> {
+  const [[name, value]] = Object.entries(config) as [[StoreName, never]];
+  return openRow(name, value, clock);
+}
+
+/** Generic, so that the compiler sees that a row gets its own value. */
+function openRow<Name extends StoreName>(
+  name: Name,
+  value: ValueOf<Name>,
+  clock: Clock | undefined,
+): Promise<JobStore> {
+  return stores[name].open(value, clock);
+}
+
+function row<Value, Adapter>(name: StoreName, facts: Row<Value, Adapter>): StoreRow<Value> {
+  const { packages, schema, adapter, open } = facts;
+  return {
+    schema,
+    open: async (value, clock) => open(await load(name, packages, adapter), value, clock),
+  };
+}

@@ -1,0 +1,200 @@
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { splitConfig, type ConfigParts } from "../../../adapters/config-file.ts";
+import { parseConfig } from "../../../adapters/open.ts";
+import type { QueueError } from "../../../src/errors.ts";
+
+const split = (yaml: string): ConfigParts => splitConfig({ provider: "memory", ...parse(yaml) }, "file");
+
+/** The error that refuses a configuration. Undefined if it is accepted. */
+function refusal(yaml: string): QueueError | undefined {
+  try {
+    split(yaml);
+    return undefined;
+  } catch (error) {
+    return error as QueueError;
+  }
+}
+
+/** The job system and its queues, as systems on Redis configure them. */
+const ofRedis = `
+jobs:
+  enabled: true
+  redis:
+    addr: "localhost:6379"
+    password: "hunter2"
+    db: 0
+  worker_pool:
+    worker_count: 5
+    max_retries: 3
+    retry_delay: "5s"
+  scheduler:
+    enabled: true
+    cleanup_interval: "1m"
+  metrics:
+    enabled: true
+    collection_interval: "30s"
+queues:
+  default:
+    priority_levels: ["low", "normal", "high", "critical"]
+    max_jobs: 1000
+  email:
+    priority_levels: ["normal", "high"]
+    max_jobs: 5000
+  file_processing:
+    priority_levels: ["low", "normal"]
+    max_jobs: 100
+  cleanup:
+    priority_levels: ["low"]
+    max_jobs: 50
+`;
+
+describe("the section jobs", () => {
+  test("the blocks of a system on Redis work as they are, but for the store and the levels", () => {
+    const ours = ofRedis
+      .replace(/  redis:\n(?: {4}.*\n)+/, "  store: { memory: true }\n")
+      .replaceAll(/priority_levels: .*/g, 'priority_levels: ["normal"]');
+    const { worker, jobs } = split(ours);
+
+    expect(worker).toEqual({ concurrency: 5, backoff: { baseMs: 5_000 } });
+    expect(jobs).toMatchObject({
+      enabled: true,
+      store: { memory: true },
+      worker_pool: { max_retries: 3 },
+      scheduler: { enabled: true, cleanup_interval: 60_000 },
+      metrics: { enabled: true, collection_interval: 30_000 },
+    });
+    expect(jobs?.queues).toEqual({
+      default: { priority_levels: ["normal"], max_jobs: 1_000 },
+      email: { priority_levels: ["normal"], max_jobs: 5_000 },
+      file_processing: { priority_levels: ["normal"], max_jobs: 100 },
+      cleanup: { priority_levels: ["normal"], max_jobs: 50 },
+    });
+  });
+
+  test("the blocks of a system on Redis are refused with every key that does not work yet, and with what to use", () => {
+    const error = refusal(ofRedis);
+
+    expect(error?.code).toBe("store_not_available");
+    expect(error?.message).toContain("file: jobs.redis: this store is not available yet; use jobs.store: ");
+    for (const name of ["default", "email", "file_processing", "cleanup"])
+      expect(error?.message).toContain(
+        `queues.${name}.priority_levels: levels of priority are not supported`,
+      );
+    expect(error?.message).not.toContain("hunter2");
+  });
+
+  test.each([
+    ["jobs: { store: { redis: redis://:hunter2@cache } }", "store_not_available", "jobs.store.redis"],
+    ["jobs: { store: { postgres: postgres://a:hunter2@db } }", "store_not_available", "jobs.store.postgres"],
+    [
+      "jobs: { store: { memory: true }, queues: { a: { priority_levels: [low] } } }",
+      "not_supported",
+      "jobs.queues.a.priority_levels",
+    ],
+    ["jobs: { store: { memory: true }, schedules: { nightly: {} } }", "not_supported", "jobs.schedules"],
+    [
+      "jobs: { store: { memory: true }, scheduler: { enabled: false } }",
+      "not_supported",
+      "jobs.scheduler.enabled",
+    ],
+  ])("%s is refused as %s, with its key", (yaml, code, key) => {
+    expect(refusal(yaml)).toMatchObject({ code, message: expect.stringContaining(`file: ${key}: `) });
+    expect(refusal(yaml)?.message).not.toContain("hunter2");
+  });
+
+  test.each([
+    ["jobs: {}", "jobs.store is missing; expected"],
+    ["jobs: 5", "jobs: expected an object; got 5"],
+    ["jobs: { store: {} }", "jobs.store: expected one store"],
+    ["jobs: { store: { memory: true, sqlite: jobs.db } }", "jobs.store: expected one store"],
+    ["jobs: { store: { memory: false } }", "jobs.store.memory: expected true"],
+    ["jobs: { store: { sqlite: 'mysql://me:hunter2@db' } }", "expected the path of an SQLite file"],
+    ["jobs: { store: { sqlit: jobs.db } }", 'jobs.store: unknown key "sqlit", did you mean "sqlite"?'],
+    [
+      "jobs: { store: { memory: true }, worker_poll: {} }",
+      'unknown key "worker_poll", did you mean "worker_pool"?',
+    ],
+    [
+      "jobs: { store: { memory: true }, worker_pool: { retry_delay: soon } }",
+      'jobs.worker_pool.retry_delay: expected a duration such as 5000, "5s"',
+    ],
+    [
+      "jobs: { store: { memory: true }, worker_pool: { max_retries: -1 } }",
+      "jobs.worker_pool.max_retries: expected at least 0; got -1",
+    ],
+    [
+      "{ jobs: { store: { memory: true } }, queues: { emails: { max_job: 5 } } }",
+      'queues.emails: unknown key "max_job", did you mean "max_jobs"?',
+    ],
+    [
+      "{ jobs: { store: { memory: true } }, queues: { emails: { max_jobs: 0 } } }",
+      "queues.emails.max_jobs: expected at least 1; got 0",
+    ],
+    [
+      "{ jobs: { store: { memory: true }, queues: { a: {} } }, queues: { a: { max_jobs: 5 } } }",
+      "queues.a and jobs.queues.a are the same; keep one of them",
+    ],
+    ["queues: { emails: { max_jobs: 5 } }", "queues.emails: settings of jobs need the section jobs"],
+    [
+      "{ jobs: { store: { memory: true }, worker_pool: { worker_count: 2, retry_delay: 5s } }, worker: { concurrency: 2, backoff: { baseMs: 5s } } }",
+      "jobs.worker_pool.worker_count and worker.concurrency, jobs.worker_pool.retry_delay and worker.backoff.baseMs: the same setting",
+    ],
+  ])("%s is refused with its path and what was expected", (yaml, sentence) => {
+    expect(refusal(yaml)).toMatchObject({ code: "config", message: expect.stringContaining(sentence) });
+    expect(refusal(yaml)?.message).not.toContain("hunter2");
+  });
+
+  test("an object in queues is a setting of jobs, and a text stays the name of the provider", () => {
+    const { queue, jobs } = splitConfig(
+      {
+        provider: "sqs",
+        jobs: { store: { memory: true } },
+        queues: { emails: "prod-emails", reports: { max_jobs: 10 } },
+      },
+      "file",
+    );
+    expect(queue).toMatchObject({ queues: { emails: "prod-emails" } });
+    expect(jobs?.queues).toEqual({ reports: { max_jobs: 10 } });
+  });
+
+  test("an object with the names of Pub/Sub stays a name", () => {
+    const names = { topic: "t", subscription: "s" };
+    const { queue, jobs } = splitConfig(
+      {
+        provider: "pubsub",
+        jobs: { store: { memory: true } },
+        queues: { uploads: names, emails: { max_jobs: 10 } },
+      },
+      "file",
+    );
+    expect(queue).toMatchObject({ queues: { uploads: names } });
+    expect(jobs?.queues).toEqual({ emails: { max_jobs: 10 } });
+  });
+
+  test("a section that is not enabled is checked, and has no effect on the worker", () => {
+    expect(split("jobs: { enabled: false, worker_pool: { worker_count: 3 } }").worker).toEqual({});
+    expect(refusal("jobs: { enabled: false, worker_pool: { worker_count: 0 } }")?.code).toBe("config");
+  });
+
+  test("the settings of the worker pool are added to those of the worker", () => {
+    const { worker } = split(`
+      jobs:
+        store: { memory: true }
+        worker_pool: { job_timeout: 10m, max_retry_delay: 1h, backoff_factor: 3, jitter: false }
+      worker: { concurrency: 7, backoff: { baseMs: 2s } }
+    `);
+    expect(worker).toEqual({
+      concurrency: 7,
+      timeoutMs: 600_000,
+      backoff: { baseMs: 2_000, capMs: 3_600_000, factor: 3, jitter: false },
+    });
+  });
+
+  test("the section is accepted by parseConfig, and a mistake in it is refused", () => {
+    const file = { provider: "memory", jobs: { store: { memory: true } } };
+    expect(parseConfig(file)).toEqual({ provider: "memory" });
+    expect(() => parseConfig({ ...file, jobs: { stores: {} } })).toThrow('did you mean "store"?');
+    expect(() => parseConfig({ ...file, jbos: {} })).toThrow('unknown key "jbos", did you mean "jobs"?');
+  });
+});
