@@ -27,7 +27,7 @@ export interface JobsConfig {
   readonly track?: "full" | "off" | undefined;
   /** The settings of queues, by their logical names. */
   readonly queues?: Readonly<Record<string, JobsQueueConfig>> | undefined;
-  /** The settings of job types. What code says about a type takes precedence. */
+  /** The settings of job types. A job definition in code takes precedence. */
   readonly types?: Readonly<Record<string, JobTypeConfig>> | undefined;
   /** The settings of a worker process and of its retries. */
   readonly worker_pool?: WorkerPoolConfig | undefined;

@@ -74,7 +74,7 @@ export function configSchema(): Json {
   };
 }
 
-/** The schema of the section `jobs`. Its parts have members of the same names, so each part is described by itself. */
+/** The schema of the section `jobs`. Its parts have members of the same names, so each part has its own descriptions. */
 function jobs(): Json {
   const file = "adapters/jobs-config.ts";
   const parts = {
