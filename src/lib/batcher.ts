@@ -1,4 +1,4 @@
-import { AsyncResource } from "node:async_hooks";
+import { inThisContext } from "./async-context.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { atEndOfTick } from "./end-of-tick.ts";
 
@@ -42,11 +42,11 @@ export class Batcher<Item> {
   #stuck: Timer | undefined;
   #flushing = false;
   #idle: (() => void)[] = [];
-  readonly #dispatchLater = AsyncResource.bind(() => {
+  readonly #dispatchLater = inThisContext(() => {
     this.#scheduled = false;
     this.#dispatch();
   });
-  readonly #dispatchStuck = AsyncResource.bind(() => {
+  readonly #dispatchStuck = inThisContext(() => {
     this.#stuck = undefined;
     const { maxCalls } = this.#options;
     if (this.#waiting > 0 && this.#inFlight < maxCalls) this.#call();

@@ -1,5 +1,5 @@
-import { AsyncResource } from "node:async_hooks";
 import { describeError } from "../errors.ts";
+import { inThisContext } from "../lib/async-context.ts";
 import type { PauseController } from "../lib/pause.ts";
 import { show } from "../lib/text.ts";
 import { ReturnPacing } from "./return-pacing.ts";
@@ -62,7 +62,7 @@ export class Capacity {
     this.#options = options;
     this.#pacing = new ReturnPacing(options.random);
     // In the asynchronous context of the receiver, as all else that starts runs: any code may call `resume`.
-    this.#unsubscribe = options.pause?.onResume(AsyncResource.bind(() => this.changed()));
+    this.#unsubscribe = options.pause?.onResume(inThisContext(() => this.changed()));
   }
 
   /** Number of further messages that can be taken now. Requested messages that have not arrived yet are not subtracted. */

@@ -1,8 +1,8 @@
-import { AsyncResource } from "node:async_hooks";
 import type { Clock } from "../lib/clock.ts";
 import type { Connection } from "../transport/connection.ts";
 import { channels, type JobEvent, type JobInfo, type Origin, type ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
+import { inThisContext } from "../lib/async-context.ts";
 import { onRejection } from "../lib/rejection.ts";
 import type { Disposition } from "../queue/disposition.ts";
 import { failureSentence } from "../queue/failure-sentence.ts";
@@ -19,7 +19,7 @@ export class Reporter implements Origin {
   #isNoticeGiven = false;
 
   /** Reports in the context of the caller of `receive`: an event may come from a request that belongs to any job. */
-  readonly report: (event: JobEvent | ReceiveEvent) => void = AsyncResource.bind(
+  readonly report: (event: JobEvent | ReceiveEvent) => void = inThisContext(
     (event: JobEvent | ReceiveEvent) => {
       this.#notify(event);
       const { provider, queue, source } = this;

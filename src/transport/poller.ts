@@ -1,10 +1,10 @@
-import { AsyncResource } from "node:async_hooks";
 import { backoffDelayMs, requestBackoff } from "../backoff.ts";
 import type { Timer } from "../lib/clock.ts";
 import type { Connection } from "./connection.ts";
 import type { ReceiveEvent } from "../diagnostics.ts";
 import type { Delivery, Source } from "../driver/contract.ts";
 import type { DriverError } from "../driver/error.ts";
+import { inThisContext } from "../lib/async-context.ts";
 import { atEndOfTick } from "../lib/end-of-tick.ts";
 
 export interface PollerOptions {
@@ -46,7 +46,7 @@ export class Poller {
    * Fetches in the asynchronous context in which the poller was created. The code that wakes it belongs to a job or to a
    * sender, whose context must not become that of other jobs.
    */
-  readonly #fetchLater = AsyncResource.bind(() => {
+  readonly #fetchLater = inThisContext(() => {
     this.#scheduled = false;
     this.#fetch();
   });
