@@ -4,6 +4,7 @@ import {
   allEnded,
   type Clock,
   type Driver,
+  driverScope,
   type DriverStats,
   type ErrorKind,
   type KnownKeys,
@@ -80,6 +81,7 @@ export function pubsub(options: PubsubOptions = {}): Driver {
 
 class PubsubDriver implements Driver {
   readonly provider = "pubsub";
+  readonly scope: string;
   readonly limits: Limits;
   readonly admin: Admin;
   readonly #connections: Connections;
@@ -94,6 +96,7 @@ class PubsubDriver implements Driver {
     const connections = new Connections(options);
     const names = new Names(options);
     const subscriptions = new Subscriptions(connections, names);
+    this.scope = driverScope("pubsub", [options.emulatorHost, options.projectId], options.prefix);
     this.#connections = connections;
     this.#names = names;
     this.#subscriptions = subscriptions;

@@ -4,6 +4,7 @@ import {
   checkKeys,
   type Clock,
   type Driver,
+  driverScope,
   DriverError,
   type DriverStats,
   type ErrorKind,
@@ -75,6 +76,7 @@ interface SenderOnConnection {
 
 class ServiceBusDriver implements Driver {
   readonly provider = "service-bus";
+  readonly scope: string;
   readonly limits: Limits;
   readonly admin: Admin;
   readonly #clients: Clients;
@@ -88,6 +90,8 @@ class ServiceBusDriver implements Driver {
     const { clock = systemClock } = options;
     this.#names = new QueueNames(options);
     this.#clients = openClients(options);
+    const { fullyQualifiedNamespace } = this.#clients.messages;
+    this.scope = driverScope("service-bus", [fullyQualifiedNamespace], options.prefix);
     this.#clock = clock;
     this.#descriptions = new Descriptions(this.#clients, this.#names, clock);
     this.limits = { ...serviceBusLimits, ...options.limits };

@@ -4,6 +4,7 @@ import {
   type Clock,
   type Driver,
   DriverError,
+  driverScope,
   type DriverStats,
   type ErrorKind,
   type KnownKeys,
@@ -72,6 +73,7 @@ export function sqs(options: SqsOptions = {}): Driver {
 
 class SqsDriver implements Driver {
   readonly provider = "sqs";
+  readonly scope: string;
   readonly limits: Limits;
   readonly admin: Admin;
   readonly #clients: Clients;
@@ -83,6 +85,7 @@ class SqsDriver implements Driver {
       numberOption("sqs: waitSeconds", options.waitSeconds, { least: 1, most: MAX_WAIT_SECONDS }) ??
       MAX_WAIT_SECONDS;
     const { clock = systemClock, queues = {}, kmsKeyId } = options;
+    this.scope = driverScope("sqs", [options.endpoint, options.region], options.prefix);
     this.#clients = openClients(options, Object.values(queues).some(isUrl));
     this.#urls = new QueueUrls(this.#clients, options);
     this.#clock = clock;

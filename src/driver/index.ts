@@ -44,6 +44,7 @@ export { durationOption, numberOption, type OptionRange } from "./options.ts";
 export { type PollRequest, PollRunner } from "./poll-runner.ts";
 export { type PollingOptions, type PollingSource, pollingSource } from "./polling-source.ts";
 export { rejectOnAbort, sendUntilAborted } from "./requests.ts";
+export { driverScope } from "./scope.ts";
 export { messageBytes } from "./size.ts";
 export { type Clock, LONGEST_TIMEOUT_MS, sleep, systemClock, type Timer } from "../lib/clock.ts";
 export { type Duration, durationMs, optionalMs } from "../lib/duration.ts";

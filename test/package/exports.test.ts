@@ -35,6 +35,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "allEnded",
     "checkKeys",
     "checkName",
+    "driverScope",
     "durationMs",
     "durationOption",
     "messageBytes",
