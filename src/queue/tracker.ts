@@ -1,3 +1,4 @@
+import type { PauseController } from "../lib/pause.ts";
 import type { Message } from "../message/message.ts";
 import type { Disposition } from "./disposition.ts";
 
@@ -50,15 +51,30 @@ export interface Tracker {
   /**
    * Called when it is known what is to happen to a message, before it happens: after a handler, after a refusal, and in a
    * drain that gives a run up. The disposition that it resolves with is carried out; `abandon` leaves the message to be
-   * redelivered when its lease ends. Undefined if there is nothing to wait for.
+   * redelivered when its lease ends. Undefined if there is nothing to wait for. Also called for messages that were not
+   * claimed. Not called for a message whose id cannot be read, for one that only waits for a worker that knows its type, for
+   * the disposition of a claim, and for further tries of the move to the dead-letter queue. The wait ends at the drain
+   * deadline and when the lease is lost.
    */
   concluding(run: TrackedRun, disposition: Disposition): Promise<Disposition | "abandon"> | undefined;
   /** Called when the dead letter of a message is in the dead-letter queue. */
   buried(run: TrackedRun): void;
-  /** Called when the lease of a message was extended. */
+  /** Called when the lease of a message was extended, also before its claim. */
   extended(run: TrackedRun): void;
-  /** Called when the lease of a message was lost. Nothing settles the message any more. */
+  /**
+   * Called when the lease of a message was lost, also before its claim. Nothing settles the message any more. A conclusion
+   * under way has no further effect.
+   */
   leaseLost(run: TrackedRun): void;
-  /** Called when a handler has ended whose lease was lost before, or that was given up. `disposition` is discarded. */
+  /**
+   * Called when a handler has ended whose lease was lost before, or that was given up. `disposition` is discarded. Also
+   * called, with a release, if a claim was answered after the lease was lost or after the drain has released the message:
+   * the handler is not called then.
+   */
   late(run: TrackedRun, disposition: Disposition): void;
+  /**
+   * Pauses every receiver that has this tracker: for the time in which each of its messages would have to be released, since
+   * the store cannot be reached. @default none
+   */
+  readonly pause?: PauseController | undefined;
 }

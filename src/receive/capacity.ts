@@ -19,7 +19,8 @@ export interface CapacityOptions {
   readonly keepsOrder: boolean;
   /** Maximum concurrent handlers of one type; undefined means that only `concurrency` applies. */
   readonly limitOf?: ((type: string) => number | undefined) | undefined;
-  readonly pause?: PauseController | undefined;
+  /** Each of them pauses the receiver. @default none */
+  readonly pauses?: readonly PauseController[] | undefined;
   readonly random: () => number;
 }
 
@@ -53,7 +54,8 @@ export class Capacity {
   readonly #takenByType = new Map<string, number>();
   readonly #draining = new AbortController();
   readonly #listeners: (() => void)[] = [];
-  readonly #unsubscribe: (() => void) | undefined;
+  readonly #pauses: readonly PauseController[];
+  readonly #unsubscribe: readonly (() => void)[];
   #running = 0;
   #settling = 0;
   #held = 0;
@@ -62,13 +64,15 @@ export class Capacity {
     this.#options = options;
     this.#pacing = new ReturnPacing(options.random);
     // In the asynchronous context of the receiver, as all else that starts runs: any code may call `resume`.
-    this.#unsubscribe = options.pause?.onResume(inThisContext(() => this.changed()));
+    const resumed = inThisContext(() => this.changed());
+    this.#pauses = options.pauses ?? [];
+    this.#unsubscribe = this.#pauses.map((pause) => pause.onResume(resumed));
   }
 
   /** Number of further messages that can be taken now. Requested messages that have not arrived yet are not subtracted. */
   get free(): number {
-    const { concurrency, maxSettling, keepsOrder, pause } = this.#options;
-    if (pause?.paused === true) return 0;
+    const { concurrency, maxSettling, keepsOrder } = this.#options;
+    if (this.#isPaused) return 0;
     if (keepsOrder && (this.waitingIsFull || this.waitingForKey >= MOST_BEHIND)) return 0;
     // Messages that are held until their backoff is over take nothing from other keys: `canHold` is their own bound.
     return Math.min(concurrency - this.#running, maxSettling + this.#held - this.#settling);
@@ -86,7 +90,12 @@ export class Capacity {
 
   /** Whether arriving messages are released immediately, because the receiver is paused or draining. */
   get refusing(): boolean {
-    return this.#draining.signal.aborted || this.#options.pause?.paused === true;
+    return this.#draining.signal.aborted || this.#isPaused;
+  }
+
+  get #isPaused(): boolean {
+    for (const pause of this.#pauses) if (pause.paused) return true;
+    return false;
   }
 
   /** Aborts when the receiver begins to drain. */
@@ -156,7 +165,7 @@ export class Capacity {
 
   /** Begins the drain. From now on, arriving messages are released. */
   drain(): void {
-    this.#unsubscribe?.();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#draining.abort(DRAINING);
   }
 

@@ -161,7 +161,8 @@ function openContext({
   // Opened first: if it throws, the capacity must not have subscribed to the pause.
   const prefetch = concurrency * 3 + maxSettling + (keepsOrder ? MOST_HELD + MOST_BEHIND : 0);
   const source = connection.open(queue, { prefetch, leaseMs });
-  const capacity = new Capacity({ concurrency, maxSettling, keepsOrder, limitOf, pause, random });
+  const pauses = [pause, options.tracker?.pause].filter((one) => one !== undefined);
+  const capacity = new Capacity({ concurrency, maxSettling, keepsOrder, limitOf, pauses, random });
   const tracker = options.tracker === undefined ? undefined : new GuardedTracker(options.tracker, warn);
   const onExtended =
     tracker === undefined ? undefined : (leased: Leased): void => tracker.extended(leased as Run);

@@ -3,6 +3,7 @@ import type { Tracker } from "../queue/tracker.ts";
 /** The tracker of a worker: it claims only messages whose type has a handler here, since another worker runs the others. */
 export function trackerOfTypes(tracker: Tracker, isRegistered: (type: string) => boolean): Tracker {
   return {
+    pause: tracker.pause,
     claim: (run) => (isRegistered(run.message.type) ? tracker.claim(run) : undefined),
     concluding: (run, disposition) => tracker.concluding(run, disposition),
     buried: (run) => tracker.buried(run),

@@ -104,7 +104,7 @@ describe("runs that wait for a slot", () => {
 describe("the room for messages", () => {
   test("is 0 while the receiver is paused, and its listeners are notified of the resume", () => {
     const pause = new PauseController();
-    const capacity = open(2, { pause });
+    const capacity = open(2, { pauses: [new PauseController(), pause] });
     let changes = 0;
     capacity.onChange(() => (changes += 1));
     pause.pause();

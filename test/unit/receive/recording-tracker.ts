@@ -2,14 +2,28 @@ import type { Disposition } from "../../../src/queue/disposition.ts";
 import type { RunClaim, TrackedRun, Tracker } from "../../../src/queue/tracker.ts";
 
 type Answer<T> = T | Promise<T> | undefined;
+type Conclusion = Disposition | "abandon";
 
 /** A tracker that notes its calls, and answers as a test says. By default it claims every message as its first attempt. */
 export class RecordingTracker implements Tracker {
   readonly calls: string[] = [];
   readonly runs: TrackedRun[] = [];
   onClaim: (run: TrackedRun) => Answer<RunClaim> = () => ({ run: true, attempt: 1 });
-  onConcluding: (run: TrackedRun, disposition: Disposition) => Answer<Disposition | "abandon"> = () =>
-    undefined;
+  onConcluding: (run: TrackedRun, disposition: Disposition) => Answer<Conclusion> = () => undefined;
+
+  /** Makes claims wait. The returned function answers the one that has waited longest. */
+  holdClaims(): (claim: RunClaim) => void {
+    const waiting: ((claim: RunClaim) => void)[] = [];
+    this.onClaim = () => new Promise((resolve) => waiting.push(resolve));
+    return (claim) => waiting.shift()?.(claim);
+  }
+
+  /** Makes conclusions wait. The returned function answers the one that has waited longest. */
+  holdConclusions(): (conclusion: Conclusion) => void {
+    const waiting: ((conclusion: Conclusion) => void)[] = [];
+    this.onConcluding = () => new Promise((resolve) => waiting.push(resolve));
+    return (conclusion) => waiting.shift()?.(conclusion);
+  }
 
   claim(run: TrackedRun): Promise<RunClaim> | undefined {
     this.calls.push(`claim ${run.message.id}`);
@@ -17,7 +31,7 @@ export class RecordingTracker implements Tracker {
     return promised(this.onClaim(run));
   }
 
-  concluding(run: TrackedRun, disposition: Disposition): Promise<Disposition | "abandon"> | undefined {
+  concluding(run: TrackedRun, disposition: Disposition): Promise<Conclusion> | undefined {
     this.calls.push(`concluding ${run.message.id} ${nameOf(disposition)}`);
     return promised(this.onConcluding(run, disposition));
   }
