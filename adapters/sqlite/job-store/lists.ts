@@ -1,0 +1,170 @@
+import type { JobRow, PageRequest, StoredJobFilter, StoredPage } from "../../../src/jobs/store/index.ts";
+import type { CountedFacet } from "./facets.ts";
+import type { JobTable } from "./job-table.ts";
+import { TERM } from "./row-codec.ts";
+import { type Hit, merged, type Pause, type Residual, Scan, type ScanSource } from "./scan.ts";
+import type { Statements } from "./statements.ts";
+
+const MAX_TOTAL = 10_000;
+/** Facets whose indexes are merged at most. Beyond that, the jobs of all facets are walked along. */
+const MAX_MERGED = 500;
+/** Jobs of a term that are counted at most, to compare it with other ways. */
+const MAX_COMPARED = 20_000;
+
+/** One page of the jobs that meet a filter, in the order of their creation. */
+export async function listJobs(
+  statements: Statements,
+  jobs: JobTable,
+  ns: number,
+  filter: StoredJobFilter,
+  page: PageRequest,
+  now: number,
+  pause: Pause,
+): Promise<StoredPage> {
+  const { limit, order, offset = 0, after, maxTotal = MAX_TOTAL } = page;
+  const facets = jobs.facets.list(ns).filter((facet) => matchesFacet(facet, filter));
+  if (facets.length === 0) return { rows: [], total: 0, isTotalCapped: false, hasMore: false };
+  const { sources, residual, count } = wayOf(statements, ns, filter, facets, now);
+  const common = { residual, filter, order, pause };
+  const total = count ?? (await totalOf());
+  const scans = sources.map((source) => new Scan(statements, source, { ...common, after }));
+  const hits = (await merged(scans, order, offset + limit + 1)).slice(offset);
+  return {
+    rows: rowsOf(jobs, hits.slice(0, limit)),
+    total: Math.min(total, maxTotal),
+    isTotalCapped: total > maxTotal,
+    hasMore: hits.length > limit,
+  };
+
+  async function totalOf(): Promise<number> {
+    let counted = 0;
+    for (const source of sources) {
+      if (counted > maxTotal) break;
+      counted += await new Scan(statements, source, common).count(maxTotal + 1 - counted);
+    }
+    return counted;
+  }
+}
+
+/** Rows of jobs that were found. A job that was deleted since is left out. */
+function rowsOf(jobs: JobTable, hits: readonly Hit[]): JobRow[] {
+  return hits.flatMap(({ job }) => jobs.byNumber(job)?.row ?? []);
+}
+
+function matchesFacet(
+  facet: CountedFacet,
+  { status, type, queue, priority, isStalled }: StoredJobFilter,
+): boolean {
+  return (
+    (status === undefined || status.includes(facet.status)) &&
+    (type === undefined || type.includes(facet.type)) &&
+    (queue === undefined || queue.includes(facet.queue)) &&
+    (priority === undefined || priority.includes(facet.priority)) &&
+    (isStalled === undefined || facet.status === "processing")
+  );
+}
+
+interface Way {
+  readonly sources: readonly ScanSource[];
+  readonly residual: Residual | undefined;
+  /** The number of jobs, if it is known without a look at them. */
+  readonly count: number | undefined;
+}
+
+/** The way through the indexes on which the fewest jobs are looked at. */
+function wayOf(
+  statements: Statements,
+  ns: number,
+  filter: StoredJobFilter,
+  facets: readonly CountedFacet[],
+  now: number,
+): Way {
+  const terms = termsOf(filter);
+  const inFacets = facets.reduce((sum, facet) => sum + facet.count, 0);
+  const [rarest] = terms
+    .map((term) => ({ term, count: countOf(statements, ns, term, Math.min(inFacets, MAX_COMPARED)) }))
+    .toSorted((one, other) => one.count - other.count);
+  const areMany = facets.length > MAX_MERGED;
+  const first = rarest !== undefined && (rarest.count < inFacets || areMany) ? rarest.term : undefined;
+  // The row of the job: `k` is the entry of an index, which is the row itself unless it is that of a term.
+  const row = first === undefined ? "k" : "j";
+  const conditions: Residual[] = [];
+  if ((first !== undefined || areMany) && hasFacetCondition(filter)) {
+    const numbers = JSON.stringify(facets.map(({ facet }) => facet));
+    conditions.push({ where: `${row}.facet IN (SELECT value FROM json_each(?))`, values: [numbers] });
+  }
+  if (filter.isStalled !== undefined)
+    conditions.push({ where: `(${row}.held_until IS NULL OR ${row}.held_until <= ?)`, values: [now] });
+  const needsRow = conditions.length > 0;
+  for (const term of terms) if (term !== first) conditions.push(hasTerm(ns, term));
+  if (filter.search !== undefined) conditions.push(contains(filter.search));
+  const residual = all(conditions);
+  const isKnown =
+    conditions.length === 0 &&
+    first === undefined &&
+    filter.createdFrom === undefined &&
+    filter.createdBefore === undefined;
+  return { sources: sourcesOf(), residual, count: isKnown ? inFacets : undefined };
+
+  function sourcesOf(): ScanSource[] {
+    if (first !== undefined) return [byTerm(ns, first, needsRow)];
+    return areMany ? [byCreation(ns)] : facets.map(({ facet }) => byFacet(facet));
+  }
+}
+
+function hasFacetCondition({ status, type, queue, priority, isStalled }: StoredJobFilter): boolean {
+  return [status, type, queue, priority, isStalled].some((condition) => condition !== undefined);
+}
+
+const hasTerm = (ns: number, term: string): Residual => ({
+  where:
+    "EXISTS (SELECT 1 FROM queueport_terms t WHERE t.ns = ? AND t.term = ? AND t.created_at = k.created_at AND t.id = k.id)",
+  values: [ns, term],
+});
+
+const contains = (text: string): Residual => ({
+  where: "instr(coalesce((SELECT payload FROM queueport_job_data d WHERE d.job = k.job), 'null'), ?) > 0",
+  values: [text],
+});
+
+const byTerm = (ns: number, term: string, needsRow: boolean): ScanSource => ({
+  from: `queueport_terms k${needsRow ? " CROSS JOIN queueport_jobs j ON j.job = k.job" : ""}`,
+  where: "k.ns = ? AND k.term = ?",
+  values: [ns, term],
+});
+
+const byFacet = (facet: number): ScanSource => ({
+  from: "queueport_jobs k INDEXED BY queueport_jobs_by_facet",
+  where: "k.facet = ?",
+  values: [facet],
+});
+
+const byCreation = (ns: number): ScanSource => ({
+  from: "queueport_jobs k INDEXED BY queueport_jobs_by_creation",
+  where: "k.ns = ?",
+  values: [ns],
+});
+
+function termsOf({ tenant, tag, workerId, error }: StoredJobFilter): string[] {
+  const terms: string[] = [];
+  if (tenant !== undefined) terms.push(TERM.tenant + tenant);
+  if (tag !== undefined) terms.push(TERM.tag + tag);
+  if (workerId !== undefined) terms.push(TERM.worker + workerId);
+  if (error !== undefined) terms.push(TERM.error + error);
+  return terms;
+}
+
+function countOf(statements: Statements, ns: number, term: string, max: number): number {
+  const counted = statements
+    .of("SELECT count(*) AS count FROM (SELECT 1 FROM queueport_terms WHERE ns = ? AND term = ? LIMIT ?)")
+    .get(ns, term, max);
+  return Number(counted?.["count"]);
+}
+
+function all(conditions: readonly Residual[]): Residual | undefined {
+  if (conditions.length === 0) return undefined;
+  return {
+    where: conditions.map(({ where }) => where).join(" AND "),
+    values: conditions.flatMap(({ values }) => values),
+  };
+}

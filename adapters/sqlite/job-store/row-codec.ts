@@ -1,0 +1,138 @@
+import type { FinalStatus, JobRow } from "../../../src/jobs/store/index.ts";
+import type { Facet } from "./facets.ts";
+
+/** The columns of a job as they are read. */
+export interface JobRecord {
+  readonly job: number;
+  readonly id: string;
+  readonly facet: number;
+  readonly created_at: number;
+  readonly seq: number;
+  readonly finished_at: number | null;
+  readonly parts: number;
+  readonly row: string;
+}
+
+/** The columns that are read for a row. */
+export const JOB_COLUMNS = "j.job, j.id, j.facet, j.created_at, j.seq, j.finished_at, j.parts, j.row";
+
+/** The values of a row that most jobs have. They are left out of the JSON. */
+const DEFAULTS = {
+  generation: 0,
+  dispatches: 0,
+  isStoreBorn: false,
+  runs: 0,
+  lapsed: 0,
+  fence: 0,
+  isBuried: false,
+  attempts: [],
+  tags: [],
+  hasMessage: false,
+  hasSaved: false,
+} as const satisfies Partial<JobRow>;
+
+/** The members that have columns of their own, or are in the facet. */
+const IN_COLUMNS: ReadonlySet<string> = new Set<keyof JobRow>([
+  "id",
+  "type",
+  "queue",
+  "status",
+  "priority",
+  "createdAt",
+  "finishedAt",
+]);
+
+/** The rest of a row as compact JSON. */
+export function encodeRest(row: JobRow): string {
+  const rest: Record<string, unknown> = {};
+  for (const key in row) {
+    if (IN_COLUMNS.has(key)) continue;
+    const value = row[key as keyof JobRow];
+    if (value === undefined || value === false || value === 0) {
+      // A member without a default keeps its 0, such as the progress.
+      if (value === undefined || key in DEFAULTS) continue;
+    } else if (Array.isArray(value) && value.length === 0) continue;
+    rest[key] = value;
+  }
+  return JSON.stringify(rest);
+}
+
+export function decodeRow({ id, created_at, finished_at, row }: JobRecord, facet: Facet): JobRow {
+  const { queue, type, priority, status } = facet;
+  const decoded = {
+    ...DEFAULTS,
+    ...(JSON.parse(row) as Omit<JobRow, "id" | "type">),
+    id,
+    type,
+    queue,
+    status,
+    priority,
+    createdAt: created_at,
+  };
+  return finished_at === null ? decoded : { ...decoded, finishedAt: finished_at };
+}
+
+/** The times of a row by which it is found. */
+export interface Times {
+  readonly dueAt: number | null;
+  readonly heldUntil: number | null;
+  readonly finishedAt: number | null;
+}
+
+export function timesOf({ dispatch, hold, finishedAt }: JobRow): Times {
+  return {
+    dueAt: dispatch === undefined ? null : Math.max(dispatch.dueAt, dispatch.takenUntil),
+    heldUntil: hold?.until ?? null,
+    finishedAt: finishedAt ?? null,
+  };
+}
+
+/** Completed with data, completed without data, failed or lost, cancelled; see the schema. */
+export const SHELF = { withData: 1, stripped: 2, failed: 3, cancelled: 4 } as const;
+
+/** The shelf of a finished job, on which the retention looks for it; null for an unfinished one. */
+export function shelfOf({ status }: JobRow, parts: number): number | null {
+  switch (status) {
+    case "completed":
+      return parts === 0 ? SHELF.stripped : SHELF.withData;
+    case "failed":
+    case "lost":
+      return SHELF.failed;
+    case "cancelled":
+      return SHELF.cancelled;
+    default:
+      return null;
+  }
+}
+
+/** The states on a shelf. */
+export const SHELVES: readonly { readonly shelf: number; readonly status: FinalStatus }[] = [
+  { shelf: SHELF.withData, status: "completed" },
+  { shelf: SHELF.stripped, status: "completed" },
+  { shelf: SHELF.failed, status: "failed" },
+  { shelf: SHELF.cancelled, status: "cancelled" },
+];
+
+/** The kinds of terms: the first character of each. */
+export const TERM = { tenant: "t", tag: "g", worker: "w", error: "e" } as const;
+
+/** The terms by which a job is found: its tenant, tags, worker and error. */
+export function termsOf({ tenant, tags, workerId, error }: JobRow): ReadonlySet<string> {
+  const terms = new Set<string>();
+  if (tenant !== undefined) terms.add(TERM.tenant + tenant);
+  for (const tag of tags) terms.add(TERM.tag + tag);
+  if (workerId !== undefined) terms.add(TERM.worker + workerId);
+  if (error?.fingerprint !== undefined) terms.add(TERM.error + error.fingerprint);
+  if (error?.code !== undefined) terms.add(TERM.error + error.code);
+  return terms;
+}
+
+/** Whether two rows surely have the same terms, without looking at each. */
+export function haveSameTerms(one: JobRow, other: JobRow): boolean {
+  return (
+    one.workerId === other.workerId &&
+    one.tenant === other.tenant &&
+    one.error === other.error &&
+    (one.tags === other.tags || (one.tags.length === 0 && other.tags.length === 0))
+  );
+}
