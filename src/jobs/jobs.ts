@@ -3,9 +3,8 @@ import type { NewMessage } from "../message/message.ts";
 import type { Delay } from "../message/delay.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { QueueError } from "../errors.ts";
-import type { WorkerOptions } from "../worker/types.ts";
 import type { JobSnapshot } from "./job-snapshot.ts";
-import type { JobsWorker } from "./jobs-worker.ts";
+import type { JobsWorker, JobsWorkerOptions } from "./jobs-worker.ts";
 import type { JobStatus, Priority } from "./store/job-row.ts";
 import type { JobCount, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
 import type { JobsEvent } from "./events/jobs-event.ts";
@@ -228,7 +227,7 @@ export interface Jobs {
   events(
     filter?: JobFilter & { readonly cursor?: string; readonly signal?: AbortSignal },
   ): AsyncIterable<JobsEvent>;
-  worker(options?: WorkerOptions): JobsWorker;
+  worker(options?: JobsWorkerOptions): JobsWorker;
   workers(): Promise<WorkerRow[]>;
   counts(): Promise<JobCount[]>;
   minutes(since: Date): Promise<MinuteCount[]>;

@@ -44,58 +44,69 @@ const BOXED = [Number, String, Boolean];
  * @throws QueueError `invalid_payload`
  */
 function assertFaithful(payload: unknown, type: string): void {
+  assertJson(payload, "payload", `the payload of ${show(type)}`);
+}
+
+/**
+ * Refuses a value that does not come back from JSON as it is, like a payload.
+ *
+ * @param path the name of the value in the error's sentence
+ * @param whole the value with its owner, such as `the payload of "email"`
+ * @throws QueueError `invalid_payload`
+ */
+export function assertJson(value: unknown, path: string, whole: string): void {
   try {
-    walk(payload, "payload", type);
+    walk(value, path, whole);
   } catch (error) {
     // Nested too deep for this check, though not for JSON.
     if (!(error instanceof RangeError)) throw error;
   }
 }
 
-function walk(value: unknown, path: string, type: string): void {
+function walk(value: unknown, path: string, whole: string): void {
   if (typeof value === "number") {
-    if (!Number.isFinite(value)) refuse(path, type, `is ${value}, which JSON turns into null`);
+    if (!Number.isFinite(value)) refuse(path, whole, `is ${value}, which JSON turns into null`);
     return;
   }
   if (typeof value === "function" || typeof value === "symbol")
-    refuse(path, type, `is a ${typeof value}, which JSON leaves out`);
+    refuse(path, whole, `is a ${typeof value}, which JSON leaves out`);
   if (typeof value !== "object" || value === null) return;
   if (ArrayBuffer.isView(value))
     refuse(
       path,
-      type,
+      whole,
       `is a ${nameOf(value)}, which does not come back from JSON`,
       "Send bytes as a base64 string",
     );
   if (typeof (value as { toJSON?: unknown }).toJSON === "function") {
-    if (value instanceof Date && Number.isNaN(value.getTime())) refuse(path, type, "is an invalid Date");
+    if (value instanceof Date && Number.isNaN(value.getTime())) refuse(path, whole, "is an invalid Date");
     return;
   }
-  if (Array.isArray(value)) walkList(value, path, type);
-  else walkObject(value, path, type);
+  if (Array.isArray(value)) walkList(value, path, whole);
+  else walkObject(value, path, whole);
 }
 
-function walkList(list: readonly unknown[], path: string, type: string): void {
+function walkList(list: readonly unknown[], path: string, whole: string): void {
   for (const [index, item] of list.entries()) {
     if (item === undefined || typeof item === "function" || typeof item === "symbol")
-      refuse(`${path}[${index}]`, type, `is ${typeof item}, which JSON turns into null`);
-    walk(item, `${path}[${index}]`, type);
+      refuse(`${path}[${index}]`, whole, `is ${typeof item}, which JSON turns into null`);
+    walk(item, `${path}[${index}]`, whole);
   }
 }
 
-function walkObject(value: object, path: string, type: string): void {
+function walkObject(value: object, path: string, whole: string): void {
   if (BOXED.some((kind) => value instanceof kind)) {
-    walk(value.valueOf(), path, type);
+    walk(value.valueOf(), path, whole);
     return;
   }
   const keys = Object.keys(value);
   if (EMPTIED.some((kind) => value instanceof kind) || (keys.length === 0 && !isPlain(value)))
-    refuse(path, type, `is a ${nameOf(value)}, of which JSON has nothing`);
+    refuse(path, whole, `is a ${nameOf(value)}, of which JSON has nothing`);
   for (const key of Object.getOwnPropertySymbols(value)) {
     if (Object.prototype.propertyIsEnumerable.call(value, key))
-      refuse(path, type, `has the key ${asText(key)}, which JSON leaves out`);
+      refuse(path, whole, `has the key ${asText(key)}, which JSON leaves out`);
   }
-  for (const key of keys) walk((value as Record<string, unknown>)[key], `${path}.${key}`, type);
+  for (const key of keys) walk((value as Record<string, unknown>)[key], `${path}.${key}`, whole);
 }
 
 /** Whether an object has no class: its prototype is `Object.prototype`, also that of another realm, or none. */
@@ -108,6 +119,6 @@ function nameOf(value: object): string {
   return show(value.constructor?.name ?? "an object without a class");
 }
 
-function refuse(path: string, type: string, what: string, advice = "Send a plain JSON value instead"): never {
-  throw new QueueError("invalid_payload", `In the payload of ${show(type)}, ${path} ${what}. ${advice}.`);
+function refuse(path: string, whole: string, what: string, advice = "Send a plain JSON value instead"): never {
+  throw new QueueError("invalid_payload", `In ${whole}, ${path} ${what}. ${advice}.`);
 }

@@ -18,7 +18,7 @@ import { Registry, type Registration } from "./registry.ts";
 import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
 import { UnknownTypeWarnings } from "./unknown-type.ts";
 import { missingMethods } from "./guarded-logger.ts";
-import { trackerOfTypes } from "./tracker-of-types.ts";
+import { trackerOfTypes, type WorkerTracker } from "./tracker-of-types.ts";
 import { WorkerReporter } from "./worker-reporter.ts";
 
 const OPTIONS: KnownKeys<WorkerOptions> = {
@@ -67,8 +67,8 @@ export class Worker {
    */
   constructor(queue: Queue, options?: WorkerOptions);
   /** @internal */
-  constructor(queue: Queue, options: WorkerOptions, tracker: Tracker);
-  constructor(queue: Queue, options: WorkerOptions = {}, tracker?: Tracker) {
+  constructor(queue: Queue, options: WorkerOptions, tracker: WorkerTracker);
+  constructor(queue: Queue, options: WorkerOptions = {}, tracker?: WorkerTracker) {
     if (typeof (queue as Partial<ManagedQueue> | undefined)?.receiveManaged !== "function") {
       throw new QueueError(
         "invalid_options",
@@ -132,10 +132,14 @@ export class Worker {
     });
     this.#lifecycle = new Lifecycle({
       refusal: () => (this.#registry.all.length === 0 ? noHandlers() : undefined),
-      began: (queues) => this.#health.start(queues),
+      began: (queues) => {
+        this.#health.start(queues);
+        tracker?.began?.(queues);
+      },
       receive: (name, stop, onPolling) => this.#receive(name, stop, onPolling),
       failed: (name, error) => this.#health.failed(name, error),
       draining: () => {
+        tracker?.draining?.();
         this.#idleDrain = queue.clock.timer(IDLE_DRAIN_MS, () => this.#tellWaiting());
       },
       ended: () => {
@@ -143,6 +147,7 @@ export class Worker {
         this.#deadlines.clear();
         this.#health.stop();
         reporter.log?.flush();
+        tracker?.ended?.();
       },
     });
   }

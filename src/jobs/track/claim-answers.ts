@@ -2,7 +2,7 @@ import type { RunClaim } from "../../queue/tracker.ts";
 import type { ClaimAnswer } from "../store/change.ts";
 import type { JobError } from "../store/job-row.ts";
 
-/** What becomes of a message whose claim was answered; undefined if the answer says nothing about it. */
+/** The decision about a message whose claim was answered. */
 export function runClaimOf(answer: ClaimAnswer): RunClaim {
   switch (answer.do) {
     case "run":
@@ -15,7 +15,7 @@ export function runClaimOf(answer: ClaimAnswer): RunClaim {
       return { run: false, disposition: { kind: "ack", ran: false, why: "cancelled" } };
     case "failed":
       return failedAlready(answer.isBuried, answer.reason, answer.error);
-    case "later":
+    default:
       return { run: false, disposition: { kind: "release", delayMs: answer.inMs, why: answer.why } };
   }
 }

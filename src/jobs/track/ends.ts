@@ -71,7 +71,7 @@ function codeOf(error: unknown): string | undefined {
   }
 }
 
-/** What becomes of the message, as the store has answered. */
+/** The disposition of the message after the store has answered. */
 export function dispositionAfter(
   answer: EndAnswer,
   asked: Disposition,
@@ -84,13 +84,12 @@ export function dispositionAfter(
       if (asked.kind === "ack") return asked;
       if (answer.status === "completed") return COMPLETED;
       return answer.status === "cancelled" ? CANCELLED : dispositionOf(end.outcome, asked);
-    case "recorded":
-    case "unknown":
+    default:
       return dispositionOf(end.outcome, asked);
   }
 }
 
-/** What becomes of the message after an outcome that holds, or that nobody could be asked about. */
+/** The disposition of the message after an outcome that holds, or that nobody could be asked about. */
 export function dispositionOf(outcome: RunOutcome, asked: Disposition): Disposition {
   if (outcome === "cancelled") return CANCELLED;
   return outcome === "released" && asked.kind !== "release" ? RELEASED : asked;

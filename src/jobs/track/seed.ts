@@ -13,10 +13,12 @@ export function stampOf(createdAt: Date): string {
   return String(createdAt.getTime());
 }
 
-/** The stamp of a message that was received. One that does not state its creation is told by its payload. */
+/** The stamp of a message that was received. If it does not state its creation, its payload distinguishes it. */
 export function stampOfRun({ message, statesCreation }: TrackedRun): string {
   if (statesCreation) return stampOf(message.createdAt);
-  return sha256(JSON.stringify(message.payload) ?? "").toString("hex").slice(0, 32);
+  return sha256(JSON.stringify(message.payload) ?? "")
+    .toString("hex")
+    .slice(0, 32);
 }
 
 /** The facts of the job of a message that was received. */

@@ -40,7 +40,7 @@ export class JobTracker implements Tracker {
   readonly #options: JobTrackerOptions;
   readonly #clock: Clock;
   readonly #outage: Outage;
-  readonly #draining = new AbortController();
+  #draining = new AbortController();
   readonly #claims = { run: 0, done: 0, cancelled: 0, failed: 0, later: 0, foreign: 0, unanswered: 0 };
   readonly #warned = new Set<string>();
   readonly #flush = (job: JobRun): void => this.touches.touch(job);
@@ -59,6 +59,22 @@ export class JobTracker implements Tracker {
   /** Whether the worker drains: iterations stop between two items. */
   get isDraining(): boolean {
     return this.#draining.signal.aborted;
+  }
+
+  /** Epoch milliseconds. */
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** Milliseconds of the monotonic clock. */
+  monotonic(): number {
+    return this.#clock.monotonic();
+  }
+
+  /** To be called when the worker begins. */
+  begin(): void {
+    this.#draining = new AbortController();
+    this.touches.start();
   }
 
   /** To be called when the drain of the worker begins. */
@@ -119,7 +135,8 @@ export class JobTracker implements Tracker {
     const generation = job instanceof JobRun ? job.generation : run.redrive;
     const change = { kind: "buried", id, generation } as const;
     ended.buried(id);
-    if (writer.isUp) writer.write(change).catch((error: unknown) => isStoreDown(error) && writer.keep(change));
+    if (writer.isUp)
+      writer.write(change).catch((error: unknown) => isStoreDown(error) && writer.keep(change));
     else writer.keep(change);
   }
 
@@ -202,11 +219,7 @@ export class JobTracker implements Tracker {
   }
 
   /** Goes on trying for as long as the message is leased to this process. */
-  async #untilRecorded(
-    job: JobRun,
-    end: EndChange,
-    asked: Disposition,
-  ): Promise<Disposition | "abandon"> {
+  async #untilRecorded(job: JobRun, end: EndChange, asked: Disposition): Promise<Disposition | "abandon"> {
     const { writer } = this.#options;
     const { signal } = this.#draining;
     while (!job.isLeaseLost && !signal.aborted) {

@@ -1,12 +1,9 @@
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { JobDefinition } from "../../worker/job.ts";
 
 /** How jobs of one type are tracked. */
 export interface TypePolicy {
   readonly track: "full" | "off";
   readonly whenStoreIsDown: "run" | "wait";
-  /** Validates results; undefined if they are not validated. */
-  readonly result: StandardSchemaV1 | undefined;
 }
 
 /** How the types of a worker are tracked: as their definitions say, and else as `createJobs` says. */
@@ -15,14 +12,13 @@ export class TypePolicies {
   readonly #byType = new Map<string, TypePolicy>();
 
   constructor(track: TypePolicy["track"], whenStoreIsDown: TypePolicy["whenStoreIsDown"]) {
-    this.#default = { track, whenStoreIsDown, result: undefined };
+    this.#default = { track, whenStoreIsDown };
   }
 
-  add(job: string | JobDefinition<never, unknown, unknown>): void {
+  add(job: string | JobDefinition<any, any, any>): void {
     if (typeof job === "string") return;
     const { track = this.#default.track, whenStoreIsDown = this.#default.whenStoreIsDown } = job;
-    const result = job.result as StandardSchemaV1 | undefined;
-    this.#byType.set(job.type, { track, whenStoreIsDown, result });
+    this.#byType.set(job.type, { track, whenStoreIsDown });
   }
 
   of(type: string): TypePolicy {

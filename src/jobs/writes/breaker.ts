@@ -52,6 +52,16 @@ export class Breaker {
     this.#options.onUp();
   }
 
+  /** Asks the store now, whether or not it counts as down. Never rejects. */
+  async probe(): Promise<void> {
+    try {
+      await this.#options.probe();
+      this.answered();
+    } catch {
+      // It stays as it was.
+    }
+  }
+
   /** Stops the probes. */
   close(): void {
     this.#timer?.cancel();
@@ -60,12 +70,9 @@ export class Breaker {
 
   #probeLater(): void {
     this.#timer = this.#options.clock.timer(PROBE_EVERY_MS, () => {
-      this.#options.probe().then(
-        () => this.answered(),
-        () => {
-          if (this.#isDown && this.#timer !== undefined) this.#probeLater();
-        },
-      );
+      void this.probe().then(() => {
+        if (this.#isDown && this.#timer !== undefined) this.#probeLater();
+      });
     });
   }
 }

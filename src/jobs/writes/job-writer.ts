@@ -84,7 +84,7 @@ export class JobWriter {
     late: () => this.#late(),
     settled: (write) => this.#leaveLane(write),
   };
-  #isCatchingUp = false;
+  #catchingUp: Promise<void> | undefined;
   /** The next try to write what is kept, while the store is up. */
   #again: Timer | undefined;
   #isClosed = false;
@@ -161,21 +161,30 @@ export class JobWriter {
     if (this.isUp) void this.#catchUp();
   }
 
-  /** Waits for the changes that are on their way, and writes those that are kept. Idempotent. */
+  /**
+   * Waits for the changes that are on their way, and tries to write those that are kept, also if the store counts as down.
+   * Resolves with the number of changes that are left. To be called before the process may end.
+   */
+  async flush(): Promise<number> {
+    await Promise.allSettled(this.#limits.pending().map(({ answer }) => answer));
+    if (!this.isUp && this.#journal.size > 0) await this.#breaker.probe();
+    await this.#catchUp();
+    return this.#journal.size;
+  }
+
+  /** Writes what is left, as {@link flush} does, and refuses changes from now on. Idempotent. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await Promise.allSettled(this.#limits.pending().map(({ answer }) => answer));
-    await this.#catchUp();
+    const left = await this.flush();
     this.#again?.cancel();
     this.#breaker.close();
     this.#limits.close();
-    const { size } = this.#journal;
-    if (size > 0)
-      this.#warn(
-        "journal_lost",
-        `The job store "${this.#store.name}" was not back in time: ${size} change(s) of jobs are lost with this process. Their records stay as they are: reconcile them.`,
-      );
+    if (left === 0) return;
+    this.#warn(
+      "journal_lost",
+      `The job store "${this.#store.name}" was not back in time: ${left} change(s) of jobs are lost with this process. Their records stay as they are: reconcile them.`,
+    );
   }
 
   #write(change: JobChange): Promise<JobAnswer> {
@@ -263,16 +272,20 @@ export class JobWriter {
   }
 
   /** Writes the changes that were kept. */
-  async #catchUp(): Promise<void> {
-    if (this.#isCatchingUp) return;
-    this.#isCatchingUp = true;
+  #catchUp(): Promise<void> {
+    this.#catchingUp ??= this.#writeJournal().finally(() => {
+      this.#catchingUp = undefined;
+    });
+    return this.#catchingUp;
+  }
+
+  async #writeJournal(): Promise<void> {
     let isLeft = false;
     while (this.isUp && !isLeft && this.#journal.size > 0) {
       const kept = this.#journal.take(MAX_CHANGES);
       const written = await Promise.all(kept.map((change) => this.#writeKept(change)));
       isLeft = written.includes(false);
     }
-    this.#isCatchingUp = false;
     if (isLeft && this.isUp && !this.#isClosed) {
       this.#again?.cancel();
       this.#again = this.#clock.timer(PROBE_EVERY_MS, () => void this.#catchUp());
