@@ -152,11 +152,27 @@ export type ReceiveEvent =
   /** A condition that an operator has to know about. `code` is stable; `message` says what to do. */
   | { readonly event: "warning"; readonly queue: string; readonly code: string; readonly message: string };
 
+/** One request of a job system to its store. A request carries the changes of many jobs. */
+export interface StoreEvent extends Pick<Origin, "source"> {
+  /** The name of the store, such as `sqlite`. */
+  readonly store: string;
+  /** The method of the store, such as `apply` or `list`. */
+  readonly operation: string;
+  /** `unavailable` if the store could not be reached, `failed` for any other error. */
+  readonly outcome: "ok" | "unavailable" | "failed";
+  /** Milliseconds of the request. */
+  readonly ms: number;
+  /** The answers to the claims that the request carried, by what became of the run, such as `run` or `done`. */
+  readonly claims: readonly string[];
+  /** The jobs that the request has cancelled: before a run, or when a run had ended. */
+  readonly cancelled: { readonly waiting: number; readonly running: number };
+}
+
 type Sourced<E> = E & Origin;
 
 /**
- * The diagnostics channels of `node:diagnostics_channel`: `queueport:send`, `queueport:request`, `queueport:job` and
- * `queueport:receive`. A channel without subscribers costs nothing.
+ * The diagnostics channels of `node:diagnostics_channel`: `queueport:send`, `queueport:request`, `queueport:job`,
+ * `queueport:receive` and `queueport:store`. A channel without subscribers costs nothing.
  *
  * @example
  * channels.job.subscribe((event) => {
@@ -169,9 +185,11 @@ export const channels: {
   readonly request: Channel<RequestEvent>;
   readonly job: Channel<Sourced<JobEvent>>;
   readonly receive: Channel<Sourced<ReceiveEvent>>;
+  readonly store: Channel<StoreEvent>;
 } = {
   send: channel("queueport:send") as Channel<SendEvent>,
   request: channel("queueport:request") as Channel<RequestEvent>,
   job: channel("queueport:job") as Channel<Sourced<JobEvent>>,
   receive: channel("queueport:receive") as Channel<Sourced<ReceiveEvent>>,
+  store: channel("queueport:store") as Channel<StoreEvent>,
 };

@@ -18,6 +18,10 @@ export interface Families {
   readonly settleFailures: Family<"queue" | "kind">;
   readonly requests: Family<"provider" | "operation" | "outcome">;
   readonly lastPoll: Family<"queue">;
+  readonly claims: Family<"outcome">;
+  readonly cancelled: Family<"when">;
+  readonly storeRequests: Family<"operation" | "outcome">;
+  readonly storeDuration: DurationHistogram<"operation">;
 }
 
 export function createFamilies(): Families {
@@ -57,6 +61,13 @@ export function createFamilies(): Families {
       help: "Unix time of the last successful poll.",
       type: "gauge",
       aggregator: "max",
+    }),
+    claims: counter("job_claims_total", "Answers of the job store to runs that were about to begin."),
+    cancelled: counter("jobs_cancelled_total", "Recorded jobs that were cancelled."),
+    storeRequests: counter("job_store_requests_total", "Requests to the job store."),
+    storeDuration: new DurationHistogram({
+      name: "job_store_seconds",
+      help: "Duration of requests to the job store.",
     }),
   };
 }

@@ -87,6 +87,11 @@ export class Family<Label extends string> implements Scrapable {
     this.#series.delete(keyOf(labels));
   }
 
+  /** Removes all series. */
+  clear(): void {
+    this.#series.clear();
+  }
+
   async get(): Promise<Scraped> {
     await this.refresh?.();
     const { name, help, type } = this;

@@ -10,8 +10,10 @@ import type { Queue } from "../queue/queue.ts";
 import { createFamilies } from "./families.ts";
 import { asMetric, type Scrapable } from "./family.ts";
 import { type StatsOptions, statsFamilies } from "./queue-stats.ts";
+import { type JobStatsOptions, jobStatsFamilies } from "./job-stats.ts";
 import { recordJobs } from "./record-jobs.ts";
 import { recordReceivers, recordRequests, recordSends } from "./record-queue.ts";
+import { recordStore } from "./record-store.ts";
 import { TypeLabels } from "./type-labels.ts";
 
 /** The options of {@link createMetrics}. */
@@ -26,6 +28,8 @@ export interface MetricsOptions {
   readonly only?: Queue | undefined;
   /** Exports `queue_messages`, whose values are read from the provider on a scrape. @default not exported */
   readonly stats?: StatsOptions | undefined;
+  /** Exports the counts of recorded jobs and of workers, which are read from the job store on a scrape. @default not exported */
+  readonly jobs?: JobStatsOptions | undefined;
   /** Largest number of job types that get a label. Further types are counted as `other`. @default 200 */
   readonly maxTypes?: number | undefined;
   /** The clock, for tests. @default the system clock */
@@ -51,15 +55,17 @@ const MAX_TYPES = 200;
  * @throws QueueError `invalid_options`; `missing_dependency` if no registry is given and prom-client is not installed
  */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
-  const { registry = newRegistry(), only, stats, maxTypes = MAX_TYPES, clock = systemClock } = options;
+  const { registry = newRegistry(), only, stats, jobs, maxTypes = MAX_TYPES, clock = systemClock } = options;
   check("maxTypes", maxTypes, maxTypes);
   check("stats.maxAgeMs", stats?.maxAgeMs, optionalMs(stats?.maxAgeMs));
+  check("jobs.maxAgeMs", jobs?.maxAgeMs, optionalMs(jobs?.maxAgeMs));
   check("stats.timeoutMs", stats?.timeoutMs, optionalMs(stats?.timeoutMs));
 
   const families = createFamilies();
   const unregister = register(registry, [
     ...Object.values<Scrapable>({ ...families }),
     ...(stats === undefined ? [] : Object.values<Scrapable>({ ...statsFamilies(stats, clock) })),
+    ...(jobs === undefined ? [] : Object.values<Scrapable>({ ...jobStatsFamilies(jobs, clock) })),
   ]);
   const labels = new TypeLabels(maxTypes);
   const unsubscribe = [
@@ -67,6 +73,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     subscribe(channels.request, only, recordRequests(families)),
     subscribe(channels.job, only, recordJobs(families, labels)),
     subscribe(channels.receive, only, recordReceivers(families)),
+    subscribe(channels.store, only, recordStore(families)),
   ];
   return {
     registry,
@@ -117,7 +124,7 @@ function register(registry: Registry, scrapables: readonly Scrapable[]): () => v
   };
 }
 
-function subscribe<Event extends Origin>(
+function subscribe<Event extends Pick<Origin, "source">>(
   channel: Channel<Event>,
   only: Queue | undefined,
   record: (event: Event) => void,

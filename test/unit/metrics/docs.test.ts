@@ -34,7 +34,19 @@ describe("docs/metrics.md", () => {
       queue: statsQueue(() => Promise.resolve(depths({ messages: 1 }))),
       names: ["emails"],
     };
-    return withMetrics({ stats }, async (metrics) => {
+    const jobs = {
+      jobs: {
+        health: () =>
+          Promise.resolve({
+            store: { name: "memory", reachable: true, journaled: 0, dropped: 0 },
+            dispatchLagMs: 0,
+            stalled: 0,
+            unfinished: [{ queue: "emails", status: "queued", count: 1 }],
+          }),
+        workers: () => Promise.resolve([{ queues: ["emails"], slots: 10, runningCount: 1 }]),
+      },
+    };
+    return withMetrics({ stats, jobs }, async (metrics) => {
       publishEverything();
       const { types, samples } = parse(await metrics.registry.metrics());
       expect(Object.fromEntries(documented.map(({ name, type }) => [name, type]))).toEqual(
@@ -68,6 +80,15 @@ describe("docs/metrics.md", () => {
 });
 
 function publishEverything(): void {
+  channels.store.publish({
+    store: "memory",
+    source: anySource,
+    operation: "apply",
+    outcome: "ok",
+    ms: 1,
+    claims: ["run"],
+    cancelled: { waiting: 1, running: 0 },
+  });
   const error = new Error("no");
   publishSend("mail");
   publishSend("mail", { outcome: "unknown" });

@@ -32,6 +32,7 @@ describe("createMetrics", () => {
       false,
       false,
       false,
+      false,
     ]);
   });
 
