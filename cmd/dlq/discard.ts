@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { QueueError } from "../../src/errors.ts";
 import { addHelp } from "../lib/help.ts";
+import { assertTerminal, isConfirmed } from "../lib/confirm.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
 import { Interrupted } from "../lib/signals.ts";
-import { assertTerminal, isConfirmed, presentOnly } from "./confirm.ts";
 import { progressBar } from "./progress.ts";
 import {
   addFilterOptions,
@@ -13,6 +13,7 @@ import {
   type FilterFlags,
   filterOf,
   openDeadLetters,
+  presentOnly,
 } from "./select.ts";
 
 interface DiscardFlags extends FilterFlags {

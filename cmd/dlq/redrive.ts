@@ -2,10 +2,10 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { RedriveResult, RedriveStep } from "../../src/queue/dead-letters.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
 import { addHelp } from "../lib/help.ts";
+import { assertTerminal, isConfirmed } from "../lib/confirm.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { colorsFor, errorLine, print, warn } from "../lib/output.ts";
 import { Interrupted } from "../lib/signals.ts";
-import { assertTerminal, isConfirmed, presentOnly } from "./confirm.ts";
 import { progressBar } from "./progress.ts";
 import {
   addFilterOptions,
@@ -13,6 +13,7 @@ import {
   type FilterFlags,
   filterOf,
   openDeadLetters,
+  presentOnly,
 } from "./select.ts";
 import { changeText, loadTransform } from "./transform.ts";
 

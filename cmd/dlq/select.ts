@@ -1,11 +1,12 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import type { DeadLetterFilter, DeadLetters } from "../../src/queue/dead-letters.ts";
 import { ownerQueue } from "../../src/driver/names.ts";
 import { isQueueError, QueueError } from "../../src/errors.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { openConfigured } from "../lib/open.ts";
-import { addConfigOptions, type ConfigFlags, duration, type JsonFlags, names } from "../lib/options.ts";
+import { addConfigOptions, type ConfigFlags, type JsonFlags, names } from "../lib/options.ts";
 import { onSignals } from "../lib/signals.ts";
+import { since } from "../lib/since.ts";
 
 /** The flags that select dead letters. They are the same in every command of `dlq` that reads several. */
 export interface FilterFlags extends ConfigFlags, JsonFlags {
@@ -49,20 +50,11 @@ export function filterOf({ id, type, reason, group, since: from }: FilterFlags):
 }
 
 /**
- * Parses a duration, as the time that long before `now`, or a time. A time without a zone is UTC, as in the tables.
- * @throws InvalidArgumentError if the text is neither
+ * A filter without the dead letters that arrive later. While a question is open, more may arrive: the count in the question
+ * does not have them, so they must be kept.
  */
-export function since(text: string, _before?: unknown, now: number = Date.now()): Date {
-  if (/^\d{4}-/.test(text)) {
-    const hasZone = !text.includes(":") || /(?:Z|[+-]\d\d:?\d\d)$/i.test(text);
-    const at = new Date(`${text.trim().replace(" ", "T")}${hasZone ? "" : "Z"}`);
-    if (!Number.isNaN(at.getTime())) return at;
-  }
-  try {
-    return new Date(now - duration(text.replace(/ ago$/, "")));
-  } catch {
-    throw new InvalidArgumentError("Expected a duration, such as 2h, or a time, such as 2026-01-31T12:00Z.");
-  }
+export function presentOnly(filter: DeadLetterFilter, now: Date = new Date()): DeadLetterFilter {
+  return { ...filter, until: now };
 }
 
 /** The dead letters of one queue, with their connection. Disposing closes it. */

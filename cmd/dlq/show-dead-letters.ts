@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describeError } from "../../src/errors.ts";
 import type { DeadLetter, DeadLetterGroup } from "../../src/queue/dead-letters.ts";
+import { counted, timeText } from "../lib/format.ts";
 import { colorsFor, type Colors } from "../lib/output.ts";
 import { fit } from "../lib/table.ts";
 import { safeLine, safeText } from "../lib/terminal.ts";
@@ -126,15 +127,4 @@ function typeText(type: string | undefined, { dim }: Colors): string {
 
 function reasonText(reason: string): string {
   return safeLine(reason);
-}
-
-function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? "" : "s"}`;
-}
-
-/** A time in UTC. A time that another program wrote may be no time. */
-function timeText(at: Date): string {
-  return Number.isNaN(at.getTime())
-    ? "at an unknown time"
-    : `${at.toISOString().slice(0, 19).replace("T", " ")}Z`;
 }

@@ -14,9 +14,25 @@ function outputWidth(): number {
 
 /** A text that is cut so that it ends within the terminal, if `used` characters of the line are taken. */
 export function fit(text: string, used: number): string {
-  const most = Math.max(2 * LEAST, outputWidth() - used);
-  const chars = Array.from(text.slice(0, 2 * most));
-  return text.length <= most ? text : `${chars.slice(0, most - 1).join("")}…`;
+  return cut(text, Math.max(2 * LEAST, outputWidth() - used));
+}
+
+/** A text of at most `most` characters. A longer one ends in an ellipsis. */
+export function cut(text: string, most: number): string {
+  if (text.length <= most) return text;
+  return `${Array.from(text.slice(0, 2 * most))
+    .slice(0, most - 1)
+    .join("")}…`;
+}
+
+/** The width of one more column, in characters, in a table with these columns that fits the terminal. */
+export function roomBeside(rows: readonly (readonly string[])[]): number {
+  const columns = rows[0]?.length ?? 0;
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => widthOf(row[column]))),
+  );
+  // Each column has a border and two spaces, and the table has a last border.
+  return Math.max(LEAST, outputWidth() - widths.reduce((sum, width) => sum + width + 3, 1) - 3);
 }
 
 /** A row of a table: one text for each column, or an error in place of all columns but the first. */

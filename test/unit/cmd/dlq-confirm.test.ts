@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { presentOnly } from "../../../cmd/dlq/confirm.ts";
+import { presentOnly } from "../../../cmd/dlq/select.ts";
 import { mustAsk } from "../../../cmd/dlq/redrive.ts";
 
 test("dead letters that arrive while a question is open are not selected", () => {

@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { openDeadLetters, since } from "../../../cmd/dlq/select.ts";
+import { openDeadLetters } from "../../../cmd/dlq/select.ts";
+import { since } from "../../../cmd/lib/since.ts";
 
 const { TZ } = process.env;
 beforeEach(() => {
