@@ -46,14 +46,9 @@ export interface ResultOptions {
 /** The answer to a cancellation. `requested`: the job runs, and its handler's signal is aborted. */
 export type CancelOutcome = "cancelled" | "requested" | "finished";
 
-/** One job that was sent. */
+/** One job, whether or not there is a record of it. */
 export interface JobHandle<Result = unknown> {
   readonly id: string;
-  readonly queue: string;
-  /** False if a job with this id or idempotency key was there before; it was not sent again. */
-  readonly created: boolean;
-  /** False if the job was sent, and could not be recorded, since the store could not be reached. */
-  readonly tracked: boolean;
   /** The record of the job; undefined if there is none. */
   get(): Promise<JobSnapshot | undefined>;
   /**
@@ -67,9 +62,18 @@ export interface JobHandle<Result = unknown> {
   cancel(reason?: string): Promise<CancelOutcome>;
 }
 
+/** One job that was sent. */
+export interface SentJobHandle<Result = unknown> extends JobHandle<Result> {
+  readonly queue: string;
+  /** False if a job with this id or idempotency key was there before; it was not sent once more. */
+  readonly created: boolean;
+  /** False if the job was sent, and is not recorded: its type is not tracked, or the store could not be reached. */
+  readonly tracked: boolean;
+}
+
 /** The outcome of one message of {@link Jobs.sendBatch}. */
 export type JobSendOutcome =
-  | { readonly ok: true; readonly job: JobHandle }
+  | { readonly ok: true; readonly job: SentJobHandle }
   | { readonly ok: false; readonly id: string | undefined; readonly error: QueueError };
 
 /** A selection of jobs. A job must meet all conditions. A list is met by each of its values. */
@@ -86,7 +90,7 @@ export interface JobFilter {
   readonly error?: string | undefined;
   readonly createdFrom?: Date | undefined;
   readonly createdBefore?: Date | undefined;
-  /** Whether only stalled jobs are meant. */
+  /** Whether only jobs are meant that are `processing`, and of which no run is known to go on. */
   readonly stalled?: true | undefined;
   /** A text that the payload contains, as JSON. */
   readonly search?: string | undefined;
@@ -134,10 +138,14 @@ export interface JobsHealth {
     /** Changes that were dropped since the journal was full. */
     readonly dropped: number;
   };
-  /** Jobs that should have been sent to their queue 10 s ago. */
-  readonly overdue: number;
-  /** Jobs whose claim has lapsed. */
+  /** Milliseconds for which the job that is most overdue should have been sent to its queue; 0 if none is. */
+  readonly dispatchLagMs: number;
+  /** Milliseconds since the oldest job that waits for a worker was created; undefined if none waits. */
+  readonly oldestQueuedMs: number | undefined;
+  /** Jobs that are `processing`, and of which no run is known to go on. */
   readonly stalled: number;
+  /** Workers that were seen within the last minute. */
+  readonly workers: number;
   readonly unfinished: readonly JobCount[];
 }
 
@@ -162,7 +170,7 @@ export type Archive = (jobs: readonly JobSnapshot[]) => Promise<void>;
 
 /** The options of `createJobs`. */
 export interface JobsOptions {
-  /** Where jobs are remembered: `memoryJobStore()`, or a store of an adapter. */
+  /** The store that remembers the jobs: `memoryJobStore()`, or one of an adapter. */
   readonly store: JobStore;
   /** The job definitions that senders and the REST API know. @default none */
   readonly definitions?: readonly { readonly type: string }[] | undefined;
@@ -173,8 +181,7 @@ export interface JobsOptions {
   /** Separates deployments that share a store. @default the provider and the place of its queues */
   readonly namespace?: string | undefined;
   /**
-   * What happens to jobs while the store cannot be reached: `run` untracked, or `wait` for it. Each job definition may say
-   * otherwise.
+   * Whether jobs `run` untracked while the store cannot be reached, or `wait` for it. Each job definition may say otherwise.
    * @default run
    */
   readonly whenStoreIsDown?: "run" | "wait" | undefined;
@@ -191,11 +198,29 @@ export interface JobsOptions {
   readonly onWarning?: ((code: string, message: string) => void) | undefined;
 }
 
-/** A job that is cancelled, and the options of it. */
+/** The options of {@link Jobs.events}. */
+export interface EventOptions extends JobFilter {
+  /** `cursor` of the last event that was seen. @default from now on */
+  readonly cursor?: string | undefined;
+  /** Ends the events. @default none */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The options of {@link Jobs.cancel}. */
 export interface CancelOptions {
   readonly reason?: string | undefined;
   /** Whether an unknown job is refused as `not_found`, and not cancelled in advance. @default false */
   readonly onlyKnown?: boolean | undefined;
+}
+
+/** The options of {@link Jobs.reconcile}. */
+export interface ReconcileOptions {
+  /** The outcome of jobs of which no run is known to go on, and whose message is not found. @default they stay as they are */
+  readonly assume?: "completed" | "failed" | "lost" | undefined;
+  /** Whether to change nothing, and only to return the jobs that would be closed. @default false */
+  readonly dryRun?: boolean | undefined;
+  /** Ends the operation after the current queue. @default none */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Jobs over a queue and a store: sent by the queue, remembered by the store. */
@@ -207,7 +232,7 @@ export interface Jobs {
   readonly types: readonly string[];
   /** The job definitions that `createJobs` was given. The REST API checks payloads by their schemas. */
   readonly definitions: readonly { readonly type: string }[];
-  send<Result = unknown>(message: NewMessage, options?: JobSendOptions): Promise<JobHandle<Result>>;
+  send<Result = unknown>(message: NewMessage, options?: JobSendOptions): Promise<SentJobHandle<Result>>;
   sendBatch(messages: readonly NewMessage[], options?: JobSendOptions): Promise<JobSendOutcome[]>;
   /** A handle of a job by its id, whether or not it exists. */
   job<Result = unknown>(id: string): JobHandle<Result>;
@@ -224,9 +249,7 @@ export interface Jobs {
   /** Makes a scheduled job due now. */
   promote(id: string): Promise<JobSnapshot>;
   /** Events of all processes, from now on, or from a cursor on. Ends when `signal` aborts. */
-  events(
-    filter?: JobFilter & { readonly cursor?: string; readonly signal?: AbortSignal },
-  ): AsyncIterable<JobsEvent>;
+  events(options?: EventOptions): AsyncIterable<JobsEvent>;
   worker(options?: JobsWorkerOptions): JobsWorker;
   workers(): Promise<WorkerRow[]>;
   counts(): Promise<JobCount[]>;
@@ -235,10 +258,7 @@ export interface Jobs {
   /** Deletes what the retention does not keep, after the archive has it. Returns the number of jobs. */
   prune(options?: { readonly dryRun?: boolean }): Promise<number>;
   /** Closes the records of jobs whose message is gone. */
-  reconcile(options?: {
-    readonly assume?: "completed" | "failed" | "lost";
-    readonly dryRun?: boolean;
-  }): Promise<readonly JobSnapshot[]>;
+  reconcile(options?: ReconcileOptions): Promise<readonly JobSnapshot[]>;
   /** Why a job has not started yet, or does not go on, in sentences. */
   explain(id: string): Promise<readonly string[]>;
   /** Sends the jobs that are due, until `signal` aborts. A worker of `worker()` does so as well. */

@@ -1,0 +1,285 @@
+import { checkKeys, isQueueError, QueueError } from "../errors.ts";
+import { newId } from "../lib/ids.ts";
+import { show } from "../lib/text.ts";
+import type { NewMessage } from "../message/message.ts";
+import type { Queue } from "../queue/queue.ts";
+import type { WorkerOptions } from "../worker/types.ts";
+import type { JobsContext } from "./context.ts";
+import { Dispatcher } from "./dispatch/dispatcher.ts";
+import { ChangeReader } from "./events/change-reader.ts";
+import { EventCursors } from "./events/event-cursor.ts";
+import { eventStream } from "./events/event-stream.ts";
+import type { JobsEvent } from "./events/jobs-event.ts";
+import { CoreJobHandle, CoreSentJobHandle, type JobCalls } from "./job-handle.ts";
+import { resultOf } from "./job-result.ts";
+import { type JobSnapshot, snapshotOf } from "./job-snapshot.ts";
+import type {
+  CancelOptions,
+  CancelOutcome,
+  EventOptions,
+  JobFilter,
+  JobHandle,
+  JobInclude,
+  JobPage,
+  Jobs,
+  JobSendOptions,
+  JobSendOutcome,
+  JobsHealth,
+  ListJobsOptions,
+  ReconcileOptions,
+  SentJobHandle,
+} from "./jobs.ts";
+import type { JobsWorker } from "./jobs-worker.ts";
+import { type Keeping, prune } from "./keep/prune.ts";
+import { reconcile } from "./keep/reconcile.ts";
+import { explain } from "./observe/explain.ts";
+import { healthOf } from "./observe/health.ts";
+import { JobWatch } from "./read/job-watch.ts";
+import { listJobs } from "./read/list.ts";
+import { JobSender } from "./send/job-sender.ts";
+import type { QueueLimits } from "./send/queue-limits.ts";
+import { checkId } from "./send/send-options.ts";
+import { cancelAll, retryAll } from "./steer/bulk.ts";
+import { cancelJob, promoteJob, retryJob } from "./steer/steering.ts";
+import type { JobCount, JobPart, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
+
+const NONE = Object.freeze({});
+const PART_OF: Readonly<Record<JobInclude, JobPart>> = { payload: "message", result: "result", logs: "logs" };
+
+/** The parts of a {@link CoreJobs} that `createJobs` has made of its options. */
+export interface CoreJobsParts {
+  readonly context: JobsContext;
+  readonly limits: QueueLimits;
+  readonly keeping: Keeping;
+  readonly definitions: readonly { readonly type: string }[];
+}
+
+/** Implements the jobs. Each method calls the part that does the work. */
+export class CoreJobs implements Jobs {
+  readonly queue: Queue;
+  readonly store: JobStore;
+  readonly namespace: string;
+  readonly types: readonly string[];
+  readonly definitions: readonly { readonly type: string }[];
+  readonly #context: JobsContext;
+  readonly #keeping: Keeping;
+  readonly #dispatcher: Dispatcher;
+  readonly #sender: JobSender;
+  readonly #watch: JobWatch;
+  readonly #changes: ChangeReader;
+  readonly #cursors: EventCursors;
+  readonly #calls: JobCalls;
+  /** Aborts when `close` is called. */
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor({ context, limits, keeping, definitions }: CoreJobsParts) {
+    const { queue, records, types, namespace, clock } = context;
+    this.queue = queue;
+    this.store = records.store;
+    this.namespace = namespace;
+    this.types = types.names;
+    this.definitions = definitions;
+    this.#context = context;
+    this.#keeping = keeping;
+    this.#dispatcher = new Dispatcher(context);
+    this.#sender = new JobSender(context, limits, this.#dispatcher);
+    this.#watch = new JobWatch(records);
+    this.#changes = new ChangeReader(records);
+    this.#cursors = new EventCursors(records.store, namespace, newId(clock.now()));
+    this.#calls = {
+      get: (id) => this.get(id),
+      cancel: (id, options) => this.cancel(id, options),
+      result: (id, options) => resultOf(this.#watch, clock, id, options),
+    };
+  }
+
+  send<Result = unknown>(
+    message: NewMessage,
+    options: JobSendOptions = NONE,
+  ): Promise<SentJobHandle<Result>> {
+    try {
+      this.#assertOpen();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    // Not `async`: the message is read before the call returns.
+    const sending = this.#sender.send(message, options);
+    return this.#track(sending.then((sent) => new CoreSentJobHandle<Result>(sent, this.#calls)));
+  }
+
+  async sendBatch(
+    messages: readonly NewMessage[],
+    options: JobSendOptions = NONE,
+  ): Promise<JobSendOutcome[]> {
+    this.#assertOpen();
+    if (!Array.isArray(messages))
+      throw new QueueError(
+        "invalid_options",
+        `sendBatch takes an array of messages; got ${show(messages)}. send takes one.`,
+      );
+    if (options.idempotencyKey !== undefined)
+      throw new QueueError(
+        "invalid_options",
+        "sendBatch: one idempotencyKey cannot name several jobs. Give each message an id.",
+      );
+    // Array.from, since map would skip a hole in the list, which is a missing message.
+    const sending = Array.from(messages, (message: NewMessage) =>
+      this.send(message, options).then(
+        (job): JobSendOutcome => ({ ok: true, job }),
+        (error: unknown): JobSendOutcome => ({ ok: false, id: idOf(message), error: sendError(error) }),
+      ),
+    );
+    return Promise.all(sending);
+  }
+
+  job<Result = unknown>(id: string): JobHandle<Result> {
+    checkId("job", id);
+    return new CoreJobHandle<Result>(id, this.#calls);
+  }
+
+  async get(id: string, include: readonly JobInclude[] = []): Promise<JobSnapshot | undefined> {
+    checkId("get", id);
+    const { records, clock } = this.#context;
+    const stored = await records.get(id, partsOf(include));
+    return stored === undefined ? undefined : snapshotOf(stored, clock.now());
+  }
+
+  async list(options: ListJobsOptions = NONE): Promise<JobPage> {
+    return listJobs(this.#context.records, options);
+  }
+
+  async cancel(id: string, options?: CancelOptions): Promise<CancelOutcome> {
+    return cancelJob(this.#context, id, options);
+  }
+
+  async cancelAll(
+    filter: JobFilter,
+    options?: { readonly reason?: string; readonly dryRun?: boolean },
+  ): Promise<number> {
+    return this.#track(cancelAll(this.#context, filter, options));
+  }
+
+  async retry(id: string, options?: { readonly force?: boolean | undefined }): Promise<JobSnapshot> {
+    this.#assertOpen();
+    return this.#track(retryJob(this.#context, this.#dispatcher, id, options));
+  }
+
+  async retryAll(filter: JobFilter, options?: { readonly dryRun?: boolean }): Promise<number> {
+    this.#assertOpen();
+    return this.#track(retryAll(this.#context, this.#dispatcher, filter, options));
+  }
+
+  async promote(id: string): Promise<JobSnapshot> {
+    this.#assertOpen();
+    return this.#track(promoteJob(this.#context, this.#dispatcher, id));
+  }
+
+  events(options: EventOptions = NONE): AsyncIterable<JobsEvent> {
+    const { warn } = this.#context;
+    const closing = this.#closing.signal;
+    const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
+    return eventStream({ reader: this.#changes, cursors: this.#cursors, warn }, { ...options, signal });
+  }
+
+  worker(_options?: WorkerOptions): JobsWorker {
+    throw new QueueError("not_supported", "worker() is not there yet.");
+  }
+
+  workers(): Promise<WorkerRow[]> {
+    return this.#context.records.read((store, namespace) => store.workers(namespace));
+  }
+
+  counts(): Promise<JobCount[]> {
+    return this.#context.records.read((store, namespace) => store.counts(namespace));
+  }
+
+  async minutes(since: Date): Promise<MinuteCount[]> {
+    const from = since instanceof Date ? since.getTime() : Number.NaN;
+    if (Number.isNaN(from))
+      throw new QueueError("invalid_options", `minutes takes a valid Date; got ${show(since)}.`);
+    return this.#context.records.read((store, namespace) => store.minutes(namespace, from));
+  }
+
+  health(): Promise<JobsHealth> {
+    return healthOf(this.#context);
+  }
+
+  async prune(options?: { readonly dryRun?: boolean }): Promise<number> {
+    return this.#track(prune(this.#context, this.#keeping, options));
+  }
+
+  async reconcile(options?: ReconcileOptions): Promise<readonly JobSnapshot[]> {
+    return this.#track(reconcile(this.#context, options));
+  }
+
+  async explain(id: string): Promise<readonly string[]> {
+    return explain(this.#context, id);
+  }
+
+  async dispatch(options: { readonly signal: AbortSignal }): Promise<void> {
+    this.#assertOpen();
+    checkKeys("dispatch", options, { signal: true });
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    await this.#track(this.#dispatcher.run(signal));
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** The queue and the store are the caller's, and stay open. */
+  async #close(): Promise<void> {
+    this.#closing.abort(new QueueError("closed", "The jobs are closed."));
+    await Promise.allSettled(this.#running);
+    await this.#dispatcher.drain();
+    await this.#context.records.writer.close();
+  }
+
+  /** Lets `close` wait for the end of a call. */
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(work);
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing.signal.aborted)
+      throw new QueueError("closed", "These jobs are closed. Create others with createJobs.");
+  }
+}
+
+function partsOf(include: unknown): JobPart[] {
+  const given: unknown[] = Array.isArray(include) ? include : [include];
+  return given.map((part) => {
+    const found =
+      typeof part === "string" && Object.hasOwn(PART_OF, part) ? PART_OF[part as JobInclude] : undefined;
+    if (found !== undefined) return found;
+    throw new QueueError(
+      "invalid_options",
+      `get: a job can include ${Object.keys(PART_OF).join(", ")}; got ${show(part)}.`,
+    );
+  });
+}
+
+function idOf(message: NewMessage | undefined): string | undefined {
+  try {
+    return message?.id;
+  } catch {
+    return undefined;
+  }
+}
+
+function sendError(error: unknown): QueueError {
+  if (isQueueError(error)) return error;
+  return new QueueError("send_failed", `The job was not sent: ${String(error)}.`, { cause: error });
+}

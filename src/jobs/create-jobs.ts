@@ -1,0 +1,89 @@
+import { checkKeys, type KnownKeys, QueueError } from "../errors.ts";
+import { show } from "../lib/text.ts";
+import type { ManagedQueue } from "../queue/managed-receive.ts";
+import type { Queue } from "../queue/queue.ts";
+import { CoreJobs } from "./core-jobs.ts";
+import { JobTypes } from "./job-types.ts";
+import type { Jobs, JobsOptions } from "./jobs.ts";
+import { keepingOf } from "./keep/policy.ts";
+import { Records } from "./records.ts";
+import { QueueLimits } from "./send/queue-limits.ts";
+import { checkName } from "./send/send-options.ts";
+import { warnings } from "./warnings.ts";
+import { JobWriter } from "./writes/job-writer.ts";
+
+const KEYS: KnownKeys<JobsOptions> = {
+  store: true,
+  definitions: true,
+  queueOf: true,
+  namespace: true,
+  whenStoreIsDown: true,
+  track: true,
+  maxAttempts: true,
+  maxJobs: true,
+  retention: true,
+  archive: true,
+  migrate: true,
+  onWarning: true,
+};
+
+const MAX_NAMESPACE_BYTES = 256;
+
+/**
+ * Creates jobs over a queue and a store. The queue carries them, and the store remembers them. Both stay the caller's: close
+ * the jobs first, then the queue, then the store.
+ *
+ * While the store cannot be reached, jobs run all the same, untracked, unless `whenStoreIsDown` says `wait`. A job that is
+ * recorded before it is sent (with an id, an idempotency key or a delay) is then refused as `store_unavailable`.
+ *
+ * @throws QueueError `invalid_options` when an option is wrong
+ * @throws QueueError `config` when the store has no schema, or the namespace belongs to other queues
+ * @throws QueueError `store_unavailable` when the store cannot be reached
+ *
+ * @example
+ * import { createQueue } from "queueport";
+ * import { createJobs, memoryJobStore } from "queueport/jobs";
+ * import { memory } from "queueport/memory";
+ *
+ * const queue = createQueue(memory());
+ * const jobs = await createJobs(queue, { store: memoryJobStore() });
+ * const job = await jobs.send({ type: "resize", payload: { width: 400 } }, { queue: "images" });
+ * console.log((await job.get())?.status);
+ */
+export async function createJobs(queue: Queue, options: JobsOptions): Promise<Jobs> {
+  const managed = queue as ManagedQueue;
+  if (typeof managed?.sendManaged !== "function")
+    throw new QueueError(
+      "invalid_options",
+      `createJobs takes a queue that createQueue or openQueue has returned; got ${show(queue)}.`,
+    );
+  if (typeof options !== "object" || options === null)
+    throw new QueueError("invalid_options", `createJobs needs options with a store; got ${show(options)}.`);
+  checkKeys("createJobs", options, KEYS);
+  const { store, onWarning, namespace = managed.scope, whenStoreIsDown = "run", definitions = [] } = options;
+  if (typeof store?.apply !== "function")
+    throw new QueueError(
+      "invalid_options",
+      `createJobs: store is a job store, such as memoryJobStore(); got ${show(store)}.`,
+    );
+  checkName("createJobs", "namespace", namespace, MAX_NAMESPACE_BYTES);
+  if (whenStoreIsDown !== "run" && whenStoreIsDown !== "wait")
+    throw new QueueError(
+      "invalid_options",
+      `createJobs: whenStoreIsDown is "run" or "wait"; got ${show(whenStoreIsDown)}.`,
+    );
+  const { clock } = queue;
+  const types = new JobTypes(options);
+  const keeping = keepingOf(options);
+  const warn = warnings(clock, onWarning);
+  const writer = new JobWriter(store, namespace, { clock, onWarning: warn });
+  const records = new Records(store, namespace, clock, writer);
+  const limits = new QueueLimits(records, options.maxJobs);
+  if (options.migrate === true) await records.read(() => store.migrate(), MIGRATE_MS);
+  await records.read(() => store.open(namespace, managed.scope));
+  const context = { queue: managed, records, namespace, clock, types, warn };
+  return new CoreJobs({ context, limits, keeping, definitions });
+}
+
+/** Time that a migration has. Other processes may have one under way. */
+const MIGRATE_MS = 600_000;

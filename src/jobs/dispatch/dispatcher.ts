@@ -1,0 +1,167 @@
+import { type Backoff, backoffDelayMs } from "../../backoff.ts";
+import { describeError, isQueueError } from "../../errors.ts";
+import { sleep } from "../../lib/clock.ts";
+import type { NewMessage } from "../../message/message.ts";
+import type { JobsContext } from "../context.ts";
+import type { DispatchedChange, UndispatchedChange } from "../store/change.ts";
+import type { DueJob } from "../store/job-store.ts";
+import { isPermanent } from "./permanent.ts";
+
+/** Milliseconds for which a process takes a job to send it. If it dies, another one sends the job after that. */
+export const DISPATCH_MS = 35_000;
+/** Milliseconds for one send: it ends before another process takes the job over. */
+const SEND_MS = 25_000;
+/** Jobs that are taken at once. */
+const TAKEN = 100;
+/** Milliseconds after which the store is looked at in any case. */
+const LOOK_MS = 1_000;
+/** Wait after the store could not be reached. */
+const DOWN_MS = 5_000;
+/** Wait between the sends of one job that fail. */
+const RETRY: Backoff = { baseMs: 1_000, factor: 2, capMs: 60_000, jitter: false };
+/** Times that the end of a dispatch is written at most. */
+const NOTES = 3;
+
+/**
+ * Sends the messages of jobs that were recorded first: at once for a job that this process has recorded, and in a loop for
+ * those that fall due, and those that a process has left that died. No two processes are given the same job.
+ */
+export class Dispatcher {
+  readonly #context: JobsContext;
+  readonly #inFlight = new Set<Promise<void>>();
+
+  constructor(context: JobsContext) {
+    this.#context = context;
+  }
+
+  /** Sends the message of a job that this process has taken. Does not wait for it. */
+  dispatch(due: DueJob): void {
+    const sending = this.#send(due).finally(() => this.#inFlight.delete(sending));
+    this.#inFlight.add(sending);
+  }
+
+  /** Resolves when no dispatch is under way. */
+  async drain(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+  }
+
+  /** Sends the jobs that are due, until `signal` aborts and the last of them is sent. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { records, warn } = this.#context;
+    const { store, namespace } = records;
+    const bell = new Bell();
+    const unlisten = store.listen(namespace, (hint) => {
+      if (hint === "due") bell.ring();
+    });
+    try {
+      while (!signal.aborted) {
+        try {
+          const options = { limit: TAKEN, takenMs: DISPATCH_MS };
+          const due = await records.read(() => store.takeDue(namespace, options));
+          for (const one of due) this.dispatch(one);
+          // The next jobs are taken when these are sent, so that their time does not run out.
+          if (due.length === TAKEN) await this.drain();
+          else await this.#wait(bell, signal);
+        } catch (error) {
+          warn(
+            "dispatch",
+            `Jobs that are due cannot be sent at the moment: ${describeError(error)} They are sent when the job store is back.`,
+          );
+          await sleep(this.#context.clock, DOWN_MS, signal);
+        }
+      }
+    } finally {
+      unlisten();
+      await this.drain();
+    }
+  }
+
+  /** Waits for the next job that is due: by its time, by a hint, and no longer than a second. */
+  async #wait(bell: Bell, signal: AbortSignal): Promise<void> {
+    const { records, clock } = this.#context;
+    const nextAt = await records.read((store, namespace) => store.nextDueAt(namespace));
+    const ms = nextAt === undefined ? LOOK_MS : Math.min(LOOK_MS, Math.max(1, nextAt - clock.now()));
+    const woken = new AbortController();
+    const wake = (): void => woken.abort();
+    signal.addEventListener("abort", wake, { once: true });
+    bell.onRing(wake);
+    if (signal.aborted) wake();
+    await sleep(clock, ms, woken.signal);
+    signal.removeEventListener("abort", wake);
+    bell.onRing(undefined);
+  }
+
+  /** Never rejects. */
+  async #send({ row, message }: DueJob): Promise<void> {
+    const { id, queue, dispatches: dispatch, generation } = row;
+    const { queue: managed, warn } = this.#context;
+    try {
+      await managed.sendManaged(queue, messageOf({ row, message }), {
+        deadlineMs: SEND_MS,
+        createdAt: row.createdAt,
+        scheduledAt: row.scheduledAt,
+        system: { qp_job: "full", qp_redrive: generation === 0 ? undefined : generation },
+      });
+    } catch (error) {
+      const failures = row.dispatch?.failures ?? 0;
+      const isOver = isPermanent(error, failures + 1);
+      warn(
+        "dispatch",
+        `Job ${id} could not be sent to queue "${queue}": ${describeError(error)} ${isOver ? "It has failed." : "It is tried again."}`,
+      );
+      const inMs = isOver ? undefined : backoffDelayMs(RETRY, failures + 1, Math.random);
+      const { message: text, code } = recorded(error);
+      await this.#note({
+        kind: "undispatched",
+        id,
+        dispatch,
+        failures,
+        inMs,
+        error: { message: text, code },
+      });
+      return;
+    }
+    await this.#note({ kind: "dispatched", id, dispatch });
+  }
+
+  /** If the store is not reached, the job is sent a second time by the next who takes it, and its claim refuses one. */
+  async #note(change: DispatchedChange | UndispatchedChange): Promise<void> {
+    for (let tries = 1; tries <= NOTES; tries += 1) {
+      try {
+        await this.#context.records.change(change);
+        return;
+      } catch {
+        await sleep(this.#context.clock, LOOK_MS);
+      }
+    }
+  }
+}
+
+/** The message of a job as it was recorded. */
+function messageOf({ row, message }: DueJob): NewMessage {
+  const { id, type, maxAttempts, priority, tenant } = row;
+  return { ...message, id, type, maxAttempts, priority, tenant };
+}
+
+function recorded(error: unknown): { readonly message: string; readonly code: string | undefined } {
+  const message = describeError(error).slice(0, 4_096);
+  return { message, code: isQueueError(error) ? error.code : undefined };
+}
+
+/** Remembers a ring until somebody listens. */
+class Bell {
+  #rung = false;
+  #listener: (() => void) | undefined;
+
+  ring(): void {
+    if (this.#listener === undefined) this.#rung = true;
+    else this.#listener();
+  }
+
+  onRing(listener: (() => void) | undefined): void {
+    this.#listener = listener;
+    if (listener === undefined || !this.#rung) return;
+    this.#rung = false;
+    listener();
+  }
+}

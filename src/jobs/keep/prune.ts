@@ -1,0 +1,94 @@
+import { checkKeys, describeError, QueueError } from "../../errors.ts";
+import { sleep } from "../../lib/clock.ts";
+import type { JobsContext } from "../context.ts";
+import { snapshotOf } from "../job-snapshot.ts";
+import type { Archive } from "../jobs.ts";
+import type { PruneOutcome, PrunePolicy } from "../store/job-store.ts";
+
+/** Jobs that are deleted in one request of the store. */
+const BATCH = 5_000;
+/** Jobs that are given to an archive at once, with their data. */
+const ARCHIVED = 500;
+/** Jobs that a dry run counts at most. */
+const COUNTED = 10_000;
+/** Time that a store has for a batch. */
+const PRUNE_MS = 30_000;
+
+/** How long records are kept, and where they go. */
+export interface Keeping {
+  readonly policy: PrunePolicy;
+  readonly archive: Archive | undefined;
+  /** Milliseconds between two prunings of a worker. */
+  readonly everyMs: number;
+}
+
+/** Deletes what the policy does not keep. Returns the number of jobs: in a dry run, those that would be deleted, up to 10,000. */
+export async function prune(
+  context: JobsContext,
+  keeping: Keeping,
+  options: { readonly dryRun?: boolean | undefined; readonly signal?: AbortSignal | undefined } = {},
+): Promise<number> {
+  checkKeys("prune", options, { dryRun: true, signal: true });
+  const { records, clock } = context;
+  if (options.dryRun === true) {
+    const found = await records.read(
+      (store, namespace) => store.prunable(namespace, keeping.policy, COUNTED),
+      PRUNE_MS,
+    );
+    return found.length;
+  }
+  let deleted = 0;
+  for (;;) {
+    const batch = await pruneBatch(context, keeping);
+    deleted += batch.deleted;
+    if (!batch.hasMore || options.signal?.aborted === true) return deleted;
+    // Jobs have their turn between two batches.
+    await sleep(clock, 1, options.signal);
+  }
+}
+
+async function pruneBatch(
+  { records, clock }: JobsContext,
+  { policy, archive }: Keeping,
+): Promise<PruneOutcome> {
+  if (archive === undefined)
+    return records.read((store, namespace) => store.prune(namespace, policy, BATCH), PRUNE_MS);
+  const found = await records.read(
+    (store, namespace) => store.prunable(namespace, policy, ARCHIVED),
+    PRUNE_MS,
+  );
+  const now = clock.now();
+  try {
+    if (found.length > 0) await archive(found.map((job) => snapshotOf(job, now)));
+  } catch (cause) {
+    throw new QueueError(
+      "provider",
+      `The archive of jobs failed, so nothing was deleted: ${describeError(cause)}`,
+      { retryable: true, cause },
+    );
+  }
+  const ids = found.map(({ row }) => row.id);
+  const outcome = await records.read(
+    (store, namespace) => store.prune(namespace, policy, BATCH, ids),
+    PRUNE_MS,
+  );
+  return { ...outcome, hasMore: outcome.hasMore || found.length === ARCHIVED };
+}
+
+/** Prunes from time to time, until `signal` aborts. */
+export async function keepPruning(
+  context: JobsContext,
+  keeping: Keeping,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, warn } = context;
+  for (;;) {
+    await sleep(clock, keeping.everyMs, signal);
+    if (signal.aborted) return;
+    try {
+      await prune(context, keeping, { signal });
+    } catch (error) {
+      warn("prune", `Old jobs could not be deleted: ${describeError(error)} It is tried again.`);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import { describeError } from "../../errors.ts";
+import type { JobsContext } from "../context.ts";
+import type { JobsHealth } from "../jobs.ts";
+
+/** Time that a request of the health has. */
+const ASK_MS = 2_000;
+/** A job that should have been sent for this long is a problem. */
+const LAG_MS = 10_000;
+
+/** The counts of the writer of this process. */
+export interface WriterHealth {
+  readonly journaled: number;
+  readonly dropped: number;
+}
+
+/** The health of the job system, from the store. */
+export async function healthOf(
+  { records }: JobsContext,
+  { journaled, dropped }: WriterHealth = { journaled: 0, dropped: 0 },
+): Promise<JobsHealth> {
+  const { store, clock } = records;
+  const begun = clock.monotonic();
+  try {
+    const now = await records.read((one) => one.now(), ASK_MS);
+    const latencyMs = clock.monotonic() - begun;
+    const one = { limit: 1, order: "oldest" } as const;
+    const [unfinished, nextDueAt, lapsed, queued, workers] = await Promise.all([
+      records.read((from, namespace) => from.counts(namespace), ASK_MS),
+      records.read((from, namespace) => from.nextDueAt(namespace), ASK_MS),
+      records.read((from, namespace) => from.list(namespace, { isStalled: true }, one), ASK_MS),
+      records.read(
+        (from, namespace) => from.list(namespace, { status: ["queued"] }, { ...one, maxTotal: 1 }),
+        ASK_MS,
+      ),
+      records.read((from, namespace) => from.workers(namespace), ASK_MS),
+    ]);
+    const [oldest] = queued.rows;
+    const dispatchLagMs = nextDueAt === undefined ? 0 : Math.max(0, now - nextDueAt);
+    const stalled = lapsed.total;
+    const problems = [
+      ...(dispatchLagMs > LAG_MS
+        ? [
+            "Jobs that are due are not sent to their queue. Start a worker of jobs.worker(), or jobs.dispatch().",
+          ]
+        : []),
+      ...(stalled > 0
+        ? [`${stalled} jobs are processing, and no run of them is known to go on. See jobs.reconcile().`]
+        : []),
+      ...(oldest !== undefined && workers.length === 0
+        ? ["Jobs wait, and no worker was seen within a minute."]
+        : []),
+      ...(journaled > 0 ? [`${journaled} changes of this process wait for the store.`] : []),
+    ];
+    return {
+      status: problems.length === 0 ? "ok" : "degraded",
+      problems,
+      store: { name: store.name, reachable: true, latencyMs, journaled, dropped },
+      dispatchLagMs,
+      oldestQueuedMs: oldest === undefined ? undefined : Math.max(0, now - oldest.createdAt),
+      stalled,
+      workers: workers.length,
+      unfinished,
+    };
+  } catch (error) {
+    return {
+      status: "failing",
+      problems: [describeError(error)],
+      store: { name: store.name, reachable: false, latencyMs: undefined, journaled, dropped },
+      dispatchLagMs: 0,
+      oldestQueuedMs: undefined,
+      stalled: 0,
+      workers: 0,
+      unfinished: [],
+    };
+  }
+}

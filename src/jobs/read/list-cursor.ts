@@ -1,0 +1,44 @@
+import { QueueError } from "../../errors.ts";
+import { hashOf } from "../payload-hash.ts";
+import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
+
+const VERSION = 1;
+/** Characters of the hash of the query in a cursor. */
+const QUERY_LENGTH = 16;
+
+/** The identity of a list: a cursor continues the list that it came from, and no other. */
+export function queryOf(namespace: string, filter: StoredJobFilter, order: string): string {
+  const conditions = Object.entries(filter).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return hashOf([namespace, JSON.stringify(conditions), order]).slice(0, QUERY_LENGTH);
+}
+
+/** The cursor of the page after `place`. Opaque: its form may change. */
+export function listCursor(query: string, { createdAt, id }: ListPlace): string {
+  return Buffer.from(JSON.stringify([VERSION, query, createdAt, id])).toString("base64url");
+}
+
+/** @throws QueueError `invalid_options` for a text that is no cursor, and for the cursor of another query */
+export function placeAfter(query: string, cursor: unknown): ListPlace {
+  const [version, of, createdAt, id] = partsOf(cursor);
+  if (version !== VERSION || typeof createdAt !== "number" || typeof id !== "string")
+    throw refused("is not a cursor of list. Pass on nextCursor of the page before, unchanged");
+  if (of !== query)
+    throw refused(
+      "belongs to another query. Give list the same filter and order as for the page before, or leave the cursor out",
+    );
+  return { createdAt, id };
+}
+
+function partsOf(cursor: unknown): readonly unknown[] {
+  if (typeof cursor !== "string" || cursor.length > 1_000) return [];
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
+    return Array.isArray(parts) ? parts : [];
+  } catch {
+    return [];
+  }
+}
+
+function refused(what: string): QueueError {
+  return new QueueError("invalid_options", `list: the cursor ${what}.`);
+}

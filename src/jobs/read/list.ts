@@ -1,0 +1,56 @@
+import { checkKeys, QueueError } from "../../errors.ts";
+import { show } from "../../lib/text.ts";
+import { snapshotOf } from "../job-snapshot.ts";
+import type { JobPage, ListJobsOptions } from "../jobs.ts";
+import type { Records } from "../records.ts";
+import { FILTER_KEYS, storedFilter } from "./filter.ts";
+import { listCursor, placeAfter, queryOf } from "./list-cursor.ts";
+
+const MAX_LIMIT = 200;
+const MAX_OFFSET = 10_000;
+const MAX_TOTAL = 10_000;
+
+/** Reads one page of jobs. */
+export async function listJobs(records: Records, options: ListJobsOptions): Promise<JobPage> {
+  checkKeys("list", options, { ...FILTER_KEYS, limit: true, offset: true, cursor: true, order: true });
+  const { limit = 50, offset = 0, cursor, order = "newest" } = options;
+  checkWhole("limit", limit, 1, MAX_LIMIT);
+  checkWhole("offset", offset, 0, MAX_OFFSET);
+  if (order !== "newest" && order !== "oldest")
+    throw new QueueError("invalid_options", `list: order is "newest" or "oldest"; got ${show(order)}.`);
+  if (cursor !== undefined && options.offset !== undefined)
+    throw new QueueError("invalid_options", "list: give a cursor or an offset, not both.");
+  const filter = storedFilter("list", options);
+  checkSearch("list", records, filter.search);
+  const query = queryOf(records.namespace, filter, order);
+  const after = cursor === undefined ? undefined : placeAfter(query, cursor);
+  const page = await records.read((store, namespace) =>
+    store.list(namespace, filter, { limit, order, offset, after, maxTotal: MAX_TOTAL }),
+  );
+  const { rows, total, isTotalCapped, hasMore } = page;
+  const last = rows.at(-1);
+  const now = records.clock.now();
+  return {
+    jobs: rows.map((row) => snapshotOf({ row }, now)),
+    total,
+    isTotalCapped,
+    nextCursor: hasMore && last !== undefined ? listCursor(query, last) : undefined,
+  };
+}
+
+/** @throws QueueError `not_supported` when the store cannot search in payloads */
+export function checkSearch(where: string, { store }: Records, search: string | undefined): void {
+  if (search === undefined || store.capabilities.search) return;
+  throw new QueueError(
+    "not_supported",
+    `${where}: this job store (${store.name}) cannot search in payloads. Leave search out, and filter by type, tag or tenant.`,
+  );
+}
+
+function checkWhole(name: string, value: number, least: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  throw new QueueError(
+    "invalid_options",
+    `list: ${name} is a whole number from ${least} to ${most}; got ${show(value)}.`,
+  );
+}

@@ -1,0 +1,51 @@
+import { QueueError } from "../../errors.ts";
+import { closest } from "../../lib/closest.ts";
+import { show } from "../../lib/text.ts";
+import { type JobStatus, jobStatuses } from "../store/job-row.ts";
+
+/** Words of other job systems, and our words for them. */
+const WORDS: Readonly<Record<string, readonly JobStatus[]>> = {
+  pending: ["queued"],
+  available: ["queued"],
+  waiting: ["queued"],
+  enqueued: ["queued"],
+  ready: ["queued"],
+  delayed: ["scheduled"],
+  created: ["scheduled"],
+  running: ["processing"],
+  executing: ["processing"],
+  active: ["processing"],
+  started: ["processing"],
+  retryable: ["retrying"],
+  retry: ["retrying"],
+  finished: ["completed"],
+  success: ["completed"],
+  succeeded: ["completed"],
+  done: ["completed"],
+  dead: ["failed"],
+  discarded: ["failed"],
+  archived: ["failed"],
+  failure: ["failed"],
+  revoked: ["cancelled"],
+  canceled: ["cancelled"],
+  deleted: ["cancelled"],
+};
+
+const KNOWN: ReadonlyMap<string, readonly JobStatus[]> = new Map([
+  ...Object.entries(WORDS),
+  ...jobStatuses.map((status): [string, readonly JobStatus[]] => [status, [status]]),
+  // A search for failures shows the jobs whose end nobody has seen as well.
+  ["failed", ["failed", "lost"]],
+]);
+
+/**
+ * The states that a filter word means.
+ * @throws QueueError `invalid_options` for an unknown word, with the one that was probably meant
+ */
+export function statusesOf(word: unknown): readonly JobStatus[] {
+  const found = typeof word === "string" ? KNOWN.get(word.toLowerCase()) : undefined;
+  if (found !== undefined) return found;
+  const near = typeof word === "string" ? closest(word, [...KNOWN.keys()]) : undefined;
+  const hint = near === undefined ? `known: ${jobStatuses.join(", ")}` : `did you mean ${near}?`;
+  throw new QueueError("invalid_options", `Unknown status ${show(word)}; ${hint}.`);
+}

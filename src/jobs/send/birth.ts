@@ -1,0 +1,114 @@
+import { isQueueError, QueueError } from "../../errors.ts";
+import { newId } from "../../lib/ids.ts";
+import { show } from "../../lib/text.ts";
+import { completeMessage } from "../../message/message.ts";
+import { payloadJson } from "../../message/envelope.ts";
+import { validateInTime } from "../../message/schema.ts";
+import type { JobsContext } from "../context.ts";
+import { DISPATCH_MS, type Dispatcher } from "../dispatch/dispatcher.ts";
+import type { Json } from "../json.ts";
+import { hashOf, payloadHash } from "../payload-hash.ts";
+import { type Facts, storedJob } from "./facts.ts";
+import type { SentJob } from "./job-sender.ts";
+import type { QueueLimits } from "./queue-limits.ts";
+
+interface BirthParts {
+  readonly context: JobsContext;
+  readonly limits: QueueLimits;
+  readonly dispatcher: Dispatcher;
+}
+
+/** How a job is named, and when it is due. */
+interface BirthTerms {
+  /** 0 if it is due at once. */
+  readonly delayMs: number;
+  readonly idempotencyKey?: string | undefined;
+  readonly idempotencyHash?: string | undefined;
+}
+
+/** Milliseconds that a schema has to validate a payload. */
+const CHECK_MS = 1_000;
+
+/**
+ * Records a job before its message is sent. The record is what sends the message: this process does it at once if the job
+ * is due; if it dies, another one takes over.
+ *
+ * @throws QueueError `conflict` when another job has this id; `store_unavailable` when the store is not reached
+ */
+export async function bear(
+  { context, limits, dispatcher }: BirthParts,
+  facts: Facts,
+  { delayMs, idempotencyKey, idempotencyHash }: BirthTerms,
+): Promise<SentJob> {
+  const { records, namespace, clock } = context;
+  const { queue, message, createdAt } = facts;
+  const id =
+    idempotencyKey === undefined
+      ? message.id
+      : keyedId(namespace, message.tenant, idempotencyHash === undefined ? queue : undefined, idempotencyKey);
+  const scheduledAt = delayMs === 0 ? undefined : createdAt + delayMs;
+  const complete = completeMessage({ ...message, id }, createdAt, scheduledAt);
+  const json = payloadJson(complete);
+  const stored = storedJob(facts);
+  const hash = id === undefined ? undefined : (idempotencyHash ?? payloadHash(JSON.parse(json) as Json));
+  const job = { ...stored, scheduledAt, hash };
+  if (message.schema !== undefined) await validateInTime(message.schema, message, json, clock, CHECK_MS);
+  await admit(context, limits, queue, id);
+  const answer = await records.change({
+    kind: "birth",
+    id: complete.id,
+    job,
+    token: newId(clock.now()),
+    dueInMs: delayMs,
+    takenMs: delayMs === 0 ? DISPATCH_MS : 0,
+  });
+  if (answer.outcome === "conflict") throw conflict(complete.id, queue, answer.row, idempotencyKey);
+  const isNew = answer.outcome === "created";
+  if (isNew && delayMs === 0 && stored.message !== undefined)
+    dispatcher.dispatch({ row: answer.row, message: stored.message });
+  return { id: complete.id, queue, created: isNew, tracked: true };
+}
+
+/** A job that is there already needs no room. */
+async function admit(
+  { records }: JobsContext,
+  limits: QueueLimits,
+  queue: string,
+  id: string | undefined,
+): Promise<void> {
+  try {
+    await limits.admit(queue);
+  } catch (error) {
+    const isThere =
+      isQueueError(error, "queue_full") && id !== undefined && (await records.get(id)) !== undefined;
+    if (!isThere) throw error;
+  }
+}
+
+/** The id of the job that an idempotency key names. Callers of other tenants and queues do not meet it. */
+function keyedId(
+  namespace: string,
+  tenant: string | undefined,
+  queue: string | undefined,
+  key: string,
+): string {
+  return `key-${hashOf([namespace, tenant, queue, key])}`;
+}
+
+function conflict(
+  id: string,
+  queue: string,
+  there: { readonly type: string; readonly queue: string },
+  key: string | undefined,
+): QueueError {
+  const name = key === undefined ? `id ${show(id)}` : `idempotencyKey ${show(key)}`;
+  const differs =
+    there.queue === queue
+      ? `a job of type ${show(there.type)} with another message`
+      : `a job of queue "${there.queue}"`;
+  return new QueueError(
+    "conflict",
+    `The ${name} is used by ${differs}. Nothing was sent. Choose another one, or send the same message again to get its job.`,
+    { queue },
+  );
+}

@@ -1,0 +1,137 @@
+import { describeError, QueueError } from "../../errors.ts";
+import { newId } from "../../lib/ids.ts";
+import { show } from "../../lib/text.ts";
+import { within } from "../../lib/wait.ts";
+import { delayMs as readDelay } from "../../message/delay.ts";
+import type { NewMessage } from "../../message/message.ts";
+import type { JobsContext } from "../context.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { JobSendOptions } from "../jobs.ts";
+import type { NewStoredJob } from "../store/change.ts";
+import { bear } from "./birth.ts";
+import { type JobMessage, storedJob } from "./facts.ts";
+import type { QueueLimits } from "./queue-limits.ts";
+import { checkSendOptions, checkStoreBorn } from "./send-options.ts";
+
+/** Milliseconds for which a job that was sent waits for its record. */
+const INSERT_MS = 1_000;
+
+function copyOf(payload: unknown): unknown {
+  try {
+    return structuredClone(payload);
+  } catch {
+    return payload;
+  }
+}
+
+/** A job that was sent. */
+export interface SentJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly created: boolean;
+  readonly tracked: boolean;
+}
+
+/** Sends jobs. A plain job goes to the broker first; a job with an id, a key or a delay is recorded first. */
+export class JobSender {
+  readonly #context: JobsContext;
+  readonly #limits: QueueLimits;
+  readonly #dispatcher: Dispatcher;
+
+  constructor(context: JobsContext, limits: QueueLimits, dispatcher: Dispatcher) {
+    this.#context = context;
+    this.#limits = limits;
+    this.#dispatcher = dispatcher;
+  }
+
+  /** Synchronous up to the copy of the message, which the caller may change as soon as the call has returned. */
+  send(input: NewMessage, options: JobSendOptions): Promise<SentJob> {
+    try {
+      if (typeof input !== "object" || input === null)
+        throw new QueueError(
+          "invalid_message",
+          `A job is sent as a message with type and payload; got ${show(input)}.`,
+        );
+      checkSendOptions("send", options);
+      options.signal?.throwIfAborted();
+      const { types, clock } = this.#context;
+      const message = {
+        ...input,
+        maxAttempts: types.maxAttemptsOf(input),
+        priority: options.priority ?? input.priority,
+        tenant: options.tenant ?? input.tenant,
+      };
+      const queue = types.queueOf(message, options.queue);
+      const now = clock.now();
+      const delayMs = options.delay === undefined ? 0 : readDelay(options.delay, now);
+      const isKeyed = message.id !== undefined || options.idempotencyKey !== undefined;
+      if (!types.isTracked(message.type)) return this.#sendUntracked(queue, message, options);
+      if (delayMs === 0 && !isKeyed) return this.#sendPlain(queue, message, options, now);
+      checkStoreBorn(queue, message, options);
+      return bear(
+        { context: this.#context, limits: this.#limits, dispatcher: this.#dispatcher },
+        { queue, message, tags: options.tags, createdAt: now },
+        { ...options, delayMs },
+      );
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** A job of a type that is not tracked: the broker alone knows of it. */
+  async #sendUntracked(queue: string, message: NewMessage, options: JobSendOptions): Promise<SentJob> {
+    const { delay, deadlineMs, signal, idempotencyKey } = options;
+    if (idempotencyKey !== undefined)
+      throw new QueueError(
+        "not_supported",
+        `send: jobs of type ${show(message.type)} are not tracked, so an idempotencyKey has no effect. Leave it out, or track the type.`,
+        { queue },
+      );
+    const { id } = await this.#context.queue.send(queue, message, { delay, deadlineMs, signal });
+    return { id, queue, created: true, tracked: false };
+  }
+
+  /** Broker first: the message is what must not be lost, and its claim creates a record that is missing. */
+  #sendPlain(queue: string, input: JobMessage, options: JobSendOptions, createdAt: number): Promise<SentJob> {
+    const admitted = this.#limits.admit(queue);
+    if (admitted === undefined) return this.#carry(queue, input, options, createdAt);
+    // The caller may change its message while the limit is looked at. The queue refuses a payload that is not JSON.
+    const message = { ...input, payload: copyOf(input.payload) };
+    return admitted.then(() => this.#carry(queue, message, options, createdAt));
+  }
+
+  #carry(queue: string, input: JobMessage, options: JobSendOptions, createdAt: number): Promise<SentJob> {
+    const { deadlineMs, signal } = options;
+    const id = newId(createdAt);
+    const message = { ...input, id };
+    // The queue checks the message, and so has the first word about its faults.
+    const sending = this.#context.queue.sendManaged(queue, message, { deadlineMs, signal, createdAt });
+    let job: NewStoredJob;
+    try {
+      job = storedJob({ queue, message, tags: options.tags, createdAt });
+    } catch (error) {
+      return sending.then(() => Promise.reject(error));
+    }
+    return sending.then(async () => ({ id, queue, created: true, tracked: await this.#insert(id, job) }));
+  }
+
+  /** Records a job that was sent. False if the store did not confirm it in time: the job runs all the same. */
+  async #insert(id: string, job: NewStoredJob): Promise<boolean> {
+    const { records, clock, warn } = this.#context;
+    const { writer } = records;
+    const change = { kind: "insert", id, job } as const;
+    const writing = writer.write(change).then(
+      ({ ok }) => ok,
+      (error: unknown) => {
+        // Recorded when the store is back, if the claim of a worker does not come first.
+        writer.keep(change);
+        warn(
+          "untracked",
+          `A job of type ${show(job.type)} was sent to queue "${job.queue}" and could not be recorded: ${describeError(error)} It runs all the same; its record follows when the job store is back.`,
+        );
+        return false;
+      },
+    );
+    return within(clock, INSERT_MS, writing, () => false);
+  }
+}

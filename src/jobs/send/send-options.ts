@@ -1,0 +1,110 @@
+import { checkKeys, type KnownKeys, QueueError } from "../../errors.ts";
+import { closest } from "../../lib/closest.ts";
+import { type Duration, durationMs } from "../../lib/duration.ts";
+import { show } from "../../lib/text.ts";
+import type { NewMessage } from "../../message/message.ts";
+import type { JobSendOptions } from "../jobs.ts";
+import { priorities } from "../store/job-row.ts";
+
+const KEYS: KnownKeys<JobSendOptions> = {
+  queue: true,
+  delay: true,
+  priority: true,
+  tenant: true,
+  tags: true,
+  idempotencyKey: true,
+  idempotencyHash: true,
+  deadlineMs: true,
+  signal: true,
+};
+
+const MAX_ID_BYTES = 128;
+const MAX_TENANT_BYTES = 128;
+const MAX_TAGS = 20;
+const MAX_TAG_BYTES = 64;
+const MAX_KEY_BYTES = 256;
+// oxlint-disable-next-line no-control-regex -- finds control characters
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/**
+ * Checks the options of a send.
+ * @throws QueueError `invalid_options`
+ */
+export function checkSendOptions(where: string, options: JobSendOptions): void {
+  checkKeys(where, options, KEYS);
+  const { priority, tenant, tags, idempotencyKey, idempotencyHash, deadlineMs } = options;
+  if (priority !== undefined && !priorities.includes(priority)) {
+    const near = typeof priority === "string" ? closest(priority, priorities) : undefined;
+    const hint = near === undefined ? `one of ${priorities.join(", ")}` : `did you mean ${near}?`;
+    throw refused(where, `unknown priority ${show(priority)}; ${hint}`);
+  }
+  if (tenant !== undefined) checkName(where, "tenant", tenant, MAX_TENANT_BYTES);
+  if (idempotencyKey !== undefined) checkName(where, "idempotencyKey", idempotencyKey, MAX_KEY_BYTES);
+  if (idempotencyHash !== undefined) {
+    checkName(where, "idempotencyHash", idempotencyHash, MAX_KEY_BYTES);
+    if (idempotencyKey === undefined) throw refused(where, "idempotencyHash belongs to an idempotencyKey");
+  }
+  if (tags !== undefined) checkTags(where, tags);
+  if (deadlineMs !== undefined) checkDeadline(where, deadlineMs);
+}
+
+/**
+ * Checks the id of a job.
+ * @throws QueueError `invalid_options`
+ */
+export function checkId(where: string, id: unknown): asserts id is string {
+  checkName(where, "id of a job", id, MAX_ID_BYTES);
+}
+
+/** Refuses options that belong together with a record, or that exclude each other. */
+export function checkStoreBorn(queue: string, message: NewMessage, { idempotencyKey }: JobSendOptions): void {
+  if (message.id !== undefined && idempotencyKey !== undefined)
+    throw new QueueError(
+      "invalid_options",
+      "send: give the message an id, or the send an idempotencyKey, not both. The key chooses the id of the job.",
+      { queue },
+    );
+  const forbidden = (what: string, instead: string): QueueError =>
+    new QueueError(
+      "not_supported",
+      `send: ${what} is not possible with an id, an idempotencyKey or a delay, since such a job is recorded first and sent from the record. ${instead}`,
+      { queue },
+    );
+  if (message.orderingKey !== undefined)
+    throw forbidden("an orderingKey", "Leave one of them out; the order of its messages could not be kept.");
+  if (message.dedupId !== undefined) throw forbidden("a dedupId", "Use the idempotencyKey in its place.");
+}
+
+function checkTags(where: string, tags: unknown): void {
+  if (!Array.isArray(tags) || tags.length > MAX_TAGS)
+    throw refused(where, `tags is a list of at most ${MAX_TAGS} texts; got ${show(tags)}`);
+  for (const tag of Array.from<unknown>(tags)) checkName(where, "tag", tag, MAX_TAG_BYTES);
+}
+
+function checkDeadline(where: string, deadline: Duration): void {
+  const ms = durationMs(deadline);
+  if (!(Number.isFinite(ms) && ms > 0))
+    throw refused(where, `deadlineMs is a duration, more than 0 milliseconds; got ${show(deadline)}`);
+}
+
+/** Checks a text that is stored and shown. */
+export function checkName(
+  where: string,
+  what: string,
+  value: unknown,
+  maxBytes: number,
+): asserts value is string {
+  if (typeof value !== "string" || value === "")
+    throw refused(where, `the ${what} is a non-empty string; got ${show(value)}`);
+  if (value.length > maxBytes || Buffer.byteLength(value) > maxBytes)
+    throw refused(where, `the ${what} has at most ${maxBytes} bytes; shorten ${show(value)}`);
+  if (CONTROL.test(value) || !value.isWellFormed())
+    throw refused(
+      where,
+      `the ${what} has no control characters, and is well-formed Unicode; got ${show(value)}`,
+    );
+}
+
+function refused(where: string, what: string): QueueError {
+  return new QueueError("invalid_options", `${where}: ${what}.`);
+}

@@ -1,0 +1,115 @@
+import { checkKeys } from "../../errors.ts";
+import { newId } from "../../lib/ids.ts";
+import type { JobsContext } from "../context.ts";
+import { DISPATCH_MS, type Dispatcher } from "../dispatch/dispatcher.ts";
+import type { JobFilter } from "../jobs.ts";
+import { FILTER_KEYS, storedFilter } from "../read/filter.ts";
+import { checkSearch } from "../read/list.ts";
+import type { CancelChange, PlainAnswer, ReopenChange } from "../store/change.ts";
+import type { JobRow, JobStatus } from "../store/job-row.ts";
+import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
+import { checkReason } from "./steering.ts";
+
+/** Jobs of one batch. */
+const BATCH = 200;
+
+const UNFINISHED: readonly JobStatus[] = ["scheduled", "queued", "processing", "retrying"];
+
+/** Cancels every unfinished job that matches. Returns the number of jobs that were cancelled, or asked to end. */
+export async function cancelAll(
+  context: JobsContext,
+  filter: JobFilter,
+  options: { readonly reason?: string | undefined; readonly dryRun?: boolean | undefined } = {},
+): Promise<number> {
+  checkKeys("cancelAll", options, { reason: true, dryRun: true });
+  const { reason, dryRun = false } = options;
+  checkReason("cancelAll", reason);
+  const selection = selectionOf("cancelAll", context, filter, UNFINISHED);
+  if (dryRun) return countOf(context, selection);
+  let count = 0;
+  for await (const rows of batches(context, selection)) {
+    const changes = rows.map(({ id }): CancelChange => ({ kind: "cancel", id, reason, onlyKnown: true }));
+    for (const { ok } of await applyAll(context, changes)) if (ok) count += 1;
+  }
+  return count;
+}
+
+/** Retries every failed job that matches. Returns the number of jobs that run again. */
+export async function retryAll(
+  context: JobsContext,
+  dispatcher: Dispatcher,
+  filter: JobFilter,
+  options: { readonly dryRun?: boolean | undefined } = {},
+): Promise<number> {
+  checkKeys("retryAll", options, { dryRun: true });
+  const selection = selectionOf("retryAll", context, filter, ["failed"]);
+  if (options.dryRun === true) return countOf(context, selection);
+  const { clock, records } = context;
+  let count = 0;
+  for await (const rows of batches(context, selection)) {
+    const changes = rows.map(({ id }): ReopenChange => {
+      const token = newId(clock.now());
+      return { kind: "reopen", id, token, force: false, takenMs: DISPATCH_MS };
+    });
+    const taken = (await applyAll(context, changes)).flatMap(({ ok, row }) =>
+      ok && row !== undefined ? [row] : [],
+    );
+    count += taken.length;
+    const ids = taken.map(({ id }) => id);
+    const stored = await records.read((store, namespace) => store.get(namespace, ids, ["message"]));
+    for (const [index, row] of taken.entries()) {
+      const message = stored[index]?.message;
+      if (message !== undefined) dispatcher.dispatch({ row, message });
+    }
+    // The jobs of this batch are taken for a limited time, and so sent before the next one is.
+    await dispatcher.drain();
+  }
+  return count;
+}
+
+/** The jobs of a filter that were created until now. Jobs that are created meanwhile are not meant. */
+function selectionOf(
+  where: string,
+  { records }: JobsContext,
+  filter: JobFilter,
+  statuses: readonly JobStatus[],
+): StoredJobFilter {
+  checkKeys(where, filter, FILTER_KEYS);
+  const stored = storedFilter(where, filter);
+  checkSearch(where, records, stored.search);
+  const now = records.clock.now() + 1;
+  return {
+    ...stored,
+    status: stored.status ?? statuses,
+    createdBefore: Math.min(stored.createdBefore ?? now, now),
+  };
+}
+
+async function countOf({ records }: JobsContext, filter: StoredJobFilter): Promise<number> {
+  const page = { limit: 1, order: "oldest", maxTotal: Number.MAX_SAFE_INTEGER } as const;
+  const { total } = await records.read((store, namespace) => store.list(namespace, filter, page));
+  return total;
+}
+
+async function* batches(
+  { records }: JobsContext,
+  filter: StoredJobFilter,
+): AsyncGenerator<readonly JobRow[], void, undefined> {
+  let after: ListPlace | undefined;
+  for (;;) {
+    const page = { limit: BATCH, order: "oldest", after, maxTotal: 0 } as const;
+    const { rows, hasMore } = await records.read((store, namespace) => store.list(namespace, filter, page));
+    if (rows.length > 0) yield rows;
+    const last = rows.at(-1);
+    if (!hasMore || last === undefined) return;
+    after = { createdAt: last.createdAt, id: last.id };
+  }
+}
+
+/** Applies changes of different jobs, which share requests of the store. */
+function applyAll(
+  { records }: JobsContext,
+  changes: readonly (CancelChange | ReopenChange)[],
+): Promise<PlainAnswer[]> {
+  return Promise.all(changes.map((change) => records.change(change)));
+}
