@@ -35,6 +35,7 @@ import type {
   SendReceipt,
 } from "../queue/queue.ts";
 import type { Handler, ReceiveOptions } from "../queue/receive.ts";
+import { checkMessage } from "../send/check.ts";
 import { Producer } from "../send/producer.ts";
 import { track } from "./track.ts";
 import { Sender } from "../send/sender.ts";
@@ -122,6 +123,11 @@ export class CoreQueue implements ManagedQueue {
     return this.#producer.send(queue, message, options);
   }
 
+  async checkManaged(queue: string, message: NewMessage, options: ManagedSendOptions = NONE): Promise<void> {
+    this.#assertUsable(queue);
+    await checkMessage(this.#connection, this.#sender.target, queue, message, options);
+  }
+
   async sendBatchManaged(
     queue: string,
     messages: readonly ManagedSend[],
@@ -204,8 +210,7 @@ export class CoreQueue implements ManagedQueue {
   ): Promise<DelayedMessage[]> {
     this.#assertUsable(queue);
     checkKeys("delayed", options, { limit: true });
-    const { limit = 100 } = options;
-    return listDelayed(this.#connection, this.#delays, queue, limit);
+    return listDelayed(this.#connection, this.#delays, queue, options.limit ?? 100);
   }
 
   async cancel(handle: string): Promise<boolean> {

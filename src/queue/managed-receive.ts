@@ -61,6 +61,8 @@ export interface ManagedFacts {
   readonly createdAt?: number | undefined;
   /** When it was due, in epoch milliseconds. @default now and the delay, if there is one */
   readonly scheduledAt?: number | undefined;
+  /** Deduplication id on a queue that deduplicates; ignored on any other. @default the id of the message */
+  readonly repeatId?: string | undefined;
   /** System attributes. @default none */
   readonly system?:
     | { readonly qp_redrive?: number | undefined; readonly qp_job?: string | undefined }
@@ -86,6 +88,12 @@ export interface ManagedQueue extends Queue {
   receiveManaged(queue: string, handler: ManagedHandler, options: ManagedReceiveOptions): Promise<void>;
   /** Sends one message as {@link Queue.send} does. */
   sendManaged(queue: string, message: NewMessage, options?: ManagedSendOptions): Promise<SendReceipt>;
+  /**
+   * Checks a message as {@link sendManaged} does, and sends nothing: its payload, its size, and the traits of its queue.
+   * Neither the interceptors nor the codec are called. If the provider cannot be asked within `deadlineMs`, the traits are
+   * not checked.
+   */
+  checkManaged(queue: string, message: NewMessage, options: ManagedSendOptions): Promise<void>;
   /** Sends several messages as {@link Queue.sendBatch} does. */
   sendBatchManaged(
     queue: string,

@@ -26,6 +26,8 @@ export interface Composed {
   readonly payloadJson: string;
   readonly delayMs: number;
   readonly dedupId: string | undefined;
+  /** Takes the place of the message's id on a queue that deduplicates. */
+  readonly repeatId: string | undefined;
   readonly cancellable: boolean;
   /** System attributes that the sender sets. */
   readonly system: ManagedFacts["system"];
@@ -44,6 +46,7 @@ export function compose(
 ): Composed {
   const delayMs = options.delay === undefined ? 0 : readDelay(options.delay, now);
   const { createdAt = now, scheduledAt = delayMs === 0 ? undefined : now + delayMs, system } = options;
+  const { repeatId } = options;
   const message = completeMessage(input, createdAt, scheduledAt);
   const { dedupId } = input;
   // With a codec the body is written later, when the caller may have changed the headers.
@@ -54,7 +57,7 @@ export function compose(
       ? encodeWith(message, payloadJson)
       : encodeBy(format.encode, message, payloadJson, queue);
   const cancellable = options.cancellable === true;
-  return { message, encoded, payloadJson, delayMs, dedupId, cancellable, system };
+  return { message, encoded, payloadJson, delayMs, dedupId, repeatId, cancellable, system };
 }
 
 /** @throws QueueError `invalid_options` when the encoder returns no body */
@@ -75,7 +78,7 @@ export function prepare(
   { limits, driver, delays }: SendTarget,
   queue: string,
   traits: QueueTraits,
-  { message, encoded, delayMs, dedupId, cancellable, system }: Composed,
+  { message, encoded, delayMs, dedupId, repeatId, cancellable, system }: Composed,
   { deadlineMs, since, signal }: SendTerms,
 ): Prepared {
   const { orderingKey } = message;
@@ -105,7 +108,7 @@ export function prepare(
     attributes: system === undefined ? encoded.attributes : withSystemAttributes(encoded.attributes, system),
     delayMs: 0,
     orderingKey: orderingKey ?? (traits.orderingKeyRequired ? ownKey(message.id) : undefined),
-    dedupId: dedupId ?? message.id,
+    dedupId: dedupId ?? repeatId ?? message.id,
     cancellable,
   };
   return {

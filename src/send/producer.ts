@@ -257,8 +257,8 @@ export class Producer {
 /** The options of a batch with the facts of one of its messages. */
 function withFacts(options: SendOptions, facts: ManagedSend | undefined): ManagedSendOptions {
   if (facts === undefined) return options;
-  const { createdAt, scheduledAt, system, delay = options.delay } = facts;
-  return { ...options, createdAt, scheduledAt, system, delay };
+  const { createdAt, scheduledAt, repeatId, system, delay = options.delay } = facts;
+  return { ...options, createdAt, scheduledAt, repeatId, system, delay };
 }
 
 /** The id of a value that may be no message at all. */

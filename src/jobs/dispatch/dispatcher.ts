@@ -3,7 +3,10 @@ import { describeError, isQueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { NewMessage } from "../../message/message.ts";
 import type { JobsContext } from "../context.ts";
+import { hashOf } from "../payload-hash.ts";
+import { recordedJobFlags } from "../track/seed.ts";
 import type { DispatchedChange, UndispatchedChange } from "../store/change.ts";
+import type { JobRow } from "../store/job-row.ts";
 import type { DueJob } from "../store/job-store.ts";
 import { isPermanent } from "./permanent.ts";
 
@@ -94,13 +97,14 @@ export class Dispatcher {
   /** Never rejects. */
   async #send({ row, message }: DueJob): Promise<void> {
     const { id, queue, dispatches: dispatch, generation } = row;
-    const { queue: managed, warn } = this.#context;
+    const { queue: managed, namespace, warn } = this.#context;
     try {
       await managed.sendManaged(queue, messageOf({ row, message }), {
         deadlineMs: SEND_MS,
         createdAt: row.createdAt,
         scheduledAt: row.scheduledAt,
-        system: { qp_job: "full", qp_redrive: generation === 0 ? undefined : generation },
+        repeatId: hashOf([namespace, id, generation, dispatch]),
+        system: systemOf(row),
       });
     } catch (error) {
       const failures = row.dispatch?.failures ?? 0;
@@ -135,6 +139,14 @@ export class Dispatcher {
       }
     }
   }
+}
+
+/** The system attributes of a message that is sent from a record. */
+export function systemOf({ createdAt, generation }: Pick<JobRow, "createdAt" | "generation">): {
+  readonly qp_job: string;
+  readonly qp_redrive: number | undefined;
+} {
+  return { qp_job: recordedJobFlags(createdAt), qp_redrive: generation === 0 ? undefined : generation };
 }
 
 /** The message of a job as it was recorded. */

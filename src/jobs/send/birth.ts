@@ -1,13 +1,11 @@
 import { isQueueError, QueueError } from "../../errors.ts";
 import { newId } from "../../lib/ids.ts";
 import { show } from "../../lib/text.ts";
-import { completeMessage } from "../../message/message.ts";
-import { payloadJson } from "../../message/envelope.ts";
-import { validateInTime } from "../../message/schema.ts";
 import type { JobsContext } from "../context.ts";
-import { DISPATCH_MS, type Dispatcher } from "../dispatch/dispatcher.ts";
-import type { Json } from "../json.ts";
+import { DISPATCH_MS, type Dispatcher, systemOf } from "../dispatch/dispatcher.ts";
 import { hashOf, payloadHash } from "../payload-hash.ts";
+import type { NewStoredJob } from "../store/change.ts";
+import { stampOf } from "../track/seed.ts";
 import { type Facts, storedJob } from "./facts.ts";
 import type { SentJob } from "./job-sender.ts";
 import type { QueueLimits } from "./queue-limits.ts";
@@ -26,7 +24,7 @@ interface BirthTerms {
   readonly idempotencyHash?: string | undefined;
 }
 
-/** Milliseconds that a schema has to validate a payload. */
+/** Milliseconds that the schema and the provider have to answer before the job is recorded. */
 const CHECK_MS = 1_000;
 
 /**
@@ -47,26 +45,41 @@ export async function bear(
       ? message.id
       : keyedId(namespace, message.tenant, idempotencyHash === undefined ? queue : undefined, idempotencyKey);
   const scheduledAt = delayMs === 0 ? undefined : createdAt + delayMs;
-  const complete = completeMessage({ ...message, id }, createdAt, scheduledAt);
-  const json = payloadJson(complete);
-  const stored = storedJob(facts);
-  const hash = id === undefined ? undefined : (idempotencyHash ?? payloadHash(JSON.parse(json) as Json));
-  const job = { ...stored, scheduledAt, hash };
-  if (message.schema !== undefined) await validateInTime(message.schema, message, json, clock, CHECK_MS);
+  const { queue: managed } = context;
+  const named = { ...message, id: id ?? newId(createdAt) };
+  const system = systemOf({ createdAt, generation: 0 });
+  // Synchronous up to the copy of the message, and the first to find its faults.
+  const checking = managed.checkManaged(queue, named, {
+    createdAt,
+    scheduledAt,
+    system,
+    deadlineMs: CHECK_MS,
+  });
+  let stored: NewStoredJob;
+  try {
+    stored = storedJob(facts);
+  } catch (error) {
+    await checking;
+    throw error;
+  }
+  await checking;
+  const payload = stored.message?.payload ?? null;
+  const hash = id === undefined ? undefined : (idempotencyHash ?? payloadHash(payload));
+  const job = { ...stored, scheduledAt, stamp: stampOf(new Date(createdAt)), hash };
   await admit(context, limits, queue, id);
   const answer = await records.change({
     kind: "birth",
-    id: complete.id,
+    id: named.id,
     job,
     token: newId(clock.now()),
     dueInMs: delayMs,
     takenMs: delayMs === 0 ? DISPATCH_MS : 0,
   });
-  if (answer.outcome === "conflict") throw conflict(complete.id, queue, answer.row, idempotencyKey);
+  if (answer.outcome === "conflict") throw conflict(named.id, queue, answer.row, idempotencyKey);
   const isNew = answer.outcome === "created";
   if (isNew && delayMs === 0 && stored.message !== undefined)
     dispatcher.dispatch({ row: answer.row, message: stored.message });
-  return { id: complete.id, queue, created: isNew, tracked: true };
+  return { id: named.id, queue, created: isNew, tracked: true };
 }
 
 /** A job that is there already needs no room. */

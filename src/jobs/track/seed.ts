@@ -14,11 +14,19 @@ export function stampOf(createdAt: Date): string {
 }
 
 /** The stamp of a message that was received. If it does not state its creation, its payload distinguishes it. */
-export function stampOfRun({ message, statesCreation }: TrackedRun): string {
+export function stampOfRun({ message, statesCreation, jobFlags }: TrackedRun): string {
+  // Stated next to the body by the job system itself, since an encoder may leave the time out of the body.
+  const [, stated] = /(?:^| )t=(\d+)(?: |$)/.exec(jobFlags ?? "") ?? [];
+  if (stated !== undefined) return stated;
   if (statesCreation) return stampOf(message.createdAt);
   return sha256(JSON.stringify(message.payload) ?? "")
     .toString("hex")
     .slice(0, 32);
+}
+
+/** The value of `qp_job` of a message that is sent from the record of its job: it is tracked, whatever its type says. */
+export function recordedJobFlags(createdAt: number): string {
+  return `full t=${createdAt}`;
 }
 
 /** The facts of the job of a message that was received. */
