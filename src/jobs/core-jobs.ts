@@ -3,7 +3,6 @@ import { newId } from "../lib/ids.ts";
 import { show } from "../lib/text.ts";
 import type { NewMessage } from "../message/message.ts";
 import type { Queue } from "../queue/queue.ts";
-import type { WorkerOptions } from "../worker/types.ts";
 import type { JobsContext } from "./context.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { ChangeReader } from "./events/change-reader.ts";
@@ -29,9 +28,9 @@ import type {
   ReconcileOptions,
   SentJobHandle,
 } from "./jobs.ts";
-import type { JobsWorker } from "./jobs-worker.ts";
-import { type Keeping, prune } from "./keep/prune.ts";
-import { reconcile } from "./keep/reconcile.ts";
+import type { JobsWorker, JobsWorkerOptions } from "./jobs-worker.ts";
+import { type Keeping, keepPruning, prune } from "./keep/prune.ts";
+import { keepReconciling, reconcile } from "./keep/reconcile.ts";
 import { explain } from "./observe/explain.ts";
 import { healthOf } from "./observe/health.ts";
 import { JobWatch } from "./read/job-watch.ts";
@@ -41,6 +40,9 @@ import type { QueueLimits } from "./send/queue-limits.ts";
 import { checkId } from "./send/send-options.ts";
 import { cancelAll, retryAll } from "./steer/bulk.ts";
 import { cancelJob, promoteJob, retryJob } from "./steer/steering.ts";
+import { createJobsWorker } from "./track/create-jobs-worker.ts";
+import { EndedJobs } from "./track/ended-jobs.ts";
+import type { TypePolicy } from "./track/types.ts";
 import type { JobCount, JobPart, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
 
 const NONE = Object.freeze({});
@@ -51,6 +53,8 @@ export interface CoreJobsParts {
   readonly context: JobsContext;
   readonly limits: QueueLimits;
   readonly keeping: Keeping;
+  /** How jobs are tracked whose definition says nothing. */
+  readonly policy: TypePolicy;
   readonly definitions: readonly { readonly type: string }[];
 }
 
@@ -63,6 +67,9 @@ export class CoreJobs implements Jobs {
   readonly definitions: readonly { readonly type: string }[];
   readonly #context: JobsContext;
   readonly #keeping: Keeping;
+  readonly #policy: TypePolicy;
+  readonly #workers = new Set<JobsWorker>();
+  readonly #ended = new EndedJobs();
   readonly #dispatcher: Dispatcher;
   readonly #sender: JobSender;
   readonly #watch: JobWatch;
@@ -74,7 +81,7 @@ export class CoreJobs implements Jobs {
   readonly #running = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
-  constructor({ context, limits, keeping, definitions }: CoreJobsParts) {
+  constructor({ context, limits, keeping, policy, definitions }: CoreJobsParts) {
     const { queue, records, types, namespace, clock } = context;
     this.queue = queue;
     this.store = records.store;
@@ -83,6 +90,7 @@ export class CoreJobs implements Jobs {
     this.definitions = definitions;
     this.#context = context;
     this.#keeping = keeping;
+    this.#policy = policy;
     this.#dispatcher = new Dispatcher(context);
     this.#sender = new JobSender(context, limits, this.#dispatcher);
     this.#watch = new JobWatch(records);
@@ -183,8 +191,30 @@ export class CoreJobs implements Jobs {
     return eventStream({ reader: this.#changes, cursors: this.#cursors, warn }, { ...options, signal });
   }
 
-  worker(_options?: WorkerOptions): JobsWorker {
-    throw new QueueError("not_supported", "worker() is not there yet.");
+  worker(options?: JobsWorkerOptions): JobsWorker {
+    this.#assertOpen();
+    const context = this.#context;
+    const { queue, namespace, records, warn } = context;
+    const worker = createJobsWorker(
+      {
+        ...this.#policy,
+        queue,
+        store: records.store,
+        namespace,
+        writer: records.writer,
+        definitions: this.definitions,
+        ended: this.#ended,
+        onWarning: warn,
+        alongside: [
+          (signal) => this.#dispatcher.run(signal),
+          (signal) => keepPruning(context, this.#keeping, signal),
+          (signal) => keepReconciling(context, signal),
+        ],
+      },
+      options,
+    );
+    this.#workers.add(worker);
+    return worker;
   }
 
   workers(): Promise<WorkerRow[]> {
@@ -237,6 +267,7 @@ export class CoreJobs implements Jobs {
   /** The queue and the store are the caller's, and stay open. */
   async #close(): Promise<void> {
     this.#closing.abort(new QueueError("closed", "The jobs are closed."));
+    await Promise.allSettled([...this.#workers].map((worker) => worker.stop()));
     await Promise.allSettled(this.#running);
     await this.#dispatcher.drain();
     await this.#context.records.writer.close();

@@ -82,7 +82,8 @@ export async function createJobs(queue: Queue, options: JobsOptions): Promise<Jo
   if (options.migrate === true) await records.read(() => store.migrate(), MIGRATE_MS);
   await records.read(() => store.open(namespace, managed.scope));
   const context = { queue: managed, records, namespace, clock, types, warn };
-  return new CoreJobs({ context, limits, keeping, definitions });
+  const policy = { track: options.track ?? "full", whenStoreIsDown };
+  return new CoreJobs({ context, limits, keeping, policy, definitions });
 }
 
 /** Time that a migration has. Other processes may have one under way. */

@@ -119,6 +119,11 @@ function nameOf(value: object): string {
   return show(value.constructor?.name ?? "an object without a class");
 }
 
-function refuse(path: string, whole: string, what: string, advice = "Send a plain JSON value instead"): never {
+function refuse(
+  path: string,
+  whole: string,
+  what: string,
+  advice = "Send a plain JSON value instead",
+): never {
   throw new QueueError("invalid_payload", `In ${whole}, ${path} ${what}. ${advice}.`);
 }

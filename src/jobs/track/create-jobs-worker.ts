@@ -27,6 +27,8 @@ export interface JobsWorkerParts extends TypePolicy {
   readonly store: JobStore;
   readonly namespace: string;
   readonly writer: JobWriter;
+  /** Definitions that say how their types are tracked, also if a handler is registered by the name of its type. */
+  readonly definitions: readonly { readonly type: string }[];
   /** The jobs that ended in this process, shared by its workers. */
   readonly ended: EndedJobs;
   readonly onWarning: (code: string, message: string) => void;
@@ -69,6 +71,7 @@ class TrackedWorker implements JobsWorker {
     const { clock } = queue;
     this.#policies = new TypePolicies(track, whenStoreIsDown);
     const policies = this.#policies;
+    for (const definition of parts.definitions) policies.add(definition);
     const tracker = new JobTracker({
       clock,
       store,

@@ -1,9 +1,14 @@
-import type { JobDefinition } from "../../worker/job.ts";
-
 /** How jobs of one type are tracked. */
 export interface TypePolicy {
   readonly track: "full" | "off";
   readonly whenStoreIsDown: "run" | "wait";
+}
+
+/** The type of a job, with what its definition says about tracking. */
+export interface TypeTracking {
+  readonly type: string;
+  readonly track?: TypePolicy["track"] | undefined;
+  readonly whenStoreIsDown?: TypePolicy["whenStoreIsDown"] | undefined;
 }
 
 /** How the types of a worker are tracked: as their definitions say, and else as `createJobs` says. */
@@ -15,7 +20,7 @@ export class TypePolicies {
     this.#default = { track, whenStoreIsDown };
   }
 
-  add(job: string | JobDefinition<any, any, any>): void {
+  add(job: string | TypeTracking): void {
     if (typeof job === "string") return;
     const { track = this.#default.track, whenStoreIsDown = this.#default.whenStoreIsDown } = job;
     this.#byType.set(job.type, { track, whenStoreIsDown });

@@ -5,7 +5,11 @@ import {
   type JobStore,
   memoryJobStore,
 } from "../../../src/jobs/index.ts";
-import { faultyJobStore, type StoreCall, type StoreFault } from "../../../src/jobs/testing/faulty-job-store.ts";
+import {
+  faultyJobStore,
+  type StoreCall,
+  type StoreFault,
+} from "../../../src/jobs/testing/faulty-job-store.ts";
 import type { Delivery } from "../../../src/driver/contract.ts";
 import { QueueFixture, type QueueFixtureOptions } from "../support.ts";
 
@@ -22,7 +26,10 @@ export class JobsFixture extends QueueFixture {
   constructor(options: QueueFixtureOptions = {}) {
     super(options);
     const { clock } = this;
-    this.store = faultyJobStore(memoryJobStore({ clock }), { clock, before: (call) => this.storeFault(call) });
+    this.store = faultyJobStore(memoryJobStore({ clock }), {
+      clock,
+      before: (call) => this.storeFault(call),
+    });
   }
 
   /** The messages that wait in a queue. They stay there. */

@@ -108,14 +108,17 @@ describe("a job of a wrong form", () => {
     ["a BigInt and an id", { type: "mail", payload: 1n, id: "a" }, {}, "is not JSON"],
     ["a Map", { type: "map", payload: new Map() }, {}, "JSON has nothing"],
   ];
-  test.each(cases)("%s is refused, and nothing is sent or recorded", async (_, message, options, sentence) => {
-    const fixture = new JobsFixture();
-    const jobs = await fixture.jobs();
-    const sending = jobs.send(message as typeof mail, options);
-    await expect(sending).rejects.toThrow(sentence);
-    expect((await jobs.list()).total).toBe(0);
-    expect(await fixture.queue.stats("jobs")).toMatchObject({ messages: 0 });
-  });
+  test.each(cases)(
+    "%s is refused, and nothing is sent or recorded",
+    async (_, message, options, sentence) => {
+      const fixture = new JobsFixture();
+      const jobs = await fixture.jobs();
+      const sending = jobs.send(message as typeof mail, options);
+      await expect(sending).rejects.toThrow(sentence);
+      expect((await jobs.list()).total).toBe(0);
+      expect(await fixture.queue.stats("jobs")).toMatchObject({ messages: 0 });
+    },
+  );
 
   test("a payload that does not fit its schema is refused, also if it would be recorded first", async () => {
     const sized = defineJob({ type: "sized", schema: z.object({ width: z.int() }) });
