@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { JobStore } from "../src/jobs/store/job-store.ts";
 import type { Clock } from "../src/driver/index.ts";
-import { QueueError } from "../src/errors.ts";
 import { sqlitePath } from "./config.ts";
 import { load } from "./load.ts";
 
@@ -50,13 +49,12 @@ const stores: { readonly [Name in StoreName]: StoreRow<ValueOf<Name>> } = {
     adapter: () => import("../src/jobs/store/memory-job-store.ts"),
     open: ({ memoryJobStore }, _true, clock) => memoryJobStore({ clock }),
   }),
-  sqlite: {
+  sqlite: row("sqlite", {
+    packages: [],
     schema: sqlitePath,
-    open: () =>
-      Promise.reject(
-        new QueueError("store_not_available", "jobs.store.sqlite: this store is not available yet."),
-      ),
-  },
+    adapter: () => import("./sqlite/index.ts"),
+    open: ({ sqliteJobStore }, path, clock) => sqliteJobStore({ path, clock }),
+  }),
 };
 
 /** Stores of a later version, which a configuration may name already. */

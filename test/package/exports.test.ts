@@ -52,6 +52,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "systemClock",
   ],
   "./delay-store": ["sqliteDelayStore"],
+  "./sqlite": ["sqliteJobStore"],
   "./interop": ["cloudEvents", "encodeCloudEvents", "eventBridge", "eventGrid", "gcs", "s3", "sns"],
   "./testing": ["FakeClock", "JobRecord", "recordJobs", "runUntilIdle"],
   "./metrics": ["createMetrics"],
@@ -173,7 +174,7 @@ describe("an import", () => {
     });
   });
 
-  test.each(["./driver", "./memory", "./testing", "./delay-store", "./interop", "./metrics"])(
+  test.each(["./driver", "./memory", "./testing", "./delay-store", "./sqlite", "./interop", "./metrics"])(
     "%s loads no package",
     async (subPath) => {
       expect((await load(subPath)).loaded).toEqual([]);

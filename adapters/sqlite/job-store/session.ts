@@ -1,4 +1,4 @@
-import type { Clock } from "../../../src/driver/index.ts";
+import { type Clock, systemClock } from "../../../src/driver/index.ts";
 import type { DatabaseFile } from "../../../src/lib/sqlite/database-file.ts";
 import { GroupCommit } from "../../../src/lib/sqlite/group-commit.ts";
 import { JobTable } from "./job-table.ts";
@@ -33,7 +33,8 @@ export class Session {
     );
     this.outbox = new Outbox(this.statements, this.writer);
     this.retention = new Retention(this.statements, this.jobs);
-    this.watcher = new Watcher(this.statements, this.jobs, clock, () => this.writer.lastSeq());
+    // In real time, whatever the clock of the records says: other processes write at any time.
+    this.watcher = new Watcher(this.statements, this.jobs, systemClock, () => this.writer.lastSeq());
     this.changes = new GroupCommit<StoreChange>(file.database, {
       beforeBegin: (changes) => {
         file.check();
