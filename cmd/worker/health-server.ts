@@ -8,7 +8,7 @@ import type { WorkerHealth } from "../../src/worker/types.ts";
 import type { Worker } from "../../src/worker/worker.ts";
 import { errorLine } from "../lib/output.ts";
 import { statsRows } from "../lib/stats-rows.ts";
-import { cached } from "./cached.ts";
+import { cached } from "../../src/lib/cached.ts";
 
 /** The objects that the endpoints report on. */
 export interface HealthSources {

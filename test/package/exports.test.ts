@@ -54,6 +54,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   "./delay-store": ["sqliteDelayStore"],
   "./sqlite": ["sqliteJobStore"],
   "./interop": ["cloudEvents", "encodeCloudEvents", "eventBridge", "eventGrid", "gcs", "s3", "sns"],
+  "./api": ["bearerTokens", "jobsApi", "serveApi"],
   "./testing": ["FakeClock", "JobRecord", "recordJobs", "runUntilIdle"],
   "./metrics": ["createMetrics"],
   // Each provider has a sub-path of its name, with one function: service-bus → serviceBus.

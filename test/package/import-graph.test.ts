@@ -5,7 +5,7 @@ import { type Provider, providers } from "../../adapters/registry.ts";
 import { type Import, importsOf, read } from "../../scripts/imports.ts";
 import { root } from "./support.ts";
 
-const imports = importsOf("src", "adapters", "cmd");
+const imports = importsOf("src", "adapters", "web", "cmd");
 
 const isIn = (folder: string) => (file: string) => file.startsWith(`${folder}/`);
 const inSrc = isIn("src");
@@ -228,6 +228,17 @@ describe("an adapter", () => {
         .map(({ from, to }) => `${from} → ${to}`),
     ).toEqual([]);
   });
+});
+
+test("web imports jobs and what they stand on, hono and zod, and nothing of an adapter", () => {
+  const inWeb = isIn("web");
+  const isAllowed = (to: string): boolean =>
+    inWeb(to) ||
+    /^src\/(?:lib|jobs|queue|message|worker|errors\.ts)(?:\/|$)/.test(to) ||
+    ["hono", "@hono/node-server", "zod", "@standard-schema/spec"].includes(to) ||
+    to.startsWith("node:");
+  expect(offenders(({ from, to }) => inWeb(from) && !isAllowed(to))).toEqual([]);
+  expect(offenders(({ from, to }) => inWeb(to) && !inWeb(from) && !isIn("cmd")(from))).toEqual([]);
 });
 
 test("no file outside cmd imports a command", () => {

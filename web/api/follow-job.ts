@@ -1,0 +1,71 @@
+import type { JobsEvent } from "../../src/jobs/events/jobs-event.ts";
+import { recordOf } from "../../src/jobs/job-record.ts";
+import type { JobSnapshot } from "../../src/jobs/job-snapshot.ts";
+import type { Jobs } from "../../src/jobs/jobs.ts";
+import { isFinal } from "../../src/jobs/store/job-row.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { orHeartbeat, type StreamEvent } from "./sse.ts";
+import { streamed } from "./streamed.ts";
+
+/** The options of {@link followJob}. */
+export interface FollowOptions {
+  /** Events of all jobs. */
+  readonly events: AsyncIterable<JobsEvent>;
+  /** Whether the stream begins with the job as it is. */
+  readonly isNew: boolean;
+  readonly clock: Clock;
+  /** Milliseconds after which the job is read although no event has come, since it may have been deleted. */
+  readonly heartbeatMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The events of one job, until it is over.
+ *
+ * @yields events, the job as it is first of all
+ */
+export async function* followJob(
+  jobs: Jobs,
+  id: string,
+  { events, isNew, clock, heartbeatMs, signal }: FollowOptions,
+): AsyncGenerator<StreamEvent> {
+  const iterator = events[Symbol.asyncIterator]();
+  let next: Promise<IteratorResult<JobsEvent>> | undefined;
+  // Events up to this version of the job have been shown by a snapshot.
+  let shown = 0;
+  let latest = 0;
+  let isFirst = isNew;
+  try {
+    while (!signal.aborted) {
+      next ??= iterator.next();
+      const step = isFirst ? undefined : await orHeartbeat(next, clock, heartbeatMs, signal);
+      isFirst = false;
+      if (step?.done === true) return;
+      if (step === undefined) {
+        const job = await jobs.get(id);
+        if (job === undefined || signal.aborted) return;
+        if (job.version > latest) {
+          shown = latest = job.version;
+          yield snapshotEvent(job);
+        }
+        if (isFinal(job.status)) return;
+        continue;
+      }
+      next = undefined;
+      const { job, event } = step.value;
+      if (job.id !== id || job.version <= shown) continue;
+      latest = job.version;
+      yield streamed(step.value);
+      // A failure for good is two events of one change, of which this is the first.
+      if (isFinal(job.status) && event !== "job.failed") return;
+    }
+  } finally {
+    // Not awaited: it ends when `next` has ended, which the signal ends.
+    next?.catch(() => {});
+    iterator.return?.().catch(() => {});
+  }
+}
+
+function snapshotEvent(job: JobSnapshot): StreamEvent {
+  return { event: "job.snapshot", data: { event: "job.snapshot", job: recordOf(job) } };
+}

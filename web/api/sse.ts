@@ -1,0 +1,131 @@
+import type { Clock } from "../../src/lib/clock.ts";
+import { Problem, problemOf } from "./problem.ts";
+
+/** One event of a stream. */
+export interface StreamEvent {
+  readonly event: string;
+  /** The place from which a client can resume; undefined if it cannot resume here. */
+  readonly id?: string | undefined;
+  readonly data: unknown;
+}
+
+/** The options of {@link eventStream}. */
+export interface EventStreamOptions {
+  readonly clock: Clock;
+  readonly heartbeatMs: number;
+  /** Aborts when the client has gone. */
+  readonly signal: AbortSignal;
+  /** Called once, when the stream has ended. */
+  readonly onEnd: () => void;
+  /** Called with an error of the source. The client gets a problem as the last event. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Milliseconds after which a browser connects again. */
+const RETRY_MS = 2_000;
+
+/**
+ * Streams events as `text/event-stream` (https://html.spec.whatwg.org/multipage/server-sent-events.html). An event is taken
+ * from the source only when the client has read those before. A comment is sent each `heartbeatMs`, so that proxies keep the
+ * connection, and so that it is noticed when a client has gone. Ends when the source ends or the client goes.
+ */
+export function eventStream(
+  source: (signal: AbortSignal) => AsyncIterable<StreamEvent>,
+  { clock, heartbeatMs, signal, onEnd, onError }: EventStreamOptions,
+): Response {
+  const gone = new AbortController();
+  const stop = (): void => gone.abort();
+  const iterator = source(gone.signal)[Symbol.asyncIterator]();
+  const encoder = new TextEncoder();
+  let pending: Promise<IteratorResult<StreamEvent>> | undefined;
+  let hasEnded = false;
+  const end = (): void => {
+    if (hasEnded) return;
+    hasEnded = true;
+    signal.removeEventListener("abort", stop);
+    stop();
+    onEnd();
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(encoder.encode(`retry: ${RETRY_MS}\n\n`));
+    },
+    async pull(controller) {
+      try {
+        pending ??= iterator.next();
+        const next = await orHeartbeat(pending, clock, heartbeatMs, gone.signal);
+        if (next === undefined && !gone.signal.aborted) {
+          controller.enqueue(encoder.encode(": still here\n\n"));
+          return;
+        }
+        pending = undefined;
+        if (next !== undefined && next.done !== true) {
+          controller.enqueue(encoder.encode(textOf(next.value)));
+          return;
+        }
+      } catch (error) {
+        if (!gone.signal.aborted) {
+          const problem = problemOf(error);
+          if (!(error instanceof Problem)) onError(error);
+          controller.enqueue(encoder.encode(textOf({ event: "problem", data: problem })));
+        }
+      }
+      end();
+      controller.close();
+    },
+    cancel: end,
+  });
+  return new Response(body, {
+    headers: {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      // Asks nginx not to collect events.
+      "x-accel-buffering": "no",
+    },
+  });
+}
+
+/** Resolves with what the promise resolves with; with undefined after `ms`, or when the signal aborts. */
+export function orHeartbeat<T>(
+  promise: Promise<T>,
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      timer.cancel();
+      signal.removeEventListener("abort", none);
+    };
+    const none = (): void => {
+      done();
+      resolve(undefined);
+    };
+    const timer = clock.timer(ms, none);
+    signal.addEventListener("abort", none, { once: true });
+    if (signal.aborted) none();
+    promise.then(
+      (value) => {
+        done();
+        resolve(value);
+      },
+      (error: unknown) => {
+        done();
+        reject(error);
+      },
+    );
+  });
+}
+
+function textOf({ event, id, data }: StreamEvent): string {
+  const place = id === undefined ? "" : `id: ${oneLine(id)}\n`;
+  return `${place}event: ${oneLine(event)}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** A line break would begin another field. */
+function oneLine(value: string): string {
+  return value.replaceAll(/[\r\n\0]/g, "");
+}
