@@ -56,12 +56,15 @@ export class Dispatcher {
 
   /** Takes the deliveries of one poll. */
   dispatch(deliveries: readonly Delivery[]): void {
-    const now = this.#context.connection.clock.now();
+    const { connection, reporter } = this.#context;
+    const now = connection.clock.now();
+    // Read together, before a decoder can take its time: the rest of each lease is counted from `now`.
+    const receivedAt = connection.clock.monotonic();
+    reporter.epochMs = now - receivedAt;
     // All are decoded before the first is handled: one tight loop after another is faster than both interleaved.
     const decoded = deliveries.map((delivery) => decode(delivery, now, this.#reading));
-    const receivedAt = this.#context.connection.clock.monotonic();
-    for (const [index, delivery] of deliveries.entries())
-      this.#arrived(delivery, decoded[index] as Decoded, now, receivedAt);
+    for (let index = 0; index < deliveries.length; index += 1)
+      this.#arrived(deliveries[index] as Delivery, decoded[index] as Decoded, now, receivedAt);
   }
 
   /** Starts waiting runs while there are slots for them. */

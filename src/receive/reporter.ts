@@ -1,4 +1,3 @@
-import type { Clock } from "../lib/clock.ts";
 import type { Connection } from "../transport/connection.ts";
 import { channels, type JobEvent, type JobInfo, type Origin, type ReceiveEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
@@ -13,7 +12,11 @@ export class Reporter implements Origin {
   readonly provider: string;
   readonly queue: string;
   readonly source: object;
-  readonly #clock: Clock;
+  /**
+   * The time of day minus the monotonic clock, as of the last poll. With it, the start of a run is read from one clock
+   * for all that is measured and reported of it.
+   */
+  epochMs = 0;
   readonly #onEvent: ((event: JobEvent | ReceiveEvent) => void) | undefined;
   #hasListenerFailed = false;
   #isNoticeGiven = false;
@@ -32,21 +35,20 @@ export class Reporter implements Origin {
   );
 
   constructor(
-    { driver, clock, source }: Connection,
+    { driver, source }: Connection,
     queue: string,
     onEvent: ((event: JobEvent | ReceiveEvent) => void) | undefined,
   ) {
     this.provider = driver.provider;
     this.queue = queue;
     this.source = source;
-    this.#clock = clock;
     this.#onEvent = onEvent;
   }
 
   started(run: Run): void {
     if (!this.#listening) return;
     const since = run.message.scheduledAt ?? run.message.createdAt;
-    const waitMs = Math.max(0, this.#clock.now() - since.getTime());
+    const waitMs = Math.max(0, run.startedAt + this.epochMs - since.getTime());
     const { info: job } = run;
     const { provider, queue, source } = this;
     this.#notify({ event: "started", job, waitMs });

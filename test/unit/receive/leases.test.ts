@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { sleep } from "../../../src/lib/clock.ts";
 import { DriverError } from "../../../src/driver/error.ts";
 import type { ReceiveContext } from "../../../src/queue/receive.ts";
@@ -25,6 +25,33 @@ describe("a lease", () => {
     await fixture.clock.advance(400 * SECOND);
     expect(runs).toBe(4);
     expect(fixture.events.of("lease_lost")).toEqual([]);
+  });
+
+  test("is counted from the end of the poll, so that slow decoders do not delay its extension", async () => {
+    let spentMs = 0;
+    const slow = (): undefined => {
+      spentMs += 20 * SECOND;
+    };
+    const fixture = new Fixture({ hooks: { decode: [slow] } });
+    const { clock } = fixture;
+    const [now, monotonic] = [clock.now(), clock.monotonic()];
+    vi.spyOn(clock, "now").mockImplementation(() => now + elapsed() + spentMs);
+    vi.spyOn(clock, "monotonic").mockImplementation(() => monotonic + elapsed() + spentMs);
+    const elapsed = (): number => advancedMs;
+    let advancedMs = 0;
+    await fixture.send("mail");
+    const door = new Door();
+    fixture.receive(() => door.opened, { leaseMs: 30 * SECOND, extendEveryMs: 15 * SECOND });
+    await clock.settle();
+    advancedMs = 8 * SECOND;
+    await clock.advance(8 * SECOND);
+
+    expect(fixture.requests.filter(({ operation }) => operation === "settle")).toMatchObject([
+      { operations: [{ kind: "extend" }] },
+    ]);
+    door.open();
+    await clock.settle();
+    expect(fixture.events.names).toEqual(["started", "completed"]);
   });
 
   test("is kept while the handler runs, so that the message runs once", async () => {
