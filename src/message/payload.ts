@@ -21,13 +21,31 @@ const checkedTypes = new Set<string>();
 export function checkFaithful(payload: unknown, type: string, json: string): void {
   if (type === lastType || checkedTypes.has(type)) {
     lastType = type;
-    if (SIGN.test(json)) assertFaithful(payload, type);
+    if (!isFlat(payload) && SIGN.test(json)) assertFaithful(payload, type);
     return;
   }
   assertFaithful(payload, type);
   if (checkedTypes.size >= MAX_TYPES) checkedTypes.clear();
   checkedTypes.add(type);
   lastType = type;
+}
+
+/**
+ * Whether a payload is a plain object of texts, booleans and finite numbers, of which JSON changes nothing. Most payloads
+ * are, and this takes a third of the time of the search for {@link SIGN}.
+ */
+function isFlat(payload: unknown): boolean {
+  if (typeof payload !== "object" || payload === null) return false;
+  if (Object.getPrototypeOf(payload) !== Object.prototype) return false;
+  let isEmpty = true;
+  for (const key in payload) {
+    const value: unknown = payload[key as never];
+    const isKept = typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
+    if (!isKept) return false;
+    isEmpty = false;
+  }
+  // JSON may have left all of an empty one out.
+  return !isEmpty;
 }
 
 /** Classes whose instances lose their content in JSON, also if they have properties. A Promise is usually a forgotten `await`. */

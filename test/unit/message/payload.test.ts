@@ -130,6 +130,11 @@ test.each<[string, unknown]>([
   ["a Buffer", { a: Buffer.from("x") }],
   ["a Blob", new Blob(["x"])],
   ["NaN", [Number.NaN]],
+  ["NaN as a property", { a: 1, b: Number.NaN }],
+  // oxlint-disable-next-line no-sparse-arrays -- a hole, which a loop over its keys does not see
+  ["holes in a list", [1, , 2]],
+  ["only symbols as keys", { [Symbol("x")]: 1 }],
+  ["bytes without an object around them", Uint8Array.of(1, 2)],
 ])("%s are refused in a later payload of a type as well", (_, payload) => {
   encode(completeMessage({ type: "later", payload: { a: 1 } }, 0));
   encode(completeMessage({ type: "another", payload: { a: 1 } }, 0));
