@@ -13,6 +13,7 @@ import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
 import type { Accepted, SendListener } from "./request.ts";
 import { leftMs, type Sender, type SendTerms } from "./sender.ts";
 import { encodePayload, SendInterceptors } from "./sending-hook.ts";
+import { TickClock } from "./tick-clock.ts";
 import { traitsInTime } from "./traits.ts";
 
 /** Checks, sends and reports the messages of users, and counts those without an outcome. */
@@ -22,6 +23,7 @@ export class Producer {
   readonly #deadlineMs: number;
   /** Undefined if no interceptor is concerned with sends. */
   readonly #interceptors: SendInterceptors | undefined;
+  readonly #ticks: TickClock;
   #outstanding = 0;
   #idle: () => void = () => {};
 
@@ -34,6 +36,7 @@ export class Producer {
     this.#connection = connection;
     this.#sender = sender;
     this.#deadlineMs = deadlineMs;
+    this.#ticks = new TickClock(connection.clock);
     this.#interceptors = SendInterceptors.of(interceptors);
   }
 
@@ -193,10 +196,11 @@ export class Producer {
   ): Prepared | Promise<Prepared> {
     const connection = this.#connection;
     const { clock } = connection;
-    const terms: SendTerms = { deadlineMs, since: clock.monotonic(), signal: options.signal };
+    const now = clock.now();
+    const terms: SendTerms = { deadlineMs, since: this.#ticks.monotonic(now), signal: options.signal };
     // The given payload is sent, not the schema's output: the receiver's own schema transforms it.
     const { format } = connection;
-    const composed = compose(input, options, clock.now(), format, queue);
+    const composed = compose(input, options, now, format, queue);
     try {
       const validating =
         input.schema === undefined
