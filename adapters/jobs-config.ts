@@ -224,3 +224,19 @@ export const jobsSchema: z.ZodType<CheckedJobsConfig> = z.strictObject({
     } satisfies FieldsInMs<ApiConfig>)
     .optional(),
 } satisfies { readonly [K in keyof Required<JobsConfig>]: z.ZodType<CheckedJobsConfig[K]> });
+
+/** The settings of a type, with the names that a job definition has for them. */
+export function definitionOf(type: string, given: JobTypeConfig): { readonly type: string } {
+  const settings = {
+    queue: given.queue,
+    track: given.track,
+    whenStoreIsDown: given.when_store_is_down,
+    maxAttempts: given.max_retries === undefined ? undefined : given.max_retries + 1,
+  };
+  return { type, ...defined(settings) };
+}
+
+/** The parts that have a value. */
+export function defined<T extends object>(parts: T): Partial<T> {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

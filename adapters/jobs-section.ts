@@ -2,7 +2,7 @@ import { z } from "zod";
 import { QueueError } from "../src/errors.ts";
 import { check } from "./check.ts";
 import type { BackoffOptions } from "../src/backoff.ts";
-import { type CheckedJobsConfig, jobsQueuesSchema, jobsSchema } from "./jobs-config.ts";
+import { type CheckedJobsConfig, defined, jobsQueuesSchema, jobsSchema } from "./jobs-config.ts";
 import { storesOfLater } from "./stores.ts";
 
 type Parts = Readonly<Record<string, unknown>>;
@@ -171,11 +171,6 @@ export function withPool<Worker extends PoolSettings>(
     ...defined({ concurrency: pool.worker_count, timeoutMs: pool.job_timeout }),
     ...(Object.keys(retries).length > 0 && { backoff: retries }),
   };
-}
-
-/** The parts that have a value. */
-export function defined<T extends object>(parts: T): Partial<T> {
-  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 function isObject(value: unknown): value is Parts {

@@ -1,5 +1,5 @@
 /**
- * Opens queues by their configuration.
+ * Opens queues and jobs by their configuration.
  *
  * @module
  */
@@ -15,6 +15,7 @@ export type {
   WorkerPoolConfig,
 } from "./jobs-config.ts";
 export type { MemoryConfig } from "./memory/config.ts";
+export { openJobs, type OpenJobsOptions } from "./open-jobs.ts";
 export { openQueue, parseConfig } from "./open-queue.ts";
 export type { PubsubConfig } from "./pubsub/config.ts";
 export type { QueueConfig } from "./registry.ts";
