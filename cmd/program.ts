@@ -1,10 +1,12 @@
 import { Command } from "commander";
 import { dlqCommand } from "./dlq/index.ts";
 import { doctorCommand } from "./doctor/index.ts";
+import { jobCommand } from "./job/index.ts";
 import { jobsCommand } from "./jobs.ts";
 import { addHelp, helpLayout } from "./lib/help.ts";
 import { errorLine } from "./lib/output.ts";
 import { makeJobCommand } from "./make-job/index.ts";
+import { migrateCommand } from "./migrate.ts";
 import { provisionCommand } from "./provision.ts";
 import { pumpCommand } from "./pump.ts";
 import { sendCommand } from "./send/index.ts";
@@ -26,7 +28,14 @@ export function createProgram(version: string): Command {
     })
     .exitOverride();
   const groups: Readonly<Record<string, readonly Command[]>> = {
-    "Jobs:": [workerCommand(), sendCommand(), jobsCommand(), makeJobCommand()],
+    "Jobs:": [
+      workerCommand(),
+      sendCommand(),
+      jobCommand(),
+      jobsCommand(),
+      makeJobCommand(),
+      migrateCommand(),
+    ],
     "Queues:": [statsCommand(), dlqCommand(), provisionCommand(), pumpCommand(), doctorCommand()],
     "Development:": [serviceBusServerCommand()],
   };

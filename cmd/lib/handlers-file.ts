@@ -2,6 +2,7 @@ import { relative, resolve } from "node:path";
 import { suggestion } from "../../adapters/check.ts";
 import type { WorkerConfig } from "../../adapters/open.ts";
 import { QueueError } from "../../src/errors.ts";
+import type { Jobs } from "../../src/jobs/jobs.ts";
 import type { Queue } from "../../src/queue/queue.ts";
 import type { JobDefinition, RegisterOptions } from "../../src/worker/job.ts";
 import type { JobHandler } from "../../src/worker/types.ts";
@@ -12,10 +13,12 @@ import { errorLine } from "./output.ts";
 
 /** The hooks that a handlers module may export. */
 export interface HandlersModule {
-  /** Called once the worker receives. The signal aborts when the worker begins to stop. */
-  readonly onStart: ((queue: Queue, context: { signal: AbortSignal }) => unknown) | undefined;
-  /** Called after the drain, while the queue is still open. */
-  readonly onStop: ((queue: Queue) => unknown) | undefined;
+  /** Called once the worker receives. The signal aborts when the worker begins to stop. `jobs` is set if jobs are recorded. */
+  readonly onStart:
+    | ((queue: Queue, context: { signal: AbortSignal; jobs: Jobs | undefined }) => unknown)
+    | undefined;
+  /** Called after the drain, while the queue and the jobs are still open. */
+  readonly onStop: ((queue: Queue, context: { jobs: Jobs | undefined }) => unknown) | undefined;
 }
 
 /** A job with its handler: a job definition spread with a handler, or an object with a type and a handler. */

@@ -1,5 +1,8 @@
 import type { ConfigParts } from "../../adapters/config-file.ts";
-import { openQueue } from "../../adapters/open.ts";
+import type { CheckedJobsConfig } from "../../adapters/jobs-config.ts";
+import { openJobs, type OpenJobsOptions, openQueue, type StoreConfig } from "../../adapters/open.ts";
+import { QueueError } from "../../src/errors.ts";
+import type { Jobs } from "../../src/jobs/jobs.ts";
 import type { Queue } from "../../src/queue/queue.ts";
 import { warn } from "./output.ts";
 
@@ -15,4 +18,36 @@ export async function openConfigured({ queue: config }: ConfigParts): Promise<Qu
   const warning = memoryWarning(queue);
   if (warning !== undefined) warn(warning);
   return queue;
+}
+
+/** The section `jobs` of a configuration that records jobs. */
+type EnabledJobs = CheckedJobsConfig & { readonly store: StoreConfig };
+
+/** The section `jobs` of a configuration; undefined if jobs are not recorded. */
+export function enabledJobs({ jobs }: ConfigParts): EnabledJobs | undefined {
+  return jobs?.store === undefined || jobs.enabled === false ? undefined : (jobs as EnabledJobs);
+}
+
+/**
+ * The section `jobs` of a configuration.
+ * @throws QueueError `config` if jobs are not recorded
+ */
+export function requireJobs(config: ConfigParts): EnabledJobs {
+  const jobs = enabledJobs(config);
+  if (jobs !== undefined) return jobs;
+  throw new QueueError(
+    "config",
+    config.jobs === undefined
+      ? 'The configuration has no section jobs, so no job is recorded: add one, such as jobs: { store: { sqlite: "jobs.db" } }.'
+      : "Jobs are not recorded, since jobs.enabled is false in the configuration.",
+  );
+}
+
+/**
+ * Opens the jobs of a configuration. Closing them closes their queue and their store.
+ * @throws QueueError `config` if jobs are not recorded, or the store cannot be used
+ */
+export function openConfiguredJobs(config: ConfigParts, options: OpenJobsOptions = {}): Promise<Jobs> {
+  const jobs = requireJobs(config);
+  return openJobs({ ...config.queue, jobs }, { onWarning: (_code, message) => warn(message), ...options });
 }

@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
-import { openQueue } from "../../adapters/open.ts";
 import { defaults } from "../../src/defaults.ts";
+import { priorities } from "../../src/jobs/store/job-row.ts";
 import { optionalMs } from "../../src/lib/duration.ts";
 import type { NewMessage } from "../../src/message/message.ts";
-import type { Queue, SendOptions } from "../../src/queue/queue.ts";
+import type { SendOptions } from "../../src/queue/queue.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
 import { addHelp } from "../lib/help.ts";
@@ -12,6 +12,7 @@ import {
   addJsonOption,
   duration,
   durationText,
+  names,
   pair,
   positiveDuration,
   whole,
@@ -20,7 +21,8 @@ import { colorsFor, print, warn } from "../lib/output.ts";
 import { Interrupted, onSignals } from "../lib/signals.ts";
 import { loadDefinitions } from "./definitions.ts";
 import { inputFile, openInput, readMessage, type SendFlags, template } from "./input.ts";
-import { sendLines } from "./lines.ts";
+import { sendLines, type Sender } from "./lines.ts";
+import { openSender } from "./sender.ts";
 import { showWaiting } from "./waiting.ts";
 
 /** `queueport send`: one job from the command line, or a stream of jobs. */
@@ -62,6 +64,14 @@ export function sendCommand(): Command {
       ).env("QUEUEPORT_HANDLERS"),
     )
     .option("--no-handlers", "do not load the handlers module")
+    .addOption(new Option("--priority <level>", "priority that is recorded with the job").choices(priorities))
+    .option("--tenant <tenant>", "tenant for whom the job runs")
+    .optionsGroup("Recorded jobs (with the section jobs in the configuration):")
+    .option("--tag <tag>", "label to find the job by; repeat the flag, or separate tags with commas", names)
+    .option(
+      "--idempotency-key <key>",
+      "key of this send; a second send with the same key and payload gets the first job",
+    )
     .optionsGroup("Delivery:")
     .option(
       "--delay <duration>",
@@ -92,39 +102,39 @@ async function runSend(name: string, payload: string | undefined, flags: SendFla
   const file = inputFile(payload, flags);
   const config = await loadConfig(flags);
   const options: SendOptions = { delay: flags.delay, deadlineMs: flags.deadline };
-  const complete = await loadDefinitions(flags.handlers, config.worker);
+  const { complete, definitions } = await loadDefinitions(flags.handlers, config.worker);
   const message = flags.ndjson ? undefined : complete(await readMessage(payload, file, flags));
-  await using queue = await openQueue(config.queue);
+  await using sender = await openSender(config, flags, definitions);
   const deadlineMs = flags.deadline ?? optionalMs(config.queue.sendDeadlineMs) ?? defaults.sendDeadlineMs;
   const waiting = showWaiting(deadlineMs, message !== undefined);
   try {
-    if (message === undefined) await sendStream(queue, name, file ?? "-", flags, options, complete);
-    else await sendOne(queue, name, message, flags, options);
+    if (message === undefined) await sendStream(sender, name, file ?? "-", flags, options, complete);
+    else await sendOne(sender, name, message, flags, options);
   } finally {
     waiting[Symbol.dispose]();
   }
-  if (queue.provider === "memory") {
+  if (sender.provider === "memory") {
     warn("the memory provider keeps messages in this process only: they are lost now.");
   }
 }
 
 async function sendOne(
-  queue: Queue,
+  sender: Sender,
   name: string,
   message: NewMessage,
   { json }: SendFlags,
   options: SendOptions,
 ): Promise<void> {
-  const { id } = await queue.send(name, message, options);
-  print(
-    json
-      ? JSON.stringify({ queue: name, id })
-      : `${colorsFor(process.stdout).green("sent")} ${id} to ${name}`,
-  );
+  const sent = await sender.send(name, message, options);
+  const { id, created, tracked } = sent;
+  if (json) return print(JSON.stringify({ queue: name, id, created, tracked }));
+  const { green, yellow } = colorsFor(process.stdout);
+  const done = created === false ? yellow("was there before:") : green("sent");
+  print(`${done} ${id} to ${name}`);
 }
 
 async function sendStream(
-  queue: Queue,
+  sender: Sender,
   name: string,
   file: string,
   flags: SendFlags,
@@ -133,7 +143,7 @@ async function sendStream(
 ): Promise<void> {
   using interrupt = onSignals();
   const { error, ...counts } = await sendLines({
-    queue,
+    queue: sender,
     name,
     options,
     input: openInput(file),

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describeError, QueueError } from "../../src/errors.ts";
+import type { Priority } from "../../src/jobs/store/job-row.ts";
 import type { NewMessage } from "../../src/message/message.ts";
 import { mustExist } from "../lib/import-file.ts";
 import type { ConfigFlags, JsonFlags } from "../lib/options.ts";
@@ -20,6 +21,10 @@ export interface SendFlags extends ConfigFlags, JsonFlags {
   readonly header?: Record<string, string>;
   readonly orderingKey?: string;
   readonly dedupId?: string;
+  readonly priority?: Priority;
+  readonly tenant?: string;
+  readonly tag?: readonly string[];
+  readonly idempotencyKey?: string;
 }
 
 /**
@@ -28,7 +33,7 @@ export interface SendFlags extends ConfigFlags, JsonFlags {
  */
 export function inputFile(
   payload: string | undefined,
-  { file, ndjson, type, id, dedupId }: SendFlags,
+  { file, ndjson, type, id, dedupId, idempotencyKey }: SendFlags,
 ): string | undefined {
   if (payload !== undefined && (file !== undefined || ndjson === true)) {
     throw new QueueError("config", "Pass the payload as an argument or by --file, not both.");
@@ -41,6 +46,12 @@ export function inputFile(
       throw new QueueError(
         "config",
         "--dedup-id is for one job: with --ndjson, the queue would drop all lines but one.",
+      );
+    }
+    if (idempotencyKey !== undefined) {
+      throw new QueueError(
+        "config",
+        "--idempotency-key is for one job: with --ndjson, put an id into each line.",
       );
     }
     return file ?? "-";

@@ -3,16 +3,30 @@ import { z } from "zod";
 import { check } from "../../adapters/check.ts";
 import { describeError, isQueueError, QueueError } from "../../src/errors.ts";
 import type { NewMessage } from "../../src/message/message.ts";
-import type { Queue, SendOptions } from "../../src/queue/queue.ts";
+import type { SendOptions } from "../../src/queue/queue.ts";
 
 /** Largest number of sends that are pending. The queue batches them, so many may be pending without many requests. */
 const MAX_PENDING = 1_000;
 /** Largest number of failed lines that are reported one by one. All are counted. */
 const MAX_REPORTED = 20;
 
+/** A `Queue`, or the recorded jobs, as something that sends. */
+export interface Sender {
+  send(queue: string, message: NewMessage, options: SendOptions): Promise<Sent>;
+}
+
+/** The outcome of one send. The other members are those of a recorded job. */
+export interface Sent {
+  readonly id: string;
+  /** False if the job was there before. */
+  readonly created?: boolean;
+  /** False if the job could not be recorded. */
+  readonly tracked?: boolean;
+}
+
 /** A stream of jobs, one per line, and the queue that they are sent to. */
 export interface LineInput {
-  readonly queue: Queue;
+  readonly queue: Sender;
   readonly name: string;
   readonly input: Readable;
   /** If set, a line is a payload of this type. Otherwise a line is a whole message. */

@@ -12,7 +12,7 @@ import { cached } from "../../src/lib/cached.ts";
 
 /** The objects that the endpoints report on. */
 export interface HealthSources {
-  readonly worker: Worker;
+  readonly worker: Pick<Worker, "health">;
   readonly queue: Queue;
   readonly queues: readonly string[];
   readonly registry: Registry;
@@ -77,7 +77,7 @@ export function healthApp(sources: HealthSources): Hono {
 }
 
 /** The health of the worker, without the text of a provider's error. The worker logs it. */
-function publicHealth(worker: Worker): WorkerHealth {
+function publicHealth(worker: HealthSources["worker"]): WorkerHealth {
   const health = worker.health();
   const queues = health.queues.map((queue) =>
     queue.error === undefined ? queue : { ...queue, error: `the last poll failed: ${IN_THE_LOG}` },

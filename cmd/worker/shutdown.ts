@@ -26,7 +26,11 @@ export interface ShutdownLimits {
 }
 
 /** Exits with code 3 when a shutdown exceeds its limits, whatever prevents it. Returns a function that cancels the exit. */
-export function exitAfter({ jobsMs, totalMs }: ShutdownLimits, worker: Worker, logger: Logger): () => void {
+export function exitAfter(
+  { jobsMs, totalMs }: ShutdownLimits,
+  worker: Pick<Worker, "health">,
+  logger: Logger,
+): () => void {
   const exit = (sentence: string): void => {
     logger.error(sentence);
     printError(sentence, false);
