@@ -3,9 +3,11 @@ import { Hono } from "hono";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import { isQueueError, QueueError } from "../../src/errors.ts";
+import type { Jobs } from "../../src/jobs/jobs.ts";
 import type { Queue } from "../../src/queue/queue.ts";
 import type { WorkerHealth } from "../../src/worker/types.ts";
 import type { Worker } from "../../src/worker/worker.ts";
+import { type HealthReport, jobsHealth, workersHealth } from "../../web/api/health.ts";
 import { errorLine } from "../lib/output.ts";
 import { statsRows } from "../lib/stats-rows.ts";
 import { cached } from "../../src/lib/cached.ts";
@@ -13,6 +15,8 @@ import { cached } from "../../src/lib/cached.ts";
 /** The objects that the endpoints report on. */
 export interface HealthSources {
   readonly worker: Pick<Worker, "health">;
+  /** The recorded jobs. @default none: `/health/jobs` does not exist */
+  readonly jobs?: Jobs | undefined;
   readonly queue: Queue;
   readonly queues: readonly string[];
   readonly registry: Registry;
@@ -24,6 +28,8 @@ export interface HealthSources {
 
 /** Age in milliseconds up to which counts are reused, since reading them is a billed request, and anybody may ask. */
 const MAX_AGE_MS = 10_000;
+/** Age in milliseconds up to which a report on jobs is reused, since anybody may ask. */
+const MAX_REPORT_AGE_MS = 2_000;
 /** Replaces the errors of a provider, which name hosts, accounts and roles: the endpoints are open to anybody. */
 const IN_THE_LOG = "the log of the worker has the reason";
 
@@ -39,7 +45,7 @@ export interface HealthServer {
 
 /** The endpoints of a worker process: metrics for Prometheus, and health for an orchestrator and for people. */
 export function healthApp(sources: HealthSources): Hono {
-  const { worker, queue, queues, registry, onStatsError = () => {}, now } = sources;
+  const { worker, jobs, queue, queues, registry, onStatsError = () => {}, now } = sources;
   const app = new Hono();
   const counts = cached(
     () =>
@@ -65,7 +71,8 @@ export function healthApp(sources: HealthSources): Hono {
     const rows = await counts();
     return context.json({ queues: rows }, rows.some(({ error }) => error !== undefined) ? 503 : 200);
   });
-  app.get("/health/workers", (context) => context.json(publicHealth(worker)));
+  if (jobs === undefined) app.get("/health/workers", (context) => context.json(publicHealth(worker)));
+  else addJobsHealth(app, jobs, sources);
   app.notFound((context) =>
     context.json({ error: "not found", paths: app.routes.map(({ path }) => path) }, 404),
   );
@@ -74,6 +81,30 @@ export function healthApp(sources: HealthSources): Hono {
     return context.json({ error: IN_THE_LOG }, 500);
   });
   return app;
+}
+
+/** The health of the recorded jobs, and with it that of the workers of all processes. */
+function addJobsHealth(app: Hono, jobs: Jobs, sources: HealthSources): void {
+  const { worker, onStatsError = () => {}, now } = sources;
+  /** A report without the text of an error of the store, which may name hosts and paths. */
+  const shown = (report: HealthReport): HealthReport => {
+    const { details, problems } = report;
+    const { store } = details as { readonly store?: { readonly reachable: boolean } };
+    if (store?.reachable !== false && Object.keys(details).length > 0) return report;
+    onStatsError("", new Error(problems.join(" ")));
+    return { ...report, problems: [`The job store cannot be read: ${IN_THE_LOG}.`] };
+  };
+  const ofJobs = cached(async () => shown(await jobsHealth(jobs)), MAX_REPORT_AGE_MS, now);
+  const ofWorkers = cached(async () => shown(await workersHealth(jobs)), MAX_REPORT_AGE_MS, now);
+  app.get("/health/jobs", async (context) => {
+    const { details, ...report } = await ofJobs();
+    return context.json({ ...report, ...details }, report.status === "failing" ? 503 : 200);
+  });
+  app.get("/health/workers", async (context) => {
+    const { details, ...report } = await ofWorkers();
+    const body = { ...publicHealth(worker), cluster: { ...report, ...details } };
+    return context.json(body, report.status === "failing" ? 503 : 200);
+  });
 }
 
 /** The health of the worker, without the text of a provider's error. The worker logs it. */

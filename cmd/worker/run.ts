@@ -101,6 +101,7 @@ async function serveHealth(
     worker,
     queue,
     queues,
+    jobs,
     registry,
     onStatsError: (name, error) => logger.warn({ queue: name, err: error }, "reading the counts failed"),
   });

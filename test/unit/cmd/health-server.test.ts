@@ -2,6 +2,7 @@ import { Registry } from "prom-client";
 import { describe, expect, it, vi } from "vitest";
 import { healthApp, type HealthSources, listen } from "../../../cmd/worker/health-server.ts";
 import { QueueError } from "../../../src/errors.ts";
+import type { Jobs } from "../../../src/jobs/jobs.ts";
 import type { Queue } from "../../../src/queue/queue.ts";
 import type { WorkerHealth } from "../../../src/worker/types.ts";
 import type { Worker } from "../../../src/worker/worker.ts";
@@ -21,7 +22,7 @@ function app(
   {
     stats,
     ...sources
-  }: Pick<HealthSources, "now" | "onStatsError"> & { readonly stats?: () => Promise<unknown> } = {},
+  }: Pick<HealthSources, "now" | "onStatsError" | "jobs"> & { readonly stats?: () => Promise<unknown> } = {},
 ): ReturnType<typeof healthApp> {
   const worker = { health: () => ({ ...healthy, ...health }) } as unknown as Worker;
   const counts = { messages: 1, inFlight: undefined, approximate: true, asOf: new Date(0) };
@@ -29,7 +30,111 @@ function app(
   return healthApp({ worker, queue, queues: ["emails"], registry: new Registry(), ...sources });
 }
 
+/** Recorded jobs whose health is this. */
+function jobsWith(health: () => Promise<object>, workers: () => Promise<object[]> = async () => []): Jobs {
+  return { health, workers, counts: async () => [] } as unknown as Jobs;
+}
+
+const healthOfJobs = {
+  status: "degraded",
+  problems: ["2 jobs are processing, and no run of them is known to go on."],
+  store: { name: "sqlite", reachable: true, latencyMs: 1, journaled: 0, dropped: 0 },
+  dispatchLagMs: 0,
+  stalled: 2,
+  workers: 1,
+  unfinished: [{ queue: "emails", type: "email", status: "queued", count: 3 }],
+};
+
+describe("healthApp with recorded jobs", () => {
+  it("answers with the health of the jobs, and with 200 while it is degraded", async () => {
+    const answer = await app({}, { jobs: jobsWith(async () => healthOfJobs) }).request("/health/jobs");
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({
+      status: "degraded",
+      problems: healthOfJobs.problems,
+      store: { name: "sqlite", reachable: true, latency_ms: 1 },
+      stalled: 2,
+      unfinished: [{ queue: "emails", count: 3 }],
+    });
+  });
+
+  it("answers 503 while the store cannot be reached, and the text of the error is only reported", async () => {
+    const reported: unknown[] = [];
+    const health = async (): Promise<object> => ({
+      ...healthOfJobs,
+      status: "failing",
+      problems: ["no route to db.internal"],
+      store: { ...healthOfJobs.store, reachable: false },
+    });
+    const failing = app(
+      {},
+      { jobs: jobsWith(health), onStatsError: (_queue, error) => reported.push(error) },
+    );
+    const answer = await failing.request("/health/jobs");
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({
+      problems: ["The job store cannot be read: the log of the worker has the reason."],
+    });
+    expect(reported).toEqual([new Error("no route to db.internal")]);
+  });
+
+  it("adds the workers of all processes to the health of its own", async () => {
+    const row = {
+      id: "host-1-1",
+      host: "host",
+      pid: 1,
+      version: "0.1.0",
+      queues: ["emails"],
+      types: ["email"],
+      slots: 10,
+      running: ["a"],
+      runningCount: 1,
+      lagMs: 0,
+      rss: 1,
+      startedAt: 0,
+      seenAt: 0,
+    };
+    const jobs = jobsWith(
+      async () => healthOfJobs,
+      async () => [row],
+    );
+    const answer = await app({}, { jobs }).request("/health/workers");
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({
+      state: "running",
+      cluster: { status: "ok", slots: 10, running: 1, workers: [{ id: "host-1-1" }] },
+    });
+  });
+
+  it("answers 503 for the workers while the store cannot be read", async () => {
+    const jobs = jobsWith(
+      async () => healthOfJobs,
+      async () => {
+        throw new Error("no route to db.internal");
+      },
+    );
+    const answer = await app({}, { jobs }).request("/health/workers");
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).not.toContain("db.internal");
+  });
+
+  it("asks the store once in two seconds, however many ask", async () => {
+    let asked = 0;
+    const jobs = jobsWith(async () => {
+      asked += 1;
+      return healthOfJobs;
+    });
+    const serving = app({}, { jobs, now: () => 0 });
+    await Promise.all(Array.from({ length: 50 }, () => serving.request("/health/jobs")));
+    expect(asked).toBe(1);
+  });
+});
+
 describe("healthApp", () => {
+  it("has no health of jobs if none are recorded", async () => {
+    expect((await app().request("/health/jobs")).status).toBe(404);
+  });
+
   it("answers 503 while the worker is not live or not ready", async () => {
     expect((await app().request("/health/live")).status).toBe(200);
     expect((await app().request("/health/ready")).status).toBe(200);
