@@ -55,6 +55,23 @@ describe("runs", () => {
       expect(await samplesOf(metrics, "jobs_active")).toEqual({ '{queue="emails"}': 0 });
     }));
 
+  it("have the status of their end if the job was over all the same, and none if they did not begin", () =>
+    withMetrics({}, async (metrics) => {
+      publishRun({ type: "mail" });
+      for (const why of ["cancelled", "completed"] as const) {
+        publishJob({ event: "started", job: job({ id: why }), waitMs: 0 });
+        publishJob({ event: "not_run", job: job({ id: why }), why });
+        publishJob({ event: "not_run", job: job({ id: `${why} before` }), why });
+      }
+      expect(await samplesOf(metrics, "jobs_active")).toEqual({ '{queue="emails"}': 0 });
+      expect(await samplesOf(metrics, "jobs_processed_total")).toEqual({
+        '{status="cancelled",type="mail"}': 1,
+        '{status="completed",type="mail"}': 1,
+        '{status="discarded",type="mail"}': 1,
+        '{status="failed",type="mail"}': 0,
+      });
+    }));
+
   it("get no label if their type has no handler, even if they fail because the queue keeps order", () =>
     withMetrics({ maxTypes: 3 }, async (metrics) => {
       for (const id of ["a", "b", "c", "d"]) {
