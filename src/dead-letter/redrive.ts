@@ -13,6 +13,7 @@ import {
   ATTEMPT,
   DEAD_LETTER,
   DECIDED,
+  JOB,
   NOT_BEFORE,
   REDRIVE,
   TARGET,
@@ -185,7 +186,11 @@ export class Redrive {
     const id = message?.id ?? delivery.brokerId;
     const dedupId = requeueId(id, "redrive", delivery);
     const generation = Number(delivery.attributes[REDRIVE] ?? 0) + 1;
-    const marks = { [REDRIVE]: Number.isSafeInteger(generation) ? generation : 1, [TARGET]: traits.target };
+    const marks = {
+      [REDRIVE]: Number.isSafeInteger(generation) ? generation : 1,
+      [TARGET]: traits.target,
+      [JOB]: delivery.attributes[JOB],
+    };
     const given =
       traits.ordering === "by_key" ? (info.orderingKey ?? givenKey(delivery.orderingKey)) : undefined;
     if (transform === undefined) {

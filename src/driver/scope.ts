@@ -1,8 +1,8 @@
 /**
  * Returns the `scope` of a driver: the provider, the place of its queues, and the prefix of their names.
  *
- * @param places an account, a region, a namespace or the URL of an endpoint, the largest first. Of a URL, only the host is
- * used, since it may have a password. Undefined if it is not known.
+ * @param places an account, a region, a namespace or the URL of an endpoint, the largest first; undefined if it is not known.
+ * Only the host of a URL is used, since it may have a password.
  *
  * @example
  * driverScope("sqs", ["eu-west-1"], "prod-"); // "sqs:eu-west-1:prod-"

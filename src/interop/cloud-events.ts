@@ -109,6 +109,8 @@ function contextOf({
   scheduledAt,
   backoff,
   trace,
+  priority,
+  tenant,
 }: Message): object {
   return {
     id,
@@ -119,6 +121,8 @@ function contextOf({
     [EXTENSIONS.headers]: Object.keys(headers).length === 0 ? undefined : JSON.stringify(headers),
     [EXTENSIONS.scheduledAt]: scheduledAt?.toISOString(),
     [EXTENSIONS.backoff]: backoff === undefined ? undefined : JSON.stringify(backoff),
+    [EXTENSIONS.priority]: priority,
+    [EXTENSIONS.tenant]: tenant,
     ...trace,
   };
 }

@@ -1,4 +1,5 @@
 import type { DecodedMessage } from "./decoder.ts";
+import { readPriority, readTenant } from "./job-labels.ts";
 import { type Fields, isFields } from "./ownership.ts";
 import { Malformed } from "./system-attributes.ts";
 
@@ -11,6 +12,8 @@ export const EXTENSIONS = {
   headers: "qpheaders",
   scheduledAt: "qpscheduledat",
   backoff: "qpbackoff",
+  priority: "qppriority",
+  tenant: "qptenant",
 } as const;
 
 const READ_ELSEWHERE: ReadonlySet<string> = new Set([
@@ -104,6 +107,8 @@ export function cloudEvent(context: Fields, payload: unknown): DecodedMessage {
     createdAt: dateOf(time, "time"),
     scheduledAt: dateOf(context[EXTENSIONS.scheduledAt], EXTENSIONS.scheduledAt),
     backoff: objectOf(context, EXTENSIONS.backoff),
+    priority: readPriority(context[EXTENSIONS.priority]),
+    tenant: readTenant(context[EXTENSIONS.tenant]),
     trace:
       typeof traceparent === "string"
         ? { traceparent, tracestate: typeof tracestate === "string" ? tracestate : undefined }

@@ -80,6 +80,7 @@ function problemOf(error: unknown): string {
 /** Asks the decoders, for each envelope that they unwrap again; then reads the body. */
 function readBy(reading: Reading, delivery: Delivery, now: number): CompleteMessage | "ignore" {
   let inner: Delivery | undefined = delivery;
+  let isDated = false;
   for (let wrapped = 0; inner !== undefined; wrapped += 1) {
     if (wrapped > MAX_WRAPPED) throw new Malformed(`it is wrapped more than ${MAX_WRAPPED} times`);
     const current: Delivery = inner;
@@ -87,8 +88,9 @@ function readBy(reading: Reading, delivery: Delivery, now: number): CompleteMess
     inner = undefined;
     const answer = reading.decoders.length === 0 ? undefined : ask(reading.decoders, raw);
     if (answer === "ignore") return answer;
-    if (answer === undefined) return readBody(raw.parsed(), current, now);
-    if (!("unwrap" in answer)) return messageOf(answer, current, now);
+    if (answer === undefined) return readBody(raw.parsed(), current, now, isDated);
+    if (!("unwrap" in answer)) return messageOf(answer, current, now, isDated);
+    isDated ||= answer.unwrap?.createdAt !== undefined;
     inner = innerOf(answer, current);
   }
   throw new Malformed("a decoder unwrapped nothing");
@@ -129,7 +131,13 @@ function innerOf({ unwrap }: UnwrappedMessage, delivery: Delivery): Delivery {
   };
 }
 
-function messageOf(decoded: DecodedMessage, delivery: Delivery, now: number): CompleteMessage {
+/** @param isDated whether an envelope around the message says when it was created */
+function messageOf(
+  decoded: DecodedMessage,
+  delivery: Delivery,
+  now: number,
+  isDated: boolean,
+): CompleteMessage {
   const { type, payload, id, headers, maxAttempts, createdAt, scheduledAt, backoff, trace } = decoded;
   const priority = readPriority(decoded.priority);
   const tenant = readTenant(decoded.tenant);
@@ -152,7 +160,7 @@ function messageOf(decoded: DecodedMessage, delivery: Delivery, now: number): Co
     trace ?? readTrace(delivery.attributes),
     givenKey(delivery.orderingKey),
     delivery.attributes,
-    { priority, tenant, isUndated: createdAt === undefined },
+    { priority, tenant, isUndated: !isDated && createdAt === undefined },
   );
 }
 
@@ -175,16 +183,18 @@ function timeOf(date: unknown, field: string): number {
 /** No data at all, which is null for a message that has its type in an attribute. */
 const NO_DATA = Symbol("no data");
 
-function readBody(json: unknown, delivery: Delivery, now: number): CompleteMessage {
+/** @param isDated whether an envelope around the message says when it was created */
+function readBody(json: unknown, delivery: Delivery, now: number, isDated: boolean = false): CompleteMessage {
   const { attributes } = delivery;
   const attributeType = attributes["type"] || attributes["Type"];
   if (isFields(json)) {
-    if (isEnvelope(json, attributeType)) return readEnvelope(json, attributeType, delivery, now);
-    if (isCloudEvent(json)) return messageOf(readCloudEvent(json), delivery, now);
+    if (isEnvelope(json, attributeType)) return readEnvelope(json, attributeType, delivery, now, isDated);
+    if (isCloudEvent(json)) return messageOf(readCloudEvent(json), delivery, now, isDated);
   }
   if (attributeType === undefined) throw unknownBody(json);
   // Another system wrote the body, and the whole body is the payload.
-  return readEnvelope({ payload: json === NO_DATA ? null : json }, attributeType, delivery, now);
+  const whole = { payload: json === NO_DATA ? null : json };
+  return readEnvelope(whole, attributeType, delivery, now, isDated);
 }
 
 /** The problem of a body that is no envelope, of a message without a type attribute. */

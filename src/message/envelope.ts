@@ -142,12 +142,17 @@ function wireBackoff({ baseMs, factor, capMs, jitter }: BackoffOptions): unknown
   return { base_ms: optionalMs(baseMs), factor, cap_ms: optionalMs(capMs), jitter };
 }
 
-/** Reads an envelope. `attributeType` is the type of a body that has none. */
+/**
+ * Reads an envelope. `attributeType` is the type of a body that has none.
+ *
+ * @param isDated whether an envelope around this one says when the message was created
+ */
 export function readEnvelope(
   envelope: Fields,
   attributeType: string | undefined,
   delivery: Delivery,
   now: number,
+  isDated: boolean,
 ): CompleteMessage {
   const type = envelope["type"] ?? attributeType;
   if (typeof type !== "string" || type === "")
@@ -165,7 +170,7 @@ export function readEnvelope(
     readTrace(delivery.attributes),
     givenKey(delivery.orderingKey),
     delivery.attributes,
-    readRare(envelope, createdAt === undefined),
+    readRare(envelope, !isDated && createdAt === undefined),
   );
 }
 

@@ -15,6 +15,12 @@ const ENVELOPE: ReadonlySet<string> = new Set([
   "attempts",
 ]);
 
+/**
+ * Fields of the envelope that count only beside a payload. Data of other systems has fields of these names as well, and
+ * would be lost if it were taken for an envelope without a payload.
+ */
+const BESIDE_PAYLOAD: ReadonlySet<string> = new Set(["priority", "tenant"]);
+
 export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -32,6 +38,7 @@ export function isEnvelope(fields: Fields, attributeType: string | undefined): b
   const hasPayload = Object.hasOwn(fields, "payload");
   if (hasPayload && typeof type === "string") return true;
   if (!hasPayload && !Object.hasOwn(fields, "type")) return false;
-  for (const name in fields) if (!ENVELOPE.has(name)) return false;
+  for (const name in fields)
+    if (!ENVELOPE.has(name) && !(hasPayload && BESIDE_PAYLOAD.has(name))) return false;
   return hasPayload || attributeType === undefined || typeof type !== "string" || type === attributeType;
 }

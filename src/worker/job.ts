@@ -25,7 +25,7 @@ export interface JobRecordOptions {
   /** Whether jobs of this type are recorded. @default `track` of the job system */
   readonly track?: "full" | "off" | undefined;
   /**
-   * What happens to jobs of this type while the job store cannot be reached: they `run` without a record, or `wait` for it.
+   * Treatment of jobs of this type while the job store cannot be reached: they `run` without a record, or `wait` for it.
    * @default `whenStoreIsDown` of the job system
    */
   readonly whenStoreIsDown?: "run" | "wait" | undefined;

@@ -12,6 +12,7 @@ import { FakeClock } from "../../src/testing/fake-clock.ts";
 export const SECOND = 1_000;
 export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
+export const DAY = 86_400_000;
 
 /** A signal that never aborts. */
 export const never: AbortSignal = new AbortController().signal;

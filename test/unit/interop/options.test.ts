@@ -14,6 +14,7 @@ import {
 import { decode, type Decoded } from "../../../src/message/decode.ts";
 import type { Decoder } from "../../../src/message/decoder.ts";
 import { WireFormat } from "../../../src/message/format.ts";
+import { PRIORITIES } from "../../../src/message/job-labels.ts";
 import type { Message } from "../../../src/message/message.ts";
 import { Fixture } from "../receive/fixture.ts";
 import { delivery } from "../support.ts";
@@ -133,6 +134,8 @@ describe("encodeCloudEvents", () => {
           jitter: fc.boolean(),
         }),
         trace: fc.record({ traceparent: text, tracestate: text }),
+        priority: fc.constantFrom(...PRIORITIES),
+        tenant: text.filter((one) => Buffer.byteLength(one) <= 128),
       },
       { requiredKeys: ["type", "payload"] },
     );

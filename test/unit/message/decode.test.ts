@@ -3,6 +3,7 @@ import type { Attributes, Body } from "../../../src/driver/contract.ts";
 import { decode, type Decoded } from "../../../src/message/decode.ts";
 import type { Decoder, RawMessage } from "../../../src/message/decoder.ts";
 import { WireFormat, type WireFormatOptions } from "../../../src/message/format.ts";
+import { completeMessage, statesCreation } from "../../../src/message/message.ts";
 import { delivery } from "../support.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -262,5 +263,48 @@ describe("a payload that a codec has encoded", () => {
       ok: false,
       problem: "payload_encoding must be a non-empty string",
     });
+  });
+});
+
+describe("a message", () => {
+  const states = (options: WireFormatOptions, body: string, attributes?: Attributes): boolean => {
+    const { message } = read(options, body, attributes);
+    return message !== undefined && statesCreation(message);
+  };
+  const dated: Decoder = () => ({ type: "x", payload: 1, createdAt: new Date(NOW) });
+  const undated: Decoder = () => ({ type: "x", payload: 1 });
+  const wrap = (inner: string): string => JSON.stringify({ wrap: inner });
+
+  test.each<[string, boolean]>([
+    ["an envelope with its time", states({}, '{"type":"x","payload":1,"created_at":"2026-01-01T00:00:00Z"}')],
+    [
+      "a CloudEvent with its time",
+      states({}, '{"specversion":"1.0","type":"x","time":"2026-01-01T00:00:00Z"}'),
+    ],
+    ["a decoder that knows its time", states({ decode: dated }, "{}")],
+    [
+      "an envelope within another that has the time",
+      states({ decode: wrapped }, wrap('{"type":"x","payload":1}')),
+    ],
+    [
+      "data within an envelope that has the time",
+      states({ decode: wrapped }, JSON.stringify({ wrap: "[1]", with: { type: "x" } })),
+    ],
+  ])("says when it was created: %s", (_, isStated) => {
+    expect(isStated).toBe(true);
+  });
+
+  test.each<[string, boolean]>([
+    ["an envelope without a time", states({}, '{"type":"x","payload":1}')],
+    ["data of another system", states({}, "[1]", { type: "x" })],
+    ["a CloudEvent without a time", states({}, '{"specversion":"1.0","type":"x"}')],
+    ["a decoder that knows no time", states({ decode: undated }, "{}")],
+  ])("does not say when it was created: %s", (_, isStated) => {
+    expect(isStated).toBe(false);
+  });
+
+  test("says when it was created where it is sent, and as a plain object", () => {
+    expect(statesCreation(completeMessage({ type: "x", payload: 1, tenant: "acme" }, NOW))).toBe(true);
+    expect(statesCreation({ ...completeMessage({ type: "x", payload: 1 }, NOW) })).toBe(true);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Attributes, Body } from "../../../src/driver/contract.ts";
 import { decode, type Decoded } from "../../../src/message/decode.ts";
 import { encode } from "../../../src/message/envelope.ts";
+import { PRIORITIES } from "../../../src/message/job-labels.ts";
 import { completeMessage, type Message, type NewMessage } from "../../../src/message/message.ts";
 import { delivery } from "../support.ts";
 
@@ -53,6 +54,8 @@ describe("a message that is encoded and decoded", () => {
         { requiredKeys: [] },
       ),
       trace: fc.record({ traceparent: name, tracestate: name }, { requiredKeys: ["traceparent"] }),
+      priority: fc.constantFrom(...PRIORITIES),
+      tenant: name.filter((text) => Buffer.byteLength(text) <= 128),
     },
     { requiredKeys: ["type", "payload"] },
   );

@@ -33,6 +33,8 @@ describe("a field that the sender gives", () => {
       backoff: { baseMs: 5 },
       orderingKey: "k",
       trace: { traceparent: "00-1-2-01", tracestate: "a=b" },
+      priority: "critical",
+      tenant: "acme",
     };
     expect(completeMessage(job(given), NOW)).toMatchObject(given);
   });
@@ -58,6 +60,11 @@ test.each([
   ["an infinite number of attempts", job({ maxAttempts: Number.POSITIVE_INFINITY }), "invalid_message"],
   ["an empty ordering key", job({ orderingKey: "" }), "invalid_message"],
   ["an empty dedupId", job({ dedupId: "" }), "invalid_message"],
+  ["an unknown priority", job({ priority: "urgent" }), "invalid_message"],
+  ["a priority that is a number", job({ priority: 1 }), "invalid_message"],
+  ["an empty tenant", job({ tenant: "" }), "invalid_message"],
+  ["a tenant of 129 bytes", job({ tenant: "t".repeat(129) }), "invalid_message"],
+  ["a tenant with a control character", job({ tenant: "a\n" }), "invalid_message"],
   ["a trace without parent", job({ trace: {} }), "invalid_message"],
   ["a backoff that shrinks", job({ backoff: { factor: 0.5 } }), "invalid_options"],
   ["headers that are a Map", job({ headers: new Map([["a", "b"]]) }), "invalid_headers"],
@@ -101,4 +108,17 @@ describe("a key that a message does not have", () => {
     expect(() => completeMessage(job({ tenant: undefined, ...received }), NOW)).not.toThrow();
     expect(() => completeMessage({ ...completeMessage(job({}), NOW) }, NOW)).not.toThrow();
   });
+});
+
+test("a copy of a message has its priority and its tenant, and a message without them has no such keys", () => {
+  const labels = { priority: "low", tenant: "acme" };
+  expect({ ...completeMessage(job(labels), NOW) }).toMatchObject(labels);
+  expect(Object.keys(completeMessage(job({}), NOW))).not.toContain("priority");
+  expect(Object.keys(completeMessage(job({}), NOW))).not.toContain("tenant");
+});
+
+test("the error of an unknown priority names the known ones", () => {
+  expect(() => completeMessage(job({ priority: "urgent" }), NOW)).toThrow(
+    'The priority of a message is one of low, normal, high, critical; got "urgent".',
+  );
 });
