@@ -35,7 +35,6 @@ import type {
   SendReceipt,
 } from "../queue/queue.ts";
 import type { Handler, ReceiveOptions } from "../queue/receive.ts";
-import { checkMessage } from "../send/check.ts";
 import { Producer } from "../send/producer.ts";
 import { track } from "./track.ts";
 import { Sender } from "../send/sender.ts";
@@ -125,7 +124,7 @@ export class CoreQueue implements ManagedQueue {
 
   async checkManaged(queue: string, message: NewMessage, options: ManagedSendOptions = NONE): Promise<void> {
     this.#assertUsable(queue);
-    await checkMessage(this.#connection, this.#sender.target, queue, message, options);
+    await this.#producer.check(queue, message, options);
   }
 
   async sendBatchManaged(

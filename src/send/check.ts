@@ -1,7 +1,5 @@
-import { defaults } from "../defaults.ts";
 import type { QueueTraits } from "../driver/limits.ts";
 import { isQueueError } from "../errors.ts";
-import { optionalMs } from "../lib/duration.ts";
 import type { NewMessage } from "../message/message.ts";
 import { validateInTime } from "../message/schema.ts";
 import type { ManagedSendOptions } from "../queue/managed-receive.ts";
@@ -21,9 +19,9 @@ export async function checkMessage(
   queue: string,
   message: NewMessage,
   options: ManagedSendOptions,
+  deadlineMs: number,
 ): Promise<void> {
   const { clock, format, limits } = connection;
-  const deadlineMs = optionalMs(options.deadlineMs) ?? defaults.sendDeadlineMs;
   const terms: SendTerms = { deadlineMs, since: clock.monotonic(), signal: options.signal };
   const composed = compose(message, options, clock.now(), format, queue);
   if (message.schema !== undefined)

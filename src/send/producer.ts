@@ -9,6 +9,7 @@ import type { SendOptions, SendOutcome, SendReceipt } from "../queue/queue.ts";
 import { validateInTime } from "../message/schema.ts";
 import { durationMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
+import { checkMessage } from "./check.ts";
 import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
 import type { Accepted, SendListener } from "./request.ts";
 import { leftMs, type Sender, type SendTerms } from "./sender.ts";
@@ -45,6 +46,12 @@ export class Producer {
     return this.#tracked(
       this.#interceptors.send({ queue, message, options }, (changed) => this.#send(queue, changed, options)),
     );
+  }
+
+  /** Checks a message as a send does, and sends nothing. */
+  async check(queue: string, message: NewMessage, options: ManagedSendOptions): Promise<void> {
+    const { target } = this.#sender;
+    await checkMessage(this.#connection, target, queue, message, options, this.#deadlineOf(options));
   }
 
   #send(queue: string, message: NewMessage, options: ManagedSendOptions): Promise<SendReceipt> {

@@ -171,7 +171,7 @@ describe("an import", () => {
     const { loaded, files } = await load("./open");
     expect({ loaded, files }).toEqual({
       loaded: [],
-      files: ["adapters/open.js", "chunks/core.js", "chunks/open.js"],
+      files: ["adapters/open.js", "chunks/core.js", "chunks/open.js", "chunks/zod.js"],
     });
   });
 
