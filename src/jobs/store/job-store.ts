@@ -133,14 +133,17 @@ export interface WorkerRow {
   readonly seenAt: number;
 }
 
-/** How long records are kept, in milliseconds. */
+/**
+ * How long records are kept after the end of their job, in milliseconds. No record is deleted within an hour, whatever the
+ * policy says.
+ */
 export interface PrunePolicy {
   readonly completedMs: number;
   readonly failedMs: number;
   readonly cancelledMs: number;
   /** Payloads, results and logs of completed jobs; their records stay. */
   readonly dataMs: number;
-  /** Finished jobs that are kept at most, the latest. No job is deleted within an hour of its end for this. */
+  /** Finished jobs that are kept at most, the latest. */
   readonly maxFinished: number;
 }
 
@@ -197,9 +200,15 @@ export interface JobStore {
   counts(namespace: string): Promise<JobCount[]>;
   /** The jobs that ended since a time, by the minute. */
   minutes(namespace: string, since: number): Promise<MinuteCount[]>;
-  /** Takes jobs whose message is due, the one that is due first at the front. No two callers are given the same job. */
+  /**
+   * Takes jobs whose message is due, the one that is due first at the front. A job that a process took and did not confirm
+   * is due again at the end of that time. No two callers are given the same job.
+   */
   takeDue(namespace: string, options: TakeOptions): Promise<DueJob[]>;
-  /** When the next job will be due that nobody has taken, in epoch milliseconds of the store's clock. */
+  /**
+   * When `takeDue` will next find a job, in epoch milliseconds of the store's clock: one that will be due, or one that a
+   * process took and did not confirm in its time.
+   */
   nextDueAt(namespace: string, queues?: readonly string[]): Promise<number | undefined>;
   /** The changes since `cursor`; `undefined` asks for the cursor of now. No change is ever missed by a reader that goes on. */
   changedSince(namespace: string, cursor: string | undefined, limit: number): Promise<ChangePage>;

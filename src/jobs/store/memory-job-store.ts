@@ -2,7 +2,7 @@ import { QueueError } from "../../errors.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { withSaved } from "./saved-data.ts";
 import type { JobAnswer, JobChange } from "./change.ts";
-import type { JobData, StoredJob } from "./job-row.ts";
+import type { StoredJob } from "./job-row.ts";
 import type {
   ChangePage,
   DueJob,
@@ -77,7 +77,9 @@ class MemoryJobStore implements JobStore {
       const before = space.rows.get(change.id);
       const { row, answer, data, needsSaved } = transition(before, change, now);
       if (row !== undefined && (row !== before || data !== undefined)) space.write(before, row, data, now);
-      return needsSaved === true && answer.do === "run" ? withSaved(answer, space.dataOf(change.id)) : answer;
+      return needsSaved === true && answer.do === "run"
+        ? withSaved(answer, space.data.read(change.id, ["saved"]))
+        : answer;
     });
   }
 
@@ -89,7 +91,7 @@ class MemoryJobStore implements JobStore {
     const space = this.#space(namespace);
     return ids.map((id) => {
       const row = space.rows.get(id);
-      return row === undefined ? undefined : { row, ...partsOf(space.dataOf(id), parts) };
+      return row === undefined ? undefined : { row, ...space.data.read(id, parts) };
     });
   }
 
@@ -138,7 +140,7 @@ class MemoryJobStore implements JobStore {
   async prunable(namespace: string, policy: PrunePolicy, limit: number): Promise<StoredJob[]> {
     const space = this.#space(namespace);
     const rows = space.prunable(policy, this.#clock.now()).slice(0, limit);
-    return rows.map((row) => ({ row, ...space.dataOf(row.id) }));
+    return rows.map((row) => ({ row, ...space.data.read(row.id) }));
   }
 
   async prune(
@@ -171,13 +173,4 @@ class MemoryJobStore implements JobStore {
     }
     return space;
   }
-}
-
-function partsOf({ message, result, saved, steps, logs }: JobData, parts: readonly JobPart[]): JobData {
-  return {
-    ...(parts.includes("message") ? { message } : {}),
-    ...(parts.includes("result") ? { result } : {}),
-    ...(parts.includes("saved") ? { saved, steps } : {}),
-    ...(parts.includes("logs") ? { logs } : {}),
-  };
 }

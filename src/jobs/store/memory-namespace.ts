@@ -1,7 +1,6 @@
 import { taken } from "./birth-rules.ts";
-import { changedData } from "./saved-data.ts";
 import type { DataChange } from "./effect.ts";
-import { type FinalStatus, isFinal, type JobData, type JobRow } from "./job-row.ts";
+import { type FinalStatus, isFinal, type JobRow } from "./job-row.ts";
 import {
   type ChangePage,
   type DueJob,
@@ -19,9 +18,9 @@ import {
   type WorkerRow,
 } from "./job-store.ts";
 import { byCreation, matches } from "./match.ts";
+import { MemoryData } from "./memory-data.ts";
 import { countedAs, hintsOf, keptMs } from "./written.ts";
 
-const NO_DATA: JobData = Object.freeze({});
 const MINUTE_MS = 60_000;
 /** Minutes of which the ended jobs are counted. */
 const MAX_MINUTES = 1_440;
@@ -35,11 +34,11 @@ interface Logged {
 /** The records of one namespace in memory. */
 export class MemoryNamespace {
   readonly rows: Map<string, JobRow> = new Map();
+  readonly data: MemoryData = new MemoryData();
   readonly workers: Map<string, WorkerRow> = new Map();
   readonly listeners: Set<(hint: StoreHint, id: string) => void> = new Set();
   fingerprint: string | undefined;
   readonly #maxFinished: number;
-  readonly #data = new Map<string, JobData>();
   /** Jobs whose message is to be sent. */
   readonly #pending = new Set<string>();
   /** Finished jobs, the one that ended first at the front. */
@@ -54,15 +53,11 @@ export class MemoryNamespace {
     this.#maxFinished = maxFinished;
   }
 
-  dataOf(id: string): JobData {
-    return this.#data.get(id) ?? NO_DATA;
-  }
-
   /** Replaces a row, and applies a change of its data. */
   write(before: JobRow | undefined, row: JobRow, data: DataChange | undefined, now: number): void {
     const { id } = row;
     this.rows.set(id, row);
-    if (data !== undefined) this.#data.set(id, changedData(this.dataOf(id), copied(data)));
+    if (data !== undefined) this.data.write(id, data);
     if (row.dispatch === undefined) this.#pending.delete(id);
     else this.#pending.add(id);
     if (row === before || row.version === before?.version) return;
@@ -82,7 +77,7 @@ export class MemoryNamespace {
     const { search } = filter;
     const found = [...this.rows.values()]
       .filter((row) => matches(row, filter, now))
-      .filter(({ id }) => search === undefined || textOf(this.dataOf(id)).includes(search))
+      .filter(({ id }) => search === undefined || this.#payloadText(id).includes(search))
       .toSorted((one, other) => (order === "oldest" ? byCreation(one, other) : byCreation(other, one)));
     const isBeyond = (row: JobRow): boolean => {
       if (after === undefined) return true;
@@ -119,7 +114,7 @@ export class MemoryNamespace {
     const jobs: DueJob[] = [];
     for (const { row } of due.slice(0, limit)) {
       const next = taken(row, now, takenMs);
-      const { message } = this.dataOf(row.id);
+      const message = this.data.message(row.id);
       if (next === undefined || message === undefined) continue;
       this.rows.set(row.id, next);
       jobs.push({ row: next, message });
@@ -176,8 +171,8 @@ export class MemoryNamespace {
     for (const id of this.#finished.keys()) {
       const row = this.rows.get(id) as JobRow;
       const isOld = row.status === "completed" && now - (row.finishedAt ?? now) > policy.dataMs;
-      if (!isOld || !this.#data.has(id) || stripped === limit) continue;
-      this.#data.delete(id);
+      if (!isOld || !this.data.has(id) || stripped === limit) continue;
+      this.data.delete(id);
       this.rows.set(id, { ...row, hasMessage: false, hasSaved: false });
       stripped += 1;
     }
@@ -193,6 +188,10 @@ export class MemoryNamespace {
     });
   }
 
+  #payloadText(id: string): string {
+    return JSON.stringify(this.data.message(id)?.payload ?? null);
+  }
+
   #finish(id: string, now: number): void {
     this.#finished.delete(id);
     this.#finished.set(id, now);
@@ -203,7 +202,7 @@ export class MemoryNamespace {
 
   #forget(id: string): void {
     this.rows.delete(id);
-    this.#data.delete(id);
+    this.data.delete(id);
     this.#finished.delete(id);
     this.#pending.delete(id);
     this.#changes.delete(id);
@@ -241,15 +240,6 @@ export class MemoryNamespace {
   #hint(before: JobRow | undefined, row: JobRow): void {
     for (const listener of this.listeners) for (const hint of hintsOf(before, row)) listener(hint, row.id);
   }
-}
-
-/** Copied, since the payload belongs to the sender or to the handler, who may change it. */
-function copied(data: DataChange): DataChange {
-  return JSON.parse(JSON.stringify(data)) as DataChange;
-}
-
-function textOf({ message }: JobData): string {
-  return JSON.stringify(message?.payload ?? null);
 }
 
 /** The index of the first entry after `seq`. */

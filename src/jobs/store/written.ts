@@ -1,6 +1,6 @@
 import type { FinalStatus, JobRow } from "./job-row.ts";
 import { isFinal } from "./job-row.ts";
-import type { PrunePolicy, StoreHint } from "./job-store.ts";
+import { MIN_KEPT_MS, type PrunePolicy, type StoreHint } from "./job-store.ts";
 
 /**
  * The state as which a change counts among the ended runs of its minute; undefined if it does not count. A job that goes
@@ -21,8 +21,8 @@ export function hintsOf(before: JobRow | undefined, row: JobRow): readonly Store
   return hints;
 }
 
-/** Milliseconds for which a policy keeps a job in this state. */
+/** Milliseconds after its end from which a job in this state is deleted. */
 export function keptMs(status: FinalStatus, { completedMs, failedMs, cancelledMs }: PrunePolicy): number {
-  if (status === "completed") return completedMs;
-  return status === "cancelled" ? cancelledMs : failedMs;
+  const ms = status === "completed" ? completedMs : status === "cancelled" ? cancelledMs : failedMs;
+  return Math.max(MIN_KEPT_MS, ms);
 }
