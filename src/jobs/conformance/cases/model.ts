@@ -1,0 +1,3 @@
+import { group, type JobStoreCase } from "../case.ts";
+
+export const modelCases: readonly JobStoreCase[] = group("model", []);
