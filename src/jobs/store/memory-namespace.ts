@@ -63,7 +63,7 @@ export class MemoryNamespace {
     if (row === before || row.version === before?.version) return;
     this.#count(before, row, now);
     if (isFinal(row.status)) {
-      if (row.status !== before?.status) this.#finish(id, now);
+      if (row.finishedAt !== before?.finishedAt || !this.#finished.has(id)) this.#finish(id, now);
     } else this.#finished.delete(id);
     this.#record(id);
     if (this.listeners.size > 0) this.#hint(before, row);

@@ -4,11 +4,13 @@ import { MIN_KEPT_MS, type PrunePolicy, type StoreHint } from "./job-store.ts";
 
 /**
  * The state as which a change counts among the ended runs of its minute; undefined if it does not count. A job that goes
- * on from `failed` to `queued` is not counted back.
+ * on from `failed` to `queued` is not counted back. A run that ends like the run before it counts as well.
  */
 export function countedAs(before: JobRow | undefined, row: JobRow): FinalStatus | "retrying" | undefined {
   const { status } = row;
-  if (before?.status === status) return undefined;
+  const isKnown =
+    before?.status === status && before.generation === row.generation && before.runs === row.runs;
+  if (isKnown) return undefined;
   return isFinal(status) || status === "retrying" ? status : undefined;
 }
 

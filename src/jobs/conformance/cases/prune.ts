@@ -143,6 +143,24 @@ export const pruneCases: readonly JobStoreCase[] = group("prune", [
     },
   },
   {
+    name: "a job is kept from its last end on, also if it ended in the same state before",
+    async run({ each, one, make, wait, store, namespace }) {
+      await each(make.claim("a", "t"), make.end("a", "t", "failed"));
+      await wait(4 * HOUR);
+      await each(make.claim("b", "t"), make.end("b", "t", "failed"));
+      await wait(HOUR);
+      await one(make.end("a", "u", "failed", { isUntracked: true, generation: 1 }));
+      await wait(1);
+      expectEqual("the jobs to prune", await store.prunable(namespace, POLICY, 100), []);
+      await wait(5 * HOUR);
+      expectEqual(
+        "the jobs to prune later",
+        (await store.prunable(namespace, POLICY, 100)).map(({ row }) => row.id),
+        ["b", "a"],
+      );
+    },
+  },
+  {
     name: "a job that runs again is not deleted for its last end",
     async run(context) {
       const { each, make, wait, store, namespace } = context;
