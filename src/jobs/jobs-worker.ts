@@ -4,7 +4,7 @@ import type { Middleware, WorkerEvents, WorkerOptions } from "../worker/types.ts
 import type { Worker } from "../worker/worker.ts";
 import type { TrackedContext } from "./tracked-context.ts";
 
-/** Handles one job that is tracked. The value that it returns is the result of the job: any JSON value, or nothing. */
+/** Handles one job that is tracked. The returned value is the result of the job. */
 export type TrackedHandler<Payload = unknown, Result = unknown> = (
   message: Message<Payload>,
   context: TrackedContext,
