@@ -8,8 +8,10 @@ import { type JobWriter, WRITE_LIMIT_MS } from "../writes/job-writer.ts";
 import { isStoreDown } from "../writes/store-down.ts";
 import { type JobRun, joined, type Report } from "./job-run.ts";
 
-/** Milliseconds between two touches of a run that has nothing to report. */
+/** Milliseconds between two looks for runs that were not touched for long. */
 const BEAT_MS = 10_000;
+/** Milliseconds after which a run is touched, also if its lease was not extended. */
+const UNTOUCHED_MS = 15_000;
 /** Milliseconds between two reports of a run, and from its start to the first one. */
 const REPORT_EVERY_MS = 1_000;
 /** Milliseconds between two looks for cancellations in a store that does not announce them. */
@@ -156,7 +158,7 @@ export class Touches {
     this.#beat ??= this.#clock.timer(BEAT_MS, () => {
       this.#beat = undefined;
       const now = this.#clock.monotonic();
-      for (const job of this.#running.values()) if (now - job.touchedAt >= BEAT_MS) this.touch(job);
+      for (const job of this.#running.values()) if (now - job.touchedAt >= UNTOUCHED_MS) this.touch(job);
       this.#beatLater();
     });
   }
