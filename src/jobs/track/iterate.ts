@@ -75,7 +75,7 @@ export async function iterate<Item>(
       await each(item, walk.place.n);
       const n = walk.place.n + 1;
       walk.place = cursorOf === undefined ? { n } : { n, cursor: kept(cursorOf(item), type, key) };
-      if (total !== undefined && total > 0) host.progress(Math.min(100, (n / total) * 100));
+      if (total !== undefined && total > 0) walk.progress(Math.min(100, Math.floor((n / total) * 100)));
       if (host.monotonic() - walk.savedAt >= flushMs) await walk.save();
     }
   } catch (error) {
@@ -94,6 +94,7 @@ class Walk {
   readonly #host: IterationHost;
   readonly #name: string;
   #saved: Place;
+  #percent: number | undefined;
 
   constructor(host: IterationHost, name: string, start: Place) {
     this.place = start;
@@ -101,6 +102,13 @@ class Walk {
     this.#host = host;
     this.#name = name;
     this.savedAt = host.monotonic();
+  }
+
+  /** Reports each whole percent once. */
+  progress(percent: number): void {
+    if (percent === this.#percent) return;
+    this.#percent = percent;
+    this.#host.progress(percent);
   }
 
   async save(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Deadline } from "../../lib/deadlines.ts";
 import type { TrackedRun } from "../../queue/tracker.ts";
 import type { Json } from "../json.ts";
 import type { ClaimAnswer, EndChange, NewStoredJob } from "../store/change.ts";
-import type { JobLogLine } from "../store/job-row.ts";
+import { type JobLogLine, MAX_LOG_LINES } from "../store/job-row.ts";
 import { seedOf } from "./seed.ts";
 
 /** The reports of a handler that are not written yet. */
@@ -23,7 +23,10 @@ export function joined(earlier: Report | undefined, later: Report | undefined): 
     progressMessage: hasProgress ? later.progressMessage : earlier.progressMessage,
     saved: later.saved ?? earlier.saved,
     steps: later.steps === undefined ? earlier.steps : { ...earlier.steps, ...later.steps },
-    logs: later.logs === undefined ? earlier.logs : [...(earlier.logs ?? []), ...later.logs],
+    logs:
+      later.logs === undefined
+        ? earlier.logs
+        : [...(earlier.logs ?? []), ...later.logs].slice(-MAX_LOG_LINES),
   };
 }
 
