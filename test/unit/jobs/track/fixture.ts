@@ -52,6 +52,7 @@ export class Process {
         track: "full",
         whenStoreIsDown: "run",
         onWarning,
+        definitions: [],
         alongside: [],
         ...parts,
       },
