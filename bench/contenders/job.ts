@@ -28,7 +28,7 @@ export const schema: z.ZodType<Payload, Payload> = z.object({
   email: z.email(),
 });
 
-const job: JobDefinition<Payload> = {
+export const job: JobDefinition<Payload> = {
   type: "bench_job",
   schema,
   message: (payload) => ({ type: "bench_job", payload, schema }),
