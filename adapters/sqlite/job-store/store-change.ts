@@ -1,3 +1,4 @@
+import { QueueError } from "../../../src/driver/index.ts";
 import type { JobAnswer, JobChange } from "../../../src/jobs/store/index.ts";
 import type { GroupedChange } from "../../../src/lib/sqlite/group-commit.ts";
 import type { JobWriter } from "./writer.ts";
@@ -49,7 +50,7 @@ export class ApplyChanges implements StoreChange {
       } catch (error) {
         // The file is the matter of all, a value that cannot be written that of this call.
         if (isOfDatabase(error)) throw error;
-        this.#error = { error };
+        this.#error = { error: notRecorded(change.id, error) };
         return true;
       }
       if (performance.now() >= pauseAt) break;
@@ -96,6 +97,15 @@ export class Task<Result> implements StoreChange {
   failed(error: unknown): void {
     this.done.reject(error);
   }
+}
+
+function notRecorded(id: string, cause: unknown): QueueError {
+  if (cause instanceof QueueError) return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const hint = "Its values have to be such that JSON can represent them.";
+  return new QueueError("invalid_message", `The job ${id} could not be recorded: ${text}. ${hint}`, {
+    cause,
+  });
 }
 
 /** Whether SQLite itself has refused a statement. */
