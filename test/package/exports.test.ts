@@ -51,6 +51,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "sleep",
     "systemClock",
   ],
+  "./jobs": ["createJobs", "jobStatuses", "memoryJobStore", "ndjsonGz", "priorities", "recordOf"],
   "./delay-store": ["sqliteDelayStore"],
   "./sqlite": ["sqliteJobStore"],
   "./interop": ["cloudEvents", "encodeCloudEvents", "eventBridge", "eventGrid", "gcs", "s3", "sns"],

@@ -52,12 +52,12 @@ describe("a job with an id", () => {
   test("is one job for 100 simultaneous senders", async () => {
     const fixture = new JobsFixture();
     const all = await Promise.all([fixture.jobs(), fixture.jobs()]);
-    const sending = Array.from({ length: 100 }, (_, index) =>
-      all[index % 2]?.send(mail, { idempotencyKey: "k" }),
+    const sending = Array.from({ length: 50 }, () =>
+      all.map((jobs) => jobs.send(mail, { idempotencyKey: "k" })),
     );
-    const sent = await Promise.all(sending);
-    expect(sent.filter((one) => one?.created)).toHaveLength(1);
-    expect(new Set(sent.map((one) => one?.id)).size).toBe(1);
+    const sent = await Promise.all(sending.flat());
+    expect(sent.filter(({ created }) => created)).toHaveLength(1);
+    expect(new Set(sent.map(({ id }) => id)).size).toBe(1);
     expect(await fixture.messages()).toHaveLength(1);
   });
 });
