@@ -29,6 +29,7 @@ export type { JobSnapshot } from "./job-snapshot.ts";
 export type { JobsWorker, TrackedHandler } from "./jobs-worker.ts";
 export type { Json } from "./json.ts";
 export { ndjsonGz } from "./keep/ndjson-gz.ts";
+export type { StatusWord } from "./read/status-words.ts";
 export type { IterateOptions, TrackedContext } from "./tracked-context.ts";
 export { type MemoryJobStoreOptions, memoryJobStore } from "./store/memory-job-store.ts";
 export type * from "./store/job-store.ts";

@@ -5,7 +5,8 @@ import type { Queue } from "../queue/queue.ts";
 import type { QueueError } from "../errors.ts";
 import type { JobSnapshot } from "./job-snapshot.ts";
 import type { JobsWorker, JobsWorkerOptions } from "./jobs-worker.ts";
-import type { JobStatus, Priority } from "./store/job-row.ts";
+import type { StatusWord } from "./read/status-words.ts";
+import type { Priority } from "./store/job-row.ts";
 import type { JobCount, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
 import type { JobsEvent } from "./events/jobs-event.ts";
 
@@ -78,7 +79,8 @@ export type JobSendOutcome =
 
 /** A selection of jobs. A job must meet all conditions. A list is met by each of its values. */
 export interface JobFilter {
-  readonly status?: JobStatus | readonly JobStatus[] | undefined;
+  /** A state, or a list of them. `failed` includes `lost`. */
+  readonly status?: StatusWord | readonly StatusWord[] | undefined;
   /** A job type, a definition, or a list of them. */
   readonly type?: TypeFilter | readonly TypeFilter[] | undefined;
   readonly queue?: string | readonly string[] | undefined;

@@ -3,8 +3,35 @@ import { closest } from "../../lib/closest.ts";
 import { show } from "../../lib/text.ts";
 import { type JobStatus, jobStatuses } from "../store/job-row.ts";
 
+/** The words of other job systems. */
+type OtherWord =
+  | "pending"
+  | "available"
+  | "waiting"
+  | "enqueued"
+  | "ready"
+  | "delayed"
+  | "created"
+  | "running"
+  | "executing"
+  | "active"
+  | "started"
+  | "retryable"
+  | "retry"
+  | "finished"
+  | "success"
+  | "succeeded"
+  | "done"
+  | "dead"
+  | "discarded"
+  | "archived"
+  | "failure"
+  | "revoked"
+  | "canceled"
+  | "deleted";
+
 /** Words of other job systems, and our words for them. */
-const WORDS: Readonly<Record<string, readonly JobStatus[]>> = {
+const WORDS: Readonly<Record<OtherWord, readonly JobStatus[]>> = {
   pending: ["queued"],
   available: ["queued"],
   waiting: ["queued"],
@@ -31,7 +58,10 @@ const WORDS: Readonly<Record<string, readonly JobStatus[]>> = {
   deleted: ["cancelled"],
 };
 
-const KNOWN: ReadonlyMap<string, readonly JobStatus[]> = new Map([
+/** A state of a job, or the word of another job system for it, such as `pending`, `running`, `finished` or `dead`. */
+export type StatusWord = JobStatus | OtherWord;
+
+const KNOWN: ReadonlyMap<string, readonly JobStatus[]> = new Map<string, readonly JobStatus[]>([
   ...Object.entries(WORDS),
   ...jobStatuses.map((status): [string, readonly JobStatus[]] => [status, [status]]),
   // A search for failures shows the jobs whose end nobody has seen as well.
