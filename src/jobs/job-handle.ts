@@ -1,6 +1,6 @@
 import type { JobSnapshot } from "./job-snapshot.ts";
 import type { CancelOutcome, JobHandle, ResultOptions, SentJobHandle } from "./jobs.ts";
-import type { SentJob } from "./send/job-sender.ts";
+import type { SentJob } from "./send/sent-job.ts";
 
 /** The calls about one job. */
 export interface JobCalls {

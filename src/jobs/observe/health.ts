@@ -7,18 +7,10 @@ const ASK_MS = 2_000;
 /** A job that should have been sent for this long is a problem. */
 const LAG_MS = 10_000;
 
-/** The counts of the writer of this process. */
-export interface WriterHealth {
-  readonly journaled: number;
-  readonly dropped: number;
-}
-
 /** The health of the job system, from the store. */
-export async function healthOf(
-  { records }: JobsContext,
-  { journaled, dropped }: WriterHealth = { journaled: 0, dropped: 0 },
-): Promise<JobsHealth> {
-  const { store, clock } = records;
+export async function healthOf({ records }: JobsContext): Promise<JobsHealth> {
+  const { store, clock, writer } = records;
+  const { journaled, dropped } = writer.stats;
   const begun = clock.monotonic();
   try {
     const now = await records.read((one) => one.now(), ASK_MS);

@@ -7,8 +7,8 @@ import { hashOf, payloadHash } from "../payload-hash.ts";
 import type { NewStoredJob } from "../store/change.ts";
 import { stampOf } from "../track/seed.ts";
 import { type Facts, storedJob } from "./facts.ts";
-import type { SentJob } from "./job-sender.ts";
 import type { QueueLimits } from "./queue-limits.ts";
+import type { SentJob } from "./sent-job.ts";
 
 interface BirthParts {
   readonly context: JobsContext;

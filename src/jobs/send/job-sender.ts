@@ -12,6 +12,7 @@ import { bear } from "./birth.ts";
 import { type JobMessage, storedJob } from "./facts.ts";
 import type { QueueLimits } from "./queue-limits.ts";
 import { checkSendOptions, checkStoreBorn } from "./send-options.ts";
+import type { SentJob } from "./sent-job.ts";
 
 /** Milliseconds for which a job that was sent waits for its record. */
 const INSERT_MS = 1_000;
@@ -22,14 +23,6 @@ function copyOf(payload: unknown): unknown {
   } catch {
     return payload;
   }
-}
-
-/** A job that was sent. */
-export interface SentJob {
-  readonly id: string;
-  readonly queue: string;
-  readonly created: boolean;
-  readonly tracked: boolean;
 }
 
 /** Sends jobs. A plain job goes to the broker first; a job with an id, a key or a delay is recorded first. */
