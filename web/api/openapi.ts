@@ -143,7 +143,8 @@ function schemaOf(schema: z.ZodType, io: "input" | "output", components: JsonObj
     unrepresentable: "any",
     override({ jsonSchema }) {
       // Answers may get further members in later versions.
-      if (io === "output") delete jsonSchema.additionalProperties;
+      if (io === "output" && jsonSchema.additionalProperties === false)
+        delete jsonSchema.additionalProperties;
     },
   });
   for (const [name, definition] of Object.entries((json["$defs"] ?? {}) as JsonObject))

@@ -21,8 +21,10 @@ const compiled = new Map<string, z.ZodType>();
 export function conforms(method: string, path: string, response: Response, body: unknown): void {
   const { pathname } = new URL(path, "http://localhost");
   const below = pathname.replace(/^\/api\/v1(?=\/)/, "");
-  const found = Object.keys(paths).find((one) => pattern(one).test(below));
-  const operation = found === undefined ? undefined : paths[found]?.[method.toLowerCase()];
+  const operation = Object.entries(paths)
+    .filter(([one]) => pattern(one).test(below))
+    .map(([, operations]) => operations[method.toLowerCase()])
+    .find((one) => one !== undefined);
   if (operation === undefined) {
     if (response.status !== 404 && response.status !== 405)
       throw new Error(`${method} ${pathname} answers ${response.status}, and is not described`);
