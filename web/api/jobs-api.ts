@@ -55,6 +55,7 @@ async function answer(
   try {
     refuseCrossSite(request);
     caller = await callerFor(one, settings, request);
+    demandRights(one, caller);
     const url = new URL(request.url);
     const path = one.params === undefined ? undefined : checked(one.params, params, "path");
     const query = one.query === undefined ? undefined : checked(one.query, readQuery(url), "query");
@@ -68,20 +69,20 @@ async function answer(
   return response;
 }
 
-async function callerFor(
-  { role, isForAllTenants = false }: AnyRoute,
-  { authorize }: ApiSettings,
-  request: Request,
-): Promise<Caller> {
-  if (role === "public")
-    return callerOf(request, authorize).catch((error: unknown) => {
-      if (isProblemOf(error, "unauthorized")) return NOBODY;
-      throw error;
-    });
-  const caller = await callerOf(request, authorize);
+/** The caller of a request. A public route is also served to nobody in particular. */
+async function callerFor({ role }: AnyRoute, { authorize }: ApiSettings, request: Request): Promise<Caller> {
+  try {
+    return await callerOf(request, authorize);
+  } catch (error) {
+    if (role === "public" && isProblemOf(error, "unauthorized")) return NOBODY;
+    throw error;
+  }
+}
+
+function demandRights({ role, isForAllTenants = false }: AnyRoute, caller: Caller): void {
+  if (role === "public") return;
   demandRole(caller, role);
   if (isForAllTenants) demandAllTenants(caller);
-  return caller;
 }
 
 async function bodyFor(
@@ -113,10 +114,11 @@ function audit(
   { operation }: AnyRoute,
   { onAudit }: ApiSettings,
   request: Request,
-  { name, tenant }: Caller,
+  caller: Caller,
   status: number,
 ): void {
   const { pathname } = new URL(request.url);
+  const { name, tenant } = caller === NOBODY ? {} : caller;
   onAudit({ operation, method: request.method, path: pathname, name, tenant, status });
 }
 

@@ -1,17 +1,10 @@
 import { z } from "zod";
-import { openApiOf } from "../../../web/api/openapi.ts";
-import type { Jobs } from "../../../src/jobs/jobs.ts";
-import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { settingsOf } from "../../../web/api/options.ts";
-import { routesOf } from "../../../web/api/routes/index.ts";
+import { openApiDocument } from "../../../scripts/openapi.ts";
 
 type JsonObject = { readonly [name: string]: unknown };
 
 /** The description of the API, as it is served. */
-export const document: JsonObject = openApiOf(
-  routesOf({} as Jobs, settingsOf({ open: true }, new FakeClock())),
-  "/api/v1",
-);
+export const document: JsonObject = openApiDocument();
 
 const { schemas } = document["components"] as { readonly schemas: JsonObject };
 const paths = document["paths"] as Readonly<Record<string, Readonly<Record<string, JsonObject>>>>;

@@ -1,0 +1,106 @@
+import { describe, expect, test } from "vitest";
+import { memoryJobStore } from "../../../src/jobs/store/memory-job-store.ts";
+import { faultyJobStore, type StoreFault } from "../../../src/jobs/testing/faulty-job-store.ts";
+import type { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { type Answered, ApiFixture } from "./fixture.ts";
+
+const job = { type: "email", payload: { to: "a" } };
+
+/** An API whose store can be switched off. */
+async function withSwitch(): Promise<{
+  fixture: ApiFixture;
+  fault: (fault: StoreFault | undefined) => void;
+}> {
+  let current: StoreFault | undefined;
+  const store = (clock: FakeClock) =>
+    faultyJobStore(memoryJobStore({ clock }), { before: () => current, clock });
+  const fixture = await ApiFixture.open({ store });
+  return {
+    fixture,
+    fault: (fault) => {
+      current = fault;
+    },
+  };
+}
+
+async function within(fixture: ApiFixture, answer: Promise<Answered>, ms = 15_000): Promise<Answered> {
+  for (let passed = 0; passed < ms; passed += 500) await fixture.clock.advance(500);
+  return answer;
+}
+
+describe.each<StoreFault>(["fail", "hang"])("while the job store is down (%s)", (kind) => {
+  test("a plain job is sent, and answered by 202", async () => {
+    const { fixture, fault } = await withSwitch();
+    await using _ = fixture;
+    fault(kind);
+    const { status, headers, body } = await within(fixture, fixture.post("/jobs", { ...job, priority: 2 }));
+    expect(status).toBe(202);
+    expect(headers.get("location")).toBeNull();
+    expect(body).toEqual({
+      id: body.id,
+      type: "email",
+      status: "queued",
+      queue: "emails",
+      priority: "high",
+      tracked: false,
+    });
+    expect((await fixture.jobs.queue.stats("emails")).messages).toBe(1);
+    fault(undefined);
+  });
+
+  test.each([
+    ["with an Idempotency-Key", job, { "idempotency-key": "k1" }],
+    ["with an id", { ...job, id: "order-1" }, {}],
+    ["with a delay", { ...job, delay_ms: 1_000 }, {}],
+  ])("a job %s is refused with 503, and not sent", async (_, body, headers) => {
+    const { fixture, fault } = await withSwitch();
+    await using __ = fixture;
+    fault(kind);
+    const answer = await within(fixture, fixture.post("/jobs", body, { headers }));
+    expect({ status: answer.status, code: answer.body.code }).toEqual({
+      status: 503,
+      code: "store_unavailable",
+    });
+    expect(answer.headers.get("retry-after")).toBe("5");
+    expect((await fixture.jobs.queue.stats("emails")).messages).toBe(0);
+    fault(undefined);
+  });
+
+  test("what is read is refused with 503, and health says what is wrong", async () => {
+    const { fixture, fault } = await withSwitch();
+    await using _ = fixture;
+    fault(kind);
+    for (const path of ["/jobs", "/jobs/a", "/jobs/a/result", "/queues", "/workers", "/stats"]) {
+      const { status, body } = await within(fixture, fixture.get(path));
+      expect([path, status, body.code]).toEqual([path, 503, "store_unavailable"]);
+    }
+    for (const path of ["/health/jobs", "/health/queues", "/health/workers"]) {
+      const { status, body } = await within(fixture, fixture.get(path));
+      expect([path, status, body.status]).toEqual([path, 503, "failing"]);
+      expect(body.problems.length).toBeGreaterThan(0);
+    }
+    fault(undefined);
+    await fixture.clock.advance(10_000);
+    expect((await within(fixture, fixture.get("/health/jobs"))).body.status).toBe("ok");
+  });
+
+  test("types that are defined stay known", async () => {
+    const { fixture, fault } = await withSwitch();
+    await using _ = fixture;
+    fault(kind);
+    const { status, body } = await within(fixture, fixture.get("/types"), 25_000);
+    expect(status).toBe(200);
+    expect(body.types).toMatchObject([{ type: "email", queue: "emails", is_defined: true, workers: 0 }]);
+    fault(undefined);
+  });
+});
+
+test("an error that nobody foresaw is internal, and reported", async () => {
+  await using fixture = await ApiFixture.open();
+  const broken = new Error("secret-host:5432");
+  Object.assign(fixture.jobs, { list: () => Promise.reject(broken) });
+  const { status, body } = await fixture.get("/jobs");
+  expect({ status, code: body.code }).toEqual({ status: 500, code: "internal" });
+  expect(JSON.stringify(body)).not.toContain("secret-host");
+  expect(fixture.errors).toEqual([broken]);
+});
