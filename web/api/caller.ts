@@ -37,6 +37,29 @@ export type Authorize = (request: Request) => Caller | undefined | Promise<Calle
 /** The caller of every request to an API that is open. */
 export const ANYONE: Caller = { role: "admin" };
 
+/** The names of this machine for its own programs. */
+const LOOPBACK = /^(?:localhost|(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/** Whether a host, without its port, is this machine. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host);
+}
+
+/**
+ * An `authorize` of an API that only this machine uses. It refuses other hosts: a page of another site can have its own
+ * name lead to this machine, and would then read everything.
+ * @throws Problem `not_local`
+ */
+export function anyoneHere({ headers, url }: Request): Caller {
+  const host = headers.get("host") ?? new URL(url).host;
+  if (isLoopback(host.replace(/:\d+$/, ""))) return ANYONE;
+  throw new Problem(
+    403,
+    "not_local",
+    `This API is open to programs of its machine; the request is for the host ${show(host)}. Use http://localhost, or have the server ask for tokens.`,
+  );
+}
+
 /** The caller of a request that is not authorized, to routes that answer it all the same. It sees no job. */
 export const NOBODY: Caller = { role: "viewer", tenant: "" };
 

@@ -95,7 +95,7 @@ export const priority: z.ZodType<Priority> = z
       return `expected ${LEVELS}, or the name; ${near === undefined ? `got ${show(input)}` : `did you mean ${near}?`}`;
     },
   })
-  .transform((given) => (typeof given === "number" ? (priorities[given] as Priority) : given))
+  .transform((given) => (typeof given === "number" ? priorities[given] : given))
   .meta({
     description: `The priority: ${LEVELS}, or the name. It is recorded; jobs run in the order of their arrival.`,
   });

@@ -3,7 +3,7 @@ import type { Jobs } from "../../src/jobs/jobs.ts";
 import { callerOf, type Caller, demandAllTenants, demandRole, NOBODY, refuseCrossSite } from "./caller.ts";
 import { checked } from "./check-input.ts";
 import { type ApiSettings, type JobsApiOptions, settingsOf } from "./options.ts";
-import { isProblemOf, Problem, problemOf } from "./problem.ts";
+import { Problem, problemOf } from "./problem.ts";
 import { readJson, readQuery } from "./read-body.ts";
 import { type AnyRoute, type Reply } from "./route.ts";
 import { routesOf } from "./routes/index.ts";
@@ -74,7 +74,7 @@ async function callerFor({ role }: AnyRoute, { authorize }: ApiSettings, request
   try {
     return await callerOf(request, authorize);
   } catch (error) {
-    if (role === "public" && isProblemOf(error, "unauthorized")) return NOBODY;
+    if (role === "public" && error instanceof Problem) return NOBODY;
     throw error;
   }
 }

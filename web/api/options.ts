@@ -2,7 +2,7 @@ import { checkKeys, type KnownKeys, QueueError } from "../../src/errors.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { type Duration, durationMs } from "../../src/lib/duration.ts";
 import { show } from "../../src/lib/text.ts";
-import { ANYONE, type Authorize, type Caller } from "./caller.ts";
+import { ANYONE, anyoneHere, type Authorize, type Caller } from "./caller.ts";
 
 /** A change that a caller has asked for, and its outcome. For a log that says who did what. */
 export interface AuditEvent {
@@ -21,8 +21,12 @@ export interface AuditEvent {
 export interface JobsApiOptions {
   /** Returns the caller of a request; undefined refuses it with 401. */
   readonly authorize?: Authorize | undefined;
-  /** Whether everybody who reaches the API may do everything. For an API on loopback, or behind a proxy that authorizes. */
-  readonly open?: boolean | undefined;
+  /**
+   * Whether everybody may do everything. `true` serves requests to this machine by its name `localhost` or its loopback
+   * address; `anywhere` serves all, for an API behind a proxy that authorizes.
+   * @default false
+   */
+  readonly open?: boolean | "anywhere" | undefined;
   /** The path below which the API is reached. It is written into `Location`. @default /api/v1 */
   readonly basePath?: string | undefined;
   /** Whether jobs of types are sent that neither a definition nor a live worker knows. @default false */
@@ -114,8 +118,10 @@ const NEEDS_ONE =
   'authorize is needed: a function that returns the caller of a request, such as bearerTokens({ [token]: { role: "admin" } }). For an API that only this machine reaches, set open: true.';
 
 function authorizeOf({ authorize, open = false }: JobsApiOptions): Authorize {
-  if (authorize !== undefined && open) refuse("authorize and open: true exclude each other.");
-  if (open) return (): Caller => ANYONE;
+  if (![true, false, "anywhere"].includes(open)) refuse(`open is true or "anywhere"; got ${show(open)}.`);
+  if (authorize !== undefined && open !== false) refuse("authorize and open exclude each other.");
+  if (open === "anywhere") return (): Caller => ANYONE;
+  if (open) return anyoneHere;
   if (typeof authorize !== "function") refuse(NEEDS_ONE);
   return authorize;
 }

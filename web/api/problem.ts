@@ -6,6 +6,7 @@ export type ApiCode =
   | "unauthorized"
   | "forbidden"
   | "cross_site"
+  | "not_local"
   | "no_route"
   | "method_not_allowed"
   | "unsupported_media_type"
@@ -83,11 +84,6 @@ export class Problem extends Error {
 function titleOf(code: string): string {
   const words = code.replaceAll("_", " ");
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
-}
-
-/** Whether an error is a {@link Problem} with this code. */
-export function isProblemOf(error: unknown, code: ProblemCode): boolean {
-  return error instanceof Problem && error.code === code;
 }
 
 /** A request whose parts are wrong. */

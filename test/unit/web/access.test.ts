@@ -106,6 +106,24 @@ describe("jobsApi", () => {
   });
 });
 
+describe("an open API", () => {
+  test("serves this machine, and no other name that leads to it", async () => {
+    await using fixture = await ApiFixture.open();
+    for (const host of ["localhost", "localhost:8080", "jobs.localhost:1", "127.0.0.1:8080", "[::1]:8080"])
+      expect((await fixture.get("/jobs", { headers: { host } })).status).toBe(200);
+    for (const host of ["evil.example", "10.0.0.5:8080", "localhost.evil.example", "127.0.0.1.evil.example"])
+      expect(codeOf(await fixture.get("/jobs", { headers: { host } }))).toBe("403 not_local");
+    expect(codeOf(await fixture.get("/health/jobs", { headers: { host: "evil.example" } }))).toBe(
+      "200 undefined",
+    );
+  });
+
+  test("that is open anywhere serves every name", async () => {
+    await using fixture = await ApiFixture.open({ api: { open: "anywhere" } });
+    expect((await fixture.get("/jobs", { headers: { host: "jobs.example" } })).status).toBe(200);
+  });
+});
+
 describe("a role", () => {
   test("of a viewer reads, and changes nothing", async () => {
     await using fixture = await closedApi();

@@ -29,7 +29,6 @@ export const email: JobDefinition<Email, Email> = defineJob({
 export interface Answered {
   readonly status: number;
   readonly headers: Headers;
-  // oxlint-disable-next-line typescript/no-explicit-any -- a test knows what it asks for
   readonly body: any;
 }
 

@@ -1,26 +1,41 @@
 import { describe, expect, test } from "vitest";
 import { memoryJobStore } from "../../../src/jobs/store/memory-job-store.ts";
 import { faultyJobStore, type StoreFault } from "../../../src/jobs/testing/faulty-job-store.ts";
+import type { JobStore } from "../../../src/jobs/store/job-store.ts";
 import type { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { type Answered, ApiFixture } from "./fixture.ts";
 
 const job = { type: "email", payload: { to: "a" } };
 
 /** An API whose store can be switched off. */
-async function withSwitch(): Promise<{
-  fixture: ApiFixture;
-  fault: (fault: StoreFault | undefined) => void;
-}> {
-  let current: StoreFault | undefined;
-  const store = (clock: FakeClock) =>
-    faultyJobStore(memoryJobStore({ clock }), { before: () => current, clock });
-  const fixture = await ApiFixture.open({ store });
-  return {
-    fixture,
-    fault: (fault) => {
-      current = fault;
-    },
-  };
+class Outage implements AsyncDisposable {
+  readonly fixture: ApiFixture;
+  readonly #state: { fault: StoreFault | undefined };
+
+  private constructor(fixture: ApiFixture, state: { fault: StoreFault | undefined }) {
+    this.fixture = fixture;
+    this.#state = state;
+  }
+
+  static async open(): Promise<Outage> {
+    const state: { fault: StoreFault | undefined } = { fault: undefined };
+    const store = (clock: FakeClock): JobStore =>
+      faultyJobStore(memoryJobStore({ clock }), { before: () => state.fault, clock });
+    return new Outage(await ApiFixture.open({ store }), state);
+  }
+
+  begin(fault: StoreFault): void {
+    this.#state.fault = fault;
+  }
+
+  end(): void {
+    this.#state.fault = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
+    await this.fixture[Symbol.asyncDispose]();
+  }
 }
 
 async function within(fixture: ApiFixture, answer: Promise<Answered>, ms = 15_000): Promise<Answered> {
@@ -30,9 +45,9 @@ async function within(fixture: ApiFixture, answer: Promise<Answered>, ms = 15_00
 
 describe.each<StoreFault>(["fail", "hang"])("while the job store is down (%s)", (kind) => {
   test("a plain job is sent, and answered by 202", async () => {
-    const { fixture, fault } = await withSwitch();
-    await using _ = fixture;
-    fault(kind);
+    await using outage = await Outage.open();
+    const { fixture } = outage;
+    outage.begin(kind);
     const { status, headers, body } = await within(fixture, fixture.post("/jobs", { ...job, priority: 2 }));
     expect(status).toBe(202);
     expect(headers.get("location")).toBeNull();
@@ -45,7 +60,6 @@ describe.each<StoreFault>(["fail", "hang"])("while the job store is down (%s)", 
       tracked: false,
     });
     expect((await fixture.jobs.queue.stats("emails")).messages).toBe(1);
-    fault(undefined);
   });
 
   test.each([
@@ -53,9 +67,9 @@ describe.each<StoreFault>(["fail", "hang"])("while the job store is down (%s)", 
     ["with an id", { ...job, id: "order-1" }, {}],
     ["with a delay", { ...job, delay_ms: 1_000 }, {}],
   ])("a job %s is refused with 503, and not sent", async (_, body, headers) => {
-    const { fixture, fault } = await withSwitch();
-    await using __ = fixture;
-    fault(kind);
+    await using outage = await Outage.open();
+    const { fixture } = outage;
+    outage.begin(kind);
     const answer = await within(fixture, fixture.post("/jobs", body, { headers }));
     expect({ status: answer.status, code: answer.body.code }).toEqual({
       status: 503,
@@ -63,13 +77,12 @@ describe.each<StoreFault>(["fail", "hang"])("while the job store is down (%s)", 
     });
     expect(answer.headers.get("retry-after")).toBe("5");
     expect((await fixture.jobs.queue.stats("emails")).messages).toBe(0);
-    fault(undefined);
   });
 
   test("what is read is refused with 503, and health says what is wrong", async () => {
-    const { fixture, fault } = await withSwitch();
-    await using _ = fixture;
-    fault(kind);
+    await using outage = await Outage.open();
+    const { fixture } = outage;
+    outage.begin(kind);
     for (const path of ["/jobs", "/jobs/a", "/jobs/a/result", "/queues", "/workers", "/stats"]) {
       const { status, body } = await within(fixture, fixture.get(path));
       expect([path, status, body.code]).toEqual([path, 503, "store_unavailable"]);
@@ -79,19 +92,18 @@ describe.each<StoreFault>(["fail", "hang"])("while the job store is down (%s)", 
       expect([path, status, body.status]).toEqual([path, 503, "failing"]);
       expect(body.problems.length).toBeGreaterThan(0);
     }
-    fault(undefined);
+    outage.end();
     await fixture.clock.advance(10_000);
     expect((await within(fixture, fixture.get("/health/jobs"))).body.status).toBe("ok");
   });
 
   test("types that are defined stay known", async () => {
-    const { fixture, fault } = await withSwitch();
-    await using _ = fixture;
-    fault(kind);
+    await using outage = await Outage.open();
+    const { fixture } = outage;
+    outage.begin(kind);
     const { status, body } = await within(fixture, fixture.get("/types"), 25_000);
     expect(status).toBe(200);
     expect(body.types).toMatchObject([{ type: "email", queue: "emails", is_defined: true, workers: 0 }]);
-    fault(undefined);
   });
 });
 

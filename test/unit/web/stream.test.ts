@@ -6,7 +6,6 @@ const job = { type: "email", payload: { to: "a" } };
 interface SseEvent {
   readonly event: string;
   readonly id?: string;
-  // oxlint-disable-next-line typescript/no-explicit-any -- a test knows what it asks for
   readonly data: any;
 }
 
