@@ -10,6 +10,7 @@ import { CompleteMessage, type Message } from "./message.ts";
 import { readPriority, readTenant } from "./job-labels.ts";
 import { givenKey } from "./own-key.ts";
 import { isEnvelope, isFields } from "./ownership.ts";
+import { parseEnvelope } from "./parse-envelope.ts";
 import {
   DEAD_LETTER,
   DECIDED,
@@ -48,7 +49,7 @@ export function decode(delivery: Delivery, now: number, reading?: Reading): Deco
     const system = readSystem(delivery.attributes, now);
     const message =
       reading === undefined
-        ? readBody(parsed(delivery, JSON.parse), delivery, now)
+        ? readBody(parsed(delivery, parseEnvelope), delivery, now)
         : readBy(reading, delivery, now);
     if (message === "ignore") return { ok: false, ignored: true, problem: "a decoder ignores it" };
     if (message.encoding === undefined || reading?.hasCodec === true) return { ok: true, message, system };
