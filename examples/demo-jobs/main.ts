@@ -43,7 +43,7 @@ async function demo({ config, port, stageMs, json, stay }: Options): Promise<num
 
     const signal = AbortSignal.any([interrupt.signal, AbortSignal.timeout(PATIENCE_MS)]);
     const client = new Client(server.url);
-    const show = line(print, stream);
+    const show = liner(print, stream);
     const records = await Promise.all(plan.map((job) => carryOut(client, job, show, signal)));
 
     if (stay && !interrupt.signal.aborted) {
@@ -82,7 +82,7 @@ function sumsOf(records: readonly JobRecord[]): Sums {
 }
 
 /** Prints a change of a job as one line. */
-function line(print: (text: string) => void, stream: NodeJS.WriteStream): (job: JobRecord) => void {
+function liner(print: (text: string) => void, stream: NodeJS.WriteStream): (job: JobRecord) => void {
   const { dim, red, green, yellow } = colorsFor(stream);
   const colors: Readonly<Record<string, (text: string) => string>> = {
     completed: green,
