@@ -251,6 +251,8 @@ class SqliteJobStore implements JobStore {
     read: (session: Session, ns: number) => Result | Promise<Result>,
   ): Promise<Result> {
     return this.#on(namespace, async (session, ns) => {
+      // A caller that reads again and again, until it finds a change, would otherwise never let it be written.
+      if (session.changes.isBusy) await new Promise(setImmediate);
       session.file.check();
       return read(session, ns);
     });

@@ -53,13 +53,18 @@ export class GroupCommit<Change extends GroupedChange = GroupedChange> {
     return this.#waiting;
   }
 
+  /** Whether a change waits, or is being written. */
+  get isBusy(): boolean {
+    return this.#isCommitting || this.#waiting.length > 0;
+  }
+
   add(change: Change): void {
     if (this.#waiting.push(change) === 1 && !this.#isCommitting) setImmediate(() => void this.#commit());
   }
 
   /** Resolves when no change waits. Never rejects. */
   idle(): Promise<void> {
-    if (this.#waiting.length === 0 && !this.#isCommitting) return Promise.resolve();
+    if (!this.isBusy) return Promise.resolve();
     this.#idle ??= Promise.withResolvers();
     return this.#idle.promise;
   }

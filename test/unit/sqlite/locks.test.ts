@@ -76,3 +76,16 @@ test("a job is given to one of two processes, and each sees what the other has w
   );
   expect(await other.get("ns", ["job-0"])).toMatchObject([{ row: { status: "processing" } }]);
 });
+
+test("a caller that reads until it finds a change lets it be written", async () => {
+  await using fixture = await Fixture.create();
+  const store = await fixture.open();
+  let isApplied = false;
+  void store.apply("ns", [claim("a", "t")]).then(() => (isApplied = true));
+  let reads = 0;
+  while (!isApplied) {
+    await store.get("ns", ["a"]);
+    reads += 1;
+    expect(reads).toBeLessThan(1_000);
+  }
+});
