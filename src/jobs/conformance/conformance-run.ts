@@ -34,7 +34,7 @@ export interface RandomOptions {
 }
 
 /** Milliseconds after which a case counts as hanging. */
-const CASE_MS = 120_000;
+const CASE_MS = 60_000;
 
 /**
  * One run of the suite against one store, case by case. Bindings for test runners are built on it. The cases share a clock,

@@ -2,6 +2,7 @@ import { expectEqual, expectThat } from "../../../conformance/kit/expect.ts";
 import type { JobRow } from "../../store/job-row.ts";
 import type { JobStore } from "../../store/job-store.ts";
 import { group, type JobStoreCase } from "../case.ts";
+import { FINGERPRINT } from "../kit/store-context.ts";
 
 /** Reads everything since a cursor, page by page. */
 export async function readChanges(
@@ -92,6 +93,7 @@ export const changeFeedCases: readonly JobStoreCase[] = group("changes", [
       const seen: string[] = [];
       const remove = store.listen(namespace, (hint, id) => seen.push(`${hint} ${id}`));
       const others: string[] = [];
+      await store.open("another-namespace", FINGERPRINT);
       const removeOther = store.listen("another-namespace", (hint, id) => others.push(`${hint} ${id}`));
       await one(make.birth("a"));
       await hears("a job that is due", () => seen.includes("change a") && seen.includes("due a"));
