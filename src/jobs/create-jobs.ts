@@ -6,6 +6,7 @@ import { CoreJobs } from "./core-jobs.ts";
 import { JobTypes } from "./job-types.ts";
 import type { Jobs, JobsOptions } from "./jobs.ts";
 import { keepingOf } from "./keep/policy.ts";
+import { observedStore } from "./observed-store.ts";
 import { Records } from "./records.ts";
 import { QueueLimits } from "./send/queue-limits.ts";
 import { checkName } from "./send/send-options.ts";
@@ -60,11 +61,17 @@ export async function createJobs(queue: Queue, options: JobsOptions): Promise<Jo
   if (typeof options !== "object" || options === null)
     throw new QueueError("invalid_options", `createJobs needs options with a store; got ${show(options)}.`);
   checkKeys("createJobs", options, KEYS);
-  const { store, onWarning, namespace = managed.scope, whenStoreIsDown = "run", definitions = [] } = options;
-  if (typeof store?.apply !== "function")
+  const {
+    store: given,
+    onWarning,
+    namespace = managed.scope,
+    whenStoreIsDown = "run",
+    definitions = [],
+  } = options;
+  if (typeof given?.apply !== "function")
     throw new QueueError(
       "invalid_options",
-      `createJobs: store is a job store, such as memoryJobStore(); got ${show(store)}.`,
+      `createJobs: store is a job store, such as memoryJobStore(); got ${show(given)}.`,
     );
   checkName("createJobs", "namespace", namespace, MAX_NAMESPACE_BYTES);
   if (whenStoreIsDown !== "run" && whenStoreIsDown !== "wait")
@@ -73,6 +80,7 @@ export async function createJobs(queue: Queue, options: JobsOptions): Promise<Jo
       `createJobs: whenStoreIsDown is "run" or "wait"; got ${show(whenStoreIsDown)}.`,
     );
   const { clock } = queue;
+  const store = observedStore(given, queue, clock);
   const types = new JobTypes(options);
   const keeping = keepingOf(options);
   const warn = warnings(clock, onWarning);
