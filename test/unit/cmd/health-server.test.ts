@@ -125,7 +125,7 @@ describe("healthApp with recorded jobs", () => {
       return healthOfJobs;
     });
     const serving = app({}, { jobs, now: () => 0 });
-    await Promise.all(Array.from({ length: 50 }, () => serving.request("/health/jobs")));
+    await Promise.all(Array.from({ length: 50 }, async () => serving.request("/health/jobs")));
     expect(asked).toBe(1);
   });
 });
