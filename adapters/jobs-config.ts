@@ -91,7 +91,7 @@ export interface SchedulerConfig {
   readonly cleanup_interval?: Duration | undefined;
 }
 
-/** How long the records of finished jobs are kept. */
+/** How long the records of finished jobs are kept: at least an hour, so that a late duplicate is found. */
 export interface RetentionConfig {
   /** @default 7d */
   readonly completed?: Duration | undefined;
@@ -147,6 +147,8 @@ export interface CheckedJobsConfig extends Omit<
 type FieldsInMs<T> = { readonly [K in keyof Required<T>]: z.ZodType<InMs<T>[K]> };
 
 const name = z.string().min(1);
+/** A record that is gone cannot refuse a late duplicate. */
+const kept = durationField({ least: 3_600_000 });
 const count = z.int().min(1).optional();
 const track = z.enum(["full", "off"]).optional();
 const whenDown = z.enum(["run", "wait"]).optional();
@@ -202,10 +204,10 @@ export const jobsSchema: z.ZodType<CheckedJobsConfig> = z.strictObject({
     .optional(),
   retention: z
     .strictObject({
-      completed: durationField(),
-      failed: durationField(),
-      cancelled: durationField(),
-      data: durationField(),
+      completed: kept,
+      failed: kept,
+      cancelled: kept,
+      data: durationField({ least: 0 }),
       max_jobs: z.int().min(0).optional(),
       archive: name.optional(),
     } satisfies FieldsInMs<RetentionConfig>)

@@ -233,7 +233,7 @@ export class CoreJobs implements Jobs {
   }
 
   health(): Promise<JobsHealth> {
-    return healthOf(this.#context, this.#context.records.writer.stats);
+    return healthOf(this.#context);
   }
 
   async prune(options?: { readonly dryRun?: boolean }): Promise<number> {
