@@ -112,6 +112,10 @@ describe("the section jobs", () => {
     ["jobs: { store: { sqlite: 'mysql://me:hunter2@db' } }", "expected the path of an SQLite file"],
     ["jobs: { store: { sqlit: jobs.db } }", 'jobs.store: unknown key "sqlit", did you mean "sqlite"?'],
     [
+      "jobs: { store: { memory: true }, retention: { completed: 5m } }",
+      'jobs.retention.completed: expected a duration such as 5000, "5s" or { "seconds": 5 }, 3600000 milliseconds or more; got "5m"',
+    ],
+    [
       "jobs: { store: { memory: true }, worker_poll: {} }",
       'unknown key "worker_poll", did you mean "worker_pool"?',
     ],
