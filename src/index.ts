@@ -79,6 +79,7 @@ export {
   type JobRecordOptions,
   type MessageOptions,
   type RegisterOptions,
+  type Returning,
 } from "./worker/job.ts";
 export type { Registration } from "./worker/registry.ts";
 export type {

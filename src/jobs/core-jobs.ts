@@ -46,6 +46,8 @@ import type { TypePolicy } from "./track/types.ts";
 import type { JobCount, JobPart, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
 
 const NONE = Object.freeze({});
+/** Milliseconds after the first send within which a process has started its workers. */
+const ALONE_MS = 10_000;
 const PART_OF: Readonly<Record<JobInclude, JobPart>> = { payload: "message", result: "result", logs: "logs" };
 
 /** The parts of a {@link CoreJobs} that `createJobs` has made of its options. */
@@ -80,6 +82,7 @@ export class CoreJobs implements Jobs {
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
+  #hasLookedAround = false;
 
   constructor({ context, limits, keeping, policy, definitions }: CoreJobsParts) {
     const { queue, records, types, namespace, clock } = context;
@@ -112,6 +115,7 @@ export class CoreJobs implements Jobs {
     } catch (error) {
       return Promise.reject(error);
     }
+    this.#warnIfAlone();
     // Not `async`: the message is read before the call returns.
     const sending = this.#sender.send(message, options);
     return this.#track(sending.then((sent) => new CoreSentJobHandle<Result>(sent, this.#calls)));
@@ -271,6 +275,20 @@ export class CoreJobs implements Jobs {
     await Promise.allSettled(this.#running);
     await this.#dispatcher.drain();
     await this.#context.records.writer.close();
+  }
+
+  /** A store in memory is of no use to a worker in another process, which would never see its jobs. */
+  #warnIfAlone(): void {
+    if (this.#hasLookedAround || this.store.capabilities.shared) return;
+    this.#hasLookedAround = true;
+    const { clock, warn } = this.#context;
+    clock.timer(ALONE_MS, () => {
+      if (this.#workers.size > 0 || this.#closing.signal.aborted) return;
+      warn(
+        "memory_store",
+        `The job store (${this.store.name}) is known to this process only, and it has no worker of jobs.worker(): workers of other processes record their jobs elsewhere. Use a store that processes share, such as sqliteJobStore of queueport/sqlite.`,
+      );
+    });
   }
 
   /** Lets `close` wait for the end of a call. */

@@ -3,6 +3,7 @@ import type { NewMessage } from "../message/message.ts";
 import type { Delay } from "../message/delay.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { QueueError } from "../errors.ts";
+import type { Returning } from "../worker/job.ts";
 import type { JobSnapshot } from "./job-snapshot.ts";
 import type { JobsWorker, JobsWorkerOptions } from "./jobs-worker.ts";
 import type { StatusWord } from "./read/status-words.ts";
@@ -234,7 +235,10 @@ export interface Jobs {
   readonly types: readonly string[];
   /** The job definitions that `createJobs` was given. The REST API checks payloads by their schemas. */
   readonly definitions: readonly { readonly type: string }[];
-  send<Result = unknown>(message: NewMessage, options?: JobSendOptions): Promise<SentJobHandle<Result>>;
+  send<Result = unknown>(
+    message: NewMessage & Returning<Result>,
+    options?: JobSendOptions,
+  ): Promise<SentJobHandle<Result>>;
   sendBatch(messages: readonly NewMessage[], options?: JobSendOptions): Promise<JobSendOutcome[]>;
   /** A handle of a job by its id, whether or not it exists. */
   job<Result = unknown>(id: string): JobHandle<Result>;

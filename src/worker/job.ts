@@ -37,6 +37,13 @@ export type RegisterOptions = Omit<JobOptions, "maxAttempts">;
 /** The properties of one message besides its type and payload. */
 export type MessageOptions = Omit<NewMessage, "type" | "payload" | "schema">;
 
+declare const RESULT: unique symbol;
+
+/** A message of a job whose result has a known type. For the compiler only: no message has this member. */
+export interface Returning<Result> {
+  readonly [RESULT]?: Result | undefined;
+}
+
 /**
  * A job type with its schema and limits, shared by senders and handlers. Senders pass an `Input`; the schema turns it
  * into the `Output` that the handler receives. A job system records the `Result` that the handler returns.
@@ -54,7 +61,7 @@ export interface JobDefinition<Input = unknown, Output = Input, Result = unknown
    * @example
    * await queue.send("emails", sendWelcome.message({ userId, email }, { dedupId: userId }));
    */
-  message(payload: Input, options?: MessageOptions): NewMessage<Input>;
+  message(payload: Input, options?: MessageOptions): NewMessage<Input> & Returning<Result>;
 }
 
 /** `message` is known, so that a definition may be spread into another one. */
