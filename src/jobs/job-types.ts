@@ -1,8 +1,11 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { BackoffOptions } from "../backoff.ts";
 import { defaults } from "../defaults.ts";
 import { QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
 import type { NewMessage } from "../message/message.ts";
 import type { JobsOptions } from "./jobs.ts";
+import type { JobMessage } from "./send/facts.ts";
 
 /** The members of a job definition that matter to a sender. */
 interface KnownType {
@@ -10,6 +13,8 @@ interface KnownType {
   readonly queue?: string | undefined;
   readonly track?: "full" | "off" | undefined;
   readonly maxAttempts?: number | undefined;
+  readonly backoff?: BackoffOptions | undefined;
+  readonly schema?: StandardSchemaV1 | undefined;
 }
 
 /** The job types that `createJobs` was given, and the rules for all others. */
@@ -46,9 +51,15 @@ export class JobTypes {
     return (this.#known.get(type)?.track ?? this.#track) === "full";
   }
 
-  /** The attempts of a message: its own, those of its definition, or the default. */
-  maxAttemptsOf({ type, maxAttempts }: NewMessage): number {
-    return maxAttempts ?? this.#known.get(type)?.maxAttempts ?? this.#maxAttempts;
+  /** A message with what its definition says, where it does not say it itself. */
+  completed(message: NewMessage): JobMessage {
+    const known = this.#known.get(message.type);
+    return {
+      ...message,
+      maxAttempts: message.maxAttempts ?? known?.maxAttempts ?? this.#maxAttempts,
+      backoff: message.backoff ?? known?.backoff,
+      schema: message.schema ?? known?.schema,
+    };
   }
 
   /**

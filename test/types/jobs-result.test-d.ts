@@ -17,7 +17,7 @@ test("the result of a job has the type of its definition's result schema", () =>
 });
 
 test("the result of a job without a definition has the type that its sender names, or is unknown", () => {
-  expectTypeOf(jobs.send({ type: "a", payload: 1 })).toEqualTypeOf<Promise<SentJobHandle<unknown>>>();
+  expectTypeOf(jobs.send({ type: "a", payload: 1 })).toEqualTypeOf<Promise<SentJobHandle>>();
   expectTypeOf(jobs.send<number>({ type: "a", payload: 1 })).toEqualTypeOf<Promise<SentJobHandle<number>>>();
   expectTypeOf(jobs.job<number>("a").result()).toEqualTypeOf<Promise<number>>();
 });

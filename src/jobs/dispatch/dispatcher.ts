@@ -37,15 +37,16 @@ export class Dispatcher {
     this.#context = context;
   }
 
-  /** Sends the message of a job that this process has taken. Does not wait for it. */
-  dispatch(due: DueJob): void {
+  /** Sends the message of a job that this process has taken. Resolves when its outcome is recorded, and never rejects. */
+  dispatch(due: DueJob): Promise<void> {
     const sending = this.#send(due).finally(() => this.#inFlight.delete(sending));
     this.#inFlight.add(sending);
+    return sending;
   }
 
-  /** Resolves when no dispatch is under way. */
+  /** Resolves when the dispatches that are under way have ended. */
   async drain(): Promise<void> {
-    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+    await Promise.all(this.#inFlight);
   }
 
   /** Sends the jobs that are due, until `signal` aborts and the last of them is sent. */
@@ -61,9 +62,9 @@ export class Dispatcher {
         try {
           const options = { limit: TAKEN, takenMs: DISPATCH_MS };
           const due = await records.read(() => store.takeDue(namespace, options));
-          for (const one of due) this.dispatch(one);
+          const sending = due.map((one) => this.dispatch(one));
           // The next jobs are taken when these are sent, so that their time does not run out.
-          if (due.length === TAKEN) await this.drain();
+          if (due.length === TAKEN) await Promise.all(sending);
           else await this.#wait(bell, signal);
         } catch (error) {
           warn(

@@ -34,18 +34,11 @@ export async function explain({ records, clock }: JobsContext, id: string): Prom
 }
 
 function* reasonsOf(row: JobRow, now: number): Generator<string, void, undefined> {
-  const { status, dispatch, error, nextAt, runs, maxAttempts, workerId, startedAt, cancelReason, queue } =
-    row;
+  const { status, error, nextAt, runs, maxAttempts, workerId, startedAt, cancelReason, queue } = row;
   switch (status) {
     case "scheduled":
-      yield `It is due at ${timeOf(dispatch?.dueAt ?? row.scheduledAt)}, ${spanOf((dispatch?.dueAt ?? now) - now)} from now.`;
-      break;
     case "queued":
-      if (dispatch === undefined) yield `It was sent to queue "${queue}", and waits for a worker.`;
-      else if (dispatch.failures > 0)
-        yield `Its message could not be sent to queue "${queue}", ${dispatch.failures} times so far: ${error?.message ?? "for an unknown reason"}. The next try is at ${timeOf(dispatch.dueAt)}.`;
-      else
-        yield `Its message is not sent to queue "${queue}" yet. A worker of jobs.worker(), or jobs.dispatch(), sends it; it is due since ${timeOf(dispatch.dueAt)}.`;
+      yield unsent(row, now) ?? `It was sent to queue "${queue}", and waits for a worker.`;
       break;
     case "retrying":
       yield `Attempt ${runs} of ${maxAttempts} failed: ${error?.message ?? "for an unknown reason"}. The next one is due at ${timeOf(nextAt)}.`;
@@ -70,6 +63,16 @@ function* reasonsOf(row: JobRow, now: number): Generator<string, void, undefined
     case "lost":
       yield `Its message left queue "${queue}", and no end of it was recorded. jobs.retry with force runs it once more.`;
   }
+}
+
+/** Why the message of a job is not sent; undefined if it is. */
+function unsent({ dispatch, error, queue }: JobRow, now: number): string | undefined {
+  if (dispatch === undefined) return undefined;
+  const { dueAt, failures } = dispatch;
+  if (failures > 0)
+    return `Its message could not be sent to queue "${queue}", ${failures} times so far: ${error?.message ?? "for an unknown reason"}. The next try is at ${timeOf(dueAt)}.`;
+  if (dueAt > now) return `It is due at ${timeOf(dueAt)}, ${spanOf(dueAt - now)} from now.`;
+  return `It is due since ${timeOf(dueAt)}, and its message is not sent to queue "${queue}" yet. A worker of jobs.worker(), or jobs.dispatch(), sends it.`;
 }
 
 function workersOf({ type, queue }: JobRow, workers: readonly WorkerRow[]): string {

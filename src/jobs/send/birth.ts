@@ -78,7 +78,7 @@ export async function bear(
   if (answer.outcome === "conflict") throw conflict(named.id, queue, answer.row, idempotencyKey);
   const isNew = answer.outcome === "created";
   if (isNew && delayMs === 0 && stored.message !== undefined)
-    dispatcher.dispatch({ row: answer.row, message: stored.message });
+    void dispatcher.dispatch({ row: answer.row, message: stored.message });
   return { id: named.id, queue, created: isNew, tracked: true };
 }
 

@@ -49,8 +49,7 @@ export class JobSender {
       options.signal?.throwIfAborted();
       const { types, clock } = this.#context;
       const message = {
-        ...input,
-        maxAttempts: types.maxAttemptsOf(input),
+        ...types.completed(input),
         priority: options.priority ?? input.priority,
         tenant: options.tenant ?? input.tenant,
       };

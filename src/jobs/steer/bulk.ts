@@ -57,12 +57,13 @@ export async function retryAll(
     count += taken.length;
     const ids = taken.map(({ id }) => id);
     const stored = await records.read((store, namespace) => store.get(namespace, ids, ["message"]));
-    for (const [index, row] of taken.entries()) {
-      const message = stored[index]?.message;
-      if (message !== undefined) dispatcher.dispatch({ row, message });
-    }
     // The jobs of this batch are taken for a limited time, and so sent before the next one is.
-    await dispatcher.drain();
+    await Promise.all(
+      taken.map((row, index) => {
+        const message = stored[index]?.message;
+        return message === undefined ? undefined : dispatcher.dispatch({ row, message });
+      }),
+    );
   }
   return count;
 }

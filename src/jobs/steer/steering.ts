@@ -74,7 +74,7 @@ export async function promoteJob(
 /** Sends the message of a job that this process has taken by its change. If it cannot be read, another process sends it. */
 async function dispatchTaken({ records }: JobsContext, dispatcher: Dispatcher, row: JobRow): Promise<void> {
   const stored = await records.get(row.id, ["message"]).catch(() => undefined);
-  if (stored?.message !== undefined) dispatcher.dispatch({ row, message: stored.message });
+  if (stored?.message !== undefined) void dispatcher.dispatch({ row, message: stored.message });
 }
 
 function notRetried({ id, status, hasMessage, queue }: JobRow): QueueError {

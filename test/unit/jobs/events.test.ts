@@ -154,7 +154,7 @@ describe("a cursor of events", () => {
     await jobs.close();
   });
 
-  test("of another process of a store in memory, or of no events at all, is refused", async () => {
+  test("is refused if it belongs to another process of a store in memory, or to no events at all", async () => {
     const fixture = new JobsFixture();
     const [jobs, others] = await Promise.all([fixture.jobs(), fixture.jobs()]);
     const reader = new Reader(jobs);

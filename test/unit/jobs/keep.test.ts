@@ -77,7 +77,7 @@ describe("prune", () => {
   });
 });
 
-describe("an archive", () => {
+describe("an archive of ndjsonGz", () => {
   let folder = "";
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -90,7 +90,7 @@ describe("an archive", () => {
       .map((line) => JSON.parse(line) as { id: string });
   }
 
-  test("of ndjsonGz has a file for each day on which jobs ended, for its owner alone", async () => {
+  test("has a file for each day on which jobs ended, for its owner alone", async () => {
     folder = join(await mkdtemp(join(tmpdir(), "jobs-")), "archive");
     const fixture = new JobsFixture();
     const jobs = await fixture.jobs({ archive: ndjsonGz(folder) });

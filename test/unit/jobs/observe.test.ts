@@ -48,6 +48,9 @@ describe("explain says", () => {
     expect(await jobs.explain(id)).toEqual(["It is due at 2026-01-01T01:00:00.000Z, 60 min from now."]);
     await fixture.clock.advance(HOUR + MINUTE);
     expect(await jobs.get(id)).toMatchObject({ isOverdue: true });
+    expect((await jobs.explain(id))[0]).toContain(
+      "It is due since 2026-01-01T01:00:00.000Z, and its message is not sent",
+    );
   });
 
   test("how a job ended, and what is known of one without a record", async () => {

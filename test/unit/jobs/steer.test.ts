@@ -63,7 +63,7 @@ describe("retry", () => {
     await expect(jobs.retry(id, { forse: true } as never)).rejects.toThrow("did you mean force?");
   });
 
-  test("of a job that its process does not send is sent by another one, 35 s later", async () => {
+  test("is completed by another process, 35 s later, if its own dies before it has sent the job", async () => {
     const fixture = new JobsFixture();
     const jobs = await fixture.jobs();
     const job = await jobs.send(mail);

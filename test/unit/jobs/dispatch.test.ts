@@ -1,0 +1,165 @@
+import { describe, expect, test } from "vitest";
+import * as z from "zod";
+import { DriverError } from "../../../src/driver/error.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import { createJobs, memoryJobStore } from "../../../src/jobs/index.ts";
+import { defineJob } from "../../../src/worker/job.ts";
+import { HOUR, MINUTE, SECOND, watch } from "../support.ts";
+import { JobsFixture } from "./fixture.ts";
+
+const mail = { type: "mail", payload: { to: "a" } };
+
+/** Jobs whose due messages are sent until the returned function is called. */
+function dispatching(
+  fixture: JobsFixture,
+  jobs: Awaited<ReturnType<JobsFixture["jobs"]>>,
+): () => Promise<void> {
+  const stop = new AbortController();
+  const ended = jobs.dispatch({ signal: stop.signal });
+  return async () => {
+    stop.abort();
+    await fixture.clock.settle();
+    await ended;
+  };
+}
+
+describe("a message that cannot be sent from its record", () => {
+  test("fails its job as undispatchable if no later send could work", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    const stop = dispatching(fixture, jobs);
+    const { id } = await jobs.send(mail, { delay: "1m" });
+    fixture.fault = ({ operation }) =>
+      operation === "send" ? { kind: "error", error: new DriverError("too_large", "no") } : undefined;
+    await fixture.clock.advance(2 * MINUTE);
+    expect(await jobs.get(id)).toMatchObject({
+      status: "failed",
+      deadLetterReason: "undispatchable",
+      error: { code: "too_large" },
+    });
+    fixture.fault = () => undefined;
+    await jobs.retry(id);
+    expect(await fixture.messages()).toHaveLength(1);
+    expect(fixture.warnings.map(([code]) => code)).toContain("dispatch");
+    await stop();
+  });
+
+  test("is tried again with a growing wait if the provider is down, and the job says why it waits", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    const stop = dispatching(fixture, jobs);
+    const { id } = await jobs.send(mail, { delay: "1m" });
+    let sends = 0;
+    fixture.fault = ({ operation }) => {
+      if (operation !== "send") return undefined;
+      sends += 1;
+      return { kind: "error", error: new DriverError("auth", "the token has expired") };
+    };
+    await fixture.clock.advance(MINUTE + SECOND);
+    expect((await jobs.explain(id))[0]).toContain('could not be sent to queue "jobs", 1 times so far');
+    await fixture.clock.advance(HOUR);
+    expect(sends).toBeGreaterThan(30);
+    expect(sends).toBeLessThan(80);
+    fixture.fault = () => undefined;
+    await fixture.clock.advance(2 * MINUTE);
+    expect(await fixture.messages()).toHaveLength(1);
+    await stop();
+  });
+
+  test("fails its job when its queue stays missing for minutes", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    const stop = dispatching(fixture, jobs);
+    const { id } = await jobs.send(mail, { delay: "1m" });
+    fixture.fault = ({ operation }) =>
+      operation === "send" ? { kind: "error", error: new DriverError("not_found", "no queue") } : undefined;
+    await fixture.clock.advance(5 * MINUTE);
+    expect(await jobs.get(id)).toMatchObject({ status: "scheduled" });
+    await fixture.clock.advance(5 * MINUTE);
+    expect(await jobs.get(id)).toMatchObject({ status: "failed", error: { code: "not_found" } });
+    await stop();
+  });
+});
+
+describe("dispatch", () => {
+  test("takes up what is due when the store is back", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    const stop = dispatching(fixture, jobs);
+    await jobs.send(mail, { delay: "1m" });
+    fixture.storeFault = () => "fail";
+    await fixture.clock.advance(HOUR);
+    expect(await fixture.messages()).toHaveLength(0);
+    fixture.storeFault = () => undefined;
+    await fixture.clock.advance(10 * SECOND);
+    expect(await fixture.messages()).toHaveLength(1);
+    await stop();
+  });
+
+  test("sends a thousand jobs that are due at once", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    await jobs.sendBatch(
+      Array.from({ length: 1_000 }, () => mail),
+      { delay: "1m" },
+    );
+    await fixture.clock.advance(MINUTE);
+    const stop = dispatching(fixture, jobs);
+    await fixture.clock.advance(SECOND);
+    expect(await fixture.queue.stats("jobs")).toMatchObject({ messages: 1_000 });
+    await stop();
+  });
+
+  test("waits in its stop for the sends that have begun", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    await jobs.send(mail, { delay: "1m" });
+    await fixture.clock.advance(MINUTE);
+    let answer: () => void = () => undefined;
+    const until = new Promise<void>((resolve) => (answer = resolve));
+    fixture.fault = () => ({ kind: "stall", until });
+    const stop = new AbortController();
+    const ended = watch(jobs.dispatch({ signal: stop.signal }));
+    await fixture.clock.settle();
+    stop.abort();
+    await fixture.clock.settle();
+    expect(ended.state).toBe("pending");
+    answer();
+    await fixture.clock.settle();
+    expect(ended.state).toBe("resolved");
+    expect((await jobs.list({ status: "queued" })).total).toBe(1);
+    await expect(jobs.dispatch({ signa: stop.signal } as never)).rejects.toThrow("did you mean signal?");
+  });
+});
+
+test("a job of an encoder that leaves the creation out is recognised as the one that was recorded", async () => {
+  const fixture = new JobsFixture();
+  const queue = createQueue(fixture.driver, {
+    clock: fixture.clock,
+    encode: ({ id, type }, payload) => ({ body: `{"id":"${id}","type":"${type}","payload":${payload}}` }),
+  });
+  const jobs = await createJobs(queue, {
+    store: memoryJobStore({ clock: fixture.clock }),
+    queueOf: () => "jobs",
+  });
+  const worker = jobs.worker();
+  worker.register("mail", () => "sent");
+  void worker.start("jobs");
+  await fixture.clock.settle();
+  const job = await jobs.send({ ...mail, id: "a" });
+  await fixture.clock.advance(SECOND);
+  expect(await job.get()).toMatchObject({ status: "completed" });
+  const closing = jobs.close();
+  await fixture.clock.advance(MINUTE);
+  await closing;
+});
+
+test("a message without schema and attempts gets those of the definition of its type", async () => {
+  const fixture = new JobsFixture();
+  const sized = defineJob({ type: "sized", schema: z.object({ width: z.int() }), maxAttempts: 2 });
+  const jobs = await fixture.jobs({ definitions: [sized] });
+  const sending = jobs.send({ type: "sized", payload: { width: "wide" } });
+  await expect(sending).rejects.toMatchObject({ code: "invalid_payload" });
+  const job = await jobs.send({ type: "sized", payload: { width: 4 } });
+  expect(await job.get()).toMatchObject({ maxAttempts: 2 });
+});
