@@ -1,6 +1,7 @@
-import { describeError, isQueueError, QueueError } from "../errors.ts";
+import { isQueueError, QueueError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/wait.ts";
+import { reasonOf } from "./reason.ts";
 import type { JobChange } from "./store/change.ts";
 import type { StoredJob } from "./store/job-row.ts";
 import type { JobPart, JobStore } from "./store/job-store.ts";
@@ -57,7 +58,7 @@ export class Records {
         },
       );
     } catch (error) {
-      throw isQueueError(error) ? error : unavailable(store, describeError(error), error);
+      throw isQueueError(error) ? error : unavailable(store, reasonOf(error), error);
     }
   }
 }

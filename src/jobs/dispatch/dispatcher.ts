@@ -1,9 +1,10 @@
 import { type Backoff, backoffDelayMs } from "../../backoff.ts";
-import { describeError, isQueueError } from "../../errors.ts";
+import { isQueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { NewMessage } from "../../message/message.ts";
 import type { JobsContext } from "../context.ts";
 import { hashOf } from "../payload-hash.ts";
+import { reasonOf } from "../reason.ts";
 import { recordedJobFlags } from "../track/seed.ts";
 import type { DispatchedChange, UndispatchedChange } from "../store/change.ts";
 import type { JobRow } from "../store/job-row.ts";
@@ -69,7 +70,7 @@ export class Dispatcher {
         } catch (error) {
           warn(
             "dispatch",
-            `Jobs that are due cannot be sent at the moment: ${describeError(error)} They are sent when the job store is back.`,
+            `Jobs that are due cannot be sent at the moment: ${reasonOf(error)}. They are sent when the job store is back.`,
           );
           await sleep(this.#context.clock, DOWN_MS, signal);
         }
@@ -112,7 +113,7 @@ export class Dispatcher {
       const isOver = isPermanent(error, failures + 1);
       warn(
         "dispatch",
-        `Job ${id} could not be sent to queue "${queue}": ${describeError(error)} ${isOver ? "It has failed." : "It is tried again."}`,
+        `Job ${id} could not be sent to queue "${queue}": ${reasonOf(error)}. ${isOver ? "It has failed." : "It is tried again."}`,
       );
       const inMs = isOver ? undefined : backoffDelayMs(RETRY, failures + 1, Math.random);
       const { message: text, code } = recorded(error);
@@ -157,7 +158,7 @@ function messageOf({ row, message }: DueJob): NewMessage {
 }
 
 function recorded(error: unknown): { readonly message: string; readonly code: string | undefined } {
-  const message = describeError(error).slice(0, 4_096);
+  const message = reasonOf(error).slice(0, 4_096);
   return { message, code: isQueueError(error) ? error.code : undefined };
 }
 

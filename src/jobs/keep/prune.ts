@@ -1,8 +1,9 @@
-import { checkKeys, describeError, QueueError } from "../../errors.ts";
+import { checkKeys, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { JobsContext } from "../context.ts";
 import { snapshotOf } from "../job-snapshot.ts";
 import type { Archive } from "../jobs.ts";
+import { reasonOf } from "../reason.ts";
 import type { PruneOutcome, PrunePolicy } from "../store/job-store.ts";
 
 /** Jobs that are deleted in one request of the store. */
@@ -63,7 +64,7 @@ async function pruneBatch(
   } catch (cause) {
     throw new QueueError(
       "provider",
-      `The archive of jobs failed, so nothing was deleted: ${describeError(cause)}`,
+      `The archive of jobs failed, so nothing was deleted: ${reasonOf(cause)}.`,
       { retryable: true, cause },
     );
   }
@@ -88,7 +89,7 @@ export async function keepPruning(
     try {
       await prune(context, keeping, { signal });
     } catch (error) {
-      warn("prune", `Old jobs could not be deleted: ${describeError(error)} It is tried again.`);
+      warn("prune", `Old jobs could not be deleted: ${reasonOf(error)}. It is tried again.`);
     }
   }
 }

@@ -1,9 +1,10 @@
-import { checkKeys, describeError, QueueError } from "../../errors.ts";
+import { checkKeys, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import { show } from "../../lib/text.ts";
 import type { JobsContext } from "../context.ts";
 import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
 import type { ReconcileOptions } from "../jobs.ts";
+import { reasonOf } from "../reason.ts";
 import type { AssumeChange } from "../store/change.ts";
 import type { JobRow } from "../store/job-row.ts";
 import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
@@ -109,7 +110,7 @@ async function findingsOf(
       return isEmpty ? [[row, { outcome: "lost", reason: "lost_track" }]] : [];
     });
   } catch (error) {
-    warn("reconcile", `The messages of queue "${queue}" could not be looked for: ${describeError(error)}`);
+    warn("reconcile", `The messages of queue "${queue}" could not be looked for: ${reasonOf(error)}.`);
     return [];
   }
 }
@@ -128,10 +129,7 @@ export async function keepReconciling(context: JobsContext, signal: AbortSignal)
     try {
       await reconcile(context, { signal });
     } catch (error) {
-      context.warn(
-        "reconcile",
-        `Silent jobs could not be looked at: ${describeError(error)} It is tried again.`,
-      );
+      context.warn("reconcile", `Silent jobs could not be looked at: ${reasonOf(error)}. It is tried again.`);
     }
   }
 }

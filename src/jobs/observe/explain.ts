@@ -41,7 +41,7 @@ function* reasonsOf(row: JobRow, now: number): Generator<string, void, undefined
       yield unsent(row, now) ?? `It was sent to queue "${queue}", and waits for a worker.`;
       break;
     case "retrying":
-      yield `Attempt ${runs} of ${maxAttempts} failed: ${error?.message ?? "for an unknown reason"}. The next one is due at ${timeOf(nextAt)}.`;
+      yield `Attempt ${runs} of ${maxAttempts} failed: ${textOf(error)}. The next one is due at ${timeOf(nextAt)}.`;
       break;
     case "processing":
       if (isHeld(row, now))
@@ -55,7 +55,7 @@ function* reasonsOf(row: JobRow, now: number): Generator<string, void, undefined
       yield `It completed at ${timeOf(row.finishedAt)}.`;
       break;
     case "failed":
-      yield `It failed at ${timeOf(row.finishedAt)} (${row.deadLetterReason ?? "unknown reason"}): ${error?.message ?? "without an error"}. jobs.retry runs it once more.`;
+      yield `It failed at ${timeOf(row.finishedAt)} (${row.deadLetterReason ?? "unknown reason"}): ${textOf(error)}. jobs.retry runs it once more.`;
       break;
     case "cancelled":
       yield `It was cancelled at ${timeOf(row.finishedAt)}${cancelReason === undefined ? "" : `: ${cancelReason}`}.`;
@@ -70,7 +70,7 @@ function unsent({ dispatch, error, queue }: JobRow, now: number): string | undef
   if (dispatch === undefined) return undefined;
   const { dueAt, failures } = dispatch;
   if (failures > 0)
-    return `Its message could not be sent to queue "${queue}", ${failures} times so far: ${error?.message ?? "for an unknown reason"}. The next try is at ${timeOf(dueAt)}.`;
+    return `Its message could not be sent to queue "${queue}", ${failures} times so far: ${textOf(error)}. The next try is at ${timeOf(dueAt)}.`;
   if (dueAt > now) return `It is due at ${timeOf(dueAt)}, ${spanOf(dueAt - now)} from now.`;
   return `It is due since ${timeOf(dueAt)}, and its message is not sent to queue "${queue}" yet. A worker of jobs.worker(), or jobs.dispatch(), sends it.`;
 }
@@ -86,6 +86,10 @@ function workersOf({ type, queue }: JobRow, workers: readonly WorkerRow[]): stri
   const slots = able.reduce((sum, one) => sum + one.slots, 0);
   const running = able.reduce((sum, one) => sum + one.runningCount, 0);
   return `${able.length} workers handle its type, and run ${running} jobs in ${slots} slots.`;
+}
+
+function textOf(error: JobRow["error"]): string {
+  return error === undefined ? "for an unknown reason" : error.message.replace(/\.$/, "");
 }
 
 function timeOf(ms: number | undefined): string {

@@ -1,4 +1,4 @@
-import { describeError, QueueError } from "../../errors.ts";
+import { QueueError } from "../../errors.ts";
 import { newId } from "../../lib/ids.ts";
 import { show } from "../../lib/text.ts";
 import { within } from "../../lib/wait.ts";
@@ -9,6 +9,7 @@ import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { JobSendOptions } from "../jobs.ts";
 import type { NewStoredJob } from "../store/change.ts";
 import { bear } from "./birth.ts";
+import { reasonOf } from "../reason.ts";
 import { type JobMessage, storedJob } from "./facts.ts";
 import type { QueueLimits } from "./queue-limits.ts";
 import { checkSendOptions, checkStoreBorn } from "./send-options.ts";
@@ -119,7 +120,7 @@ export class JobSender {
         writer.keep(change);
         warn(
           "untracked",
-          `A job of type ${show(job.type)} was sent to queue "${job.queue}" and could not be recorded: ${describeError(error)} It runs all the same; its record follows when the job store is back.`,
+          `A job of type ${show(job.type)} was sent to queue "${job.queue}" and could not be recorded: ${reasonOf(error)}. It runs all the same; its record follows when the job store is back.`,
         );
         return false;
       },

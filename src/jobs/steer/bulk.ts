@@ -59,9 +59,9 @@ export async function retryAll(
     const stored = await records.read((store, namespace) => store.get(namespace, ids, ["message"]));
     // The jobs of this batch are taken for a limited time, and so sent before the next one is.
     await Promise.all(
-      taken.map((row, index) => {
+      taken.flatMap((row, index) => {
         const message = stored[index]?.message;
-        return message === undefined ? undefined : dispatcher.dispatch({ row, message });
+        return message === undefined ? [] : [dispatcher.dispatch({ row, message })];
       }),
     );
   }

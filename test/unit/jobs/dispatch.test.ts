@@ -55,8 +55,10 @@ describe("a message that cannot be sent from its record", () => {
       sends += 1;
       return { kind: "error", error: new DriverError("auth", "the token has expired") };
     };
-    await fixture.clock.advance(MINUTE + SECOND);
-    expect((await jobs.explain(id))[0]).toContain('could not be sent to queue "jobs", 1 times so far');
+    await fixture.clock.advance(MINUTE);
+    expect(await jobs.explain(id)).toEqual([
+      'Its message could not be sent to queue "jobs", 1 times so far: Could not send to queue "jobs" (memory): the token has expired. Check the credentials and their permissions. The next try is at 2026-01-01T00:01:01.000Z.',
+    ]);
     await fixture.clock.advance(HOUR);
     expect(sends).toBeGreaterThan(30);
     expect(sends).toBeLessThan(80);
