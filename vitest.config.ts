@@ -39,7 +39,7 @@ export default defineConfig({
       {
         test: {
           name: "simulation",
-          include: ["test/simulation/**/*.test.ts", "test/mutants/*.test.ts"],
+          include: ["test/simulation/**/*.test.ts", "test/mutants/{*,unit/*}.test.ts"],
           testTimeout: 300 * SECOND,
           hookTimeout,
         },

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type UnitMutant, unitMutants } from "./unit-mutants.ts";
+import type { UnitMutant } from "./unit-mutant.ts";
+import { unitMutants } from "./unit-mutants.ts";
 
 const USAGE = `node test/mutants/unit/main.ts [--only <text>]
 

@@ -1,18 +1,11 @@
-/** A deliberate fault that a unit test must notice, since no conformance case can. */
-export interface UnitMutant {
-  readonly name: string;
-  readonly file: string;
-  /** Occurs in the file exactly once. Otherwise the mutant is out of date, which is an error. */
-  readonly search: string;
-  readonly replace: string;
-  /** The folders or files of `test/unit/` that have to catch it. */
-  readonly tests: readonly string[];
-}
+import { trackingMutants } from "./tracking-mutants.ts";
+import type { UnitMutant } from "./unit-mutant.ts";
 
 const RECEIVE = ["receive"];
 const SEND = ["send"];
 
 export const unitMutants: readonly UnitMutant[] = [
+  ...trackingMutants,
   {
     name: "a drain forgets the messages that wait behind their key",
     file: "src/receive/dispatcher.ts",
@@ -79,7 +72,7 @@ export const unitMutants: readonly UnitMutant[] = [
   {
     name: "doubt about deliveries outlasts the crash-loop guard",
     file: "src/receive/attempts.ts",
-    search: "return this.isWorn(run) ? run.attempt - 1 : this.failedBefore(run);",
+    search: "return run.isCounted || this.isWorn(run) ? run.attempt - 1 : this.failedBefore(run);",
     replace: "return this.failedBefore(run);",
     tests: RECEIVE,
   },
@@ -149,8 +142,8 @@ export const unitMutants: readonly UnitMutant[] = [
   {
     name: "the deadline of a copy in the delay queue starts anew",
     file: "src/send/sender.ts",
-    search: "const at = (since ?? clock.now()) + deadlineMs;",
-    replace: "const at = clock.now() + deadlineMs;",
+    search: "const at = (since ?? clock.monotonic()) + deadlineMs;",
+    replace: "const at = clock.monotonic() + deadlineMs;",
     tests: SEND,
   },
   {

@@ -268,6 +268,18 @@ describe("a drain", () => {
     expect(fixture.tracker.calls).toEqual(["claim a", "concluding a release", "late a ack"]);
     expect(fixture.events.names).toEqual(["started", "released", "late"]);
   });
+
+  test("reports a late failure of a run that it gave back as a release, since it costs no attempt", async () => {
+    const fixture = new TrackedFixture();
+    const door = new Door();
+    await fixture.begin("a", () => door.opened.then(failing), {}, { drainMs: SECOND, graceMs: SECOND });
+    fixture.stop.abort();
+    await fixture.clock.advance(2 * SECOND);
+    door.open();
+    await fixture.clock.settle();
+
+    expect(fixture.tracker.calls).toEqual(["claim a", "concluding a release", "late a release"]);
+  });
 });
 
 describe("the loss of a lease", () => {
