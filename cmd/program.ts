@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { apiCommand } from "./api/index.ts";
 import { dlqCommand } from "./dlq/index.ts";
 import { doctorCommand } from "./doctor/index.ts";
 import { jobCommand } from "./job/index.ts";
@@ -32,6 +33,7 @@ export function createProgram(version: string): Command {
       workerCommand(),
       sendCommand(),
       jobCommand(),
+      apiCommand(),
       jobsCommand(),
       makeJobCommand(),
       migrateCommand(),

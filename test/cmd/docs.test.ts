@@ -20,6 +20,7 @@ const commands = blocks("sh").flatMap((block) => block.trim().split("\n"));
 const stopAfter: Readonly<Record<string, RegExp>> = {
   worker: /"worker started"/,
   pump: /pumping/,
+  api: /\/api\/v1/,
   "service-bus-server": /Endpoint=/,
   "stats --watch": /emails/,
 };
@@ -61,7 +62,7 @@ describe("the examples in docs/cli.md", () => {
   it.each(commands)("run as printed: %s", async (line) => {
     const args = argumentsOf(line);
     const [command = "", sub = ""] = args;
-    const port = command === "service-bus-server" ? ["--port", "0"] : [];
+    const port = ["service-bus-server", "api"].includes(command) ? ["--port", "0"] : [];
     const running = queueport([...args, ...port], { cwd });
     const pattern = stopAfter[args.includes("--watch") ? `${command} --watch` : command];
     if (pattern !== undefined) {

@@ -35,8 +35,8 @@ export interface ProblemDetails {
   readonly cause?: unknown;
 }
 
-/** The base of the URIs that identify a problem. The page has a heading for each code. */
-const TYPE_BASE = "https://github.com/queueport/queueport/blob/main/docs/guide/rest.md#";
+/** Begins the URIs that identify a kind of problem. They are names, and no addresses. */
+const TYPE_BASE = "urn:queueport:problem:";
 /** Seconds after which a request that failed for now is worth another try. */
 const RETRY_AFTER_S = "5";
 

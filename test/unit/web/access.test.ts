@@ -124,8 +124,8 @@ describe("an open API", () => {
   });
 });
 
-describe("a role", () => {
-  test("of a viewer reads, and changes nothing", async () => {
+describe("roles", () => {
+  test("a viewer reads, and changes nothing", async () => {
     await using fixture = await closedApi();
     const viewer = headersOf("viewer-token-000000");
     expect((await fixture.get("/jobs", viewer)).status).toBe(200);
@@ -142,7 +142,7 @@ describe("a role", () => {
       expect(codeOf(await fixture.post(path, {}, viewer))).toBe("403 forbidden");
   });
 
-  test("of an operator changes one job, and of an admin many", async () => {
+  test("an operator changes one job, and an admin many", async () => {
     await using fixture = await closedApi();
     const operator = headersOf("operator-token-0000");
     const { status, body } = await fixture.post("/jobs", job, operator);
@@ -153,7 +153,7 @@ describe("a role", () => {
     expect((await fixture.post("/jobs/bulk", bulk, headersOf("admin-token-0000000"))).status).toBe(200);
   });
 
-  test("sends the types that the caller may send", async () => {
+  test("a caller sends the types that it may send, and no others", async () => {
     await using fixture = await closedApi();
     const limited = headersOf("email-token-0000000");
     const answer = await fixture.post("/jobs", job, limited);

@@ -13,7 +13,7 @@ describe("the body of a request", () => {
   });
 
   test.each(["application/x-www-form-urlencoded", "text/plain", "text/json", "application/jsonx", ""])(
-    "of the type %j is refused with the header to send",
+    "with the type %j is refused, and the header to send is named",
     async (type) => {
       await using fixture = await ApiFixture.open();
       const { status, headers, body } = await fixture.post("/jobs", job, {
@@ -39,7 +39,7 @@ describe("the body of a request", () => {
     expect(response.status).toBe(400);
   });
 
-  test("of 2 MB is refused, whether or not its length is stated", async () => {
+  test("with 2 MB is refused, whether or not its length is stated", async () => {
     await using fixture = await ApiFixture.open();
     const large = JSON.stringify({ type: "email", payload: { to: "a".repeat(2_000_000) } });
     const { status, body } = await fixture.post("/jobs", large);
@@ -66,7 +66,7 @@ describe("the body of a request", () => {
     expect({ status, code: body.code }).toEqual({ status: 413, code: "too_large" });
   });
 
-  test.each(["[", '{"a":'])("of %j 100,000 times is refused, and overflows no stack", async (open) => {
+  test.each(["[", '{"a":'])("with %j 100,000 times is refused, and overflows no stack", async (open) => {
     await using fixture = await ApiFixture.open();
     const close = open === "[" ? "]" : "}";
     const deep = `${open.repeat(100_000)}1${close.repeat(100_000)}`;

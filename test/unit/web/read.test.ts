@@ -94,7 +94,7 @@ describe("GET /jobs/:id", () => {
     expect((await fixture.get(`/jobs/${other}?wait=completed&timeout=3600`)).status).toBe(400);
   });
 
-  test("of a job that fails meanwhile answers with its failure", async () => {
+  test("waiting for a job that fails answers with its failure", async () => {
     await using fixture = await ApiFixture.open();
     const id = await sent(fixture);
     const waiting = fixture.get(`/jobs/${id}?wait=completed`);
@@ -103,7 +103,7 @@ describe("GET /jobs/:id", () => {
     expect((await waiting).body).toMatchObject({ status: "failed", dead_letter: { reason: "permanent" } });
   });
 
-  test("of an unknown id is 404, with the reasons that there may be", async () => {
+  test("answers 404 to an unknown id, with the reasons that there may be", async () => {
     await using fixture = await ApiFixture.open();
     for (const path of ["", "/result", "/logs", "/events"]) {
       const { status, body } = await fixture.get(`/jobs/nobody${path}`);

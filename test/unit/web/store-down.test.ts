@@ -79,7 +79,7 @@ describe.each<StoreFault>(["fail", "hang"])("while the job store is down (%s)", 
     expect((await fixture.jobs.queue.stats("emails")).messages).toBe(0);
   });
 
-  test("what is read is refused with 503, and health says what is wrong", async () => {
+  test("a read is refused with 503, and health says what is wrong", async () => {
     await using outage = await Outage.open();
     const { fixture } = outage;
     outage.begin(kind);

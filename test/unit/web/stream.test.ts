@@ -109,7 +109,7 @@ describe("GET /jobs/:id/events", () => {
     expect(stream.isOver).toBe(true);
   });
 
-  test("of a job that is over is its snapshot, and 204 to a browser that connects again", async () => {
+  test("shows a job that is over once, and answers 204 to a browser that connects again", async () => {
     await using fixture = await ApiFixture.open();
     const id = await sent(fixture);
     await fixture.run(id, "completed");
