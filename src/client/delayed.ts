@@ -3,6 +3,7 @@ import type { Delays } from "../delay/delays.ts";
 import { QueueError } from "../errors.ts";
 import type { DelayedMessage } from "../queue/queue.ts";
 import { show } from "../lib/text.ts";
+import { loadReceive } from "./lazy-receive.ts";
 
 /** Cancels a delayed message in the delay store or at the provider. Implements `Queue.cancel`. */
 export async function cancelDelayed(
@@ -50,5 +51,5 @@ export async function listDelayed(
       { queue },
     );
   }
-  return delays.list(queue, limit);
+  return loadReceive(({ decode }) => delays.list(queue, limit, decode));
 }

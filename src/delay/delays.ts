@@ -1,6 +1,6 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Outgoing } from "../driver/contract.ts";
-import { decode } from "../message/decode.ts";
+import type { decode as Decode } from "../message/decode.ts";
 import type { WireFormat } from "../message/format.ts";
 import { describeError, QueueError } from "../errors.ts";
 import { newId } from "../lib/ids.ts";
@@ -66,7 +66,8 @@ export class Delays implements DelayedSends {
     return this.store.cancel(handle.slice(HANDLE.length));
   }
 
-  async list(queue: string, limit: number): Promise<DelayedMessage[]> {
+  /** @param decode reads the bodies. A parameter, since a process that only sends does not load it. */
+  async list(queue: string, limit: number, decode: typeof Decode): Promise<DelayedMessage[]> {
     const stored = await this.store.list(queue, limit);
     const reading = this.#format?.readingOf(queue);
     return stored.map(({ key, dueAt, body, attributes, orderingKey }) => {

@@ -1,11 +1,11 @@
 import type { Clock, Timer } from "../lib/clock.ts";
 import { type Duration, durationMs, optionalMs } from "../lib/duration.ts";
-import { DeadLetterQueue, pumpUntilStopped, receiveQueue } from "../client/receive-parts.ts";
+import { DeadLetterQueue, decode, pumpUntilStopped, receiveQueue } from "../client/receive-parts.ts";
 import { preloadReceive } from "../client/lazy-receive.ts";
 import { REAL_MS, realTime } from "./real-work.ts";
 
 // Loaded here, since loading a file takes real time, and the clock does not move meanwhile.
-preloadReceive({ DeadLetterQueue, pumpUntilStopped, receiveQueue });
+preloadReceive({ DeadLetterQueue, decode, pumpUntilStopped, receiveQueue });
 
 /** The options of a {@link FakeClock}. */
 export interface FakeClockOptions {
