@@ -14,7 +14,7 @@ import { compose, type Composed, type Prepared, prepare } from "./prepare.ts";
 import type { Accepted, SendListener } from "./request.ts";
 import { leftMs, type Sender, type SendTerms } from "./sender.ts";
 import { encodePayload, SendInterceptors } from "./sending-hook.ts";
-import { TickClock } from "./tick-clock.ts";
+import { TickClock } from "../lib/tick-clock.ts";
 import { traitsInTime } from "./traits.ts";
 
 /** Checks, sends and reports the messages of users, and counts those without an outcome. */

@@ -1,5 +1,5 @@
-import type { Clock } from "../lib/clock.ts";
-import { atEndOfTick } from "../lib/end-of-tick.ts";
+import type { Clock } from "./clock.ts";
+import { atEndOfTick } from "./end-of-tick.ts";
 
 /**
  * The monotonic clock for the sends of one tick, which is read once a millisecond. Many messages are sent in one

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
-import { TickClock } from "../../../src/send/tick-clock.ts";
+import { TickClock } from "../../../src/lib/tick-clock.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
 
 test("the monotonic clock is read once for all sends of a millisecond", () => {
