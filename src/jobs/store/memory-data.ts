@@ -33,6 +33,9 @@ export class MemoryData {
   write(id: string, { message, result, saved, steps, logs }: DataChange): void {
     let texts = this.#texts.get(id);
     if (texts === undefined) {
+      // Most jobs end without a result.
+      const isEmpty = message === undefined && result?.value === undefined && saved === undefined;
+      if (isEmpty && steps === undefined && logs === undefined) return;
       texts = { message: undefined, result: undefined, saved: undefined, steps: undefined, logs: undefined };
       this.#texts.set(id, texts);
     }

@@ -22,8 +22,13 @@ import { MemoryData } from "./memory-data.ts";
 import { countedAs, hintsOf, keptMs } from "./written.ts";
 
 const MINUTE_MS = 60_000;
+/** Share of the finished jobs that may be kept beyond the limit. */
+const SLACK = 0.01;
 /** Minutes of which the ended jobs are counted. */
 const MAX_MINUTES = 1_440;
+
+/** A count that goes on. */
+type CountedMinute = { -readonly [Key in keyof MinuteCount]: MinuteCount[Key] };
 
 /** A change in the log of changes. It is out of date if its job has changed since. */
 interface Logged {
@@ -43,7 +48,9 @@ export class MemoryNamespace {
   readonly #pending = new Set<string>();
   /** Finished jobs, the one that ended first at the front. */
   readonly #finished = new Map<string, number>();
-  readonly #minutes = new Map<string, MinuteCount>();
+  readonly #minutes = new Map<string, CountedMinute>();
+  /** The one that was counted last. */
+  #minute: CountedMinute | undefined;
   #log: Logged[] = [];
   /** The number of each job's last change. */
   readonly #changes = new Map<string, number>();
@@ -104,7 +111,8 @@ export class MemoryNamespace {
   }
 
   minutes(since: number): MinuteCount[] {
-    return [...this.#minutes.values()].filter(({ minute }) => minute + MINUTE_MS > since);
+    const counted = [...this.#minutes.values()].filter(({ minute }) => minute + MINUTE_MS > since);
+    return counted.map((one) => ({ ...one }));
   }
 
   takeDue({ queues, limit, takenMs }: TakeOptions, now: number): DueJob[] {
@@ -195,9 +203,15 @@ export class MemoryNamespace {
   #finish(id: string, now: number): void {
     this.#finished.delete(id);
     this.#finished.set(id, now);
-    if (this.#finished.size <= this.#maxFinished) return;
-    const [oldest] = this.#finished.keys();
-    if (oldest !== undefined) this.#forget(oldest);
+    const excess = this.#finished.size - this.#maxFinished;
+    if (excess <= this.#maxFinished * SLACK) return;
+    // Many at a time, since a walk from the front of a map passes over all that were deleted there.
+    let left = excess;
+    for (const oldest of this.#finished.keys()) {
+      if (left === 0) return;
+      left -= 1;
+      this.#forget(oldest);
+    }
   }
 
   #forget(id: string): void {
@@ -212,21 +226,26 @@ export class MemoryNamespace {
     const { queue, type } = row;
     const status = countedAs(before, row);
     if (status === undefined) return;
-    const minute = Math.floor(now / MINUTE_MS) * MINUTE_MS;
+    const counted = this.#minuteOf(Math.floor(now / MINUTE_MS) * MINUTE_MS, queue, type, status);
+    counted.count += 1;
+    counted.durationMs += row.durationMs ?? 0;
+  }
+
+  /** Most jobs end in the same minute and as the same as the job before. */
+  #minuteOf(minute: number, queue: string, type: string, status: MinuteCount["status"]): CountedMinute {
+    const last = this.#minute;
+    if (last?.minute === minute && last.status === status && last.type === type && last.queue === queue)
+      return last;
     const key = JSON.stringify([minute, queue, type, status]);
-    const { count = 0, durationMs = 0 } = this.#minutes.get(key) ?? {};
-    this.#minutes.set(key, {
-      minute,
-      queue,
-      type,
-      status,
-      count: count + 1,
-      durationMs: durationMs + (row.durationMs ?? 0),
-    });
+    const none = { minute, queue, type, status, count: 0, durationMs: 0 };
+    const counted = this.#minutes.get(key) ?? none;
+    this.#minutes.set(key, counted);
+    this.#minute = counted;
     for (const [old, one] of this.#minutes) {
-      if (now - one.minute <= MAX_MINUTES * MINUTE_MS) break;
+      if (minute - one.minute <= MAX_MINUTES * MINUTE_MS) break;
       this.#minutes.delete(old);
     }
+    return counted;
   }
 
   #record(id: string): void {
@@ -238,7 +257,8 @@ export class MemoryNamespace {
   }
 
   #hint(before: JobRow | undefined, row: JobRow): void {
-    for (const listener of this.listeners) for (const hint of hintsOf(before, row)) listener(hint, row.id);
+    const hints = hintsOf(before, row);
+    for (const listener of this.listeners) for (const hint of hints) listener(hint, row.id);
   }
 }
 

@@ -117,10 +117,7 @@ function finish(row: JobRow, change: EndChange, now: number): Transition<EndAnsw
     return { row: gone, answer: answerOf(outcome, "cancelled"), data };
   }
   const status = statusAfter(outcome);
-  const over = changed(row, now, {
-    ...common(row, change),
-    ...withoutDispatch(row),
-    ...outcomeOf(row, change, now),
+  const over = changed(row, now, common(row, change), withoutDispatch(row), outcomeOf(row, change, now), {
     status,
     hold: undefined,
     ended: endedBy(row, token, status),
@@ -129,11 +126,16 @@ function finish(row: JobRow, change: EndChange, now: number): Transition<EndAnsw
   return { row: over, answer: answerOf(outcome, status), data };
 }
 
-function outcomeOf(row: JobRow, change: EndChange, now: number): Partial<JobRow> {
-  const { outcome, inMs = 0, error, attempt, workerId, durationMs } = change;
+/** The failed runs, with the one that has ended now. */
+function attemptsOf(row: JobRow, change: EndChange, now: number): JobRow["attempts"] {
+  const { error, attempt, workerId, durationMs } = change;
+  if (error === undefined) return row.attempts;
   const startedAt = row.startedAt ?? Math.max(0, now - durationMs);
-  const failedRun = error === undefined ? [] : [{ attempt, workerId, startedAt, durationMs, error }];
-  const attempts = [...row.attempts, ...failedRun].slice(-MAX_ATTEMPTS_KEPT);
+  return [...row.attempts, { attempt, workerId, startedAt, durationMs, error }].slice(-MAX_ATTEMPTS_KEPT);
+}
+
+function outcomeOf(row: JobRow, change: EndChange, now: number): Partial<JobRow> {
+  const { outcome, inMs = 0, error, attempt } = change;
   switch (outcome) {
     case "completed":
       return {
@@ -146,10 +148,10 @@ function outcomeOf(row: JobRow, change: EndChange, now: number): Partial<JobRow>
         nextAt: undefined,
       };
     case "retrying":
-      return { attempts, error, nextAt: now + inMs };
+      return { attempts: attemptsOf(row, change, now), error, nextAt: now + inMs };
     case "failed":
       return {
-        attempts,
+        attempts: attemptsOf(row, change, now),
         error,
         finishedAt: now,
         nextAt: undefined,

@@ -1,9 +1,8 @@
-import { forgetOldest } from "../../lib/bounded-map.ts";
 import type { TrackedRun } from "../../queue/tracker.ts";
 import type { JobError } from "../store/job-row.ts";
 
-/** Jobs that are remembered. */
-const MOST = 10_000;
+/** Jobs that are remembered at least, once so many have ended. At most twice as many are. */
+const LEAST = 10_000;
 
 /** One job that ended in this process. */
 export interface EndedJob {
@@ -21,24 +20,34 @@ export interface EndedJob {
 
 /** The jobs that ended last in this process. While the store is down, they are not run again. */
 export class EndedJobs {
-  readonly #jobs = new Map<string, EndedJob>();
+  #jobs = new Map<string, EndedJob>();
+  /** Those that ended before. All of them are forgotten at once, which costs less than one at a time. */
+  #older = new Map<string, EndedJob>();
 
   add(id: string, job: EndedJob): void {
+    if (this.#jobs.size === LEAST) {
+      this.#older = this.#jobs;
+      this.#jobs = new Map();
+    }
     this.#jobs.set(id, job);
-    forgetOldest(this.#jobs, MOST);
   }
 
+  /** The dead letter of a failed job is in the dead-letter queue. */
   buried(id: string): void {
-    const job = this.#jobs.get(id);
+    const job = this.#get(id);
     if (job !== undefined) this.#jobs.set(id, { ...job, isBuried: true });
   }
 
   /** How the job of this message ended here, unless it was redriven since. */
   of({ message, queue, redrive, wasDeadLetter }: TrackedRun, stamp: string): EndedJob | undefined {
-    const job = this.#jobs.get(message.id);
+    const job = this.#get(message.id);
     if (job === undefined || job.queue !== queue || job.type !== message.type || job.stamp !== stamp)
       return undefined;
     const isRedriven = redrive > job.redrive || wasDeadLetter;
     return isRedriven && job.status === "failed" ? undefined : job;
+  }
+
+  #get(id: string): EndedJob | undefined {
+    return this.#jobs.get(id) ?? this.#older.get(id);
   }
 }

@@ -12,7 +12,7 @@ export interface Limited {
 /** One time limit for all work of a kind, on one timer. The work that began first expires first. */
 export class TimeLimits<Work extends Limited> {
   readonly #clock: Clock;
-  #work: Work[] = [];
+  #work: (Work | undefined)[] = [];
   #head = 0;
   #timer: Timer | undefined;
 
@@ -29,7 +29,7 @@ export class TimeLimits<Work extends Limited> {
 
   /** Everything that is not settled. */
   pending(): Work[] {
-    return this.#work.slice(this.#head).filter(({ isSettled }) => !isSettled);
+    return this.#work.filter((work): work is Work => work?.isSettled === false);
   }
 
   close(): void {
@@ -56,7 +56,11 @@ export class TimeLimits<Work extends Limited> {
 
   /** Forgets the settled work at the front. */
   #skipSettled(): void {
-    while (this.#work[this.#head]?.isSettled === true) this.#head += 1;
+    while (this.#work[this.#head]?.isSettled === true) {
+      // Released at once: it may refer to a large payload.
+      this.#work[this.#head] = undefined;
+      this.#head += 1;
+    }
     if (this.#head === this.#work.length) this.#work = [];
     else if (this.#head > 1_024 && this.#head * 2 > this.#work.length)
       this.#work = this.#work.slice(this.#head);
