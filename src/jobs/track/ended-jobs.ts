@@ -21,7 +21,7 @@ export interface EndedJob {
 /** The jobs that ended last in this process. While the store is down, they are not run again. */
 export class EndedJobs {
   #jobs = new Map<string, EndedJob>();
-  /** Those that ended before. All of them are forgotten at once, which costs less than one at a time. */
+  /** The jobs that ended before them. All of them are forgotten at once, which costs less than one at a time. */
   #older = new Map<string, EndedJob>();
 
   add(id: string, job: EndedJob): void {
