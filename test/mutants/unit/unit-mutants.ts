@@ -1,3 +1,4 @@
+import { jobWorkerMutants } from "./job-worker-mutants.ts";
 import { trackingMutants } from "./tracking-mutants.ts";
 import type { UnitMutant } from "./unit-mutant.ts";
 
@@ -6,6 +7,7 @@ const SEND = ["send"];
 
 export const unitMutants: readonly UnitMutant[] = [
   ...trackingMutants,
+  ...jobWorkerMutants,
   {
     name: "a drain forgets the messages that wait behind their key",
     file: "src/receive/dispatcher.ts",

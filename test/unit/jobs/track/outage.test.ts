@@ -151,6 +151,19 @@ describe("an end that cannot be recorded", () => {
     expect(await fixture.job(id)).toMatchObject({ row: { status: "retrying" }, saved: { at: 3 } });
   });
 
+  it("waits for a checkpoint that is on its way, and has it if that does not arrive", async () => {
+    const fixture = new JobsFixture();
+    fixture.storeFault = ([change]) => (change?.kind === "touch" ? "hang" : undefined);
+    fixture.worker.register("t", (_, job) => {
+      void job.save({ at: 5 });
+      throw new Error("no");
+    });
+    await fixture.run();
+    const id = await fixture.send({ backoff: { baseMs: 600_000, jitter: false } });
+    await fixture.clock.advance("5s");
+    expect(await fixture.job(id)).toMatchObject({ row: { status: "retrying" }, saved: { at: 5 } });
+  });
+
   it("keeps the lease, and is tried until it is recorded, if the type waits for the store (H45)", async () => {
     const fixture = new JobsFixture({}, { whenStoreIsDown: "wait" });
     const door = new Door();
