@@ -132,7 +132,11 @@ async function work({ settings, logger, queue, worker, jobs, hooks }: WorkerProc
   try {
     const working = worker.run(queues, { signal });
     const types = worker.registered.map(({ type }) => type);
-    logger.info({ provider: queue.provider, queues, types }, "worker started");
+    const recorded = jobs && { store: jobs.store.name, namespace: jobs.namespace };
+    logger.info(
+      { provider: queue.provider, queues, types, ...(recorded && { jobs: recorded }) },
+      "worker started",
+    );
     const warning = memoryWarning(queue);
     if (warning !== undefined) logger.warn(warning);
     const starting = callOnStart(hooks, queue, { signal, jobs }).catch(stop);

@@ -161,6 +161,35 @@ describe("a change of many jobs", () => {
   });
 });
 
+describe("job watch without an id", () => {
+  it("shows the events of other processes until a signal, and goes on after a cursor", async () => {
+    const watching = run("job", "watch", "--type", "watched", "--json");
+    const send = (id: string, type: string) =>
+      run("send", "work", "[1]", "-t", type, "--id", id, "--delay", "1h").result;
+    // Sent until the watch has begun, which says nothing.
+    let isDone = false;
+    const sending = (async () => {
+      for (let n = 1; !isDone; n += 1) {
+        await Promise.all([send(`other-${n}`, "other"), send(`watched-${n}`, "watched")]);
+      }
+    })();
+    const line = await watching.printed(/^.*"job\.scheduled".*\n/m);
+    watching.kill("SIGTERM");
+    const { code, stdout } = await watching.result;
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('"type":"other"');
+    const { cursor, job: first } = JSON.parse(line);
+    const again = run("job", "watch", "--type", "watched", "--cursor", cursor);
+    await again.printed(/ watched scheduled\n/);
+    again.kill("SIGTERM");
+    const resumed = await again.result;
+    expect(resumed.code).toBe(0);
+    expect(resumed.stdout).not.toContain(`${first.id} `);
+    isDone = true;
+    await sending;
+  });
+});
+
 describe("send", () => {
   it("gets the first job for the same idempotency key, and refuses another payload", async () => {
     const send = (payload: string) =>
