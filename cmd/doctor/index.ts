@@ -21,6 +21,7 @@ import { addQueueOptions, addQueuesArgument, type QueueFlags, queueTargets } fro
 import { clockFinding } from "./clock.ts";
 import { broken, type Finding, findingLine, ok, warning } from "./finding.ts";
 import { queueFindings } from "./queue-findings.ts";
+import { storeFindings } from "./store-findings.ts";
 
 interface DoctorFlags extends ConfigFlags, HandlersFlags, JsonFlags, QueueFlags {}
 
@@ -29,7 +30,7 @@ export function doctorCommand(): Command {
   const command = new Command("doctor")
     .summary("Check the configuration, the queues and this machine")
     .description(
-      `Checks the configuration, the provider's package, the credentials, the handlers module, this machine's clock, and for each queue: that it exists with its dead-letter queue and delay queue, that its policies are what queueport needs, that deliveries are counted, and that the lease suits the timeout. Changes nothing.
+      `Checks the configuration, the provider's package, the credentials, the handlers module, the job store, this machine's clock, and for each queue: that it exists with its dead-letter queue and delay queue, that its policies are what queueport needs, that deliveries are counted, and that the lease suits the timeout. Changes nothing.
 
 Each check is one line: ✓ is correct, ! could be better, ✗ is broken. The fix follows after an arrow.`,
     );
@@ -87,6 +88,7 @@ async function* examine(given: readonly string[], flags: DoctorFlags): AsyncGene
   } finally {
     await queue.close();
   }
+  yield* await storeFindings(config);
   yield await clockFinding(config.queue);
 }
 

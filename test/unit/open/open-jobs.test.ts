@@ -45,7 +45,7 @@ describe("openJobs", () => {
   });
 
   test("gives the settings of the section to the jobs", async () => {
-    const jobs = await openJobs(
+    await using jobs = await openJobs(
       {
         provider: "memory",
         jobs: {
@@ -58,7 +58,6 @@ describe("openJobs", () => {
       },
       quiet,
     );
-    await using _closing = jobs;
 
     expect(jobs.namespace).toBe("ns");
     expect(jobs.types).toEqual(["email", "audit"]);
@@ -73,7 +72,7 @@ describe("openJobs", () => {
 
   test("lets settings in code take precedence over the file, type by type", async () => {
     const types = { email: { queue: "from-file", max_retries: 1 }, report: { queue: "reports" } };
-    const jobs = await openJobs(
+    await using jobs = await openJobs(
       { provider: "memory", jobs: { ...inMemory.jobs, types, namespace: "file" } },
       {
         ...quiet,
@@ -81,7 +80,6 @@ describe("openJobs", () => {
         definitions: [{ type: "email", queue: "from-code" } as { type: string }],
       },
     );
-    await using _closing = jobs;
 
     expect(jobs.namespace).toBe("code");
     expect(jobs.types).toEqual(["email", "report"]);
@@ -94,11 +92,10 @@ describe("openJobs", () => {
   test("archives into the folder of the configuration before it prunes", async () => {
     const archive = join(folder, "archive");
     const clock = new FakeClock();
-    const jobs = await openJobs(
+    await using jobs = await openJobs(
       { provider: "memory", jobs: { ...inMemory.jobs, retention: { cancelled: "2d", archive } } },
       { ...quiet, queue: { clock } },
     );
-    await using _closing = jobs;
     const job = await jobs.send({ type: "email", payload: 1 }, { queue: "emails", delay: "1h" });
     await job.cancel();
     expect(await jobs.prune()).toBe(0);
