@@ -35,7 +35,7 @@ import { explain } from "./observe/explain.ts";
 import { healthOf } from "./observe/health.ts";
 import { JobWatch } from "./read/job-watch.ts";
 import { listJobs } from "./read/list.ts";
-import { JobSender } from "./send/job-sender.ts";
+import { JobSender, NO_OPTIONS } from "./send/job-sender.ts";
 import type { QueueLimits } from "./send/queue-limits.ts";
 import { checkId } from "./send/send-options.ts";
 import { cancelAll, retryAll } from "./steer/bulk.ts";
@@ -81,6 +81,9 @@ export class CoreJobs implements Jobs {
   /** Aborts when `close` is called. */
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
+  /** Sends without an outcome. A number, since a set of their promises would cost as much as a send. */
+  #sends = 0;
+  #noSends: () => void = () => undefined;
   #closed: Promise<void> | undefined;
   #hasLookedAround = false;
 
@@ -108,7 +111,7 @@ export class CoreJobs implements Jobs {
 
   send<Result = unknown>(
     message: NewMessage,
-    options: JobSendOptions = NONE,
+    options: JobSendOptions = NO_OPTIONS,
   ): Promise<SentJobHandle<Result>> {
     try {
       this.#assertOpen();
@@ -117,13 +120,22 @@ export class CoreJobs implements Jobs {
     }
     this.#warnIfAlone();
     // Not `async`: the message is read before the call returns.
-    const sending = this.#sender.send(message, options);
-    return this.#track(sending.then((sent) => new CoreSentJobHandle<Result>(sent, this.#calls)));
+    this.#sends += 1;
+    return this.#sender.send(message, options).then(
+      (sent) => {
+        this.#sent();
+        return new CoreSentJobHandle<Result>(sent, this.#calls);
+      },
+      (error: unknown) => {
+        this.#sent();
+        throw error;
+      },
+    );
   }
 
   async sendBatch(
     messages: readonly NewMessage[],
-    options: JobSendOptions = NONE,
+    options: JobSendOptions = NO_OPTIONS,
   ): Promise<JobSendOutcome[]> {
     this.#assertOpen();
     if (!Array.isArray(messages))
@@ -273,8 +285,14 @@ export class CoreJobs implements Jobs {
     this.#closing.abort(new QueueError("closed", "The jobs are closed."));
     await Promise.allSettled([...this.#workers].map((worker) => worker.stop()));
     await Promise.allSettled(this.#running);
+    if (this.#sends > 0) await new Promise<void>((resolve) => (this.#noSends = resolve));
     await this.#dispatcher.drain();
     await this.#context.records.writer.close();
+  }
+
+  #sent(): void {
+    this.#sends -= 1;
+    if (this.#sends === 0) this.#noSends();
   }
 
   /** A store in memory is of no use to a worker in another process, which would never see its jobs. */

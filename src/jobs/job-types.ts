@@ -4,7 +4,7 @@ import { defaults } from "../defaults.ts";
 import { QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
 import type { NewMessage } from "../message/message.ts";
-import type { JobsOptions } from "./jobs.ts";
+import type { JobSendOptions, JobsOptions } from "./jobs.ts";
 import type { JobMessage } from "./send/facts.ts";
 
 /** The members of a job definition that matter to a sender. */
@@ -51,14 +51,19 @@ export class JobTypes {
     return (this.#known.get(type)?.track ?? this.#track) === "full";
   }
 
-  /** A message with what its definition says, where it does not say it itself. */
-  completed(message: NewMessage): JobMessage {
+  /** A message with the options of its send, and with the settings of its definition for those that it does not have. */
+  completed(
+    message: NewMessage,
+    { priority, tenant }: Pick<JobSendOptions, "priority" | "tenant">,
+  ): JobMessage {
     const known = this.#known.get(message.type);
     return {
       ...message,
       maxAttempts: message.maxAttempts ?? known?.maxAttempts ?? this.#maxAttempts,
       backoff: message.backoff ?? known?.backoff,
       schema: message.schema ?? known?.schema,
+      priority: priority ?? message.priority,
+      tenant: tenant ?? message.tenant,
     };
   }
 

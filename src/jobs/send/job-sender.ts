@@ -1,7 +1,6 @@
 import { QueueError } from "../../errors.ts";
 import { newId } from "../../lib/ids.ts";
 import { show } from "../../lib/text.ts";
-import { within } from "../../lib/wait.ts";
 import { delayMs as readDelay } from "../../message/delay.ts";
 import type { NewMessage } from "../../message/message.ts";
 import type { JobsContext } from "../context.ts";
@@ -9,14 +8,14 @@ import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { JobSendOptions } from "../jobs.ts";
 import type { NewStoredJob } from "../store/change.ts";
 import { bear } from "./birth.ts";
-import { reasonOf } from "../reason.ts";
 import { type JobMessage, storedJob } from "./facts.ts";
+import { Insertions } from "./insertions.ts";
 import type { QueueLimits } from "./queue-limits.ts";
 import { checkSendOptions, checkStoreBorn } from "./send-options.ts";
 import type { SentJob } from "./sent-job.ts";
 
-/** Milliseconds for which a job that was sent waits for its record. */
-const INSERT_MS = 1_000;
+/** The options of a send without any. */
+export const NO_OPTIONS: JobSendOptions = Object.freeze({});
 
 function copyOf(payload: unknown): unknown {
   try {
@@ -31,11 +30,13 @@ export class JobSender {
   readonly #context: JobsContext;
   readonly #limits: QueueLimits;
   readonly #dispatcher: Dispatcher;
+  readonly #insertions: Insertions;
 
   constructor(context: JobsContext, limits: QueueLimits, dispatcher: Dispatcher) {
     this.#context = context;
     this.#limits = limits;
     this.#dispatcher = dispatcher;
+    this.#insertions = new Insertions(context);
   }
 
   /** Synchronous up to the copy of the message, which the caller may change as soon as the call has returned. */
@@ -46,14 +47,10 @@ export class JobSender {
           "invalid_message",
           `A job is sent as a message with type and payload; got ${show(input)}.`,
         );
-      checkSendOptions("send", options);
+      if (options !== NO_OPTIONS) checkSendOptions("send", options);
       options.signal?.throwIfAborted();
       const { types, clock } = this.#context;
-      const message = {
-        ...types.completed(input),
-        priority: options.priority ?? input.priority,
-        tenant: options.tenant ?? input.tenant,
-      };
+      const message = types.completed(input, options);
       const queue = types.queueOf(message, options.queue);
       const now = clock.now();
       const delayMs = options.delay === undefined ? 0 : readDelay(options.delay, now);
@@ -105,26 +102,9 @@ export class JobSender {
     } catch (error) {
       return sending.then(() => Promise.reject(error));
     }
-    return sending.then(async () => ({ id, queue, created: true, tracked: await this.#insert(id, job) }));
-  }
-
-  /** Records a job that was sent. False if the store did not confirm it in time: the job runs all the same. */
-  async #insert(id: string, job: NewStoredJob): Promise<boolean> {
-    const { records, clock, warn } = this.#context;
-    const { writer } = records;
-    const change = { kind: "insert", id, job } as const;
-    const writing = writer.write(change).then(
-      ({ ok }) => ok,
-      (error: unknown) => {
-        // Recorded when the store is back, if the claim of a worker does not come first.
-        writer.keep(change);
-        warn(
-          "untracked",
-          `A job of type ${show(job.type)} was sent to queue "${job.queue}" and could not be recorded: ${reasonOf(error)}. It runs all the same; its record follows when the job store is back.`,
-        );
-        return false;
-      },
-    );
-    return within(clock, INSERT_MS, writing, () => false);
+    return new Promise((resolve, reject) => {
+      const ended = (tracked: boolean): void => resolve({ id, queue, created: true, tracked });
+      sending.then(() => this.#insertions.insert(id, job, ended), reject);
+    });
   }
 }
