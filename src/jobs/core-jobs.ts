@@ -11,7 +11,7 @@ import { eventStream } from "./events/event-stream.ts";
 import type { JobsEvent } from "./events/jobs-event.ts";
 import { CoreJobHandle, CoreSentJobHandle, type JobCalls } from "./job-handle.ts";
 import { resultOf } from "./job-result.ts";
-import { type JobSnapshot, snapshotOf } from "./job-snapshot.ts";
+import type { JobSnapshot } from "./job-snapshot.ts";
 import type {
   CancelOptions,
   CancelOutcome,
@@ -25,6 +25,7 @@ import type {
   JobSendOutcome,
   JobsHealth,
   ListJobsOptions,
+  PruneOptions,
   ReconcileOptions,
   SentJobHandle,
 } from "./jobs.ts";
@@ -33,6 +34,7 @@ import { type Keeping, keepPruning, prune } from "./keep/prune.ts";
 import { keepReconciling, reconcile } from "./keep/reconcile.ts";
 import { explain } from "./observe/explain.ts";
 import { healthOf } from "./observe/health.ts";
+import { getJob } from "./read/get.ts";
 import { JobWatch } from "./read/job-watch.ts";
 import { listJobs } from "./read/list.ts";
 import { JobSender, NO_OPTIONS } from "./send/job-sender.ts";
@@ -43,12 +45,11 @@ import { cancelJob, promoteJob, retryJob } from "./steer/steering.ts";
 import { createJobsWorker } from "./track/create-jobs-worker.ts";
 import { EndedJobs } from "./track/ended-jobs.ts";
 import type { TypePolicy } from "./track/types.ts";
-import type { JobCount, JobPart, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
+import type { JobCount, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
 
 const NONE = Object.freeze({});
 /** Milliseconds after the first send within which a process has started its workers. */
 const ALONE_MS = 10_000;
-const PART_OF: Readonly<Record<JobInclude, JobPart>> = { payload: "message", result: "result", logs: "logs" };
 
 /** The parts of a {@link CoreJobs} that `createJobs` has made of its options. */
 export interface CoreJobsParts {
@@ -164,10 +165,7 @@ export class CoreJobs implements Jobs {
   }
 
   async get(id: string, include: readonly JobInclude[] = []): Promise<JobSnapshot | undefined> {
-    checkId("get", id);
-    const { records, clock } = this.#context;
-    const stored = await records.get(id, partsOf(include));
-    return stored === undefined ? undefined : snapshotOf(stored, clock.now());
+    return getJob(this.#context.records, id, include);
   }
 
   async list(options: ListJobsOptions = NONE): Promise<JobPage> {
@@ -180,7 +178,7 @@ export class CoreJobs implements Jobs {
 
   async cancelAll(
     filter: JobFilter,
-    options?: { readonly reason?: string; readonly dryRun?: boolean },
+    options?: { readonly reason?: string | undefined; readonly dryRun?: boolean | undefined },
   ): Promise<number> {
     return this.#track(cancelAll(this.#context, filter, options));
   }
@@ -190,7 +188,7 @@ export class CoreJobs implements Jobs {
     return this.#track(retryJob(this.#context, this.#dispatcher, id, options));
   }
 
-  async retryAll(filter: JobFilter, options?: { readonly dryRun?: boolean }): Promise<number> {
+  async retryAll(filter: JobFilter, options?: { readonly dryRun?: boolean | undefined }): Promise<number> {
     this.#assertOpen();
     return this.#track(retryAll(this.#context, this.#dispatcher, filter, options));
   }
@@ -252,7 +250,7 @@ export class CoreJobs implements Jobs {
     return healthOf(this.#context);
   }
 
-  async prune(options?: { readonly dryRun?: boolean }): Promise<number> {
+  async prune(options?: PruneOptions): Promise<number> {
     return this.#track(prune(this.#context, this.#keeping, options));
   }
 
@@ -323,19 +321,6 @@ export class CoreJobs implements Jobs {
     if (this.#closing.signal.aborted)
       throw new QueueError("closed", "These jobs are closed. Create others with createJobs.");
   }
-}
-
-function partsOf(include: unknown): JobPart[] {
-  const given: unknown[] = Array.isArray(include) ? include : [include];
-  return given.map((part) => {
-    const found =
-      typeof part === "string" && Object.hasOwn(PART_OF, part) ? PART_OF[part as JobInclude] : undefined;
-    if (found !== undefined) return found;
-    throw new QueueError(
-      "invalid_options",
-      `get: a job can include ${Object.keys(PART_OF).join(", ")}; got ${show(part)}.`,
-    );
-  });
 }
 
 function idOf(message: NewMessage | undefined): string | undefined {

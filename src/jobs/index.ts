@@ -18,6 +18,7 @@ export type {
   JobsHealth,
   JobsOptions,
   ListJobsOptions,
+  PruneOptions,
   ReconcileOptions,
   ResultOptions,
   Retention,

@@ -2,7 +2,7 @@ import { checkKeys, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { JobsContext } from "../context.ts";
 import { snapshotOf } from "../job-snapshot.ts";
-import type { Archive } from "../jobs.ts";
+import type { Archive, PruneOptions } from "../jobs.ts";
 import { reasonOf } from "../reason.ts";
 import type { PruneOutcome, PrunePolicy } from "../store/job-store.ts";
 
@@ -27,7 +27,7 @@ export interface Keeping {
 export async function prune(
   context: JobsContext,
   keeping: Keeping,
-  options: { readonly dryRun?: boolean | undefined; readonly signal?: AbortSignal | undefined } = {},
+  options: PruneOptions = {},
 ): Promise<number> {
   checkKeys("prune", options, { dryRun: true, signal: true });
   const { records, clock } = context;

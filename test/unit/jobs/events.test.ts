@@ -40,7 +40,7 @@ async function working(
 }
 
 describe("the events of a job", () => {
-  test("tell its life in order, with its state at each time", async () => {
+  test("are reported in their order, with the state of the job at each time", async () => {
     const fixture = new JobsFixture();
     const { clock } = fixture;
     const jobs = await working(fixture, async (_, progress) => {
