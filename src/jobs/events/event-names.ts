@@ -1,3 +1,4 @@
+import { forgetOldest } from "../../lib/bounded-map.ts";
 import type { JobRow, JobStatus } from "../store/job-row.ts";
 import type { JobsEvent } from "./jobs-event.ts";
 
@@ -13,7 +14,7 @@ type Seen = Pick<
   "version" | "status" | "generation" | "runs" | "fence" | "progress" | "progressMessage"
 >;
 
-/** Jobs whose last state is remembered. The oldest are forgotten first. */
+/** Jobs whose last state is remembered at least. */
 const MAX_SEEN = 10_000;
 
 /** Names the changes of jobs, as one reader sees them one after the other. */
@@ -31,9 +32,8 @@ export class EventNames {
   #remember({ id, version, status, generation, runs, fence, progress, progressMessage }: JobRow): void {
     this.#seen.delete(id);
     this.#seen.set(id, { version, status, generation, runs, fence, progress, progressMessage });
-    if (this.#seen.size <= MAX_SEEN) return;
-    const [oldest] = this.#seen.keys();
-    if (oldest !== undefined) this.#seen.delete(oldest);
+    // Many at a time: the first key of a map is found behind all that were deleted.
+    if (this.#seen.size > 2 * MAX_SEEN) forgetOldest(this.#seen, MAX_SEEN);
   }
 }
 
