@@ -23,7 +23,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "isQueueError",
     "openQueue",
   ],
-  "./open": ["openQueue", "parseConfig"],
+  "./open": ["openJobs", "openQueue", "parseConfig"],
   "./driver": [
     "DriverError",
     "InFlightSet",
@@ -52,6 +52,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "systemClock",
   ],
   "./jobs": ["createJobs", "jobStatuses", "memoryJobStore", "ndjsonGz", "priorities", "recordOf"],
+  "./jobs/testing": ["faultyJobStore"],
   "./delay-store": ["sqliteDelayStore"],
   "./sqlite": ["sqliteJobStore"],
   "./interop": ["cloudEvents", "encodeCloudEvents", "eventBridge", "eventGrid", "gcs", "s3", "sns"],

@@ -1,0 +1,18 @@
+/**
+ * Helpers for tests of code that uses jobs.
+ *
+ * @example
+ * import { memoryJobStore } from "queueport/jobs";
+ * import { faultyJobStore } from "queueport/jobs/testing";
+ *
+ * let isDown = false;
+ * const store = faultyJobStore(memoryJobStore(), { before: () => (isDown ? "fail" : undefined) });
+ *
+ * @module
+ */
+export {
+  type FaultyJobStoreOptions,
+  faultyJobStore,
+  type StoreCall,
+  type StoreFault,
+} from "./faulty-job-store.ts";
