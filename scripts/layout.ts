@@ -47,8 +47,12 @@ export function layoutOf(files: readonly string[], imports: readonly Import[]): 
   };
 }
 
-/** `src/send/sender.ts` → `send`; `src/errors.ts` → `errors.ts`. */
-function roomOf(file: string): string {
+/**
+ * `src/send/sender.ts` → `send`; `src/errors.ts` → `errors.ts`. The suite for job stores is a room of its own: it knows the
+ * suite for drivers, and the jobs do not know it.
+ */
+export function roomOf(file: string): string {
+  if (file.startsWith("src/jobs/conformance/")) return "jobs/conformance";
   return file.split("/")[1] ?? file;
 }
 

@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { importsOf } from "../../scripts/imports.ts";
+import { roomOf } from "../../scripts/layout.ts";
 import { root } from "./support.ts";
 
 const page = readFileSync(join(root, "ARCHITECTURE.md"), "utf8");
@@ -27,11 +28,11 @@ describe("ARCHITECTURE.md", () => {
     const start = page.indexOf("\n## Rooms\n");
     const rows = page.slice(start, page.indexOf("\n## ", start + 1)).match(/^\| `.*/gm) ?? [];
     const listed = rows.flatMap((row) =>
-      [...row.matchAll(/`src\/([\w.-]+)\/?`/g)].map(([, room = ""]) => room),
+      [...row.matchAll(/`src\/([\w./-]+?)\/?`/g)].map(([, room = ""]) => room),
     );
-    const rooms = globSync(["src/*/", "src/*.ts"], { cwd: root }).map((path) => path.split("/")[1]);
+    const rooms = globSync("src/**/*.ts", { cwd: root }).map(roomOf);
     expect(new Set(listed)).toEqual(new Set(rooms));
-    const room = (file: string): number => listed.indexOf(file.split("/")[1] ?? "");
+    const room = (file: string): number => listed.indexOf(roomOf(file));
     const back = importsOf("src").filter(({ from, to }) => to.startsWith("src/") && room(to) > room(from));
     expect(back.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
   });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Provider, providers } from "../../adapters/registry.ts";
 import { type Import, importsOf, read } from "../../scripts/imports.ts";
+import { roomOf } from "../../scripts/layout.ts";
 import { root } from "./support.ts";
 
 const imports = importsOf("src", "adapters", "web", "cmd");
@@ -124,9 +125,6 @@ const BESIDE: ReadonlySet<string> = new Set([
   "testing",
   "conformance",
 ]);
-/** The suite for job stores is a room of its own: it knows the suite for drivers, and the jobs do not know it. */
-const roomOf = (file: string): string =>
-  file.startsWith("src/jobs/conformance/") ? "jobs/conformance" : (file.split("/")[1] ?? "");
 
 describe("the core", () => {
   test("imports only itself, and adapters/open.ts by one dynamic import", () => {
