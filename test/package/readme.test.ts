@@ -112,6 +112,7 @@ const isTest = ({ file }: { readonly file: string }): boolean => file.endsWith("
 /** Programs that work until they are stopped: the end of the output after which they get SIGTERM. */
 const STOP_AFTER: Readonly<Record<string, string>> = {
   "docs/guide/deploy.md main.ts": "Hello, Ada!\n",
+  "docs/guide/rest.md server.ts": "The API is ready.\n",
   "docs/guide/work.md emails.ts": "attempt 2\n",
 };
 
