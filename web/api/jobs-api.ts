@@ -106,7 +106,8 @@ function responseOf(reply: Reply | Response): Response {
 
 function failed(error: unknown, { onError }: ApiSettings, request: Request): Response {
   const problem = problemOf(error);
-  if (problem.status >= 500) onError(problem.cause ?? error, request);
+  // A client that has gone ends what its request waits for.
+  if (problem.status >= 500 && !request.signal.aborted) onError(problem.cause ?? error, request);
   return problem.toResponse();
 }
 

@@ -78,7 +78,7 @@ export interface Sent {
  * @throws Problem or QueueError when the job is not sent
  */
 export async function sendJob(context: SendContext, body: unknown, index?: number): Promise<Sent> {
-  const { jobs, settings, caller, key, signal } = context;
+  const { jobs, settings, caller, key } = context;
   const input = checked(newJob, body, "body", index === undefined ? [] : [index]);
   if (input.id !== undefined && key !== undefined)
     throw invalidRequest(
@@ -86,6 +86,7 @@ export async function sendJob(context: SendContext, body: unknown, index?: numbe
     );
   const tenant = tenantOf(caller, input.tenant);
   await demandKnownType(input.type, jobs, caller, settings.anyType);
+  // Without the signal of the request: a job that was asked for is sent, also if the client has gone.
   const handle = await sendOrRefuse(context, input, {
     queue: input.queue,
     delay: input.scheduled_at === undefined ? input.delay_ms : { at: input.scheduled_at },
@@ -93,7 +94,6 @@ export async function sendJob(context: SendContext, body: unknown, index?: numbe
     tenant,
     tags: input.tags,
     ...key?.optionsFor(body, index),
-    signal,
   });
   const record = await recordIfThere(handle);
   // The id may be that of a job of another tenant, which this caller must not see.

@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
-import { describeError, QueueError } from "../../src/errors.ts";
+import { checkKeys, describeError, QueueError } from "../../src/errors.ts";
+import { show } from "../../src/lib/text.ts";
 
 /** The options of {@link serveApi}. */
 export interface ServeApiOptions {
@@ -22,7 +23,7 @@ export interface ApiServer extends AsyncDisposable {
 /**
  * Serves a function of the Fetch standard on Node, such as `jobsApi` returns. Resolves when the port is bound.
  *
- * @throws QueueError `config` when the port cannot be bound
+ * @throws QueueError `config` when the port cannot be bound, `invalid_options` when an option is wrong
  *
  * @example
  * await using server = await serveApi(jobsApi(jobs, { open: true }), { port: 8080 });
@@ -30,8 +31,15 @@ export interface ApiServer extends AsyncDisposable {
  */
 export async function serveApi(
   api: (request: Request) => Promise<Response>,
-  { port = 8_080, host = "127.0.0.1" }: ServeApiOptions = {},
+  options: ServeApiOptions = {},
 ): Promise<ApiServer> {
+  checkKeys("serveApi", options, { port: true, host: true });
+  const { port = 8_080, host = "127.0.0.1" } = options;
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535))
+    throw new QueueError(
+      "invalid_options",
+      `serveApi: port is a whole number from 0 to 65535; got ${show(port)}.`,
+    );
   // Loaded here, since servers other than Node's do without it.
   const { serve } = await import("@hono/node-server");
   return new Promise((resolve, reject) => {
