@@ -53,6 +53,8 @@ export class Capacity {
   readonly #pacing: ReturnPacing;
   readonly #takenByType = new Map<string, number>();
   readonly #draining = new AbortController();
+  /** Whether {@link draining} has aborted. Node checks the class of a signal at each read of `aborted`. */
+  #isDraining = false;
   readonly #listeners: (() => void)[] = [];
   readonly #pauses: readonly PauseController[];
   readonly #unsubscribe: readonly (() => void)[];
@@ -90,11 +92,13 @@ export class Capacity {
 
   /** Whether arriving messages are released immediately, because the receiver is paused or draining. */
   get refusing(): boolean {
-    return this.#draining.signal.aborted || this.#isPaused;
+    return this.#isDraining || this.#isPaused;
   }
 
   get #isPaused(): boolean {
-    for (const pause of this.#pauses) if (pause.paused) return true;
+    // Asked several times a message. An iterator costs more than the one or two pauses.
+    for (let index = 0; index < this.#pauses.length; index += 1)
+      if (this.#pauses[index]?.paused === true) return true;
     return false;
   }
 
@@ -150,7 +154,7 @@ export class Capacity {
   endSettling(): void {
     this.#settling -= 1;
     // Listeners wait for a confirmation only if `maxSettling` was reached, or the receiver drains.
-    if (this.#settling >= this.#options.maxSettling - 1 || this.#draining.signal.aborted) this.changed();
+    if (this.#settling >= this.#options.maxSettling - 1 || this.#isDraining) this.changed();
   }
 
   /** Counts a message whose lease is kept until its backoff is over. */
@@ -166,6 +170,7 @@ export class Capacity {
   /** Begins the drain. From now on, arriving messages are released. */
   drain(): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#isDraining = true;
     this.#draining.abort(DRAINING);
   }
 
