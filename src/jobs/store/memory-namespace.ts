@@ -33,6 +33,7 @@ type CountedMinute = { -readonly [Key in keyof MinuteCount]: MinuteCount[Key] };
 /** A change in the log of changes. It is out of date if its job has changed since. */
 interface Logged {
   readonly id: string;
+  readonly version: number;
   readonly seq: number;
 }
 
@@ -52,8 +53,6 @@ export class MemoryNamespace {
   /** The one that was counted last. */
   #minute: CountedMinute | undefined;
   #log: Logged[] = [];
-  /** The number of each job's last change. */
-  readonly #changes = new Map<string, number>();
   #seq = 0;
 
   constructor(maxFinished: number) {
@@ -65,14 +64,15 @@ export class MemoryNamespace {
     const { id } = row;
     this.rows.set(id, row);
     if (data !== undefined) this.data.write(id, data);
-    if (row.dispatch === undefined) this.#pending.delete(id);
-    else this.#pending.add(id);
+    if (row.dispatch !== undefined) this.#pending.add(id);
+    else if (before?.dispatch !== undefined) this.#pending.delete(id);
     if (row === before || row.version === before?.version) return;
     this.#count(before, row, now);
-    if (isFinal(row.status)) {
-      if (row.finishedAt !== before?.finishedAt || !this.#finished.has(id)) this.#finish(id, now);
-    } else this.#finished.delete(id);
-    this.#record(id);
+    const wasFinal = before !== undefined && isFinal(before.status);
+    const isOver = isFinal(row.status);
+    if (wasFinal && (!isOver || row.finishedAt !== before.finishedAt)) this.#finished.delete(id);
+    if (isOver && !(wasFinal && this.#finished.has(id))) this.#finish(id, now);
+    this.#record(row);
     if (this.listeners.size > 0) this.#hint(before, row);
   }
 
@@ -143,9 +143,9 @@ export class MemoryNamespace {
     let last = since;
     let hasMore = false;
     for (let index = from; index < this.#log.length; index += 1) {
-      const { id, seq } = this.#log[index] as Logged;
+      const { id, version, seq } = this.#log[index] as Logged;
       const row = this.rows.get(id);
-      if (row === undefined || this.#changes.get(id) !== seq) continue;
+      if (row?.version !== version) continue;
       if (rows.length === limit) {
         hasMore = true;
         break;
@@ -201,7 +201,6 @@ export class MemoryNamespace {
   }
 
   #finish(id: string, now: number): void {
-    this.#finished.delete(id);
     this.#finished.set(id, now);
     const excess = this.#finished.size - this.#maxFinished;
     if (excess <= this.#maxFinished * SLACK) return;
@@ -219,7 +218,6 @@ export class MemoryNamespace {
     this.data.delete(id);
     this.#finished.delete(id);
     this.#pending.delete(id);
-    this.#changes.delete(id);
   }
 
   #count(before: JobRow | undefined, row: JobRow, now: number): void {
@@ -248,12 +246,11 @@ export class MemoryNamespace {
     return counted;
   }
 
-  #record(id: string): void {
+  #record({ id, version }: JobRow): void {
     this.#seq += 1;
-    this.#changes.set(id, this.#seq);
-    this.#log.push({ id, seq: this.#seq });
-    if (this.#log.length < 1_000 || this.#log.length < 2 * this.rows.size) return;
-    this.#log = this.#log.filter((one) => this.#changes.get(one.id) === one.seq);
+    this.#log.push({ id, version, seq: this.#seq });
+    if (this.#log.length < 1_000 || this.#log.length < 3 * this.rows.size) return;
+    this.#log = this.#log.filter((one) => this.rows.get(one.id)?.version === one.version);
   }
 
   #hint(before: JobRow | undefined, row: JobRow): void {

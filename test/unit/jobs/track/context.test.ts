@@ -85,13 +85,15 @@ describe("progress", () => {
     await fixture.run();
     const id = await fixture.send();
     for (const percent of times(100, (n) => n)) report(percent, `step ${percent}`);
-    await fixture.clock.settle();
+    await fixture.clock.advance(SECOND - 1);
     expect(fixture.kinds).toEqual(["claim"]);
-    await fixture.clock.advance(SECOND);
+    await fixture.clock.advance(1);
     expect((await fixture.job(id))?.row).toMatchObject({ progress: 99, progressMessage: "step 99" });
     report(1);
     report(2);
-    await fixture.clock.advance(SECOND);
+    await fixture.clock.advance(SECOND - 1);
+    expect(fixture.kinds).toEqual(["claim", "touch"]);
+    await fixture.clock.advance(1);
     expect(fixture.kinds).toEqual(["claim", "touch", "touch"]);
     const row = (await fixture.job(id))?.row;
     expect([row?.progress, row?.progressMessage]).toEqual([2, undefined]);

@@ -87,6 +87,17 @@ describe("a store that is down", () => {
     expect(answer).toMatchObject({ do: "done" });
   });
 
+  it("gets the kept end of a job before its next claim, also while it is up", async () => {
+    const fixture = new WriterFixture();
+    fixture.fault = ([change]) => (change?.kind === "end" ? "hang" : undefined);
+    fixture.writer.keep(end("j", "a", { isUntracked: true, seed: () => ({ ...job(0), stamp: "s" }) }));
+    await fixture.clock.advance("3s");
+    expect(fixture.writer.stats.journaled).toBe(1);
+    fixture.fault = () => undefined;
+    expect(await fixture.writer.write(claim("j", "b"))).toMatchObject({ do: "done" });
+    expect(fixture.writer.stats.journaled).toBe(0);
+  });
+
   it("loses nothing that was kept while it fails again in the middle", async () => {
     const fixture = new WriterFixture();
     for (const index of times(1_500, (n) => n)) {
