@@ -1,4 +1,11 @@
+import type { WorkerEvents } from "../worker/types.ts";
 import type { Worker } from "../worker/worker.ts";
+
+/** A `Worker`, or a worker of recorded jobs. */
+export interface AnyWorker extends Pick<Worker, "queue" | "run" | "stop" | "health"> {
+  on<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): unknown;
+  off<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): unknown;
+}
 
 /** Real milliseconds to wait at a time for work that does not use the fake clock. */
 export const REAL_MS = 2;
@@ -10,13 +17,13 @@ const EVENTS = ["started", "completed", "failed"] as const;
  * to do with a handler.
  */
 export class RealWork {
-  readonly #worker: Worker;
+  readonly #worker: AnyWorker;
   readonly #maxMs: number;
   #atRest = underWay();
   /** Real milliseconds waited since a job last began or ended. */
   #waited = 0;
 
-  constructor(worker: Worker, maxMs: number) {
+  constructor(worker: AnyWorker, maxMs: number) {
     this.#worker = worker;
     this.#maxMs = maxMs;
     for (const event of EVENTS) worker.on(event, this.#onJob);

@@ -1,9 +1,8 @@
 import { QueueError } from "../errors.ts";
 import type { QueueStats } from "../queue/queue.ts";
-import type { Worker } from "../worker/worker.ts";
 import type { FakeClock } from "./fake-clock.ts";
 import { type Duration, optionalMs } from "../lib/duration.ts";
-import { realTime, RealWork } from "./real-work.ts";
+import { type AnyWorker, realTime, RealWork } from "./real-work.ts";
 
 /** The options of {@link runUntilIdle}. */
 export interface RunUntilIdleOptions {
@@ -46,7 +45,7 @@ const STUCK_MS = 3_600_000;
  * await runUntilIdle(worker, "emails", { clock });
  */
 export async function runUntilIdle(
-  worker: Worker,
+  worker: AnyWorker,
   queues: string | readonly string[],
   options: RunUntilIdleOptions,
 ): Promise<void> {
@@ -108,7 +107,7 @@ export async function runUntilIdle(
  * Advances the clock until a message is received, or no timer is left. Resolves false if there was no timer. Counting
  * the messages after each timer instead would take most of the time of a test.
  */
-async function sleepThrough(worker: Worker, clock: FakeClock, until: number): Promise<boolean> {
+async function sleepThrough(worker: AnyWorker, clock: FakeClock, until: number): Promise<boolean> {
   let isAsleep = true;
   const onPolled = ({ messages }: { readonly messages: number }): void => {
     if (messages > 0) isAsleep = false;

@@ -28,9 +28,6 @@ export interface JobTrackerOptions extends TouchesOptions {
   readonly onWarning: (code: string, message: string) => void;
 }
 
-/** The answers to claims, and claims without an answer. */
-export type ClaimCounts = Readonly<Record<ClaimAnswer["do"] | "unanswered", number>>;
-
 /**
  * Connects the runs of one worker with the store. A run is claimed before its handler is called, and its end is recorded
  * before its message is settled. So a crash in between is a redelivery whose claim is answered from the record.
@@ -41,7 +38,6 @@ export class JobTracker implements Tracker {
   readonly #clock: Clock;
   readonly #outage: Outage;
   #draining = new AbortController();
-  readonly #claims = { run: 0, done: 0, cancelled: 0, failed: 0, later: 0, foreign: 0, unanswered: 0 };
   readonly #warned = new Set<string>();
   readonly #flush = (job: JobRun): void => this.touches.touch(job);
 
@@ -50,10 +46,6 @@ export class JobTracker implements Tracker {
     this.#clock = options.clock;
     this.#outage = new Outage(options.ended);
     this.touches = new Touches(options);
-  }
-
-  get claims(): ClaimCounts {
-    return this.#claims;
   }
 
   /** Whether the worker drains: iterations stop between two items. */
@@ -170,7 +162,6 @@ export class JobTracker implements Tracker {
   }
 
   #claimed(job: JobRun, answer: ClaimAnswer): RunClaim {
-    this.#claims[answer.do] += 1;
     if (answer.do === "run") {
       job.granted = answer;
       job.mode = "tracked";
@@ -183,7 +174,6 @@ export class JobTracker implements Tracker {
   }
 
   #unanswered(job: JobRun, mode: "run" | "wait"): RunClaim {
-    this.#claims.unanswered += 1;
     const claim = this.#outage.decide(job, mode, this.#options.writer.downMs);
     if (claim.run) {
       job.mode = "untracked";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { untilAborted } from "../../../../src/lib/wait.ts";
+import { runUntilIdle } from "../../../../src/testing/run-until-idle.ts";
 import { VERSION } from "../../../../src/lib/version.ts";
 import { Door, MINUTE } from "../../support.ts";
 import { JobsFixture, SPACE } from "./fixture.ts";
@@ -117,6 +118,19 @@ describe("a worker of jobs", () => {
     expect(runs).toBe(1);
     await fixture.clock.until(fixture.worker.stop());
     expect(fixture.process.warnings).toEqual(["store_down", "journal_waits"]);
+  });
+
+  it("is run by runUntilIdle until its queue is empty", async () => {
+    const fixture = new JobsFixture();
+    const attempts: number[] = [];
+    fixture.worker.register("t", (_, { attempt }) => {
+      attempts.push(attempt);
+      if (attempt < 3) throw new Error("no");
+    });
+    const id = await fixture.send();
+    await runUntilIdle(fixture.worker, "jobs", { clock: fixture.clock });
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(await fixture.status(id)).toBe("completed");
   });
 
   it("does not track a message whose type has no handler here", async () => {
