@@ -11,7 +11,6 @@ import type { QueueTraits } from "../driver/limits.ts";
 import { QueueError } from "../errors.ts";
 import type { Interceptor } from "../queue/interceptor.ts";
 import type { ManagedHandler, ManagedReceiveOptions } from "../queue/managed-receive.ts";
-import type { ReceiveOptions } from "../queue/receive.ts";
 import type { Sender } from "../send/sender.ts";
 import { unlessAborted, within } from "../lib/wait.ts";
 import { crashLoopAt } from "../queue/crash-loop.ts";
@@ -121,17 +120,26 @@ async function lookForDeadLetters(
 }
 
 /**
- * Checks the broker's count of deliveries, from which attempts are calculated. Refuses a queue without a count, and
+ * Checks the broker's count of deliveries, from which attempts are calculated. Refuses a queue without a count, or whose
+ * messages have several receivers while runs are tracked, and
  * warns if the broker would dead-letter messages before queueport does.
  */
 function checkCounting(
   queue: string,
   traits: QueueTraits,
-  { allowUncounted = false, maxAttempts = defaults.maxAttempts }: ReceiveOptions,
+  { allowUncounted = false, maxAttempts = defaults.maxAttempts, tracker }: ManagedReceiveOptions,
   reporter: Reporter,
   provider: string,
 ): void {
-  const { countsDeliveries, brokerMaxDeliveries } = traits;
+  const { countsDeliveries, brokerMaxDeliveries, target } = traits;
+  // The second receiver would find the job of the first, and acknowledge its own copy unseen.
+  if (tracker !== undefined && target !== undefined) {
+    throw new QueueError(
+      "not_supported",
+      `Queue "${queue}" (${provider}) has several receivers, each of which gets every message, so a job would have several runs and one record. Use a plain Worker there, or give each receiver a queue of its own.`,
+      { queue },
+    );
+  }
   if (!countsDeliveries && !allowUncounted) {
     throw new QueueError(
       "not_supported",

@@ -1,4 +1,5 @@
 import { jobWorkerMutants } from "./job-worker-mutants.ts";
+import { jobsMutants } from "./jobs-mutants.ts";
 import { trackingMutants } from "./tracking-mutants.ts";
 import type { UnitMutant } from "./unit-mutant.ts";
 
@@ -8,6 +9,7 @@ const SEND = ["send"];
 export const unitMutants: readonly UnitMutant[] = [
   ...trackingMutants,
   ...jobWorkerMutants,
+  ...jobsMutants,
   {
     name: "a drain forgets the messages that wait behind their key",
     file: "src/receive/dispatcher.ts",
