@@ -79,7 +79,7 @@ export class CoreJobs implements Jobs {
   readonly #changes: ChangeReader;
   readonly #cursors: EventCursors;
   readonly #calls: JobCalls;
-  /** Aborts when `close` is called. */
+  /** Aborts when the workers have stopped. Until then their handlers may call every other method. */
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   /** Sends without an outcome. A number, since a set of their promises would cost as much as a send. */
@@ -206,7 +206,7 @@ export class CoreJobs implements Jobs {
   }
 
   worker(options?: JobsWorkerOptions): JobsWorker {
-    this.#assertOpen();
+    this.#assertNotClosing();
     const context = this.#context;
     const { queue, namespace, records, warn } = context;
     const worker = createJobsWorker(
@@ -263,7 +263,7 @@ export class CoreJobs implements Jobs {
   }
 
   async dispatch(options: { readonly signal: AbortSignal }): Promise<void> {
-    this.#assertOpen();
+    this.#assertNotClosing();
     checkKeys("dispatch", options, { signal: true });
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
     await this.#track(this.#dispatcher.run(signal));
@@ -280,8 +280,9 @@ export class CoreJobs implements Jobs {
 
   /** The queue and the store are the caller's, and stay open. */
   async #close(): Promise<void> {
-    this.#closing.abort(new QueueError("closed", "The jobs are closed."));
+    // Handlers can send jobs until they have ended.
     await Promise.allSettled([...this.#workers].map((worker) => worker.stop()));
+    this.#closing.abort(new QueueError("closed", "The jobs are closed."));
     await Promise.allSettled(this.#running);
     if (this.#sends > 0) await new Promise<void>((resolve) => (this.#noSends = resolve));
     await this.#dispatcher.drain();
@@ -315,6 +316,14 @@ export class CoreJobs implements Jobs {
     } finally {
       this.#running.delete(work);
     }
+  }
+
+  #assertNotClosing(): void {
+    if (this.#closed !== undefined)
+      throw new QueueError(
+        "closed",
+        "These jobs are closing, and start no work. Create others with createJobs.",
+      );
   }
 
   #assertOpen(): void {

@@ -1,4 +1,3 @@
-import { type Backoff, backoffDelayMs } from "../../backoff.ts";
 import { isQueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { NewMessage } from "../../message/message.ts";
@@ -21,8 +20,9 @@ const TAKEN = 100;
 const LOOK_MS = 1_000;
 /** Wait after the store could not be reached. */
 const DOWN_MS = 5_000;
-/** Wait between the sends of one job that fail. */
-const RETRY: Backoff = { baseMs: 1_000, factor: 2, capMs: 60_000, jitter: false };
+/** Wait after the first send of a job that fails, and after any. It doubles each time. */
+const RETRY_MS = 1_000;
+const MAX_RETRY_MS = 60_000;
 /** Times that the end of a dispatch is written at most. */
 const NOTES = 3;
 
@@ -115,7 +115,7 @@ export class Dispatcher {
         "dispatch",
         `Job ${id} could not be sent to queue "${queue}": ${reasonOf(error)}. ${isOver ? "It has failed." : "It is tried again."}`,
       );
-      const inMs = isOver ? undefined : backoffDelayMs(RETRY, failures + 1, Math.random);
+      const inMs = isOver ? undefined : Math.min(RETRY_MS * 2 ** failures, MAX_RETRY_MS);
       const { message: text, code } = recorded(error);
       await this.#note({
         kind: "undispatched",

@@ -1,4 +1,4 @@
-import { checkKeys, QueueError } from "../../errors.ts";
+import { checkKeys, isQueueError, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import { show } from "../../lib/text.ts";
 import type { JobsContext } from "../context.ts";
@@ -34,85 +34,90 @@ export async function reconcile(
       "invalid_options",
       `reconcile: assume is "completed", "failed" or "lost"; got ${show(assume)}.`,
     );
-  const { records, clock } = context;
+  const { records, clock, warn } = context;
   const now = await records.read((store) => store.now());
-  const byQueue = Map.groupBy(await silentJobs(context, now), ({ queue }) => queue);
+  const counts = await records.read((store, namespace) => store.counts(namespace));
   const closed: JobSnapshot[] = [];
-  for (const [queue, rows] of byQueue) {
+  for (const queue of new Set(counts.map((one) => one.queue))) {
     if (signal?.aborted === true) break;
-    const findings = await findingsOf(context, queue, rows, now, assume);
+    let findings: readonly (readonly [JobRow, Finding])[];
+    try {
+      findings = await findingsOf(context, queue, now, assume);
+    } catch (error) {
+      if (isQueueError(error, "store_unavailable")) throw error;
+      warn("reconcile", `The messages of queue "${queue}" could not be looked for: ${reasonOf(error)}.`);
+      continue;
+    }
     for (const [row, finding] of findings) {
-      if (dryRun) {
-        closed.push(snapshotOf({ row }, clock.now()));
-        continue;
-      }
-      const { ok, row: after = row } = await records.change({
-        kind: "assume",
-        id: row.id,
-        version: row.version,
-        ...finding,
-      });
+      const { id, version } = row;
+      const { ok, row: after = row } = dryRun
+        ? { ok: true }
+        : await records.change({ kind: "assume", id, version, ...finding });
       if (ok) closed.push(snapshotOf({ row: after }, clock.now()));
     }
   }
   return closed;
 }
 
-/** Jobs of which nothing was heard for a while although their message was sent. */
-async function silentJobs(context: JobsContext, now: number): Promise<JobRow[]> {
-  const lapsed = await allOf(context, { isStalled: true });
-  const waiting = await allOf(context, { status: ["queued", "retrying"], createdBefore: now - SILENT_MS });
-  return [...lapsed, ...waiting].filter(
-    (row) => row.dispatch === undefined && now - heardAt(row) > SILENT_MS,
+/** The outcomes of silent jobs, as far as they are known. A job whose message may be in its queue is left out. */
+async function findingsOf(
+  context: JobsContext,
+  queue: string,
+  now: number,
+  assume: AssumeChange["outcome"] | undefined,
+): Promise<(readonly [JobRow, Finding])[]> {
+  const { queue: managed } = context;
+  const lapsed = await silentJobs(context, { queue: [queue], isStalled: true }, now);
+  const { limits } = await managed.describe(queue);
+  const isEmpty = await isQueueEmpty(managed, queue);
+  // A job that waits long is usual: its message is looked for only if it cannot be in the queue any more.
+  const goneMs = isEmpty ? SILENT_MS : limits.retentionMs;
+  const waiting = await silentJobs(
+    context,
+    { queue: [queue], status: ["queued", "retrying"], createdBefore: now - goneMs },
+    now,
+    goneMs,
   );
+  const rows = [...lapsed, ...waiting];
+  if (rows.length === 0) return [];
+  const ids = rows.map(({ id }) => id);
+  const dead = await managed.deadLetters(queue).list({ ids, limit: ids.length });
+  const reasons = new Map(dead.map(({ id, info }) => [id, info.reason]));
+  return rows.flatMap((row): (readonly [JobRow, Finding])[] => {
+    const reason = reasons.get(row.id);
+    if (reason !== undefined) return [[row, { outcome: "failed", reason }]];
+    if (now - heardAt(row) > limits.retentionMs)
+      return [[row, { outcome: "lost", reason: "expired_at_broker" }]];
+    if (assume !== undefined && row.status === "processing")
+      return [[row, { outcome: assume, reason: "assumed" }]];
+    return isEmpty ? [[row, { outcome: "lost", reason: "lost_track" }]] : [];
+  });
 }
 
-/** When a job should have been heard of last, in epoch milliseconds. */
-function heardAt({ hold, nextAt, updatedAt }: JobRow): number {
-  return Math.max(hold?.until ?? 0, nextAt ?? 0, updatedAt);
-}
-
-async function allOf({ records }: JobsContext, filter: StoredJobFilter): Promise<JobRow[]> {
+/** Jobs whose message was sent, and of which nothing was heard for a while. */
+async function silentJobs(
+  { records }: JobsContext,
+  filter: StoredJobFilter,
+  now: number,
+  silentMs: number = SILENT_MS,
+): Promise<JobRow[]> {
+  if (filter.createdBefore === Number.NEGATIVE_INFINITY) return [];
   const rows: JobRow[] = [];
   let after: ListPlace | undefined;
   while (rows.length < MAX_JOBS) {
     const page = { limit: PAGE, order: "oldest", after, maxTotal: 0 } as const;
     const found = await records.read((store, namespace) => store.list(namespace, filter, page));
-    rows.push(...found.rows);
-    const last = rows.at(-1);
+    rows.push(...found.rows.filter((row) => row.dispatch === undefined && now - heardAt(row) > silentMs));
+    const last = found.rows.at(-1);
     if (!found.hasMore || last === undefined) break;
     after = { createdAt: last.createdAt, id: last.id };
   }
   return rows;
 }
 
-/** The outcomes of silent jobs, as far as they are known. A job whose message may be in its queue is left out. */
-async function findingsOf(
-  { queue: managed, warn }: JobsContext,
-  queue: string,
-  rows: readonly JobRow[],
-  now: number,
-  assume: AssumeChange["outcome"] | undefined,
-): Promise<[JobRow, Finding][]> {
-  try {
-    const ids = rows.map(({ id }) => id);
-    const dead = await managed.deadLetters(queue).list({ ids, limit: ids.length });
-    const reasons = new Map(dead.map(({ id, info }) => [id, info.reason]));
-    const { limits } = await managed.describe(queue);
-    const isEmpty = await isQueueEmpty(managed, queue);
-    return rows.flatMap((row): [JobRow, Finding][] => {
-      const reason = reasons.get(row.id);
-      if (reason !== undefined) return [[row, { outcome: "failed", reason }]];
-      if (now - heardAt(row) > limits.retentionMs)
-        return [[row, { outcome: "lost", reason: "expired_at_broker" }]];
-      if (assume !== undefined && row.status === "processing")
-        return [[row, { outcome: assume, reason: "assumed" }]];
-      return isEmpty ? [[row, { outcome: "lost", reason: "lost_track" }]] : [];
-    });
-  } catch (error) {
-    warn("reconcile", `The messages of queue "${queue}" could not be looked for: ${reasonOf(error)}.`);
-    return [];
-  }
+/** When a job should have been heard of last, in epoch milliseconds. */
+function heardAt({ hold, nextAt, updatedAt }: JobRow): number {
+  return Math.max(hold?.until ?? 0, nextAt ?? 0, updatedAt);
 }
 
 /** Whether a queue is known to have no message. An estimate does not count. */

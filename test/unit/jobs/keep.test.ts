@@ -245,6 +245,16 @@ describe("reconcile", () => {
     expect(reconciling.value).toMatchObject([{ id, status: "lost" }]);
   });
 
+  test("does not look for the messages of jobs that merely wait", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    await jobs.sendBatch(Array.from({ length: 20 }, () => mail));
+    await fixture.clock.advance(DAY);
+    fixture.requests.length = 0;
+    expect(await jobs.reconcile()).toEqual([]);
+    expect(fixture.requests.filter(({ operation }) => operation === "receive")).toEqual([]);
+  });
+
   test("is done by a worker every five minutes", async () => {
     const fixture = new JobsFixture();
     const jobs = await abandoned(fixture, "a");

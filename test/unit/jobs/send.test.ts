@@ -169,6 +169,27 @@ describe("a queue with a limit of unfinished jobs", () => {
   });
 });
 
+test("a handler can send jobs while the jobs are closing, and no work is started any more", async () => {
+  const fixture = new JobsFixture();
+  const { clock } = fixture;
+  const jobs = await fixture.jobs();
+  const worker = jobs.worker();
+  const sent: string[] = [];
+  worker.register("mail", async () => {
+    await new Promise<void>((resolve) => clock.timer(5 * SECOND, resolve));
+    sent.push((await jobs.send({ ...mail, type: "report" })).id);
+  });
+  void worker.start("jobs");
+  await jobs.send(mail);
+  await clock.advance(SECOND);
+  const closing = watch(jobs.close());
+  expect(() => jobs.worker()).toThrow("start no work");
+  await clock.advance(MINUTE);
+  expect(closing.state).toBe("resolved");
+  expect(sent).toHaveLength(1);
+  expect((await fixture.store.get(jobs.namespace, sent))[0]?.row).toMatchObject({ status: "queued" });
+});
+
 test("closed jobs refuse to send, and close waits for the sends before", async () => {
   const fixture = new JobsFixture();
   const jobs = await fixture.jobs();
