@@ -44,7 +44,7 @@ export type RunClaim =
  */
 export interface Tracker {
   /**
-   * Called before a handler is called. The run has its slot. Undefined if the message is not tracked: its handler is
+   * Called before a handler is called. The run has its slot. A payload that a codec has encoded is still encoded. Undefined if the message is not tracked: its handler is
    * called at once.
    */
   claim(run: TrackedRun): Promise<RunClaim> | undefined;
@@ -59,7 +59,7 @@ export interface Tracker {
   concluding(run: TrackedRun, disposition: Disposition): Promise<Disposition | "abandon"> | undefined;
   /** Called when the dead letter of a message is in the dead-letter queue. */
   buried(run: TrackedRun): void;
-  /** Called when the lease of a message was extended, also before its claim. */
+  /** Called when the lease of a message was extended, also before its claim and after its conclusion. */
   extended(run: TrackedRun): void;
   /**
    * Called when the lease of a message was lost, also before its claim. Nothing settles the message any more. A conclusion

@@ -89,6 +89,7 @@ export class Worker {
         ? undefined
         : trackerOfTypes(tracker, (type) => this.#registry.get(type) !== undefined);
     this.#health = new HealthRecord(queue.clock, concurrency);
+    tracker?.pause?.onResume(() => this.#health.resumed());
     this.#deadlines = new Deadlines(queue.clock);
     const { logger } = options;
     const missing = logger === undefined ? [] : missingMethods(logger);
@@ -332,7 +333,8 @@ export class Worker {
    */
   health(): WorkerHealth {
     const { state } = this.#lifecycle;
-    return this.#health.report(state === "running" && this.#pause.paused ? "paused" : state);
+    const isPaused = this.#pause.paused || this.#tracker?.pause?.paused === true;
+    return this.#health.report(state === "running" && isPaused ? "paused" : state);
   }
 
   async #receive(queue: string, stop: AbortSignal, onPolling: () => void): Promise<void> {

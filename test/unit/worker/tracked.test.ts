@@ -3,6 +3,7 @@ import { z } from "zod";
 import { trackingOf } from "../../../src/worker/execution.ts";
 import { defineJob } from "../../../src/worker/job.ts";
 import type { WorkerOptions } from "../../../src/worker/types.ts";
+import { PauseController } from "../../../src/lib/pause.ts";
 import { Worker } from "../../../src/worker/worker.ts";
 import { RecordingTracker } from "../receive/recording-tracker.ts";
 import { Door, HOUR, MINUTE, SECOND } from "../support.ts";
@@ -138,6 +139,21 @@ describe("a worker with a tracker", () => {
     await fixture.clock.settle();
 
     expect(reasons).toEqual([new Error("cancelled")]);
+  });
+
+  test("is paused while its tracker pauses it, and stays ready", async () => {
+    const { fixture, tracker } = tracked();
+    const pause = new PauseController();
+    Object.assign(tracker, { pause });
+    const worker = new Worker(fixture.queue, {}, tracker).register("mail", () => {});
+    await run(fixture, worker, "mail");
+    expect(worker.health().state).toBe("running");
+    pause.pause();
+    await fixture.clock.advance(10 * MINUTE);
+    expect(worker.health()).toMatchObject({ state: "paused", ready: true });
+
+    pause.resume();
+    expect(worker.health()).toMatchObject({ state: "running", ready: true });
   });
 
   test.each([
