@@ -19,7 +19,7 @@ const KEY = /^"?([\u0021\u0023-\u007e]{1,255})"?$/;
 
 /**
  * Reads the header `Idempotency-Key` (https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header-07,
- * 2026-11). A key belongs to its caller and to the path, so that no caller gets the job of another one.
+ * 2026-11). A key belongs to its caller and to the route, so that no caller gets the job of another one.
  *
  * @throws Problem `invalid_request` when the key is empty, too long, or has other characters
  */
@@ -31,10 +31,9 @@ export function keyOf(request: Request, { name, tenant }: Caller): IdempotencyKe
     throw invalidRequest(
       `An Idempotency-Key has 1 to 255 visible ASCII characters without a space or a quote; got ${show(given)}. A UUID will do.`,
     );
-  const { pathname } = new URL(request.url);
   return {
     optionsFor: (body, index) => ({
-      idempotencyKey: hashOf([name, tenant, pathname, key, index]),
+      idempotencyKey: hashOf([name, tenant, "POST /jobs", key, index]),
       // The whole body, since the same key with another delay is another request.
       idempotencyHash: payloadHash(body as Json),
     }),

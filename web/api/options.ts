@@ -1,4 +1,5 @@
-import { checkKeys, type KnownKeys, QueueError } from "../../src/errors.ts";
+import { checkKeys, describeError, isQueueError, type KnownKeys, QueueError } from "../../src/errors.ts";
+import { warnings } from "../../src/jobs/warnings.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { type Duration, durationMs } from "../../src/lib/duration.ts";
 import { show } from "../../src/lib/text.ts";
@@ -43,7 +44,7 @@ export interface JobsApiOptions {
   readonly onAudit?: ((event: AuditEvent) => void) | undefined;
   /**
    * Called with errors whose text the answer leaves out. Counts of queues are read without a request of their own.
-   * @default a warning of the process
+   * @default a warning of the process, once a minute for each code
    */
   readonly onError?: ((error: unknown, request: Request | undefined) => void) | undefined;
 }
@@ -90,7 +91,7 @@ export function settingsOf(options: JobsApiOptions, clock: Clock): ApiSettings {
     maxStreams = 256,
     heartbeat = 15_000,
     onAudit = () => {},
-    onError = warnProcess,
+    onError = warningsOf(clock),
   } = options;
   if (basePath !== "" && !/^(?:\/[\w.~-]+)+$/.test(basePath))
     refuse(
@@ -144,7 +145,14 @@ function guarded(call: () => void): void {
   }
 }
 
-function warnProcess(error: unknown): void {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.emitWarning(`The jobs API failed to answer a request: ${text}`, { type: "QueueportWarning" });
+/** Reports errors as warnings of the process: each code once a minute, as an outage fails all requests. */
+function warningsOf(clock: Clock): (error: unknown) => void {
+  const warn = warnings(clock);
+  return (error) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : describeError(error);
+    warn(
+      `api_${isQueueError(error) ? error.code : "failed"}`,
+      `The REST API could not answer a request: ${text}`,
+    );
+  };
 }

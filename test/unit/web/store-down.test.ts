@@ -116,3 +116,21 @@ test("an error that nobody foresaw is internal, and reported", async () => {
   expect(JSON.stringify(body)).not.toContain("secret-host");
   expect(fixture.errors).toEqual([broken]);
 });
+
+test("without onError, an error is a warning of the process, once a minute for each code", async () => {
+  await using fixture = await ApiFixture.open({ api: { onError: undefined } });
+  const warned: Error[] = [];
+  const listener = (warning: Error): unknown => warned.push(warning);
+  process.on("warning", listener);
+  Object.assign(fixture.jobs, { list: () => Promise.reject(new Error("broken")) });
+  for (let n = 0; n < 3; n += 1) await fixture.get("/jobs");
+  await fixture.clock.advance("1m");
+  await fixture.get("/jobs");
+  // Node emits a warning in a later tick.
+  await new Promise(setImmediate);
+  process.off("warning", listener);
+  expect(warned.map(({ message }) => message.split("\n")[0])).toEqual([
+    "The REST API could not answer a request: Error: broken",
+    "The REST API could not answer a request: Error: broken",
+  ]);
+});
