@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { queueport } from "./run.ts";
+import { fixture, queueport } from "./run.ts";
 
 const job = { type: "email", payload: { to: "user@example.com" } };
 const token = "a-token-of-this-test";
@@ -83,4 +83,42 @@ test("api needs recorded jobs", async () => {
   const { code, stderr } = await queueport(["api", "--provider", "memory"], { cwd: tmpdir() }).result;
   expect(code).toBe(2);
   expect(stderr).toContain("The configuration has no section jobs");
+});
+
+test("api shows, follows and cancels a job that runs in another process", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "queueport-api-shared-"));
+  const config = {
+    provider: "memory",
+    worker: { queues: ["work"], handlers: fixture("recorded.ts"), metricsPort: 0 },
+    jobs: { store: { sqlite: "jobs.db" }, namespace: "test", migrate: true },
+  };
+  await writeFile(join(folder, "queueport.config.json"), JSON.stringify(config));
+  const worker = queueport(["worker"], { cwd: folder });
+  await worker.logged("worker started");
+  const api = queueport(["api", "--port", "0", "--json"], { cwd: folder });
+  const { url } = JSON.parse(await api.printed(/^\{"url":.*\}$/m)) as { readonly url: string };
+  const get = async (path: string): Promise<Record<string, unknown>> =>
+    (await (await fetch(`${url}${path}`)).json()) as Record<string, unknown>;
+
+  const sum = await get("/jobs/sum-1?wait=completed&include=result,logs");
+  expect(sum).toMatchObject({ status: "completed", result: 6, logs: [{ message: "adding \u001b[2J" }] });
+  await expect
+    .poll(async () => (await get("/jobs/endless-1"))["progress_message"], { timeout: 20_000 })
+    .toBe("begun");
+  const following = fetch(`${url}/jobs/endless-1/events`).then((response) => response.text());
+  const cancelled = await fetch(`${url}/jobs/endless-1/cancel`, { method: "POST" });
+  expect(await cancelled.json()).toMatchObject({ outcome: "requested" });
+  // The stream ends with the job, so the handler was told.
+  const events = await following;
+  expect(events).toContain("event: job.snapshot");
+  expect(events).toContain("event: job.cancelled");
+  expect(await get("/health/workers")).toMatchObject({ status: "ok", workers: [{ queues: ["work"] }] });
+  expect(await get("/types")).toMatchObject({
+    types: [{ type: "endless" }, { type: "fails" }, { type: "sum" }],
+  });
+
+  for (const one of [api, worker]) one.kill("SIGTERM");
+  expect((await api.result).code).toBe(0);
+  expect((await worker.result).code).toBe(0);
+  await rm(folder, { recursive: true });
 });
