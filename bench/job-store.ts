@@ -228,7 +228,7 @@ const POLICY: PrunePolicy = {
   maxFinished: 10_000_000,
 };
 
-/** Prunes in batches until it is told to stop. */
+/** Prunes in batches until the measurement is over. */
 async function pruneUntil(isOver: () => boolean): Promise<number> {
   let deleted = 0;
   while (!isOver()) {

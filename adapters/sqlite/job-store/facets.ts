@@ -1,5 +1,6 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import type { JobRow } from "../../../src/jobs/store/index.ts";
+import type { Statements } from "./statements.ts";
 
 /** One combination of the attributes that lists filter by. */
 export interface Facet {
@@ -33,17 +34,17 @@ export class Facets {
   readonly #list: StatementSync;
   readonly #count: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  constructor(statements: Statements) {
     const named = "ns = ? AND queue = ? AND type = ? AND priority = ? AND status = ?";
-    this.#find = database.prepare(`SELECT facet FROM queueport_facets WHERE ${named}`);
-    this.#create = database.prepare(
+    this.#find = statements.of(`SELECT facet FROM queueport_facets WHERE ${named}`);
+    this.#create = statements.of(
       "INSERT INTO queueport_facets (ns, queue, type, priority, status, count) VALUES (?, ?, ?, ?, ?, 0)",
     );
-    this.#read = database.prepare(
+    this.#read = statements.of(
       "SELECT facet, ns, queue, type, priority, status FROM queueport_facets WHERE facet = ?",
     );
-    this.#list = database.prepare("SELECT * FROM queueport_facets WHERE ns = ?");
-    this.#count = database.prepare("UPDATE queueport_facets SET count = count + ? WHERE facet = ?");
+    this.#list = statements.of("SELECT * FROM queueport_facets WHERE ns = ?");
+    this.#count = statements.of("UPDATE queueport_facets SET count = count + ? WHERE facet = ?");
   }
 
   /** The number of the facet of a row; it is created if there is none. Called within a transaction. */

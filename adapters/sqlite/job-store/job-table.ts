@@ -11,8 +11,8 @@ import {
   decodeRow,
   encodeRest,
   haveSameTerms,
-  JOB_COLUMNS,
   type JobRecord,
+  READ,
   shelfOf,
   termsOf,
   timesOf,
@@ -45,7 +45,7 @@ export class JobTable {
 
   constructor(statements: Statements) {
     this.#statements = statements;
-    this.facets = new Facets(statements.database);
+    this.facets = new Facets(statements);
     this.data = new JobDataTable(statements);
   }
 
@@ -56,16 +56,12 @@ export class JobTable {
 
   /** The row of a job, as it is in the file. */
   read(ns: number, id: string): Stored | undefined {
-    const record = this.#statements
-      .of(`SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND id = ?`)
-      .get(ns, id) as JobRecord | undefined;
+    const record = this.#statements.of(READ.byId).get(ns, id) as JobRecord | undefined;
     return record === undefined ? undefined : this.decode(record);
   }
 
   byNumber(job: number): Stored | undefined {
-    const record = this.#statements
-      .of(`SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE job = ?`)
-      .get(job) as JobRecord | undefined;
+    const record = this.#statements.of(READ.byNumber).get(job) as JobRecord | undefined;
     return record === undefined ? undefined : this.decode(record);
   }
 

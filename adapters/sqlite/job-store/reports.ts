@@ -1,7 +1,7 @@
 import { QueueError } from "../../../src/driver/index.ts";
 import { type ChangePage, isFinal, type JobCount, type MinuteCount } from "../../../src/jobs/store/index.ts";
 import type { JobTable } from "./job-table.ts";
-import { JOB_COLUMNS, type JobRecord } from "./row-codec.ts";
+import { type JobRecord, READ } from "./row-codec.ts";
 import type { Statements } from "./statements.ts";
 import { MAX_MINUTES, MINUTE_MS } from "./writer.ts";
 
@@ -66,9 +66,7 @@ export function changedSince(
   if (cursor === undefined) return { rows: [], cursor: String(lastSeq), hasMore: false };
   if (!/^\d{1,15}$/.test(cursor))
     throw new QueueError("invalid_options", "The cursor is not one that this job store has given.");
-  const records = statements
-    .of(`SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND seq > ? ORDER BY seq LIMIT ?`)
-    .all(ns, Number(cursor), limit + 1) as unknown as JobRecord[];
+  const records = statements.of(READ.since).all(ns, Number(cursor), limit + 1) as unknown as JobRecord[];
   const hasMore = records.length > limit;
   const page = records.slice(0, limit);
   const last = hasMore ? (page.at(-1)?.seq ?? cursor) : Math.max(lastSeq, Number(cursor));

@@ -14,7 +14,14 @@ export interface JobRecord {
 }
 
 /** The columns that are read for a row. */
-export const JOB_COLUMNS = "j.job, j.id, j.facet, j.created_at, j.seq, j.finished_at, j.parts, j.row";
+const JOB_COLUMNS = "j.job, j.id, j.facet, j.created_at, j.seq, j.finished_at, j.parts, j.row";
+
+/** The statements that read rows. */
+export const READ = {
+  byId: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND id = ?`,
+  byNumber: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE job = ?`,
+  since: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND seq > ? ORDER BY seq LIMIT ?`,
+} as const;
 
 /** The values of a row that most jobs have. They are left out of the JSON. */
 const DEFAULTS = {

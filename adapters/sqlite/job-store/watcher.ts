@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../../../src/driver/index.ts";
 import { hintsOf, type StoreHint } from "../../../src/jobs/store/index.ts";
 import type { JobTable } from "./job-table.ts";
-import { JOB_COLUMNS, type JobRecord } from "./row-codec.ts";
+import { type JobRecord, READ } from "./row-codec.ts";
 import type { Statements } from "./statements.ts";
 import type { PendingHint } from "./writer.ts";
 
@@ -91,7 +91,7 @@ export class Watcher {
     let isMore = false;
     for (const watched of this.#watched.values()) {
       const records = this.#statements
-        .of(`SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND seq > ? ORDER BY seq LIMIT ?`)
+        .of(READ.since)
         .all(watched.ns, watched.seen, MAX_REPORTED) as unknown as JobRecord[];
       const isFull = records.length === MAX_REPORTED;
       watched.seen = isFull ? (records.at(-1)?.seq ?? lastSeq) : lastSeq;

@@ -18,7 +18,8 @@ export function leave(statements: Statements, ns: number, id: string): void {
 /** The workers that were seen lately, the one that came first at the front. */
 export function liveWorkers(statements: Statements, ns: number, now: number): WorkerRow[] {
   return statements
-    .of("SELECT row FROM queueport_workers WHERE ns = ? AND seen_at >= ? ORDER BY rowid")
+    .of("SELECT rowid AS place, row FROM queueport_workers WHERE ns = ? AND seen_at >= ?")
     .all(ns, now - WORKER_GONE_MS)
+    .toSorted((one, other) => Number(one["place"]) - Number(other["place"]))
     .map(({ row }) => JSON.parse(String(row)) as WorkerRow);
 }

@@ -5,15 +5,12 @@
  * @module
  */
 export type { JobAnswer, JobChange } from "./change.ts";
-export type { DataChange, Transition } from "./effect.ts";
+export type { DataChange } from "./effect.ts";
 export {
   type FinalStatus,
   isFinal,
   type JobData,
-  type JobError,
   type JobRow,
-  type JobStatus,
-  type Priority,
   type StoredJob,
   type StoredJobMessage,
 } from "./job-row.ts";
@@ -24,7 +21,6 @@ export {
   type JobPart,
   type JobStore,
   type JobStoreCapabilities,
-  type ListPlace,
   type MigrationOutcome,
   MIN_KEPT_MS,
   type MinuteCount,

@@ -32,21 +32,17 @@ describe("a job store in SQLite", () => {
     const stores = Array.from({ length: 10 }, () => fixture.store());
     const outcomes = await Promise.all(stores.map((store) => store.migrate()));
 
-    expect(outcomes.map(({ from }) => from).toSorted()).toEqual([0, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(outcomes.filter(({ from }) => from === 0)).toHaveLength(1);
     await Promise.all(stores.map((store) => store.open("ns", "memory")));
   });
 
   test("refuses options and paths that it cannot use, and does not show the address of another database", () => {
-    expect(() => sqliteJobStore({ path: "" })).toThrow(
-      refusal("config", "needs the path of a file") as Error,
-    );
+    expect(() => sqliteJobStore({ path: "" })).toThrow(refusal("config", "needs the path of a file"));
     expect(() => sqliteJobStore({ path: "postgres://me:hunter2@db/jobs" })).toThrow(
       expect.objectContaining({ code: "config", message: expect.not.stringContaining("hunter2") }) as Error,
     );
     const misspelt = { path: "jobs.db", clocks: 1 };
-    expect(() => sqliteJobStore(misspelt)).toThrow(
-      refusal("invalid_options", "did you mean clock?") as Error,
-    );
+    expect(() => sqliteJobStore(misspelt)).toThrow(refusal("invalid_options", "did you mean clock?"));
   });
 
   test("is refused by open, and not created, while its file does not exist", async () => {

@@ -71,8 +71,8 @@ test("a job is given to one of two processes, and each sees what the other has w
     ),
   );
 
-  expect(ids.map((_, at) => claims.map((answers) => answers[at]).toSorted())).toEqual(
-    ids.map(() => ["later", "run"]),
+  expect(ids.map((_, at) => claims.filter((answers) => answers[at] === "run").length)).toEqual(
+    ids.map(() => 1),
   );
   expect(await other.get("ns", ["job-0"])).toMatchObject([{ row: { status: "processing" } }]);
 });
