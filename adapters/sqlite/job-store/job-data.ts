@@ -3,12 +3,15 @@ import {
   changedData,
   type DataChange,
   type JobData,
+  type JobPart,
   type StoredJobMessage,
 } from "../../../src/jobs/store/index.ts";
 import type { Statements } from "./statements.ts";
 
 /** The columns of a job's data, each with its bit in `parts`. `row` is set once the job has a row of data. */
 const PART = { row: 1, message: 2, result: 4, saved: 8, steps: 16, logs: 32 } as const;
+
+const ALL_PARTS: readonly JobPart[] = ["message", "result", "saved", "logs"];
 
 type Column = "payload" | "message" | "result" | "saved" | "steps" | "logs";
 type DataRecord = { readonly [Name in Column]: string | null };
@@ -77,19 +80,17 @@ export class JobDataTable {
       .run(job, ...values);
   }
 
-  read(job: number): JobData {
-    const record = this.#read.get(job) as DataRecord | undefined;
+  /** @param parts the parts that are read. @default all */
+  read(job: number, parts: readonly JobPart[] = ALL_PARTS): JobData {
+    const record = parts.length === 0 ? undefined : (this.#read.get(job) as DataRecord | undefined);
     if (record === undefined) return {};
     const { payload, message, result, saved, steps, logs } = record;
+    const hasMessage = message !== null && payload !== null;
     return {
-      message:
-        message === null || payload === null
-          ? undefined
-          : { payload: JSON.parse(payload), ...(JSON.parse(message) as Omit<StoredJobMessage, "payload">) },
-      result: parsed(result),
-      saved: parsed(saved),
-      steps: parsed(steps),
-      logs: parsed(logs),
+      ...(parts.includes("message") && hasMessage ? { message: messageOf(payload, message) } : {}),
+      ...(parts.includes("result") ? { result: parsed(result) } : {}),
+      ...(parts.includes("saved") ? { saved: parsed(saved), steps: parsed(steps) } : {}),
+      ...(parts.includes("logs") ? { logs: parsed(logs) } : {}),
     };
   }
 
@@ -100,6 +101,10 @@ export class JobDataTable {
   static hasRow(parts: number): boolean {
     return (parts & PART.row) !== 0;
   }
+}
+
+function messageOf(payload: string, rest: string): StoredJobMessage {
+  return { payload: JSON.parse(payload), ...(JSON.parse(rest) as Omit<StoredJobMessage, "payload">) };
 }
 
 function parsed(text: string | null): never | undefined {

@@ -1,9 +1,10 @@
+import type { StatementSync } from "node:sqlite";
 import {
   type DataChange,
   isFinal,
   type JobData,
   type JobRow,
-  type StoredJobMessage,
+  type JobPart,
 } from "../../../src/jobs/store/index.ts";
 import { Facets } from "./facets.ts";
 import { type EncodedData, JobDataTable } from "./job-data.ts";
@@ -21,6 +22,9 @@ import type { Statements } from "./statements.ts";
 
 /** Rows that are remembered at most. A row is about 1 KB. */
 const MAX_REMEMBERED = 10_000;
+
+/** The columns that are set only if they have changed, each with its bit. */
+const OWN_COLUMNS = ["seq", "facet", "due_at", "held_until", "finished_at", "shelf", "created_at"] as const;
 
 /** A row with what the file knows of it besides. */
 export interface Stored {
@@ -40,6 +44,7 @@ export class JobTable {
   readonly facets: Facets;
   readonly data: JobDataTable;
   readonly #statements: Statements;
+  readonly #updates = new Map<number, StatementSync>();
   /** The rows that this process wrote last. Valid while no other process writes; see {@link forget}. */
   readonly #known = new Map<string, Stored>();
 
@@ -71,12 +76,9 @@ export class JobTable {
     return { job, ns: facet.ns, facet: facet.facet, seq, parts, row: decodeRow(record, facet) };
   }
 
-  dataOf({ job, parts }: Stored): JobData {
-    return JobDataTable.hasRow(parts) ? this.data.read(job) : {};
-  }
-
-  messageOf(stored: Stored): StoredJobMessage | undefined {
-    return this.dataOf(stored).message;
+  /** @param wanted the parts that are read. @default all */
+  dataOf({ job, parts }: Stored, wanted?: readonly JobPart[]): JobData {
+    return JobDataTable.hasRow(parts) ? this.data.read(job, wanted) : {};
   }
 
   /**
@@ -154,26 +156,39 @@ export class JobTable {
     const facet = this.facets.of(ns, row);
     const [was, is] = [timesOf(before.row), timesOf(row)];
     const [wasOn, isOn] = [shelfOf(before.row, before.parts), shelfOf(row, parts)];
-    let sets = "row = ?, parts = ?";
     const values: (string | number | null)[] = [rest, parts];
-    const set = (column: string, value: number | null): void => {
-      sets += `, ${column} = ?`;
+    let changed = 0;
+    const set = (column: number, value: number | null): void => {
+      changed |= 1 << column;
       values.push(value);
     };
-    if (seq !== before.seq) set("seq", seq);
-    if (facet !== before.facet) set("facet", facet);
-    if (is.dueAt !== was.dueAt) set("due_at", is.dueAt);
-    if (is.heldUntil !== was.heldUntil) set("held_until", is.heldUntil);
-    if (is.finishedAt !== was.finishedAt) set("finished_at", is.finishedAt);
-    if (isOn !== wasOn) set("shelf", isOn);
-    if (row.createdAt !== before.row.createdAt) set("created_at", row.createdAt);
-    this.#statements.of(`UPDATE queueport_jobs SET ${sets} WHERE job = ?`).run(...values, job);
+    // In the order of OWN_COLUMNS.
+    if (seq !== before.seq) set(0, seq);
+    if (facet !== before.facet) set(1, facet);
+    if (is.dueAt !== was.dueAt) set(2, is.dueAt);
+    if (is.heldUntil !== was.heldUntil) set(3, is.heldUntil);
+    if (is.finishedAt !== was.finishedAt) set(4, is.finishedAt);
+    if (isOn !== wasOn) set(5, isOn);
+    if (row.createdAt !== before.row.createdAt) set(6, row.createdAt);
+    this.#updateOf(changed).run(...values, job);
     if (facet !== before.facet) {
       this.facets.add(before.facet, -1);
       this.facets.add(facet, 1);
     }
     this.#updateTerms(before, row);
     return { job, ns, facet, seq, parts, row };
+  }
+
+  /** The statement that sets the columns of these bits. */
+  #updateOf(changed: number): StatementSync {
+    let statement = this.#updates.get(changed);
+    if (statement === undefined) {
+      const columns = ["row", "parts", ...OWN_COLUMNS.filter((_, index) => (changed & (1 << index)) !== 0)];
+      const sets = columns.map((column) => `${column} = ?`).join(", ");
+      statement = this.#statements.of(`UPDATE queueport_jobs SET ${sets} WHERE job = ?`);
+      this.#updates.set(changed, statement);
+    }
+    return statement;
   }
 
   #updateTerms({ job, ns, row: before }: Stored, row: JobRow): void {

@@ -31,7 +31,7 @@ export class Outbox {
     for (const { job } of due.slice(0, limit)) {
       const stored = jobs.byNumber(job);
       const row = stored && taken(stored.row, now, takenMs);
-      const message = stored && jobs.messageOf(stored);
+      const message = stored && jobs.dataOf(stored, ["message"]).message;
       if (stored === undefined || row === undefined || message === undefined) continue;
       this.#writer.write(ns, stored, row, now);
       found.push({ row, message });

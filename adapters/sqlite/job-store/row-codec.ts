@@ -17,11 +17,11 @@ export interface JobRecord {
 const JOB_COLUMNS = "j.job, j.id, j.facet, j.created_at, j.seq, j.finished_at, j.parts, j.row";
 
 /** The statements that read rows. */
-export const READ = {
+export const READ: Readonly<Record<"byId" | "byNumber" | "since", string>> = {
   byId: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND id = ?`,
   byNumber: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE job = ?`,
   since: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND seq > ? ORDER BY seq LIMIT ?`,
-} as const;
+};
 
 /** The values of a row that most jobs have. They are left out of the JSON. */
 const DEFAULTS = {
@@ -38,29 +38,48 @@ const DEFAULTS = {
   hasSaved: false,
 } as const satisfies Partial<JobRow>;
 
-/** The members that have columns of their own, or are in the facet. */
-const IN_COLUMNS: ReadonlySet<string> = new Set<keyof JobRow>([
-  "id",
-  "type",
-  "queue",
-  "status",
-  "priority",
-  "createdAt",
-  "finishedAt",
-]);
+/** The members that are not in the JSON: they have columns of their own, or are in the facet. */
+type InColumns = "id" | "type" | "queue" | "status" | "priority" | "createdAt" | "finishedAt";
 
-/** The rest of a row as compact JSON. */
+/** The rest of a row as compact JSON. Written out member by member, since a loop over the members takes three times as long. */
 export function encodeRest(row: JobRow): string {
-  const rest: Record<string, unknown> = {};
-  for (const key in row) {
-    if (IN_COLUMNS.has(key)) continue;
-    const value = row[key as keyof JobRow];
-    if (value === undefined || value === false || value === 0) {
-      // A member without a default keeps its 0, such as the progress.
-      if (value === undefined || key in DEFAULTS) continue;
-    } else if (Array.isArray(value) && value.length === 0) continue;
-    rest[key] = value;
-  }
+  const rest: { readonly [Name in Exclude<keyof JobRow, InColumns>]: JobRow[Name] | undefined } = {
+    version: row.version,
+    generation: row.generation || undefined,
+    dispatches: row.dispatches || undefined,
+    dispatch: row.dispatch,
+    isStoreBorn: row.isStoreBorn || undefined,
+    stamp: row.stamp,
+    hash: row.hash,
+    birthToken: row.birthToken,
+    updatedAt: row.updatedAt,
+    scheduledAt: row.scheduledAt,
+    startedAt: row.startedAt,
+    nextAt: row.nextAt,
+    runs: row.runs || undefined,
+    maxAttempts: row.maxAttempts,
+    lapsed: row.lapsed || undefined,
+    hold: row.hold,
+    fence: row.fence || undefined,
+    ended: row.ended,
+    workerId: row.workerId,
+    progress: row.progress,
+    progressMessage: row.progressMessage,
+    cancelRequestedAt: row.cancelRequestedAt,
+    cancelReason: row.cancelReason,
+    error: row.error,
+    deadLetterReason: row.deadLetterReason,
+    isBuried: row.isBuried || undefined,
+    attempts: row.attempts.length === 0 ? undefined : row.attempts,
+    durationMs: row.durationMs,
+    waitMs: row.waitMs,
+    tenant: row.tenant,
+    tags: row.tags.length === 0 ? undefined : row.tags,
+    traceId: row.traceId,
+    resultOmitted: row.resultOmitted,
+    hasMessage: row.hasMessage || undefined,
+    hasSaved: row.hasSaved || undefined,
+  };
   return JSON.stringify(rest);
 }
 

@@ -5,7 +5,6 @@ import {
   type JobAnswer,
   type JobChange,
   type JobCount,
-  type JobData,
   type JobPart,
   type JobStore,
   type JobStoreCapabilities,
@@ -25,6 +24,7 @@ import { pathProblem } from "../../../src/lib/sqlite/database-file.ts";
 import { migrateFile, openFile } from "./connection.ts";
 import { failed } from "./failure.ts";
 import { listJobs } from "./lists.ts";
+import { namespaceOf } from "./namespaces.ts";
 import { changedSince, countsOf, minutesOf } from "./reports.ts";
 import { Session } from "./session.ts";
 import { ApplyChanges, Task } from "./store-change.ts";
@@ -95,7 +95,9 @@ class SqliteJobStore implements JobStore {
         this.#session = undefined;
         throw error;
       });
-      const known = await this.#write(session, true, () => namespaceOf(session, namespace, fingerprint));
+      const known = await this.#write(session, true, () =>
+        namespaceOf(session.statements, namespace, fingerprint),
+      );
       if (known.fingerprint !== fingerprint) {
         throw new QueueError(
           "config",
@@ -123,8 +125,7 @@ class SqliteJobStore implements JobStore {
       ids.map((id) => {
         const stored = jobs.read(ns, id);
         if (stored === undefined) return undefined;
-        const data = parts.length === 0 ? {} : partsOf(jobs.dataOf(stored), parts);
-        return { row: stored.row, ...data };
+        return { row: stored.row, ...jobs.dataOf(stored, parts) };
       }),
     );
   }
@@ -291,26 +292,4 @@ class SqliteJobStore implements JobStore {
       this.#calls.delete(call);
     }
   }
-}
-
-function namespaceOf(
-  { statements }: Session,
-  name: string,
-  fingerprint: string,
-): { readonly ns: number; readonly fingerprint: string } {
-  const found = statements.of("SELECT ns, fingerprint FROM queueport_namespaces WHERE name = ?").get(name);
-  if (found !== undefined) return { ns: Number(found["ns"]), fingerprint: String(found["fingerprint"]) };
-  const { lastInsertRowid } = statements
-    .of("INSERT INTO queueport_namespaces (name, fingerprint) VALUES (?, ?)")
-    .run(name, fingerprint);
-  return { ns: Number(lastInsertRowid), fingerprint };
-}
-
-function partsOf({ message, result, saved, steps, logs }: JobData, parts: readonly JobPart[]): JobData {
-  return {
-    ...(parts.includes("message") ? { message } : {}),
-    ...(parts.includes("result") ? { result } : {}),
-    ...(parts.includes("saved") ? { saved, steps } : {}),
-    ...(parts.includes("logs") ? { logs } : {}),
-  };
 }

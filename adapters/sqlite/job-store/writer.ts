@@ -90,7 +90,7 @@ export class JobWriter {
         ? this.write(ns, before, row, now, data)
         : before;
     if (needsSaved !== true || answer.do !== "run" || after === undefined) return answer;
-    return withSaved(answer, this.jobs.dataOf(after));
+    return withSaved(answer, this.jobs.dataOf(after, ["saved"]));
   }
 
   /** Writes a row; a row of another version counts as a change. */
