@@ -30,8 +30,10 @@ interface Bound {
   readonly id: string;
 }
 
-/** Jobs that are looked at in one statement. So many take some milliseconds. */
-const CHUNK = 5_000;
+/** Jobs that are looked at in one statement: few at first, since most pages need no more. */
+const FIRST_CHUNK = 250;
+/** So many take some milliseconds. */
+const LARGEST_CHUNK = 5_000;
 
 /** Lets the event loop go on between two statements of a long walk. */
 export type Pause = () => Promise<void>;
@@ -47,6 +49,7 @@ export class Scan {
   /** The place after which the walk goes on. */
   #from: Bound | undefined;
   #isOver = false;
+  #chunk = FIRST_CHUNK;
 
   constructor(
     statements: Statements,
@@ -123,9 +126,11 @@ export class Scan {
   #boundary(): Hit | undefined {
     if (this.#residual === undefined) return undefined;
     const { sql, values } = this.#range(undefined, false);
+    const chunk = this.#chunk;
+    this.#chunk = Math.min(LARGEST_CHUNK, 2 * chunk);
     return this.#statements
       .of(`SELECT k.created_at, k.id, k.job FROM ${sql} ${this.#ordered()} LIMIT 1 OFFSET ?`)
-      .get(...values, CHUNK - 1) as Hit | undefined;
+      .get(...values, chunk - 1) as Hit | undefined;
   }
 
   #range(

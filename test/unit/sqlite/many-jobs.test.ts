@@ -3,7 +3,7 @@ import type { JobStore, PageRequest, StoredJobFilter } from "../../../src/jobs/s
 import { memoryJobStore } from "../../../src/jobs/store/memory-job-store.ts";
 import { each, claim, end, Fixture, insert } from "./fixture.ts";
 
-/** More than one chunk of a walk, and more types than indexes that are merged. */
+/** More than the largest chunk of a walk, and more types than indexes that are merged. */
 const JOBS = 6_000;
 const TYPES = 600;
 
