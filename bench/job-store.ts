@@ -26,7 +26,10 @@ const { values } = parseArgs({
     jobs: { type: "string", default: "0" },
     pipeline: { type: "string", default: "50000" },
     lanes: { type: "string", default: "200" },
+    // A folder for the file, which stays.
     keep: { type: "string" },
+    // Jobs that are in the folder from an earlier run.
+    existing: { type: "string", default: "0" },
   },
 });
 
@@ -43,6 +46,8 @@ const clock = {
     return { cancel: () => clearTimeout(timeout) };
   },
 };
+/** The jobs of a store that an earlier run has kept. */
+const existing = Number(values.existing);
 const store: JobStore =
   values.store === "memory"
     ? memoryJobStore({ clock, maxFinished: 10_000_000 })
@@ -132,7 +137,7 @@ function endOf(id: string, index: number): EndChange {
   };
 }
 
-let created = 0;
+let created = existing;
 
 /** Runs jobs from their insert to their end. Returns the jobs of a second. */
 async function pipeline(jobs: number): Promise<{ readonly rate: number; readonly cpuMicros: number }> {
@@ -169,14 +174,18 @@ async function reportPipeline(name: string, jobs: number): Promise<number> {
 
 async function measure(name: string, times: number, call: () => Promise<unknown>): Promise<void> {
   const durations: number[] = [];
+  const cpu = process.cpuUsage();
   for (let time = 0; time < times; time += 1) {
     const startedAt = performance.now();
     await call();
     durations.push(performance.now() - startedAt);
   }
+  // Beside the durations, since these say little on a machine that others use.
+  const { user, system } = process.cpuUsage(cpu);
+  const cpuMs = ((user + system) / 1_000 / times).toFixed(2);
   durations.sort((one, other) => one - other);
   const at = (share: number): string => (durations[Math.floor(share * (times - 1))] as number).toFixed(2);
-  console.log(`${name}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`);
+  console.log(`${name}: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${cpuMs} ms of CPU`);
 }
 
 const LISTS: Readonly<Record<string, StoredJobFilter>> = {

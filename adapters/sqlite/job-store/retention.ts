@@ -6,6 +6,7 @@ import {
   type PrunePolicy,
 } from "../../../src/jobs/store/index.ts";
 import type { JobTable, Stored } from "./job-table.ts";
+import type { Progress } from "./paces.ts";
 import { SHELF, SHELVES } from "./row-codec.ts";
 import type { Statements } from "./statements.ts";
 
@@ -53,7 +54,7 @@ export class Retention {
     limit: number,
     ids: readonly string[] | undefined,
     now: number,
-  ): (pauseAt: number) => { readonly result: PruneOutcome; readonly isComplete: boolean } {
+  ): (pauseAt: number) => Progress<PruneOutcome> {
     let [deleted, stripped] = [0, 0];
     let isMore = false;
     let areDeleted = false;

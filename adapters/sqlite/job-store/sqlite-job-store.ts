@@ -27,6 +27,7 @@ import { listJobs } from "./lists.ts";
 import { namespaceOf } from "./namespaces.ts";
 import { changedSince, countsOf, minutesOf } from "./reports.ts";
 import { Session } from "./session.ts";
+import { inPaces } from "./paces.ts";
 import { ApplyChanges, Task } from "./store-change.ts";
 import { beat, leave, liveWorkers } from "./workers.ts";
 
@@ -207,10 +208,10 @@ class SqliteJobStore implements JobStore {
     limit: number,
     ids?: readonly string[],
   ): Promise<PruneOutcome> {
-    return this.#on(namespace, (session, ns) => {
-      const task = new Task(session.retention.prune(ns, policy, limit, ids, this.#clock.now()));
-      session.changes.add(task);
-      return task.done.promise;
+    return this.#on(namespace, async (session, ns) => {
+      const step = session.retention.prune(ns, policy, limit, ids, this.#clock.now());
+      const { result, isComplete } = await inPaces(step, (work) => this.#write(session, false, work));
+      return isComplete ? result : { ...result, hasMore: true };
     });
   }
 
@@ -242,7 +243,7 @@ class SqliteJobStore implements JobStore {
 
   /** Makes a change that is no change of a job, in the next transaction. */
   #write<Result>(session: Session, isDurable: boolean, write: () => Result): Promise<Result> {
-    const task = new Task(() => ({ result: write(), isComplete: true }), { isDurable });
+    const task = new Task(write, { isDurable });
     session.changes.add(task);
     return task.done.promise;
   }

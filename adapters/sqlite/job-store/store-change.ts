@@ -69,29 +69,25 @@ export class ApplyChanges implements StoreChange {
   }
 }
 
-/** Another operation that writes: in one transaction, or in steps of which each takes one. */
+/** Another operation that writes, in one transaction. */
 export class Task<Result> implements StoreChange {
   readonly isDurable: boolean;
   readonly done: PromiseWithResolvers<Result> = Promise.withResolvers();
-  readonly #step: (pauseAt: number) => { readonly result: Result; readonly isComplete: boolean };
+  readonly #write: () => Result;
   #result: Result | undefined;
 
-  constructor(
-    step: (pauseAt: number) => { readonly result: Result; readonly isComplete: boolean },
-    { isDurable = false }: { readonly isDurable?: boolean } = {},
-  ) {
-    this.#step = step;
+  constructor(write: () => Result, { isDurable = false }: { readonly isDurable?: boolean } = {}) {
+    this.#write = write;
     this.isDurable = isDurable;
   }
 
-  run(pauseAt: number): boolean {
-    const { result, isComplete } = this.#step(pauseAt);
-    this.#result = result;
-    return isComplete;
+  run(): boolean {
+    this.#result = this.#write();
+    return true;
   }
 
-  committed(isComplete: boolean): void {
-    if (isComplete) this.done.resolve(this.#result as Result);
+  committed(): void {
+    this.done.resolve(this.#result as Result);
   }
 
   failed(error: unknown): void {
