@@ -8,8 +8,8 @@ import type { Statements } from "./statements.ts";
 const MAX_TOTAL = 10_000;
 /** Facets whose indexes are merged at most. Beyond that, the jobs of all facets are walked along. */
 const MAX_MERGED = 500;
-/** Jobs of a term that are counted at most, to compare it with other ways. */
-const MAX_COMPARED = 20_000;
+/** Jobs of a term that are counted at most, to compare it with other ways. So many take some milliseconds. */
+const MAX_COMPARED = 100_000;
 
 /** One page of the jobs that meet a filter, in the order of their creation. */
 export async function listJobs(
@@ -81,8 +81,13 @@ function wayOf(
 ): Way {
   const terms = termsOf(filter);
   const inFacets = facets.reduce((sum, facet) => sum + facet.count, 0);
+  // The only condition needs no comparison.
+  const isAlone = terms.length === 1 && !hasFacetCondition(filter);
   const [rarest] = terms
-    .map((term) => ({ term, count: countOf(statements, ns, term, Math.min(inFacets, MAX_COMPARED)) }))
+    .map((term) => ({
+      term,
+      count: isAlone ? 0 : countOf(statements, ns, term, Math.min(inFacets, MAX_COMPARED)),
+    }))
     .toSorted((one, other) => one.count - other.count);
   const areMany = facets.length > MAX_MERGED;
   const first = rarest !== undefined && (rarest.count < inFacets || areMany) ? rarest.term : undefined;
