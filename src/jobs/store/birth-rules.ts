@@ -10,7 +10,7 @@ import type {
 } from "./change.ts";
 import { matchOf } from "./identity.ts";
 import { isFinal, type JobRow } from "./job-row.ts";
-import { changed, filled, isTombstone, newRow, withoutDispatch } from "./new-row.ts";
+import { changed, filled, isTombstone, newRow, tagsOf, withoutDispatch } from "./new-row.ts";
 import { noted, type Transition, unchanged } from "./effect.ts";
 
 /**
@@ -33,7 +33,8 @@ export function insert(
   if (isTombstone(row)) return noted(filled(row, job, now), data);
   if (matchOf(row, job, false, now) !== "same") return unchanged(row);
   const { tenant = job.tenant, hash = job.hash, stamp = job.stamp, traceId = job.traceId } = row;
-  const tags = row.tags.length > 0 || job.tags === undefined || job.tags.length === 0 ? row.tags : job.tags;
+  const tags =
+    row.tags.length > 0 || job.tags === undefined || job.tags.length === 0 ? row.tags : tagsOf(job);
   const isKnown =
     row.tenant === tenant &&
     row.hash === hash &&

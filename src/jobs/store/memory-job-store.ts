@@ -74,11 +74,11 @@ class MemoryJobStore implements JobStore {
     const space = this.#space(namespace);
     const now = this.#clock.now();
     return changes.map((change) => {
-      const before = space.rows.get(change.id);
-      const { row, answer, data, needsSaved } = transition(before, change, now);
-      if (row !== undefined && (row !== before || data !== undefined)) space.write(before, row, data, now);
+      const entry = space.entry(change.id);
+      const { row, answer, data, needsSaved } = transition(entry?.row, change, now);
+      if (row !== undefined && (row !== entry?.row || data !== undefined)) space.write(entry, row, data, now);
       return needsSaved === true && answer.do === "run"
-        ? withSaved(answer, space.data.read(change.id, ["saved"]))
+        ? withSaved(answer, entry?.read(["saved"]) ?? {})
         : answer;
     });
   }
@@ -90,8 +90,8 @@ class MemoryJobStore implements JobStore {
   ): Promise<(StoredJob | undefined)[]> {
     const space = this.#space(namespace);
     return ids.map((id) => {
-      const row = space.rows.get(id);
-      return row === undefined ? undefined : { row, ...space.data.read(id, parts) };
+      const entry = space.entry(id);
+      return entry === undefined ? undefined : { row: entry.row, ...entry.read(parts) };
     });
   }
 
@@ -139,8 +139,8 @@ class MemoryJobStore implements JobStore {
 
   async prunable(namespace: string, policy: PrunePolicy, limit: number): Promise<StoredJob[]> {
     const space = this.#space(namespace);
-    const rows = space.prunable(policy, this.#clock.now()).slice(0, limit);
-    return rows.map((row) => ({ row, ...space.data.read(row.id) }));
+    const entries = space.prunable(policy, this.#clock.now()).slice(0, limit);
+    return entries.map((entry) => ({ row: entry.row, ...entry.read() }));
   }
 
   async prune(

@@ -1,5 +1,6 @@
 import { taken } from "./birth-rules.ts";
 import type { DataChange } from "./effect.ts";
+import { Chain, Link } from "./chain.ts";
 import { type FinalStatus, isFinal, type JobRow } from "./job-row.ts";
 import {
   type ChangePage,
@@ -18,61 +19,56 @@ import {
   type WorkerRow,
 } from "./job-store.ts";
 import { byCreation, matches } from "./match.ts";
-import { MemoryData } from "./memory-data.ts";
-import { countedAs, hintsOf, keptMs } from "./written.ts";
+import { Entry } from "./memory-entry.ts";
+import { MemoryMinutes } from "./memory-minutes.ts";
+import { hintsOf, keptMs } from "./written.ts";
 
-const MINUTE_MS = 60_000;
-/** Share of the finished jobs that may be kept beyond the limit. */
-const SLACK = 0.01;
-/** Minutes of which the ended jobs are counted. */
-const MAX_MINUTES = 1_440;
-
-/** A count that goes on. */
-type CountedMinute = { -readonly [Key in keyof MinuteCount]: MinuteCount[Key] };
-
-/** A change in the log of changes. It is out of date if its job has changed since. */
-interface Logged {
-  readonly id: string;
-  readonly version: number;
-  readonly seq: number;
-}
+/** Places of readers that are kept, so that a reader goes on where it stopped. */
+const MAX_PLACES = 64;
 
 /** The records of one namespace in memory. */
 export class MemoryNamespace {
-  readonly rows: Map<string, JobRow> = new Map();
-  readonly data: MemoryData = new MemoryData();
   readonly workers: Map<string, WorkerRow> = new Map();
   readonly listeners: Set<(hint: StoreHint, id: string) => void> = new Set();
   fingerprint: string | undefined;
   readonly #maxFinished: number;
+  readonly #entries = new Map<string, Entry>();
   /** Jobs whose message is to be sent. */
-  readonly #pending = new Set<string>();
+  readonly #pending = new Set<Entry>();
   /** Finished jobs, the one that ended first at the front. */
-  readonly #finished = new Map<string, number>();
-  readonly #minutes = new Map<string, CountedMinute>();
-  /** The one that was counted last. */
-  #minute: CountedMinute | undefined;
-  #log: Logged[] = [];
+  readonly #finished = new Chain<Entry>();
+  /** All jobs, the one whose last change is the oldest at the front. */
+  readonly #changes = new Chain<Entry>();
+  /** The jobs at which pages of changes ended, by the cursors of those pages. */
+  readonly #places = new Map<number, Entry>();
+  readonly #minutes = new MemoryMinutes();
   #seq = 0;
 
   constructor(maxFinished: number) {
     this.#maxFinished = maxFinished;
   }
 
+  entry(id: string): Entry | undefined {
+    return this.#entries.get(id);
+  }
+
   /** Replaces a row, and applies a change of its data. */
-  write(before: JobRow | undefined, row: JobRow, data: DataChange | undefined, now: number): void {
-    const { id } = row;
-    this.rows.set(id, row);
-    if (data !== undefined) this.data.write(id, data);
-    if (row.dispatch !== undefined) this.#pending.add(id);
-    else if (before?.dispatch !== undefined) this.#pending.delete(id);
-    if (row === before || row.version === before?.version) return;
-    this.#count(before, row, now);
-    const wasFinal = before !== undefined && isFinal(before.status);
-    const isOver = isFinal(row.status);
-    if (wasFinal && (!isOver || row.finishedAt !== before.finishedAt)) this.#finished.delete(id);
-    if (isOver && !(wasFinal && this.#finished.has(id))) this.#finish(id, now);
-    this.#record(row);
+  write(known: Entry | undefined, row: JobRow, data: DataChange | undefined, now: number): void {
+    const before = known?.row;
+    const entry = known ?? new Entry(row);
+    if (known === undefined) this.#entries.set(row.id, entry);
+    entry.row = row;
+    if (data !== undefined) entry.write(data);
+    if (row.dispatch !== undefined) this.#pending.add(entry);
+    else if (before?.dispatch !== undefined) this.#pending.delete(entry);
+    if (row.version === before?.version) return;
+    this.#seq += 1;
+    entry.seq = this.#seq;
+    this.#changes.append(entry.change);
+    this.#minutes.add(before, row, now);
+    if (!isFinal(row.status)) {
+      if (entry.end !== undefined) this.#finished.remove(entry.end);
+    } else if (row.finishedAt !== before?.finishedAt || entry.end?.chain === undefined) this.#finish(entry);
     if (this.listeners.size > 0) this.#hint(before, row);
   }
 
@@ -82,9 +78,10 @@ export class MemoryNamespace {
     now: number,
   ): StoredPage {
     const { search } = filter;
-    const found = [...this.rows.values()]
-      .filter((row) => matches(row, filter, now))
-      .filter(({ id }) => search === undefined || this.#payloadText(id).includes(search))
+    const found = [...this.#entries.values()]
+      .filter((entry) => matches(entry.row, filter, now))
+      .filter((entry) => search === undefined || payloadText(entry).includes(search))
+      .map(({ row }) => row)
       .toSorted((one, other) => (order === "oldest" ? byCreation(one, other) : byCreation(other, one)));
     const isBeyond = (row: JobRow): boolean => {
       if (after === undefined) return true;
@@ -102,7 +99,8 @@ export class MemoryNamespace {
 
   counts(): JobCount[] {
     const counts = new Map<string, JobCount>();
-    for (const { queue, type, status } of this.rows.values()) {
+    for (const { row } of this.#entries.values()) {
+      const { queue, type, status } = row;
       if (isFinal(status)) continue;
       const key = JSON.stringify([queue, type, status]);
       counts.set(key, { queue, type, status, count: (counts.get(key)?.count ?? 0) + 1 });
@@ -111,49 +109,41 @@ export class MemoryNamespace {
   }
 
   minutes(since: number): MinuteCount[] {
-    const counted = [...this.#minutes.values()].filter(({ minute }) => minute + MINUTE_MS > since);
-    return counted.map((one) => ({ ...one }));
+    return this.#minutes.since(since);
   }
 
   takeDue({ queues, limit, takenMs }: TakeOptions, now: number): DueJob[] {
     const due = this.#dispatches(queues)
       .filter(({ at }) => at <= now)
-      .toSorted((one, other) => one.at - other.at || byCreation(one.row, other.row));
-    const jobs: DueJob[] = [];
-    for (const { row } of due.slice(0, limit)) {
-      const next = taken(row, now, takenMs);
-      const message = this.data.message(row.id);
-      if (next === undefined || message === undefined) continue;
-      this.rows.set(row.id, next);
-      jobs.push({ row: next, message });
-    }
-    return jobs;
+      .toSorted((one, other) => one.at - other.at || byCreation(one.entry.row, other.entry.row));
+    return due.slice(0, limit).flatMap(({ entry }) => {
+      const row = taken(entry.row, now, takenMs);
+      const { message } = entry.read(["message"]);
+      if (row === undefined || message === undefined) return [];
+      entry.row = row;
+      return [{ row, message }];
+    });
   }
 
   nextDueAt(queues?: readonly string[]): number | undefined {
-    const times = this.#dispatches(queues).map(({ at }) => at);
-    return times.length === 0 ? undefined : Math.min(...times);
+    let next: number | undefined;
+    for (const { at } of this.#dispatches(queues)) if (next === undefined || at < next) next = at;
+    return next;
   }
 
   changedSince(cursor: string | undefined, limit: number): ChangePage {
     if (cursor === undefined) return { rows: [], cursor: String(this.#seq), hasMore: false };
-    const since = Number(cursor);
-    const from = firstAfter(this.#log, since);
     const rows: JobRow[] = [];
-    let last = since;
-    let hasMore = false;
-    for (let index = from; index < this.#log.length; index += 1) {
-      const { id, version, seq } = this.#log[index] as Logged;
-      const row = this.rows.get(id);
-      if (row?.version !== version) continue;
-      if (rows.length === limit) {
-        hasMore = true;
-        break;
-      }
-      rows.push(row);
-      last = seq;
+    let link = this.#firstAfter(Number(cursor));
+    let last: Entry | undefined;
+    for (; link !== undefined && rows.length < limit; link = link.after) {
+      last = link.item;
+      rows.push(last.row);
     }
-    return { rows, cursor: String(hasMore ? last : Math.max(last, this.#seq)), hasMore };
+    if (link === undefined || last === undefined) return { rows, cursor: String(this.#seq), hasMore: false };
+    this.#places.set(last.seq, last);
+    for (const [oldest] of this.#places) if (this.#places.size > MAX_PLACES) this.#places.delete(oldest);
+    return { rows, cursor: String(last.seq), hasMore: true };
   }
 
   liveWorkers(now: number): WorkerRow[] {
@@ -161,111 +151,70 @@ export class MemoryNamespace {
     return [...this.workers.values()];
   }
 
-  prunable(policy: PrunePolicy, now: number): JobRow[] {
-    const beyond = this.#finished.size - policy.maxFinished;
-    return [...this.#finished.keys()].flatMap((id, index) => {
-      const row = this.rows.get(id) as JobRow;
+  prunable(policy: PrunePolicy, now: number): Entry[] {
+    let beyond = this.#finished.size - policy.maxFinished;
+    return [...this.#finished].filter(({ row }) => {
+      beyond -= 1;
       const ageMs = now - (row.finishedAt ?? now);
       const isOld = ageMs > keptMs(row.status as FinalStatus, policy);
-      return isOld || (index < beyond && ageMs > MIN_KEPT_MS) ? [row] : [];
+      return isOld || (beyond >= 0 && ageMs > MIN_KEPT_MS);
     });
   }
 
   prune(policy: PrunePolicy, limit: number, ids: readonly string[] | undefined, now: number): PruneOutcome {
     const allowed = ids === undefined ? undefined : new Set(ids);
-    const doomed = this.prunable(policy, now).filter(({ id }) => allowed?.has(id) ?? true);
-    for (const { id } of doomed.slice(0, limit)) this.#forget(id);
+    const doomed = this.prunable(policy, now).filter(({ row }) => allowed?.has(row.id) ?? true);
+    for (const entry of doomed.slice(0, limit)) this.#forget(entry);
     let stripped = 0;
-    for (const id of this.#finished.keys()) {
-      const row = this.rows.get(id) as JobRow;
+    for (const entry of this.#finished) {
+      const { row } = entry;
       const isOld = row.status === "completed" && now - (row.finishedAt ?? now) > policy.dataMs;
-      if (!isOld || !this.data.has(id) || stripped === limit) continue;
-      this.data.delete(id);
-      this.rows.set(id, { ...row, hasMessage: false, hasSaved: false });
+      if (!isOld || !entry.hasData || stripped === limit) continue;
+      entry.dropData();
+      entry.row = { ...row, hasMessage: false, hasSaved: false };
       stripped += 1;
     }
     const hasMore = doomed.length > limit || stripped === limit;
     return { deleted: Math.min(doomed.length, limit), stripped, hasMore };
   }
 
-  #dispatches(queues: readonly string[] | undefined): { readonly row: JobRow; readonly at: number }[] {
-    return [...this.#pending].flatMap((id) => {
-      const row = this.rows.get(id);
-      if (row?.dispatch === undefined || queues?.includes(row.queue) === false) return [];
-      return [{ row, at: Math.max(row.dispatch.dueAt, row.dispatch.takenUntil) }];
+  #dispatches(queues: readonly string[] | undefined): { readonly entry: Entry; readonly at: number }[] {
+    return [...this.#pending].flatMap((entry) => {
+      const { queue, dispatch } = entry.row;
+      if (dispatch === undefined || queues?.includes(queue) === false) return [];
+      return [{ entry, at: Math.max(dispatch.dueAt, dispatch.takenUntil) }];
     });
   }
 
-  #payloadText(id: string): string {
-    return JSON.stringify(this.data.message(id)?.payload ?? null);
+  /** The first change after a cursor: found from the last one, or from where a page ended. */
+  #firstAfter(seq: number): Link<Entry> | undefined {
+    const place = this.#places.get(seq);
+    if (place?.seq === seq && place.change.chain !== undefined) return place.change.after;
+    let first: Link<Entry> | undefined;
+    for (let link = this.#changes.last; link !== undefined && link.item.seq > seq; link = link.before)
+      first = link;
+    return first;
   }
 
-  #finish(id: string, now: number): void {
-    this.#finished.set(id, now);
-    const excess = this.#finished.size - this.#maxFinished;
-    if (excess <= this.#maxFinished * SLACK) return;
-    // Many at a time, since a walk from the front of a map passes over all that were deleted there.
-    let left = excess;
-    for (const oldest of this.#finished.keys()) {
-      if (left === 0) return;
-      left -= 1;
-      this.#forget(oldest);
-    }
+  #finish(entry: Entry): void {
+    entry.end ??= new Link(entry);
+    this.#finished.append(entry.end);
+    if (this.#finished.size > this.#maxFinished && this.#finished.first !== undefined)
+      this.#forget(this.#finished.first.item);
   }
 
-  #forget(id: string): void {
-    this.rows.delete(id);
-    this.data.delete(id);
-    this.#finished.delete(id);
-    this.#pending.delete(id);
-  }
-
-  #count(before: JobRow | undefined, row: JobRow, now: number): void {
-    const { queue, type } = row;
-    const status = countedAs(before, row);
-    if (status === undefined) return;
-    const counted = this.#minuteOf(Math.floor(now / MINUTE_MS) * MINUTE_MS, queue, type, status);
-    counted.count += 1;
-    counted.durationMs += row.durationMs ?? 0;
-  }
-
-  /** Most jobs end in the same minute and as the same as the job before. */
-  #minuteOf(minute: number, queue: string, type: string, status: MinuteCount["status"]): CountedMinute {
-    const last = this.#minute;
-    if (last?.minute === minute && last.status === status && last.type === type && last.queue === queue)
-      return last;
-    const key = JSON.stringify([minute, queue, type, status]);
-    const none = { minute, queue, type, status, count: 0, durationMs: 0 };
-    const counted = this.#minutes.get(key) ?? none;
-    this.#minutes.set(key, counted);
-    this.#minute = counted;
-    for (const [old, one] of this.#minutes) {
-      if (minute - one.minute <= MAX_MINUTES * MINUTE_MS) break;
-      this.#minutes.delete(old);
-    }
-    return counted;
-  }
-
-  #record({ id, version }: JobRow): void {
-    this.#seq += 1;
-    this.#log.push({ id, version, seq: this.#seq });
-    if (this.#log.length < 1_000 || this.#log.length < 3 * this.rows.size) return;
-    this.#log = this.#log.filter((one) => this.rows.get(one.id)?.version === one.version);
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.row.id);
+    this.#pending.delete(entry);
+    this.#changes.remove(entry.change);
+    if (entry.end !== undefined) this.#finished.remove(entry.end);
   }
 
   #hint(before: JobRow | undefined, row: JobRow): void {
-    const hints = hintsOf(before, row);
-    for (const listener of this.listeners) for (const hint of hints) listener(hint, row.id);
+    for (const listener of this.listeners) for (const hint of hintsOf(before, row)) listener(hint, row.id);
   }
 }
 
-/** The index of the first entry after `seq`. */
-function firstAfter(log: readonly Logged[], seq: number): number {
-  let [low, high] = [0, log.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((log[middle] as Logged).seq > seq) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+function payloadText(entry: Entry): string {
+  return JSON.stringify(entry.read(["message"]).message?.payload ?? null);
 }
