@@ -43,11 +43,9 @@ export class Chain<Item> {
   }
 
   /** All items, the first one first. */
-  *[Symbol.iterator](): Generator<Item, void> {
-    for (let link = this.first; link !== undefined;) {
-      const next: Link<Item> | undefined = link.after;
-      yield link.item;
-      link = next;
-    }
+  all(): Item[] {
+    const items: Item[] = [];
+    for (let link = this.first; link !== undefined; link = link.after) items.push(link.item);
+    return items;
   }
 }

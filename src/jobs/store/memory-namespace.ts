@@ -153,7 +153,7 @@ export class MemoryNamespace {
 
   prunable(policy: PrunePolicy, now: number): Entry[] {
     let beyond = this.#finished.size - policy.maxFinished;
-    return [...this.#finished].filter(({ row }) => {
+    return this.#finished.all().filter(({ row }) => {
       beyond -= 1;
       const ageMs = now - (row.finishedAt ?? now);
       const isOld = ageMs > keptMs(row.status as FinalStatus, policy);
@@ -166,7 +166,7 @@ export class MemoryNamespace {
     const doomed = this.prunable(policy, now).filter(({ row }) => allowed?.has(row.id) ?? true);
     for (const entry of doomed.slice(0, limit)) this.#forget(entry);
     let stripped = 0;
-    for (const entry of this.#finished) {
+    for (const entry of this.#finished.all()) {
       const { row } = entry;
       const isOld = row.status === "completed" && now - (row.finishedAt ?? now) > policy.dataMs;
       if (!isOld || !entry.hasData || stripped === limit) continue;
