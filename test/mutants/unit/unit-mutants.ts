@@ -1,5 +1,6 @@
 import { jobWorkerMutants } from "./job-worker-mutants.ts";
 import { jobsMutants } from "./jobs-mutants.ts";
+import { jobStoreMutants } from "./job-store-mutants.ts";
 import { trackingMutants } from "./tracking-mutants.ts";
 import type { UnitMutant } from "./unit-mutant.ts";
 
@@ -7,6 +8,7 @@ const RECEIVE = ["receive"];
 const SEND = ["send"];
 
 export const unitMutants: readonly UnitMutant[] = [
+  ...jobStoreMutants,
   ...trackingMutants,
   ...jobWorkerMutants,
   ...jobsMutants,
