@@ -19,6 +19,9 @@ import { noted, type Transition, unchanged } from "./effect.ts";
  */
 const MAX_INSERT_AGE_MS = 1_800_000;
 
+/** The reason of a job whose message the queue refuses for good. */
+const UNDISPATCHABLE = "undispatchable";
+
 /** Records a message that was sent. The claim of a worker may have come first. */
 export function insert(
   row: JobRow | undefined,
@@ -115,7 +118,10 @@ export function undispatched(
   { dispatch, failures, inMs, error }: UndispatchedChange,
   now: number,
 ): Transition<PlainAnswer> {
-  if (row?.dispatch === undefined || row.dispatches !== dispatch) return unchanged(row);
+  if (row?.dispatch === undefined || row.dispatches !== dispatch) {
+    const isRepeated = inMs === undefined && row?.deadLetterReason === UNDISPATCHABLE;
+    return unchanged(row, { ok: isRepeated && row.dispatches === dispatch + 1 });
+  }
   // Another process may have taken the dispatch since: it is that one's to give back.
   if (row.dispatch.failures !== failures) return unchanged(row, { ok: row.dispatch.failures > failures });
   if (inMs !== undefined) {
@@ -129,7 +135,7 @@ export function undispatched(
       ...withoutDispatch(row),
       finishedAt: now,
       error,
-      deadLetterReason: "undispatchable",
+      deadLetterReason: UNDISPATCHABLE,
     }),
   );
 }

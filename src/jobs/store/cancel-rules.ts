@@ -8,6 +8,11 @@ export function isHeld(row: JobRow, now: number): boolean {
   return row.status === "processing" && row.hold !== undefined && row.hold.until > now;
 }
 
+/** Whether the end of a job is known. That of a lost job is not. */
+export function isSettled({ status }: JobRow): boolean {
+  return isFinal(status) && status !== "lost";
+}
+
 /** Cancels a job that does not run, and asks the run of one that does to end. */
 export function cancel(
   row: JobRow | undefined,

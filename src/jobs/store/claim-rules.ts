@@ -1,5 +1,5 @@
 import { defaults } from "../../defaults.ts";
-import { cancelled, closedAs, isHeld } from "./cancel-rules.ts";
+import { cancelled, closedAs, isHeld, isSettled } from "./cancel-rules.ts";
 import type { ClaimAnswer, ClaimChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
 import type { JobRow } from "./job-row.ts";
@@ -34,7 +34,8 @@ export function claim(row: JobRow | undefined, change: ClaimChange, now: number)
   }
   if (row.hold?.token === change.token) return heldAlready(row, row.hold, change, now);
   // A claim that the network has held back until its run was over.
-  if (row.ended?.token === change.token) return later(row, 1, "busy");
+  if (row.ended?.token === change.token)
+    return isSettled(row) ? claimKnown(row, change, now) : later(row, 1, "busy");
   const isRedriven = change.redrive > row.generation;
   const match = matchOf(row, change, isRedriven, now);
   if (match === "id_conflict" || match === "id_reused") return { row, answer: { do: "foreign", why: match } };
@@ -76,7 +77,10 @@ function claimKnown(row: JobRow, change: ClaimChange, now: number): Transition<C
       const leftMs = (row.scheduledAt ?? now) - now;
       return leftMs > DUE_TOLERANCE_MS ? later(row, leftMs, "scheduled") : begin(row, change, now);
     }
-    // queued, lost
+    case "lost":
+      if (row.cancelRequestedAt === undefined) return begin(row, change, now);
+      return { row: cancelled(row, now), answer: { do: "cancelled", generation } };
+    // queued
     default:
       return begin(row, change, now);
   }

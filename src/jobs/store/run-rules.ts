@@ -1,7 +1,7 @@
-import { cancelled, closedAs, isHeld } from "./cancel-rules.ts";
+import { cancelled, closedAs, isHeld, isSettled } from "./cancel-rules.ts";
 import type { AssumeChange, BuriedChange, EndAnswer, EndChange, PlainAnswer, TouchChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
-import { isFinal, type JobRow, type JobStatus, MAX_ATTEMPTS_KEPT } from "./job-row.ts";
+import { type JobRow, type JobStatus, MAX_ATTEMPTS_KEPT } from "./job-row.ts";
 import { changed, isTombstone, newRow, withoutDispatch } from "./new-row.ts";
 import { type DataChange, noted, type Transition, unchanged } from "./effect.ts";
 
@@ -61,11 +61,6 @@ function endUnclaimed(row: JobRow, change: EndChange, now: number): Transition<E
   return isFree ? finish(ran, change, now) : overruledOrFenced(row, change);
 }
 
-/** Whether the end of a job is known. That of a lost job is not. */
-function isSettled({ status }: JobRow): boolean {
-  return isFinal(status) && status !== "lost";
-}
-
 /** The row with the start of a run that no claim has noted. */
 function startedBefore(row: JobRow, { durationMs }: EndChange, now: number): JobRow {
   const startedAt = Math.max(0, now - durationMs);
@@ -91,11 +86,12 @@ function endUnknown(row: JobRow | undefined, change: EndChange, now: number): Tr
   return { ...ended, data: { ...ended.data, message: job.message } };
 }
 
-function overruledOrFenced(row: JobRow, { token, isUntracked }: EndChange): Transition<EndAnswer> {
-  const isOver = row.status === "completed" || row.status === "cancelled";
-  // A refusal, or a run that no claim protects, has nothing to withdraw.
-  const verdict = isOver || token === undefined || isUntracked ? "overruled" : "fenced";
-  return { row, answer: { do: "ended", verdict, status: row.status } };
+function overruledOrFenced(row: JobRow, { token, isUntracked, outcome }: EndChange): Transition<EndAnswer> {
+  const { status } = row;
+  // A refusal, or a run that no claim protects, has nothing to withdraw. It may be repeated.
+  if (token === undefined || isUntracked) return { row, answer: answerOf(outcome, status) };
+  const isOver = status === "completed" || status === "cancelled";
+  return { row, answer: { do: "ended", verdict: isOver ? "overruled" : "fenced", status } };
 }
 
 /** Writes the outcome, unless the job was cancelled meanwhile: then no failure of it counts. */

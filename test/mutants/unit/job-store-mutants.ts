@@ -135,11 +135,11 @@ export const jobStoreMutants: readonly UnitMutant[] = [
     tests: SUITE,
   },
   {
-    name: "a job store prunes a job that is not finished",
+    name: "a job store in memory forgets a job that runs again",
     file: MEMORY,
     search: "      if (entry.end !== undefined) this.#finished.remove(entry.end);\n    } else if",
     replace: "    } else if",
-    tests: SUITE,
+    tests: RULES,
   },
   {
     name: "a job store prunes jobs that the archive does not have",

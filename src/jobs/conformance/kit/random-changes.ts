@@ -124,14 +124,18 @@ export class RandomChanges {
 
   #end(id: string, row: JobRow | undefined): JobChange {
     const random = this.#random;
-    const outcome = random.weighted({ completed: 6, retrying: 5, failed: 4, cancelled: 1, released: 3 });
     const token = random.chance(0.1) ? undefined : random.chance(0.15) ? this.#name() : this.#tokenOf(row);
+    // Without a token, a message was refused.
+    const outcome =
+      token === undefined
+        ? "failed"
+        : random.weighted({ completed: 6, retrying: 5, failed: 4, cancelled: 1, released: 3 });
     return this.#make.end(
       id,
       token,
       outcome,
       {
-        isUntracked: random.chance(0.2),
+        isUntracked: token !== undefined && random.chance(0.2),
         generation: this.#generation(row),
         attempt: Math.max(1, (row?.runs ?? 1) - (random.chance(0.1) ? 1 : 0)),
         inMs: random.pick([0, 5_000, 120_000]),

@@ -191,6 +191,14 @@ describe("a claim on a job that is not due", () => {
   });
 });
 
+test("a claim on a lost job whose run was asked to end is refused", () => {
+  const record = running();
+  record.cancel();
+  record.wait(LEASE_MS).assume("lost");
+  expect(record.claim("b")).toEqual({ do: "cancelled", generation: 0 });
+  expect(record.row?.status).toBe("cancelled");
+});
+
 test("a claim on a lost job runs it, as its message is there after all", () => {
   const record = running();
   record.wait(LEASE_MS).assume("lost");
