@@ -1,4 +1,5 @@
-import fc from "fast-check";
+import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
+import { array, check as run, constantFrom, nat, property } from "fast-check";
 import { expect, test } from "vitest";
 import { Changes } from "../../../../src/jobs/conformance/kit/changes.ts";
 import { Random } from "../../../../src/jobs/conformance/kit/random.ts";
@@ -10,15 +11,15 @@ import { ID, START } from "./record.ts";
 
 type Step = ReturnType<typeof transition>;
 
-/** Runs random histories of one job: at each step, `check` sees the row before, a change, the time, and its effect. */
-function forHistories(
+/** The first failure in random histories of one job; undefined if there is none. At each step, `check` sees the row before, a change, the time, and its effect. */
+function failureOf(
   check: (before: JobRow | undefined, change: JobChange, now: number, after: Step) => void,
-): void {
-  const waits = fc.array(fc.constantFrom(0, 1, 1_000, 30_000, 60_000, 3_600_000), {
+): unknown {
+  const waits = array(constantFrom(0, 1, 1_000, 30_000, 60_000, 3_600_000), {
     minLength: 1,
     maxLength: 60,
   });
-  const property = fc.property(fc.nat(), waits, (seed, steps) => {
+  const histories = property(nat(), waits, (seed, steps) => {
     const clock = { time: START, now: () => clock.time, advance: () => {} };
     const changes = new RandomChanges(new Random(seed), new Changes(clock));
     let row: JobRow | undefined;
@@ -30,49 +31,55 @@ function forHistories(
       ({ row } = after);
     }
   });
-  fc.assert(property, { numRuns: 600 });
+  const { failed, counterexample, errorInstance } = run(histories, { numRuns: 600 });
+  return failed ? { counterexample, errorInstance } : undefined;
 }
 
 test("every change that is repeated at once has no further effect, and gets the same answer", () => {
-  forHistories((_before, change, now, { row, answer }) => {
+  const failure = failureOf((_before, change, now, { row, answer }) => {
     const again = transition(row, change, now);
-    expect(again.row).toEqual(row);
-    expect(again.answer).toEqual(answer);
+    deepEqual(again.row, row);
+    deepEqual(again.answer, answer);
   });
+  expect(failure).toBeUndefined();
 });
 
 test("a change without an effect on a row returns the same row", () => {
-  forHistories((before, _change, _now, { row }) => {
-    if (row?.version === before?.version && row?.hold === before?.hold) expect(row).toBe(before);
+  const failure = failureOf((before, _change, _now, { row }) => {
+    if (row?.version === before?.version && row?.hold === before?.hold) equal(row, before);
   });
+  expect(failure).toBeUndefined();
 });
 
 test("version, generation and fence of a job never fall, and a version counts one change", () => {
-  forHistories((before, _change, _now, { row }) => {
+  const failure = failureOf((before, _change, _now, { row }) => {
     if (before === undefined || row === undefined) return;
-    expect([before.version, before.version + 1]).toContain(row.version);
-    expect(row.generation).toBeGreaterThanOrEqual(before.generation);
-    expect(row.fence).toBeGreaterThanOrEqual(before.fence);
+    ok(row.version === before.version || row.version === before.version + 1);
+    ok(row.generation >= before.generation);
+    ok(row.fence >= before.fence);
   });
+  expect(failure).toBeUndefined();
 });
 
 test("a completed job goes on only if a retry forces it", () => {
-  forHistories((before, change, _now, { row }) => {
+  const failure = failureOf((before, change, _now, { row }) => {
     if (before?.status !== "completed" || row?.status === "completed") return;
-    expect(change).toMatchObject({ kind: "reopen", force: true });
+    ok(change.kind === "reopen" && change.force);
   });
+  expect(failure).toBeUndefined();
 });
 
 test("each state of a job has the members that it needs, and no others", () => {
-  forHistories((_before, _change, _now, { row }) => {
+  const failure = failureOf((_before, _change, _now, { row }) => {
     if (row === undefined) return;
     const { status, hold, finishedAt, nextAt, dispatch, isBuried, deadLetterReason } = row;
-    expect(hold !== undefined).toBe(status === "processing");
-    expect(finishedAt !== undefined).toBe(isFinal(status));
-    expect(nextAt !== undefined).toBe(status === "retrying");
-    if (status === "scheduled") expect(dispatch).toBeDefined();
-    if (dispatch !== undefined) expect(["queued", "scheduled"]).toContain(status);
-    if (isBuried) expect(status).toBe("failed");
-    expect(deadLetterReason !== undefined).toBe(status === "failed");
+    equal(hold !== undefined, status === "processing");
+    equal(finishedAt !== undefined, isFinal(status));
+    equal(nextAt !== undefined, status === "retrying");
+    if (status === "scheduled") notEqual(dispatch, undefined);
+    if (dispatch !== undefined) ok(status === "queued" || status === "scheduled");
+    if (isBuried) equal(status, "failed");
+    equal(deadLetterReason !== undefined, status === "failed");
   });
+  expect(failure).toBeUndefined();
 });
