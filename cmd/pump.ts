@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { PumpOptions } from "../src/queue/queue.ts";
 import { loadConfig } from "./lib/config-file.ts";
-import { openConfigured, openConfiguredJobs } from "./lib/open.ts";
+import { memoryWarning, openConfigured, openConfiguredJobs } from "./lib/open.ts";
 import { addHelp } from "./lib/help.ts";
 import { addConfigOptions, type ConfigFlags } from "./lib/options.ts";
 import { errorLine, print, warn } from "./lib/output.ts";
@@ -46,6 +46,8 @@ async function runPump(given: readonly string[], flags: PumpFlags): Promise<void
   using interrupt = onSignals();
   await using jobs = flags.jobs ? await openConfiguredJobs(config) : undefined;
   await using queue = jobs === undefined ? await openConfigured(config) : jobs.queue;
+  const warning = jobs === undefined ? undefined : memoryWarning(queue);
+  if (warning !== undefined) warn(warning);
   const { signal, stop } = interrupt;
   const options: PumpOptions = {
     signal,

@@ -1,4 +1,7 @@
+import type { Jobs } from "../../src/jobs/jobs.ts";
 import { addHelp } from "../lib/help.ts";
+import { memoryWarning } from "../lib/open.ts";
+import { warn } from "../lib/output.ts";
 import { addManyOptions, changeMany, type ManyFlags } from "./many.ts";
 import { FAILED, filterOf, jobSubcommand } from "./select.ts";
 
@@ -27,13 +30,24 @@ export function retryCommand(): ReturnType<typeof jobSubcommand> {
 }
 
 async function runRetry(ids: readonly string[], flags: RetryFlags): Promise<void> {
+  /** Says once that no worker gets the message, if this process sends it to its own memory. */
+  let isWarned = false;
+  const warnOfMemory = ({ queue }: Jobs): void => {
+    const warning = isWarned ? undefined : memoryWarning(queue);
+    isWarned = true;
+    if (warning !== undefined) warn(warning);
+  };
   await changeMany(ids, flags, {
     verb: "Retry",
     done: "sent again",
     one: async ({ jobs }, id) => {
+      warnOfMemory(jobs);
       const { status } = await jobs.retry(id, { force: flags.force });
       return status;
     },
-    all: ({ jobs }, dryRun) => jobs.retryAll(filterOf(flags), { dryRun }),
+    all: ({ jobs }, dryRun) => {
+      if (!dryRun) warnOfMemory(jobs);
+      return jobs.retryAll(filterOf(flags), { dryRun });
+    },
   });
 }

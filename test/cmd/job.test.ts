@@ -220,7 +220,27 @@ describe("pump --jobs", () => {
     await pumping.printed(/pumping recorded jobs\n/);
     await until("soon", "queued");
     pumping.kill("SIGTERM");
-    expect((await pumping.result).code).toBe(0);
+    // The message is in the memory of that process, and gone with it.
+    expect(await pumping.result).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("keeps messages in this process only"),
+    });
+  });
+});
+
+describe("retry", () => {
+  it("sends a job again, and says that a queue in memory is not that of a worker", async () => {
+    await run("send", "work", "[1]", "-t", "sum", "--id", "again", "--delay", "1h").result;
+    await job("cancel", "again");
+    expect(await job("retry", "again", "--dry-run")).toMatchObject({
+      stdout: "again would be sent again\n",
+      stderr: "",
+    });
+    expect(await job("retry", "again")).toMatchObject({
+      code: 0,
+      stdout: "again queued\n",
+      stderr: expect.stringContaining("keeps messages in this process only"),
+    });
   });
 });
 
