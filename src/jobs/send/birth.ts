@@ -22,6 +22,7 @@ interface BirthTerms {
   readonly delayMs: number;
   readonly idempotencyKey?: string | undefined;
   readonly idempotencyHash?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Milliseconds that the schema and the provider have to answer before the job is recorded. */
@@ -36,7 +37,7 @@ const CHECK_MS = 1_000;
 export async function bear(
   { context, limits, dispatcher }: BirthParts,
   facts: Facts,
-  { delayMs, idempotencyKey, idempotencyHash }: BirthTerms,
+  { delayMs, idempotencyKey, idempotencyHash, signal }: BirthTerms,
 ): Promise<SentJob> {
   const { records, namespace, clock } = context;
   const { queue, message, createdAt } = facts;
@@ -67,6 +68,8 @@ export async function bear(
   const hash = id === undefined ? undefined : (idempotencyHash ?? payloadHash(payload));
   const job = { ...stored, scheduledAt, stamp: stampOf(new Date(createdAt)), hash };
   await admit(context, limits, queue, id);
+  // From here on the job may be recorded, whatever the caller wants.
+  signal?.throwIfAborted();
   const answer = await records.change({
     kind: "birth",
     id: named.id,

@@ -27,11 +27,22 @@ export class Insertions {
     const insertion = new Insertion(clock.monotonic() + INSERT_MS, ended);
     this.#limits.add(insertion);
     records.writer.write(change).then(
-      ({ ok }) => insertion.end(ok),
+      ({ ok }) => {
+        if (!ok) this.#refused(change);
+        insertion.end(ok);
+      },
       (error: unknown) => {
         this.#failed(change, error);
         insertion.end(false);
       },
+    );
+  }
+
+  /** A record is refused if it is old: its job may have ended and been deleted. A new job only seems old. */
+  #refused({ job: { type, queue } }: InsertChange): void {
+    this.#context.warn(
+      "untracked",
+      `A job of type ${show(type)} was sent to queue "${queue}" and was not recorded: by the clock of the job store it is too old. It runs all the same. Set the clock of this machine.`,
     );
   }
 

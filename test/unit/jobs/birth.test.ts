@@ -200,6 +200,18 @@ describe("a job that is recorded first", () => {
   });
 });
 
+test("a send whose signal aborts before the record records nothing", async () => {
+  const fixture = new JobsFixture();
+  const jobs = await fixture.jobs();
+  const stop = new AbortController();
+  const sending = watch(jobs.send({ ...mail, id: "a" }, { signal: stop.signal }));
+  const reason = new Error("the request has ended");
+  stop.abort(reason);
+  await fixture.clock.settle();
+  expect(sending.error).toBe(reason);
+  expect(await jobs.get("a")).toBeUndefined();
+});
+
 describe("a process that dies", () => {
   test("between the record and the send leaves the job to another process, 35 s later", async () => {
     const fixture = new JobsFixture();

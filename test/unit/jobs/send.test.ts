@@ -72,6 +72,17 @@ describe("a plain job", () => {
   });
 });
 
+test("a job whose record the store takes for an old one is sent, and a warning says why", async () => {
+  const fixture = new JobsFixture();
+  const ahead = new JobsFixture();
+  ahead.clock.setTime(fixture.clock.now() + 60 * MINUTE);
+  const jobs = await fixture.jobs({ store: ahead.store });
+  expect(await jobs.send(mail)).toMatchObject({ created: true, tracked: false });
+  expect(fixture.warnings).toEqual([
+    ["untracked", expect.stringContaining("Set the clock of this machine.")],
+  ]);
+});
+
 describe("the queue of a job", () => {
   test("is that of the send, of the definition, or of queueOf, in this order", async () => {
     const report = defineJob({ type: "report", schema: z.object({}), queue: "reports" });
