@@ -1,5 +1,6 @@
-import { checkKeys, type KnownKeys, QueueError } from "../errors.ts";
+import { checkKeys, isQueueError, type KnownKeys, QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
+import { within } from "../lib/wait.ts";
 import type { ManagedQueue } from "../queue/managed-receive.ts";
 import type { Queue } from "../queue/queue.ts";
 import { CoreJobs } from "./core-jobs.ts";
@@ -7,6 +8,9 @@ import { JobTypes } from "./job-types.ts";
 import type { Jobs, JobsOptions } from "./jobs.ts";
 import { keepingOf } from "./keep/policy.ts";
 import { observedStore } from "./observed-store.ts";
+import { openedStore } from "./opened-store.ts";
+import { reasonOf } from "./reason.ts";
+import type { JobStore } from "./store/job-store.ts";
 import { Records } from "./records.ts";
 import { QueueLimits } from "./send/queue-limits.ts";
 import { checkName } from "./send/send-options.ts";
@@ -29,17 +33,20 @@ const KEYS: KnownKeys<JobsOptions> = {
 };
 
 const MAX_NAMESPACE_BYTES = 256;
+const OPEN_MS = 5_000;
+/** Time that a migration has. Other processes may have one under way. */
+const MIGRATE_MS = 600_000;
 
 /**
  * Creates jobs over a queue and a store. The queue carries them, and the store remembers them. Both stay the caller's: close
  * the jobs first, then the queue, then the store.
  *
  * While the store cannot be reached, jobs run all the same, untracked, unless `whenStoreIsDown` says `wait`. A job that is
- * recorded before it is sent (with an id, an idempotency key or a delay) is then refused as `store_unavailable`.
+ * recorded before it is sent (with an id, an idempotency key or a delay) is then refused as `store_unavailable`. The same
+ * holds if the store cannot be reached from the start: it is opened when it is back.
  *
  * @throws QueueError `invalid_options` when an option is wrong
  * @throws QueueError `config` when the store has no schema, or the namespace belongs to other queues
- * @throws QueueError `store_unavailable` when the store cannot be reached
  *
  * @example
  * import { createQueue } from "queueport";
@@ -80,19 +87,34 @@ export async function createJobs(queue: Queue, options: JobsOptions): Promise<Jo
       `createJobs: whenStoreIsDown is "run" or "wait"; got ${show(whenStoreIsDown)}.`,
     );
   const { clock } = queue;
-  const store = observedStore(given, queue, clock);
+  const observed = observedStore(given, queue, clock);
+  const { store, opened } = openedStore(observed, async () => {
+    if (options.migrate === true)
+      await within(clock, MIGRATE_MS, observed.migrate(), () => tooLate(given, "migrated"));
+    await within(clock, OPEN_MS, observed.open(namespace, managed.scope), () => tooLate(given, "opened"));
+  });
   const types = new JobTypes(options);
   const keeping = keepingOf(options);
   const warn = warnings(clock, onWarning);
   const writer = new JobWriter(store, namespace, { clock, onWarning: warn });
   const records = new Records(store, namespace, clock, writer);
   const limits = new QueueLimits(records, options.maxJobs);
-  if (options.migrate === true) await records.read(() => store.migrate(), MIGRATE_MS);
-  await records.read(() => store.open(namespace, managed.scope));
+  try {
+    await opened();
+  } catch (error) {
+    if (!isQueueError(error, "store_unavailable")) throw error;
+    warn(
+      "store_down",
+      `The job store "${given.name}" cannot be opened: ${reasonOf(error)}. It is opened as soon as it is back; jobs go on as \`whenStoreIsDown\` says.`,
+    );
+  }
   const context = { queue: managed, records, namespace, clock, types, warn };
   const policy = { track: options.track ?? "full", whenStoreIsDown };
   return new CoreJobs({ context, limits, keeping, policy, definitions });
 }
 
-/** Time that a migration has. Other processes may have one under way. */
-const MIGRATE_MS = 600_000;
+function tooLate({ name }: JobStore, what: string): never {
+  throw new QueueError("store_unavailable", `The job store "${name}" could not be ${what} in time.`, {
+    retryable: true,
+  });
+}

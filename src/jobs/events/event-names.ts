@@ -63,10 +63,10 @@ function progressOf(row: JobRow, before: Seen): readonly NamedEvent[] {
 }
 
 /** A row that was not seen before may have begun long ago: its last change is then a report. */
-function startOf(
-  { startedAt, updatedAt, progress }: JobRow,
-  before: Seen | undefined,
-): readonly NamedEvent[] {
+function startOf(row: JobRow, before: Seen | undefined): readonly NamedEvent[] {
+  const { startedAt, updatedAt, progress, cancelRequestedAt } = row;
+  // The request to end a run is no report of it.
+  if (before === undefined && cancelRequestedAt === updatedAt && startedAt !== updatedAt) return [];
   const isReport = before === undefined && startedAt !== updatedAt && progress !== undefined;
   return [{ event: isReport ? "job.progress" : "job.started" }];
 }

@@ -42,13 +42,31 @@ describe("createJobs", () => {
     expect(migrations).toBe(1);
   });
 
-  test("fails within 10 s when the store cannot be reached", async () => {
-    const fixture = new JobsFixture();
-    fixture.storeFault = () => "hang";
-    const creating = watch(fixture.jobs());
-    await fixture.clock.advance(10 * SECOND);
-    expect(creating.error).toMatchObject({ code: "store_unavailable" });
-  });
+  test.each(["hang", "fail"] as const)(
+    "works without a store that does not answer (%s), and opens it when it is back",
+    async (fault) => {
+      const fixture = new JobsFixture();
+      let opens = 0;
+      fixture.storeFault = ({ method }) => {
+        if (method === "open") opens += 1;
+        return fault;
+      };
+      const creating = watch(fixture.jobs());
+      await fixture.clock.advance(5 * SECOND);
+      expect(creating.state).toBe("resolved");
+      expect(fixture.warnings).toEqual([
+        ["store_down", expect.stringContaining("opened as soon as it is back")],
+      ]);
+      const sending = watch(creating.value?.send(mail) ?? Promise.reject(new Error("no jobs")));
+      await fixture.clock.advance(SECOND);
+      expect(sending.value).toMatchObject({ created: true, tracked: false });
+      fixture.storeFault = () => undefined;
+      await fixture.clock.advance(MINUTE);
+      expect(await sending.value?.get()).toMatchObject({ status: "queued" });
+      expect(opens).toBeGreaterThan(0);
+      await creating.value?.close();
+    },
+  );
 
   const store = memoryJobStore();
   test.each([

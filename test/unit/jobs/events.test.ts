@@ -81,6 +81,25 @@ describe("the events of a job", () => {
     await reader.ended;
   });
 
+  test("do not report the request to end a run, to a reader that has not seen its start", async () => {
+    const fixture = new JobsFixture();
+    const { clock } = fixture;
+    const jobs = await working(fixture, async (_, progress) => {
+      progress(10);
+      await new Promise<void>((resolve) => clock.timer(MINUTE, resolve));
+    });
+    const { id } = await jobs.send(mail);
+    await clock.advance(5 * SECOND);
+    const reader = new Reader(jobs);
+    await clock.settle();
+    await jobs.cancel(id);
+    await clock.advance(SECOND);
+    expect(reader.names).toEqual([]);
+    await clock.advance(MINUTE);
+    expect(reader.names).toEqual(["completed"]);
+    await jobs.close();
+  });
+
   test("are those of the jobs that match", async () => {
     const fixture = new JobsFixture();
     const jobs = await fixture.jobs();
