@@ -4,7 +4,8 @@ import type { JobSnapshot } from "../../src/jobs/job-snapshot.ts";
 import type { Jobs } from "../../src/jobs/jobs.ts";
 import { isFinal } from "../../src/jobs/store/job-row.ts";
 import type { Clock } from "../../src/lib/clock.ts";
-import { orHeartbeat, type StreamEvent } from "./sse.ts";
+import { Awaited } from "./awaited.ts";
+import type { StreamEvent } from "./sse.ts";
 import { streamed } from "./streamed.ts";
 
 /** The options of {@link followJob}. */
@@ -30,15 +31,15 @@ export async function* followJob(
   { events, isNew, clock, heartbeatMs, signal }: FollowOptions,
 ): AsyncGenerator<StreamEvent> {
   const iterator = events[Symbol.asyncIterator]();
-  let next: Promise<IteratorResult<JobsEvent>> | undefined;
+  let next: Awaited<IteratorResult<JobsEvent>> | undefined;
   // Events up to this version of the job have been shown by a snapshot.
   let shown = 0;
   let latest = 0;
   let isFirst = isNew;
   try {
     while (!signal.aborted) {
-      next ??= iterator.next();
-      const step = isFirst ? undefined : await orHeartbeat(next, clock, heartbeatMs, signal);
+      next ??= new Awaited(iterator.next());
+      const step = isFirst ? undefined : await next.within(clock, heartbeatMs, signal);
       isFirst = false;
       if (step?.done === true) return;
       if (step === undefined) {
@@ -61,7 +62,6 @@ export async function* followJob(
     }
   } finally {
     // Not awaited: it ends when `next` has ended, which the signal ends.
-    next?.catch(() => {});
     iterator.return?.().catch(() => {});
   }
 }

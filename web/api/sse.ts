@@ -1,4 +1,5 @@
 import type { Clock } from "../../src/lib/clock.ts";
+import { Awaited } from "./awaited.ts";
 import { Problem, problemOf } from "./problem.ts";
 
 /** One event of a stream. */
@@ -37,7 +38,7 @@ export function eventStream(
   const stop = (): void => gone.abort();
   const iterator = source(gone.signal)[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
-  let pending: Promise<IteratorResult<StreamEvent>> | undefined;
+  let pending: Awaited<IteratorResult<StreamEvent>> | undefined;
   let hasEnded = false;
   const end = (): void => {
     if (hasEnded) return;
@@ -54,8 +55,8 @@ export function eventStream(
     },
     async pull(controller) {
       try {
-        pending ??= iterator.next();
-        const next = await orHeartbeat(pending, clock, heartbeatMs, gone.signal);
+        pending ??= new Awaited(iterator.next());
+        const next = await pending.within(clock, heartbeatMs, gone.signal);
         if (next === undefined && !gone.signal.aborted) {
           controller.enqueue(encoder.encode(": still here\n\n"));
           return;
@@ -85,38 +86,6 @@ export function eventStream(
       // Asks nginx not to collect events.
       "x-accel-buffering": "no",
     },
-  });
-}
-
-/** Resolves with what the promise resolves with; with undefined after `ms`, or when the signal aborts. */
-export function orHeartbeat<T>(
-  promise: Promise<T>,
-  clock: Clock,
-  ms: number,
-  signal: AbortSignal,
-): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const done = (): void => {
-      timer.cancel();
-      signal.removeEventListener("abort", none);
-    };
-    const none = (): void => {
-      done();
-      resolve(undefined);
-    };
-    const timer = clock.timer(ms, none);
-    signal.addEventListener("abort", none, { once: true });
-    if (signal.aborted) none();
-    promise.then(
-      (value) => {
-        done();
-        resolve(value);
-      },
-      (error: unknown) => {
-        done();
-        reject(error);
-      },
-    );
   });
 }
 
