@@ -19,10 +19,12 @@ export interface Progress<Result> {
  *
  * @param step makes one step, which pauses at a time in milliseconds of `performance.now`
  * @param write makes a step in a transaction
+ * @param isOver whether no further step is to begin
  */
 export async function inPaces<Result>(
   step: (pauseAt: number) => Progress<Result>,
   write: <Outcome>(work: () => Outcome) => Promise<Outcome>,
+  isOver: () => boolean,
 ): Promise<Progress<Result>> {
   const endsAt = performance.now() + LONGEST_MS;
   for (;;) {
@@ -31,7 +33,7 @@ export async function inPaces<Result>(
       const made = step(startedAt + STEP_MS);
       return { progress: made, tookMs: performance.now() - startedAt };
     });
-    if (progress.isComplete || performance.now() >= endsAt) return progress;
+    if (progress.isComplete || performance.now() >= endsAt || isOver()) return progress;
     await sleep(systemClock, tookMs * REST);
   }
 }

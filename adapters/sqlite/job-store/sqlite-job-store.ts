@@ -210,7 +210,8 @@ class SqliteJobStore implements JobStore {
   ): Promise<PruneOutcome> {
     return this.#on(namespace, async (session, ns) => {
       const step = session.retention.prune(ns, policy, limit, ids, this.#clock.now());
-      const { result, isComplete } = await inPaces(step, (work) => this.#write(session, false, work));
+      const write = <Made>(make: () => Made): Promise<Made> => this.#write(session, false, make);
+      const { result, isComplete } = await inPaces(step, write, () => this.#isClosed);
       return isComplete ? result : { ...result, hasMore: true };
     });
   }

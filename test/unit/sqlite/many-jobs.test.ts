@@ -66,8 +66,13 @@ test("pages of many jobs are those of the memory store, whatever way through the
       const [expected, found] = await Promise.all(
         [memory, sqlite].map((one) => one.list("ns", filter, page)),
       );
-      const ids = (one: typeof found): unknown => ({ ...one, rows: one?.rows.map(({ id }) => id) });
-      expect(ids(found), JSON.stringify({ filter, page })).toEqual(ids(expected));
+      const ids = (one: typeof found): unknown => ({
+        filter,
+        page,
+        ...one,
+        rows: one?.rows.map(({ id }) => id),
+      });
+      expect(ids(found)).toEqual(ids(expected));
     }
   }
 });
@@ -95,6 +100,28 @@ test("a long search lets the event loop go on", async () => {
 
   expect(page.total).toBe(0);
   expect(turns).toBeGreaterThan(1);
+});
+
+test("a deletion ends early, with more to be done, when its store is closed", async () => {
+  await using fixture = await Fixture.create();
+  const store = await fixture.open();
+  const ids = Array.from({ length: 3_000 }, (_, index) => `job-${index}`);
+  await store.apply(
+    "ns",
+    ids.map((id) => claim(id, "t")),
+  );
+  await store.apply(
+    "ns",
+    ids.map((id) => end(id, "t")),
+  );
+  await fixture.clock.advance("2h");
+  const policy = { completedMs: 1, failedMs: 1, cancelledMs: 1, dataMs: 1, maxFinished: 10_000 };
+  const pruned = store.prune("ns", policy, 3_000);
+  await store.close();
+
+  const { deleted, hasMore } = await pruned;
+  expect(hasMore).toBe(true);
+  expect(deleted).toBeLessThan(3_000);
 });
 
 test("records with other alphabets in their ids follow each other page by page", async () => {
