@@ -56,9 +56,10 @@ export class MemoryNamespace {
   write(known: Entry | undefined, row: JobRow, data: DataChange | undefined, now: number): void {
     const before = known?.row;
     const entry = known ?? new Entry(row);
+    // First, since data that is no JSON is refused.
+    if (data !== undefined) entry.write(data);
     if (known === undefined) this.#entries.set(row.id, entry);
     entry.row = row;
-    if (data !== undefined) entry.write(data);
     if (row.dispatch !== undefined) this.#pending.add(entry);
     else if (before?.dispatch !== undefined) this.#pending.delete(entry);
     if (row.version === before?.version) return;

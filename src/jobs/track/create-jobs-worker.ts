@@ -10,7 +10,7 @@ import type { Middleware, WorkerEvents, WorkerHealth } from "../../worker/types.
 import { Worker } from "../../worker/worker.ts";
 import type { JobsWorker, JobsWorkerOptions, TrackedHandler } from "../jobs-worker.ts";
 import type { JobStore } from "../store/job-store.ts";
-import { type JobWriter, WRITE_LIMIT_MS } from "../writes/job-writer.ts";
+import type { JobWriter } from "../writes/job-writer.ts";
 import type { EndedJobs } from "./ended-jobs.ts";
 import { LARGEST_RESULT_BYTES, MAX_RESULT_BYTES } from "./result.ts";
 import { JobTracker } from "./tracker.ts";
@@ -18,6 +18,8 @@ import { type TypePolicy, TypePolicies } from "./types.ts";
 import { newWorkerId, workerRowOf } from "./worker-row.ts";
 import { type HandlerHost, wrapHandler } from "./wrap-handler.ts";
 
+/** Time for the last changes to be written when a worker ends. */
+const CLOSE_MS = 3_000;
 /** Milliseconds between two writes of a worker's row. */
 const BEAT_MS = 10_000;
 
@@ -207,17 +209,16 @@ class TrackedWorker implements JobsWorker {
     this.#beat?.cancel();
     this.#beat = undefined;
     this.#tracker.touches.stop();
-    await this.#alongside;
-    const left = await writer.flush();
-    if (left > 0) {
-      onWarning(
-        "journal_waits",
-        `The worker ${this.id} has ended, and ${left} change(s) of jobs wait for the job store "${store.name}". They are lost if this process ends before the store is back.`,
-      );
-    }
-    if (!writer.isUp) return;
-    const leaving = store.leave(namespace, this.id).catch(() => undefined);
-    await within(queue.clock, WRITE_LIMIT_MS, leaving, () => undefined);
+    const leaving = writer.isUp ? store.leave(namespace, this.id).catch(() => undefined) : undefined;
+    const ending = Promise.all([this.#alongside, writer.flush(), leaving]);
+    // Bounded, since the process may be killed soon: a store that hangs holds up its end no longer.
+    await within<unknown>(queue.clock, CLOSE_MS, ending, () => undefined);
+    const { journaled } = writer.stats;
+    if (journaled === 0) return;
+    onWarning(
+      "journal_waits",
+      `The worker ${this.id} has ended, and ${journaled} change(s) of jobs wait for the job store "${store.name}". They are lost if this process ends before the store is back.`,
+    );
   }
 
   #beatNow(): void {

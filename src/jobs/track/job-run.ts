@@ -93,8 +93,17 @@ export class JobRun implements Deadline {
     const seed = this.seed();
     const { message } = seed;
     if (message === undefined) return;
-    const payload = JSON.parse(JSON.stringify(message.payload)) as Json;
-    this.#seed = { ...seed, message: { ...message, payload } };
+    try {
+      const payload = JSON.parse(JSON.stringify(message.payload)) as Json;
+      this.#seed = { ...seed, message: { ...message, payload } };
+    } catch {
+      this.dropMessage();
+    }
+  }
+
+  /** Leaves the message out of the record: the store cannot hold it, as a decoder's payload that is no JSON. */
+  dropMessage(): void {
+    this.#seed = { ...this.seed(), message: undefined };
   }
 
   get generation(): number {

@@ -1,4 +1,5 @@
 import { sha256 } from "../../lib/hash.ts";
+import { asText } from "../../lib/text.ts";
 import { CompleteMessage, type Message } from "../../message/message.ts";
 import type { TrackedRun } from "../../queue/tracker.ts";
 import type { Json } from "../json.ts";
@@ -19,9 +20,16 @@ export function stampOfRun({ message, statesCreation, jobFlags }: TrackedRun): s
   const [, stated] = /(?:^| )t=(\d+)(?: |$)/.exec(jobFlags ?? "") ?? [];
   if (stated !== undefined) return stated;
   if (statesCreation) return stampOf(message.createdAt);
-  return sha256(JSON.stringify(message.payload) ?? "")
-    .toString("hex")
-    .slice(0, 32);
+  return sha256(textOf(message.payload)).toString("hex").slice(0, 32);
+}
+
+/** A decoder may return a payload that is no JSON. */
+function textOf(payload: unknown): string {
+  try {
+    return JSON.stringify(payload) ?? "";
+  } catch {
+    return asText(payload);
+  }
 }
 
 /** The value of `qp_job` of a message that is sent from the record of its job: it is tracked, whatever its type says. */

@@ -83,27 +83,11 @@ export class JobTracker implements Tracker {
     const { whenStoreIsDown } = policies.of(run.message.type);
     const mode = hasFlag(run.jobFlags, "wait") ? "wait" : whenStoreIsDown;
     if (!writer.isUp) return Promise.resolve(this.#unanswered(job, mode));
-    const { message, queue, redrive, wasDeadLetter, attempt, attemptsOfCopy, leaseUntil } = run;
-    return writer
-      .write({
-        kind: "claim",
-        id: message.id,
-        token: job.token,
-        workerId: this.#options.workerId,
-        queue,
-        type: message.type,
-        stamp: job.stamp,
-        redrive,
-        wasDeadLetter,
-        attemptsBefore: attempt - 1,
-        attemptsOfCopy,
-        leaseMs: Math.max(0, leaseUntil - now) + BEYOND_LEASE_MS,
-        seed: job.seed,
-      })
-      .then(
-        (answer) => this.#claimed(job, answer),
-        () => this.#unanswered(job, mode),
-      );
+    return this.#claim(job).then(
+      (answer) => this.#claimed(job, answer),
+      (error: unknown) =>
+        isStoreDown(error) ? this.#unanswered(job, mode) : this.#claimWithoutMessage(job, mode),
+    );
   }
 
   concluding(run: TrackedRun, disposition: Disposition): Promise<Disposition | "abandon"> | undefined {
@@ -159,6 +143,35 @@ export class JobTracker implements Tracker {
 
   #isTracked({ message, jobFlags }: TrackedRun): boolean {
     return this.#options.policies.of(message.type).track === "full" || hasFlag(jobFlags, "full");
+  }
+
+  #claim({ run, token, stamp, seed }: JobRun): Promise<ClaimAnswer> {
+    const { writer, workerId } = this.#options;
+    const { message, queue, redrive, wasDeadLetter, attempt, attemptsOfCopy, leaseUntil } = run;
+    return writer.write({
+      kind: "claim",
+      id: message.id,
+      token,
+      workerId,
+      queue,
+      type: message.type,
+      stamp,
+      redrive,
+      wasDeadLetter,
+      attemptsBefore: attempt - 1,
+      attemptsOfCopy,
+      leaseMs: Math.max(0, leaseUntil - this.#clock.monotonic()) + BEYOND_LEASE_MS,
+      seed,
+    });
+  }
+
+  /** The store cannot hold the message. The run is recorded without it. */
+  #claimWithoutMessage(job: JobRun, mode: "run" | "wait"): Promise<RunClaim> {
+    job.dropMessage();
+    return this.#claim(job).then(
+      (answer) => this.#claimed(job, answer),
+      () => this.#unanswered(job, mode),
+    );
   }
 
   #claimed(job: JobRun, answer: ClaimAnswer): RunClaim {

@@ -4,6 +4,8 @@ import type { JobChange, NewStoredJob } from "../store/change.ts";
 const FIXED_BYTES = 500;
 /** A value is measured up to here: it goes alone in any case. */
 const MOST_BYTES = 1_048_576;
+/** Deeper parts are not measured: a decoder may return a value that refers to itself. */
+const MOST_DEPTH = 100;
 
 /** The size of a change, roughly: its large parts as JSON. Measured without encoding them, since the store does that. */
 export function changeBytes(change: JobChange): number {
@@ -31,13 +33,15 @@ function jobBytes({ message }: NewStoredJob): number {
   return roughBytes(message?.payload) + roughBytes(message?.headers);
 }
 
-/** The length of a value as JSON, roughly. Stops at {@link MOST_BYTES}. */
-function roughBytes(value: unknown, spent: number = 0): number {
+/** The length of a value as JSON, roughly. Stops at {@link MOST_BYTES}, and at {@link MOST_DEPTH}. */
+function roughBytes(value: unknown, spent: number = 0, depth: number = 0): number {
   if (typeof value === "string") return value.length + 2;
   if (typeof value !== "object" || value === null) return value === undefined ? 0 : 8;
   let bytes = 2;
+  if (depth === MOST_DEPTH) return bytes;
   for (const key in value) {
-    bytes += key.length + 4 + roughBytes((value as Readonly<Record<string, unknown>>)[key], spent + bytes);
+    const part = (value as Readonly<Record<string, unknown>>)[key];
+    bytes += key.length + 4 + roughBytes(part, spent + bytes, depth + 1);
     if (spent + bytes > MOST_BYTES) return bytes;
   }
   return bytes;

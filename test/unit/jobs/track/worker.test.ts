@@ -133,6 +133,36 @@ describe("a worker of jobs", () => {
     expect(await fixture.status(id)).toBe("completed");
   });
 
+  it("ends within 3 s after its drain, also if the store hangs", async () => {
+    const fixture = new JobsFixture();
+    fixture.worker.register("t", () => undefined);
+    await fixture.run();
+    fixture.storeFault = () => "hang";
+    await fixture.send();
+    await fixture.clock.advance("10s");
+    const stopped = fixture.clock.monotonic();
+    await fixture.clock.until(fixture.worker.stop());
+    // The drain itself waits for the last poll to return.
+    expect(fixture.clock.monotonic() - stopped).toBeLessThanOrEqual(24_000);
+  });
+
+  it("records a job whose payload is no JSON, without its message", async () => {
+    const circular: Record<string, unknown> = { n: 10n };
+    circular["self"] = circular;
+    const decoder = () => ({ type: "t", payload: circular, id: "x" });
+    const fixture = new JobsFixture({}, {}, { hooks: { decode: [decoder] } });
+    let seen: unknown;
+    fixture.worker.register("t", ({ payload }) => {
+      seen = payload;
+    });
+    await fixture.run();
+    await fixture.plant("jobs", { body: "whatever" });
+    await fixture.clock.settle();
+    expect(seen).toBe(circular);
+    const { rows } = await fixture.memory.list(SPACE, {}, { limit: 10, order: "newest" });
+    expect(rows).toMatchObject([{ status: "completed", hasMessage: false }]);
+  });
+
   it("does not track a message whose type has no handler here", async () => {
     const fixture = new JobsFixture();
     fixture.worker.register("other", () => undefined);
