@@ -5,7 +5,8 @@ import { reasonOf } from "./reason.ts";
 import type { JobChange } from "./store/change.ts";
 import type { StoredJob } from "./store/job-row.ts";
 import type { JobPart, JobStore } from "./store/job-store.ts";
-import type { AnswerTo, JobWriter } from "./writes/job-writer.ts";
+import type { JobWriter } from "./writes/job-writer.ts";
+import type { AnswerTo } from "./writes/writer-types.ts";
 
 /** Milliseconds for which a read may take. */
 const READ_MS = 10_000;

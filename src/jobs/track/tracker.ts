@@ -1,4 +1,4 @@
-import { type Clock, sleep } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { newId } from "../../lib/ids.ts";
 import { show } from "../../lib/text.ts";
 import type { Disposition } from "../../queue/disposition.ts";
@@ -6,18 +6,14 @@ import type { RunClaim, TrackedRun, Tracker } from "../../queue/tracker.ts";
 import type { ClaimAnswer, EndChange } from "../store/change.ts";
 import { isStoreDown } from "../writes/store-down.ts";
 import { runClaimOf } from "./claim-answers.ts";
-import { dispositionAfter, dispositionOf, endOf, jobErrorOf } from "./ends.ts";
+import { EndRecorder } from "./end-recorder.ts";
+import { dispositionAfter, endOf, jobErrorOf } from "./ends.ts";
 import type { EndedJobs } from "./ended-jobs.ts";
 import { JobRun } from "./job-run.ts";
 import { Outage } from "./outage.ts";
 import { seedOf, stampOfRun } from "./seed.ts";
 import { BEYOND_LEASE_MS, Touches, type TouchesOptions } from "./touches.ts";
 import { hasFlag, type TypePolicies } from "./types.ts";
-
-/** Milliseconds between two tries to record an end that has to be recorded. */
-const TRY_AGAIN_MS = 1_000;
-/** Milliseconds until a message whose end could not be recorded is looked at again. */
-const RELEASED_MS = 5_000;
 
 /** The parts of a process that a {@link JobTracker} uses. */
 export interface JobTrackerOptions extends TouchesOptions {
@@ -37,6 +33,7 @@ export class JobTracker implements Tracker {
   readonly #options: JobTrackerOptions;
   readonly #clock: Clock;
   readonly #outage: Outage;
+  readonly #ends: EndRecorder;
   #draining = new AbortController();
   readonly #warned = new Set<string>();
   readonly #flush = (job: JobRun): void => this.touches.touch(job);
@@ -45,6 +42,7 @@ export class JobTracker implements Tracker {
     this.#options = options;
     this.#clock = options.clock;
     this.#outage = new Outage(options.ended);
+    this.#ends = new EndRecorder(options);
     this.touches = new Touches(options);
   }
 
@@ -134,11 +132,7 @@ export class JobTracker implements Tracker {
     this.touches.end(job);
     const end = this.#endOf(job, disposition);
     if (job.mode === "untracked" && end.outcome === "released") return;
-    const { writer } = this.#options;
-    writer.write(end).then(
-      () => this.#remember(job, end),
-      (error: unknown) => isStoreDown(error) && this.#keep(job, end),
-    );
+    this.#ends.recordLate(job, end);
   }
 
   #isTracked({ message, jobFlags }: TrackedRun): boolean {
@@ -197,70 +191,9 @@ export class JobTracker implements Tracker {
 
   #conclude(job: JobRun, asked: Disposition): Promise<Disposition | "abandon"> {
     this.touches.end(job);
-    const { writer } = this.#options;
     const end = this.#endOf(job, asked);
     if (job.mode === "untracked" && end.outcome === "released") return Promise.resolve(asked);
-    if (!writer.isUp) return this.#unrecorded(job, end, asked);
-    return writer.write(end).then(
-      (answer) => {
-        if (answer.verdict !== "fenced") this.#remember(job, end);
-        return dispositionAfter(answer, asked, end);
-      },
-      (error: unknown) =>
-        isStoreDown(error) ? this.#unrecorded(job, end, asked) : this.#refusedEnd(job, end, asked),
-    );
-  }
-
-  /** The end could not be recorded, or it is not known. */
-  #unrecorded(job: JobRun, end: EndChange, asked: Disposition): Promise<Disposition | "abandon"> {
-    const isWaiting =
-      hasFlag(job.run.jobFlags, "wait") ||
-      this.#options.policies.of(job.run.message.type).whenStoreIsDown === "wait";
-    if (isWaiting && end.outcome !== "released") return this.#untilRecorded(job, end, asked);
-    this.#keep(job, end);
-    return Promise.resolve(dispositionOf(end.outcome, asked));
-  }
-
-  /** Goes on trying for as long as the message is leased to this process. */
-  async #untilRecorded(job: JobRun, end: EndChange, asked: Disposition): Promise<Disposition | "abandon"> {
-    const { writer } = this.#options;
-    const { signal } = this.#draining;
-    while (!job.isLeaseLost && !signal.aborted) {
-      await sleep(this.#clock, TRY_AGAIN_MS, signal);
-      if (job.isLeaseLost || !writer.isUp) continue;
-      try {
-        const answer = await writer.write(end);
-        this.#remember(job, end);
-        return dispositionAfter(answer, asked, end);
-      } catch (error) {
-        if (!isStoreDown(error)) return this.#refusedEnd(job, end, asked);
-      }
-    }
-    this.#keep(job, end);
-    return { kind: "release", delayMs: RELEASED_MS, why: "store" };
-  }
-
-  /** The store cannot hold some part of the end, such as the result. The outcome is recorded without it. */
-  async #refusedEnd(job: JobRun, end: EndChange, asked: Disposition): Promise<Disposition | "abandon"> {
-    const { writer } = this.#options;
-    const bare: EndChange = {
-      ...end,
-      result: undefined,
-      resultOmitted: end.result === undefined ? end.resultOmitted : "not_json",
-      error: end.error === undefined ? undefined : { message: "the store cannot hold this error" },
-      progressMessage: undefined,
-      saved: undefined,
-      steps: undefined,
-      logs: undefined,
-    };
-    try {
-      const answer = await writer.write(bare);
-      this.#remember(job, bare);
-      return dispositionAfter(answer, asked, bare);
-    } catch {
-      this.#keep(job, bare);
-      return dispositionOf(bare.outcome, asked);
-    }
+    return this.#ends.record(job, end, asked, this.#draining.signal);
   }
 
   /** A message that is dead-lettered without a claim: the record has to say so, unless the job is over otherwise. */
@@ -294,27 +227,6 @@ export class JobTracker implements Tracker {
 
   #endOf(job: JobRun, asked: Disposition): EndChange {
     return endOf(job, asked, this.#options.workerId, this.#clock.monotonic());
-  }
-
-  #keep(job: JobRun, end: EndChange): void {
-    this.#options.writer.keep(end);
-    this.#remember(job, end);
-  }
-
-  #remember({ run, stamp, id }: JobRun, { outcome, deadLetterReason: reason, error }: EndChange): void {
-    if (outcome === "retrying" || outcome === "released") return;
-    const { queue, message, redrive } = run;
-    const { type } = message;
-    this.#options.ended.add(id, {
-      status: outcome,
-      queue,
-      type,
-      stamp,
-      redrive,
-      reason,
-      error,
-      isBuried: false,
-    });
   }
 
   #warnForeign({ id, run }: JobRun, why: "id_conflict" | "id_reused"): void {

@@ -2,17 +2,7 @@ import { describeError, isQueueError, type QueueError } from "../../errors.ts";
 import { Batcher } from "../../lib/batcher.ts";
 import type { Clock, Timer } from "../../lib/clock.ts";
 import { within } from "../../lib/wait.ts";
-import type {
-  BirthAnswer,
-  BirthChange,
-  ClaimAnswer,
-  ClaimChange,
-  EndAnswer,
-  EndChange,
-  JobAnswer,
-  JobChange,
-  PlainAnswer,
-} from "../store/change.ts";
+import type { JobAnswer, JobChange } from "../store/change.ts";
 import type { JobStore } from "../store/job-store.ts";
 import { Breaker, PROBE_EVERY_MS } from "./breaker.ts";
 import { changeBytes } from "./change-bytes.ts";
@@ -20,6 +10,7 @@ import { Journal, type JournaledChange } from "./journal.ts";
 import { isStoreDown, storeDown } from "./store-down.ts";
 import { TimeLimits } from "./time-limits.ts";
 import { Write, type WriteHost } from "./write.ts";
+import type { AnswerTo, JobWriterOptions, WriterStats } from "./writer-types.ts";
 
 /** Milliseconds within which a change is written, or counts as not written. */
 export const WRITE_LIMIT_MS = 2_000;
@@ -31,36 +22,6 @@ const RETRY_MS = 100;
 /** The same for a change whose row was locked. */
 const LOCKED_MS = 20;
 const MAX_LOCKED_MS = 500;
-
-/** The answer to a change. */
-export type AnswerTo<Change extends JobChange> = Change extends ClaimChange
-  ? ClaimAnswer
-  : Change extends EndChange
-    ? EndAnswer
-    : Change extends BirthChange
-      ? BirthAnswer
-      : PlainAnswer;
-
-/** The options of a {@link JobWriter}. */
-export interface JobWriterOptions {
-  readonly clock: Clock;
-  /** Called with what an operator has to know: the store is down, or up again, or changes were lost. */
-  readonly onWarning: (code: string, message: string) => void;
-}
-
-/** The counts of a {@link JobWriter}. */
-export interface WriterStats {
-  /** Calls of the store. */
-  readonly calls: number;
-  /** Calls without an answer. */
-  readonly failed: number;
-  /** Changes that were answered. */
-  readonly changes: number;
-  /** Changes that wait for the store to be back. */
-  readonly journaled: number;
-  /** Changes that were dropped: the journal was full, or the store has refused them. */
-  readonly dropped: number;
-}
 
 /**
  * Writes the changes of one process to the store. Changes of one tick share a call, and so do those that come while calls

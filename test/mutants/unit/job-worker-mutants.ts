@@ -10,7 +10,7 @@ const WRITER = "src/jobs/writes/job-writer.ts";
 export const jobWorkerMutants: readonly UnitMutant[] = [
   {
     name: "a message is settled before the end of its run is recorded",
-    file: TRACKER,
+    file: "src/jobs/track/end-recorder.ts",
     search: "    return writer.write(end).then(\n      (answer) => {\n        if (answer.verdict",
     replace:
       "    writer.write(end).catch(() => undefined);\n    return Promise.resolve(asked);\n    return writer.write(end).then(\n      (answer) => {\n        if (answer.verdict",
@@ -89,8 +89,8 @@ export const jobWorkerMutants: readonly UnitMutant[] = [
   {
     name: "the end of a run whose lease was lost is not recorded",
     file: TRACKER,
-    search: 'if (job.mode === "untracked" && end.outcome === "released") return;\n    const { writer }',
-    replace: 'if (end.outcome !== "released") return;\n    const { writer }',
+    search: "this.#ends.recordLate(job, end);",
+    replace: "",
     tests: ["jobs/track/lease.test.ts"],
   },
   {
