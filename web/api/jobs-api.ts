@@ -61,7 +61,7 @@ async function answer(
     const query = one.query === undefined ? undefined : checked(one.query, readQuery(url), "query");
     const body = await bodyFor(one, settings, request);
     const call = { jobs, settings, request, caller, path, query, body, signal: request.signal };
-    response = responseOf(await one.handle(call));
+    response = await withoutBody(request, responseOf(await one.handle(call)));
   } catch (error) {
     response = failed(error, settings, request);
   }
@@ -102,6 +102,13 @@ function responseOf(reply: Reply | Response): Response {
   return body === undefined
     ? new Response(null, { status, headers: all })
     : Response.json(body, { status, headers: all });
+}
+
+/** The answer to HEAD has no body. A stream that nobody will read is ended, or it would stay open for good. */
+async function withoutBody({ method }: Request, response: Response): Promise<Response> {
+  if (method !== "HEAD") return response;
+  await response.body?.cancel();
+  return new Response(null, response);
 }
 
 function failed(error: unknown, { onError }: ApiSettings, request: Request): Response {

@@ -35,7 +35,6 @@ export function eventStream(
   { clock, heartbeatMs, signal, onEnd, onError }: EventStreamOptions,
 ): Response {
   const gone = new AbortController();
-  const stop = (): void => gone.abort();
   const iterator = source(gone.signal)[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let pending: Awaited<IteratorResult<StreamEvent>> | undefined;
@@ -43,12 +42,12 @@ export function eventStream(
   const end = (): void => {
     if (hasEnded) return;
     hasEnded = true;
-    signal.removeEventListener("abort", stop);
-    stop();
+    signal.removeEventListener("abort", end);
+    gone.abort();
     onEnd();
   };
-  signal.addEventListener("abort", stop, { once: true });
-  if (signal.aborted) stop();
+  // At once, since a client that has gone asks for no more of the body.
+  signal.addEventListener("abort", end, { once: true });
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(encoder.encode(`retry: ${RETRY_MS}\n\n`));
@@ -78,6 +77,7 @@ export function eventStream(
     },
     cancel: end,
   });
+  if (signal.aborted) end();
   return new Response(body, {
     headers: {
       "content-type": "text/event-stream; charset=utf-8",

@@ -202,6 +202,28 @@ describe("GET /events", () => {
     await four.cancel();
   });
 
+  test("is free as soon as its client goes, also if nothing of it was read", async () => {
+    await using fixture = await ApiFixture.open({ api: { maxStreams: 1 } });
+    for (let time = 0; time < 3; time += 1) {
+      const controller = new AbortController();
+      const response = await fixture.raw("/events", { signal: controller.signal });
+      expect(response.status).toBe(200);
+      controller.abort();
+    }
+  });
+
+  test("is not left open by HEAD, which has no body", async () => {
+    await using fixture = await ApiFixture.open({ api: { maxStreams: 1 } });
+    const id = await sent(fixture);
+    for (const path of ["/events", `/jobs/${id}/events`, "/events"]) {
+      const head = await fixture.raw(path, { method: "HEAD" });
+      expect([head.status, await head.text()]).toEqual([200, ""]);
+      expect(head.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
+    }
+    const stream = await follow(fixture, "/events");
+    await stream.cancel();
+  });
+
   test("ends when the jobs are closed", async () => {
     const fixture = await ApiFixture.open();
     const stream = await follow(fixture, "/events");
