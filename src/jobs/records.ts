@@ -57,6 +57,7 @@ export class Records {
         () => {
           throw unavailable(store, `it did not answer within ${maxMs} ms`);
         },
+        true,
       );
     } catch (error) {
       throw isQueueError(error) ? error : unavailable(store, reasonOf(error), error);

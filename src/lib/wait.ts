@@ -1,15 +1,28 @@
 import type { Clock } from "./clock.ts";
 
-/** Settles as `work` does, or after `ms` as `late` does. The result of `work` is discarded after that. */
-export function within<T>(clock: Clock, ms: number, work: Promise<T>, late: () => T): Promise<T> {
+/**
+ * Settles as `work` does, or after `ms` as `late` does. The result of `work` is discarded after that.
+ * @param keepAlive whether the process stays alive meanwhile. @default false
+ */
+export function within<T>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+  late: () => T,
+  keepAlive: boolean = false,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.timer(ms, () => {
-      try {
-        resolve(late());
-      } catch (error) {
-        reject(error);
-      }
-    });
+    const timer = clock.timer(
+      ms,
+      () => {
+        try {
+          resolve(late());
+        } catch (error) {
+          reject(error);
+        }
+      },
+      keepAlive,
+    );
     work.then(
       (result) => {
         timer.cancel();

@@ -182,9 +182,11 @@ export class JobWriter {
     try {
       const changes = writes.map(({ change }) => change);
       const applied = this.#store.apply(this.#namespace, changes);
-      answers = await within(this.#clock, WRITE_LIMIT_MS, applied, () => {
+      const late = (): never => {
         throw this.#late();
-      });
+      };
+      // A caller waits for the answer, and so does the process.
+      answers = await within(this.#clock, WRITE_LIMIT_MS, applied, late, true);
     } catch (error) {
       this.#failed += 1;
       await this.#callFailed(writes, error);
@@ -201,7 +203,7 @@ export class JobWriter {
     } else if (answer.do === "again") {
       const ms = Math.min(LOCKED_MS * 2 ** write.tries, MAX_LOCKED_MS);
       write.tries += 1;
-      this.#clock.timer(ms, () => this.#alone.add(write));
+      this.#clock.timer(ms, () => this.#alone.add(write), true);
     } else {
       this.#changes += 1;
       write.answered(answer);
@@ -227,9 +229,10 @@ export class JobWriter {
     if (first === undefined) return;
     const ms = RETRY_MS * 2 ** first.tries;
     for (const write of writes) write.tries += 1;
-    this.#clock.timer(ms, () => {
+    const again = (): void => {
       for (const write of writes) if (!write.isSettled) this.#batcher.add(write);
-    });
+    };
+    this.#clock.timer(ms, again, true);
   }
 
   /** Writes the changes that were kept. */

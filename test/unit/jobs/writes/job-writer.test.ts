@@ -1,6 +1,59 @@
 import { describe, expect, it } from "vitest";
+import type { Timer } from "../../../../src/lib/clock.ts";
+import { memoryJobStore } from "../../../../src/jobs/store/memory-job-store.ts";
+import { faultyJobStore } from "../../../../src/jobs/testing/faulty-job-store.ts";
+import { JobWriter } from "../../../../src/jobs/writes/job-writer.ts";
+import { FakeClock } from "../../../../src/testing/fake-clock.ts";
 import { times, watch } from "../../support.ts";
 import { claim, end, insert, job, save, WriterFixture } from "./fixture.ts";
+
+/** A clock that counts its pending timers that keep the process alive. */
+class AliveClock extends FakeClock {
+  alive = 0;
+
+  override timer(ms: number, run: () => void, keepAlive: boolean = false): Timer {
+    if (!keepAlive) return super.timer(ms, run);
+    this.alive += 1;
+    let isPending = true;
+    const end = (): void => {
+      if (isPending) this.alive -= 1;
+      isPending = false;
+    };
+    const timer = super.timer(ms, () => {
+      end();
+      run();
+    });
+    return {
+      cancel: () => {
+        end();
+        timer.cancel();
+      },
+    };
+  }
+}
+
+describe("a process that waits for a change", () => {
+  it.each(["lose", "again", "hang"] as const)(
+    "stays alive until it is answered, also after `%s`",
+    async (fault) => {
+      const clock = new AliveClock();
+      let faults = 1;
+      const store = faultyJobStore(memoryJobStore({ clock }), {
+        clock,
+        before: () => (faults-- > 0 ? fault : undefined),
+      });
+      const writer = new JobWriter(store, "test", { clock, onWarning: () => undefined });
+      const written = watch(writer.write(insert("a", clock.now())));
+      await clock.settle();
+      while (written.state === "pending") {
+        expect(clock.alive).toBeGreaterThan(0);
+        await clock.advanceToNext();
+      }
+      await clock.advance(10_000);
+      expect(clock.alive).toBe(0);
+    },
+  );
+});
 
 describe("the changes of one tick", () => {
   it("share one call, and each gets its own answer", async () => {
