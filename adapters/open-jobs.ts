@@ -1,9 +1,11 @@
 import type { QueueOptions } from "../src/client/create-queue.ts";
 import { checkKeys, type KnownKeys, QueueError } from "../src/errors.ts";
+import type { InMs } from "../src/lib/duration.ts";
+import type { JobsWorker, JobsWorkerOptions } from "../src/jobs/jobs-worker.ts";
 import type { Jobs, JobsOptions } from "../src/jobs/jobs.ts";
 import type { JobStore } from "../src/jobs/store/job-store.ts";
 import type { Queue } from "../src/queue/queue.ts";
-import { type ConfigFile, splitConfig } from "./config-file.ts";
+import { type ConfigFile, splitConfig, type WorkerConfig } from "./config-file.ts";
 import { type CheckedJobsConfig, defined, definitionOf } from "./jobs-config.ts";
 import { openQueue } from "./open-queue.ts";
 import { openStore } from "./stores.ts";
@@ -32,6 +34,7 @@ const optionKeys: KnownKeys<OpenJobsOptions> = {
 
 /**
  * Opens the queue and the job store that a configuration describes, with its section `jobs`. Closing the jobs closes both.
+ * Their workers have the settings of its sections `worker` and `jobs.worker_pool`.
  * Only the adapters in use are loaded.
  *
  * @param config the configuration; a whole configuration file, with its `worker` part, is accepted too
@@ -49,7 +52,7 @@ const optionKeys: KnownKeys<OpenJobsOptions> = {
 export async function openJobs(config: ConfigFile, options: OpenJobsOptions = {}): Promise<Jobs> {
   checkKeys("openJobs", options, optionKeys);
   const { queue: queueOptions, ...given } = options;
-  const { queue: queueConfig, jobs: section } = splitConfig(config, "configuration");
+  const { queue: queueConfig, worker, jobs: section } = splitConfig(config, "configuration");
   if (section?.enabled === false) {
     throw new QueueError(
       "config",
@@ -69,11 +72,8 @@ export async function openJobs(config: ConfigFile, options: OpenJobsOptions = {}
     store = given.store ?? (await openStore(section?.store as never, queueOptions?.clock));
     const { createJobs } = await import("../src/jobs/index.ts");
     const definitions = merged(given.definitions, settings.definitions);
-    return closing(
-      await createJobs(queue, { ...settings, ...defined(given), definitions, store }),
-      queue,
-      store,
-    );
+    const jobs = await createJobs(queue, { ...settings, ...defined(given), definitions, store });
+    return closing(withWorkerOptions(jobs, worker), queue, store);
   } catch (error) {
     // Nobody else can close what was opened here. A failure to close would hide why the jobs were not opened.
     if (store !== given.store) await store?.close().catch(() => undefined);
@@ -110,6 +110,15 @@ function merged(inCode: readonly Definition[] = [], inFile: readonly Definition[
   const completed = inCode.map((one) => ({ ...byType.get(one.type), ...defined(one) }) as Definition);
   const known = new Set(inCode.map(({ type }) => type));
   return [...completed, ...inFile.filter(({ type }) => !known.has(type))];
+}
+
+/** Jobs whose workers have the settings of the configuration, unless `worker()` is given others. */
+function withWorkerOptions(jobs: Jobs, config: InMs<WorkerConfig>): Jobs {
+  const create = jobs.worker.bind(jobs);
+  const { queues: _, ordered, handlers, metricsPort, host, logLevel, pretty, ...settings } = config;
+  const worker = (options: JobsWorkerOptions = {}): JobsWorker =>
+    create({ ...settings, ...defined(options) });
+  return Object.assign(jobs, { worker });
 }
 
 /** Jobs that close the queue and the store with them. */

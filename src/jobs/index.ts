@@ -27,7 +27,7 @@ export type {
 export type { JobsEvent } from "./events/jobs-event.ts";
 export { type JobRecordJson, recordOf } from "./job-record.ts";
 export type { JobSnapshot } from "./job-snapshot.ts";
-export type { JobsWorker, TrackedHandler } from "./jobs-worker.ts";
+export type { JobsWorker, JobsWorkerOptions, TrackedHandler } from "./jobs-worker.ts";
 export type { Json } from "./json.ts";
 export { ndjsonGz } from "./keep/ndjson-gz.ts";
 export type { StatusWord } from "./read/status-words.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type ConfigFile, openJobs } from "../../../adapters/open.ts";
 import { memoryJobStore } from "../../../src/jobs/index.ts";
-import type { Jobs } from "../../../src/jobs/index.ts";
+import type { Jobs, JobsWorkerOptions } from "../../../src/jobs/index.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "queueport-open-"));
@@ -42,6 +42,21 @@ describe("openJobs", () => {
       code: "closed",
     });
     await expect(jobs.store.counts("any")).rejects.toMatchObject({ code: "closed" });
+  });
+
+  test("gives the settings of the configuration to the workers, which options in code override", async () => {
+    const pool = { worker_count: 3, retry_delay: "2s", jitter: false } as const;
+    const open = (): Promise<Jobs> =>
+      openJobs({ provider: "memory", jobs: { ...inMemory.jobs, worker_pool: pool } }, quiet);
+    const slots = async (options: JobsWorkerOptions): Promise<number | undefined> => {
+      await using jobs = await open();
+      const worker = jobs.worker(options).register("email", () => undefined);
+      await worker.start("emails");
+      return (await jobs.workers())[0]?.slots;
+    };
+
+    expect(await slots({})).toBe(3);
+    expect(await slots({ concurrency: 7 })).toBe(7);
   });
 
   test("gives the settings of the section to the jobs", async () => {
