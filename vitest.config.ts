@@ -67,6 +67,14 @@ export default defineConfig({
         },
       },
       {
+        test: {
+          name: "journeys",
+          include: ["test/journeys/*.test.ts"],
+          testTimeout: 180 * SECOND,
+          hookTimeout,
+        },
+      },
+      {
         test: { name: "cmd", include: ["test/cmd/**/*.test.ts"], testTimeout: 180 * SECOND, hookTimeout },
       },
       {
