@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { BackoffOptions } from "../backoff.ts";
 import { defaults } from "../defaults.ts";
 import { QueueError } from "../errors.ts";
+import { closest } from "../lib/closest.ts";
 import { show } from "../lib/text.ts";
 import type { NewMessage } from "../message/message.ts";
 import type { JobSendOptions, JobsOptions } from "./jobs.ts";
@@ -76,9 +77,12 @@ export class JobTypes {
     if (typeof queue === "string" && queue !== "") return queue;
     if (queue !== undefined)
       throw new QueueError("invalid_options", `A queue name is a non-empty string; got ${show(queue)}.`);
+    const { type } = message;
+    const near = typeof type === "string" ? closest(type, [...this.#known.keys()]) : undefined;
+    const hint = near === undefined || near === type ? "" : ` Did you mean ${show(near)}?`;
     throw new QueueError(
       "invalid_options",
-      `The queue of job type ${show(message.type)} is not known. Give send the option queue, or name the queue in its definition, which createJobs takes in definitions.`,
+      `The queue of job type ${show(type)} is not known.${hint} Give send the option queue, or name the queue in its definition, which createJobs takes in definitions.`,
     );
   }
 }

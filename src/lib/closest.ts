@@ -16,6 +16,16 @@ export function closest(given: string, known: readonly string[]): string | undef
   return best;
 }
 
+/** The end of a sentence about an unknown word: the word that was probably meant, or the ones that are known. */
+export function suggestion(
+  given: unknown,
+  known: readonly string[],
+  listed: readonly string[] = known,
+): string {
+  const near = typeof given === "string" ? closest(given, known) : undefined;
+  return near === undefined ? `known: ${listed.join(", ")}.` : `did you mean ${near}?`;
+}
+
 /** The number of characters to insert, remove or replace (Levenshtein). */
 function editDistance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);

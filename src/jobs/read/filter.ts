@@ -1,5 +1,5 @@
 import { QueueError, type KnownKeys } from "../../errors.ts";
-import { closest } from "../../lib/closest.ts";
+import { suggestion } from "../../lib/closest.ts";
 import { show } from "../../lib/text.ts";
 import type { JobFilter } from "../jobs.ts";
 import { type JobStatus, priorities, type Priority } from "../store/job-row.ts";
@@ -65,9 +65,8 @@ function prioritiesOf(where: string, given: JobFilter["priority"]): Priority[] |
   return listOf(where, "priority", given)?.map((one) => {
     const found = priorities.find((known) => known === one);
     if (found !== undefined) return found;
-    const near = typeof one === "string" ? closest(one, priorities) : undefined;
-    const hint = near === undefined ? `known: ${priorities.join(", ")}` : `did you mean ${near}?`;
-    throw refused(where, `unknown priority ${show(one)}; ${hint}`);
+    const sentence = `${where}: unknown priority ${show(one)}; ${suggestion(one, priorities)}`;
+    throw new QueueError("invalid_options", sentence);
   });
 }
 

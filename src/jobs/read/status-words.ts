@@ -1,5 +1,5 @@
 import { QueueError } from "../../errors.ts";
-import { closest } from "../../lib/closest.ts";
+import { suggestion } from "../../lib/closest.ts";
 import { show } from "../../lib/text.ts";
 import { type JobStatus, jobStatuses } from "../store/job-row.ts";
 
@@ -75,7 +75,6 @@ const KNOWN: ReadonlyMap<string, readonly JobStatus[]> = new Map<string, readonl
 export function statusesOf(word: unknown): readonly JobStatus[] {
   const found = typeof word === "string" ? KNOWN.get(word.toLowerCase()) : undefined;
   if (found !== undefined) return found;
-  const near = typeof word === "string" ? closest(word, [...KNOWN.keys()]) : undefined;
-  const hint = near === undefined ? `known: ${jobStatuses.join(", ")}` : `did you mean ${near}?`;
-  throw new QueueError("invalid_options", `Unknown status ${show(word)}; ${hint}.`);
+  const hint = suggestion(word, [...KNOWN.keys()], jobStatuses);
+  throw new QueueError("invalid_options", `Unknown status ${show(word)}; ${hint}`);
 }

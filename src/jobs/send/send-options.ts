@@ -1,5 +1,5 @@
 import { checkKeys, type KnownKeys, QueueError } from "../../errors.ts";
-import { closest } from "../../lib/closest.ts";
+import { suggestion } from "../../lib/closest.ts";
 import { type Duration, durationMs } from "../../lib/duration.ts";
 import { show } from "../../lib/text.ts";
 import type { NewMessage } from "../../message/message.ts";
@@ -34,9 +34,8 @@ export function checkSendOptions(where: string, options: JobSendOptions): void {
   checkKeys(where, options, KEYS);
   const { priority, tenant, tags, idempotencyKey, idempotencyHash, deadlineMs } = options;
   if (priority !== undefined && !priorities.includes(priority)) {
-    const near = typeof priority === "string" ? closest(priority, priorities) : undefined;
-    const hint = near === undefined ? `one of ${priorities.join(", ")}` : `did you mean ${near}?`;
-    throw refused(where, `unknown priority ${show(priority)}; ${hint}`);
+    const sentence = `${where}: unknown priority ${show(priority)}; ${suggestion(priority, priorities)}`;
+    throw new QueueError("invalid_options", sentence);
   }
   if (tenant !== undefined) checkName(where, "tenant", tenant, MAX_TENANT_BYTES);
   if (idempotencyKey !== undefined) checkName(where, "idempotencyKey", idempotencyKey, MAX_KEY_BYTES);
