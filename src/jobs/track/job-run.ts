@@ -51,8 +51,10 @@ export class JobRun implements Deadline {
   seq = 0;
   /** When a touch was written last, in milliseconds of the monotonic clock. */
   touchedAt: number;
-  /** When a report was written last, or the run was claimed. */
-  reportedAt: number;
+  /** When the run asked for its claim, in milliseconds of the monotonic clock. */
+  readonly claimedAt: number;
+  /** When a report was written last; undefined if none was. */
+  reportedAt: number | undefined;
   isLeaseLost = false;
   /** Whether the handler was asked to end since the job was cancelled. */
   isCancelled = false;
@@ -77,7 +79,7 @@ export class JobRun implements Deadline {
     this.token = token;
     this.stamp = stamp;
     this.touchedAt = now;
-    this.reportedAt = now;
+    this.claimedAt = now;
     this.#flush = flush;
   }
 

@@ -12,8 +12,10 @@ import { type JobRun, joined, type Report } from "./job-run.ts";
 const BEAT_MS = 10_000;
 /** Milliseconds after which a run is touched, also if its lease was not extended. */
 const UNTOUCHED_MS = 15_000;
-/** Milliseconds between two reports of a run, and from its start to the first one. */
+/** Milliseconds between two reports of a run. */
 const REPORT_EVERY_MS = 1_000;
+/** Milliseconds from the start of a run to its first report: shorter runs report with their end alone. */
+const FIRST_REPORT_MS = 250;
 /** Milliseconds between two looks for cancellations in a store that does not announce them. */
 const POLL_MS = 1_000;
 /** Milliseconds for which a claim outlives the lease of its message: until the broker has redelivered it. */
@@ -89,7 +91,9 @@ export class Touches {
     if (job.isConcluded) return;
     job.add(report);
     if (job.mode !== "tracked" || job.heapIndex >= 0) return;
-    job.at = Math.max(this.#clock.monotonic(), job.reportedAt + REPORT_EVERY_MS);
+    const earliest =
+      job.reportedAt === undefined ? job.claimedAt + FIRST_REPORT_MS : job.reportedAt + REPORT_EVERY_MS;
+    job.at = Math.max(this.#clock.monotonic(), earliest);
     this.#deadlines.set(job);
   }
 
