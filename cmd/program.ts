@@ -25,7 +25,7 @@ export function createProgram(version: string): Command {
     .helpOption("-h, --help", "print this help")
     .configureHelp(helpLayout)
     .configureOutput({
-      outputError: (text, write) => write(`queueport: ${errorLine(withoutPrefix(text))}\n`),
+      outputError: (text, write) => write(`queueport: ${errorLine(planned(text) ?? withoutPrefix(text))}\n`),
     })
     .exitOverride();
   const groups: Readonly<Record<string, readonly Command[]>> = {
@@ -64,6 +64,13 @@ function inherit(command: Command, from: Command): Command {
   command.copyInheritedSettings(from);
   for (const sub of command.commands) inherit(sub, command);
   return command;
+}
+
+/** The refusal of a command that is planned; undefined for any other error. The nearest name would mislead. */
+function planned(text: string): string | undefined {
+  const [, command] = /unknown command '(make:(?:cron|schedule))'/.exec(text) ?? [];
+  if (command === undefined) return undefined;
+  return `${command}: recurring jobs are not supported yet; write the job with make:job, and let a scheduler send it with \`queueport send\` and an idempotency key for each occurrence`;
 }
 
 /** Removes Commander's `error:`, since every error of this program starts with the program's name. */

@@ -8,7 +8,7 @@ import { application, compileStrictly, root, runNode } from "./support.ts";
 
 const examples = join(root, "examples");
 const files = globSync("*/*.ts", { cwd: examples })
-  .filter((file) => !["demo", "directory-adapter"].includes(dirname(file)))
+  .filter((file) => !["demo", "demo-jobs", "directory-adapter"].includes(dirname(file)))
   .toSorted();
 const names = [...new Set(files.map((file) => dirname(file)))];
 
