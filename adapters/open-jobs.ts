@@ -112,10 +112,23 @@ function merged(inCode: readonly Definition[] = [], inFile: readonly Definition[
   return [...completed, ...inFile.filter(({ type }) => !known.has(type))];
 }
 
+/** The settings of `worker` that are those of a process, and not of a worker in it. */
+const OF_PROCESS: ReadonlySet<string> = new Set<Exclude<keyof WorkerConfig, keyof JobsWorkerOptions>>([
+  "queues",
+  "ordered",
+  "handlers",
+  "metricsPort",
+  "host",
+  "logLevel",
+  "pretty",
+]);
+
 /** Jobs whose workers have the settings of the configuration, unless `worker()` is given others. */
 function withWorkerOptions(jobs: Jobs, config: InMs<WorkerConfig>): Jobs {
   const create = jobs.worker.bind(jobs);
-  const { queues: _, ordered, handlers, metricsPort, host, logLevel, pretty, ...settings } = config;
+  const settings: JobsWorkerOptions = Object.fromEntries(
+    Object.entries(config).filter(([name]) => !OF_PROCESS.has(name)),
+  );
   const worker = (options: JobsWorkerOptions = {}): JobsWorker =>
     create({ ...settings, ...defined(options) });
   return Object.assign(jobs, { worker });
