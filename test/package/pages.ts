@@ -18,6 +18,8 @@ export interface Page {
   readonly snippets: readonly Snippet[];
   /** Contents of the JSON blocks, by the file name in the line above each. */
   readonly json: ReadonlyMap<string, string>;
+  /** Contents of the YAML blocks, by the file name in the first line of each. */
+  readonly yaml: ReadonlyMap<string, string>;
   /** Command lines of the shell blocks. */
   readonly commands: readonly string[];
 }
@@ -47,8 +49,14 @@ export function readPage(path: string): Page {
       code,
     ]),
   );
+  const yaml = new Map(
+    blocks(text, "yaml").flatMap((code) => {
+      const [, file] = /^# (\S+\.yaml)\n/.exec(code) ?? [];
+      return file === undefined ? [] : [[file, code] as const];
+    }),
+  );
   const commands = blocks(text, "sh").flatMap((block) => block.trim().split("\n"));
-  return { path, text, snippets, json, commands };
+  return { path, text, snippets, json, yaml, commands };
 }
 
 /** The README and all guides. */
@@ -70,11 +78,11 @@ export function packagesOf({ code }: Snippet): string[] {
 }
 
 /** Writes the files of a page into a folder of their own below `path`, and returns that folder. */
-export function writePage({ path: page, snippets, json }: Page, path: string): string {
+export function writePage({ path: page, snippets, json, yaml }: Page, path: string): string {
   const folder = join(path, basename(page, ".md"));
   mkdirSync(folder, { recursive: true });
   for (const { file, code } of snippets) writeFileSync(join(folder, file), code);
-  for (const [file, code] of json) writeFileSync(join(folder, file), code);
+  for (const [file, code] of [...json, ...yaml]) writeFileSync(join(folder, file), code);
   return folder;
 }
 

@@ -153,20 +153,41 @@ const SERVING: Readonly<Record<string, RegExp>> = {
   "service-bus-server": /^Endpoint=sb:\/\/127\.0\.0\.1:\d+;.*UseDevelopmentEmulator=true/m,
 };
 
-test.concurrent.each(queueport)("$line works as printed", async ({ args, cwd }) => {
-  const [name = ""] = args;
-  // Any free port, since the one on the page may be in use.
-  const onFreePort = args.map((arg, index) => (args[index - 1] === "--metrics-port" ? "0" : arg));
-  if (name === "service-bus-server") onFreePort.push("--port", "0");
-  const argv = [join(root, bin.queueport), ...onFreePort];
-  const last = SERVING[name];
-  const options = { cwd, signal: "SIGTERM", env: { QUEUEPORT_METRICS_PORT: "0" } } as const;
-  const { code, stderr } =
-    last === undefined
-      ? await runNode(argv, { cwd })
-      : await runUntil((text) => last.test(text), argv, options);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+/** Whether a command works with the store of recorded jobs, which the first of these commands creates. */
+const isRecorded = ({ line }: { readonly line: string }): boolean => line.includes(" --config recorded.yaml");
+
+test("the commands of recorded jobs work as printed, one after the other", async () => {
+  const endless = ["worker", "watch"];
+  const recorded = queueport.filter(isRecorded);
+  const ending = recorded.filter(({ args }) => !endless.some((name) => args.includes(name)));
+  expect([recorded.length, ending.length]).toEqual([4, 2]);
+  for (const { args, cwd } of ending) {
+    const { code, stderr } = await runNode([join(root, bin.queueport), ...args], { cwd });
+    expect({ args, code, stderr: stderr.replaceAll(EXPERIMENTAL, "") }).toEqual({
+      args,
+      code: 0,
+      stderr: "",
+    });
+  }
 });
+
+test.concurrent.each(queueport.filter((one) => !isRecorded(one)))(
+  "$line works as printed",
+  async ({ args, cwd }) => {
+    const [name = ""] = args;
+    // Any free port, since the one on the page may be in use.
+    const onFreePort = args.map((arg, index) => (args[index - 1] === "--metrics-port" ? "0" : arg));
+    if (name === "service-bus-server") onFreePort.push("--port", "0");
+    const argv = [join(root, bin.queueport), ...onFreePort];
+    const last = SERVING[name];
+    const options = { cwd, signal: "SIGTERM", env: { QUEUEPORT_METRICS_PORT: "0" } } as const;
+    const { code, stderr } =
+      last === undefined
+        ? await runNode(argv, { cwd })
+        : await runUntil((text) => last.test(text), argv, options);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  },
+);
 
 test("the commands of the README are scripts of this repository, and CI runs its tests", () => {
   expect(readme.commands).toEqual([
