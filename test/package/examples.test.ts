@@ -50,6 +50,25 @@ test.each([
     "progress",
     [...[1, 2, 3, 4, 5].map((page) => `report: ${20 * page} %, page ${page} of 5`), "report: done"],
   ],
+  ["jobs-status", ["404: no such job", "processing: 40 %, Collecting rows...", 'completed: {"pages":12}']],
+  [
+    "jobs-resume",
+    [
+      "first worker: list the items",
+      ...[1, 2].map((item) => `first worker: item ${item}`),
+      ...[3, 4, 5].map((item) => `second worker: item ${item}`),
+      "{ attempt: 1, items: 5 }",
+    ],
+  ],
+  [
+    "jobs-cancel",
+    [
+      "running: requested",
+      "running: cancelled, since the customer has left",
+      "waiting: cancelled",
+      "of the tag trial: 3 more",
+    ],
+  ],
 ])("the example %s prints its lines and ends", { concurrent: true }, async (name, expected) => {
   const { code, stdout } = await runNode([join(name, "main.ts")], { cwd: app.path });
   expect(code).toBe(0);
