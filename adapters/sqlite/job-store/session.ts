@@ -44,6 +44,7 @@ export class Session {
       ending: () => this.writer.ending(),
       ended: () => this.writer.ended(),
       rolledBack: () => this.writer.rolledBack(),
+      isShared: () => this.writer.isShared(),
       sliceMs: SLICE_MS,
     });
   }

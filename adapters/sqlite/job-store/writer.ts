@@ -17,6 +17,9 @@ export const MINUTE_MS = 60_000;
 /** Minutes of which the ended jobs are counted: those of a day. */
 export const MAX_MINUTES = 1_440;
 
+/** Milliseconds for which another process counts as writing after each of its transactions. Workers write every 10 s. */
+const SHARED_MS = 60_000;
+
 /** A hint that is given when its transaction is committed. */
 export interface PendingHint {
   readonly ns: number;
@@ -40,6 +43,8 @@ export class JobWriter {
   readonly #onCommit: (hints: readonly PendingHint[], from: number, to: number) => void;
   /** The version of the file after this connection's last transaction. Another one means that others have written. */
   #dataVersion: unknown;
+  /** When another process was last found to have written, in milliseconds of `performance.now`. */
+  #sharedAt = Number.NEGATIVE_INFINITY;
   /** The last number of a change: before this transaction, and now. */
   #seqBefore = 0;
   #seq = 0;
@@ -68,10 +73,16 @@ export class JobWriter {
   begun(): void {
     const version = this.#statements.of("PRAGMA data_version").get()?.["data_version"];
     if (version === this.#dataVersion) return;
+    if (this.#dataVersion !== undefined) this.#sharedAt = performance.now();
     this.#dataVersion = version;
     this.jobs.forget();
     this.#seqBefore = this.lastSeq();
     this.#seq = this.#seqBefore;
+  }
+
+  /** Whether other processes write to the file as well. */
+  isShared(): boolean {
+    return performance.now() - this.#sharedAt < SHARED_MS;
   }
 
   /** The number of the last change that is committed. */

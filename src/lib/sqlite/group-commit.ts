@@ -1,5 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
+import { sleep, systemClock } from "../clock.ts";
 import { onceUnlocked } from "./unlocked.ts";
+
+/** Milliseconds of writing after which other processes get a gap, in which they find the file unlocked. */
+const GAP_EVERY_MS = 20;
+const GAP_MS = 2;
 
 /** A change of a database that shares a transaction with others. */
 export interface GroupedChange {
@@ -28,6 +33,8 @@ export interface GroupCommitOptions<Change extends GroupedChange> {
   readonly ended?: (() => void) | undefined;
   /** Called after a transaction was rolled back. */
   readonly rolledBack?: (() => void) | undefined;
+  /** Whether other processes write as well: then they get a gap from time to time. @default no */
+  readonly isShared?: (() => boolean) | undefined;
   /** Milliseconds after which a transaction takes no further change, so that the event loop goes on. @default no limit */
   readonly sliceMs?: number | undefined;
 }
@@ -41,6 +48,9 @@ export class GroupCommit<Change extends GroupedChange = GroupedChange> {
   readonly #options: GroupCommitOptions<Change>;
   #waiting: Change[] = [];
   #isCommitting = false;
+  /** Milliseconds of writing since the last gap, and the end of the last transaction. */
+  #heldMs = 0;
+  #heldUntil = 0;
   #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(database: DatabaseSync, options: GroupCommitOptions<Change> = {}) {
@@ -75,6 +85,7 @@ export class GroupCommit<Change extends GroupedChange = GroupedChange> {
     if (this.#isCommitting) return;
     this.#isCommitting = true;
     while (this.#waiting.length > 0) {
+      await this.#leaveGap();
       const changes = this.#waiting;
       this.#waiting = [];
       let rest: readonly Change[] = [];
@@ -92,12 +103,21 @@ export class GroupCommit<Change extends GroupedChange = GroupedChange> {
     this.#idle = undefined;
   }
 
+  /** A process that writes all the time would otherwise hardly ever let another one find the file unlocked. */
+  async #leaveGap(): Promise<void> {
+    const isGap = performance.now() - this.#heldUntil >= GAP_MS;
+    const isDue = !isGap && this.#heldMs >= GAP_EVERY_MS && this.#options.isShared?.() === true;
+    if (isDue) await sleep(systemClock, GAP_MS);
+    if (isDue || isGap) this.#heldMs = 0;
+  }
+
   /** Returns the changes that are not complete. */
   #write(changes: readonly Change[]): readonly Change[] {
     const { beforeBegin, begun, ending, ended, rolledBack, sliceMs = Infinity } = this.#options;
     const pauseAt = performance.now() + sliceMs;
     beforeBegin?.(changes);
     this.#database.exec("BEGIN IMMEDIATE");
+    const heldFrom = performance.now();
     let [run, done] = [0, 0];
     try {
       begun?.();
@@ -111,6 +131,9 @@ export class GroupCommit<Change extends GroupedChange = GroupedChange> {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       rolledBack?.();
       throw error;
+    } finally {
+      this.#heldUntil = performance.now();
+      this.#heldMs += this.#heldUntil - heldFrom;
     }
     ended?.();
     for (let index = 0; index < run; index += 1) (changes[index] as Change).committed(index < done);

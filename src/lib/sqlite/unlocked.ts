@@ -2,8 +2,9 @@ import { sleep, systemClock } from "../clock.ts";
 
 /** Milliseconds for which an operation waits in all until another process has released the lock of the file. */
 const PATIENCE_MS = 5_000;
-const FIRST_WAIT_MS = 5;
-const LONGEST_WAIT_MS = 100;
+const FIRST_WAIT_MS = 2;
+/** Short, since a process that writes all the time leaves only short gaps. */
+const LONGEST_WAIT_MS = 5;
 
 /** Primary result codes of SQLite: BUSY and LOCKED (https://sqlite.org/rescode.html, 2026-11). */
 const LOCKED_CODES: ReadonlySet<number> = new Set([5, 6]);
