@@ -1,6 +1,7 @@
 import { checkKeys, isQueueError, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import { show } from "../../lib/text.ts";
+import type { DeadLetter } from "../../queue/dead-letters.ts";
 import type { JobsContext } from "../context.ts";
 import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
 import type { ReconcileOptions } from "../jobs.ts";
@@ -8,6 +9,7 @@ import { reasonOf } from "../reason.ts";
 import type { AssumeChange } from "../store/change.ts";
 import type { JobRow } from "../store/job-row.ts";
 import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
+import { stampsOf } from "../track/seed.ts";
 
 /** Time since the last word of a job after which its message is looked for. A redelivery has come by then, if a worker is there. */
 const SILENT_MS = 300_000;
@@ -15,8 +17,11 @@ const SILENT_MS = 300_000;
 const MAX_JOBS = 10_000;
 const PAGE = 500;
 
+/** Dead letters that are read beyond one a job: a job may have some of its earlier generations. */
+const MORE_LETTERS = 1_000;
+
 /** The outcome of a job whose message is gone. */
-type Finding = Pick<AssumeChange, "outcome" | "reason">;
+type Finding = Pick<AssumeChange, "outcome" | "reason" | "isBuried">;
 
 /**
  * Closes the records of jobs whose message is gone. A message in the dead-letter queue makes its job failed. One that the
@@ -81,17 +86,30 @@ async function findingsOf(
   const rows = [...lapsed, ...waiting];
   if (rows.length === 0) return [];
   const ids = rows.map(({ id }) => id);
-  const dead = await managed.deadLetters(queue).list({ ids, limit: ids.length });
-  const reasons = new Map(dead.map(({ id, info }) => [id, info.reason]));
+  const dead = await managed.deadLetters(queue).list({ ids, limit: ids.length + MORE_LETTERS });
+  const byId = Map.groupBy(dead, ({ id }) => id);
   return rows.flatMap((row): (readonly [JobRow, Finding])[] => {
-    const reason = reasons.get(row.id);
-    if (reason !== undefined) return [[row, { outcome: "failed", reason }]];
+    const letter = byId.get(row.id)?.find((one) => isLetterOf(row, one));
+    if (letter !== undefined)
+      return [[row, { outcome: "failed", reason: letter.info.reason, isBuried: true }]];
     if (now - heardAt(row) > limits.retentionMs)
       return [[row, { outcome: "lost", reason: "expired_at_broker" }]];
     if (assume !== undefined && row.status === "processing")
       return [[row, { outcome: assume, reason: "assumed" }]];
     return isEmpty ? [[row, { outcome: "lost", reason: "lost_track" }]] : [];
   });
+}
+
+/**
+ * Whether a dead letter is that of the job as it stands, and so its message is in no queue. An earlier generation of the job
+ * may have left one, and so may another message with the same id.
+ */
+function isLetterOf(row: JobRow, { message, attributes, info }: DeadLetter): boolean {
+  if (message?.type !== row.type) return false;
+  if (row.stamp !== undefined && !stampsOf(message, attributes["qp_job"]).includes(row.stamp)) return false;
+  const generation = Number(attributes["qp_redrive"] ?? 0);
+  // Another tool may have moved the message back without counting that. Its letter is younger than its last claim.
+  return generation >= row.generation || info.at.getTime() >= row.updatedAt;
 }
 
 /** Jobs whose message was sent, and of which nothing was heard for a while. */

@@ -164,6 +164,8 @@ export interface AssumeChange extends ChangeOf<"assume"> {
   readonly reason: string;
   /** The version of the row that was looked at. If the row has changed since, nothing happens. */
   readonly version: number;
+  /** Whether the dead letter of a `failed` job was seen. If not, its message becomes one when it is received. */
+  readonly isBuried?: boolean | undefined;
 }
 
 /** One change of one job. Each can be repeated without another effect. */

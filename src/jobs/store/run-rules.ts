@@ -196,7 +196,7 @@ export function buried(
 /** Closes a job whose message is gone. Only if nobody has changed the row since it was looked at. */
 export function assume(
   row: JobRow | undefined,
-  { outcome, reason, version }: AssumeChange,
+  { outcome, reason, version, isBuried = false }: AssumeChange,
   now: number,
 ): Transition<PlainAnswer> {
   if (row === undefined) return unchanged(row);
@@ -213,7 +213,7 @@ export function assume(
       nextAt: undefined,
       error: outcome === "completed" ? undefined : { message: reason, code: outcome },
       deadLetterReason: outcome === "failed" ? reason : undefined,
-      isBuried: outcome === "failed",
+      isBuried: outcome === "failed" && isBuried,
     }),
   );
 }

@@ -16,11 +16,25 @@ export function stampOf(createdAt: Date): string {
 
 /** The stamp of a message that was received. If it does not state its creation, its payload distinguishes it. */
 export function stampOfRun({ message, statesCreation, jobFlags }: TrackedRun): string {
-  // Stated next to the body by the job system itself, since an encoder may leave the time out of the body.
-  const [, stated] = /(?:^| )t=(\d+)(?: |$)/.exec(jobFlags ?? "") ?? [];
+  const stated = statedStamp(jobFlags);
   if (stated !== undefined) return stated;
-  if (statesCreation) return stampOf(message.createdAt);
-  return sha256(textOf(message.payload)).toString("hex").slice(0, 32);
+  return statesCreation ? stampOf(message.createdAt) : payloadStamp(message);
+}
+
+/** The stamps that a message may have of which it is not known whether it states its creation. */
+export function stampsOf(message: Message, jobFlags: string | undefined): readonly string[] {
+  const stated = statedStamp(jobFlags);
+  return stated === undefined ? [stampOf(message.createdAt), payloadStamp(message)] : [stated];
+}
+
+/** Stated next to the body by the job system itself, since an encoder may leave the time out of the body. */
+function statedStamp(jobFlags: string | undefined): string | undefined {
+  const [, stated] = /(?:^| )t=(\d+)(?: |$)/.exec(jobFlags ?? "") ?? [];
+  return stated;
+}
+
+function payloadStamp({ payload }: Message): string {
+  return sha256(textOf(payload)).toString("hex").slice(0, 32);
 }
 
 /** A decoder may return a payload that is no JSON. */

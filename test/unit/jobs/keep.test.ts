@@ -11,6 +11,7 @@ import {
   type JobsOptions,
   ndjsonGz,
 } from "../../../src/jobs/index.ts";
+import type { ClaimChange } from "../../../src/jobs/store/change.ts";
 import { HOUR, MINUTE, SECOND, watch } from "../support.ts";
 import { JobsFixture } from "./fixture.ts";
 
@@ -154,8 +155,14 @@ describe("reconcile", () => {
     const jobs = await fixture.jobs();
     await jobs.send({ ...mail, id });
     await fixture.clock.settle();
+    await fixture.store.apply(jobs.namespace, [claimOf(fixture, id)]);
+    return jobs;
+  }
+
+  /** The claim of a worker that is killed after it. */
+  function claimOf(fixture: JobsFixture, id: string, over: Partial<ClaimChange> = {}): ClaimChange {
     const seed = { type: "mail", queue: "jobs", maxAttempts: 5, createdAt: 0, message: { payload: null } };
-    const claim = {
+    return {
       kind: "claim",
       id,
       token: "t",
@@ -169,9 +176,20 @@ describe("reconcile", () => {
       attemptsOfCopy: 0,
       leaseMs: 30_000,
       seed: () => seed,
-    } as const;
-    await fixture.store.apply(jobs.namespace, [claim]);
-    return jobs;
+      ...over,
+    };
+  }
+
+  /** Lets a worker handle all messages with `handler`. Sends job `a` first, if there is none. */
+  async function work(fixture: JobsFixture, jobs: Jobs, handler: () => unknown): Promise<void> {
+    if ((await jobs.get("a")) === undefined) await jobs.send({ ...mail, id: "a" });
+    const worker = jobs.worker();
+    worker.register("mail", handler);
+    void worker.start("jobs");
+    await fixture.clock.advance(MINUTE);
+    const stopping = watch(worker.stop());
+    await fixture.clock.advance(MINUTE);
+    expect(stopping.state).toBe("resolved");
   }
 
   /** Ends every message of the queue without its record. */
@@ -202,6 +220,48 @@ describe("reconcile", () => {
       { id: "a", status: "failed", deadLetterReason: "permanent_error" },
     ]);
     expect(await jobs.reconcile()).toEqual([]);
+  });
+
+  test("leaves a retried job alone of which only an earlier generation is in the dead-letter queue", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    await work(fixture, jobs, () => {
+      throw new PermanentError("no such address");
+    });
+    expect(await jobs.get("a")).toMatchObject({ status: "failed" });
+    await jobs.retry("a");
+    await fixture.clock.settle();
+    const stamp = String((await jobs.get("a"))?.createdAt.getTime());
+    await fixture.store.apply(jobs.namespace, [claimOf(fixture, "a", { stamp, redrive: 1 })]);
+    await fixture.clock.advance(6 * MINUTE);
+    expect(await jobs.reconcile({ assume: "lost", dryRun: true })).toMatchObject([{ id: "a" }]);
+    expect(await jobs.reconcile()).toEqual([]);
+    const runs: unknown[] = [];
+    await work(fixture, jobs, () => runs.push("a"));
+    expect(runs).toEqual(["a"]);
+    expect(await jobs.get("a")).toMatchObject({ status: "completed" });
+  });
+
+  test("leaves a job alone if the dead letter of its id is that of another message", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    await fixture.queue.send("jobs", { ...mail, id: "a" });
+    await settleAll(fixture, "dead");
+    await fixture.clock.advance(MINUTE);
+    await jobs.send({ ...mail, id: "a" });
+    await fixture.clock.settle();
+    await fixture.store.apply(jobs.namespace, [claimOf(fixture, "a")]);
+    await fixture.clock.advance(6 * MINUTE);
+    expect(await jobs.reconcile()).toEqual([]);
+  });
+
+  test("does not let the message of a job be lost that was only assumed to have failed", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await abandoned(fixture, "a");
+    await fixture.clock.advance(6 * MINUTE);
+    expect(await jobs.reconcile({ assume: "failed" })).toMatchObject([{ id: "a", status: "failed" }]);
+    await work(fixture, jobs, () => undefined);
+    expect(await fixture.queue.deadLetters("jobs").list()).toMatchObject([{ id: "a" }]);
   });
 
   test("makes a job lost that an empty queue does not have", async () => {
