@@ -20,6 +20,8 @@ const REQUESTS = [
 
 type Method = (...given: never[]) => Promise<unknown>;
 
+type Listener = Parameters<JobStore["listen"]>[1];
+
 /** A store that is opened before its first request. */
 export interface OpenedStore {
   readonly store: JobStore;
@@ -36,10 +38,14 @@ export interface OpenedStore {
 export function openedStore(store: JobStore, open: () => Promise<void>): OpenedStore {
   let isOpen = false;
   let opening: Promise<void> | undefined;
+  /** Begin to listen when the store is open: nobody has to wait for that. */
+  const listening = new Set<() => void>();
   const tryToOpen = async (): Promise<void> => {
     try {
       await open();
       isOpen = true;
+      for (const begin of listening) begin();
+      listening.clear();
     } finally {
       opening = undefined;
     }
@@ -55,8 +61,19 @@ export function openedStore(store: JobStore, open: () => Promise<void>): OpenedS
     guarded[operation] = (...given: never[]): Promise<unknown> =>
       isOpen ? request(...given) : opened().then(() => request(...given));
   }
+  guarded["listen"] = (namespace: string, listener: Listener): (() => void) => {
+    if (isOpen) return store.listen(namespace, listener);
+    let unlisten: (() => void) | undefined;
+    const begin = (): void => {
+      unlisten = store.listen(namespace, listener);
+    };
+    listening.add(begin);
+    return () => {
+      listening.delete(begin);
+      unlisten?.();
+    };
+  };
   // The other methods are the store's own. They are bound, since a class with private fields refuses another `this`.
-  for (const method of ["open", "migrate", "listen", "close"] as const)
-    guarded[method] = store[method].bind(store);
+  for (const method of ["open", "migrate", "close"] as const) guarded[method] = store[method].bind(store);
   return { store: guarded as unknown as JobStore, opened };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { createJobs, type JobsOptions, memoryJobStore } from "../../../src/jobs/index.ts";
+import { QueueError } from "../../../src/errors.ts";
+import { createJobs, type JobsOptions, type JobStore, memoryJobStore } from "../../../src/jobs/index.ts";
 import type { Queue } from "../../../src/queue/queue.ts";
 import { HOUR, MINUTE, SECOND, watch } from "../support.ts";
 import { JobsFixture } from "./fixture.ts";
@@ -67,6 +68,53 @@ describe("createJobs", () => {
       await creating.value?.close();
     },
   );
+
+  test("starts workers and events before the store is open, and listens to it from then on", async () => {
+    const fixture = new JobsFixture();
+    let isDown = true;
+    let isOpen = false;
+    const store: JobStore = {
+      ...fixture.store,
+      open: async (...given) => {
+        if (isDown) throw new QueueError("store_unavailable", "locked", { retryable: true });
+        await fixture.store.open(...given);
+        isOpen = true;
+      },
+      listen: (...given) => {
+        if (!isOpen) throw new QueueError("config", "The namespace is not open.");
+        return fixture.store.listen(...given);
+      },
+    };
+    const jobs = await fixture.jobs({ store });
+    const worker = jobs.worker();
+    let isAborted = false;
+    worker.register("mail", (_, { signal }) => {
+      signal.addEventListener("abort", () => (isAborted = true));
+      return new Promise((resolve) => signal.addEventListener("abort", resolve));
+    });
+    await worker.start("jobs");
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { event } of jobs.events({ signal: stop.signal })) seen.push(event);
+    })();
+    await fixture.clock.settle();
+    isDown = false;
+    await fixture.clock.advance(MINUTE);
+    await jobs.send({ ...mail, id: "a" });
+    await fixture.clock.settle();
+    expect(await jobs.get("a")).toMatchObject({ status: "processing" });
+    await jobs.cancel("a");
+    await fixture.clock.settle();
+    expect(isAborted).toBe(true);
+    expect(seen).toContain("job.started");
+    stop.abort();
+    await fixture.clock.advance(SECOND);
+    await reading;
+    const closing = watch(jobs.close());
+    await fixture.clock.advance(MINUTE);
+    expect(closing.state).toBe("resolved");
+  });
 
   const store = memoryJobStore();
   test.each([

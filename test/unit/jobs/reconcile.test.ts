@@ -1,0 +1,189 @@
+import { describe, expect, test } from "vitest";
+import { PermanentError } from "../../../src/errors.ts";
+import type { Jobs } from "../../../src/jobs/index.ts";
+import type { ClaimChange } from "../../../src/jobs/store/change.ts";
+import { DAY, MINUTE, watch } from "../support.ts";
+import { JobsFixture } from "./fixture.ts";
+
+const mail = { type: "mail", payload: { to: "a" } };
+
+describe("reconcile", () => {
+  /** A job that a worker has claimed and never ended, as after a power cut; its message is where `message` says. */
+  async function abandoned(fixture: JobsFixture, id: string): Promise<Jobs> {
+    const jobs = await fixture.jobs();
+    await jobs.send({ ...mail, id });
+    await fixture.clock.settle();
+    await fixture.store.apply(jobs.namespace, [claimOf(fixture, id)]);
+    return jobs;
+  }
+
+  /** The claim of a worker that is killed after it. */
+  function claimOf(fixture: JobsFixture, id: string, over: Partial<ClaimChange> = {}): ClaimChange {
+    const seed = { type: "mail", queue: "jobs", maxAttempts: 5, createdAt: 0, message: { payload: null } };
+    return {
+      kind: "claim",
+      id,
+      token: "t",
+      workerId: "w",
+      queue: "jobs",
+      type: "mail",
+      stamp: String(fixture.clock.now()),
+      redrive: 0,
+      wasDeadLetter: false,
+      attemptsBefore: 0,
+      attemptsOfCopy: 0,
+      leaseMs: 30_000,
+      seed: () => seed,
+      ...over,
+    };
+  }
+
+  /** Lets a worker handle all messages with `handler`. Sends job `a` first, if there is none. */
+  async function work(fixture: JobsFixture, jobs: Jobs, handler: () => unknown): Promise<void> {
+    if ((await jobs.get("a")) === undefined) await jobs.send({ ...mail, id: "a" });
+    const worker = jobs.worker();
+    worker.register("mail", handler);
+    void worker.start("jobs");
+    await fixture.clock.advance(MINUTE);
+    const stopping = watch(worker.stop());
+    await fixture.clock.advance(MINUTE);
+    expect(stopping.state).toBe("resolved");
+  }
+
+  /** Ends every message of the queue without its record. */
+  async function settleAll(fixture: JobsFixture, how: "ack" | "dead"): Promise<void> {
+    const stop = new AbortController();
+    const receiving = fixture.queue.receive(
+      "jobs",
+      () => {
+        if (how === "dead") throw new PermanentError("it kills its worker");
+        return { kind: "ack" };
+      },
+      { signal: stop.signal, onEvent: () => undefined },
+    );
+    await fixture.clock.settle();
+    stop.abort();
+    await fixture.clock.settle();
+    await receiving;
+  }
+
+  test("makes a job failed whose message is in the dead-letter queue", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await abandoned(fixture, "a");
+    await settleAll(fixture, "dead");
+    await fixture.clock.advance(6 * MINUTE);
+    expect(await jobs.get("a")).toMatchObject({ status: "processing", isStalled: true });
+    expect(await jobs.reconcile({ dryRun: true })).toMatchObject([{ id: "a", status: "processing" }]);
+    expect(await jobs.reconcile()).toMatchObject([
+      { id: "a", status: "failed", deadLetterReason: "permanent_error" },
+    ]);
+    expect(await jobs.reconcile()).toEqual([]);
+  });
+
+  test("leaves a retried job alone of which only an earlier generation is in the dead-letter queue", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    await work(fixture, jobs, () => {
+      throw new PermanentError("no such address");
+    });
+    expect(await jobs.get("a")).toMatchObject({ status: "failed" });
+    await jobs.retry("a");
+    await fixture.clock.settle();
+    const stamp = String((await jobs.get("a"))?.createdAt.getTime());
+    await fixture.store.apply(jobs.namespace, [claimOf(fixture, "a", { stamp, redrive: 1 })]);
+    await fixture.clock.advance(6 * MINUTE);
+    expect(await jobs.reconcile({ assume: "lost", dryRun: true })).toMatchObject([{ id: "a" }]);
+    expect(await jobs.reconcile()).toEqual([]);
+    const runs: unknown[] = [];
+    await work(fixture, jobs, () => runs.push("a"));
+    expect(runs).toEqual(["a"]);
+    expect(await jobs.get("a")).toMatchObject({ status: "completed" });
+  });
+
+  test("leaves a job alone if the dead letter of its id is that of another message", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    await fixture.queue.send("jobs", { ...mail, id: "a" });
+    await settleAll(fixture, "dead");
+    await fixture.clock.advance(MINUTE);
+    await jobs.send({ ...mail, id: "a" });
+    await fixture.clock.settle();
+    await fixture.store.apply(jobs.namespace, [claimOf(fixture, "a")]);
+    await fixture.clock.advance(6 * MINUTE);
+    expect(await jobs.reconcile()).toEqual([]);
+  });
+
+  test("does not let the message of a job be lost that was only assumed to have failed", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await abandoned(fixture, "a");
+    await fixture.clock.advance(6 * MINUTE);
+    expect(await jobs.reconcile({ assume: "failed" })).toMatchObject([{ id: "a", status: "failed" }]);
+    await work(fixture, jobs, () => undefined);
+    expect(await fixture.queue.deadLetters("jobs").list()).toMatchObject([{ id: "a" }]);
+  });
+
+  test("makes a job lost that an empty queue does not have", async () => {
+    const fixture = new JobsFixture({ stats: "exact" });
+    const jobs = await abandoned(fixture, "a");
+    await settleAll(fixture, "ack");
+    await fixture.clock.advance(6 * MINUTE);
+    expect(await jobs.reconcile()).toMatchObject([{ id: "a", status: "lost" }]);
+    await expect(jobs.retry("a")).rejects.toMatchObject({ code: "conflict" });
+    expect(await jobs.retry("a", { force: true })).toMatchObject({ status: "queued" });
+  });
+
+  test("leaves a job alone whose message may be in its queue, unless its outcome is assumed", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await abandoned(fixture, "a");
+    const { id: waiting } = await jobs.send(mail);
+    await fixture.clock.advance(6 * MINUTE);
+    expect(await jobs.reconcile()).toEqual([]);
+    expect(await jobs.reconcile({ assume: "completed" })).toMatchObject([{ id: "a", status: "completed" }]);
+    expect(await jobs.get(waiting)).toMatchObject({ status: "queued" });
+    await expect(jobs.reconcile({ assume: "done" as never })).rejects.toThrow(
+      '"completed", "failed" or "lost"',
+    );
+  });
+
+  test("leaves a job alone that was heard of a moment ago", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await abandoned(fixture, "a");
+    await settleAll(fixture, "ack");
+    await fixture.clock.advance(5 * MINUTE);
+    expect(await jobs.reconcile({ assume: "lost" })).toEqual([]);
+  });
+
+  test("makes a job lost that is older than the messages that its provider keeps", async () => {
+    const fixture = new JobsFixture({ emulate: "sqs", queues: ["jobs"] });
+    const jobs = await fixture.jobs();
+    const { id } = await jobs.send(mail);
+    await fixture.clock.advance(15 * DAY);
+    const reconciling = watch(jobs.reconcile());
+    await fixture.clock.advance(5 * MINUTE);
+    expect(reconciling.value).toMatchObject([{ id, status: "lost" }]);
+  });
+
+  test("does not look for the messages of jobs that merely wait", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    await jobs.sendBatch(Array.from({ length: 20 }, () => mail));
+    await fixture.clock.advance(DAY);
+    fixture.requests.length = 0;
+    expect(await jobs.reconcile()).toEqual([]);
+    expect(fixture.requests.filter(({ operation }) => operation === "receive")).toEqual([]);
+  });
+
+  test("is done by a worker every five minutes", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await abandoned(fixture, "a");
+    await settleAll(fixture, "dead");
+    const worker = jobs.worker();
+    worker.register("fax", () => undefined);
+    void worker.start("other");
+    await fixture.clock.advance(11 * MINUTE);
+    expect(await jobs.get("a")).toMatchObject({ status: "failed" });
+    const closing = watch(jobs.close());
+    await fixture.clock.advance(MINUTE);
+    expect(closing.state).toBe("resolved");
+  });
+});
