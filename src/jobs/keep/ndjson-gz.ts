@@ -3,10 +3,14 @@ import type { Archive } from "../jobs.ts";
 import { recordOf } from "../job-record.ts";
 import type { JobSnapshot } from "../job-snapshot.ts";
 
+/** Characters of one member of the file, which is written at once. */
+const MAX_MEMBER = 4_194_304;
+
 /**
  * An archive of one file a day: `2026-11-29.ndjson.gz`, by the day on which the jobs ended, in UTC. Each line is the record
- * of a job in the JSON of the REST API. Every batch is a member of the gzip file of its own, and on the disk before its jobs
- * are deleted. After a crash, some jobs may stand in the file twice: their `id` and `attempt` tell.
+ * of a job in the JSON of the REST API. Every batch is one or more members of the gzip file, and on the disk before its jobs
+ * are deleted. Several processes of one machine may use one folder. Some jobs may stand in the file twice, after a crash
+ * or when two processes prune at once: their `id` and `attempt` tell.
  *
  * @example
  * const jobs = await createJobs(queue, { store, archive: ndjsonGz("archive") });
@@ -16,31 +20,50 @@ export function ndjsonGz(folder: string): Archive {
     const { mkdir, open } = process.getBuiltinModule("node:fs/promises");
     const path = process.getBuiltinModule("node:path");
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    for (const [day, members] of byDay(jobs)) {
+    for (const [day, ended] of byDay(jobs)) {
       // Payloads may be secret: the file is for its owner alone.
-      const file = await open(path.join(folder, `${day}.ndjson.gz`), "a", 0o600);
-      await appendTo(file, linesOf(members));
+      const file = await open(path.join(folder, `${day}.ndjson.gz`), "a+", 0o600);
+      try {
+        for (const lines of membersOf(ended)) await append(file, await zipped(lines));
+      } finally {
+        await file.close();
+      }
     }
     await syncFolder(folder);
   };
 }
 
-/** Ends with an error, and with the file as it was before, if the text could not be written as a whole. */
-async function appendTo(file: FileHandle, lines: string): Promise<void> {
-  const { gzipSync } = process.getBuiltinModule("node:zlib");
+/** Appends a member. Half of one would make all that follows it unreadable, so what is written of it is taken back. */
+async function append(file: FileHandle, member: Uint8Array): Promise<void> {
+  let written = 0;
   try {
-    const { size } = await file.stat();
-    try {
-      await file.appendFile(gzipSync(lines));
-      await file.datasync();
-    } catch (error) {
-      // Half of a member would make all that follows it unreadable.
-      await file.truncate(size);
-      throw error;
-    }
-  } finally {
-    await file.close();
+    // In one write: another process that appends at the same time does not get in between.
+    while (written < member.length)
+      written += (await file.write(member, written, member.length - written)).bytesWritten;
+    await file.datasync();
+  } catch (error) {
+    await takeBack(file, member.subarray(0, written));
+    throw error;
   }
+}
+
+/** Removes bytes from the end of a file, unless another process has appended something after them. */
+async function takeBack(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  const { size } = await file.stat();
+  const from = size - bytes.length;
+  const { buffer } = await file.read({ buffer: Buffer.alloc(bytes.length), position: from });
+  if (buffer.equals(bytes)) await file.truncate(from);
+}
+
+/** Not at once: a large text takes a while. */
+function zipped(text: string): Promise<Uint8Array> {
+  const { gzip } = process.getBuiltinModule("node:zlib");
+  return new Promise((resolve, reject) => {
+    gzip(text, (error, bytes) => {
+      if (error === null) resolve(bytes);
+      else reject(error);
+    });
+  });
 }
 
 /** A new file is safe from a crash of the machine once its name is on the disk as well. */
@@ -66,6 +89,17 @@ function byDay(jobs: readonly JobSnapshot[]): Map<string, JobSnapshot[]> {
   return days;
 }
 
-function linesOf(jobs: readonly JobSnapshot[]): string {
-  return jobs.map((job) => `${JSON.stringify(recordOf(job, { attempts: true }))}\n`).join("");
+/**
+ * The lines of jobs.
+ * @yields texts of a size that a process can hold, whatever the payloads are
+ */
+function* membersOf(jobs: readonly JobSnapshot[]): Generator<string, void, undefined> {
+  let text = "";
+  for (const job of jobs) {
+    text += `${JSON.stringify(recordOf(job, { attempts: true }))}\n`;
+    if (text.length < MAX_MEMBER) continue;
+    yield text;
+    text = "";
+  }
+  if (text !== "") yield text;
 }

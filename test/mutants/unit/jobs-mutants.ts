@@ -132,7 +132,14 @@ export const jobsMutants: readonly UnitMutant[] = [
     file: "src/jobs/keep/reconcile.ts",
     search: 'return isEmpty ? [[row, { outcome: "lost", reason: "lost_track" }]] : [];',
     replace: 'return [[row, { outcome: "lost", reason: "lost_track" }]];',
-    tests: ["jobs/keep.test.ts"],
+    tests: ["jobs/reconcile.test.ts"],
+  },
+  {
+    name: "a job is closed by the dead letter of an earlier generation",
+    file: "src/jobs/keep/reconcile.ts",
+    search: "  return generation >= row.generation || info.at.getTime() >= row.updatedAt;",
+    replace: "  return generation >= 0 || info.at.getTime() >= row.updatedAt;",
+    tests: ["jobs/reconcile.test.ts"],
   },
   {
     name: "a queue has as many more jobs than its limit as are sent at once",

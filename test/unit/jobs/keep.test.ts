@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,6 +111,20 @@ describe("an archive of ndjsonGz", () => {
       max_retries: 4,
     });
     expect((await stat(join(folder, "2026-01-01.ndjson.gz"))).mode & 0o077).toBe(0);
+  });
+
+  test("can be read although two processes append to it at once", async () => {
+    folder = await mkdtemp(join(tmpdir(), "jobs-"));
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    // More than Node writes at once, and no zip makes it smaller.
+    const noise = randomBytes(1_500_000).toString("base64");
+    await jobs.send({ ...mail, id: "a", payload: noise });
+    await jobs.cancel("a");
+    const job = (await jobs.get("a", ["payload"])) as JobSnapshot;
+    const [one, other] = [ndjsonGz(folder), ndjsonGz(folder)];
+    await Promise.all(Array.from({ length: 8 }, (_, at) => (at % 2 === 0 ? one : other)([job, job])));
+    expect(await recordsOf("2026-01-01")).toHaveLength(16);
   });
 
   test("that fails keeps the jobs, and they are archived once it works again", async () => {
