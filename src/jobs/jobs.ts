@@ -160,7 +160,10 @@ export interface Retention {
   readonly failed?: Duration | undefined;
   /** @default 7 days */
   readonly cancelled?: Duration | undefined;
-  /** Payloads, results and logs of completed jobs. @default 24 hours */
+  /**
+   * Payloads, results and logs of completed jobs. An archive gets a record without them if it is shorter than `completed`.
+   * @default 24 hours; with an archive, that of `completed`
+   */
   readonly data?: Duration | undefined;
   /** Finished jobs that are kept at most. @default 1000000 */
   readonly maxJobs?: number | undefined;

@@ -28,7 +28,7 @@ export function keepingOf({ retention, archive }: Pick<JobsOptions, "retention" 
       `createJobs: archive is a function, such as ndjsonGz("archive"); got ${show(archive)}.`,
     );
   return {
-    policy: policyOf(retention),
+    policy: policyOf(retention, archive !== undefined),
     archive,
     everyMs: timeMs("every", retention?.every, MINUTE_MS, 1_000),
   };
@@ -38,7 +38,7 @@ export function keepingOf({ retention, archive }: Pick<JobsOptions, "retention" 
  * Checks a retention, and fills in its defaults.
  * @throws QueueError `invalid_options`
  */
-function policyOf(retention: Retention = {}): PrunePolicy {
+function policyOf(retention: Retention = {}, isArchived: boolean): PrunePolicy {
   const { completed, failed, cancelled, data, maxJobs = DEFAULTS.maxFinished } = retention;
   checkKeys("createJobs: retention", retention, {
     completed: true,
@@ -53,11 +53,13 @@ function policyOf(retention: Retention = {}): PrunePolicy {
       "invalid_options",
       `createJobs: retention.maxJobs is a whole number, 0 or more; got ${show(maxJobs)}.`,
     );
+  const completedMs = keptMs("completed", completed, DEFAULTS.completedMs);
   return {
-    completedMs: keptMs("completed", completed, DEFAULTS.completedMs),
+    completedMs,
     failedMs: keptMs("failed", failed, DEFAULTS.failedMs),
     cancelledMs: keptMs("cancelled", cancelled, DEFAULTS.cancelledMs),
-    dataMs: timeMs("data", data, DEFAULTS.dataMs, 0),
+    // An archive gets payloads and results as well, unless somebody has asked for less.
+    dataMs: timeMs("data", data, isArchived ? completedMs : DEFAULTS.dataMs, 0),
     maxFinished: maxJobs,
   };
 }

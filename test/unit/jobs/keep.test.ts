@@ -113,6 +113,30 @@ describe("an archive of ndjsonGz", () => {
     expect((await stat(join(folder, "2026-01-01.ndjson.gz"))).mode & 0o077).toBe(0);
   });
 
+  test.each([
+    [{}, "b"],
+    [{ data: "1h" }, undefined],
+  ] as const)("has the results of completed jobs, unless the retention is %j", async (retention, result) => {
+    const fixture = new JobsFixture();
+    const seen: JobSnapshot[] = [];
+    const archive: Archive = async (all) => void seen.push(...all);
+    const jobs = await fixture.jobs({ archive, retention });
+    const worker = jobs.worker();
+    worker.register("mail", () => "b");
+    void worker.start("jobs");
+    await jobs.send(mail);
+    await fixture.clock.settle();
+    const stopping = watch(worker.stop());
+    await fixture.clock.advance(MINUTE);
+    expect(stopping.state).toBe("resolved");
+    await fixture.clock.advance(2 * DAY);
+    expect(await jobs.prune()).toBe(0);
+    await fixture.clock.advance(6 * DAY);
+    expect(await jobs.prune()).toBe(1);
+    expect(seen).toMatchObject([{ status: "completed", attempt: 1 }]);
+    expect(seen[0]?.result).toBe(result);
+  });
+
   test("can be read although two processes append to it at once", async () => {
     folder = await mkdtemp(join(tmpdir(), "jobs-"));
     const fixture = new JobsFixture();
