@@ -16,13 +16,17 @@ const PLANNED: ReadonlySet<string> = new Set([
   "ordering_key",
 ]);
 
-/** Faults that the sentence of a problem quotes. All of them are in `errors`. */
+/** Faults that the sentence of a problem quotes. More of them are in `errors`. */
 const QUOTED = 3;
+/** Faults in `errors`. A body of 1 MB can have hundreds of thousands, and an answer of 40 MB would stop the process. */
+const LISTED = 100;
+/** Members of a body, and of each of its members but the payload. A schema takes seconds for 400,000 wrong ones. */
+const MAX_MEMBERS = 2_000;
 
 /**
  * Checks a part of a request by its schema.
  * @param at the place of the value in the body, as a path of its members
- * @throws Problem `invalid_request`, with each fault and its place
+ * @throws Problem `invalid_request`, with up to 100 faults and their places
  */
 export function checked<T>(
   schema: z.ZodType<T>,
@@ -30,23 +34,47 @@ export function checked<T>(
   part: Part,
   at: readonly PropertyKey[] = [],
 ): T {
+  if (part === "body" && isLarge(value))
+    throw invalidRequest(
+      `The body of the request has an object or a list with more than ${MAX_MEMBERS} members outside of its payload; send fewer.`,
+    );
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const faults = result.error.issues.flatMap((issue) => faultsOf(issue, schema, part, at));
+  const { issues } = result.error;
+  const count = issues.reduce((sum, issue) => sum + (keysOf(issue)?.length ?? 1), 0);
+  const faults = issues
+    .slice(0, LISTED)
+    .flatMap((issue) => faultsOf(issue, schema, part, at))
+    .slice(0, LISTED);
   const quoted = faults.slice(0, QUOTED).map(({ detail }) => detail);
-  const more = faults.length > QUOTED ? `; and ${faults.length - QUOTED} more` : "";
+  const more = count > QUOTED ? `; and ${count - QUOTED} more` : "";
   throw invalidRequest(`The ${part} of the request is wrong: ${quoted.join("; ")}${more}.`, faults);
+}
+
+/** Whether a body, or a member of it but the payload, has more members than any schema takes. */
+function isLarge(body: unknown): boolean {
+  if (sizeOf(body) > MAX_MEMBERS) return true;
+  return Object.entries(body ?? {}).some(([name, value]) => name !== "payload" && sizeOf(value) > MAX_MEMBERS);
+}
+
+function sizeOf(value: unknown): number {
+  return typeof value === "object" && value !== null ? Object.keys(value).length : 0;
 }
 
 type Issue = z.core.$ZodIssue;
 
 function faultsOf(issue: Issue, schema: z.ZodType, part: Part, at: readonly PropertyKey[]): Fault[] {
-  if (issue.code !== "unrecognized_keys")
-    return [faultAt([...at, ...issue.path], sentenceOf(issue, part), part)];
+  const keys = keysOf(issue);
+  if (keys === undefined) return [faultAt([...at, ...issue.path], sentenceOf(issue, part), part)];
   const known = keysAt(schema, issue.path);
-  return issue.keys.map((key) =>
-    faultAt([...at, ...issue.path, key], unknownKey(issue.path, key, known, part), part),
-  );
+  return keys
+    .slice(0, LISTED)
+    .map((key) => faultAt([...at, ...issue.path, key], unknownKey(issue.path, key, known, part), part));
+}
+
+/** The unknown keys that an issue is about; undefined if it is another issue. */
+function keysOf(issue: Issue): readonly string[] | undefined {
+  return issue.code === "unrecognized_keys" ? issue.keys : undefined;
 }
 
 function faultAt(path: readonly PropertyKey[], detail: string, part: Part): Fault {

@@ -79,10 +79,11 @@ function isDeeper(value: unknown, levels: number): boolean {
 /** The parameters of a query. A parameter that is given several times is a list. */
 export function readQuery(url: URL): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
-  for (const name of new Set(url.searchParams.keys())) {
-    const values = url.searchParams.getAll(name);
-    const [only] = values;
-    query[name] = values.length === 1 && only !== undefined ? only : values;
+  for (const [name, value] of url.searchParams) {
+    const before = query[name];
+    if (before === undefined) query[name] = value;
+    else if (Array.isArray(before)) before.push(value);
+    else query[name] = [before, value];
   }
   // A plain object, since a schema refuses one without a prototype.
   return { ...query };

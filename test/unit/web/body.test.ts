@@ -75,6 +75,37 @@ describe("the body of a request", () => {
     expect(body.detail).toContain("nested deeper than 200 levels");
   });
 
+  test.each([
+    ["unknown members", () => Object.fromEntries(Array.from({ length: 1_500 }, (_, at) => [`k${at}`, 1]))],
+    ["wrong tags", () => ({ tags: Array.from({ length: 1_500 }, () => 1) })],
+    ["wrong headers", () => ({ headers: Object.fromEntries(Array.from({ length: 1_500 }, (_, at) => [at, 1])) })],
+  ])("with 1,500 %s is answered by 100 faults, and their number", async (_, members) => {
+    await using fixture = await ApiFixture.open();
+    const { status, body } = await fixture.post("/jobs", { ...job, ...members() });
+    expect(status).toBe(400);
+    expect(body.detail).toContain("; and 1497 more");
+    expect(body.errors).toHaveLength(100);
+  });
+
+  test("with 400,000 wrong values is refused before each of them is looked at", async () => {
+    await using fixture = await ApiFixture.open();
+    const wrong = Array.from({ length: 400_000 }, () => 1);
+    const members = Object.fromEntries(Array.from({ length: 90_000 }, (_, at) => [`k${at}`, 1]));
+    for (const [path, sent] of [
+      ["/jobs", { ...job, tags: wrong }],
+      ["/jobs", { ...job, headers: members }],
+      ["/jobs", { ...job, ...members }],
+      ["/jobs/bulk", { action: "cancel", ids: wrong }],
+      ["/jobs/bulk", { action: "cancel", filter: members }],
+    ] as const) {
+      const { status, body } = await fixture.post(path, sent);
+      expect(status).toBe(400);
+      expect(body.detail).toContain("more than 2000 members outside of its payload");
+    }
+    const payload = { to: "a", cc: wrong };
+    expect((await fixture.post("/jobs", { ...job, payload })).status).toBe(201);
+  });
+
   test("with the names of a prototype changes no object", async () => {
     await using fixture = await ApiFixture.open({ api: { anyType: true } });
     const text = `{"type":"x","queue":"q","payload":{"__proto__":{"polluted":true},"constructor":1}}`;
