@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { QueueError } from "../../src/errors.ts";
 import { sha256 } from "../../src/lib/hash.ts";
-import { show } from "../../src/lib/text.ts";
+import { kindOf, show } from "../../src/lib/text.ts";
 import { Problem } from "./problem.ts";
 
 /** The roles of callers, the weakest first. Each may do what those before it may. */
@@ -45,6 +45,9 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }
 
+/** Headers that a proxy adds. Many proxies replace the host by the loopback address that they send to. */
+const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+
 /**
  * An `authorize` of an API that only this machine uses. It refuses other hosts: a page of another site can have its own
  * name lead to this machine, and would then read everything.
@@ -52,6 +55,12 @@ export function isLoopback(host: string): boolean {
  */
 export function anyoneHere({ headers, url }: Request): Caller {
   const host = headers.get("host") ?? new URL(url).host;
+  if (FORWARDED.some((name) => headers.has(name)))
+    throw new Problem(
+      403,
+      "not_local",
+      "This API is open to programs of its machine; the request was forwarded by a proxy, so it may come from anywhere. Have the server ask for tokens.",
+    );
   if (isLoopback(host.replace(/:\d+$/, ""))) return ANYONE;
   throw new Problem(
     403,
@@ -86,6 +95,12 @@ export function bearerTokens(callers: Readonly<Record<string, Caller>>): Authori
   const known = Object.entries(callers).map(([token, caller]) => {
     if (token.length < MIN_TOKEN)
       throw new QueueError("config", `A token of the API has ${MIN_TOKEN} characters or more.`);
+    // Other characters would not arrive in the header, so each request would be refused.
+    if (!/^[\u0021-\u007e]+$/.test(token))
+      throw new QueueError(
+        "config",
+        "A token of the API has visible ASCII characters only, and no space: it is sent in a header.",
+      );
     if (!roles.includes(caller.role))
       throw new QueueError(
         "config",
@@ -162,10 +177,33 @@ export function refuseCrossSite({ method, headers, url }: Request): void {
     );
 }
 
+/**
+ * Refuses a caller whose limits cannot be read: null as its tenant, from a database, must not mean all tenants.
+ * @throws QueueError `config`, which the client does not see
+ */
+function demandWellFormed({ tenant, name, types }: Caller): void {
+  const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
+  if (tenant !== undefined && !isText(tenant))
+    throw new QueueError(
+      "config",
+      `authorize returned a caller whose tenant is ${kindOf(tenant)}; it is a text that is not empty, or undefined for all tenants.`,
+    );
+  if (name !== undefined && typeof name !== "string")
+    throw new QueueError("config", `authorize returned a caller whose name is ${kindOf(name)}, and no text.`);
+  if (types !== undefined && !Array.isArray(types))
+    throw new QueueError(
+      "config",
+      `authorize returned a caller whose types are ${kindOf(types)}, and no list.`,
+    );
+}
+
 /** @throws Problem `unauthorized` */
 export async function callerOf(request: Request, authorize: Authorize): Promise<Caller> {
   const caller = await authorize(request);
-  if (caller !== undefined && caller !== null && roles.includes(caller.role)) return caller;
+  if (caller !== undefined && caller !== null && roles.includes(caller.role)) {
+    demandWellFormed(caller);
+    return caller;
+  }
   throw new Problem(401, "unauthorized", UNAUTHORIZED, {
     headers: { "www-authenticate": 'Bearer realm="queueport"' },
   });

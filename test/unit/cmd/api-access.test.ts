@@ -45,7 +45,19 @@ describe("the access to queueport api", () => {
     expect(await accepts(all, "the-token-of-the-variable")).toBe(false);
     const { tokenFile: _flag, ...without } = all;
     expect(await accepts(without, "the-token-of-the-variable")).toBe(true);
-    expect(await accepts({ ...without, token: "" }, "the-token-of-the-file")).toBe(true);
+    const { token: _variable, ...configured } = without;
+    expect(await accepts(configured, "the-token-of-the-file")).toBe(true);
+    expect(await accepts({ ...here, token: "token-with-a-newline\n" }, "token-with-a-newline")).toBe(true);
+  });
+
+  test("is refused if the variable is set and empty, which would open the API", () => {
+    for (const token of ["", " ", "\n"])
+      expect(() => accessOf({ ...here, token })).toThrow("QUEUEPORT_API_TOKEN is set and empty");
+  });
+
+  test("is refused if a request could never have the token", () => {
+    for (const token of ["a token with spaces", "a-token-with-ümlauts"])
+      expect(() => accessOf({ ...here, token })).toThrow("visible ASCII characters only");
   });
 
   test("is refused if the token cannot be read, is empty or is too short", () => {

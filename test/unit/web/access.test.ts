@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { QueueError } from "../../../src/errors.ts";
 import { bearerTokens, type Caller } from "../../../web/api/caller.ts";
 import { jobsApi } from "../../../web/api/jobs-api.ts";
-import { type Answered, ApiFixture } from "./fixture.ts";
+import { type Answered, ApiFixture, email } from "./fixture.ts";
 
 const job = { type: "email", payload: { to: "a" } };
 
@@ -106,7 +106,35 @@ describe("jobsApi", () => {
   });
 });
 
+describe("a caller whose limits are malformed", () => {
+  test.each([{ tenant: null }, { tenant: "" }, { tenant: 7 }, { name: 7 }, { types: "email" }])(
+    "%j is refused, and sees no tenant",
+    async (limits) => {
+      const authorize = () => ({ role: "admin", ...limits }) as never;
+      await using fixture = await ApiFixture.open({ api: { authorize } });
+      await fixture.jobs.send(email.message({ to: "a" }), { tenant: "acme" });
+      for (const answer of [
+        await fixture.get("/jobs"),
+        await fixture.post("/jobs/bulk", { action: "cancel", filter: { type: "email" } }),
+        await fixture.post("/jobs", job),
+      ])
+        expect(codeOf(answer)).toBe("500 internal");
+      expect(String(fixture.errors[0])).toContain("authorize returned a caller whose");
+    },
+  );
+});
+
 describe("an open API", () => {
+  test("refuses what a proxy forwards, which may come from anywhere", async () => {
+    await using fixture = await ApiFixture.open();
+    for (const name of ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]) {
+      const answer = await fixture.get("/jobs", { headers: { host: "localhost", [name]: "10.0.0.5" } });
+      expect([name, codeOf(answer)]).toEqual([name, "403 not_local"]);
+    }
+    await using anywhere = await ApiFixture.open({ api: { open: "anywhere" } });
+    expect((await anywhere.get("/jobs", { headers: { "x-forwarded-for": "10.0.0.5" } })).status).toBe(200);
+  });
+
   test("serves this machine, and no other name that leads to it", async () => {
     await using fixture = await ApiFixture.open();
     for (const host of ["localhost", "localhost:8080", "jobs.localhost:1", "127.0.0.1:8080", "[::1]:8080"])
