@@ -54,7 +54,9 @@ export function checked<T>(
 /** Whether a body, or a member of it but the payload, has more members than any schema takes. */
 function isLarge(body: unknown): boolean {
   if (sizeOf(body) > MAX_MEMBERS) return true;
-  return Object.entries(body ?? {}).some(([name, value]) => name !== "payload" && sizeOf(value) > MAX_MEMBERS);
+  return Object.entries(body ?? {}).some(
+    ([name, value]) => name !== "payload" && sizeOf(value) > MAX_MEMBERS,
+  );
 }
 
 function sizeOf(value: unknown): number {

@@ -26,7 +26,9 @@ const newJob = z
       .meta({ description: "Any JSON value. It must fit the schema of the type, if it has one." }),
     queue: text("The logical queue name. By default, the queue of the type.").optional(),
     priority: priority.optional(),
-    id: text("The id of the job: 1 to 128 bytes. The same id with another payload is a conflict.").optional(),
+    id: text("The id of the job: 1 to 128 bytes. The same id with another payload is a conflict.")
+      .refine((id) => !/^\.\.?$/.test(id), "no path can have this id; choose another one")
+      .optional(),
     delay_ms: z.int().min(0).optional().meta({ description: "Milliseconds until the job is due." }),
     scheduled_at: time("When the job is due (RFC 3339). Not together with delay_ms.").optional(),
     max_retries: z.int().min(0).optional().meta({ description: "Runs after the first that failed." }),
@@ -79,7 +81,9 @@ export interface Sent {
  */
 export async function sendJob(context: SendContext, body: unknown, index?: number): Promise<Sent> {
   const { jobs, settings, caller, key } = context;
-  const input = checked(newJob, body, "body", index === undefined ? [] : [index]);
+  const at = index === undefined ? [] : [index];
+  refuseLostHeader(body, at);
+  const input = checked(newJob, body, "body", at);
   if (input.id !== undefined && key !== undefined)
     throw invalidRequest(
       "The job has an id, and the request has an Idempotency-Key. Each names the job: send one of them.",
@@ -105,6 +109,16 @@ export async function sendJob(context: SendContext, body: unknown, index?: numbe
     warning: warningOf(input.priority),
     isReplayed: !handle.created,
   };
+}
+
+/** The schema of a record leaves this name out, and the job would be sent without its header. */
+function refuseLostHeader(body: unknown, at: readonly number[]): void {
+  const { headers } = (body ?? {}) as { readonly headers?: unknown };
+  if (typeof headers !== "object" || headers === null || !Object.hasOwn(headers, "__proto__")) return;
+  const detail = "a header cannot have the name __proto__";
+  throw invalidRequest(`The body of the request is wrong: ${detail}.`, [
+    { detail, pointer: `/${[...at, "headers", "__proto__"].join("/")}` },
+  ]);
 }
 
 async function sendOrRefuse(

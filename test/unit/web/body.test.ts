@@ -78,7 +78,10 @@ describe("the body of a request", () => {
   test.each([
     ["unknown members", () => Object.fromEntries(Array.from({ length: 1_500 }, (_, at) => [`k${at}`, 1]))],
     ["wrong tags", () => ({ tags: Array.from({ length: 1_500 }, () => 1) })],
-    ["wrong headers", () => ({ headers: Object.fromEntries(Array.from({ length: 1_500 }, (_, at) => [at, 1])) })],
+    [
+      "wrong headers",
+      () => ({ headers: Object.fromEntries(Array.from({ length: 1_500 }, (_, at) => [at, 1])) }),
+    ],
   ])("with 1,500 %s is answered by 100 faults, and their number", async (_, members) => {
     await using fixture = await ApiFixture.open();
     const { status, body } = await fixture.post("/jobs", { ...job, ...members() });

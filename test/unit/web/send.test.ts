@@ -39,6 +39,33 @@ describe("POST /jobs", () => {
     }
   });
 
+  test("refuses an id by which no path leads to the job", async () => {
+    await using fixture = await ApiFixture.open();
+    for (const id of [".", ".."]) {
+      const { status, body } = await fixture.post("/jobs", { ...job, id });
+      expect({ status, pointer: body.errors[0].pointer }).toEqual({ status: 400, pointer: "/id" });
+    }
+    for (const id of ["...", "a/b?c#d", "%2e%2e", "é ☃", "\\", "bulk"]) {
+      const { status, headers } = await fixture.post("/jobs", { ...job, id });
+      expect([id, status]).toEqual([id, 201]);
+      const read = await fixture.get(headers.get("location") ?? "");
+      expect([read.status, read.body.id]).toEqual([200, id]);
+    }
+  });
+
+  test("refuses a header that would be lost", async () => {
+    await using fixture = await ApiFixture.open();
+    const text = `{"type":"email","payload":{"to":"a"},"headers":{"__proto__":"x"}}`;
+    for (const [body, pointer] of [
+      [text, "/headers/__proto__"],
+      [`[${text}]`, "/0/headers/__proto__"],
+    ] as const) {
+      const answer = await fixture.post("/jobs", body);
+      const problem = answer.body.outcomes?.[0].problem ?? answer.body;
+      expect([problem.status, problem.errors[0].pointer]).toEqual([400, pointer]);
+    }
+  });
+
   test("schedules a job by a delay or by a date", async () => {
     await using fixture = await ApiFixture.open();
     const delayed = await fixture.post("/jobs", { ...job, delay_ms: 60_000 });
