@@ -113,8 +113,9 @@ async function withoutBody({ method }: Request, response: Response): Promise<Res
 
 function failed(error: unknown, { onError }: ApiSettings, request: Request): Response {
   const problem = problemOf(error);
-  // A client that has gone ends what its request waits for.
-  if (problem.status >= 500 && !request.signal.aborted) onError(problem.cause ?? error, request);
+  // A problem without a cause tells the client all there is. A client that has gone ends what its request waits for.
+  const isTold = problem === error && problem.cause === undefined;
+  if (problem.status >= 500 && !isTold && !request.signal.aborted) onError(problem.cause ?? error, request);
   return problem.toResponse();
 }
 

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { memory } from "../../../adapters/memory/index.ts";
@@ -82,6 +82,32 @@ test("a stream ends on the server when its client goes", async () => {
   await closeAll(jobs);
 });
 
+test("a stream that its client does not read ends, and one that has nothing to say goes on", async () => {
+  const jobs = await openJobs();
+  const api = jobsApi(jobs, { open: true, maxStreams: 2, heartbeat: "1m" });
+  await using server = await serveApi(api, { port: 0, unreadTimeout: 300 });
+  const quiet = await fetch(`${server.url}/api/v1/events?type=none`);
+  const unread = connect(server.port, "127.0.0.1");
+  unread.on("error", () => {});
+  unread.write("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await once(unread, "data");
+  unread.pause();
+  const tags = Array.from({ length: 20 }, (_, at) => `${at}`.padEnd(64, "x"));
+  const isOver = async (): Promise<number> => {
+    // The events fill what the systems of both sides keep for the connection.
+    await Promise.all(Array.from({ length: 2_000 }, () => jobs.send(email.message({ to: "a" }), { tags })));
+    const third = await fetch(`${server.url}/api/v1/events`);
+    await third.body?.cancel();
+    return third.status;
+  };
+  await expect.poll(isOver, { timeout: 20_000, interval: 100 }).toBe(200);
+  const reader = quiet.body?.getReader();
+  expect((await reader?.read())?.done).toBe(false);
+  unread.destroy();
+  await reader?.cancel();
+  await closeAll(jobs);
+}, 30_000);
+
 test("a body of 2 MB is refused over a socket too, and the server goes on", async () => {
   const jobs = await openJobs();
   await using server = await serveApi(jobsApi(jobs, { open: true }), { port: 0 });
@@ -129,6 +155,8 @@ test("options that are wrong are refused", async () => {
   const api = async (): Promise<Response> => new Response();
   await expect(serveApi(api, { prot: 80 } as never)).rejects.toThrow("did you mean port?");
   await expect(serveApi(api, { port: 70_000 })).rejects.toThrow("from 0 to 65535; got 70000");
+  for (const unreadTimeout of [0, Number.NaN, "25d", "soon"])
+    await expect(serveApi(api, { unreadTimeout } as never)).rejects.toThrow("unreadTimeout is a duration");
 });
 
 test("a port that is in use is named in the error", async () => {

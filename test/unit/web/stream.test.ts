@@ -191,6 +191,8 @@ describe("GET /events", () => {
       status: 503,
       code: "too_many_streams",
     });
+    // The client was told everything.
+    expect(fixture.errors).toEqual([]);
     controller.abort();
     await fixture.clock.settle();
     expect(await two.text()).toContain("retry");
