@@ -3,6 +3,7 @@ import { requeueId, type RequeuePurpose } from "../../src/message/requeue.ts";
 import { seeded } from "../support/seeded.ts";
 import type { WorkerConfig } from "./config.ts";
 import { CRASH_CHANCES, type CrashPoint } from "./crash-points.ts";
+import { die } from "./die.ts";
 import type { RunLog } from "./run-log.ts";
 
 /** The purposes for which a worker copies messages. */
@@ -26,9 +27,7 @@ export class CrashTrigger {
   pass(point: CrashPoint): void {
     if (this.#crash?.at !== point || this.#random() >= CRASH_CHANCES[point]) return;
     this.#log.write({ kind: "killed", point, replacing: [...this.#replacing.values()] });
-    process.kill(process.pid, "SIGKILL");
-    // The signal arrives asynchronously. Blocking here keeps the process from taking another step.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    die();
   }
 
   /** Called before copies are sent. Their originals are still in the queue. */

@@ -1,32 +1,40 @@
 import { parseArgs } from "node:util";
 import { backends } from "./backends.ts";
 import { runCampaign } from "./campaign.ts";
+import { runFrozen, runJobs } from "./jobs/run.ts";
 
 /** Handlers that run at once. One kill duplicates no more jobs than that. */
 const CONCURRENCY = 10;
 
 const USAGE = `npm run test:crash -- [adapter] [--kills 100] [--jobs 3000] [--seed 1] [--json]
+npm run test:crash -- jobs [adapter] [--kills 100] [--jobs 3000] [--seed 1]
+npm run test:crash -- frozen [adapter] [--jobs 1000]
 
-Kills worker processes at named points, and counts how every job ended. Adapters: ${Object.keys(backends).join(", ")}`;
+Kills processes at named points, and counts how every job ended: workers of a queue, or senders, workers and operators of
+recorded jobs. \`frozen\` stops a process in the middle of its handlers until another has its jobs. Adapters: ${Object.keys(backends).join(", ")}`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       kills: { type: "string", default: "100" },
-      jobs: { type: "string", default: "3000" },
+      jobs: { type: "string" },
       seed: { type: "string", default: "1" },
       json: { type: "boolean", default: false },
     },
   });
-  const [name = "directory", ...more] = positionals;
+  const mode = positionals[0] === "jobs" || positionals[0] === "frozen" ? positionals[0] : undefined;
+  const [name = "directory", ...more] = mode === undefined ? positionals : positionals.slice(1);
   const open = more.length === 0 && Object.hasOwn(backends, name) ? backends[name] : undefined;
   if (open === undefined) {
     console.error(USAGE);
     return 2;
   }
+  const jobs = Number(values.jobs ?? (mode === "frozen" ? 1_000 : 3_000));
+  const [kills, seed] = [Number(values.kills), Number(values.seed)];
+  if (mode === "jobs") return runJobs(name, { kills, jobs, seed });
+  if (mode === "frozen") return runFrozen(name, jobs);
   const backend = await open();
-  const [kills, jobs, seed] = [Number(values.kills), Number(values.jobs), Number(values.seed)];
   const startedAt = performance.now();
   try {
     const report = await runCampaign({

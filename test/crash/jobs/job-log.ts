@@ -1,0 +1,62 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import type { JobStatus } from "../../../src/jobs/index.ts";
+import type { JobCrashPoint } from "./points.ts";
+
+/** One event of the log of a campaign. `key` is the number of a job; several messages may have one id. */
+export type JobLogEvent =
+  /** The send begins. */
+  | { readonly kind: "sending"; readonly key: number }
+  | { readonly kind: "sent"; readonly key: number; readonly id: string; readonly tracked: boolean }
+  /** A handler is called. `fence` is that of its claim; it has none if it runs untracked. */
+  | {
+      readonly kind: "began";
+      readonly key: number;
+      readonly id: string;
+      readonly attempt: number;
+      readonly fence?: number | undefined;
+      readonly process: number;
+    }
+  /** A handler has returned without an error. */
+  | { readonly kind: "handled"; readonly key: number; readonly id: string; readonly process: number }
+  /** The store has answered that the end of a run is recorded. */
+  | {
+      readonly kind: "ended";
+      readonly id: string;
+      readonly status: JobStatus;
+      readonly fence?: number | undefined;
+      readonly process: number;
+    }
+  /** The store has refused the end of a run, since another one has the job. */
+  | { readonly kind: "refused"; readonly id: string; readonly process: number }
+  /** A message was acknowledged. */
+  | { readonly kind: "acked"; readonly id: string; readonly process: number }
+  | { readonly kind: "cancelling"; readonly id: string }
+  | { readonly kind: "cancelled"; readonly id: string; readonly outcome: string }
+  /** The store carried out a call, and its answer was kept from the caller. */
+  | { readonly kind: "answer_lost" }
+  /** The process stops now, until it is continued. */
+  | { readonly kind: "frozen" }
+  | { readonly kind: "killed"; readonly point: JobCrashPoint };
+
+/** A log file that several processes append to. `write` is synchronous, so a kill after it loses nothing. */
+export class JobLog {
+  readonly #file: number;
+
+  constructor(path: string) {
+    this.#file = openSync(path, "a");
+  }
+
+  write(event: JobLogEvent): void {
+    writeSync(this.#file, `${JSON.stringify(event)}\n`);
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+export async function readJobLog(path: string): Promise<JobLogEvent[]> {
+  const lines = (await readFile(path, "utf8")).split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as JobLogEvent);
+}

@@ -1,0 +1,50 @@
+/** One process of a crash campaign with recorded jobs. Its argument is its configuration, as JSON. */
+import { join } from "node:path";
+import { sqliteJobStore } from "../../../adapters/sqlite/index.ts";
+import { createQueue } from "../../../src/client/create-queue.ts";
+import { createJobs } from "../../../src/jobs/index.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { openAdapter } from "../adapters.ts";
+import type { JobProcessConfig } from "./config.ts";
+import { crashingJobDriver } from "./crashing-job-driver.ts";
+import { crashingJobStore } from "./crashing-job-store.ts";
+import { hold } from "./holder.ts";
+import { JobLog } from "./job-log.ts";
+import { archive, operate } from "./operator.ts";
+import { sendJobs } from "./sender.ts";
+import { JobCrashTrigger } from "./trigger.ts";
+import { work } from "./worker.ts";
+
+const TWO_HOURS_MS = 7_200_000;
+
+const config = JSON.parse(process.argv[2] ?? "") as JobProcessConfig;
+const log = new JobLog(join(config.directory, "jobs.log"));
+const trigger = new JobCrashTrigger(config, log);
+const stop = new AbortController();
+process.on("SIGTERM", () => stop.abort());
+
+const adapter = openAdapter(config.adapter);
+const driver = crashingJobDriver(adapter, trigger, log, config);
+const queue = createQueue(driver);
+// Every job of the campaign is older than an hour for a process that archives.
+const clock = { ...systemClock, now: () => Date.now() + (config.archives === true ? TWO_HOURS_MS : 0) };
+const store = crashingJobStore(sqliteJobStore({ path: join(config.directory, "jobs.db"), clock }), {
+  ...config,
+  trigger,
+  log,
+});
+const jobs = await createJobs(queue, {
+  store,
+  namespace: config.namespace,
+  onWarning: () => undefined,
+  ...(config.archives === true ? archive(config, trigger) : {}),
+});
+const host = { config, jobs, queue, driver, trigger, log, signal: stop.signal };
+if (config.role === "sender") await sendJobs(host);
+else if (config.role === "holder") await hold(host);
+else if (config.role === "worker") await work(host, () => stop.abort());
+else await operate(host);
+await jobs.close();
+await queue.close();
+await store.close();
+log.close();

@@ -1,0 +1,55 @@
+import type { JobProcessHost } from "./host.ts";
+import { idOf, OTHER_KEYS, sendingOf, typeOf } from "./config.ts";
+
+const AT_ONCE = 20;
+const SEND_MS = 120_000;
+const MAX_ATTEMPTS = 50;
+const MAX_DELAY_MS = 1_000;
+
+/** Sends jobs: those that a killed sender has named itself once more, and then new ones. */
+export async function sendJobs(host: JobProcessHost): Promise<void> {
+  const { send } = host.config;
+  if (send === undefined) return;
+  const numbers = [...send.again];
+  for (let number = send.from; number < send.to; number += 1) numbers.push(number);
+  for (let at = 0; at < numbers.length && !host.signal.aborted; at += AT_ONCE)
+    await Promise.all(numbers.slice(at, at + AT_ONCE).map((number) => sendOne(host, number)));
+}
+
+async function sendOne({ config, jobs, queue, log }: JobProcessHost, number: number): Promise<void> {
+  const sending = sendingOf(number);
+  const type = typeOf(number);
+  const id = idOf(number);
+  const message = { type, payload: { key: number }, maxAttempts: MAX_ATTEMPTS };
+  const options = { queue: config.queue, deadlineMs: SEND_MS };
+  log.write({ kind: "sending", key: number });
+  if (sending === "reused") {
+    // A producer that knows nothing of recorded jobs.
+    await queue.send(config.queue, { ...message, id });
+    return log.write({ kind: "sent", key: number, id: id ?? "", tracked: false });
+  }
+  const sent = await retried(() => {
+    if (sending === "plain") return jobs.send(message, options);
+    if (sending === "key") return jobs.send(message, { ...options, idempotencyKey: `key-${number}` });
+    const delay = sending === "delayed" ? (number * 37) % MAX_DELAY_MS : undefined;
+    return jobs.send({ ...message, id: id ?? "" }, { ...options, delay });
+  }, sending !== "plain");
+  if (sending === "elsewhere") {
+    const key = number + OTHER_KEYS;
+    log.write({ kind: "sending", key });
+    await queue.send(config.otherQueue, { ...message, payload: { key }, id });
+    log.write({ kind: "sent", key, id: sent.id, tracked: false });
+  }
+  log.write({ kind: "sent", key: number, id: sent.id, tracked: sent.tracked });
+}
+
+/** A send of a job that has a name can be repeated when its outcome is not known. */
+async function retried<T>(send: () => Promise<T>, isNamed: boolean): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!isNamed || tries >= 20) throw error;
+    }
+  }
+}
