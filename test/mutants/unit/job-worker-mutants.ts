@@ -128,4 +128,33 @@ export const jobWorkerMutants: readonly UnitMutant[] = [
     replace: "if (asked) return undefined;",
     tests: ["jobs/track/worker.test.ts"],
   },
+  {
+    name: "the journal of an outage drops ends",
+    file: "src/jobs/writes/job-writer.ts",
+    search: "this.#journal.add(change);",
+    replace: 'if (change.kind !== "end") this.#journal.add(change);',
+    tests: ["jobs/writes/outage.test.ts", "jobs/track/outage.test.ts"],
+  },
+  {
+    name: "a dispatch is confirmed before its message is sent",
+    file: "src/jobs/dispatch/dispatcher.ts",
+    search: "    try {\n      await managed.sendManaged(queue",
+    replace:
+      '    await this.#note({ kind: "dispatched", id, dispatch });\n    try {\n      await managed.sendManaged(queue',
+    tests: ["jobs/dispatch.test.ts", "jobs/crash.test.ts"],
+  },
+  {
+    name: "a process may end while a change waits for its next try",
+    file: WRITER,
+    search: "this.#clock.timer(ms, again, true);",
+    replace: "this.#clock.timer(ms, again);",
+    tests: ["jobs/writes/job-writer.test.ts"],
+  },
+  {
+    name: "a dispatcher takes a job for good, and not until it is sent",
+    file: "src/jobs/dispatch/dispatcher.ts",
+    search: "export const DISPATCH_MS = 35_000;",
+    replace: "export const DISPATCH_MS = 35_000_000;",
+    tests: ["jobs/crash.test.ts", "jobs/dispatch.test.ts"],
+  },
 ];

@@ -108,6 +108,26 @@ describe("a job that is recorded first", () => {
     await close();
   });
 
+  test("is sent by another process 35 s later if its own dies before the send", async () => {
+    const fixture = new JobsFixture();
+    let runs = 0;
+    const { jobs: first, die } = await dying(fixture);
+    let sends = 0;
+    fixture.fault = ({ operation }) => {
+      if (operation !== "send" || (sends += 1) > 1) return undefined;
+      return { kind: "stall", until: new Promise(() => undefined) };
+    };
+    await first.send({ ...mail, id: "a" });
+    die();
+    const { jobs, close } = await otherWorker(fixture, () => (runs += 1));
+    await fixture.clock.advance(34 * SECOND);
+    expect(runs).toBe(0);
+    await fixture.clock.advance(3 * SECOND);
+    expect(runs).toBe(1);
+    expect(await jobs.get("a")).toMatchObject({ status: "completed" });
+    await close();
+  });
+
   test("runs once if its process dies between the send and its confirmation", async () => {
     const fixture = new JobsFixture();
     let runs = 0;
