@@ -52,7 +52,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "systemClock",
   ],
   "./jobs": ["createJobs", "jobStatuses", "memoryJobStore", "ndjsonGz", "priorities", "recordOf"],
-  "./jobs/testing": ["faultyJobStore"],
+  "./jobs/testing": ["faultyJobStore", "performJob"],
   "./delay-store": ["sqliteDelayStore"],
   "./sqlite": ["sqliteJobStore"],
   "./interop": ["cloudEvents", "encodeCloudEvents", "eventBridge", "eventGrid", "gcs", "s3", "sns"],

@@ -16,3 +16,5 @@ export {
   type StoreCall,
   type StoreFault,
 } from "./faulty-job-store.ts";
+export { type PerformedJob, performJob, type PerformJobOptions } from "./perform-job.ts";
+export type { PerformedProgress } from "./performing.ts";
