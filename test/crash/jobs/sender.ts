@@ -24,8 +24,9 @@ async function sendOne({ config, jobs, queue, log }: JobProcessHost, number: num
   const options = { queue: config.queue, deadlineMs: SEND_MS };
   log.write({ kind: "sending", key: number });
   if (sending === "reused") {
-    // A producer that knows nothing of recorded jobs.
-    await queue.send(config.queue, { ...message, id });
+    // A producer that knows nothing of recorded jobs. Service Bus would take the id for that of a repeated message.
+    const dedupId = config.adapter.name === "service-bus" ? `reused-${number}` : undefined;
+    await queue.send(config.queue, { ...message, id, dedupId });
     return log.write({ kind: "sent", key: number, id: id ?? "", tracked: false });
   }
   const sent = await retried(() => {
