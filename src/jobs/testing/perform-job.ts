@@ -35,7 +35,7 @@ export interface PerformJobOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** What became of a run, as its record would say. */
+/** The end of a run, as its record would say. */
 export interface PerformedJob<Result = unknown> {
   /**
    * - `completed`: The handler returned.

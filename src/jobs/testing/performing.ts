@@ -59,7 +59,7 @@ export class Performing implements TrackedContext {
     this.#report = { saved: saved === undefined ? undefined : { value: saved }, steps };
   }
 
-  /** What a store would have: the last checkpoint, and the results of all steps. */
+  /** The last checkpoint, the results of all steps, and the log, as a store would have them. */
   get kept(): Report {
     return this.#report;
   }
