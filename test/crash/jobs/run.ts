@@ -1,6 +1,7 @@
 import { backends } from "../backends.ts";
 import { freezeHolder } from "./frozen.ts";
 import { runJobCampaign } from "./job-campaign.ts";
+import { lockStore } from "./locked.ts";
 import { jobProblemsOf, type JobReport } from "./job-report.ts";
 
 /** Handlers that run at once in a worker. One kill repeats no more runs than that. */
@@ -47,6 +48,14 @@ export async function runFrozen(name: string, jobs: number): Promise<number> {
   } finally {
     await backend.close();
   }
+}
+
+/** Locks a job store under load, and prints what became of the jobs. Resolves with the exit code. */
+export async function runLocked(seconds: number): Promise<number> {
+  const report = await lockStore(seconds * 1_000);
+  console.log(`a job store that was locked for ${seconds} s`);
+  console.log(report);
+  return report.failed === 0 && report.wrong === 0 ? 0 : 1;
 }
 
 function figuresOf({ lost, phantoms, runsAfterEnd, wrong, ...figures }: JobReport): object {
