@@ -4,8 +4,8 @@ import { changeBytes } from "./change-bytes.ts";
 /** A change that can wait for a store that is down. */
 export type JournaledChange = InsertChange | EndChange | BuriedChange;
 
-/** Changes that are kept. */
-export const MAX_CHANGES = 10_000;
+/** Changes that are kept: those of an outage of a minute at 800 jobs a second. */
+export const MAX_CHANGES = 100_000;
 /** Bytes that are kept. */
 const MAX_BYTES = 67_108_864;
 

@@ -13,7 +13,9 @@ export interface JobReport {
   readonly runs: number;
   /** Runs whose end was not recorded, as their process was killed or another run had taken the job over. */
   readonly reruns: number;
-  /** Runs without a claim: of messages whose id is that of another job, or while the store did not answer. */
+  /** Runs without a claim of messages whose id is that of another job. */
+  readonly foreign: number;
+  /** Runs without a claim since the store did not answer. */
   readonly untracked: number;
   /** Ends that the store has refused, since another run had the job. */
   readonly refused: number;
@@ -50,7 +52,7 @@ export function jobReport(
   const sent = new Map<number, string>();
   const sending = new Set<number>();
   const kills: Partial<Record<JobCrashPoint, number>> = {};
-  const counts = { runs: 0, untracked: 0, refused: 0, answersLost: 0 };
+  const counts = { runs: 0, foreign: 0, untracked: 0, refused: 0, answersLost: 0 };
   const endedFences = new Set<string>();
   const begunFences = new Set<string>();
   const of = (id: string): Seen => {
@@ -70,7 +72,7 @@ export function jobReport(
         counts.runs += 1;
         const job = of(event.id);
         job.keys.add(event.key);
-        if (event.fence === undefined) counts.untracked += 1;
+        if (event.fence === undefined) counts[isShared(event.key) ? "foreign" : "untracked"] += 1;
         else {
           begunFences.add(`${event.id} ${event.fence}`);
           job.fences.add(event.fence);
