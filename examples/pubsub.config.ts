@@ -1,7 +1,11 @@
-import type { QueueConfig } from "queueport/open";
+import type { ConfigFile } from "queueport/open";
 
 /** Google Pub/Sub; or its emulator, if PUBSUB_EMULATOR_HOST is set. The emulator accepts any project. */
 const { PUBSUB_EMULATOR_HOST, GOOGLE_CLOUD_PROJECT } = process.env;
+
+/** The records of jobs, for demo:jobs and the command line: in memory, or in the SQLite file that JOBS_FILE names. */
+const { JOBS_FILE } = process.env;
+const store = JOBS_FILE === undefined ? ({ memory: true } as const) : { sqlite: JOBS_FILE };
 
 export default {
   provider: "pubsub",
@@ -9,4 +13,5 @@ export default {
   emulatorHost: PUBSUB_EMULATOR_HOST,
   // Short pulls let the demo end soon. An application leaves this out: longer pulls make fewer requests.
   waitSeconds: 2,
-} satisfies QueueConfig;
+  jobs: { store },
+} satisfies ConfigFile;

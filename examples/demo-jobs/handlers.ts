@@ -3,6 +3,8 @@ import type { Jobs, JobsWorker } from "../../src/jobs/index.ts";
 import { PermanentError } from "../../src/index.ts";
 import { email, imageProcessing, reportGeneration } from "./jobs.ts";
 
+const LONG_MS = 1_500;
+
 /** Creates the worker. Each stage of a job takes `stageMs`. */
 export function createWorker(jobs: Jobs, stageMs: number): JobsWorker {
   const worker = jobs.worker({ concurrency: 5 });
@@ -37,10 +39,12 @@ export function createWorker(jobs: Jobs, stageMs: number): JobsWorker {
       await sleep(stageMs, undefined, { signal });
       return 1_234;
     });
+    // A yearly report takes long enough for its customer to leave.
+    const pageMs = payload.report_type.startsWith("yearly") ? Math.max(stageMs, LONG_MS) : stageMs;
     log("info", `collected ${rows} rows of ${payload.report_type}`);
     for (let percent = 20; percent <= 90; percent += 10) {
       progress(percent, `Rendering ${payload.format}...`);
-      await sleep(stageMs, undefined, { signal });
+      await sleep(pageMs, undefined, { signal });
     }
     return { pages: 12 };
   });

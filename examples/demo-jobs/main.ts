@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { openJobs } from "../../adapters/open.ts";
-import { colorsFor } from "../../cmd/lib/output.ts";
 import { onSignals } from "../../cmd/lib/signals.ts";
 import { describeError, isQueueError } from "../../src/errors.ts";
 import { jobsApi, serveApi } from "../../web/api/index.ts";
@@ -9,6 +8,7 @@ import { createWorker } from "./handlers.ts";
 import { definitions, queues } from "./jobs.ts";
 import { type Options, readOptions } from "./options.ts";
 import { carryOut, plan } from "./scenario.ts";
+import { bars, lines } from "./view.ts";
 
 /** Time in which all jobs end. The demo gives up when it is over. */
 const PATIENCE_MS = 90_000;
@@ -43,8 +43,10 @@ async function demo({ config, port, stageMs, json, stay }: Options): Promise<num
 
     const signal = AbortSignal.any([interrupt.signal, AbortSignal.timeout(PATIENCE_MS)]);
     const client = new Client(server.url);
-    const show = liner(print, stream);
-    const records = await Promise.all(plan.map((job) => carryOut(client, job, show, signal)));
+    const view = stream.isTTY ? bars(stream, plan.length) : lines(stream);
+    const records = await Promise.all(
+      plan.map((job, index) => carryOut(client, job, (record) => view.show(record, index), signal)),
+    ).finally(() => view.close());
 
     if (stay && !interrupt.signal.aborted) {
       print("all jobs are over; the API stays until Ctrl-C");
@@ -78,25 +80,5 @@ function sumsOf(records: readonly JobRecord[]): Sums {
     completed: count("completed"),
     failed: count("failed"),
     cancelled: count("cancelled"),
-  };
-}
-
-/** Prints a change of a job as one line. */
-function liner(print: (text: string) => void, stream: NodeJS.WriteStream): (job: JobRecord) => void {
-  const { dim, red, green, yellow } = colorsFor(stream);
-  const colors: Readonly<Record<string, (text: string) => string>> = {
-    completed: green,
-    failed: red,
-    cancelled: yellow,
-  };
-  const startedAt = performance.now();
-  return ({ id, type, status, progress, progress_message: message, error }) => {
-    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(2).padStart(6);
-    const color = colors[status] ?? ((text: string) => text);
-    const percent = progress === undefined ? "" : ` ${progress}%`;
-    const detail = status === "processing" ? message : error?.message;
-    print(
-      `${dim(`${seconds} s  ${id.slice(-8)}`)}  ${type.padEnd(17)} ${color(status)}${percent} ${dim(detail ?? "")}`.trimEnd(),
-    );
   };
 }

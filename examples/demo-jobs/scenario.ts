@@ -59,12 +59,17 @@ export async function carryOut(
 ): Promise<JobRecord> {
   const { id } = await client.create(job);
   if (cancel === "waiting") await client.cancel(id);
-  let isAsked = false;
+  let asking: Promise<Error | undefined> | undefined;
   const seen = (record: JobRecord): void => {
     onChange(record);
-    if (cancel !== "running" || isAsked || (record.progress ?? 0) < 20) return;
-    isAsked = true;
-    void client.cancel(id);
+    if (cancel === "running" && (record.progress ?? 0) >= 20)
+      asking ??= client.cancel(id).then(
+        () => undefined,
+        (error: Error) => error,
+      );
   };
-  return client.follow(id, seen, signal);
+  const last = await client.follow(id, seen, signal);
+  const refused = await asking;
+  if (refused !== undefined) throw refused;
+  return last;
 }

@@ -27,7 +27,10 @@ console.log(`running: ${record?.status}, since ${record?.cancelReason}`);
 
 const options = { queue: "videos", delay: "1h", tags: ["trial"] } as const;
 const waiting = await jobs.send({ type: "video", payload: {} }, options);
-await jobs.sendBatch(Array(3).fill({ type: "video", payload: {} }), options);
+await jobs.sendBatch(
+  [1, 2, 3].map((part) => ({ type: "video", payload: { part } })),
+  options,
+);
 console.log(`waiting: ${await waiting.cancel()}`);
 console.log(`of the tag trial: ${await jobs.cancelAll({ tag: "trial" })} more`);
 
