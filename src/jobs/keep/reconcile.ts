@@ -18,7 +18,7 @@ const MAX_JOBS = 10_000;
 const PAGE = 500;
 
 /** Dead letters that are read beyond one a job: a job may have some of its earlier generations. */
-const MORE_LETTERS = 1_000;
+const MORE_DEAD_LETTERS = 1_000;
 
 /** The outcome of a job whose message is gone. */
 type Finding = Pick<AssumeChange, "outcome" | "reason" | "isBuried">;
@@ -86,12 +86,12 @@ async function findingsOf(
   const rows = [...lapsed, ...waiting];
   if (rows.length === 0) return [];
   const ids = rows.map(({ id }) => id);
-  const dead = await managed.deadLetters(queue).list({ ids, limit: ids.length + MORE_LETTERS });
+  const dead = await managed.deadLetters(queue).list({ ids, limit: ids.length + MORE_DEAD_LETTERS });
   const byId = Map.groupBy(dead, ({ id }) => id);
   return rows.flatMap((row): (readonly [JobRow, Finding])[] => {
-    const letter = byId.get(row.id)?.find((one) => isLetterOf(row, one));
-    if (letter !== undefined)
-      return [[row, { outcome: "failed", reason: letter.info.reason, isBuried: true }]];
+    const deadLetter = byId.get(row.id)?.find((one) => isDeadLetterOf(row, one));
+    if (deadLetter !== undefined)
+      return [[row, { outcome: "failed", reason: deadLetter.info.reason, isBuried: true }]];
     if (now - heardAt(row) > limits.retentionMs)
       return [[row, { outcome: "lost", reason: "expired_at_broker" }]];
     if (assume !== undefined && row.status === "processing")
@@ -104,11 +104,11 @@ async function findingsOf(
  * Whether a dead letter is that of the job as it stands, and so its message is in no queue. An earlier generation of the job
  * may have left one, and so may another message with the same id.
  */
-function isLetterOf(row: JobRow, { message, attributes, info }: DeadLetter): boolean {
+function isDeadLetterOf(row: JobRow, { message, attributes, info }: DeadLetter): boolean {
   if (message?.type !== row.type) return false;
   if (row.stamp !== undefined && !stampsOf(message, attributes["qp_job"]).includes(row.stamp)) return false;
   const generation = Number(attributes["qp_redrive"] ?? 0);
-  // Another tool may have moved the message back without counting that. Its letter is younger than its last claim.
+  // Another tool may have moved the message back without counting that. Its dead letter is younger than its last claim.
   return generation >= row.generation || info.at.getTime() >= row.updatedAt;
 }
 
