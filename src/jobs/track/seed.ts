@@ -3,6 +3,7 @@ import { asText } from "../../lib/text.ts";
 import { CompleteMessage, type Message } from "../../message/message.ts";
 import type { TrackedRun } from "../../queue/tracker.ts";
 import type { Json } from "../json.ts";
+import { payloadHash } from "../payload-hash.ts";
 import type { NewStoredJob } from "../store/change.ts";
 import type { StoredJobMessage } from "../store/job-row.ts";
 
@@ -52,7 +53,8 @@ export function recordedJobFlags(createdAt: number): string {
 }
 
 /** The facts of the job of a message that was received. */
-export function seedOf({ message, queue }: TrackedRun, stamp: string): NewStoredJob {
+export function seedOf(run: TrackedRun, stamp: string): NewStoredJob {
+  const { message, queue } = run;
   const { type, maxAttempts, createdAt, scheduledAt, priority, tenant, trace } = message;
   return {
     type,
@@ -61,11 +63,27 @@ export function seedOf({ message, queue }: TrackedRun, stamp: string): NewStored
     createdAt: createdAt.getTime(),
     scheduledAt: scheduledAt?.getTime(),
     stamp,
+    hash: hashOfRun(run),
     priority,
     tenant,
     traceId: trace === undefined ? undefined : traceIdOf(trace.traceparent),
     message: storedMessageOf(message),
   };
+}
+
+/**
+ * The hash of the payload, by which a sender of another message with this id is refused. The hash of a message that was sent
+ * from its record may be that of a whole request, and is not known here.
+ */
+function hashOfRun({ message, jobFlags }: TrackedRun): string | undefined {
+  const isEncoded = message instanceof CompleteMessage && message.encoding !== undefined;
+  if (isEncoded || statedStamp(jobFlags) !== undefined) return undefined;
+  try {
+    return payloadHash((message.payload ?? null) as Json);
+  } catch {
+    // A decoder may return a payload that is no JSON.
+    return undefined;
+  }
 }
 
 /** The message as it can be sent again; undefined if a codec has encoded its payload, which the store cannot undo. */

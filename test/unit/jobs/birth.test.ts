@@ -49,6 +49,22 @@ describe("a job with an id", () => {
     expect(await fixture.messages("other")).toHaveLength(0);
   });
 
+  test("is a conflict for another payload also if another system has sent the first", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    const worker = jobs.worker();
+    worker.register("mail", () => undefined);
+    void worker.start("jobs");
+    await fixture.queue.send("jobs", { ...mail, id: "order-1" });
+    await fixture.clock.settle();
+    const sending = jobs.send({ ...mail, id: "order-1", payload: { to: "b" } });
+    await expect(sending).rejects.toMatchObject({ code: "conflict" });
+    expect(await jobs.send({ ...mail, id: "order-1" })).toMatchObject({ created: false });
+    const closing = watch(jobs.close());
+    await fixture.clock.advance(MINUTE);
+    expect(closing.state).toBe("resolved");
+  });
+
   test("is one job for 100 simultaneous senders", async () => {
     const fixture = new JobsFixture();
     const all = await Promise.all([fixture.jobs(), fixture.jobs()]);
