@@ -214,7 +214,7 @@ export class JobWriter {
     if (isStoreDown(error)) {
       this.#breaker.failed(error);
       this.#retry(writes.filter(({ isSettled }) => !isSettled));
-    } else if (writes.length === 1 || isQueueError(error)) {
+    } else if (writes.length === 1 || isQueueError(error, "config") || isQueueError(error, "closed")) {
       for (const write of writes) write.failed(error);
     } else {
       // One change that the store cannot take fails the call of all of them. It is found by halves.

@@ -4,6 +4,7 @@ import { memoryJobStore } from "../../../../src/jobs/store/memory-job-store.ts";
 import { faultyJobStore } from "../../../../src/jobs/testing/faulty-job-store.ts";
 import { JobWriter } from "../../../../src/jobs/writes/job-writer.ts";
 import { FakeClock } from "../../../../src/testing/fake-clock.ts";
+import { QueueError } from "../../../../src/errors.ts";
 import { times, watch } from "../../support.ts";
 import { claim, end, insert, job, save, WriterFixture } from "./fixture.ts";
 
@@ -174,7 +175,10 @@ describe("a locked row", () => {
 });
 
 describe("a change that the store cannot take", () => {
-  it("fails alone: the others of its call are written", async () => {
+  it.each([
+    new TypeError("a character that the database refuses"),
+    new QueueError("invalid_message", "a character that the database refuses"),
+  ])("fails alone with %s: the others of its call are written", async (error) => {
     const fixture = new WriterFixture((memory) => ({
       ...memory,
       name: "memory",
@@ -182,8 +186,7 @@ describe("a change that the store cannot take", () => {
       now: () => memory.now(),
       listen: () => () => undefined,
       apply: async (namespace, changes) => {
-        if (changes.some(({ id }) => id === "j3"))
-          throw new TypeError("a character that the database refuses");
+        if (changes.some(({ id }) => id === "j3")) throw error;
         return memory.apply(namespace, changes);
       },
     }));
