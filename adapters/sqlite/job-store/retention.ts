@@ -59,9 +59,12 @@ export class Retention {
     let isMore = false;
     let areDeleted = false;
     let rest = ids;
+    let last: { readonly beyond: Finished | undefined } | undefined;
     const doomed = (most: number): readonly Stored[] => {
       if (rest === undefined) return this.prunable(ns, policy, most, now);
-      const all = this.#prunableOf(ns, policy, rest, now);
+      // Once for all steps, since many jobs may have to be passed for it. Later ends only make more jobs prunable.
+      last ??= { beyond: this.#lastBeyond(ns, policy) };
+      const all = this.#prunableOf(policy, ns, rest, last.beyond, now);
       rest = all.map(({ row }) => row.id);
       return all.slice(0, most);
     };
@@ -93,8 +96,13 @@ export class Retention {
   }
 
   /** The jobs of a list that are to be deleted, the one that ended first at the front. */
-  #prunableOf(ns: number, policy: PrunePolicy, ids: readonly string[], now: number): Stored[] {
-    const last = this.#lastBeyond(ns, policy);
+  #prunableOf(
+    policy: PrunePolicy,
+    ns: number,
+    ids: readonly string[],
+    last: Finished | undefined,
+    now: number,
+  ): Stored[] {
     return ids
       .flatMap((id) => this.#jobs.find(ns, id) ?? [])
       .filter((stored) => isPrunable(stored, policy, last, now))
