@@ -27,9 +27,21 @@ export async function cancelAll(
   const selection = selectionOf("cancelAll", context, filter, UNFINISHED);
   if (dryRun) return countOf(context, selection);
   let count = 0;
-  for await (const rows of batches(context, selection)) {
-    const changes = rows.map(({ id }): CancelChange => ({ kind: "cancel", id, reason, onlyKnown: true }));
-    for (const { ok } of await applyAll(context, changes)) if (ok) count += 1;
+  const asked = new Set<string>();
+  // A job that goes from one state to another while a page is read may be in none of them. Nothing new ends the search.
+  for (let isNew = true; isNew;) {
+    isNew = false;
+    for await (const rows of batches(context, selection)) {
+      const changes = rows
+        .filter(({ id }) => !asked.has(id))
+        .map(({ id }): CancelChange => ({ kind: "cancel", id, reason, onlyKnown: true }));
+      for (const { ok, row } of await applyAll(context, changes)) {
+        isNew = true;
+        if (ok) count += 1;
+        // The others are not found again.
+        if (row !== undefined && selection.status?.includes(row.status) === true) asked.add(row.id);
+      }
+    }
   }
   return count;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PermanentError } from "../../../src/errors.ts";
-import type { Jobs } from "../../../src/jobs/index.ts";
+import type { Jobs, JobStore } from "../../../src/jobs/index.ts";
 import { MINUTE, SECOND, watch } from "../support.ts";
 import { JobsFixture } from "./fixture.ts";
 
@@ -117,6 +117,25 @@ describe("cancel", () => {
 });
 
 describe("cancelAll and retryAll", () => {
+  test("cancel also a job that was between two states when its page was read", async () => {
+    const fixture = new JobsFixture();
+    let lists = 0;
+    const store: JobStore = {
+      ...fixture.store,
+      list: async (...given) => {
+        const page = await fixture.store.list(...given);
+        lists += 1;
+        // Read as `processing` before its claim, and as `queued` after it.
+        return lists === 1 ? { ...page, rows: page.rows.filter(({ id }) => id !== "a") } : page;
+      },
+    };
+    const jobs = await fixture.jobs({ store });
+    for (const id of ["a", "b", "c"]) await jobs.send({ ...mail, id });
+    expect(await jobs.cancelAll({})).toBe(3);
+    expect(await jobs.get("a")).toMatchObject({ status: "cancelled" });
+    expect(await jobs.cancelAll({ status: ["cancelled", "failed"] })).toBe(3);
+  });
+
   test("take every job that matches, and a dry run only counts", async () => {
     const fixture = new JobsFixture();
     const jobs = await fixture.jobs();
