@@ -3,9 +3,20 @@ import { isFinal, type JobRow, type JobStatus } from "./job-row.ts";
 import { changed, newRow } from "./new-row.ts";
 import { noted, type Transition, unchanged } from "./effect.ts";
 
+/** Processes of one store may read its clock so far apart. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
+/**
+ * Whether the row was written by a clock that was set back since. Its times lie in the future then, by a day or more, and
+ * nothing is to wait for them.
+ */
+export function isAhead(row: JobRow, now: number): boolean {
+  return row.updatedAt > now + CLOCK_TOLERANCE_MS;
+}
+
 /** Whether a run holds the job now. Once its hold has lapsed, another run may take the job over. */
 export function isHeld(row: JobRow, now: number): boolean {
-  return row.status === "processing" && row.hold !== undefined && row.hold.until > now;
+  return row.status === "processing" && row.hold !== undefined && row.hold.until > now && !isAhead(row, now);
 }
 
 /** Whether the end of a job is known. That of a lost job is not. */

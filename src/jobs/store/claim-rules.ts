@@ -1,5 +1,5 @@
 import { defaults } from "../../defaults.ts";
-import { cancelled, closedAs, isHeld, isSettled } from "./cancel-rules.ts";
+import { cancelled, closedAs, isAhead, isHeld, isSettled } from "./cancel-rules.ts";
 import type { ClaimAnswer, ClaimChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
 import type { JobRow } from "./job-row.ts";
@@ -69,7 +69,7 @@ function claimKnown(row: JobRow, change: ClaimChange, now: number): Transition<C
     case "processing":
       return isHeld(row, now) ? busy(row, now) : takeOver(row, change, now);
     case "retrying": {
-      const leftMs = (row.nextAt ?? now) - now;
+      const leftMs = isAhead(row, now) ? 0 : (row.nextAt ?? now) - now;
       return leftMs > DUE_TOLERANCE_MS ? later(row, leftMs, "backoff") : begin(row, change, now);
     }
     case "scheduled": {

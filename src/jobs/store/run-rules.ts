@@ -1,4 +1,4 @@
-import { cancelled, closedAs, isHeld, isSettled } from "./cancel-rules.ts";
+import { cancelled, closedAs, isAhead, isHeld, isSettled } from "./cancel-rules.ts";
 import type { AssumeChange, BuriedChange, EndAnswer, EndChange, PlainAnswer, TouchChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
 import { type JobRow, type JobStatus, MAX_ATTEMPTS_KEPT } from "./job-row.ts";
@@ -15,9 +15,13 @@ export function touch(
   const cancelRequested = row.cancelRequestedAt === undefined ? undefined : true;
   const { hold } = row;
   if (seq <= hold.seq) return noted(row, undefined, { cancelRequested });
-  const until = leaseMs === undefined ? hold.until : Math.max(hold.until, now + leaseMs);
+  // A run that goes on holds its job by the new time, if the clock was set back.
+  const wasAhead = leaseMs !== undefined && isAhead(row, now);
+  const held = wasAhead ? 0 : hold.until;
+  const until = leaseMs === undefined ? hold.until : Math.max(held, now + leaseMs);
   const next = { ...hold, until, seq };
-  const isSeen = progress !== undefined || saved !== undefined || steps !== undefined || logs !== undefined;
+  const isReport = progress !== undefined || saved !== undefined || steps !== undefined || logs !== undefined;
+  const isSeen = isReport || wasAhead;
   if (!isSeen) return noted({ ...row, hold: next }, undefined, { cancelRequested });
   const reported = changed(row, now, {
     hold: next,
