@@ -10,8 +10,8 @@ import { streamed } from "./streamed.ts";
 
 /** The options of {@link followJob}. */
 export interface FollowOptions {
-  /** Events of all jobs. */
-  readonly events: AsyncIterable<JobsEvent>;
+  /** Events of all jobs; `reset` where some are missing. */
+  readonly events: AsyncIterable<JobsEvent | "reset">;
   /** Whether the stream begins with the job as it is. */
   readonly isNew: boolean;
   readonly clock: Clock;
@@ -31,7 +31,7 @@ export async function* followJob(
   { events, isNew, clock, heartbeatMs, signal }: FollowOptions,
 ): AsyncGenerator<StreamEvent> {
   const iterator = events[Symbol.asyncIterator]();
-  let next: Awaited<IteratorResult<JobsEvent>> | undefined;
+  let next: Awaited<IteratorResult<JobsEvent | "reset">> | undefined;
   // Events up to this version of the job have been shown by a snapshot.
   let shown = 0;
   let latest = 0;
@@ -53,6 +53,10 @@ export async function* followJob(
         continue;
       }
       next = undefined;
+      if (step.value === "reset") {
+        isFirst = true;
+        continue;
+      }
       const { job, event } = step.value;
       if (job.id !== id || job.version <= shown) continue;
       latest = job.version;

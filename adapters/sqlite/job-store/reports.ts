@@ -66,9 +66,15 @@ export function changedSince(
   if (cursor === undefined) return { rows: [], cursor: String(lastSeq), hasMore: false };
   if (!/^\d{1,15}$/.test(cursor))
     throw new QueueError("invalid_options", "The cursor is not one that this job store has given.");
+  // Otherwise a reader would see nothing until as many changes were made again.
+  if (Number(cursor) > lastSeq)
+    throw new QueueError(
+      "invalid_options",
+      "The cursor is later than the last change: the job store was replaced, or restored from a copy.",
+    );
   const records = statements.of(READ.since).all(ns, Number(cursor), limit + 1) as unknown as JobRecord[];
   const hasMore = records.length > limit;
   const page = records.slice(0, limit);
-  const last = hasMore ? (page.at(-1)?.seq ?? cursor) : Math.max(lastSeq, Number(cursor));
+  const last = hasMore ? (page.at(-1)?.seq ?? cursor) : lastSeq;
   return { rows: page.map((record) => jobs.decode(record).row), cursor: String(last), hasMore };
 }

@@ -1,4 +1,4 @@
-import { checkKeys, QueueError } from "../../errors.ts";
+import { checkKeys, isQueueError, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import { snapshotOf } from "../job-snapshot.ts";
 import type { EventOptions } from "../jobs.ts";
@@ -40,7 +40,11 @@ export function eventStream(
     try {
       let cursor = await from;
       while (!isAborted() && cursor !== undefined) {
-        const page = await reader.next(cursor, signal).catch(() => undefined);
+        const page = await reader.next(cursor, signal).catch((error: unknown) => {
+          // No try would help: the place is gone.
+          if (isQueueError(error, "invalid_options")) throw placeGone(error);
+          return undefined;
+        });
         if (page === undefined) {
           warn(
             "events",
@@ -71,6 +75,14 @@ export function eventStream(
     }
   }
   return events();
+}
+
+function placeGone(cause: QueueError): QueueError {
+  return new QueueError(
+    "invalid_options",
+    `events: the job store does not know the place of the cursor. ${cause.message} Leave the cursor out, to begin with the next event.`,
+    { cause },
+  );
 }
 
 /** The place of now, as soon as the store is reached; undefined if `signal` aborts before that. */

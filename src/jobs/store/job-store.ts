@@ -210,7 +210,10 @@ export interface JobStore {
    * process took and did not confirm in its time.
    */
   nextDueAt(namespace: string, queues?: readonly string[]): Promise<number | undefined>;
-  /** The changes since `cursor`; `undefined` asks for the cursor of now. No change is ever missed by a reader that goes on. */
+  /**
+   * The changes since `cursor`; `undefined` asks for the cursor of now. No change is ever missed by a reader that goes on.
+   * @throws QueueError `invalid_options` for a cursor that the records do not reach, as they were replaced by older ones
+   */
   changedSince(namespace: string, cursor: string | undefined, limit: number): Promise<ChangePage>;
   /** Calls `listener` on changes of any process, until the returned function is called. */
   listen(namespace: string, listener: (hint: StoreHint, id: string) => void): () => void;

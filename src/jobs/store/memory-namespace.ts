@@ -1,3 +1,4 @@
+import { QueueError } from "../../errors.ts";
 import { taken } from "./birth-rules.ts";
 import type { DataChange } from "./effect.ts";
 import { Chain, Link } from "./chain.ts";
@@ -134,6 +135,8 @@ export class MemoryNamespace {
 
   changedSince(cursor: string | undefined, limit: number): ChangePage {
     if (cursor === undefined) return { rows: [], cursor: String(this.#seq), hasMore: false };
+    if (!(Number(cursor) <= this.#seq))
+      throw new QueueError("invalid_options", "The cursor is not one that this job store has given.");
     const rows: JobRow[] = [];
     let link = this.#firstAfter(Number(cursor));
     let last: Entry | undefined;

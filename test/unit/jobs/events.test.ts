@@ -152,6 +152,23 @@ describe("the events of a job", () => {
 });
 
 describe("a cursor of events", () => {
+  test("is refused when the store was replaced by an older copy, and does not wait for as many changes", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    const reader = new Reader(jobs);
+    await jobs.send(mail);
+    await fixture.clock.advance(SECOND);
+    const [place] = JSON.parse(Buffer.from(String(reader.seen[0]?.cursor), "base64url").toString()) as [
+      string,
+    ];
+    const cursor = Buffer.from(JSON.stringify([place, "999"])).toString("base64url");
+    const reading = jobs.events({ cursor })[Symbol.asyncIterator]().next();
+    await expect(reading).rejects.toMatchObject({
+      code: "invalid_options",
+      message: expect.stringContaining("Leave the cursor out"),
+    });
+  });
+
   test("resumes after any event, and misses none", async () => {
     const fixture = new JobsFixture();
     const jobs = await fixture.jobs();

@@ -162,3 +162,13 @@ describe("a job store in SQLite", () => {
     expect(await store.get("ns", ["a"])).toMatchObject([{ row: { status: "completed" } }]);
   });
 });
+
+test("a place in the changes that a restored copy does not reach is refused", async () => {
+  await using fixture = await Fixture.create();
+  const store = await fixture.open();
+  await store.apply("ns", [insert("a", { createdAt: fixture.clock.now() })]);
+  const { cursor } = await store.changedSince("ns", undefined, 10);
+  expect(await store.changedSince("ns", cursor, 10)).toMatchObject({ rows: [], cursor });
+  const later = String(Number(cursor) + 1);
+  await expect(store.changedSince("ns", later, 10)).rejects.toMatchObject({ code: "invalid_options" });
+});

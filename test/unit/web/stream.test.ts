@@ -157,6 +157,23 @@ describe("GET /events", () => {
     }
   });
 
+  test("begins anew when the store was replaced by an older copy", async () => {
+    await using fixture = await ApiFixture.open();
+    const before = await follow(fixture, "/events");
+    await sent(fixture);
+    await fixture.clock.advance(1_000);
+    const id = String((await before.events()).at(-1)?.id);
+    await before.cancel();
+    const [place] = JSON.parse(Buffer.from(id, "base64url").toString()) as [string];
+    const later = Buffer.from(JSON.stringify([place, "999"])).toString("base64url");
+    const stream = await follow(fixture, "/events", { "last-event-id": later });
+    await fixture.clock.advance(1_000);
+    await sent(fixture);
+    await fixture.clock.advance(1_000);
+    expect(await stream.names()).toEqual(["stream.reset", "job.queued"]);
+    await stream.cancel();
+  });
+
   test("begins anew when the place of Last-Event-ID is gone, and refuses a cursor that is none", async () => {
     await using fixture = await ApiFixture.open();
     const stream = await follow(fixture, "/events", { "last-event-id": "of-another-process" });

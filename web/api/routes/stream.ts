@@ -86,7 +86,8 @@ export function streamRoutes({ maxStreams }: ApiSettings): AnyRoute[] {
 }
 
 interface Resumed {
-  readonly events: AsyncIterable<JobsEvent>;
+  /** `reset` where events are missing. */
+  readonly events: AsyncIterable<JobsEvent | "reset">;
   /** Whether the place of `Last-Event-ID` is gone, so that the events begin with the next one. */
   readonly isReset: boolean;
 }
@@ -104,21 +105,43 @@ function eventsFrom(
   const last = request.headers.get("last-event-id");
   if (last === null) return { events: jobs.events({ ...options, cursor }), isReset: false };
   try {
-    return { events: jobs.events({ ...options, cursor: last }), isReset: false };
+    return {
+      events: orAnew(jobs.events({ ...options, cursor: last }), () => jobs.events(options)),
+      isReset: false,
+    };
   } catch (error) {
     if (!isQueueError(error, "invalid_options")) throw error;
     return { events: jobs.events(options), isReset: true };
   }
 }
 
-/** @yields all events, after a sign that some are missing */
-async function* allStreamed(events: AsyncIterable<JobsEvent>, isReset: boolean): AsyncGenerator<StreamEvent> {
-  if (isReset) yield { event: "stream.reset", data: { event: "stream.reset", detail: RESET } };
-  for await (const event of events) yield streamed(event);
+/** @yields all events, with a sign where some are missing */
+async function* allStreamed(
+  events: AsyncIterable<JobsEvent | "reset">,
+  isReset: boolean,
+): AsyncGenerator<StreamEvent> {
+  if (isReset) yield RESET_EVENT;
+  for await (const event of events) yield event === "reset" ? RESET_EVENT : streamed(event);
+}
+
+/** @yields the events, and those of a new stream after a sign if the store does not know their place any more */
+async function* orAnew(
+  events: AsyncIterable<JobsEvent>,
+  anew: () => AsyncIterable<JobsEvent>,
+): AsyncGenerator<JobsEvent | "reset"> {
+  try {
+    yield* events;
+    return;
+  } catch (error) {
+    if (!isQueueError(error, "invalid_options")) throw error;
+  }
+  yield "reset";
+  yield* anew();
 }
 
 const RESET =
   "The place of Last-Event-ID is gone, as the server was restarted. Events in between are missing: read the jobs that you show.";
+const RESET_EVENT: StreamEvent = { event: "stream.reset", data: { event: "stream.reset", detail: RESET } };
 
 /** Counts the open streams, each of which holds a connection and a part of the memory. */
 class StreamLimit {
