@@ -20,9 +20,11 @@ if (outdated !== undefined) {
   printError(new QueueError("config", outdated), false);
   process.exit(exitCodes.usage);
 }
-// An empty variable counts as not set, because deployment manifests often declare variables without a value.
+// An empty variable counts as not set, because deployment manifests often declare variables without a value. An empty token
+// is told apart: without one, the API would be open.
 for (const [name, value] of Object.entries(process.env)) {
-  if (name.startsWith("QUEUEPORT_") && value === "") delete process.env[name];
+  if (name.startsWith("QUEUEPORT_") && name !== "QUEUEPORT_API_TOKEN" && value === "")
+    delete process.env[name];
 }
 outliveClosedPipes();
 // Not awaited: Node ends a module whose top-level await never settles with a warning and an exit code of its own.

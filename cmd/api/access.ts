@@ -43,14 +43,11 @@ export function accessOf({
 
 function tokenOf(flag: string | undefined, variable: string | undefined, configured: string | undefined) {
   if (flag !== undefined) return firstLine(flag);
-  if (variable !== undefined) return tokenOfVariable(variable);
-  return configured === undefined ? undefined : firstLine(configured);
-}
-
-/** A variable that is set and empty is a secret that did not arrive. It must not open the API. */
-function tokenOfVariable(variable: string): string {
-  const token = variable.trim();
+  const token = variable?.trim() ?? "";
   if (token !== "") return token;
+  if (configured !== undefined) return firstLine(configured);
+  if (variable === undefined) return undefined;
+  // A secret that did not arrive must not open the API.
   throw new QueueError("config", "QUEUEPORT_API_TOKEN is set and empty; set it to the token, or unset it.");
 }
 

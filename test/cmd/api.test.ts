@@ -52,6 +52,13 @@ test("api serves this machine without a token, prints what was changed, and ends
   expect(stdout).toContain('{"operation":"sendJob","method":"POST","path":"/api/v1/jobs","status":201}');
 });
 
+test("api does not start open if QUEUEPORT_API_TOKEN is set and empty", async () => {
+  const running = queueport(["api", "--port", "0"], { cwd, env: { QUEUEPORT_API_TOKEN: "" } });
+  const { code, stderr } = await running.result;
+  expect(stderr).toContain("QUEUEPORT_API_TOKEN is set and empty; set it to the token, or unset it.");
+  expect(code).toBe(2);
+});
+
 test("api with a token refuses requests without it, but for health", async () => {
   for (const [args, env] of [
     [["--host", "0.0.0.0", "--token-file", join("token")], {}],
