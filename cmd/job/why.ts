@@ -1,6 +1,7 @@
 import { addHelp } from "../lib/help.ts";
 import { addConfigOptions, addJsonOption, type ConfigFlags, type JsonFlags } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
+import { safeLine } from "../lib/terminal.ts";
 import { addIdArgument, FAILED, getJob, jobSubcommand, openJobsOf } from "./select.ts";
 
 /** `queueport job why`: the reasons for which a job waits. */
@@ -20,9 +21,14 @@ export function whyCommand(): ReturnType<typeof jobSubcommand> {
   }).action(runWhy);
 }
 
+/** One line for each reason. A message of an error may have lines that look like other reasons. */
+export function reasonsText(reasons: readonly string[]): string {
+  return reasons.map((reason) => safeLine(reason)).join("\n");
+}
+
 async function runWhy(id: string, flags: ConfigFlags & JsonFlags): Promise<void> {
   await using opened = await openJobsOf(flags);
   const { status } = await getJob(opened.jobs, id);
   const reasons = await opened.jobs.explain(id);
-  print(flags.json ? JSON.stringify({ id, status, reasons }) : reasons.join("\n"));
+  print(flags.json ? JSON.stringify({ id, status, reasons }) : reasonsText(reasons));
 }

@@ -39,6 +39,20 @@ describe("the body of a request", () => {
     expect(response.status).toBe(400);
   });
 
+  test("that ends early, as its client went, is refused, and is no error of the server", async () => {
+    await using fixture = await ApiFixture.open();
+    const stream = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.error(new Error("aborted"));
+      },
+    });
+    const headers = { "content-type": "application/json" };
+    const init = { method: "POST", body: stream, headers, duplex: "half" } as RequestInit;
+    expect((await fixture.raw("/jobs", init)).status).toBe(400);
+    expect(fixture.audited).toMatchObject([{ operation: "sendJob", status: 400 }]);
+    expect(fixture.errors).toEqual([]);
+  });
+
   test("with 2 MB is refused, whether or not its length is stated", async () => {
     await using fixture = await ApiFixture.open();
     const large = JSON.stringify({ type: "email", payload: { to: "a".repeat(2_000_000) } });
