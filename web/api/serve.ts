@@ -50,7 +50,7 @@ const MAX_TIMEOUT_MS = 24 * 86_400_000;
  * console.log(server.url);
  */
 export async function serveApi(
-  api: (request: Request) => Promise<Response>,
+  api: (request: Request) => Response | Promise<Response>,
   options: ServeApiOptions = {},
 ): Promise<ApiServer> {
   checkKeys("serveApi", options, { port: true, host: true, unreadTimeout: true });
@@ -66,7 +66,10 @@ export async function serveApi(
       "invalid_options",
       `serveApi: unreadTimeout is a duration, more than 0 and at most 24 days; got ${show(unreadTimeout)}.`,
     );
-  const served = (request: Request, { outgoing }: { readonly outgoing: Outgoing }): Promise<Response> => {
+  const served = (
+    request: Request,
+    { outgoing }: { readonly outgoing: Outgoing },
+  ): Response | Promise<Response> => {
     // The time runs from the last byte that was read or written. A stream that has nothing to write goes on.
     outgoing.setTimeout(unreadMs, (socket) => {
       if (socket.writableLength > 0) socket.destroy();

@@ -87,7 +87,11 @@ export class RunContext implements TrackedContext {
     return (percent, note) => {
       // Checks the arguments.
       progress(percent, note);
-      this.reportLater({ progress: percent, progressMessage: note === undefined ? undefined : asText(note) });
+      // Two decimals: a third of the work is no 33.333333333333336 in a record.
+      this.reportLater({
+        progress: Math.round(percent * 100) / 100,
+        progressMessage: note === undefined ? undefined : asText(note),
+      });
     };
   }
 

@@ -74,6 +74,19 @@ describe("the context of a handler", () => {
 });
 
 describe("progress", () => {
+  it("is recorded with two decimals", async () => {
+    const fixture = new JobsFixture();
+    fixture.worker.register("t", async (_, { progress, save }) => {
+      progress(100 / 3);
+      await save({});
+      await new Promise(() => {});
+    });
+    await fixture.run();
+    const id = await fixture.send();
+    await fixture.clock.settle();
+    expect((await fixture.job(id))?.row.progress).toBe(33.33);
+  });
+
   it("is written soon after the start, then at most once a second, the last one wins, and it ends with the job", async () => {
     const fixture = new JobsFixture();
     const door = new Door();
