@@ -3,6 +3,8 @@ import { hashOf } from "../payload-hash.ts";
 import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
 
 const VERSION = 1;
+/** Characters of a cursor at most. It holds an id, which may be long if another program has chosen it. */
+const MAX_LENGTH = 16_384;
 /** Characters of the hash of the query in a cursor. */
 const QUERY_LENGTH = 16;
 
@@ -30,7 +32,7 @@ export function placeAfter(query: string, cursor: unknown): ListPlace {
 }
 
 function partsOf(cursor: unknown): readonly unknown[] {
-  if (typeof cursor !== "string" || cursor.length > 1_000) return [];
+  if (typeof cursor !== "string" || cursor.length > MAX_LENGTH) return [];
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
     return Array.isArray(parts) ? parts : [];

@@ -18,6 +18,20 @@ async function withJobs(fixture: JobsFixture = new JobsFixture()): Promise<{ job
   return { jobs, ids };
 }
 
+test("a list goes on after a job whose long id another program has chosen", async () => {
+  const fixture = new JobsFixture();
+  const jobs = await fixture.jobs();
+  const job = { type: "mail", queue: "jobs", maxAttempts: 5, createdAt: 0, message: { payload: null } };
+  const ids = ["a", "b"].map((name) => name.repeat(5_000));
+  for (const id of ids)
+    await fixture.store.apply(jobs.namespace, [
+      { kind: "insert", id, job: { ...job, createdAt: fixture.clock.now() } },
+    ]);
+  const first = await jobs.list({ limit: 1, order: "oldest" });
+  const second = await jobs.list({ limit: 1, order: "oldest", cursor: first.nextCursor });
+  expect([...first.jobs, ...second.jobs].map(({ id }) => id)).toEqual(ids);
+});
+
 describe("a list of jobs", () => {
   test("has the newest first, and the oldest first if that is asked for", async () => {
     const { jobs, ids } = await withJobs();
