@@ -158,10 +158,7 @@ async function received<Input, Output>(
 ): Promise<Message<Output>> {
   await validatePayload(schema, type, payload, "sent");
   const json = JSON.parse(jsonOf(payload, "payload", `the job ${show(type)}`)) as Json;
-  const message = completeMessage(
-    { type, payload: json as unknown, id, maxAttempts, tenant, priority },
-    clock.now(),
-  );
+  const message = completeMessage({ type, payload: json, id, maxAttempts, tenant, priority }, clock.now());
   const output = await validatePayload(schema, type, json, "received");
   return withPayload(message, output) as Message<Output>;
 }

@@ -82,7 +82,7 @@ export const jobWorkerMutants: readonly UnitMutant[] = [
   {
     name: "each report of progress is written",
     file: TOUCHES,
-    search: "Math.max(this.#clock.monotonic(), job.reportedAt + REPORT_EVERY_MS)",
+    search: "Math.max(this.#clock.monotonic(), earliest)",
     replace: "this.#clock.monotonic()",
     tests: ["jobs/track/context.test.ts"],
   },

@@ -16,17 +16,17 @@ class AliveClock extends FakeClock {
     if (!keepAlive) return super.timer(ms, run);
     this.alive += 1;
     let isPending = true;
-    const end = (): void => {
+    const ended = (): void => {
       if (isPending) this.alive -= 1;
       isPending = false;
     };
     const timer = super.timer(ms, () => {
-      end();
+      ended();
       run();
     });
     return {
       cancel: () => {
-        end();
+        ended();
         timer.cancel();
       },
     };
