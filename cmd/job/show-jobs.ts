@@ -93,7 +93,12 @@ export function jobText(job: JobSnapshot): string {
   return [
     ...head,
     ...(failed.length > 0 ? [bold("failed runs"), ...failed] : []),
-    ...part(bold("payload"), job.payload),
+    ...part(
+      job.payloadEncoding === undefined
+        ? bold("payload")
+        : `${bold("payload")}, encoded as ${safeLine(job.payloadEncoding)}`,
+      job.payload,
+    ),
     ...part(bold("result"), job.result),
     ...((job.logs?.length ?? 0) > 0 ? [bold("log"), logText(job.logs ?? [])] : []),
   ].join("\n");

@@ -17,7 +17,9 @@ import { ensureKeys, pumpKeys, receiveKeys, sendKeys } from "./option-keys.ts";
 import type { Interceptor } from "../queue/interceptor.ts";
 import { aroundRequests } from "./queue-hooks.ts";
 import { dropQueue, ensureQueue, planQueue } from "./provision.ts";
+import { managedCodec } from "./managed-codec.ts";
 import type {
+  ManagedCodec,
   ManagedHandler,
   ManagedQueue,
   ManagedReceiveOptions,
@@ -62,6 +64,7 @@ export class CoreQueue implements ManagedQueue {
   readonly provider: string;
   readonly scope: string;
   readonly clock: Clock;
+  readonly codec: ManagedCodec | undefined;
   readonly #driver: Driver;
   readonly #options: CoreQueueOptions;
   readonly #connection: Connection;
@@ -88,6 +91,7 @@ export class CoreQueue implements ManagedQueue {
     const { delayStore, clock, format, interceptors } = options;
     const around = aroundRequests(interceptors);
     this.#connection = new Connection(driver, clock, options.random, this, { format, around });
+    this.codec = managedCodec(this.#connection, options.sendDeadlineMs);
     this.#delays = delayStore === undefined ? undefined : new Delays(delayStore, clock, format);
     this.#sender = new Sender(this.#connection, this.#delays);
     this.#producer = new Producer(this.#connection, this.#sender, options.sendDeadlineMs, interceptors);

@@ -165,7 +165,7 @@ export class CoreJobs implements Jobs {
   }
 
   async get(id: string, include: readonly JobInclude[] = []): Promise<JobSnapshot | undefined> {
-    return getJob(this.#context.records, id, include);
+    return getJob(this.#context, id, include);
   }
 
   async list(options: ListJobsOptions = NONE): Promise<JobPage> {

@@ -42,6 +42,8 @@ export interface JobRecordJson {
   readonly overdue?: true;
   readonly result_omitted?: string;
   readonly payload?: Json;
+  /** The encoding of the payload, if it could not be decoded here. */
+  readonly payload_encoding?: string;
   readonly result?: Json;
   readonly attempts?: readonly {
     readonly attempt: number;
@@ -94,6 +96,7 @@ export function recordOf(job: JobSnapshot, { attempts = false }: { attempts?: bo
     overdue: job.isOverdue,
     result_omitted: job.resultOmitted,
     payload: job.payload,
+    payload_encoding: job.payloadEncoding,
     result: job.result,
     attempts: attempts
       ? job.attempts.map((one) => ({

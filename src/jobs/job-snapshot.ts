@@ -58,8 +58,10 @@ export interface JobSnapshot {
   readonly resultOmitted?: "too_large" | "not_json" | undefined;
   /** The failed runs, the latest last; at most 10. */
   readonly attempts: readonly FailedAttempt[];
-  /** Set if it was asked for. */
+  /** Set if it was asked for. As the codec of the queue has encoded it, if `payloadEncoding` is set. */
   readonly payload?: Json | undefined;
+  /** The encoding of the payload, if it could not be decoded here: the queue has no codec, or the codec has failed. */
+  readonly payloadEncoding?: string | undefined;
   /** Set if it was asked for, and the job has one. */
   readonly result?: Json | undefined;
   /** Set if it was asked for. */
@@ -103,6 +105,7 @@ export function snapshotOf({ row, message, result, logs }: StoredJob, now: numbe
     resultOmitted: row.resultOmitted,
     attempts: row.attempts,
     payload: message?.payload,
+    payloadEncoding: message?.encoding,
     result,
     logs,
   });

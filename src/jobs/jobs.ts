@@ -177,8 +177,8 @@ export type Archive = (jobs: readonly JobSnapshot[]) => Promise<void>;
 /** The options of `createJobs`. */
 export interface JobsOptions {
   /**
-   * The store that remembers the jobs: `memoryJobStore()`, or one of an adapter. It holds payloads and results as they are,
-   * also if a codec of the queue encrypts those of messages.
+   * The store that remembers the jobs: `memoryJobStore()`, or one of an adapter. It holds payloads as the codec of the queue
+   * encodes them, and results, checkpoints, errors and log lines as they are.
    */
   readonly store: JobStore;
   /** The job definitions that senders and the REST API know. @default none */

@@ -1,5 +1,6 @@
 import type { BackoffOptions } from "../backoff.ts";
 import type { PauseController } from "../lib/pause.ts";
+import type { EncodedPayload } from "../message/codec.ts";
 import type { Message, NewMessage } from "../message/message.ts";
 import type { Disposition } from "./disposition.ts";
 import type { Delay } from "../message/delay.ts";
@@ -70,7 +71,40 @@ export interface ManagedFacts {
 }
 
 /** The options of {@link ManagedQueue.sendManaged}. */
-export interface ManagedSendOptions extends SendOptions, ManagedFacts {}
+export interface ManagedSendOptions extends SendOptions, ManagedFacts {
+  /**
+   * The encoding of a payload that a codec has encoded before. It travels as it is, past the codec, unless an interceptor
+   * replaces it. @default none
+   */
+  readonly encoding?: string | undefined;
+  /**
+   * Called before the message is sent, with the payload as the codec has encoded it, or with undefined if it travels as it
+   * is. Not called if the queue has no codec, or an interceptor has taken the message over.
+   */
+  readonly onEncoded?: ((encoded: EncodedPayload | undefined) => void) | undefined;
+}
+
+/** The codec of a queue, for payloads that are kept beside the queue. */
+export interface ManagedCodec {
+  /**
+   * Returns the payload as the codec encodes it; undefined if it travels as it is.
+   * @throws QueueError `send_timeout`, `send_failed`, `invalid_payload` as a send does
+   */
+  encode(
+    queue: string,
+    message: NewMessage & { readonly id: string },
+    options?: { readonly deadlineMs?: number | undefined },
+  ): Promise<EncodedPayload | undefined>;
+  /**
+   * Returns the payload of a job in clear.
+   * @throws the error of the codec; QueueError `timeout` when it does not answer within 10 s
+   */
+  decode(
+    queue: string,
+    job: { readonly id: string; readonly type: string },
+    encoded: EncodedPayload,
+  ): Promise<unknown>;
+}
 
 /** One message of {@link ManagedQueue.sendBatchManaged}. */
 export interface ManagedSend extends ManagedFacts {
@@ -100,6 +134,8 @@ export interface ManagedQueue extends Queue {
     messages: readonly ManagedSend[],
     options?: SendOptions,
   ): Promise<SendOutcome[]>;
+  /** Undefined if payloads travel as they are. */
+  readonly codec: ManagedCodec | undefined;
   /**
    * The place of the queues: the provider, with the account, the region and the prefix of names as far as they are known.
    * The same in all processes that reach the same queues. Has no secret.

@@ -1,4 +1,4 @@
-import { escapeNonCharacters } from "../lib/text.ts";
+import { escapeNonCharacters, show } from "../lib/text.ts";
 import { delayMs as readDelay } from "../message/delay.ts";
 import type { Outgoing } from "../driver/contract.ts";
 import type { QueueTraits } from "../driver/limits.ts";
@@ -52,12 +52,22 @@ export function compose(
   // With a codec the body is written later, when the caller may have changed the headers.
   if (format?.codec !== undefined) Object.assign(message, { headers: { ...message.headers } });
   const payloadJson = jsonOf(message);
+  const { encoding } = options;
+  if (encoding !== undefined && format?.encode !== undefined) throw encodedAlready(queue, encoding);
   const encoded =
     format?.encode === undefined
-      ? encodeWith(message, payloadJson)
+      ? encodeWith(message, payloadJson, encoding)
       : encodeBy(format.encode, message, payloadJson, queue);
   const cancellable = options.cancellable === true;
   return { message, encoded, payloadJson, delayMs, dedupId, repeatId, cancellable, system };
+}
+
+function encodedAlready(queue: string, encoding: string): QueueError {
+  return new QueueError(
+    "not_supported",
+    `The payload of a message for queue "${queue}" was encoded as ${show(encoding)} by a codec, and the encoder of this queue cannot say so. Send it by a queue that has no encoder.`,
+    { queue },
+  );
 }
 
 /** @throws QueueError `invalid_options` when the encoder returns no body */

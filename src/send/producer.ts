@@ -44,7 +44,9 @@ export class Producer {
   send(queue: string, message: NewMessage, options: ManagedSendOptions): Promise<SendReceipt> {
     if (this.#interceptors === undefined) return this.#send(queue, message, options);
     return this.#tracked(
-      this.#interceptors.send({ queue, message, options }, (changed) => this.#send(queue, changed, options)),
+      this.#interceptors.send({ queue, message, options }, (changed) =>
+        this.#send(queue, changed, afterInterceptors(options, message, changed)),
+      ),
     );
   }
 
@@ -209,14 +211,16 @@ export class Producer {
     const { format } = connection;
     const composed = compose(input, options, now, format, queue);
     try {
+      // A payload that was encoded before is neither validated nor encoded again.
+      const codec = options.encoding === undefined ? format?.codec : undefined;
       const validating =
         input.schema === undefined
           ? undefined
           : validateInTime(input.schema, input, composed.payloadJson, clock, deadlineMs);
       const known = connection.knownTraits(queue);
-      return validating === undefined && known !== undefined && format?.codec === undefined
+      return validating === undefined && known !== undefined && codec === undefined
         ? prepare(this.#sender.target, queue, known, composed, terms)
-        : this.#prepareLater(queue, composed, terms, validating, format?.codec);
+        : this.#prepareLater(queue, composed, terms, validating, codec, options.onEncoded);
     } catch (error) {
       this.#publish(queue, composed, "failed");
       throw error;
@@ -229,6 +233,7 @@ export class Producer {
     terms: SendTerms,
     validating: Promise<unknown> | undefined,
     codec: PayloadCodec | undefined,
+    onEncoded: ManagedSendOptions["onEncoded"],
   ): Promise<Prepared> {
     try {
       await validating;
@@ -237,12 +242,8 @@ export class Producer {
       if (codec !== undefined) {
         const { clock, limits } = connection;
         const deadlineMs = leftMs(terms, clock);
-        encoded = await encodePayload(codec, composed, {
-          queue,
-          clock,
-          deadlineMs,
-          maxBytes: limits.maxMessageBytes,
-        });
+        const codecTerms = { queue, clock, deadlineMs, maxBytes: limits.maxMessageBytes };
+        encoded = await encodePayload(codec, composed, codecTerms, onEncoded);
       }
       const traits =
         connection.knownTraits(queue) ??
@@ -263,6 +264,16 @@ export class Producer {
       `deadlineMs must be a finite duration, more than 0 milliseconds; got ${show(given)}.`,
     );
   }
+}
+
+/** The options of a send. A payload that an interceptor has replaced is not the one that was encoded before. */
+function afterInterceptors(
+  options: ManagedSendOptions,
+  before: NewMessage,
+  after: NewMessage,
+): ManagedSendOptions {
+  const isReplaced = options.encoding !== undefined && after?.payload !== before.payload;
+  return isReplaced ? { ...options, encoding: undefined } : options;
 }
 
 /** The options of a batch with the facts of one of its messages. */

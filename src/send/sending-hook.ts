@@ -3,7 +3,7 @@ import { handled } from "../lib/rejection.ts";
 import { show } from "../lib/text.ts";
 import { within } from "../lib/wait.ts";
 import { describeError, QueueError } from "../errors.ts";
-import type { PayloadCodec } from "../message/codec.ts";
+import type { EncodedPayload, PayloadCodec } from "../message/codec.ts";
 import { encodeWith } from "../message/envelope.ts";
 import type { NewMessage } from "../message/message.ts";
 import type { Interceptor, SendCall } from "../queue/interceptor.ts";
@@ -116,22 +116,66 @@ export interface CodecTerms {
   readonly maxBytes: number;
 }
 
+/** The payload of a job, as JSON. */
+export interface CodecInput {
+  readonly id: string;
+  readonly type: string;
+  readonly json: string;
+}
+
+/** A payload as a codec has encoded it, as JSON. */
+interface EncodedJson {
+  readonly json: string;
+  readonly encoding: string;
+}
+
 /**
  * Has the payload of a message encoded by the codec, and the body written anew.
  *
+ * @param onEncoded called with the encoded payload; with undefined if it travels as it is
  * @throws QueueError `send_timeout` when the codec does not answer; `send_failed` when it fails
  */
 export async function encodePayload(
   codec: PayloadCodec,
   composed: Composed,
   terms: CodecTerms,
+  onEncoded?: (encoded: EncodedPayload | undefined) => void,
 ): Promise<Composed> {
-  const { queue, clock, deadlineMs, maxBytes } = terms;
   const { message, payloadJson } = composed;
   const { id, type } = message;
+  const encoded = await encodedBy(codec, { id, type, json: payloadJson }, terms);
+  onEncoded?.(encoded && parsed(encoded));
+  if (encoded === undefined) return composed;
+  return { ...composed, encoded: encodeWith(message, encoded.json, encoded.encoding) };
+}
+
+/**
+ * Returns the payload of a job as the codec encodes it; undefined if it travels as it is.
+ *
+ * @throws QueueError `send_timeout` when the codec does not answer; `send_failed` when it fails
+ */
+export async function encodedPayload(
+  codec: PayloadCodec,
+  input: CodecInput,
+  terms: CodecTerms,
+): Promise<EncodedPayload | undefined> {
+  const encoded = await encodedBy(codec, input, terms);
+  return encoded && parsed(encoded);
+}
+
+/** A copy of its own: the codec may go on using the value that it has returned. */
+function parsed({ json, encoding }: EncodedJson): EncodedPayload {
+  return { payload: JSON.parse(json) as unknown, encoding };
+}
+
+async function encodedBy(
+  codec: PayloadCodec,
+  { id, type, json }: CodecInput,
+  { queue, clock, deadlineMs, maxBytes }: CodecTerms,
+): Promise<EncodedJson | undefined> {
   const given = new AbortController();
   const job = { id, type, queue, signal: given.signal, maxBytes };
-  const encoding = (async () => codec.encode(payloadJson, job))();
+  const encoding = (async () => codec.encode(json, job))();
   const encoded = await within(clock, deadlineMs, encoding, () => {
     const error = new QueueError(
       "send_timeout",
@@ -148,13 +192,13 @@ export async function encodePayload(
       { queue, retryable: true, cause },
     );
   });
-  if (encoded === undefined) return composed;
-  const json = jsonOf(encoded.payload);
-  if (json === undefined || typeof encoded.encoding !== "string" || encoded.encoding === "")
+  if (encoded === undefined) return undefined;
+  const encodedJson = jsonOf(encoded.payload);
+  if (encodedJson === undefined || typeof encoded.encoding !== "string" || encoded.encoding === "")
     throw new QueueError(
       "invalid_options",
       `The codec returned no payload that JSON can hold, or no name of its encoding, for a job of type ${show(type)}. The message was not sent.`,
       { queue },
     );
-  return { ...composed, encoded: encodeWith(message, json, encoded.encoding) };
+  return { json: encodedJson, encoding: encoded.encoding };
 }

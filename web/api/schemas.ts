@@ -62,6 +62,10 @@ const jobFields = {
   overdue: z.literal(true).optional(),
   result_omitted: z.string().optional(),
   payload: z.unknown().optional(),
+  payload_encoding: z
+    .string()
+    .describe("The encoding of the payload, if the API has no codec to decode it.")
+    .optional(),
   result: z.unknown().optional(),
   attempts: z.array(failedAttempt).optional(),
   logs: z.array(logLine).optional(),

@@ -105,6 +105,7 @@ export class Dispatcher {
         deadlineMs: SEND_MS,
         createdAt: row.createdAt,
         scheduledAt: row.scheduledAt,
+        encoding: message.encoding,
         repeatId: hashOf([namespace, id, generation, dispatch]),
         system: systemOf(row),
       });
@@ -154,7 +155,8 @@ export function systemOf({ createdAt, generation }: Pick<JobRow, "createdAt" | "
 /** The message of a job as it was recorded. */
 function messageOf({ row, message }: DueJob): NewMessage {
   const { id, type, maxAttempts, priority, tenant } = row;
-  return { ...message, id, type, maxAttempts, priority, tenant };
+  const { payload, headers, backoff, orderingKey, trace } = message;
+  return { id, type, payload, headers, maxAttempts, backoff, orderingKey, trace, priority, tenant };
 }
 
 function recorded(error: unknown): { readonly message: string; readonly code: string | undefined } {

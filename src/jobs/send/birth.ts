@@ -6,7 +6,9 @@ import { DISPATCH_MS, type Dispatcher, systemOf } from "../dispatch/dispatcher.t
 import { hashOf, payloadHash } from "../payload-hash.ts";
 import type { NewStoredJob } from "../store/change.ts";
 import { stampOf } from "../track/seed.ts";
-import { type Facts, storedJob } from "./facts.ts";
+import type { StoredJobMessage } from "../store/job-row.ts";
+import { isTombstone } from "../store/new-row.ts";
+import { asEncoded, type Facts, storedJob } from "./facts.ts";
 import type { QueueLimits } from "./queue-limits.ts";
 import type { SentJob } from "./sent-job.ts";
 
@@ -66,8 +68,9 @@ export async function bear(
   await checking;
   const payload = stored.message?.payload ?? null;
   const hash = id === undefined ? undefined : (idempotencyHash ?? payloadHash(payload));
-  const job = { ...stored, scheduledAt, stamp: stampOf(new Date(createdAt)), hash };
   await admit(context, limits, queue, id);
+  const kept = await keptMessage(context, queue, named.id, stored, id !== undefined);
+  const job = { ...stored, message: kept, scheduledAt, stamp: stampOf(new Date(createdAt)), hash };
   // From here on the job may be recorded, whatever the caller wants.
   signal?.throwIfAborted();
   const answer = await records.change({
@@ -80,9 +83,28 @@ export async function bear(
   });
   if (answer.outcome === "conflict") throw conflict(named.id, queue, answer.row, idempotencyKey);
   const isNew = answer.outcome === "created";
-  if (isNew && delayMs === 0 && stored.message !== undefined)
-    void dispatcher.dispatch({ row: answer.row, message: stored.message });
+  if (isNew && delayMs === 0 && kept !== undefined)
+    void dispatcher.dispatch({ row: answer.row, message: kept });
   return { id: named.id, queue, created: isNew, tracked: true };
+}
+
+/**
+ * The message as the record keeps it: with its payload as the codec of the queue encodes it. Nothing is encoded for a job
+ * that is there already, since a codec may keep payloads by the id of their job.
+ */
+async function keptMessage(
+  { queue: { codec }, records }: JobsContext,
+  queue: string,
+  id: string,
+  { type, message }: NewStoredJob,
+  isNamed: boolean,
+): Promise<StoredJobMessage | undefined> {
+  if (codec === undefined || message === undefined) return message;
+  if (isNamed) {
+    const there = await records.get(id);
+    if (there !== undefined && !isTombstone(there.row)) return undefined;
+  }
+  return asEncoded(message, await codec.encode(queue, { id, type, payload: message.payload }));
 }
 
 /** A job that is there already needs no room. */

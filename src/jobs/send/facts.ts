@@ -1,7 +1,9 @@
 import type { BackoffOptions } from "../../backoff.ts";
 import type { Headers, NewMessage, TraceContext } from "../../message/message.ts";
 import type { Json } from "../json.ts";
+import type { EncodedPayload } from "../../message/codec.ts";
 import type { NewStoredJob } from "../store/change.ts";
+import type { StoredJobMessage } from "../store/job-row.ts";
 
 /** A message whose number of attempts is known. */
 export type JobMessage = NewMessage & { readonly maxAttempts: number };
@@ -37,6 +39,18 @@ export function storedJob({ queue, message, tags, createdAt }: Facts): NewStored
       trace: trace === undefined ? undefined : copied<TraceContext>(trace),
     },
   };
+}
+
+/**
+ * The message of a record, as it travels. `encoded` is its payload as the codec has encoded it; undefined if the codec has
+ * left it in clear.
+ */
+export function asEncoded(
+  message: StoredJobMessage | undefined,
+  encoded: EncodedPayload | undefined,
+): StoredJobMessage | undefined {
+  if (message === undefined || encoded === undefined) return message;
+  return { ...message, payload: encoded.payload as Json, encoding: encoded.encoding };
 }
 
 /** The second field of a `traceparent`: https://www.w3.org/TR/trace-context/#traceparent-header (2021-11) */

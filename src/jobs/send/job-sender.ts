@@ -2,13 +2,14 @@ import { QueueError } from "../../errors.ts";
 import { newId } from "../../lib/ids.ts";
 import { show } from "../../lib/text.ts";
 import { delayMs as readDelay } from "../../message/delay.ts";
+import type { EncodedPayload } from "../../message/codec.ts";
 import type { NewMessage } from "../../message/message.ts";
 import type { JobsContext } from "../context.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { JobSendOptions } from "../jobs.ts";
 import type { NewStoredJob } from "../store/change.ts";
 import { bear } from "./birth.ts";
-import { type JobMessage, storedJob } from "./facts.ts";
+import { asEncoded, type JobMessage, storedJob } from "./facts.ts";
 import { Insertions } from "./insertions.ts";
 import type { QueueLimits } from "./queue-limits.ts";
 import { checkSendOptions, checkStoreBorn } from "./send-options.ts";
@@ -94,8 +95,11 @@ export class JobSender {
     const { deadlineMs, signal } = options;
     const id = newId(createdAt);
     const message = { ...input, id };
+    const { queue: managed } = this.#context;
+    const travelling = managed.codec === undefined ? undefined : new Travelling();
+    const onEncoded = travelling?.onEncoded;
     // The queue checks the message, and so has the first word about its faults.
-    const sending = this.#context.queue.sendManaged(queue, message, { deadlineMs, signal, createdAt });
+    const sending = managed.sendManaged(queue, message, { deadlineMs, signal, createdAt, onEncoded });
     let job: NewStoredJob;
     try {
       job = storedJob({ queue, message, tags: options.tags, createdAt });
@@ -104,7 +108,26 @@ export class JobSender {
     }
     return new Promise((resolve, reject) => {
       const ended = (tracked: boolean): void => resolve({ id, queue, created: true, tracked });
-      sending.then(() => this.#insertions.insert(id, job, ended), reject);
+      sending.then(
+        () => this.#insertions.insert(id, travelling === undefined ? job : travelling.recordOf(job), ended),
+        reject,
+      );
     });
+  }
+}
+
+/** A message that goes through a codec. */
+class Travelling {
+  #isKnown = false;
+  #encoded: EncodedPayload | undefined;
+
+  readonly onEncoded = (encoded: EncodedPayload | undefined): void => {
+    this.#isKnown = true;
+    this.#encoded = encoded;
+  };
+
+  /** The record of the job. If an interceptor has taken the message over, the claim of a worker fills in how it travelled. */
+  recordOf(job: NewStoredJob): NewStoredJob {
+    return { ...job, message: this.#isKnown ? asEncoded(job.message, this.#encoded) : undefined };
   }
 }

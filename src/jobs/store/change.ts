@@ -16,7 +16,7 @@ export interface NewStoredJob {
   readonly tenant?: string | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly traceId?: string | undefined;
-  /** Undefined if the message cannot be sent again from its record: its payload is encoded, or could not be read. */
+  /** Undefined if the message cannot be sent again from its record: its payload could not be read. */
   readonly message: StoredJobMessage | undefined;
 }
 

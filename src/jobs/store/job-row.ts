@@ -171,7 +171,10 @@ export interface JobRow {
 
 /** The message of a job, from which it can be sent again. */
 export interface StoredJobMessage {
+  /** As the codec of the queue has encoded it, if `encoding` is set. A store never has such a payload in clear. */
   readonly payload: Json;
+  /** The name of the encoding of the payload; undefined if it is in clear. */
+  readonly encoding?: string | undefined;
   readonly headers?: Headers | undefined;
   readonly backoff?: BackoffOptions | undefined;
   readonly orderingKey?: string | undefined;

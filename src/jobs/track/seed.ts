@@ -86,11 +86,11 @@ function hashOfRun({ message, jobFlags }: TrackedRun): string | undefined {
   }
 }
 
-/** The message as it can be sent again; undefined if a codec has encoded its payload, which the store cannot undo. */
-function storedMessageOf(message: Message): StoredJobMessage | undefined {
-  if (message instanceof CompleteMessage && message.encoding !== undefined) return undefined;
+/** The message as it can be sent again. A payload that a codec has encoded stays encoded. */
+function storedMessageOf(message: Message): StoredJobMessage {
+  const encoding = message instanceof CompleteMessage ? message.encoding : undefined;
   const { payload, headers, backoff, orderingKey, trace } = message;
-  return { payload: payload as Json, headers, backoff, orderingKey, trace };
+  return { payload: payload as Json, encoding, headers, backoff, orderingKey, trace };
 }
 
 /** The trace id of a `traceparent`: https://www.w3.org/TR/trace-context/#traceparent-header (2021-11) */
