@@ -160,9 +160,12 @@ function outcomeOf(row: JobRow, change: EndChange, now: number): Partial<JobRow>
       };
     case "cancelled":
       return { error, finishedAt: now, nextAt: undefined };
-    // released: the run does not count.
-    default:
-      return { runs: Math.max(0, attempt - 1), nextAt: undefined };
+    // released: the run does not count. A run whose claim was not answered does not know its number.
+    default: {
+      const { token } = change;
+      const counted = token !== undefined && row.hold?.token === token ? row.runs : attempt;
+      return { runs: Math.max(0, counted - 1), nextAt: undefined };
+    }
   }
 }
 

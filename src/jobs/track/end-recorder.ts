@@ -1,6 +1,6 @@
 import { type Clock, sleep } from "../../lib/clock.ts";
 import type { Disposition } from "../../queue/disposition.ts";
-import type { EndChange } from "../store/change.ts";
+import type { EndAnswer, EndChange } from "../store/change.ts";
 import type { JobWriter } from "../writes/job-writer.ts";
 import { isStoreDown } from "../writes/store-down.ts";
 import { dispositionAfter, dispositionOf } from "./ends.ts";
@@ -42,7 +42,7 @@ export class EndRecorder {
     if (!writer.isUp) return this.#unrecorded(job, end, asked, draining);
     return writer.write(end).then(
       (answer) => {
-        if (answer.verdict !== "fenced") this.#remember(job, end);
+        this.#remember(job, end, answer);
         return dispositionAfter(answer, asked, end);
       },
       (error: unknown) =>
@@ -78,7 +78,7 @@ export class EndRecorder {
       if (job.isLeaseLost || !writer.isUp) continue;
       try {
         const answer = await writer.write(end);
-        this.#remember(job, end);
+        this.#remember(job, end, answer);
         return dispositionAfter(answer, asked, end);
       } catch (error) {
         if (!isStoreDown(error)) return this.#refusedEnd(job, end, asked);
@@ -103,7 +103,7 @@ export class EndRecorder {
     };
     try {
       const answer = await writer.write(bare);
-      this.#remember(job, bare);
+      this.#remember(job, bare, answer);
       return dispositionAfter(answer, asked, bare);
     } catch {
       this.#keep(job, bare);
@@ -114,7 +114,7 @@ export class EndRecorder {
   /** The end of a run that nobody waits for. */
   recordLate(job: JobRun, end: EndChange): void {
     this.#options.writer.write(end).then(
-      () => this.#remember(job, end),
+      (answer) => this.#remember(job, end, answer),
       (error: unknown) => isStoreDown(error) && this.#keep(job, end),
     );
   }
@@ -124,12 +124,20 @@ export class EndRecorder {
     this.#remember(job, end);
   }
 
-  #remember({ run, stamp, id }: JobRun, { outcome, deadLetterReason: reason, error }: EndChange): void {
-    if (outcome === "retrying" || outcome === "released") return;
+  /** @param answer undefined if the end is not recorded yet */
+  #remember(
+    { run, stamp, id }: JobRun,
+    { outcome, deadLetterReason: reason, error }: EndChange,
+    answer?: EndAnswer,
+  ): void {
+    // The job of a fenced run goes on elsewhere.
+    if (answer?.verdict === "fenced") return;
+    const status = answer?.verdict === "overruled" ? answer.status : outcome;
+    if (status !== "completed" && status !== "failed" && status !== "cancelled") return;
     const { queue, message, redrive } = run;
     const { type } = message;
     this.#options.ended.add(id, {
-      status: outcome,
+      status,
       queue,
       type,
       stamp,

@@ -55,6 +55,8 @@ export class JobRun implements Deadline {
   readonly claimedAt: number;
   /** When a report was written last; undefined if none was. */
   reportedAt: number | undefined;
+  /** Whether the store may have granted the claim although it did not answer. */
+  mayBeHeld = false;
   isLeaseLost = false;
   /** Whether the handler was asked to end since the job was cancelled. */
   isCancelled = false;

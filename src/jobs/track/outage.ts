@@ -26,12 +26,16 @@ export class Outage {
    * @param downMs milliseconds since the outage began
    */
   decide(job: JobRun, mode: "run" | "wait", downMs: number): RunClaim {
+    const waitMs = Math.min(Math.max(downMs, WAIT_MS), MAX_WAIT_MS);
     const ended = this.#ended.of(job.run, job.stamp);
+    // A retry from the record, or another copy of an old dead letter: only the store can say which.
+    if (ended !== undefined && ended.status !== "failed" && job.run.redrive > ended.redrive)
+      return waiting(waitMs);
     if (ended !== undefined && ended.status !== "failed")
       return { run: false, disposition: { kind: "ack", ran: false, why: ended.status } };
     if (ended !== undefined)
       return failedAlready(ended.isBuried, ended.reason ?? "max_attempts", ended.error);
-    if (mode === "wait") return waiting(Math.min(Math.max(downMs, WAIT_MS), MAX_WAIT_MS));
+    if (mode === "wait") return waiting(waitMs);
     if (!isFirstDelivery(job) && !this.#waited.delete(job.id)) {
       this.#waited.set(job.id, true);
       forgetOldest(this.#waited, MOST);

@@ -1,3 +1,4 @@
+import { describeError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { newId } from "../../lib/ids.ts";
 import { show } from "../../lib/text.ts";
@@ -84,7 +85,7 @@ export class JobTracker implements Tracker {
     return this.#claim(job).then(
       (answer) => this.#claimed(job, answer),
       (error: unknown) =>
-        isStoreDown(error) ? this.#unanswered(job, mode) : this.#claimWithoutMessage(job, mode),
+        isStoreDown(error) ? this.#claimLost(job, mode) : this.#claimWithoutMessage(job, mode),
     );
   }
 
@@ -131,7 +132,10 @@ export class JobTracker implements Tracker {
     job.isConcluded = true;
     this.touches.end(job);
     const end = this.#endOf(job, disposition);
-    if (job.mode === "untracked" && end.outcome === "released") return;
+    if (job.mode === "untracked" && end.outcome === "released") {
+      this.#withdraw(job);
+      return;
+    }
     this.#ends.recordLate(job, end);
   }
 
@@ -164,8 +168,44 @@ export class JobTracker implements Tracker {
     job.dropMessage();
     return this.#claim(job).then(
       (answer) => this.#claimed(job, answer),
-      () => this.#unanswered(job, mode),
+      (error: unknown) => {
+        if (isStoreDown(error)) return this.#claimLost(job, mode);
+        this.#warnRefused(job, error);
+        return this.#unanswered(job, mode);
+      },
     );
+  }
+
+  /** The claim was not answered in time. The store may have granted it. */
+  #claimLost(job: JobRun, mode: "run" | "wait"): RunClaim {
+    job.mayBeHeld = true;
+    const claim = this.#unanswered(job, mode);
+    if (!claim.run) this.#withdraw(job);
+    return claim;
+  }
+
+  /** Gives a claim back that the store may have granted: the run did not begin, or does not count. */
+  #withdraw({ mayBeHeld, id, token, generation, run }: JobRun): void {
+    if (!mayBeHeld) return;
+    const { writer, workerId } = this.#options;
+    const { attempt } = run;
+    const end: EndChange = {
+      kind: "end",
+      id,
+      token,
+      isUntracked: false,
+      seq: 1,
+      generation,
+      attempt,
+      outcome: "released",
+      workerId,
+      durationMs: 0,
+    };
+    if (writer.isUp)
+      writer.write(end).catch((error: unknown) => {
+        if (isStoreDown(error)) writer.keep(end);
+      });
+    else writer.keep(end);
   }
 
   #claimed(job: JobRun, answer: ClaimAnswer): RunClaim {
@@ -192,7 +232,10 @@ export class JobTracker implements Tracker {
   #conclude(job: JobRun, asked: Disposition): Promise<Disposition | "abandon"> {
     this.touches.end(job);
     const end = this.#endOf(job, asked);
-    if (job.mode === "untracked" && end.outcome === "released") return Promise.resolve(asked);
+    if (job.mode === "untracked" && end.outcome === "released") {
+      this.#withdraw(job);
+      return Promise.resolve(asked);
+    }
     return this.#ends.record(job, end, asked, this.#draining.signal);
   }
 
@@ -227,6 +270,13 @@ export class JobTracker implements Tracker {
 
   #endOf(job: JobRun, asked: Disposition): EndChange {
     return endOf(job, asked, this.#options.workerId, this.#clock.monotonic());
+  }
+
+  #warnRefused({ run: { message, queue } }: JobRun, error: unknown): void {
+    this.#options.onWarning(
+      "claim_refused",
+      `The job store refuses the claim of job ${message.id} of type ${show(message.type)} in queue "${queue}": ${describeError(error)}. It goes on as if the store were down.`,
+    );
   }
 
   #warnForeign({ id, run }: JobRun, why: "id_conflict" | "id_reused"): void {

@@ -1,9 +1,11 @@
 import { describeError, isQueueError, type QueueError } from "../../errors.ts";
 import { Batcher } from "../../lib/batcher.ts";
 import type { Clock, Timer } from "../../lib/clock.ts";
+import { show } from "../../lib/text.ts";
 import { within } from "../../lib/wait.ts";
 import type { JobAnswer, JobChange } from "../store/change.ts";
 import type { JobStore } from "../store/job-store.ts";
+import { isAnswerTo } from "./answer-words.ts";
 import { Breaker, PROBE_EVERY_MS } from "./breaker.ts";
 import { changeBytes } from "./change-bytes.ts";
 import { Journal, type JournaledChange } from "./journal.ts";
@@ -148,9 +150,10 @@ export class JobWriter {
     );
   }
 
-  #write(change: JobChange): Promise<JobAnswer> {
+  #write(change: JobChange, isKept = false): Promise<JobAnswer> {
     const until = this.#clock.monotonic() + WRITE_LIMIT_MS;
     const write = new Write(this.#host, change, changeBytes(change), until);
+    write.isKept = isKept;
     this.#limits.add(write);
     const before = this.#lanes.get(change.id);
     this.#lanes.set(change.id, write);
@@ -164,11 +167,18 @@ export class JobWriter {
     this.#batcher.add(write);
   }
 
-  /** The next change of the job may go. One that has expired meanwhile is passed over. */
+  /**
+   * The next change of the job may go. One that has expired meanwhile is passed over, unless it goes back into the journal:
+   * a claim must not be granted before the end of the run before it is recorded.
+   */
   #leaveLane(write: Write): void {
     if (!write.isFirst) return;
-    let { next } = write;
-    while (next?.isSettled === true) ({ next } = next);
+    let { next, blocks } = write;
+    while (next !== undefined && (blocks || next.isSettled)) {
+      if (blocks) next.failed(this.#late());
+      else ({ blocks } = next);
+      ({ next } = next);
+    }
     if (next === undefined) this.#lanes.delete(write.change.id);
     else this.#begin(next);
   }
@@ -187,6 +197,7 @@ export class JobWriter {
       };
       // A caller waits for the answer, and so does the process.
       answers = await within(this.#clock, WRITE_LIMIT_MS, applied, late, true);
+      if (!Array.isArray(answers)) throw storeDown(this.#store.name, "its answer is no list of answers");
     } catch (error) {
       this.#failed += 1;
       await this.#callFailed(writes, error);
@@ -204,6 +215,12 @@ export class JobWriter {
       const ms = Math.min(LOCKED_MS * 2 ** write.tries, MAX_LOCKED_MS);
       write.tries += 1;
       this.#clock.timer(ms, () => this.#alone.add(write), true);
+    } else if (!isAnswerTo(write.change, answer)) {
+      write.failed(
+        new Error(
+          `the job store "${this.#store.name}" has answered a ${write.change.kind} by ${show(answer.do)}`,
+        ),
+      );
     } else {
       this.#changes += 1;
       write.answered(answer);
@@ -258,7 +275,7 @@ export class JobWriter {
 
   /** Whether it is written, or can never be. If not, it is kept further. Never rejects. */
   #writeKept(change: JournaledChange): Promise<boolean> {
-    return this.#write(change).then(
+    return this.#write(change, true).then(
       () => true,
       (error: unknown) => {
         if (isStoreDown(error)) {

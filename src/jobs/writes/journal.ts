@@ -6,12 +6,16 @@ export type JournaledChange = InsertChange | EndChange | BuriedChange;
 
 /** Changes that are kept: those of an outage of a minute at 800 jobs a second. */
 export const MAX_CHANGES = 100_000;
+/** Claims of one job that are given back. */
+const MAX_WITHDRAWN = 4;
 /** Bytes that are kept. */
 const MAX_BYTES = 67_108_864;
 
 /** The changes of one job that wait. */
 interface Entry {
   readonly insert?: InsertChange | undefined;
+  /** Claims that are given back, the latest last. They come first, since a claim that was granted holds the job. */
+  readonly withdrawn?: readonly EndChange[] | undefined;
   /** In their order. A claim that is known to the store is ended first. */
   readonly ends: readonly EndChange[];
   readonly buried?: BuriedChange | undefined;
@@ -58,6 +62,11 @@ export class Journal {
         this.#put(change.id, { ...entry, insert: change });
         break;
       case "end":
+        if (isWithdrawal(change)) {
+          const withdrawn = [...(entry.withdrawn ?? []), change].slice(-MAX_WITHDRAWN);
+          this.#put(change.id, { ...entry, withdrawn });
+          break;
+        }
         this.#put(change.id, { ...entry, ends: withEnd(entry.ends, change) });
         break;
       case "buried":
@@ -85,10 +94,11 @@ export class Journal {
   /** Puts a change back that was taken, unless a newer one of its kind has come since. */
   putBack(change: JournaledChange): void {
     const { ends = [], insert, buried } = this.#entries.get(change.id) ?? {};
-    if (change.kind === "end") {
+    if (change.kind === "end" && !isWithdrawal(change)) {
       const later = this.#remove(change.id) ?? NONE;
       this.#put(change.id, { ...later, ends: ends.reduce(withEnd, [change]) });
-    } else if ((change.kind === "insert" ? insert : buried) === undefined) this.add(change);
+    } else if (change.kind === "end" || (change.kind === "insert" ? insert : buried) === undefined)
+      this.add(change);
     if (this.#isOver) this.#shed();
   }
 
@@ -125,8 +135,9 @@ export class Journal {
       if (!isOver()) return;
       if (entry.insert === undefined && !entry.ends.some(hasExtras)) continue;
       if (entry.insert !== undefined) this.#dropped += 1;
-      const rest = { ends: entry.ends.map(bare), buried: entry.buried };
-      if (rest.ends.length === 0 && rest.buried === undefined) this.#remove(id);
+      const { withdrawn, buried } = entry;
+      const rest = { withdrawn, ends: entry.ends.map(bare), buried };
+      if (withdrawn === undefined && rest.ends.length === 0 && rest.buried === undefined) this.#remove(id);
       else this.#put(id, rest);
     }
     for (const id of this.#entries.keys()) {
@@ -134,6 +145,11 @@ export class Journal {
       this.#dropped += this.takeOf(id).length;
     }
   }
+}
+
+/** Whether an end only gives a claim back: it says nothing about the job. */
+function isWithdrawal({ outcome, seed }: EndChange): boolean {
+  return outcome === "released" && seed === undefined;
 }
 
 /** Replaces the last end, unless that one ends a claim which the store knows, and which the new end does not. */
@@ -151,8 +167,9 @@ function bare(end: EndChange): EndChange {
   return hasExtras(end) ? { ...end, logs: undefined, saved: undefined, steps: undefined } : end;
 }
 
-function changesOf({ insert, ends, buried }: Entry): JournaledChange[] {
-  const changes: JournaledChange[] = insert === undefined ? [...ends] : [insert, ...ends];
+function changesOf({ insert, withdrawn = [], ends, buried }: Entry): JournaledChange[] {
+  const changes: JournaledChange[] = [...withdrawn, ...ends];
+  if (insert !== undefined) changes.unshift(insert);
   if (buried !== undefined) changes.push(buried);
   return changes;
 }

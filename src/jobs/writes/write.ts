@@ -1,4 +1,5 @@
 import type { JobAnswer, JobChange } from "../store/change.ts";
+import { isStoreDown } from "./store-down.ts";
 import type { Limited } from "./time-limits.ts";
 
 /** The writer of a {@link Write}. */
@@ -20,6 +21,10 @@ export class Write implements Limited {
   /** Whether the earlier changes of its job are done. */
   isFirst = false;
   isSettled = false;
+  /** Whether the change goes back into the journal if the store is down. */
+  isKept = false;
+  /** Whether later changes of the job must not be written before this one, which has failed. */
+  blocks = false;
   /** How often it was tried without an answer. */
   tries = 0;
   readonly #host: WriteHost;
@@ -47,6 +52,7 @@ export class Write implements Limited {
   failed(error: unknown): void {
     if (this.isSettled) return;
     this.isSettled = true;
+    this.blocks = this.isKept && isStoreDown(error);
     this.#reject(error);
     this.#host.settled(this);
   }
