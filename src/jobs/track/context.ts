@@ -1,5 +1,6 @@
 import { QueueError } from "../../errors.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { handled } from "../../lib/rejection.ts";
 import { asText, show } from "../../lib/text.ts";
 import type { Message } from "../../message/message.ts";
 import type { JobContext } from "../../worker/types.ts";
@@ -96,12 +97,15 @@ export class RunContext implements TrackedContext {
   }
 
   get save(): TrackedContext["save"] {
-    return async (value) => {
-      const json = keptJson(value, "saved", `the checkpoint of ${show(this.#message.type)}`);
-      const saved = { value: JSON.parse(json) as Json };
-      this.#saved = saved;
-      await this.reportNow({ saved });
-    };
+    // A handler may not await it. A job that was taken over is aborted in any case; it must not end the process.
+    return (value) => handled(this.#save(value));
+  }
+
+  async #save(value: unknown): Promise<void> {
+    const json = keptJson(value, "saved", `the checkpoint of ${show(this.#message.type)}`);
+    const saved = { value: JSON.parse(json) as Json };
+    this.#saved = saved;
+    await this.reportNow({ saved });
   }
 
   get step(): TrackedContext["step"] {

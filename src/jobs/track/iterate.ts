@@ -14,6 +14,9 @@ const OPTIONS: KnownKeys<IterateOptions<unknown>> = {
   flushMs: true,
 };
 const FLUSH_MS = 5_000;
+/** Milliseconds and items after which an iteration lets the rest of the process have its turn. */
+const UNBROKEN_MS = 10;
+const UNBROKEN_ITEMS = 1_000;
 
 /** The parts of a run's context that an iteration uses. */
 export interface IterationHost extends StepHost {
@@ -67,6 +70,7 @@ export async function iterate<Item>(
   let toSkip = typeof from === "function" ? 0 : start.n;
   try {
     for await (const item of items) {
+      if (walk.isBreakDue) await walk.takeBreak();
       if (toSkip > 0) {
         toSkip -= 1;
         continue;
@@ -95,6 +99,8 @@ class Walk {
   readonly #name: string;
   #saved: Place;
   #percent: number | undefined;
+  #breakAt: number;
+  #unbroken = 0;
 
   constructor(host: IterationHost, name: string, start: Place) {
     this.place = start;
@@ -102,6 +108,20 @@ class Walk {
     this.#host = host;
     this.#name = name;
     this.savedAt = host.monotonic();
+    this.#breakAt = this.savedAt + UNBROKEN_MS;
+  }
+
+  /** Whether nothing but this iteration has run for long, as with a function `each` that waits for nothing. */
+  get isBreakDue(): boolean {
+    this.#unbroken += 1;
+    return this.#unbroken > UNBROKEN_ITEMS || this.#host.monotonic() >= this.#breakAt;
+  }
+
+  /** Lets timers and requests have their turn: the lease of this very job has to be extended. */
+  async takeBreak(): Promise<void> {
+    await new Promise(setImmediate);
+    this.#unbroken = 0;
+    this.#breakAt = this.#host.monotonic() + UNBROKEN_MS;
   }
 
   /** Reports each whole percent once. */

@@ -172,7 +172,7 @@ export class JobWriter {
    * a claim must not be granted before the end of the run before it is recorded.
    */
   #leaveLane(write: Write): void {
-    if (!write.isFirst) return;
+    if (!write.isFirst || write.isInFlight) return;
     let { next, blocks } = write;
     while (next !== undefined && (blocks || next.isSettled)) {
       if (blocks) next.failed(this.#late());
@@ -188,6 +188,7 @@ export class JobWriter {
     const writes = all.filter(({ isSettled }) => !isSettled);
     if (writes.length === 0) return;
     this.#calls += 1;
+    for (const write of writes) write.isInFlight = true;
     let answers: readonly JobAnswer[];
     try {
       const changes = writes.map(({ change }) => change);
@@ -199,13 +200,23 @@ export class JobWriter {
       answers = await within(this.#clock, WRITE_LIMIT_MS, applied, late, true);
       if (!Array.isArray(answers)) throw storeDown(this.#store.name, "its answer is no list of answers");
     } catch (error) {
+      this.#landed(writes);
       this.#failed += 1;
       await this.#callFailed(writes, error);
       return;
     }
+    this.#landed(writes);
     this.#breaker.answered();
     for (const [index, write] of writes.entries()) this.#answered(write, answers[index]);
     if (this.#journal.size > 0) void this.#catchUp();
+  }
+
+  /** The call has ended. A change that expired meanwhile has kept its place until now, so that no later one overtook it. */
+  #landed(writes: readonly Write[]): void {
+    for (const write of writes) {
+      write.isInFlight = false;
+      if (write.isSettled) this.#leaveLane(write);
+    }
   }
 
   #answered(write: Write, answer: JobAnswer | undefined): void {

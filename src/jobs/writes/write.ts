@@ -21,6 +21,8 @@ export class Write implements Limited {
   /** Whether the earlier changes of its job are done. */
   isFirst = false;
   isSettled = false;
+  /** Whether a call of the store has the change. It may be written, also after the write has expired. */
+  isInFlight = false;
   /** Whether the change goes back into the journal if the store is down. */
   isKept = false;
   /** Whether later changes of the job must not be written before this one, which has failed. */

@@ -20,6 +20,20 @@ describe("a claim", () => {
   });
 });
 
+describe("a claim that has expired on its way", () => {
+  it("is not overtaken by the change that gives it back", async () => {
+    const fixture = new WriterFixture();
+    fixture.fault = (changes) => (changes.some(({ kind }) => kind !== "end") ? 1_900 : undefined);
+    void fixture.writer.write(insert("j"));
+    const claimed = watch(fixture.writer.write(claim("j", "a")));
+    await fixture.clock.advance(2_000);
+    expect(claimed.state).toBe("rejected");
+    void fixture.writer.write(end("j", "a", { outcome: "released" }));
+    await fixture.clock.advance(2_000);
+    expect(await fixture.row("j")).toMatchObject({ row: { status: "queued", runs: 0 } });
+  });
+});
+
 describe("a claim that is given back", () => {
   const back = (token: string): ReturnType<typeof end> =>
     end("j", token, { outcome: "released", isUntracked: false });
