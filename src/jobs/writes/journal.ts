@@ -34,6 +34,9 @@ export class Journal {
   #size = 0;
   #bytes = 0;
   #dropped = 0;
+  #added = 0;
+  /** When each change was added. Some are taken out, and put back later. */
+  readonly #order = new WeakMap<JournaledChange, number>();
 
   constructor(maxChanges: number = MAX_CHANGES, maxBytes: number = MAX_BYTES) {
     this.#maxChanges = maxChanges;
@@ -56,6 +59,7 @@ export class Journal {
 
   /** Keeps a change. A later one of the same job replaces an earlier one of the same kind. */
   add(change: JournaledChange): void {
+    this.#order.set(change, (this.#added += 1));
     const entry = this.#remove(change.id) ?? NONE;
     switch (change.kind) {
       case "insert":
@@ -95,11 +99,24 @@ export class Journal {
   putBack(change: JournaledChange): void {
     const { ends = [], insert, buried } = this.#entries.get(change.id) ?? {};
     if (change.kind === "end" && !isWithdrawal(change)) {
-      const later = this.#remove(change.id) ?? NONE;
-      this.#put(change.id, { ...later, ends: ends.reduce(withEnd, [change]) });
+      const entry = this.#remove(change.id) ?? NONE;
+      // Two ends that were taken together come back one after the other, and others may have come since.
+      const inOrder = [...ends, change].toSorted((one, other) => this.#orderOf(one) - this.#orderOf(other));
+      this.#put(change.id, { ...entry, ends: inOrder.reduce(withEnd, NONE.ends) });
     } else if (change.kind === "end" || (change.kind === "insert" ? insert : buried) === undefined)
       this.add(change);
     if (this.#isOver) this.#shed();
+  }
+
+  /** The end without its extras, in its place. */
+  #bare(end: EndChange): EndChange {
+    const rest = bare(end);
+    this.#order.set(rest, this.#orderOf(end));
+    return rest;
+  }
+
+  #orderOf(change: JournaledChange): number {
+    return this.#order.get(change) ?? 0;
   }
 
   get #isOver(): boolean {
@@ -136,7 +153,7 @@ export class Journal {
       if (entry.insert === undefined && !entry.ends.some(hasExtras)) continue;
       if (entry.insert !== undefined) this.#dropped += 1;
       const { withdrawn, buried } = entry;
-      const rest = { withdrawn, ends: entry.ends.map(bare), buried };
+      const rest = { withdrawn, ends: entry.ends.map((end) => this.#bare(end)), buried };
       if (withdrawn === undefined && rest.ends.length === 0 && rest.buried === undefined) this.#remove(id);
       else this.#put(id, rest);
     }

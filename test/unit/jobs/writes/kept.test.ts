@@ -34,6 +34,19 @@ describe("a claim that has expired on its way", () => {
   });
 });
 
+describe("ends that are put back into the journal", () => {
+  it("are in the order in which they were added, whichever comes back first", () => {
+    const ends = [end("j", "a", { outcome: "retrying" }), end("j", "b", { isUntracked: true })] as const;
+    for (const order of [ends, ends.toReversed()]) {
+      const journal = new Journal();
+      for (const one of ends) journal.add(one);
+      expect(journal.takeOf("j")).toEqual(ends);
+      for (const one of order) journal.putBack(one);
+      expect(journal.takeOf("j")).toEqual(ends);
+    }
+  });
+});
+
 describe("a claim that is given back", () => {
   const back = (token: string): ReturnType<typeof end> =>
     end("j", token, { outcome: "released", isUntracked: false });
