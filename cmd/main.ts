@@ -21,7 +21,7 @@ if (outdated !== undefined) {
   process.exit(exitCodes.usage);
 }
 // An empty variable counts as not set, because deployment manifests often declare variables without a value. An empty token
-// is told apart: without one, the API would be open.
+// is an error: without a token, the API would be open.
 for (const [name, value] of Object.entries(process.env)) {
   if (name.startsWith("QUEUEPORT_") && name !== "QUEUEPORT_API_TOKEN" && value === "")
     delete process.env[name];
