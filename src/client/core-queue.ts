@@ -4,6 +4,7 @@ import { Connection, queueError } from "../transport/connection.ts";
 import type { DeadLetters } from "../queue/dead-letters.ts";
 import { lazyDeadLetters } from "./lazy-dead-letters.ts";
 import type { Delay } from "../message/delay.ts";
+import { DeadLetterReads } from "./dead-letter-reads.ts";
 import { cancelDelayed, listDelayed } from "./delayed.ts";
 import { Delays } from "../delay/delays.ts";
 import type { DelayStore } from "../delay/store.ts";
@@ -74,12 +75,11 @@ export class CoreQueue implements ManagedQueue {
   readonly #producer: Producer;
   readonly #used = new UsedQueues();
   readonly #receiving = new Set<Promise<unknown>>();
-  /** Operations on dead letters that have not ended. */
-  readonly #reading = new Set<Promise<unknown>>();
   /** Aborts when `close` is called: receivers drain, and none is started. */
   readonly #closing = new AbortController();
   /** Aborts when the receivers have drained. Until then their handlers may call every other method. */
   readonly #drained = new AbortController();
+  readonly #reads = new DeadLetterReads(this.#drained.signal);
   #closed: Promise<void> | undefined;
 
   constructor(driver: Driver, options: CoreQueueOptions) {
@@ -202,7 +202,10 @@ export class CoreQueue implements ManagedQueue {
   deadLetters(queue: string): DeadLetters {
     this.#assertUsable(queue);
     return lazyDeadLetters(this.#connection, this.#sender, queue, {
-      run: (signal, work) => this.#read(queue, signal, work),
+      run: async (signal, work) => {
+        this.#assertOpen(queue);
+        return this.#reads.run(queue, signal, work);
+      },
       use: (to) => this.#assertUsable(to),
     });
   }
@@ -284,33 +287,11 @@ export class CoreQueue implements ManagedQueue {
     // The caller of `receive` gets the error of a drain.
     if (this.#receiving.size > 0) await Promise.allSettled(this.#receiving);
     this.#drained.abort(closed);
-    if (this.#reading.size > 0) await Promise.allSettled(this.#reading);
+    await this.#reads.ended();
     await this.#producer.flush();
     await this.#sender.close();
     // Each is closed, whatever becomes of the other.
     await allEnded([this.#driver, this.#delays?.store].map(async (one) => one?.close()));
-  }
-
-  /** Runs an operation on dead letters, which the end of the connection ends after its current batch. */
-  async #read<T>(
-    queue: string,
-    signal: AbortSignal | undefined,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    this.#assertOpen(queue);
-    const drained = this.#drained.signal;
-    const result = await track(
-      this.#reading,
-      work(signal === undefined ? drained : AbortSignal.any([signal, drained])),
-    );
-    if (drained.aborted && signal?.aborted !== true) {
-      throw new QueueError(
-        "closed",
-        `The queue was closed before all dead letters of "${queue}" were read. What was done until then stays done; do the rest on another connection.`,
-        { queue },
-      );
-    }
-    return result;
   }
 
   async #attempt<T>(queue: string, attempted: string, call: () => Promise<T>): Promise<T> {
