@@ -26,6 +26,7 @@ export const READ: Readonly<Record<"byId" | "byNumber" | "since", string>> = {
 /** The values of a row that most jobs have. They are left out of the JSON. */
 const DEFAULTS = {
   generation: 0,
+  redrives: 0,
   dispatches: 0,
   isStoreBorn: false,
   runs: 0,
@@ -46,6 +47,7 @@ export function encodeRest(row: JobRow): string {
   const rest: { readonly [Name in Exclude<keyof JobRow, InColumns>]: JobRow[Name] | undefined } = {
     version: row.version,
     generation: row.generation || undefined,
+    redrives: row.redrives || undefined,
     dispatches: row.dispatches || undefined,
     dispatch: row.dispatch,
     isStoreBorn: row.isStoreBorn || undefined,

@@ -36,7 +36,9 @@ export function claim(row: JobRow | undefined, change: ClaimChange, now: number)
   // A claim that the network has held back until its run was over.
   if (row.ended?.token === change.token)
     return isSettled(row) ? claimKnown(row, change, now) : later(row, 1, "busy");
-  const isRedriven = change.redrive > row.generation;
+  // Of a failed job also a message that was redriven since the run that failed, whatever the generation of that.
+  const isRedriven =
+    change.redrive > row.generation || (row.status === "failed" && change.redrive > row.redrives);
   const match = matchOf(row, change, isRedriven, now);
   if (match === "id_conflict" || match === "id_reused") return { row, answer: { do: "foreign", why: match } };
   // Another tool has moved the dead letter back as it was, without counting a redrive.
@@ -63,7 +65,7 @@ function claimKnown(row: JobRow, change: ClaimChange, now: number): Transition<C
     case "failed": {
       const { deadLetterReason: reason = "max_attempts", error } = row;
       // The dead letter that is known to be there is that of the last generation, and not that of an earlier copy.
-      const isBuried = row.isBuried && change.redrive === generation;
+      const isBuried = row.isBuried && change.redrive === row.redrives;
       return { row, answer: { do: "failed", generation, isBuried, reason, error } };
     }
     case "processing":
@@ -99,6 +101,7 @@ function takeOver(row: JobRow, change: ClaimChange, now: number): Transition<Cla
   };
   const failed = changed(row, now, {
     status: "failed",
+    redrives: change.redrive,
     lapsed,
     hold: undefined,
     ended: closedAs(row, "failed"),
@@ -119,6 +122,7 @@ function begin(row: JobRow, change: ClaimChange, now: number): Transition<ClaimA
   const running = changed(row, now, {
     status: "processing",
     stamp,
+    redrives: change.redrive,
     runs: attempt,
     fence,
     hold: { token, until: now + leaseMs, workerId, seq: 0 },

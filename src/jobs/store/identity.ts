@@ -48,6 +48,7 @@ export function nextGeneration(
 ): JobRow {
   return {
     ...row,
+    redrives: generation,
     queue,
     type,
     stamp: stamp ?? row.stamp,

@@ -103,6 +103,8 @@ export interface JobRow {
   readonly version: number;
   /** Raised by each redrive and each retry from the record; 0 at first. */
   readonly generation: number;
+  /** `qp_redrive` of the message of the last run. Less than `generation` if the job was retried while it had a message. */
+  readonly redrives: number;
   /** Raised by each dispatch that was confirmed. */
   readonly dispatches: number;
   /** Set while the message has to be sent to its queue. */

@@ -84,6 +84,7 @@ function endUnknown(row: JobRow | undefined, change: EndChange, now: number): Tr
     status: "queued",
     version: row?.version ?? 0,
     generation,
+    redrives: generation,
     runs: attempt,
   });
   const ended = finish(change.isUntracked ? startedBefore(fresh, change, now) : fresh, change, now);

@@ -53,6 +53,28 @@ describe("a redrive", () => {
     expect(record.claim("d", { redrive: 1 })).toMatchObject({ do: "run", generation: 2 });
   });
 
+  test("runs a retried job whose last run was that of its first message", () => {
+    const record = new Record();
+    record.birth();
+    record.cancel();
+    record.reopen("retry-1");
+    // The first message was in the queue all the time, and has come before that of the retry.
+    expect(record.claim("a")).toMatchObject({ do: "run", generation: 1 });
+    record.end("a", "failed");
+    record.buried();
+    expect(record.claim("b")).toMatchObject({ do: "failed", isBuried: true });
+    expect(record.claim("c", { redrive: 1 })).toMatchObject({ do: "run", generation: 2 });
+  });
+
+  test("runs a job that another tool had moved back before, without counting that", () => {
+    const record = failed();
+    record.buried();
+    record.claim("b", { wasDeadLetter: true });
+    record.end("b", "failed");
+    record.buried();
+    expect(record.claim("c", { redrive: 1 })).toMatchObject({ do: "run", generation: 2 });
+  });
+
   test("runs the failed job, also if its payload was edited and states no time of creation", () => {
     const record = failed();
     expect(record.claim("b", { redrive: 1, message: { stamp: "hash of the edited payload" } })).toMatchObject(
