@@ -36,7 +36,7 @@ export function claim(row: JobRow | undefined, change: ClaimChange, now: number)
   // A claim that the network has held back until its run was over.
   if (row.ended?.token === change.token)
     return isSettled(row) ? claimKnown(row, change, now) : later(row, 1, "busy");
-  // Of a failed job also a message that was redriven since the run that failed, whatever the generation of that.
+  // A message that was redriven since the run that failed is newer too, whatever the generation of that run.
   const isRedriven =
     change.redrive > row.generation || (row.status === "failed" && change.redrive > row.redrives);
   const match = matchOf(row, change, isRedriven, now);
