@@ -85,6 +85,13 @@ export const jobStoreMutants: readonly UnitMutant[] = [
     tests: SUITE,
   },
   {
+    name: "a dead letter that was redriven after a retry from the record is taken for a copy",
+    file: "src/jobs/store/claim-rules.ts",
+    search: '(row.status === "failed" && change.redrive > row.redrives);',
+    replace: '(row.status === "failed" && change.redrive > row.generation);',
+    tests: RULES,
+  },
+  {
     name: "a released run of a job counts as an attempt",
     file: RUN,
     search: "return { runs: Math.max(0, attempt - 1), nextAt: undefined };",

@@ -47,7 +47,8 @@ export const jobWorkerMutants: readonly UnitMutant[] = [
   {
     name: "one change that the store cannot take fails all others of its call",
     file: WRITER,
-    search: "} else if (writes.length === 1 || isQueueError(error)) {",
+    search:
+      '} else if (writes.length === 1 || isQueueError(error, "config") || isQueueError(error, "closed")) {',
     replace: "} else if (writes.length > 0) {",
     tests: ["jobs/writes/job-writer.test.ts"],
   },
