@@ -59,15 +59,19 @@ export function cancel(
 
 /** The row of a job that is cancelled now. */
 export function cancelled(row: JobRow, now: number, changes: Partial<JobRow> = {}): JobRow {
-  return changed(row, now, {
+  return changed(row, now, { ...cancellation(row, now), ...changes });
+}
+
+/** The changes of a row whose job is cancelled. */
+export function cancellation(row: JobRow, now: number): Partial<JobRow> {
+  return {
     status: "cancelled",
     finishedAt: now,
     hold: undefined,
     nextAt: undefined,
     dispatch: undefined,
     ended: closedAs(row, "cancelled"),
-    ...changes,
-  });
+  };
 }
 
 /**

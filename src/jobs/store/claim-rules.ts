@@ -3,7 +3,7 @@ import { cancelled, closedAs, isAhead, isHeld, isSettled } from "./cancel-rules.
 import type { ClaimAnswer, ClaimChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
 import type { JobRow } from "./job-row.ts";
-import { changed, filled, isTombstone, newRow, withoutDispatch } from "./new-row.ts";
+import { changed, endDispatch, filled, isTombstone, newRow, nextVersion } from "./new-row.ts";
 import type { Transition } from "./effect.ts";
 
 /** A backoff counts as over this much early, since the broker's clock and the store's differ. */
@@ -118,21 +118,19 @@ function begin(row: JobRow, change: ClaimChange, now: number): Transition<ClaimA
   // Above every fence before, also if the row was pruned and created anew.
   const fence = Math.max(row.fence + 1, now * 1_024);
   const { token, workerId, leaseMs, stamp } = change;
-  const isFirst = row.startedAt === undefined;
-  const running = changed(row, now, {
-    status: "processing",
-    stamp,
-    redrives: change.redrive,
-    runs: attempt,
-    fence,
-    hold: { token, until: now + leaseMs, workerId, seq: 0 },
-    workerId,
-    startedAt: now,
-    finishedAt: undefined,
-    nextAt: undefined,
-    ...withoutDispatch(row),
-    waitMs: isFirst ? Math.max(0, now - (row.scheduledAt ?? row.createdAt)) : row.waitMs,
-  });
+  const running = nextVersion(row, now);
+  if (row.startedAt === undefined) running.waitMs = Math.max(0, now - (row.scheduledAt ?? row.createdAt));
+  running.status = "processing";
+  running.stamp = stamp;
+  running.redrives = change.redrive;
+  running.runs = attempt;
+  running.fence = fence;
+  running.hold = { token, until: now + leaseMs, workerId, seq: 0 };
+  running.workerId = workerId;
+  running.startedAt = now;
+  running.finishedAt = undefined;
+  running.nextAt = undefined;
+  endDispatch(running);
   return { row: running, answer: runAnswer(running, fence), needsSaved: row.hasSaved ? true : undefined };
 }
 

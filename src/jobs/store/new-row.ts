@@ -6,6 +6,10 @@ type WholeRow = { readonly [Name in keyof Required<JobRow>]: JobRow[Name] };
 
 /** No tags, for the many jobs that have none. */
 const NO_TAGS: readonly string[] = Object.freeze([]);
+const NO_ATTEMPTS: JobRow["attempts"] = Object.freeze([]);
+
+/** A row that is being written, and that nobody else sees yet. */
+export type RowDraft = { -readonly [Name in keyof WholeRow]: WholeRow[Name] };
 
 /** The row of a job of which nothing is known but its facts. Its state is for the caller to set. */
 export function newRow(
@@ -14,13 +18,13 @@ export function newRow(
   now: number,
   rest: Partial<JobRow> & Pick<JobRow, "status">,
 ): JobRow {
-  const row: WholeRow = {
+  const row: RowDraft = {
     id,
     type: job.type,
     queue: job.queue,
     status: rest.status,
     priority: job.priority ?? "normal",
-    version: (rest.version ?? 1) - 1,
+    version: 1,
     generation: 0,
     redrives: 0,
     dispatches: 0,
@@ -49,7 +53,7 @@ export function newRow(
     error: undefined,
     deadLetterReason: undefined,
     isBuried: false,
-    attempts: [],
+    attempts: NO_ATTEMPTS,
     durationMs: undefined,
     waitMs: undefined,
     tenant: job.tenant,
@@ -59,7 +63,7 @@ export function newRow(
     hasMessage: job.message !== undefined,
     hasSaved: false,
   };
-  return changed(row, now, rest);
+  return Object.assign(row, rest);
 }
 
 /** Copied, since the array belongs to the sender. */
@@ -67,68 +71,73 @@ export function tagsOf({ tags = NO_TAGS }: NewStoredJob): readonly string[] {
   return tags.length === 0 ? NO_TAGS : [...tags];
 }
 
-/** A changed row: of the next version. Later changes replace earlier ones. */
-export function changed(row: JobRow, now: number, ...changes: readonly Partial<JobRow>[]): JobRow {
-  const version = row.version + 1;
-  return changes.reduce((next: JobRow, change) => merged(next, change, version, now), row);
+/** A changed row: of the next version. */
+export function changed(row: JobRow, now: number, changes: Partial<JobRow>): JobRow {
+  return Object.assign(nextVersion(row, now), changes);
 }
 
 /**
- * A row with some of its members replaced. Written out member by member, since every job passes here several times, and a
- * spread of this many members takes five times as long. The type of the row names a member that is missing.
+ * The next version of a row, for the caller to change. Written out member by member, since every job passes here several
+ * times, and a spread of this many members takes five times as long. The type of the row names a member that is missing.
  */
-function merged(row: JobRow, changes: Partial<JobRow>, version: number, now: number): JobRow {
-  const next: WholeRow = {
-    id: changes.id ?? row.id,
-    type: changes.type ?? row.type,
-    queue: changes.queue ?? row.queue,
-    status: changes.status ?? row.status,
-    priority: changes.priority ?? row.priority,
-    version,
-    generation: changes.generation ?? row.generation,
-    redrives: changes.redrives ?? row.redrives,
-    dispatches: changes.dispatches ?? row.dispatches,
-    dispatch: "dispatch" in changes ? changes.dispatch : row.dispatch,
-    isStoreBorn: changes.isStoreBorn ?? row.isStoreBorn,
-    stamp: "stamp" in changes ? changes.stamp : row.stamp,
-    hash: "hash" in changes ? changes.hash : row.hash,
-    birthToken: "birthToken" in changes ? changes.birthToken : row.birthToken,
-    createdAt: changes.createdAt ?? row.createdAt,
+export function nextVersion(row: JobRow, now: number): RowDraft {
+  return {
+    id: row.id,
+    type: row.type,
+    queue: row.queue,
+    status: row.status,
+    priority: row.priority,
+    version: row.version + 1,
+    generation: row.generation,
+    redrives: row.redrives,
+    dispatches: row.dispatches,
+    dispatch: row.dispatch,
+    isStoreBorn: row.isStoreBorn,
+    stamp: row.stamp,
+    hash: row.hash,
+    birthToken: row.birthToken,
+    createdAt: row.createdAt,
     updatedAt: now,
-    scheduledAt: "scheduledAt" in changes ? changes.scheduledAt : row.scheduledAt,
-    startedAt: "startedAt" in changes ? changes.startedAt : row.startedAt,
-    finishedAt: "finishedAt" in changes ? changes.finishedAt : row.finishedAt,
-    nextAt: "nextAt" in changes ? changes.nextAt : row.nextAt,
-    runs: changes.runs ?? row.runs,
-    maxAttempts: changes.maxAttempts ?? row.maxAttempts,
-    lapsed: changes.lapsed ?? row.lapsed,
-    hold: "hold" in changes ? changes.hold : row.hold,
-    fence: changes.fence ?? row.fence,
-    ended: "ended" in changes ? changes.ended : row.ended,
-    workerId: "workerId" in changes ? changes.workerId : row.workerId,
-    progress: "progress" in changes ? changes.progress : row.progress,
-    progressMessage: "progressMessage" in changes ? changes.progressMessage : row.progressMessage,
-    cancelRequestedAt: "cancelRequestedAt" in changes ? changes.cancelRequestedAt : row.cancelRequestedAt,
-    cancelReason: "cancelReason" in changes ? changes.cancelReason : row.cancelReason,
-    error: "error" in changes ? changes.error : row.error,
-    deadLetterReason: "deadLetterReason" in changes ? changes.deadLetterReason : row.deadLetterReason,
-    isBuried: changes.isBuried ?? row.isBuried,
-    attempts: changes.attempts ?? row.attempts,
-    durationMs: "durationMs" in changes ? changes.durationMs : row.durationMs,
-    waitMs: "waitMs" in changes ? changes.waitMs : row.waitMs,
-    tenant: "tenant" in changes ? changes.tenant : row.tenant,
-    tags: changes.tags ?? row.tags,
-    traceId: "traceId" in changes ? changes.traceId : row.traceId,
-    resultOmitted: "resultOmitted" in changes ? changes.resultOmitted : row.resultOmitted,
-    hasMessage: changes.hasMessage ?? row.hasMessage,
-    hasSaved: changes.hasSaved ?? row.hasSaved,
+    scheduledAt: row.scheduledAt,
+    startedAt: row.startedAt,
+    finishedAt: row.finishedAt,
+    nextAt: row.nextAt,
+    runs: row.runs,
+    maxAttempts: row.maxAttempts,
+    lapsed: row.lapsed,
+    hold: row.hold,
+    fence: row.fence,
+    ended: row.ended,
+    workerId: row.workerId,
+    progress: row.progress,
+    progressMessage: row.progressMessage,
+    cancelRequestedAt: row.cancelRequestedAt,
+    cancelReason: row.cancelReason,
+    error: row.error,
+    deadLetterReason: row.deadLetterReason,
+    isBuried: row.isBuried,
+    attempts: row.attempts,
+    durationMs: row.durationMs,
+    waitMs: row.waitMs,
+    tenant: row.tenant,
+    tags: row.tags,
+    traceId: row.traceId,
+    resultOmitted: row.resultOmitted,
+    hasMessage: row.hasMessage,
+    hasSaved: row.hasSaved,
   };
-  return next;
 }
 
 /** The changes of a row when its message has been sent, or is not to be sent any more. */
 export function withoutDispatch({ dispatch, dispatches }: JobRow): Pick<JobRow, "dispatch" | "dispatches"> {
   return { dispatch: undefined, dispatches: dispatch === undefined ? dispatches : dispatches + 1 };
+}
+
+/** Notes in a row that its message has been sent, or is not to be sent any more. */
+export function endDispatch(row: RowDraft): void {
+  if (row.dispatch === undefined) return;
+  row.dispatch = undefined;
+  row.dispatches += 1;
 }
 
 /** A job that was cancelled before anything else was known of it has no type yet. */

@@ -1,8 +1,8 @@
-import { cancelled, closedAs, isAhead, isHeld, isSettled } from "./cancel-rules.ts";
+import { cancellation, closedAs, isAhead, isHeld, isSettled } from "./cancel-rules.ts";
 import type { AssumeChange, BuriedChange, EndAnswer, EndChange, PlainAnswer, TouchChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
 import { type JobRow, type JobStatus, MAX_ATTEMPTS_KEPT } from "./job-row.ts";
-import { changed, isTombstone, newRow, withoutDispatch } from "./new-row.ts";
+import { changed, endDispatch, isTombstone, newRow, nextVersion, type RowDraft } from "./new-row.ts";
 import { type DataChange, noted, type Transition, unchanged } from "./effect.ts";
 
 /** A report from a run: only its own claim may write. */
@@ -108,23 +108,34 @@ function finish(row: JobRow, change: EndChange, now: number): Transition<EndAnsw
     steps,
     logs,
   };
+  const next = endedRun(row, change, now);
   if (outcome !== "completed" && row.cancelRequestedAt !== undefined) {
-    const gone = cancelled(row, now, {
-      ...common(row, change),
-      ...withoutDispatch(row),
-      ended: endedBy(row, token, "cancelled"),
-      error,
-    });
-    return { row: gone, answer: answerOf(outcome, "cancelled"), data };
+    Object.assign(next, cancellation(row, now));
+    next.ended = endedBy(row, token, "cancelled");
+    next.error = error;
+    return { row: next, answer: answerOf(outcome, "cancelled"), data };
   }
   const status = statusAfter(outcome);
-  const over = changed(row, now, common(row, change), withoutDispatch(row), outcomeOf(row, change, now), {
-    status,
-    hold: undefined,
-    ended: endedBy(row, token, status),
-    lapsed: 0,
-  });
-  return { row: over, answer: answerOf(outcome, status), data };
+  conclude(next, row, change, now);
+  next.status = status;
+  next.hold = undefined;
+  next.ended = endedBy(row, token, status);
+  next.lapsed = 0;
+  return { row: next, answer: answerOf(outcome, status), data };
+}
+
+/** The next version of a row, with the changes of every end. */
+function endedRun(row: JobRow, change: EndChange, now: number): RowDraft {
+  const { attempt, workerId, durationMs, progress, progressMessage, saved, steps } = change;
+  const next = nextVersion(row, now);
+  next.runs = attempt;
+  next.workerId = workerId;
+  next.durationMs = durationMs;
+  if (progress !== undefined) next.progress = progress;
+  if (progressMessage !== undefined) next.progressMessage = progressMessage;
+  if (saved !== undefined || steps !== undefined) next.hasSaved = true;
+  endDispatch(next);
+  return next;
 }
 
 /** The failed runs, with the one that has ended now. */
@@ -135,47 +146,42 @@ function attemptsOf(row: JobRow, change: EndChange, now: number): JobRow["attemp
   return [...row.attempts, { attempt, workerId, startedAt, durationMs, error }].slice(-MAX_ATTEMPTS_KEPT);
 }
 
-function outcomeOf(row: JobRow, change: EndChange, now: number): Partial<JobRow> {
+/** Writes what is particular to an outcome. */
+function conclude(next: RowDraft, row: JobRow, change: EndChange, now: number): void {
   const { outcome, inMs = 0, error, attempt } = change;
+  next.nextAt = undefined;
   switch (outcome) {
     case "completed":
-      return {
-        finishedAt: now,
-        error: undefined,
-        deadLetterReason: undefined,
-        progress: 100,
-        resultOmitted: change.resultOmitted,
-        isBuried: false,
-        nextAt: undefined,
-      };
+      next.finishedAt = now;
+      next.error = undefined;
+      next.deadLetterReason = undefined;
+      next.progress = 100;
+      next.resultOmitted = change.resultOmitted;
+      next.isBuried = false;
+      return;
     case "retrying":
-      return { attempts: attemptsOf(row, change, now), error, nextAt: now + inMs };
+      next.attempts = attemptsOf(next, change, now);
+      next.error = error;
+      next.nextAt = now + inMs;
+      return;
     case "failed":
-      return {
-        attempts: attemptsOf(row, change, now),
-        error,
-        finishedAt: now,
-        nextAt: undefined,
-        deadLetterReason: change.deadLetterReason ?? "max_attempts",
-        isBuried: false,
-      };
+      next.attempts = attemptsOf(next, change, now);
+      next.error = error;
+      next.finishedAt = now;
+      next.deadLetterReason = change.deadLetterReason ?? "max_attempts";
+      next.isBuried = false;
+      return;
     case "cancelled":
-      return { error, finishedAt: now, nextAt: undefined };
+      next.error = error;
+      next.finishedAt = now;
+      return;
     // released: the run does not count. A run whose claim was not answered does not know its number.
     default: {
       const { token } = change;
       const counted = token !== undefined && row.hold?.token === token ? row.runs : attempt;
-      return { runs: Math.max(0, counted - 1), nextAt: undefined };
+      next.runs = Math.max(0, counted - 1);
     }
   }
-}
-
-/** The changes of every end. */
-function common(row: JobRow, change: EndChange): Partial<JobRow> {
-  const { attempt, workerId, durationMs, progress = row.progress } = change;
-  const { progressMessage = row.progressMessage, saved, steps } = change;
-  const hasSaved = row.hasSaved || saved !== undefined || steps !== undefined;
-  return { runs: attempt, workerId, durationMs, progress, progressMessage, hasSaved };
 }
 
 function endedBy(row: JobRow, token: string | undefined, status: JobStatus): JobRow["ended"] {

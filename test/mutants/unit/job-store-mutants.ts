@@ -94,8 +94,8 @@ export const jobStoreMutants: readonly UnitMutant[] = [
   {
     name: "a released run of a job counts as an attempt",
     file: RUN,
-    search: "return { runs: Math.max(0, attempt - 1), nextAt: undefined };",
-    replace: "return { runs: attempt, nextAt: undefined };",
+    search: "next.runs = Math.max(0, counted - 1);",
+    replace: "next.runs = attempt;",
     tests: RULES,
   },
   {
