@@ -1,14 +1,11 @@
 import type { Json } from "../json.ts";
-import { Link } from "./chain.ts";
 import type { DataChange } from "./effect.ts";
 import type { JobData, JobRow } from "./job-row.ts";
 import type { JobPart } from "./job-store.ts";
 import { changedData } from "./saved-data.ts";
 
-/** The parts of the data of one job, as JSON. */
-interface Texts {
-  message: string | undefined;
-  result: string | undefined;
+/** The parts of the data that most jobs do not have, as JSON. */
+interface Reports {
   saved: string | undefined;
   steps: string | undefined;
   logs: string | undefined;
@@ -24,56 +21,49 @@ export class Entry {
   row: JobRow;
   /** The number of the last change that a reader sees. */
   seq = 0;
-  /** The place among all jobs, by their last change. */
-  readonly change: Link<Entry>;
-  /** The place among the finished jobs, by their end; undefined until the first end. */
-  end: Link<Entry> | undefined = undefined;
-  #texts: Texts | undefined = undefined;
+  /** The place among all jobs, by their last change; -1 if it has none. */
+  changeAt = -1;
+  /** The place among the finished jobs, by their end; -1 if it is not finished. */
+  endAt = -1;
+  #message: string | undefined = undefined;
+  #result: string | undefined = undefined;
+  #reports: Reports | undefined = undefined;
 
   constructor(row: JobRow) {
     this.row = row;
-    this.change = new Link(this);
   }
 
   get hasData(): boolean {
-    return this.#texts !== undefined;
+    return this.#message !== undefined || this.#result !== undefined || this.#reports !== undefined;
   }
 
   dropData(): void {
-    this.#texts = undefined;
+    this.#message = this.#result = this.#reports = undefined;
   }
 
-  write({ message, result, saved, steps, logs }: DataChange): void {
-    // Most jobs end without a result.
-    const isEmpty = message === undefined && result?.value === undefined && saved === undefined;
-    if (this.#texts === undefined && isEmpty && steps === undefined && logs === undefined) return;
-    this.#texts ??= {
-      message: undefined,
-      result: undefined,
-      saved: undefined,
-      steps: undefined,
-      logs: undefined,
-    };
-    const texts = this.#texts;
-    if (message !== undefined) texts.message = JSON.stringify(message);
-    if (result !== undefined) texts.result = textOf(result.value);
-    if (saved !== undefined) texts.saved = textOf(saved.value);
+  write({ message, messageText, result, saved, steps, logs }: DataChange): void {
+    if (message !== undefined) this.#message = messageText ?? JSON.stringify(message);
+    if (result !== undefined) this.#result = textOf(result.value);
+    if (saved === undefined && steps === undefined && logs === undefined) return;
+    this.#reports ??= { saved: undefined, steps: undefined, logs: undefined };
+    const reports = this.#reports;
+    if (saved !== undefined) reports.saved = textOf(saved.value);
     if (steps === undefined && logs === undefined) return;
     const after = changedData(this.read(["saved", "logs"]), { steps, logs });
-    texts.steps = JSON.stringify(after.steps);
-    texts.logs = JSON.stringify(after.logs);
+    reports.steps = JSON.stringify(after.steps);
+    reports.logs = JSON.stringify(after.logs);
   }
 
   read(parts: readonly JobPart[] = ALL_PARTS): JobData {
-    if (this.#texts === undefined || parts.length === 0) return {};
-    const { message, result, saved, steps, logs } = this.#texts;
-    return {
-      ...(parts.includes("message") && message !== undefined ? { message: JSON.parse(message) } : {}),
-      ...(parts.includes("result") && result !== undefined ? { result: JSON.parse(result) } : {}),
-      ...(parts.includes("saved") && saved !== undefined ? { saved: JSON.parse(saved) } : {}),
-      ...(parts.includes("saved") && steps !== undefined ? { steps: JSON.parse(steps) } : {}),
-      ...(parts.includes("logs") && logs !== undefined ? { logs: JSON.parse(logs) } : {}),
-    };
+    const data: { -readonly [Name in keyof JobData]: JobData[Name] } = {};
+    if (parts.includes("message") && this.#message !== undefined) data.message = JSON.parse(this.#message);
+    if (parts.includes("result") && this.#result !== undefined) data.result = JSON.parse(this.#result);
+    if (this.#reports === undefined) return data;
+    const { saved, steps, logs } = this.#reports;
+    if (parts.includes("saved") && saved !== undefined) data.saved = JSON.parse(saved);
+    if (parts.includes("saved") && steps !== undefined) data.steps = JSON.parse(steps);
+    if (parts.includes("logs") && logs !== undefined) data.logs = JSON.parse(logs);
+    return data;
   }
 }
 

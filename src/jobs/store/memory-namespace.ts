@@ -1,7 +1,6 @@
 import { QueueError } from "../../errors.ts";
 import { taken } from "./birth-rules.ts";
 import type { DataChange } from "./effect.ts";
-import { Chain, Link } from "./chain.ts";
 import { type FinalStatus, isFinal, type JobRow } from "./job-row.ts";
 import {
   type ChangePage,
@@ -22,10 +21,8 @@ import {
 import { byCreation, matches } from "./match.ts";
 import { Entry } from "./memory-entry.ts";
 import { MemoryMinutes } from "./memory-minutes.ts";
+import { Order } from "./order.ts";
 import { hintsOf, keptMs } from "./written.ts";
-
-/** Places of readers that are kept, so that a reader goes on where it stopped. */
-const MAX_PLACES = 64;
 
 /** The records of one namespace in memory. */
 export class MemoryNamespace {
@@ -37,11 +34,9 @@ export class MemoryNamespace {
   /** Jobs whose message is to be sent. */
   readonly #pending = new Set<Entry>();
   /** Finished jobs, the one that ended first at the front. */
-  readonly #finished = new Chain<Entry>();
+  readonly #finished = new Order<Entry>((entry, at) => (entry.endAt = at));
   /** All jobs, the one whose last change is the oldest at the front. */
-  readonly #changes = new Chain<Entry>();
-  /** The jobs at which pages of changes ended, by the cursors of those pages. */
-  readonly #places = new Map<number, Entry>();
+  readonly #changes = new Order<Entry>((entry, at) => (entry.changeAt = at));
   readonly #minutes = new MemoryMinutes();
   #seq = 0;
 
@@ -66,11 +61,11 @@ export class MemoryNamespace {
     if (row.version === before?.version) return;
     this.#seq += 1;
     entry.seq = this.#seq;
-    this.#changes.append(entry.change);
+    if (known !== undefined) this.#changes.remove(entry.changeAt);
+    this.#changes.append(entry);
     this.#minutes.add(before, row, now);
-    if (!isFinal(row.status)) {
-      if (entry.end !== undefined) this.#finished.remove(entry.end);
-    } else if (row.finishedAt !== before?.finishedAt || entry.end?.chain === undefined) this.#finish(entry);
+    if (!isFinal(row.status)) this.#unfinish(entry);
+    else if (row.finishedAt !== before?.finishedAt || entry.endAt < 0) this.#finish(entry);
     if (this.listeners.size > 0) this.#hint(before, row);
   }
 
@@ -137,17 +132,13 @@ export class MemoryNamespace {
     if (cursor === undefined) return { rows: [], cursor: String(this.#seq), hasMore: false };
     if (!(Number(cursor) <= this.#seq))
       throw new QueueError("invalid_options", "The cursor is not one that this job store has given.");
-    const rows: JobRow[] = [];
-    let link = this.#firstAfter(Number(cursor));
-    let last: Entry | undefined;
-    for (; link !== undefined && rows.length < limit; link = link.after) {
-      last = link.item;
-      rows.push(last.row);
-    }
-    if (link === undefined || last === undefined) return { rows, cursor: String(this.#seq), hasMore: false };
-    this.#places.set(last.seq, last);
-    for (const [oldest] of this.#places) if (this.#places.size > MAX_PLACES) this.#places.delete(oldest);
-    return { rows, cursor: String(last.seq), hasMore: true };
+    const after = Number(cursor);
+    const found = this.#changes.from(({ seq }) => seq > after, limit + 1);
+    const page = found.slice(0, limit);
+    const rows = page.map(({ row }) => row);
+    const last = page.at(-1);
+    const hasMore = found.length > limit && last !== undefined;
+    return { rows, cursor: String(hasMore ? last.seq : this.#seq), hasMore };
   }
 
   liveWorkers(now: number): WorkerRow[] {
@@ -190,28 +181,23 @@ export class MemoryNamespace {
     });
   }
 
-  /** The first change after a cursor: found from the last one, or from where a page ended. */
-  #firstAfter(seq: number): Link<Entry> | undefined {
-    const place = this.#places.get(seq);
-    if (place?.seq === seq && place.change.chain !== undefined) return place.change.after;
-    let first: Link<Entry> | undefined;
-    for (let link = this.#changes.last; link !== undefined && link.item.seq > seq; link = link.before)
-      first = link;
-    return first;
+  #finish(entry: Entry): void {
+    this.#unfinish(entry);
+    this.#finished.append(entry);
+    if (this.#finished.size > this.#maxFinished && this.#finished.first !== undefined)
+      this.#forget(this.#finished.first);
   }
 
-  #finish(entry: Entry): void {
-    entry.end ??= new Link(entry);
-    this.#finished.append(entry.end);
-    if (this.#finished.size > this.#maxFinished && this.#finished.first !== undefined)
-      this.#forget(this.#finished.first.item);
+  #unfinish(entry: Entry): void {
+    if (entry.endAt >= 0) this.#finished.remove(entry.endAt);
+    entry.endAt = -1;
   }
 
   #forget(entry: Entry): void {
     this.#entries.delete(entry.row.id);
-    this.#pending.delete(entry);
-    this.#changes.remove(entry.change);
-    if (entry.end !== undefined) this.#finished.remove(entry.end);
+    if (entry.row.dispatch !== undefined) this.#pending.delete(entry);
+    this.#changes.remove(entry.changeAt);
+    this.#unfinish(entry);
   }
 
   #hint(before: JobRow | undefined, row: JobRow): void {

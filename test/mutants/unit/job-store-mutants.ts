@@ -128,24 +128,25 @@ export const jobStoreMutants: readonly UnitMutant[] = [
     tests: SUITE,
   },
   {
-    name: "a reader of jobs misses the last change of a page",
+    name: "a reader of jobs misses the first change of a page",
     file: MEMORY,
-    search: "return place.change.after;",
-    replace: "return place.change.after?.after;",
+    search: "({ seq }) => seq > after,",
+    replace: "({ seq }) => seq > after + 1,",
     tests: SUITE,
   },
   {
     name: "a reader of jobs misses a job that changes again",
     file: MEMORY,
-    search: "    this.#changes.append(entry.change);",
-    replace: "    if (known === undefined) this.#changes.append(entry.change);",
+    search:
+      "    if (known !== undefined) this.#changes.remove(entry.changeAt);\n    this.#changes.append(entry);",
+    replace: "    if (known === undefined) this.#changes.append(entry);",
     tests: SUITE,
   },
   {
     name: "a job store in memory forgets a job that runs again",
     file: MEMORY,
-    search: "      if (entry.end !== undefined) this.#finished.remove(entry.end);\n    } else if",
-    replace: "    } else if",
+    search: "if (!isFinal(row.status)) this.#unfinish(entry);",
+    replace: "if (!isFinal(row.status)) void entry;",
     tests: RULES,
   },
   {
@@ -165,8 +166,8 @@ export const jobStoreMutants: readonly UnitMutant[] = [
   {
     name: "a job store orders finished jobs by their first end",
     file: MEMORY,
-    search: "row.finishedAt !== before?.finishedAt || entry.end?.chain === undefined",
-    replace: "entry.end?.chain === undefined",
+    search: "row.finishedAt !== before?.finishedAt || entry.endAt < 0",
+    replace: "entry.endAt < 0",
     tests: SUITE,
   },
   {
@@ -200,9 +201,9 @@ export const jobStoreMutants: readonly UnitMutant[] = [
   {
     name: "a payload of a job is shared with its sender",
     file: ENTRY,
-    search: "if (message !== undefined) texts.message = JSON.stringify(message);",
+    search: "if (message !== undefined) this.#message = messageText ?? JSON.stringify(message);",
     replace:
-      "if (message !== undefined) texts.message = { toString: () => JSON.stringify(message) } as unknown as string;",
+      "if (message !== undefined) this.#message = { toString: () => JSON.stringify(message) } as unknown as string;",
     tests: SUITE,
   },
   {
