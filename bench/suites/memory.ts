@@ -8,7 +8,9 @@ const ROUNDS_WITH_REDIS = 13;
 
 /** The cost of our own layer, measured in one process. */
 export function memory(quick: boolean): readonly Benchmark[] {
-  return quick ? [pipeline(100, 3), heap()] : [pipeline(100, ROUNDS), redis(), heap()];
+  return quick
+    ? [pipeline(100, 3), tracked(3), heap()]
+    : [pipeline(100, ROUNDS), tracked(ROUNDS), sqlite(), redis(), heap()];
 }
 
 function heap(): Benchmark {
@@ -48,6 +50,39 @@ function pipeline(concurrency: number, rounds: number): Benchmark {
         atLeast: 0.8,
       },
     ],
+  };
+}
+
+/** The cost of the records of jobs, without a disk. */
+function tracked(rounds: number): Benchmark {
+  const sizes = { concurrency: 100, warmUp: 50_000, messages: 150_000 };
+  return {
+    name: "Memory, jobs that are recorded, concurrency 100",
+    rounds,
+    contenders: [
+      { name: "queueport, recorded", file: "memory/jobs", settings: [{ ...sizes, store: "memory" }] },
+      { name: "queueport, not recorded", file: "memory/queueport", settings: [sizes] },
+    ],
+    thresholds: [
+      {
+        name: "tracked in memory / untracked",
+        figure: "rate",
+        over: "queueport, not recorded",
+        atLeast: 0.5,
+      },
+    ],
+  };
+}
+
+/** Has no threshold: the rate depends on the disk. */
+function sqlite(): Benchmark {
+  const sizes = { concurrency: 100, warmUp: 10_000, messages: 50_000 };
+  return {
+    name: "Memory, jobs that are recorded in SQLite, concurrency 100",
+    contenders: [
+      { name: "SQLite tracked jobs/s", file: "memory/jobs", settings: [{ ...sizes, store: "sqlite" }] },
+    ],
+    thresholds: [],
   };
 }
 

@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { memory } from "../../../adapters/memory/index.ts";
+import { sqliteJobStore } from "../../../adapters/sqlite/index.ts";
 import { createQueue } from "../../../src/index.ts";
 import { createJobs, memoryJobStore } from "../../../src/jobs/index.ts";
 import { createMetrics } from "../../../src/metrics/index.ts";
@@ -6,17 +10,23 @@ import { job, messageOf } from "../job.ts";
 import { feed } from "../load.ts";
 import { Meter, options, report } from "../measure.ts";
 
-/** The same path as that of a plain worker, with each run claimed and recorded in a store in memory. */
-const { concurrency, warmUp, messages } = options() as {
+/** The same path as that of a plain worker, with each job recorded when it is sent, when its run begins, and when it ends. */
+const { concurrency, warmUp, messages, store } = options() as {
   readonly concurrency: number;
   readonly warmUp: number;
   readonly messages: number;
+  readonly store: "memory" | "sqlite";
 };
+const directory = mkdtempSync(join(tmpdir(), "queueport-bench-"));
 const meter = new Meter({ warmUp, messages });
 const queue = createQueue(memory());
 createMetrics({ only: queue });
-const jobs = await createJobs(queue, { store: memoryJobStore() });
-const onHandled = feed(warmUp + messages, (number) => queue.send("bench", messageOf(number)));
+const jobs = await createJobs(queue, {
+  store: store === "sqlite" ? sqliteJobStore({ path: join(directory, "jobs.db") }) : memoryJobStore(),
+  migrate: true,
+  queueOf: () => "bench",
+});
+const onHandled = feed(warmUp + messages, (number) => jobs.send(messageOf(number)));
 const worker = jobs.worker({ concurrency });
 worker.on("completed", () => {});
 worker.register(job, async () => {
@@ -24,4 +34,6 @@ worker.register(job, async () => {
   onHandled();
 });
 void worker.run("bench");
-report(await meter.done);
+const figures = await meter.done;
+rmSync(directory, { recursive: true });
+report(figures);

@@ -3,7 +3,7 @@ import { cancelled, closedAs, isAhead, isHeld, isSettled } from "./cancel-rules.
 import type { ClaimAnswer, ClaimChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
 import type { JobRow } from "./job-row.ts";
-import { changed, endDispatch, filled, isTombstone, newRow, nextVersion } from "./new-row.ts";
+import { changed, endDispatch, filled, isTombstone, newRow, nextVersion, type RowDraft } from "./new-row.ts";
 import type { Transition } from "./effect.ts";
 
 /** A backoff counts as over this much early, since the broker's clock and the store's differ. */
@@ -17,11 +17,11 @@ export function claim(row: JobRow | undefined, change: ClaimChange, now: number)
     const job = change.seed();
     const created = newRow(change.id, job, now, {
       status: "queued",
-      version: 0,
       generation: change.redrive,
       runs: change.attemptsBefore,
     });
-    return { ...begin(created, change, now), data: { message: job.message } };
+    const running = begun(created, change, now);
+    return { row: running, answer: runAnswer(running), data: { message: job.message } };
   }
   if (isTombstone(row)) {
     const job = change.seed();
@@ -114,24 +114,27 @@ function takeOver(row: JobRow, change: ClaimChange, now: number): Transition<Cla
 
 /** The run begins. */
 function begin(row: JobRow, change: ClaimChange, now: number): Transition<ClaimAnswer> {
-  const attempt = Math.max(row.runs, change.attemptsOfCopy) + 1;
+  const running = begun(nextVersion(row, now), change, now);
+  return { row: running, answer: runAnswer(running), needsSaved: row.hasSaved ? true : undefined };
+}
+
+/** Notes in a row that its run begins. Returns the row. */
+function begun(row: RowDraft, change: ClaimChange, now: number): RowDraft {
+  const { token, workerId, leaseMs, stamp, attemptsOfCopy } = change;
+  if (row.startedAt === undefined) row.waitMs = Math.max(0, now - (row.scheduledAt ?? row.createdAt));
+  row.status = "processing";
+  row.stamp = stamp;
+  row.redrives = change.redrive;
+  row.runs = Math.max(row.runs, attemptsOfCopy) + 1;
   // Above every fence before, also if the row was pruned and created anew.
-  const fence = Math.max(row.fence + 1, now * 1_024);
-  const { token, workerId, leaseMs, stamp } = change;
-  const running = nextVersion(row, now);
-  if (row.startedAt === undefined) running.waitMs = Math.max(0, now - (row.scheduledAt ?? row.createdAt));
-  running.status = "processing";
-  running.stamp = stamp;
-  running.redrives = change.redrive;
-  running.runs = attempt;
-  running.fence = fence;
-  running.hold = { token, until: now + leaseMs, workerId, seq: 0 };
-  running.workerId = workerId;
-  running.startedAt = now;
-  running.finishedAt = undefined;
-  running.nextAt = undefined;
-  endDispatch(running);
-  return { row: running, answer: runAnswer(running, fence), needsSaved: row.hasSaved ? true : undefined };
+  row.fence = Math.max(row.fence + 1, now * 1_024);
+  row.hold = { token, until: now + leaseMs, workerId, seq: 0 };
+  row.workerId = workerId;
+  row.startedAt = now;
+  row.finishedAt = undefined;
+  row.nextAt = undefined;
+  endDispatch(row);
+  return row;
 }
 
 /** The same claim again: its answer was lost. */
@@ -146,11 +149,11 @@ function heldAlready(
     return { row: cancelled(row, now), answer: { do: "cancelled", generation: row.generation } };
   const until = Math.max(hold.until, now + leaseMs);
   const held = until === hold.until ? row : { ...row, hold: { ...hold, until } };
-  return { row: held, answer: runAnswer(row, row.fence), needsSaved: row.hasSaved ? true : undefined };
+  return { row: held, answer: runAnswer(row), needsSaved: row.hasSaved ? true : undefined };
 }
 
-function runAnswer(row: JobRow, fence: number): ClaimAnswer {
-  const { generation, runs: attempt, tenant, priority, progress } = row;
+function runAnswer(row: JobRow): ClaimAnswer {
+  const { fence, generation, runs: attempt, tenant, priority, progress } = row;
   return { do: "run", fence, generation, attempt, tenant, priority, progress };
 }
 

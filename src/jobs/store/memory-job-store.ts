@@ -28,11 +28,11 @@ import { transition } from "./transition.ts";
 export interface MemoryJobStoreOptions {
   /** @default the machine's clock */
   readonly clock?: Clock | undefined;
-  /** Finished jobs that are kept; beyond that, the oldest are forgotten. @default 100000 */
+  /** Finished jobs that are kept; beyond that, the oldest are forgotten. A job takes about 1.5 KB. @default 10000 */
   readonly maxFinished?: number | undefined;
 }
 
-const MAX_FINISHED = 100_000;
+const MAX_FINISHED = 10_000;
 
 /**
  * Creates a job store in the memory of this process, for tests and for applications of one process. Its records end with

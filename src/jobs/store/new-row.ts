@@ -17,7 +17,7 @@ export function newRow(
   job: NewStoredJob,
   now: number,
   rest: Partial<JobRow> & Pick<JobRow, "status">,
-): JobRow {
+): RowDraft {
   const row: RowDraft = {
     id,
     type: job.type,

@@ -136,7 +136,8 @@ export class EndRecorder {
     if (status !== "completed" && status !== "failed" && status !== "cancelled") return;
     const { queue, message, redrive } = run;
     const { type } = message;
-    this.#options.ended.add(id, {
+    this.#options.ended.add({
+      id,
       status,
       queue,
       type,

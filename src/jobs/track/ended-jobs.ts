@@ -6,6 +6,7 @@ const LEAST = 10_000;
 
 /** One job that ended in this process. */
 export interface EndedJob {
+  readonly id: string;
   readonly status: "completed" | "cancelled" | "failed";
   readonly queue: string;
   readonly type: string;
@@ -20,22 +21,26 @@ export interface EndedJob {
 
 /** The jobs that ended last in this process. While the store is down, they are not run again. */
 export class EndedJobs {
-  #jobs = new Map<string, EndedJob>();
+  #jobs: EndedJob[] = [];
   /** The jobs that ended before them. All of them are forgotten at once, which costs less than one at a time. */
-  #older = new Map<string, EndedJob>();
+  #older: EndedJob[] = [];
+  /** The jobs by id. Made when somebody asks, since most processes never see an outage. */
+  #byId: Map<string, EndedJob> | undefined;
 
-  add(id: string, job: EndedJob): void {
-    if (this.#jobs.size === LEAST) {
+  add(job: EndedJob): void {
+    if (this.#jobs.length === LEAST) {
       this.#older = this.#jobs;
-      this.#jobs = new Map();
+      this.#jobs = [];
+      this.#byId = undefined;
     }
-    this.#jobs.set(id, job);
+    this.#jobs.push(job);
+    this.#byId?.set(job.id, job);
   }
 
   /** The dead letter of a failed job is in the dead-letter queue. */
   buried(id: string): void {
     const job = this.#get(id);
-    if (job !== undefined) this.#jobs.set(id, { ...job, isBuried: true });
+    if (job !== undefined) this.add({ ...job, isBuried: true });
   }
 
   /** How the job of this message ended here, unless it was redriven since. */
@@ -48,6 +53,7 @@ export class EndedJobs {
   }
 
   #get(id: string): EndedJob | undefined {
-    return this.#jobs.get(id) ?? this.#older.get(id);
+    this.#byId ??= new Map([...this.#older, ...this.#jobs].map((job) => [job.id, job]));
+    return this.#byId.get(id);
   }
 }

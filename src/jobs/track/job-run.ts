@@ -1,3 +1,4 @@
+import type { Member } from "../../lib/in-flight-set.ts";
 import type { Deadline } from "../../lib/deadlines.ts";
 import type { TrackedRun } from "../../queue/tracker.ts";
 import type { Json } from "../json.ts";
@@ -63,6 +64,8 @@ export class JobRun implements Deadline {
   /** Whether the handler stopped between two items for the drain: it goes on elsewhere. */
   isInterrupted = false;
   isConcluded = false;
+  /** The place among the runs whose claims are kept. */
+  running: Member<JobRun> | undefined;
   /** The value that the handler has returned. */
   result: EndChange["result"];
   resultOmitted: EndChange["resultOmitted"];

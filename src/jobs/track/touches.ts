@@ -1,6 +1,7 @@
 import { QueueError } from "../../errors.ts";
 import type { Clock, Timer } from "../../lib/clock.ts";
 import { Deadlines } from "../../lib/deadlines.ts";
+import { InFlightSet } from "../../lib/in-flight-set.ts";
 import { within } from "../../lib/wait.ts";
 import type { PlainAnswer } from "../store/change.ts";
 import type { JobStore } from "../store/job-store.ts";
@@ -37,7 +38,7 @@ export class Touches {
   readonly #options: TouchesOptions;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
-  readonly #running = new Map<string, JobRun>();
+  readonly #running = new InFlightSet<JobRun>();
   #beat: Timer | undefined;
   #poll: Timer | undefined;
   #unlisten: (() => void) | undefined;
@@ -53,9 +54,8 @@ export class Touches {
     const { store, namespace } = this.#options;
     this.#unlisten ??= store.listen(namespace, (hint, id) => {
       if (hint !== "cancel") return;
-      const job = this.#running.get(id);
       // A hint may be wrong or late; the answer to a touch is not.
-      if (job !== undefined) this.touch(job);
+      for (const job of this.#running.all()) if (job.id === id) this.touch(job);
     });
     this.#beatLater();
     if (store.capabilities.shared && store.capabilities.pushMs === 0) this.#pollLater();
@@ -72,18 +72,18 @@ export class Touches {
   }
 
   begin(job: JobRun): void {
-    this.#running.set(job.id, job);
+    job.running = this.#running.add(job);
   }
 
   /** The run has ended: its last reports go with its end. */
   end(job: JobRun): void {
-    if (this.#running.get(job.id) === job) this.#running.delete(job.id);
+    if (job.running !== undefined) this.#running.remove(job.running);
     this.#deadlines.cancel(job);
   }
 
   /** The ids of the jobs that run. */
   ids(): string[] {
-    return [...this.#running.keys()];
+    return this.#running.all().map(({ id }) => id);
   }
 
   /** Writes a report soon, with those that come until then. */
@@ -162,7 +162,7 @@ export class Touches {
     this.#beat ??= this.#clock.timer(BEAT_MS, () => {
       this.#beat = undefined;
       const now = this.#clock.monotonic();
-      for (const job of this.#running.values()) if (now - job.touchedAt >= UNTOUCHED_MS) this.touch(job);
+      for (const job of this.#running.all()) if (now - job.touchedAt >= UNTOUCHED_MS) this.touch(job);
       this.#beatLater();
     });
   }
@@ -181,8 +181,9 @@ export class Touches {
     const ids = this.ids();
     if (ids.length === 0 || !writer.isUp) return;
     const found = await within(this.#clock, WRITE_LIMIT_MS, store.get(namespace, ids), () => []);
+    const running = new Map(this.#running.all().map((job) => [job.id, job]));
     for (const one of found) {
-      const job = one === undefined ? undefined : this.#running.get(one.row.id);
+      const job = one === undefined ? undefined : running.get(one.row.id);
       if (job === undefined || one?.row.hold?.token !== job.token) continue;
       if (one.row.cancelRequestedAt !== undefined) this.#cancel(job, one.row.cancelReason);
     }

@@ -9,6 +9,7 @@ import { isAnswerTo } from "./answer-words.ts";
 import { Breaker, PROBE_EVERY_MS } from "./breaker.ts";
 import { changeBytes } from "./change-bytes.ts";
 import { Journal, type JournaledChange } from "./journal.ts";
+import { Lanes } from "./lanes.ts";
 import { isStoreDown, storeDown } from "./store-down.ts";
 import { TimeLimits } from "./time-limits.ts";
 import { Write, type WriteHost } from "./write.ts";
@@ -41,8 +42,7 @@ export class JobWriter {
   readonly #batcher: Batcher<Write>;
   /** For changes whose row was locked: one a call, so that they hold up no others. */
   readonly #alone: Batcher<Write>;
-  /** The last change of each job that has one. */
-  readonly #lanes = new Map<string, Write>();
+  readonly #lanes: Lanes = new Lanes();
   readonly #host: WriteHost = {
     late: () => this.#late(),
     settled: (write) => this.#leaveLane(write),
@@ -155,8 +155,8 @@ export class JobWriter {
     const write = new Write(this.#host, change, changeBytes(change), until);
     write.isKept = isKept;
     this.#limits.add(write);
-    const before = this.#lanes.get(change.id);
-    this.#lanes.set(change.id, write);
+    const before = this.#lanes.last(change.id);
+    this.#lanes.set(write);
     if (before === undefined) this.#begin(write);
     else before.next = write;
     return write.answer;
@@ -179,7 +179,7 @@ export class JobWriter {
       else ({ blocks } = next);
       ({ next } = next);
     }
-    if (next === undefined) this.#lanes.delete(write.change.id);
+    if (next === undefined) this.#lanes.end(write.change.id);
     else this.#begin(next);
   }
 

@@ -61,10 +61,11 @@ export class TimeLimits<Work extends Limited> {
       this.#work[this.#head] = undefined;
       this.#head += 1;
     }
-    if (this.#head === this.#work.length) this.#work = [];
-    else if (this.#head > 1_024 && this.#head * 2 > this.#work.length)
-      this.#work = this.#work.slice(this.#head);
-    else return;
+    const left = this.#work.length - this.#head;
+    if (left > 0 && (this.#head <= 1_024 || this.#head < left)) return;
+    // Moved in place: an old array that is left behind would keep its items alive through their first collections.
+    this.#work.copyWithin(0, this.#head);
+    this.#work.length = left;
     this.#head = 0;
   }
 }

@@ -17,8 +17,8 @@ export const jobStoreMutants: readonly UnitMutant[] = [
   {
     name: "a job store gives every claim the same fence",
     file: CLAIM,
-    search: "const fence = Math.max(row.fence + 1, now * 1_024);",
-    replace: "const fence = 1;",
+    search: "row.fence = Math.max(row.fence + 1, now * 1_024);",
+    replace: "row.fence = 1;",
     tests: RULES,
   },
   {
