@@ -3,12 +3,21 @@ import { isFinal, type JobStatus } from "../../src/jobs/store/job-row.ts";
 import type { JobSnapshot } from "../../src/jobs/job-snapshot.ts";
 import type { Jobs } from "../../src/jobs/jobs.ts";
 import type { JobsEvent } from "../../src/jobs/events/jobs-event.ts";
+import { QueueError } from "../../src/errors.ts";
 import { exitCodes } from "../lib/exit-codes.ts";
 import { addHelp } from "../lib/help.ts";
 import { addJsonOption } from "../lib/options.ts";
 import { print, stdoutClosed } from "../lib/output.ts";
 import { Interrupted } from "../lib/signals.ts";
-import { addFilterOptions, type FilterFlags, filterOf, getJob, jobSubcommand, openJobsOf } from "./select.ts";
+import {
+  addFilterOptions,
+  type FilterFlags,
+  filterOf,
+  getJob,
+  jobSubcommand,
+  openJobsOf,
+  selectsAll,
+} from "./select.ts";
 import { eventJson, eventText } from "./show-jobs.ts";
 
 interface WatchFlags extends FilterFlags {
@@ -41,6 +50,12 @@ export function watchCommand(): ReturnType<typeof jobSubcommand> {
 }
 
 async function runWatch(id: string | undefined, flags: WatchFlags): Promise<void> {
+  if (id !== undefined && (!selectsAll(flags) || flags.cursor !== undefined)) {
+    throw new QueueError(
+      "config",
+      "An id excludes filters and --cursor: pass an id, to watch one job, or filters.",
+    );
+  }
   await using opened = await openJobsOf(flags);
   const { jobs } = opened;
   const signal = AbortSignal.any([opened.signal, stdoutClosed]);
@@ -62,7 +77,7 @@ async function follow(
   show: (event: JobsEvent) => void,
 ): Promise<JobStatus | undefined> {
   const stop = new AbortController();
-  const events = jobs.events({ signal: AbortSignal.any([signal, stop.signal]) })[Symbol.asyncIterator]();
+  const events = jobs.events({ id, signal: AbortSignal.any([signal, stop.signal]) })[Symbol.asyncIterator]();
   // The first event is asked for before the state is read, so that no change is missed between the two.
   let next = events.next();
   try {
@@ -72,7 +87,7 @@ async function follow(
     while (!isFinal(status)) {
       const { value, done } = await next;
       if (done === true) return undefined;
-      if (value.job.id === id && value.job.version > version) {
+      if (value.job.version > version) {
         ({ status, version } = value.job);
         show(value);
       }

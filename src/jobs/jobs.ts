@@ -209,6 +209,8 @@ export interface JobsOptions {
 
 /** The options of {@link Jobs.events}. */
 export interface EventOptions extends JobFilter {
+  /** The only job whose events are meant. @default all jobs that match */
+  readonly id?: string | undefined;
   /** `cursor` of the last event that was seen. @default from now on */
   readonly cursor?: string | undefined;
   /** Ends the events. @default none */

@@ -56,6 +56,17 @@ describe("before the migration", () => {
   });
 });
 
+it("watch refuses a filter beside an id, for it would have no effect", async () => {
+  for (const args of [
+    ["--type", "endless"],
+    ["--cursor", "x"],
+  ])
+    expect(await job("watch", "endless-1", ...args)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("An id excludes filters and --cursor"),
+    });
+});
+
 describe("a worker and other processes on one store", () => {
   it("see, cancel and retry its jobs while it runs", async () => {
     const worker = run("worker");

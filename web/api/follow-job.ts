@@ -10,7 +10,7 @@ import { streamed } from "./streamed.ts";
 
 /** The options of {@link followJob}. */
 export interface FollowOptions {
-  /** Events of all jobs; `reset` where some are missing. */
+  /** Events of the job; `reset` where some are missing. */
   readonly events: AsyncIterable<JobsEvent | "reset">;
   /** Whether the stream begins with the job as it is. */
   readonly isNew: boolean;
@@ -58,7 +58,7 @@ export async function* followJob(
         continue;
       }
       const { job, event } = step.value;
-      if (job.id !== id || job.version <= shown) continue;
+      if (job.version <= shown) continue;
       latest = job.version;
       yield streamed(step.value);
       // A failure for good is two events of one change, of which this is the first.

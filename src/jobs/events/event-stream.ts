@@ -3,6 +3,7 @@ import { sleep } from "../../lib/clock.ts";
 import { snapshotOf } from "../job-snapshot.ts";
 import type { EventOptions } from "../jobs.ts";
 import { FILTER_KEYS, storedFilter } from "../read/filter.ts";
+import { checkId } from "../send/send-options.ts";
 import { matches } from "../store/match.ts";
 import type { ChangeReader } from "./change-reader.ts";
 import type { EventCursors } from "./event-cursor.ts";
@@ -26,8 +27,9 @@ export function eventStream(
   { reader, cursors, warn }: StreamParts,
   options: EventOptions = {},
 ): AsyncIterable<JobsEvent> {
-  checkKeys("events", options, { ...FILTER_KEYS, cursor: true, signal: true });
-  const { signal, cursor: given, search } = options;
+  checkKeys("events", options, { ...FILTER_KEYS, id: true, cursor: true, signal: true });
+  const { id, signal, cursor: given, search } = options;
+  if (id !== undefined) checkId("events", id);
   if (search !== undefined)
     throw new QueueError("not_supported", "events: payloads are not searched. Use list for that.");
   const filter = storedFilter("events", options);
@@ -54,6 +56,8 @@ export function eventStream(
           continue;
         }
         for (const [index, row] of page.rows.entries()) {
+          // Before anything is remembered of it: a thousand followers of a job each would remember all jobs.
+          if (id !== undefined && row.id !== id) continue;
           // A reader that goes on from the middle of a page gets the page once more: no event is missed.
           const isLast = index === page.rows.length - 1;
           const place = cursors.wrap(isLast ? page.cursor : cursor);

@@ -112,6 +112,22 @@ describe("the events of a job", () => {
     await jobs.close();
   });
 
+  test("are those of one job, if its id is given", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    const reader = new Reader(jobs, { id: "one" });
+    for (const id of ["other", "one", "another"]) await jobs.send({ ...mail, id });
+    await jobs.cancel("another");
+    await jobs.cancel("one");
+    await fixture.clock.advance(2 * SECOND);
+    expect(new Set(reader.seen.map(({ job }) => job.id))).toEqual(new Set(["one"]));
+    expect(reader.names.at(-1)).toBe("cancelled");
+    for (const id of ["", "a\nb", 7])
+      expect(() => jobs.events({ id: id as string })).toThrow("the id of a job");
+    reader.stop.abort();
+    await fixture.clock.settle();
+  });
+
   test("include those between the call and the first read", async () => {
     const fixture = new JobsFixture();
     const jobs = await fixture.jobs();

@@ -51,7 +51,7 @@ export function streamRoutes({ maxStreams }: ApiSettings): AnyRoute[] {
         const isResumed = query.cursor !== undefined || call.request.headers.has("last-event-id");
         if (isResumed && isFinal(status)) return { status: 204 };
         return limit.open(call, (signal) => {
-          const { events: all, isReset } = eventsFrom(call, query.cursor, { signal });
+          const { events: all, isReset } = eventsFrom(call, query.cursor, { id: path.id, signal });
           return followJob(jobs, path.id, {
             ...call.settings,
             events: all,
