@@ -62,6 +62,18 @@ describe("GET /jobs/:id", () => {
     expect(problem.detail).toContain("payloads");
   });
 
+  test("has another ETag once its payload is deleted after its retention", async () => {
+    await using fixture = await ApiFixture.open();
+    const { body } = await fixture.post("/jobs", { type: "email", payload: { to: "a" } });
+    await fixture.run(body.id, "completed");
+    const path = `/jobs/${body.id}?include=payload`;
+    const etag = (await fixture.get(path)).headers.get("etag") ?? "";
+    await fixture.clock.advance(25 * 3_600_000);
+    await fixture.jobs.prune();
+    const answer = await fixture.get(path, { headers: { "if-none-match": etag } });
+    expect([answer.status, answer.body?.payload]).toEqual([200, undefined]);
+  });
+
   test("has an ETag that changes with the job, and answers 304 to it", async () => {
     await using fixture = await ApiFixture.open();
     const id = await sent(fixture);

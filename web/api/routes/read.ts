@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { recordOf } from "../../../src/jobs/job-record.ts";
+import { type JobRecordJson, recordOf } from "../../../src/jobs/job-record.ts";
 import type { JobSnapshot } from "../../../src/jobs/job-snapshot.ts";
 import type { JobInclude } from "../../../src/jobs/jobs.ts";
 import { isFinal } from "../../../src/jobs/store/job-row.ts";
+import { sha256 } from "../../../src/lib/hash.ts";
 import { listOf, text, whole } from "../fields.ts";
 import { filterFields, filterOf } from "../filter.ts";
 import { findJob, jobPath } from "../find-job.ts";
@@ -87,10 +88,10 @@ export function readRoutes(): AnyRoute[] {
           await waitForEnd(jobs, job, { timeoutMs: timeout * 1_000, clock: settings.clock, signal });
           job = await findJob(jobs, caller, path.id, storedParts(include));
         }
-        const etag = etagOf(job, include);
+        const body = recordOf(job, { attempts: include.includes("attempts") });
+        const etag = etagOf(job, body);
         const headers = { etag, "cache-control": "no-cache" };
         if (isKnown(request.headers.get("if-none-match"), etag)) return { status: 304, headers };
-        const body = recordOf(job, { attempts: include.includes("attempts") });
         return { status: 200, body, headers };
       },
     }),
@@ -101,14 +102,12 @@ function storedParts(include: readonly (typeof parts)[number][]): JobInclude[] {
   return include.filter((part) => part !== "attempts");
 }
 
-/** Two answers with the same tag are the same. A job may become stuck or late without a change of its record. */
-function etagOf(
-  { version, updatedAt, isStalled, isOverdue }: JobSnapshot,
-  include: readonly string[],
-): string {
-  const derived = `${isStalled === true ? "s" : ""}${isOverdue === true ? "o" : ""}`;
-  const shown = parts.flatMap((part, index) => (include.includes(part) ? [index] : [])).join("");
-  return `"${version}-${updatedAt.getTime().toString(36)}${derived}.${shown}"`;
+/**
+ * Two answers with the same tag are the same. A job may become stuck or late, and its payload may be deleted, without a change
+ * of its version.
+ */
+function etagOf({ version }: JobSnapshot, body: JobRecordJson): string {
+  return `"${version}-${sha256(JSON.stringify(body)).toString("base64url").slice(0, 16)}"`;
 }
 
 function isKnown(ifNoneMatch: string | null, etag: string): boolean {
