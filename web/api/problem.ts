@@ -105,10 +105,9 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   unknown_type: 422,
   conflict: 409,
   queue_full: 429,
-  store_unavailable: 503,
 };
 
-/** Sentences in place of those of the provider, which name hosts, accounts and roles. */
+/** Sentences in place of those of the provider and of the store, which name hosts, files, accounts and roles. */
 const HIDDEN: Readonly<Partial<Record<ErrorCode, readonly [number, string]>>> = {
   send_failed: [503, "The job was not sent, since the queue provider could not be used. Try again later."],
   send_timeout: [503, "The job was not sent in time. Try again later."],
@@ -116,6 +115,7 @@ const HIDDEN: Readonly<Partial<Record<ErrorCode, readonly [number, string]>>> = 
     504,
     "The job may or may not have been sent. Send jobs that must not run twice with an Idempotency-Key, and repeat the request.",
   ],
+  store_unavailable: [503, "The job store could not be used. Repeat the request when it is back."],
   unavailable: [503, "The queue provider could not be reached. Try again later."],
   closed: [503, "The server is shutting down. Try again later."],
   auth: [502, "The queue provider refused the server's credentials. The log of the server has the reason."],

@@ -62,6 +62,22 @@ describe.each<StoreFault>(["fail", "hang"])("while the job store is down (%s)", 
     expect((await fixture.jobs.queue.stats("emails")).messages).toBe(1);
   });
 
+  test("no caller is shown the error of the store, which names its file or its host", async () => {
+    await using outage = await Outage.open();
+    const { fixture } = outage;
+    const { body } = await fixture.post("/jobs", job);
+    outage.begin(kind);
+    for (const path of ["/jobs", `/jobs/${body.id}`, `/jobs/${body.id}/events`, "/queues", "/workers"]) {
+      const answer = await within(fixture, fixture.get(path));
+      expect([path, answer.status, answer.body.detail]).toEqual([
+        path,
+        503,
+        "The job store could not be used. Repeat the request when it is back.",
+      ]);
+    }
+    expect(String(fixture.errors[0])).toContain("store");
+  });
+
   test.each([
     ["with an Idempotency-Key", job, { "idempotency-key": "k1" }],
     ["with an id", { ...job, id: "order-1" }, {}],
