@@ -106,6 +106,7 @@ export function bearerTokens(callers: Readonly<Record<string, Caller>>): Authori
         "config",
         `The role of a caller is ${roles.join(", ")}; got ${show(caller.role)}.`,
       );
+    demandWellFormed(caller, "bearerTokens has");
     return { digest: sha256(token), caller };
   });
   if (known.length === 0) throw new QueueError("config", "bearerTokens needs one token or more.");
@@ -181,20 +182,17 @@ export function refuseCrossSite({ method, headers, url }: Request): void {
  * Refuses a caller whose limits cannot be read: null as its tenant, from a database, must not mean all tenants.
  * @throws QueueError `config`, which the client does not see
  */
-function demandWellFormed({ tenant, name, types }: Caller): void {
+function demandWellFormed({ tenant, name, types }: Caller, where: string = "authorize returned"): void {
   const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
   if (tenant !== undefined && !isText(tenant))
     throw new QueueError(
       "config",
-      `authorize returned a caller whose tenant is ${kindOf(tenant)}; it is a text that is not empty, or undefined for all tenants.`,
+      `${where} a caller whose tenant is ${kindOf(tenant)}; it is a text that is not empty, or undefined for all tenants.`,
     );
   if (name !== undefined && typeof name !== "string")
-    throw new QueueError("config", `authorize returned a caller whose name is ${kindOf(name)}, and no text.`);
+    throw new QueueError("config", `${where} a caller whose name is ${kindOf(name)}, and no text.`);
   if (types !== undefined && !Array.isArray(types))
-    throw new QueueError(
-      "config",
-      `authorize returned a caller whose types are ${kindOf(types)}, and no list.`,
-    );
+    throw new QueueError("config", `${where} a caller whose types are ${kindOf(types)}, and no list.`);
 }
 
 /** @throws Problem `unauthorized` */

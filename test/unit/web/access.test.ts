@@ -277,6 +277,9 @@ describe("bearerTokens", () => {
     expect(() => bearerTokens({ "long-enough-token-00": { role: "root" as "admin" } })).toThrow(
       "viewer, operator, admin",
     );
+    expect(() => bearerTokens({ "long-enough-token-00": { role: "viewer", tenant: "" } })).toThrow(
+      "bearerTokens has a caller whose tenant is an empty string",
+    );
   });
 });
 
