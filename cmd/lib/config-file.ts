@@ -116,6 +116,9 @@ async function parseText(file: string, format: string, parse: (text: string) => 
   } catch (cause) {
     throw new QueueError("config", `${file} could not be read: ${describeError(cause)}`, { cause });
   }
+  // As PowerShell writes a file by default.
+  if (text.includes("\0"))
+    throw new QueueError("config", `${file} is not text in UTF-8: it may be in UTF-16. Save it as UTF-8.`);
   try {
     // Editors on Windows may begin a file with a byte order mark, which JSON.parse refuses.
     return parse(text.replace(/^\ufeff/, ""));

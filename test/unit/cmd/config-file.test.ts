@@ -172,3 +172,16 @@ describe("loadConfig", () => {
     await expect(loadConfig({})).rejects.toMatchObject({ code: "config" });
   });
 });
+
+it("a file in UTF-16 is refused as such, and not for what it seems to contain", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "queueport-utf16-"));
+  for (const name of ["config.yaml", "config.json"]) {
+    const file = join(folder, name);
+    await writeFile(file, Buffer.from("\ufeff{ provider: memory }", "utf16le"));
+    await expect(loadConfig({ config: file })).rejects.toMatchObject({
+      code: "config",
+      message: expect.stringContaining("is not text in UTF-8: it may be in UTF-16"),
+    });
+  }
+  await rm(folder, { recursive: true });
+});
