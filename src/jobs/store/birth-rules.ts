@@ -63,7 +63,7 @@ export function birth(
     const isDue = dueInMs <= 0;
     const created = newRow(id, job, now, {
       status: isDue ? "queued" : "scheduled",
-      scheduledAt: isDue ? job.scheduledAt : now + dueInMs,
+      scheduledAt: isDue ? job.scheduledAt : dueTime(job.scheduledAt, now + dueInMs),
       isStoreBorn: true,
       birthToken: token,
       dispatch: isDue ? dueNow(now, takenMs) : { dueAt: now + dueInMs, takenUntil: 0, failures: 0 },
@@ -85,6 +85,14 @@ export function birth(
   }
   const isSame = row.type === job.type && row.queue === job.queue && (row.hash ?? job.hash) === job.hash;
   return { row, answer: { do: "born", outcome: isSame ? "existing" : "conflict", row } };
+}
+
+/** Difference between the clocks of a sender and of the store up to which a job is due when its sender says. */
+const CLOCK_TOLERANCE_MS = 1_000;
+
+/** When a job is due: the time that was asked for, unless the clock of its sender is wrong. */
+function dueTime(asked: number | undefined, dueAt: number): number {
+  return asked !== undefined && Math.abs(asked - dueAt) < CLOCK_TOLERANCE_MS ? asked : dueAt;
 }
 
 /** A dispatch that is due, and that its creator has taken unless `takenMs` is 0. */

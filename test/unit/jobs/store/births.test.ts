@@ -51,6 +51,15 @@ describe("a birth", () => {
     expect(record.take()).toBeUndefined();
   });
 
+  test.each([
+    ["its sender says", -6, START + 60_000 - 6],
+    ["the store counts, if the clock of its sender is an hour ahead", 3_600_000, START + 60_000],
+  ])("is due when %s", (_title, aheadMs, due) => {
+    const record = new Record();
+    record.birth({ dueInMs: 60_000, job: facts({ scheduledAt: START + 60_000 + aheadMs }) });
+    expect(record.row).toMatchObject({ scheduledAt: due, dispatch: { dueAt: START + 60_000 } });
+  });
+
   test("leaves a job to every dispatcher that its sender does not take", () => {
     const record = new Record();
     record.birth({ takenMs: 0 });
