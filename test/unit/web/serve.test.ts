@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const job = { type: "email", payload: { to: "user@example.com" } };
 
 async function openJobs(): Promise<Jobs> {
-  const queue = createQueue(memory());
+  const queue = createQueue(memory({ capacity: 1_000_000 }));
   return createJobs(queue, { store: memoryJobStore(), definitions: [email], onWarning: () => {} });
 }
 
