@@ -3,28 +3,7 @@ import { isQueueError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { JobAnswer, JobChange } from "./store/change.ts";
 import type { JobStore } from "./store/job-store.ts";
-
-type Method = (...given: never[]) => unknown;
-
-/** The methods that make a request. */
-const REQUESTS = [
-  "open",
-  "apply",
-  "get",
-  "list",
-  "counts",
-  "minutes",
-  "takeDue",
-  "nextDueAt",
-  "changedSince",
-  "beat",
-  "leave",
-  "workers",
-  "prunable",
-  "prune",
-  "migrate",
-  "now",
-] as const satisfies readonly (keyof JobStore)[];
+import { wrappedStore } from "./store/wrapped-store.ts";
 
 const NOTHING = { claims: [], cancelled: { waiting: 0, running: 0 } } as const;
 
@@ -35,24 +14,18 @@ const NOTHING = { claims: [], cancelled: { waiting: 0, running: 0 } } as const;
  * @param source the `Queue` of the jobs, by which subscribers tell several of one process apart
  */
 export function observedStore(store: JobStore, source: object, clock: Clock): JobStore {
-  const observed = Object.create(store) as Record<string, unknown>;
-  for (const operation of REQUESTS) {
-    const request = store[operation].bind(store) as Method;
-    observed[operation] = (...given: never[]): unknown =>
-      channels.store.hasSubscribers
-        ? published({ store: store.name, source, operation }, clock, given, () => request(...given))
-        : request(...given);
-  }
-  // The other methods are the store's own. They are bound, since a class with private fields refuses another `this`.
-  for (const method of ["listen", "close"] as const) observed[method] = store[method].bind(store);
-  return observed as unknown as JobStore;
+  return wrappedStore(store, (operation, request, given) =>
+    channels.store.hasSubscribers && operation !== "close"
+      ? published({ store: store.name, source, operation }, clock, given, request)
+      : request(),
+  );
 }
 
 async function published(
   facts: Pick<StoreEvent, "store" | "source" | "operation">,
   clock: Clock,
   [, changes]: readonly unknown[],
-  request: () => unknown,
+  request: () => Promise<unknown>,
 ): Promise<unknown> {
   const startedAt = clock.monotonic();
   const publish = (outcome: StoreEvent["outcome"], effects: Pick<StoreEvent, "claims" | "cancelled">): void =>

@@ -1,24 +1,8 @@
 import type { JobStore } from "./store/job-store.ts";
+import { type StoreMethod, wrappedStore } from "./store/wrapped-store.ts";
 
-/** The methods that need an open store. */
-const REQUESTS = [
-  "apply",
-  "get",
-  "list",
-  "counts",
-  "minutes",
-  "takeDue",
-  "nextDueAt",
-  "changedSince",
-  "beat",
-  "leave",
-  "workers",
-  "prunable",
-  "prune",
-  "now",
-] as const satisfies readonly (keyof JobStore)[];
-
-type Method = (...given: never[]) => Promise<unknown>;
+/** The methods that do not need an open store. */
+const UNOPENED: ReadonlySet<StoreMethod> = new Set(["open", "migrate", "close"]);
 
 type Listener = Parameters<JobStore["listen"]>[1];
 
@@ -55,13 +39,7 @@ export function openedStore(store: JobStore, open: () => Promise<void>): OpenedS
     opening ??= tryToOpen();
     return opening;
   };
-  const guarded = Object.create(store) as Record<string, unknown>;
-  for (const operation of REQUESTS) {
-    const request = store[operation].bind(store) as Method;
-    guarded[operation] = (...given: never[]): Promise<unknown> =>
-      isOpen ? request(...given) : opened().then(() => request(...given));
-  }
-  guarded["listen"] = (namespace: string, listener: Listener): (() => void) => {
+  const listen = (namespace: string, listener: Listener): (() => void) => {
     if (isOpen) return store.listen(namespace, listener);
     let unlisten: (() => void) | undefined;
     const begin = (): void => {
@@ -73,7 +51,10 @@ export function openedStore(store: JobStore, open: () => Promise<void>): OpenedS
       unlisten?.();
     };
   };
-  // The other methods are the store's own. They are bound, since a class with private fields refuses another `this`.
-  for (const method of ["open", "migrate", "close"] as const) guarded[method] = store[method].bind(store);
-  return { store: guarded as unknown as JobStore, opened };
+  const guarded = wrappedStore(
+    store,
+    (method, request) => (isOpen || UNOPENED.has(method) ? request() : opened().then(request)),
+    listen,
+  );
+  return { store: guarded, opened };
 }

@@ -1,7 +1,8 @@
-import { type ErrorCode, QueueError } from "../../errors.ts";
+import { QueueError } from "../../errors.ts";
 import { type Clock, sleep, systemClock } from "../../lib/clock.ts";
 import type { JobAnswer, JobChange } from "../store/change.ts";
 import type { JobStore } from "../store/job-store.ts";
+import { wrappedStore } from "../store/wrapped-store.ts";
 
 /** One call of a store. */
 export interface StoreCall {
@@ -30,28 +31,6 @@ export interface FaultyJobStoreOptions {
   readonly clock?: Clock | undefined;
 }
 
-const METHODS = [
-  "open",
-  "apply",
-  "get",
-  "list",
-  "counts",
-  "minutes",
-  "takeDue",
-  "nextDueAt",
-  "changedSince",
-  "beat",
-  "leave",
-  "workers",
-  "prunable",
-  "prune",
-  "migrate",
-  "now",
-  "close",
-] as const;
-
-type Method = (typeof METHODS)[number];
-
 /**
  * A store whose calls fail as a test says: to show what an application does while the store cannot be reached.
  *
@@ -61,31 +40,17 @@ type Method = (typeof METHODS)[number];
  */
 export function faultyJobStore(store: JobStore, options: FaultyJobStoreOptions): JobStore {
   const { before, clock = systemClock } = options;
-  const faulty: Record<string, unknown> = {
-    name: store.name,
-    capabilities: store.capabilities,
-    listen: store.listen.bind(store),
-  };
-  for (const method of METHODS) {
-    faulty[method] = async (...given: unknown[]): Promise<unknown> => {
-      const changes = method === "apply" ? (given[1] as readonly JobChange[]) : [];
-      const fault = before({ method, changes });
-      const call = (): Promise<unknown> => callOf(store, method, given);
-      if (fault === "fail") throw unreachable(store.name);
-      if (fault === "again") return changes.map((): JobAnswer => ({ do: "again" }));
-      if (fault === "hang") return never();
-      if (typeof fault === "number") await sleep(clock, fault);
-      const answer = await call();
-      if (fault === "lose") throw unreachable(store.name);
-      return fault === "lose_and_hang" ? never() : answer;
-    };
-  }
-  return faulty as unknown as JobStore;
-}
-
-function callOf(store: JobStore, method: Method, given: readonly unknown[]): Promise<unknown> {
-  const call = store[method] as (...given: readonly unknown[]) => Promise<unknown>;
-  return call.apply(store, [...given]);
+  return wrappedStore(store, async (method, call, given) => {
+    const changes = method === "apply" ? (given[1] as readonly JobChange[]) : [];
+    const fault = before({ method, changes });
+    if (fault === "fail") throw unreachable(store.name);
+    if (fault === "again") return changes.map((): JobAnswer => ({ do: "again" }));
+    if (fault === "hang") return never();
+    if (typeof fault === "number") await sleep(clock, fault);
+    const answer = await call();
+    if (fault === "lose") throw unreachable(store.name);
+    return fault === "lose_and_hang" ? never() : answer;
+  });
 }
 
 function never(): Promise<never> {
@@ -93,8 +58,7 @@ function never(): Promise<never> {
 }
 
 function unreachable(name: string): QueueError {
-  const code = "store_unavailable" as string as ErrorCode;
-  return new QueueError(code, `The job store "${name}" cannot be reached, as the test says.`, {
+  return new QueueError("store_unavailable", `The job store "${name}" cannot be reached, as the test says.`, {
     retryable: true,
   });
 }

@@ -6,7 +6,7 @@ import type { Queue } from "../../../src/queue/queue.ts";
 const HELD_MS = 60_000;
 const LOOK_MS = 2_000;
 
-/** What is left at the end of a campaign. */
+/** The records and queues at the end of a campaign. */
 export interface Records {
   readonly jobs: readonly JobSnapshot[];
   /** The ids of the messages in the dead-letter queues. */

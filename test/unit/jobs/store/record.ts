@@ -119,7 +119,7 @@ export class Record {
     return this.apply({ kind: "buried", id: ID, generation }).answer as PlainAnswer;
   }
 
-  /** What `takeDue` does to the row. Undefined if there was nothing to take. */
+  /** Takes the dispatch of the row, as `takeDue` does. Undefined if there was nothing to take. */
   take(takenMs = 35_000): JobRow | undefined {
     const next = this.row === undefined ? undefined : taken(this.row, this.now, takenMs);
     if (next !== undefined) this.row = next;
