@@ -40,7 +40,9 @@ describe("docs/dependencies.md", () => {
 describe("package.json", () => {
   test("fixes the version of every dependency", () => {
     const chosen = { ...manifest.dependencies, ...manifest.devDependencies };
-    expect(Object.entries(chosen).filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
+    expect(
+      Object.entries(chosen).filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)),
+    ).toEqual([]);
   });
 
   test("has every package of a provider among its peers", () => {
