@@ -1,22 +1,11 @@
-import { sleep } from "../lib/clock.ts";
 import { describeError } from "../errors.ts";
 import { inOrder } from "../message/requeue.ts";
-import { ATTEMPT, DECIDED, NOT_BEFORE, TARGET, UNKNOWN_SINCE } from "../message/system-attributes.ts";
 import type { Disposition } from "../queue/disposition.ts";
 import type { ReceiverContext } from "./context.ts";
 import { DeadLettering } from "./dead-lettering.ts";
+import { Redelivery } from "./redelivery.ts";
 import { Replacer } from "./replacer.ts";
 import type { Run } from "./run.ts";
-
-/** A message whose copy could not be sent is redelivered after this long. */
-const COPY_FAILED_MS = 30_000;
-/**
- * Upper bound for a retry delay, about 3,000 years. A due time beyond the latest JavaScript `Date` cannot be encoded, so
- * the message would be redelivered immediately.
- */
-const LONGEST_MS = 1e14;
-/** Time for the copy of a released message. A drain waits for it, and the process may be killed soon after. */
-const RELEASE_DEADLINE_MS = 2_000;
 
 /** Whether a disposition ends a run or a message. A message of an unknown type only waits for another worker. */
 function isConclusion({ isReadable }: Run, disposition: Disposition): boolean {
@@ -27,18 +16,20 @@ function isConclusion({ isReadable }: Run, disposition: Disposition): boolean {
 }
 
 /**
- * Settles messages as their dispositions say. One rule holds throughout: the broker accepts a replacement before the
- * original is acknowledged. A crash in between leaves two copies; a failure leaves the original.
+ * Settles messages as their dispositions say, and reports it. One rule holds throughout: the broker accepts a replacement
+ * before the original is acknowledged. A crash in between leaves two copies; a failure leaves the original.
  */
 export class Settlement {
   readonly #context: ReceiverContext;
-  readonly #replacer: Replacer;
   readonly #deadLettering: DeadLettering;
+  readonly #redelivery: Redelivery;
 
   constructor(context: ReceiverContext) {
     this.#context = context;
-    this.#replacer = new Replacer(context);
-    this.#deadLettering = new DeadLettering(context, this.#replacer, (run) => this.#ack(run));
+    const replacer = new Replacer(context);
+    const acknowledge = (run: Run): Promise<boolean> => this.#ack(run);
+    this.#deadLettering = new DeadLettering(context, replacer, acknowledge);
+    this.#redelivery = new Redelivery(context, replacer, this.#deadLettering, acknowledge);
   }
 
   /** Settles a message whose handler has ended, or that is refused without a run, and reports it. */
@@ -108,7 +99,7 @@ export class Settlement {
 
   /** Requeues a message for `delayMs`, without counting an attempt. */
   defer(run: Run, delayMs: number): void {
-    this.track(this.#defer(run, delayMs), run);
+    this.track(this.#redelivery.defer(run, delayMs), run);
   }
 
   /** Releases a message that has no disposition, because its receiver is refusing. */
@@ -116,12 +107,12 @@ export class Settlement {
     const { capacity, reporter } = this.#context;
     if (run.startedAt === 0 && capacity.draining.aborted)
       reporter.report({ event: "released", job: run.info, why: "drain", delayMs: 0 });
-    this.track(this.#releaseUncounted(run), run);
+    this.track(this.#redelivery.releaseNow(run), run);
   }
 
   /** Releases a message that has waited behind a head of its key which will be redelivered. */
   releaseBehind(run: Run): void {
-    this.track(this.#releaseInPlace(run), run);
+    this.track(this.#redelivery.releaseInPlace(run), run);
   }
 
   /** Gives a message up: its lease ends on its own, and the message is redelivered. */
@@ -188,11 +179,11 @@ export class Settlement {
     const { connection } = this.#context;
     switch (disposition.kind) {
       case "retry":
-        return this.#retry(run, disposition.delayMs);
+        return this.#redelivery.retry(run, disposition.delayMs);
       case "release":
-        return this.#releaseAsAsked(run, disposition.delayMs ?? 0);
+        return this.#redelivery.release(run, disposition.delayMs ?? 0);
       case "unknown_type":
-        return this.#defer(run, disposition.delayMs, run.unknownSince ?? connection.clock.now());
+        return this.#redelivery.defer(run, disposition.delayMs, run.unknownSince ?? connection.clock.now());
       case "dead_letter":
         return this.#deadLetter(run, disposition);
     }
@@ -219,123 +210,12 @@ export class Settlement {
     this.#context.capacity.endSettling();
   };
 
-  /** Redelivers the message after `askedMs`, as the next attempt: in place if the provider can, else by a copy. */
-  async #retry(run: Run, askedMs: number): Promise<void> {
-    const { connection, traits, attempts } = this.#context;
-    const delayMs = Math.min(Math.ceil(askedMs), LONGEST_MS);
-    if (delayMs <= connection.limits.maxReleaseDelayMs || inOrder(run.delivery, traits)) {
-      attempts.failed(run);
-      return this.#releaseIn(run, delayMs);
-    }
-    const accepted = await this.#replacer.requeue(run, "retry", delayMs, {
-      // The message has run, so it was neither early nor of an unknown type in the end.
-      [NOT_BEFORE]: undefined,
-      [UNKNOWN_SINCE]: undefined,
-      [ATTEMPT]: run.attempt,
-      [TARGET]: traits.target,
-    });
-    // Without a copy, the provider's longest delay comes nearest to the one that was asked for.
-    return this.#replaced(run, accepted, connection.limits.maxReleaseDelayMs);
-  }
-
-  /** Redelivers the message after `delayMs` as if this delivery had not happened. */
-  async #defer(
-    run: Run,
-    delayMs: number,
-    unknownSince: number | undefined = run.unknownSince,
-  ): Promise<void> {
-    const { traits } = this.#context;
-    if (inOrder(run.delivery, traits)) return this.#retry(run, delayMs);
-    const accepted = await this.#replacer.requeue(run, "defer", delayMs, {
-      [TARGET]: traits.target,
-      [ATTEMPT]: run.attempt - 1 || undefined,
-      [UNKNOWN_SINCE]: unknownSince,
-    });
-    return this.#replaced(run, accepted);
-  }
-
-  /** Redelivers the message after `askedMs`, without counting an attempt: in place if it must keep its place, else by a copy. */
-  #releaseAsAsked(run: Run, askedMs: number): Promise<void> {
-    const { traits, attempts } = this.#context;
-    const delayMs = Math.min(Math.ceil(askedMs), LONGEST_MS);
-    if (!(delayMs > 0)) return this.#releaseUncounted(run);
-    if (!inOrder(run.delivery, traits)) return this.#defer(run, delayMs);
-    if (attempts.isWorn(run)) return this.#releaseUncounted(run);
-    attempts.released(run);
-    return this.#releaseIn(run, delayMs);
-  }
-
-  /**
-   * Releases at once, without counting an attempt. The provider counts the delivery, also if nothing failed in it, and
-   * tells no other process so. A fresh copy, whose recorded attempts leave the delivery out, therefore replaces the
-   * message. A message that must keep its place is released in place: see {@link Attempts}.
-   */
-  async #releaseUncounted(run: Run): Promise<void> {
-    const { traits, attempts, reporter } = this.#context;
-    const keepsPlace = inOrder(run.delivery, traits);
-    if (!traits.countsDeliveries || (keepsPlace && !attempts.isWorn(run))) return this.#releaseInPlace(run);
-    const changes = {
-      [TARGET]: traits.target,
-      [ATTEMPT]: attempts.failedBefore(run) || undefined,
-      [UNKNOWN_SINCE]: run.unknownSince,
-      // The copy has another id than the one by which this receiver remembers a decision.
-      [DECIDED]: this.#deadLettering.recordOf(run),
-    };
-    const accepted = await this.#replacer.requeue(run, "defer", 0, changes, RELEASE_DEADLINE_MS);
-    if (!accepted) return this.#releaseInPlace(run);
-    if (keepsPlace) {
-      reporter.warn(
-        "order_lost",
-        `Message ${run.id} was released ${run.delivery.deliveryCount} times without a failure. Its next delivery would have looked like a crash loop, so it was sent again, behind the other messages of its ordering key.`,
-      );
-    }
-    await this.#ack(run);
-  }
-
-  #releaseInPlace(run: Run): Promise<void> {
-    this.#context.attempts.released(run);
-    return this.#release(run, 0);
-  }
-
   /** Moves a message to the dead-letter queue. `decided` is the decision, unless it is known from an earlier delivery. */
   async #deadLetter(
     run: Run,
     decided?: Extract<Disposition, { readonly kind: "dead_letter" }>,
   ): Promise<void> {
     const againMs = await this.#deadLettering.move(run, decided);
-    if (againMs !== undefined) await this.#releaseIn(run, againMs);
-  }
-
-  /** The replacement was accepted, so the original is acknowledged; or it was not, and the original is redelivered later. */
-  async #replaced(run: Run, accepted: boolean, leastMs: number = 0): Promise<void> {
-    if (accepted) await this.#ack(run);
-    else await this.#releaseIn(run, Math.max(COPY_FAILED_MS, leastMs));
-  }
-
-  /**
-   * Releases in place. The part of the delay that the provider cannot hold is waited for here, with the lease kept and the
-   * key blocked. If too many messages wait so, it is left out.
-   */
-  async #releaseIn(run: Run, delayMs: number): Promise<void> {
-    const { connection, capacity } = this.#context;
-    const { maxReleaseDelayMs } = connection.limits;
-    if (delayMs <= maxReleaseDelayMs) return this.#release(run, delayMs);
-    if (!capacity.canHold) return this.#release(run, maxReleaseDelayMs);
-    run.place?.held();
-    capacity.hold();
-    await sleep(connection.clock, delayMs - maxReleaseDelayMs, capacity.draining);
-    capacity.unhold();
-    return this.#release(run, capacity.draining.aborted ? 0 : maxReleaseDelayMs);
-  }
-
-  async #release(run: Run, delayMs: number): Promise<void> {
-    const { settler, leases } = this.#context;
-    // An extension that overtakes the release would hide the message for a lease instead of the delay. So no further
-    // extension is made, and the one under way is waited for.
-    leases.remove(run);
-    await run.extending;
-    // Called before the release is confirmed, since the message may be back before that.
-    run.left(false);
-    await settler.settle({ kind: "release", delivery: run.delivery, delayMs }, run);
+    if (againMs !== undefined) await this.#redelivery.releaseAfter(run, againMs);
   }
 }

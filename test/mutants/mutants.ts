@@ -27,7 +27,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "forgets the attempt when it requeues",
-    file: "src/receive/settlement.ts",
+    file: "src/receive/redelivery.ts",
     search: "      [ATTEMPT]: run.attempt,\n",
     replace: "",
     adapters: REQUEUES,
@@ -106,9 +106,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "redelivers at once instead of after the backoff",
-    file: "src/receive/settlement.ts",
-    search: "if (delayMs <= maxReleaseDelayMs) return this.#release(run, delayMs);",
-    replace: "if (delayMs <= maxReleaseDelayMs) return this.#release(run, 0);",
+    file: "src/receive/redelivery.ts",
+    search: "if (delayMs <= maxReleaseDelayMs) return this.#letGo(run, delayMs);",
+    replace: "if (delayMs <= maxReleaseDelayMs) return this.#letGo(run, 0);",
     adapters: MEMORY,
   },
   {

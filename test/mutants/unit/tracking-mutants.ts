@@ -73,14 +73,14 @@ export const trackingMutants: readonly UnitMutant[] = [
   },
   {
     name: "a release of an ordered message with a delay counts as a failure",
-    file: "src/receive/settlement.ts",
-    search: "attempts.released(run);\n    return this.#releaseIn(run, delayMs);",
-    replace: "attempts.failed(run);\n    return this.#releaseIn(run, delayMs);",
+    file: "src/receive/redelivery.ts",
+    search: "attempts.released(run);\n    return this.releaseAfter(run, delayMs);",
+    replace: "attempts.failed(run);\n    return this.releaseAfter(run, delayMs);",
     tests: RELEASES,
   },
   {
     name: "a delayed release counts the attempt",
-    file: "src/receive/settlement.ts",
+    file: "src/receive/redelivery.ts",
     search: "[ATTEMPT]: run.attempt - 1 || undefined,",
     replace: "[ATTEMPT]: run.attempt,",
     tests: RELEASES,

@@ -49,7 +49,7 @@ export const unitMutants: readonly UnitMutant[] = [
   },
   {
     name: "a released job goes back with its delivery as an attempt",
-    file: "src/receive/settlement.ts",
+    file: "src/receive/redelivery.ts",
     search: "[ATTEMPT]: attempts.failedBefore(run) || undefined,",
     replace: "[ATTEMPT]: run.attempt,",
     tests: RECEIVE,
@@ -91,8 +91,8 @@ export const unitMutants: readonly UnitMutant[] = [
   },
   {
     name: "messages are held without a bound",
-    file: "src/receive/settlement.ts",
-    search: "if (!capacity.canHold) return this.#release(run, maxReleaseDelayMs);",
+    file: "src/receive/redelivery.ts",
+    search: "if (!capacity.canHold) return this.#letGo(run, maxReleaseDelayMs);",
     replace: "",
     tests: RECEIVE,
   },
