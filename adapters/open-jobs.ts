@@ -1,9 +1,10 @@
 import type { QueueOptions } from "../src/client/create-queue.ts";
 import { checkKeys, type KnownKeys, QueueError } from "../src/errors.ts";
-import type { InMs } from "../src/lib/duration.ts";
+import type { JobsOptions } from "../src/jobs/jobs-options.ts";
 import type { JobsWorker, JobsWorkerOptions } from "../src/jobs/jobs-worker.ts";
-import type { Jobs, JobsOptions } from "../src/jobs/jobs.ts";
+import type { Jobs } from "../src/jobs/jobs.ts";
 import type { JobStore } from "../src/jobs/store/job-store.ts";
+import type { InMs } from "../src/lib/duration.ts";
 import type { Queue } from "../src/queue/queue.ts";
 import { type ConfigFile, splitConfig, type WorkerConfig } from "./config-file.ts";
 import { type CheckedJobsConfig, defined, definitionOf } from "./jobs-config.ts";

@@ -1,5 +1,5 @@
-import type { CancelOutcome } from "../../src/jobs/jobs.ts";
 import { QueueError } from "../../src/errors.ts";
+import type { CancelOutcome } from "../../src/jobs/job-handle.ts";
 import { addHelp } from "../lib/help.ts";
 import { addManyOptions, changeMany, type ManyFlags } from "./many.ts";
 import { FAILED, filterOf, jobSubcommand } from "./select.ts";

@@ -1,9 +1,10 @@
 import { Command } from "commander";
-import type { JobFilter, Jobs } from "../../src/jobs/jobs.ts";
-import type { JobSnapshot } from "../../src/jobs/job-snapshot.ts";
-import type { JobInclude } from "../../src/jobs/jobs.ts";
-import type { Priority } from "../../src/jobs/store/job-row.ts";
 import { QueueError } from "../../src/errors.ts";
+import type { JobSnapshot } from "../../src/jobs/job-snapshot.ts";
+import type { Jobs } from "../../src/jobs/jobs.ts";
+import type { JobFilter } from "../../src/jobs/read/filter.ts";
+import type { JobInclude } from "../../src/jobs/read/get.ts";
+import type { Priority } from "../../src/jobs/store/job-row.ts";
 import { loadConfig } from "../lib/config-file.ts";
 import { openConfiguredJobs } from "../lib/open.ts";
 import { addConfigOptions, type ConfigFlags, type JsonFlags, names } from "../lib/options.ts";

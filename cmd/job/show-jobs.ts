@@ -1,8 +1,8 @@
+import type { JobsEvent } from "../../src/jobs/events/jobs-event.ts";
 import { recordOf } from "../../src/jobs/job-record.ts";
 import type { JobSnapshot } from "../../src/jobs/job-snapshot.ts";
+import type { JobPage } from "../../src/jobs/read/list.ts";
 import type { JobLogLine, JobStatus } from "../../src/jobs/store/job-row.ts";
-import type { JobPage } from "../../src/jobs/jobs.ts";
-import type { JobsEvent } from "../../src/jobs/events/jobs-event.ts";
 import { ageText, counted, timeText } from "../lib/format.ts";
 import { durationText } from "../lib/options.ts";
 import { colorsFor } from "../lib/output.ts";

@@ -8,44 +8,38 @@ import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { ChangeReader } from "./events/change-reader.ts";
 import { EventCursors } from "./events/event-cursor.ts";
 import { eventStream } from "./events/event-stream.ts";
+import type { EventOptions } from "./events/event-stream.ts";
 import type { JobsEvent } from "./events/jobs-event.ts";
 import { CoreJobHandle, CoreSentJobHandle, type JobCalls } from "./job-handle.ts";
+import type { CancelOutcome, JobHandle, JobSendOutcome, SentJobHandle } from "./job-handle.ts";
 import { resultOf } from "./job-result.ts";
 import type { JobSnapshot } from "./job-snapshot.ts";
-import type {
-  CancelOptions,
-  CancelOutcome,
-  EventOptions,
-  JobFilter,
-  JobHandle,
-  JobInclude,
-  JobPage,
-  Jobs,
-  JobSendOptions,
-  JobSendOutcome,
-  JobsHealth,
-  ListJobsOptions,
-  PruneOptions,
-  ReconcileOptions,
-  SentJobHandle,
-} from "./jobs.ts";
 import type { JobsWorker, JobsWorkerOptions } from "./jobs-worker.ts";
+import type { Jobs } from "./jobs.ts";
+import type { PruneOptions } from "./keep/prune.ts";
 import { type Keeping, keepPruning, prune } from "./keep/prune.ts";
+import type { ReconcileOptions } from "./keep/reconcile.ts";
 import { keepReconciling, reconcile } from "./keep/reconcile.ts";
 import { explain } from "./observe/explain.ts";
+import type { JobsHealth } from "./observe/health.ts";
 import { healthOf } from "./observe/health.ts";
+import type { JobFilter } from "./read/filter.ts";
+import type { JobInclude } from "./read/get.ts";
 import { getJob } from "./read/get.ts";
 import { JobWatch } from "./read/job-watch.ts";
+import type { JobPage, ListJobsOptions } from "./read/list.ts";
 import { listJobs } from "./read/list.ts";
 import { JobSender, NO_OPTIONS } from "./send/job-sender.ts";
 import type { QueueLimits } from "./send/queue-limits.ts";
+import type { JobSendOptions } from "./send/send-options.ts";
 import { checkId } from "./send/send-options.ts";
 import { cancelAll, retryAll } from "./steer/bulk.ts";
+import type { CancelOptions } from "./steer/steering.ts";
 import { cancelJob, promoteJob, retryJob } from "./steer/steering.ts";
+import type { JobCount, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
 import { createJobsWorker } from "./track/create-jobs-worker.ts";
 import { EndedJobs } from "./track/ended-jobs.ts";
 import type { TypePolicy } from "./track/types.ts";
-import type { JobCount, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
 
 const NONE = Object.freeze({});
 /** Milliseconds after the first send within which a process has started its workers. */

@@ -5,15 +5,16 @@ import type { ManagedQueue } from "../queue/managed-receive.ts";
 import type { Queue } from "../queue/queue.ts";
 import { CoreJobs } from "./core-jobs.ts";
 import { JobTypes } from "./job-types.ts";
-import type { Jobs, JobsOptions } from "./jobs.ts";
+import type { JobsOptions } from "./jobs-options.ts";
+import type { Jobs } from "./jobs.ts";
 import { keepingOf } from "./keep/policy.ts";
 import { observedStore } from "./observed-store.ts";
 import { openedStore } from "./opened-store.ts";
 import { reasonOf } from "./reason.ts";
-import type { JobStore } from "./store/job-store.ts";
 import { Records } from "./records.ts";
 import { QueueLimits } from "./send/queue-limits.ts";
 import { checkName } from "./send/send-options.ts";
+import type { JobStore } from "./store/job-store.ts";
 import { warnings } from "./warnings.ts";
 import { JobWriter } from "./writes/job-writer.ts";
 
@@ -94,7 +95,7 @@ export async function createJobs(queue: Queue, options: JobsOptions): Promise<Jo
     await within(clock, OPEN_MS, observed.open(namespace, managed.scope), () => tooLate(given, "opened"));
   });
   const types = new JobTypes(options);
-  const keeping = keepingOf(options);
+  const keeping = keepingOf(options.retention, options.archive);
   const warn = warnings(clock, onWarning);
   const writer = new JobWriter(store, namespace, { clock, onWarning: warn });
   const records = new Records(store, namespace, clock, writer);

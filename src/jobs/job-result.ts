@@ -1,8 +1,8 @@
 import { checkKeys, QueueError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
 import { durationMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { ResultOptions } from "./jobs.ts";
+import type { ResultOptions } from "./job-handle.ts";
 import type { Json } from "./json.ts";
 import type { JobWatch } from "./read/job-watch.ts";
 import type { StoredJob } from "./store/job-row.ts";

@@ -5,8 +5,9 @@ import { QueueError } from "../errors.ts";
 import { closest } from "../lib/closest.ts";
 import { show } from "../lib/text.ts";
 import type { NewMessage } from "../message/message.ts";
-import type { JobSendOptions, JobsOptions } from "./jobs.ts";
+import type { JobsOptions } from "./jobs-options.ts";
 import type { JobMessage } from "./send/facts.ts";
+import type { JobSendOptions } from "./send/send-options.ts";
 
 /** The members of a job definition that matter to a sender. */
 interface KnownType {

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { JobFilter } from "../../src/jobs/jobs.ts";
+import type { JobFilter } from "../../src/jobs/read/filter.ts";
 import { type JobStatus, jobStatuses, type Priority, priorities } from "../../src/jobs/store/job-row.ts";
 import { type Caller, tenantOf } from "./caller.ts";
 import { flag, list, listOf, text, time } from "./fields.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { JobSnapshot } from "../../src/jobs/job-snapshot.ts";
-import type { JobInclude, Jobs } from "../../src/jobs/jobs.ts";
+import type { Jobs } from "../../src/jobs/jobs.ts";
+import type { JobInclude } from "../../src/jobs/read/get.ts";
 import { show } from "../../src/lib/text.ts";
 import type { Caller } from "./caller.ts";
 import { text } from "./fields.ts";

@@ -1,5 +1,6 @@
 import { describeError } from "../../src/errors.ts";
-import type { Jobs, JobsHealth } from "../../src/jobs/jobs.ts";
+import type { Jobs } from "../../src/jobs/jobs.ts";
+import type { JobsHealth } from "../../src/jobs/observe/health.ts";
 import type { QueueReport } from "./queue-report.ts";
 import { workerJson } from "./worker-json.ts";
 

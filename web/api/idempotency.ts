@@ -1,6 +1,6 @@
-import type { JobSendOptions } from "../../src/jobs/jobs.ts";
 import type { Json } from "../../src/jobs/json.ts";
 import { hashOf, payloadHash } from "../../src/jobs/payload-hash.ts";
+import type { JobSendOptions } from "../../src/jobs/send/send-options.ts";
 import { show } from "../../src/lib/text.ts";
 import type { Caller } from "./caller.ts";
 import { invalidRequest } from "./problem.ts";

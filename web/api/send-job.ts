@@ -1,7 +1,9 @@
 import { z } from "zod";
-import { type JobRecordJson, recordOf } from "../../src/jobs/job-record.ts";
-import type { Jobs, JobSendOptions, SentJobHandle } from "../../src/jobs/jobs.ts";
 import { isQueueError } from "../../src/errors.ts";
+import type { SentJobHandle } from "../../src/jobs/job-handle.ts";
+import { type JobRecordJson, recordOf } from "../../src/jobs/job-record.ts";
+import type { Jobs } from "../../src/jobs/jobs.ts";
+import type { JobSendOptions } from "../../src/jobs/send/send-options.ts";
 import type { Priority } from "../../src/jobs/store/job-row.ts";
 import type { NewMessage } from "../../src/message/message.ts";
 import type { MessageOptions } from "../../src/worker/job.ts";

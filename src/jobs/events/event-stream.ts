@@ -1,14 +1,24 @@
 import { checkKeys, isQueueError, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import { snapshotOf } from "../job-snapshot.ts";
-import type { EventOptions } from "../jobs.ts";
-import { FILTER_KEYS, storedFilter } from "../read/filter.ts";
+
+import { FILTER_KEYS, type JobFilter, storedFilter } from "../read/filter.ts";
 import { checkId } from "../send/send-options.ts";
 import { matches } from "../store/match.ts";
 import type { ChangeReader } from "./change-reader.ts";
 import type { EventCursors } from "./event-cursor.ts";
 import { EventNames } from "./event-names.ts";
 import type { JobsEvent } from "./jobs-event.ts";
+
+/** The options of `Jobs.events`. */
+export interface EventOptions extends JobFilter {
+  /** The only job whose events are meant. @default all jobs that match */
+  readonly id?: string | undefined;
+  /** `cursor` of the last event that was seen. @default from now on */
+  readonly cursor?: string | undefined;
+  /** Ends the events. @default none */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Wait after the store could not be reached. */
 const DOWN_MS = 2_000;

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
-import type { Archive } from "../jobs.ts";
 import { recordOf } from "../job-record.ts";
 import type { JobSnapshot } from "../job-snapshot.ts";
+import type { Archive } from "../jobs-options.ts";
 
 /** Characters of one member of the file, which is written at once. */
 const MAX_MEMBER = 4_194_304;

@@ -1,9 +1,9 @@
 import { checkKeys, QueueError } from "../../errors.ts";
 import { type Duration, durationMs } from "../../lib/duration.ts";
 import { show } from "../../lib/text.ts";
-import type { JobsOptions, Retention } from "../jobs.ts";
-import type { Keeping } from "./prune.ts";
+import type { Archive, Retention } from "../jobs-options.ts";
 import { MIN_KEPT_MS, type PrunePolicy } from "../store/job-store.ts";
+import type { Keeping } from "./prune.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -21,7 +21,7 @@ const DEFAULTS: PrunePolicy = {
  * Checks how long records are kept, and where they go.
  * @throws QueueError `invalid_options`
  */
-export function keepingOf({ retention, archive }: Pick<JobsOptions, "retention" | "archive">): Keeping {
+export function keepingOf(retention: Retention | undefined, archive: Archive | undefined): Keeping {
   if (archive !== undefined && typeof archive !== "function")
     throw new QueueError(
       "invalid_options",

@@ -2,9 +2,18 @@ import { checkKeys, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { JobsContext } from "../context.ts";
 import { snapshotOf } from "../job-snapshot.ts";
-import type { Archive, PruneOptions } from "../jobs.ts";
+
+import type { Archive } from "../jobs-options.ts";
 import { reasonOf } from "../reason.ts";
 import type { PruneOutcome, PrunePolicy } from "../store/job-store.ts";
+
+/** The options of `Jobs.prune`. */
+export interface PruneOptions {
+  /** Whether to delete nothing, and only to count. @default false */
+  readonly dryRun?: boolean | undefined;
+  /** Ends the operation after the current batch. @default none */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Jobs that are deleted in one request of the store. */
 const BATCH = 5_000;

@@ -4,12 +4,22 @@ import { show } from "../../lib/text.ts";
 import type { DeadLetter } from "../../queue/dead-letters.ts";
 import type { JobsContext } from "../context.ts";
 import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
-import type { ReconcileOptions } from "../jobs.ts";
+
 import { reasonOf } from "../reason.ts";
 import type { AssumeChange } from "../store/change.ts";
 import type { JobRow } from "../store/job-row.ts";
 import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
 import { stampsOf } from "../track/seed.ts";
+
+/** The options of `Jobs.reconcile`. */
+export interface ReconcileOptions {
+  /** The outcome of jobs of which no run is known to go on, and whose message is not found. @default they stay as they are */
+  readonly assume?: "completed" | "failed" | "lost" | undefined;
+  /** Whether to change nothing, and only to return the jobs that would be closed. @default false */
+  readonly dryRun?: boolean | undefined;
+  /** Ends the operation after the current queue. @default none */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Time since the last word of a job after which its message is looked for. A redelivery has come by then, if a worker is there. */
 const SILENT_MS = 300_000;

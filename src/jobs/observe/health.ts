@@ -1,6 +1,32 @@
 import { describeError } from "../../errors.ts";
 import type { JobsContext } from "../context.ts";
-import type { JobsHealth } from "../jobs.ts";
+import type { JobCount } from "../store/job-store.ts";
+
+/** The health of the job system, from the store. */
+export interface JobsHealth {
+  readonly status: "ok" | "degraded" | "failing";
+  /** Sentences that say what is wrong; empty if nothing is. */
+  readonly problems: readonly string[];
+  readonly store: {
+    readonly name: string;
+    readonly reachable: boolean;
+    /** Milliseconds of one request. */
+    readonly latencyMs: number | undefined;
+    /** Ends that wait for the store to be back. */
+    readonly journaled: number;
+    /** Changes that were dropped since the journal was full. */
+    readonly dropped: number;
+  };
+  /** Milliseconds for which the job that is most overdue should have been sent to its queue; 0 if none is. */
+  readonly dispatchLagMs: number;
+  /** Milliseconds since the oldest job that waits for a worker was created; undefined if none waits. */
+  readonly oldestQueuedMs: number | undefined;
+  /** Jobs that are `processing`, and of which no run is known to go on. */
+  readonly stalled: number;
+  /** Workers that were seen within the last minute. */
+  readonly workers: number;
+  readonly unfinished: readonly JobCount[];
+}
 
 /** Time that a request of the health has. */
 const ASK_MS = 2_000;

@@ -1,10 +1,33 @@
 import { QueueError, type KnownKeys } from "../../errors.ts";
 import { suggestion } from "../../lib/closest.ts";
 import { show } from "../../lib/text.ts";
-import type { JobFilter } from "../jobs.ts";
+
 import { type JobStatus, priorities, type Priority } from "../store/job-row.ts";
 import type { StoredJobFilter } from "../store/job-store.ts";
-import { statusesOf } from "./status-words.ts";
+import { statusesOf, type StatusWord } from "./status-words.ts";
+
+/** A selection of jobs. A job must meet all conditions. A list is met by each of its values. */
+export interface JobFilter {
+  /** A state, or a list of them. `failed` includes `lost`. */
+  readonly status?: StatusWord | readonly StatusWord[] | undefined;
+  /** A job type, a definition, or a list of them. */
+  readonly type?: TypeFilter | readonly TypeFilter[] | undefined;
+  readonly queue?: string | readonly string[] | undefined;
+  readonly priority?: Priority | readonly Priority[] | undefined;
+  readonly tenant?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly workerId?: string | undefined;
+  /** The code or the fingerprint of the last error. */
+  readonly error?: string | undefined;
+  readonly createdFrom?: Date | undefined;
+  readonly createdBefore?: Date | undefined;
+  /** Whether only jobs are meant that are `processing`, and of which no run is known to go on. */
+  readonly stalled?: true | undefined;
+  /** A text that the payload contains, as JSON. */
+  readonly search?: string | undefined;
+}
+
+type TypeFilter = string | { readonly type: string };
 
 /** The keys of a filter. */
 export const FILTER_KEYS: KnownKeys<JobFilter> = {

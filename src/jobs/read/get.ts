@@ -2,12 +2,15 @@ import { QueueError } from "../../errors.ts";
 import { show } from "../../lib/text.ts";
 import type { JobsContext } from "../context.ts";
 import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
-import type { JobInclude } from "../jobs.ts";
+
 import type { Json } from "../json.ts";
 import { reasonOf } from "../reason.ts";
 import type { StoredJob } from "../store/job-row.ts";
 import { checkId } from "../send/send-options.ts";
 import type { JobPart } from "../store/job-store.ts";
+
+/** The parts of a job that are read on request, since they may be large. */
+export type JobInclude = "payload" | "result" | "logs";
 
 const PART_OF: Readonly<Record<JobInclude, JobPart>> = { payload: "message", result: "result", logs: "logs" };
 

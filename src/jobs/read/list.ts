@@ -1,10 +1,32 @@
 import { checkKeys, QueueError } from "../../errors.ts";
 import { show } from "../../lib/text.ts";
-import { snapshotOf } from "../job-snapshot.ts";
-import type { JobPage, ListJobsOptions } from "../jobs.ts";
+import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
+
 import type { Records } from "../records.ts";
-import { FILTER_KEYS, storedFilter } from "./filter.ts";
+import { FILTER_KEYS, type JobFilter, storedFilter } from "./filter.ts";
 import { listCursor, placeAfter, queryOf } from "./list-cursor.ts";
+
+/** The options of `Jobs.list`. */
+export interface ListJobsOptions extends JobFilter {
+  /** From 1 to 200. @default 50 */
+  readonly limit?: number | undefined;
+  /** Jobs to skip, at most 10000. Not together with `cursor`. @default 0 */
+  readonly offset?: number | undefined;
+  /** `nextCursor` of the page before, of the same query. */
+  readonly cursor?: string | undefined;
+  /** @default newest */
+  readonly order?: "newest" | "oldest" | undefined;
+}
+
+/** One page of jobs. */
+export interface JobPage {
+  readonly jobs: readonly JobSnapshot[];
+  /** Jobs that match. At most 10,000 are counted. */
+  readonly total: number;
+  readonly isTotalCapped: boolean;
+  /** The cursor of the next page; undefined if this is the last. */
+  readonly nextCursor: string | undefined;
+}
 
 const MAX_LIMIT = 200;
 const MAX_OFFSET = 10_000;

@@ -1,17 +1,17 @@
 import { QueueError } from "../../errors.ts";
 import { newId } from "../../lib/ids.ts";
 import { show } from "../../lib/text.ts";
-import { delayMs as readDelay } from "../../message/delay.ts";
 import type { EncodedPayload } from "../../message/codec.ts";
+import { delayMs as readDelay } from "../../message/delay.ts";
 import type { NewMessage } from "../../message/message.ts";
 import type { JobsContext } from "../context.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
-import type { JobSendOptions } from "../jobs.ts";
 import type { NewStoredJob } from "../store/change.ts";
 import { bear } from "./birth.ts";
 import { asEncoded, type JobMessage, storedJob } from "./facts.ts";
 import { Insertions } from "./insertions.ts";
 import type { QueueLimits } from "./queue-limits.ts";
+import type { JobSendOptions } from "./send-options.ts";
 import { checkSendOptions, checkStoreBorn } from "./send-options.ts";
 import type { SentJob } from "./sent-job.ts";
 

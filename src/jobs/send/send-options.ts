@@ -2,9 +2,37 @@ import { checkKeys, type KnownKeys, QueueError } from "../../errors.ts";
 import { suggestion } from "../../lib/closest.ts";
 import { type Duration, durationMs } from "../../lib/duration.ts";
 import { show } from "../../lib/text.ts";
+import type { Delay } from "../../message/delay.ts";
 import type { NewMessage } from "../../message/message.ts";
-import type { JobSendOptions } from "../jobs.ts";
-import { priorities } from "../store/job-row.ts";
+
+import { priorities, type Priority } from "../store/job-row.ts";
+
+/** The options of `Jobs.send`. */
+export interface JobSendOptions {
+  /** The logical queue name. @default the queue of the job definition, or of `queueOf` of `createJobs` */
+  readonly queue?: string | undefined;
+  /** When the job is due: a duration or a date. @default at once */
+  readonly delay?: Delay | undefined;
+  /** Recorded with the job. @default normal */
+  readonly priority?: Priority | undefined;
+  /** The customer for whom the job runs: 1 to 128 bytes. @default none */
+  readonly tenant?: string | undefined;
+  /** Labels, to find the job by: at most 20, each of 1 to 64 bytes. @default none */
+  readonly tags?: readonly string[] | undefined;
+  /**
+   * Names the request. A second request with the same key and the same message gets the job of the first.
+   * @default none
+   */
+  readonly idempotencyKey?: string | undefined;
+  /**
+   * A hash of the whole request that `idempotencyKey` names. A repetition with another hash is refused as `conflict`.
+   * @default a hash of the payload
+   */
+  readonly idempotencyHash?: string | undefined;
+  /** Maximum time of the send; a number is in milliseconds. @default the queue's `sendDeadlineMs` */
+  readonly deadlineMs?: Duration | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 const KEYS: KnownKeys<JobSendOptions> = {
   queue: true,

@@ -2,7 +2,7 @@ import { checkKeys } from "../../errors.ts";
 import { newId } from "../../lib/ids.ts";
 import type { JobsContext } from "../context.ts";
 import { DISPATCH_MS, type Dispatcher } from "../dispatch/dispatcher.ts";
-import type { JobFilter } from "../jobs.ts";
+import type { JobFilter } from "../read/filter.ts";
 import { FILTER_KEYS, storedFilter } from "../read/filter.ts";
 import { checkSearch } from "../read/list.ts";
 import type { CancelChange, PlainAnswer, ReopenChange } from "../store/change.ts";

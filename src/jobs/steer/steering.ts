@@ -3,10 +3,17 @@ import { newId } from "../../lib/ids.ts";
 import { show } from "../../lib/text.ts";
 import type { JobsContext } from "../context.ts";
 import { DISPATCH_MS, type Dispatcher } from "../dispatch/dispatcher.ts";
+import type { CancelOutcome } from "../job-handle.ts";
 import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
-import type { CancelOptions, CancelOutcome } from "../jobs.ts";
 import { checkId, checkName } from "../send/send-options.ts";
 import { isFinal, type JobRow } from "../store/job-row.ts";
+
+/** The options of `Jobs.cancel`. */
+export interface CancelOptions {
+  readonly reason?: string | undefined;
+  /** Whether an unknown job is refused as `not_found`, and not cancelled in advance. @default false */
+  readonly onlyKnown?: boolean | undefined;
+}
 
 const MAX_REASON_BYTES = 1_024;
 

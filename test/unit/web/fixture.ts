@@ -2,14 +2,15 @@ import { z } from "zod";
 import { type EmulatedProvider, memory } from "../../../adapters/memory/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { createJobs } from "../../../src/jobs/create-jobs.ts";
-import type { Jobs, JobsOptions } from "../../../src/jobs/jobs.ts";
+import type { JobsOptions } from "../../../src/jobs/jobs-options.ts";
+import type { Jobs } from "../../../src/jobs/jobs.ts";
 import type { EndChange } from "../../../src/jobs/store/change.ts";
 import type { JobStore } from "../../../src/jobs/store/job-store.ts";
 import { memoryJobStore } from "../../../src/jobs/store/memory-job-store.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { defineJob, type JobDefinition } from "../../../src/worker/job.ts";
-import type { AuditEvent, JobsApiOptions } from "../../../web/api/options.ts";
 import { type JobsApi, jobsApi } from "../../../web/api/jobs-api.ts";
+import type { AuditEvent, JobsApiOptions } from "../../../web/api/options.ts";
 import { conforms } from "./contract.ts";
 
 /** The payload of an `email`. */

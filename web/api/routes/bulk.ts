@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { JobFilter, Jobs } from "../../../src/jobs/jobs.ts";
+import type { Jobs } from "../../../src/jobs/jobs.ts";
+import type { JobFilter } from "../../../src/jobs/read/filter.ts";
 import type { Caller } from "../caller.ts";
 import { filterFields, type FilterInput, filterOf } from "../filter.ts";
 import { findJob } from "../find-job.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type JobRecordJson, recordOf } from "../../../src/jobs/job-record.ts";
 import type { JobSnapshot } from "../../../src/jobs/job-snapshot.ts";
-import type { JobInclude } from "../../../src/jobs/jobs.ts";
+import type { JobInclude } from "../../../src/jobs/read/get.ts";
 import { isFinal } from "../../../src/jobs/store/job-row.ts";
 import { sha256 } from "../../../src/lib/hash.ts";
 import { listOf, text, whole } from "../fields.ts";

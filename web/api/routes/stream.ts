@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isQueueError } from "../../../src/errors.ts";
+import type { EventOptions } from "../../../src/jobs/events/event-stream.ts";
 import type { JobsEvent } from "../../../src/jobs/events/jobs-event.ts";
-import type { EventOptions } from "../../../src/jobs/jobs.ts";
 import { isFinal } from "../../../src/jobs/store/job-row.ts";
 import { text } from "../fields.ts";
 import { filterFields, filterOf } from "../filter.ts";
