@@ -10,7 +10,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { encode } from "../../src/message/envelope.ts";
-import { completeMessage } from "../../src/message/message.ts";
+import { completeMessage } from "../../src/message/new-message.ts";
 import { messageOf } from "../contenders/job.ts";
 import { answerCommands } from "./server.ts";
 

@@ -1,7 +1,7 @@
 import { ServiceBusClient } from "@azure/service-bus";
 import { startServiceBusServer } from "../../servers/service-bus/index.ts";
 import { encode } from "../../src/message/envelope.ts";
-import { completeMessage } from "../../src/message/message.ts";
+import { completeMessage } from "../../src/message/new-message.ts";
 import { messageOf } from "../contenders/job.ts";
 import { answerCommands } from "./server.ts";
 

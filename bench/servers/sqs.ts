@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { encode } from "../../src/message/envelope.ts";
-import { completeMessage } from "../../src/message/message.ts";
+import { completeMessage } from "../../src/message/new-message.ts";
 import { messageOf } from "../contenders/job.ts";
 import { answerCommands } from "./server.ts";
 

@@ -1,6 +1,7 @@
 import { QueueError } from "../errors.ts";
 import { show } from "../lib/text.ts";
-import { CompleteMessage, type Message } from "./message.ts";
+import { CompleteMessage } from "./complete-message.ts";
+import type { Message } from "./message.ts";
 
 /** The job whose payload a {@link PayloadCodec} encodes or decodes. */
 export interface PayloadJob {

@@ -6,7 +6,8 @@ import { attributesOf, type Encoded, encodeWith, payloadJson as jsonOf } from ".
 import type { WireFormat } from "../message/format.ts";
 import { QueueError } from "../errors.ts";
 import type { Encoder } from "../message/encoder.ts";
-import { completeMessage, type Message, type NewMessage } from "../message/message.ts";
+import type { Message, NewMessage } from "../message/message.ts";
+import { completeMessage } from "../message/new-message.ts";
 import { withSystemAttributes } from "../message/system-attributes.ts";
 import { ownKey } from "../message/own-key.ts";
 import type { ManagedFacts, ManagedSendOptions } from "../queue/managed-receive.ts";

@@ -1,6 +1,7 @@
 import { sha256 } from "../../lib/hash.ts";
 import { asText } from "../../lib/text.ts";
-import { CompleteMessage, type Message } from "../../message/message.ts";
+import { CompleteMessage } from "../../message/complete-message.ts";
+import type { Message } from "../../message/message.ts";
 import type { TrackedRun } from "../../queue/tracker.ts";
 import type { Json } from "../json.ts";
 import { payloadHash } from "../payload-hash.ts";

@@ -3,7 +3,8 @@ import type { Attributes, Body } from "../../../src/driver/contract.ts";
 import { decode, type Decoded } from "../../../src/message/decode.ts";
 import type { Decoder, RawMessage } from "../../../src/message/decoder.ts";
 import { WireFormat, type WireFormatOptions } from "../../../src/message/format.ts";
-import { completeMessage, statesCreation } from "../../../src/message/message.ts";
+import { statesCreation } from "../../../src/message/complete-message.ts";
+import { completeMessage } from "../../../src/message/new-message.ts";
 import { delivery } from "../support.ts";
 
 const NOW = Date.UTC(2026, 0, 1);

@@ -4,7 +4,8 @@ import type { Attributes, Body } from "../../../src/driver/contract.ts";
 import { decode, type Decoded } from "../../../src/message/decode.ts";
 import { encode } from "../../../src/message/envelope.ts";
 import { PRIORITIES } from "../../../src/message/job-labels.ts";
-import { completeMessage, type Message, type NewMessage } from "../../../src/message/message.ts";
+import type { Message, NewMessage } from "../../../src/message/message.ts";
+import { completeMessage } from "../../../src/message/new-message.ts";
 import { delivery } from "../support.ts";
 
 const NOW = Date.UTC(2026, 0, 1);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { encode } from "../../../src/message/envelope.ts";
-import { completeMessage, type NewMessage } from "../../../src/message/message.ts";
+import type { NewMessage } from "../../../src/message/message.ts";
+import { completeMessage } from "../../../src/message/new-message.ts";
 import { parseEnvelope } from "../../../src/message/parse-envelope.ts";
 import { seeded } from "../../support/seeded.ts";
 

@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { encode } from "../../../src/message/envelope.ts";
-import { completeMessage } from "../../../src/message/message.ts";
+import { completeMessage } from "../../../src/message/new-message.ts";
 
 const encoded = (payload: unknown): unknown =>
   (JSON.parse(encode(completeMessage({ type: "mail", payload }, 0)).body) as { payload: unknown }).payload;

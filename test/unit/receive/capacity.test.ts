@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PauseController } from "../../../src/lib/pause.ts";
-import { completeMessage } from "../../../src/message/message.ts";
+import { completeMessage } from "../../../src/message/new-message.ts";
 import { Capacity, type CapacityOptions, guardedLimits, MOST_BEHIND } from "../../../src/receive/capacity.ts";
 import { Run, type RunHost } from "../../../src/receive/run.ts";
 import { WaitingRuns } from "../../../src/receive/waiting-runs.ts";

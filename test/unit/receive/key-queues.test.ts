@@ -4,7 +4,7 @@ import { createQueue } from "../../../src/client/create-queue.ts";
 import type { Driver } from "../../../src/driver/contract.ts";
 import { RetryAfterError } from "../../../src/errors.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
-import { completeMessage } from "../../../src/message/message.ts";
+import { completeMessage } from "../../../src/message/new-message.ts";
 import { KeyQueues } from "../../../src/receive/key-queues.ts";
 import { Capacity } from "../../../src/receive/capacity.ts";
 import { Run, type RunHost } from "../../../src/receive/run.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { completeMessage, type NewMessage } from "../../../src/message/message.ts";
+import type { NewMessage } from "../../../src/message/message.ts";
+import { completeMessage } from "../../../src/message/new-message.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const job = (fields: object): NewMessage => ({ type: "mail", payload: {}, ...fields });
@@ -87,7 +88,7 @@ test("a value that cannot be printed is refused with a readable error", () => {
 
 test("the first message of a process is checked too", async () => {
   vi.resetModules();
-  const fresh = await import("../../../src/message/message.ts");
+  const fresh = await import("../../../src/message/new-message.ts");
 
   expect(() => fresh.completeMessage({ payload: 1 } as never, NOW)).toThrow("type");
 });
