@@ -2,38 +2,23 @@ import type { Timer } from "../lib/clock.ts";
 import { Deadlines } from "../lib/deadlines.ts";
 import { defaults } from "../defaults.ts";
 import { channels, type JobEvent } from "../diagnostics.ts";
-import { checkKeys, type KnownKeys, QueueError } from "../errors.ts";
+import { QueueError } from "../errors.ts";
 import type { ManagedQueue } from "../queue/managed-receive.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Tracker } from "../queue/tracker.ts";
 import { PauseController } from "../lib/pause.ts";
-import { optionalMs } from "../lib/duration.ts";
 import { show } from "../lib/text.ts";
 import type { Execution, ExecutionHost } from "./execution.ts";
 import { HealthRecord } from "./health.ts";
 import type { JobDefinition, RegisterOptions } from "./job.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Executor } from "./executor.ts";
+import { readWorkerOptions } from "./options.ts";
 import { Registry, type Registration } from "./registry.ts";
 import type { JobHandler, Middleware, WorkerEvents, WorkerHealth, WorkerOptions } from "./types.ts";
 import { UnknownTypeWarnings } from "./unknown-type.ts";
-import { missingMethods } from "./guarded-logger.ts";
 import { trackerOfTypes, type WorkerTracker } from "./tracker-of-types.ts";
 import { WorkerReporter } from "./worker-reporter.ts";
-
-const OPTIONS: KnownKeys<WorkerOptions> = {
-  concurrency: true,
-  timeoutMs: true,
-  graceMs: true,
-  hardLimitMs: true,
-  leaseMs: true,
-  extendEveryMs: true,
-  drainMs: true,
-  backoff: true,
-  unknownTypeMaxAgeMs: true,
-  allowUncounted: true,
-  logger: true,
-};
 
 /**
  * Runs the jobs of one or more queues. Each message is passed to the handler of its type, under time limits, with
@@ -75,12 +60,7 @@ export class Worker {
         `A Worker takes a Queue that openQueue or createQueue has returned; got ${show(queue)}.`,
       );
     }
-    checkKeys("Worker", options, OPTIONS);
-    const { concurrency = defaults.concurrency } = options;
-    const timeoutMs = spanOf(options, "timeoutMs");
-    const graceMs = spanOf(options, "graceMs");
-    const hardLimitMs = spanOf(options, "hardLimitMs");
-    const unknownTypeMaxAgeMs = spanOf(options, "unknownTypeMaxAgeMs");
+    const { concurrency, limits, unknownTypeMaxAgeMs } = readWorkerOptions(options);
     this.queue = queue;
     this.#managed = queue as ManagedQueue;
     this.#options = options;
@@ -91,15 +71,7 @@ export class Worker {
     this.#health = new HealthRecord(queue.clock, concurrency);
     tracker?.pause?.onResume(() => this.#health.resumed());
     this.#deadlines = new Deadlines(queue.clock);
-    const { logger } = options;
-    const missing = logger === undefined ? [] : missingMethods(logger);
-    if (missing.length > 0) {
-      throw new QueueError(
-        "invalid_options",
-        `Worker: logger must have the methods debug, info, warn and error; it lacks ${missing.join(", ")}. pino and console have them.`,
-      );
-    }
-    const reporter = new WorkerReporter(logger, queue.clock);
+    const reporter = new WorkerReporter(options.logger, queue.clock);
     this.#reporter = reporter;
     const known = (): string[] => this.#registry.all.map(({ type }) => type);
     const unknownTypes = new UnknownTypeWarnings(known, (name, message) =>
@@ -107,7 +79,7 @@ export class Worker {
     );
     const host: ExecutionHost = {
       deadlines: this.#deadlines,
-      limits: { timeoutMs, graceMs, hardLimitMs },
+      limits,
       logger: reporter.logger,
       progress: (execution, percent, note) =>
         this.#report({ event: "progress", job: jobOf(execution), percent, note }),
@@ -396,17 +368,6 @@ export class Worker {
 
 /** A drain in which no job runs is explained after this long. */
 const IDLE_DRAIN_MS = 1_000;
-
-type Span = "timeoutMs" | "graceMs" | "hardLimitMs" | "unknownTypeMaxAgeMs";
-
-function spanOf(options: WorkerOptions, name: Span): number {
-  const ms = optionalMs(options[name]) ?? defaults[name];
-  if (ms >= 0) return ms;
-  throw new QueueError(
-    "invalid_options",
-    `Worker: ${name} must be a duration, 0 or more milliseconds; got ${show(options[name])}.`,
-  );
-}
 
 function noHandlers(): QueueError {
   return new QueueError(
