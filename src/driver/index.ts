@@ -46,6 +46,7 @@ export { type PollingOptions, type PollingSource, pollingSource } from "./pollin
 export { rejectOnAbort, sendUntilAborted } from "./requests.ts";
 export { driverScope } from "./scope.ts";
 export { messageBytes } from "./size.ts";
+export { type Claim, type WakingOptions, type WakingSource, wakingSource } from "./waking-source.ts";
 export { type Clock, LONGEST_TIMEOUT_MS, sleep, systemClock, type Timer } from "../lib/clock.ts";
 export { type Duration, durationMs, optionalMs } from "../lib/duration.ts";
 export { allEnded } from "../lib/wait.ts";

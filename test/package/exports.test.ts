@@ -50,6 +50,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "siblingSuffixes",
     "sleep",
     "systemClock",
+    "wakingSource",
   ],
   "./jobs": ["createJobs", "jobStatuses", "memoryJobStore", "ndjsonGz", "priorities", "recordOf"],
   "./jobs/testing": ["faultyJobStore", "performJob"],
