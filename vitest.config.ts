@@ -11,7 +11,7 @@ const hookTimeout = 180 * SECOND;
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
-    reporters: ["default", "./test/support/emulator-skips.ts"],
+    reporters: ["default", "./test/support/server-skips.ts"],
     coverage: { provider: "v8", include: ["src/**", "adapters/**"] },
     projects: [
       {

@@ -58,7 +58,7 @@ export async function pubsubEmulatorMissing(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Name of the suites that are skipped if there is no emulator. {@link EmulatorSkips} counts their cases. */
+/** Name of the suites that are skipped if there is no emulator. `ServerSkips` counts their cases. */
 export const ON_EMULATOR = "on the Pub/Sub emulator";
 
 function runningHost(): string | undefined {
