@@ -13,6 +13,20 @@ export interface Backend {
   close(): Promise<void>;
 }
 
+/**
+ * Starts a broker, and stops it after its use.
+ * @throws Error if there is no backend of this name
+ */
+export async function withBackend<T>(name: string, use: (backend: Backend) => Promise<T>): Promise<T> {
+  const backend = await backends[name]?.();
+  if (backend === undefined) throw new Error(`There is no backend "${name}" to crash on.`);
+  try {
+    return await use(backend);
+  } finally {
+    await backend.close();
+  }
+}
+
 /** Brokers whose messages survive a killed worker, by name. Each call starts one. */
 export const backends: Readonly<Record<string, () => Promise<Backend>>> = {
   async directory() {

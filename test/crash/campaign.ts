@@ -1,34 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { text } from "node:stream/consumers";
 import { createQueue } from "../../src/client/create-queue.ts";
 import type { Queue } from "../../src/queue/queue.ts";
 import { seeded } from "../support/seeded.ts";
 import { openAdapter, openDelayStore } from "./adapters.ts";
-import { type AdapterConfig, jobTypes, type WorkerConfig } from "./config.ts";
+import type { CampaignSize } from "./campaign-size.ts";
+import { jobTypes, type WorkerConfig } from "./config.ts";
 import { type CrashPoint, pointsOf } from "./crash-points.ts";
 import { type CrashReport, crashReport } from "./crash-report.ts";
-import { readRunLog, RunLog } from "./run-log.ts";
-
-/** The number of kills, the number of jobs, and the workers of a campaign. */
-export interface Campaign {
-  readonly adapter: AdapterConfig;
-  readonly kills: number;
-  /** Number of jobs sent at the start. More are sent if the queue is nearly empty before the last kill. */
-  readonly jobs: number;
-  /** Seed of every random choice. @default 1 */
-  readonly seed?: number | undefined;
-  /** Worker processes at once. @default 3 */
-  readonly workers?: number | undefined;
-  /** Handlers at once in each worker. @default 10 */
-  readonly concurrency?: number | undefined;
-  /** @default 2000 */
-  readonly leaseMs?: number | undefined;
-}
+import { EventLog, EventLogReader } from "./event-log.ts";
+import { Processes, type ProcessEnd } from "./processes.ts";
+import type { RunEvent } from "./run-log.ts";
 
 const POLL_MS = 100;
 const SEND_MS = 300_000;
@@ -39,6 +23,8 @@ const EMPTY_POLLS = 5;
  * not report its counts.
  */
 const QUIET_MS = 5_000;
+const WORKERS = 3;
+const HANDLERS = 10;
 const LEASE_MS = 2_000;
 const WORKER = new URL("./worker.ts", import.meta.url);
 /** High enough that no job looks like a crash loop. A crash does not fail the job, but it costs a delivery. */
@@ -49,8 +35,11 @@ const SHARES = [
   { type: jobTypes.failing, below: 1 },
 ];
 
-/** Kills workers until there are enough kills, lets the last worker finish, and reports how every job ended. */
-export async function runCampaign(campaign: Campaign): Promise<CrashReport> {
+/**
+ * Kills workers until there are enough kills, lets the last worker finish, and reports how every job ended. More jobs are
+ * sent if the queue is nearly empty before the last kill.
+ */
+export async function runCampaign(campaign: CampaignSize): Promise<CrashReport> {
   const directory = await mkdtemp(join(tmpdir(), "queueport-crash-"));
   try {
     return await new CampaignRun(campaign, join(directory, "runs.log")).run();
@@ -60,19 +49,21 @@ export async function runCampaign(campaign: Campaign): Promise<CrashReport> {
 }
 
 class CampaignRun {
-  readonly #campaign: Campaign;
+  readonly #campaign: CampaignSize;
   readonly #log: string;
+  readonly #events: EventLogReader<RunEvent>;
+  readonly #processes = new Processes(WORKER);
   readonly #queue: Queue;
   readonly #name: string;
   readonly #random: () => number;
   readonly #sent: string[] = [];
-  readonly #alive = new Set<ChildProcess>();
   #spawned = 0;
   #kills = 0;
 
-  constructor(campaign: Campaign, log: string) {
+  constructor(campaign: CampaignSize, log: string) {
     this.#campaign = campaign;
     this.#log = log;
+    this.#events = new EventLogReader(log);
     this.#queue = createQueue(openAdapter(campaign.adapter), {
       delayStore: openDelayStore(campaign.adapter),
     });
@@ -81,22 +72,22 @@ class CampaignRun {
   }
 
   async run(): Promise<CrashReport> {
-    new RunLog(this.#log).close();
+    new EventLog(this.#log).close();
     const { leaseMs = LEASE_MS } = this.#campaign;
     await this.#queue.ensure(this.#name, { maxAttempts: MAX_ATTEMPTS, leaseMs });
     try {
       await this.#send(this.#campaign.jobs);
-      const workers = Array.from({ length: this.#campaign.workers ?? 3 }, () => this.#keepCrashing());
+      const workers = Array.from({ length: this.#campaign.workers ?? WORKERS }, () => this.#keepCrashing());
       await Promise.all([...workers, this.#keepBusy()]);
       await this.#finish();
       const deadLetters = await this.#queue.deadLetters(this.#name).list({ limit: Number.MAX_SAFE_INTEGER });
       return crashReport(
         this.#sent,
-        await readRunLog(this.#log),
+        await this.#events.read(),
         deadLetters.map(({ id }) => id),
       );
     } finally {
-      for (const child of this.#alive) child.kill("SIGKILL");
+      this.#processes.kill();
       await this.#queue.drop(this.#name);
       await this.#queue.close();
     }
@@ -128,7 +119,7 @@ class CampaignRun {
       const seed = (this.#campaign.seed ?? 1) * 10_000 + this.#spawned;
       if ((await this.#work({ at, seed })) === "killed") this.#kills += 1;
       // After the last kill, the other workers are stopped, since they might take long to reach their points.
-      if (this.#isOver) for (const child of this.#alive) child.kill("SIGTERM");
+      if (this.#isOver) this.#processes.stop();
     }
   }
 
@@ -150,7 +141,7 @@ class CampaignRun {
       if (!isReported) most = (leaseMs + QUIET_MS) / POLL_MS;
       if (count > 0) polls = -1;
     }
-    for (const child of this.#alive) child.kill("SIGTERM");
+    this.#processes.stop();
     await working;
   }
 
@@ -160,26 +151,15 @@ class CampaignRun {
     if (messages !== undefined && inFlight !== undefined)
       return { count: messages + inFlight + delayed, isReported: true };
     const completed = new Set<string>();
-    for (const event of await readRunLog(this.#log)) if (event.kind === "completed") completed.add(event.id);
+    for (const event of await this.#events.read()) if (event.kind === "completed") completed.add(event.id);
     return { count: Math.max(0, this.#sent.length - completed.size - failed) + delayed, isReported: false };
   }
 
   /** Runs one worker process until it ends. */
-  async #work(crash: WorkerConfig["crash"]): Promise<"killed" | "stopped"> {
-    const { adapter, concurrency = 10, leaseMs = LEASE_MS } = this.#campaign;
+  #work(crash: WorkerConfig["crash"]): Promise<ProcessEnd> {
+    const { adapter, concurrency = HANDLERS, leaseMs = LEASE_MS } = this.#campaign;
     const config: WorkerConfig = { adapter, queue: this.#name, log: this.#log, concurrency, leaseMs, crash };
     this.#spawned += 1;
-    const child = spawn(process.execPath, [WORKER.pathname, JSON.stringify(config)], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    this.#alive.add(child);
-    const errors = text(child.stderr);
-    const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
-    this.#alive.delete(child);
-    if (signal === "SIGKILL") return "killed";
-    // The signal arrived before the worker had installed its handler for it.
-    if (signal === "SIGTERM") return "stopped";
-    if (code === 0) return "stopped";
-    throw new Error(`A worker ended with ${code ?? signal}: ${await errors}`);
+    return this.#processes.start(config).ended;
   }
 }

@@ -1,9 +1,10 @@
-import type { Delivery, Operation, Outgoing } from "../../src/driver/index.ts";
+import type { Operation, Outgoing } from "../../src/driver/index.ts";
 import { requeueId, type RequeuePurpose } from "../../src/message/requeue.ts";
 import { seeded } from "../support/seeded.ts";
 import type { WorkerConfig } from "./config.ts";
 import { CRASH_CHANCES, type CrashPoint } from "./crash-points.ts";
 import { die } from "./die.ts";
+import { idIn } from "./message-id.ts";
 import type { RunLog } from "./run-log.ts";
 
 /** The purposes for which a worker copies messages. */
@@ -32,12 +33,12 @@ export class CrashTrigger {
 
   /** Called before copies are sent. Their originals are still in the queue. */
   replacing(copies: readonly Pick<Outgoing, "dedupId" | "body">[]): void {
-    for (const copy of copies) this.#replacing.set(copy.dedupId ?? "", idOf(copy));
+    for (const copy of copies) this.#replacing.set(copy.dedupId ?? "", idIn(copy));
   }
 
   /** Called before due messages are sent from the delay store. They are still in the store. */
   dispatching(due: readonly Pick<Outgoing, "dedupId" | "body">[]): void {
-    for (const message of due) this.#replacing.set(dueKey(message.dedupId), idOf(message));
+    for (const message of due) this.#replacing.set(dueKey(message.dedupId), idIn(message));
   }
 
   /** Called when a due message has left the delay store. */
@@ -47,15 +48,11 @@ export class CrashTrigger {
 
   /** Called when an original was acknowledged. */
   acknowledged({ delivery }: Operation): void {
-    for (const purpose of PURPOSES) this.#replacing.delete(requeueId(idOf(delivery), purpose, delivery));
+    for (const purpose of PURPOSES) this.#replacing.delete(requeueId(idIn(delivery), purpose, delivery));
   }
 }
 
 /** A key of its own, because the message that is dispatched has the same dedup id as the copy that was stored. */
 function dueKey(dedupId: string | undefined): string {
   return `due ${dedupId}`;
-}
-
-function idOf({ body }: Pick<Delivery, "body">): string {
-  return (JSON.parse(Buffer.from(body).toString()) as { readonly id: string }).id;
 }

@@ -1,7 +1,9 @@
 import { parseArgs } from "node:util";
-import { backends } from "./backends.ts";
+import { backends, withBackend } from "./backends.ts";
+import type { CampaignSize } from "./campaign-size.ts";
 import { runCampaign } from "./campaign.ts";
 import { runFrozen, runJobs, runLocked } from "./jobs/run.ts";
+import { printReport } from "./print-report.ts";
 
 /** Handlers that run at once. One kill duplicates no more jobs than that. */
 const CONCURRENCY = 10;
@@ -28,8 +30,7 @@ async function main(): Promise<number> {
   });
   const mode = ["jobs", "frozen", "locked"].find((one) => one === positionals[0]);
   const [name = "directory", ...more] = mode === undefined ? positionals : positionals.slice(1);
-  const open = more.length === 0 && Object.hasOwn(backends, name) ? backends[name] : undefined;
-  if (open === undefined) {
+  if (more.length > 0 || !Object.hasOwn(backends, name)) {
     console.error(USAGE);
     return 2;
   }
@@ -38,28 +39,25 @@ async function main(): Promise<number> {
   if (mode === "jobs") return runJobs(name, { kills, jobs, seed });
   if (mode === "locked") return runLocked(Number(values.seconds));
   if (mode === "frozen") return runFrozen(name, jobs);
-  const backend = await open();
-  const startedAt = performance.now();
-  try {
-    const report = await runCampaign({
-      adapter: backend.adapter,
-      kills,
-      jobs,
-      seed,
-      concurrency: CONCURRENCY,
-    });
-    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-    const { lost, undercounted, ...figures } = report;
-    console.log(`${name}, seed ${seed}, ${seconds} s`);
-    console.log({ ...figures, lost: lost.length, undercounted: undercounted.length });
-    for (const line of [...lost.map((id) => `lost: ${id}`), ...undercounted]) console.log(line);
-    if (values.json) console.log(JSON.stringify({ adapter: name, seed, ...report }));
+  return runWorkers(name, { kills, jobs, seed }, values.json);
+}
+
+/** Kills workers of a plain queue. Resolves with the exit code. */
+function runWorkers(
+  name: string,
+  size: Pick<CampaignSize, "kills" | "jobs" | "seed">,
+  isJson: boolean,
+): Promise<number> {
+  return withBackend(name, async ({ adapter }) => {
+    const startedAt = performance.now();
+    const report = await runCampaign({ adapter, ...size, concurrency: CONCURRENCY });
+    if (isJson) console.log(JSON.stringify({ adapter: name, seed: size.seed, ...report }));
+    const { lost, undercounted, duplicates } = report;
     const most = CONCURRENCY * Object.values(report.kills).reduce((sum, count) => sum + count, 0);
-    if (report.duplicates > most) console.log(`too many duplicates: the kills explain at most ${most}`);
-    return lost.length === 0 && undercounted.length === 0 && report.duplicates <= most ? 0 : 1;
-  } finally {
-    await backend.close();
-  }
+    const problems = [...lost.map((id) => `lost: ${id}`), ...undercounted];
+    if (duplicates > most) problems.push(`too many duplicates: the kills explain at most ${most}`);
+    return printReport({ title: `${name}, seed ${size.seed}`, startedAt, figures: report, problems });
+  });
 }
 
 process.exitCode = await main();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { type Backend, backends } from "./backends.ts";
+import { type Backend, withBackend } from "./backends.ts";
 import { runCampaign } from "./campaign.ts";
 import { problemsOf } from "./crash-report.ts";
 
@@ -24,10 +24,8 @@ interface ShortCampaign {
 /** Defines the test of a short campaign. For a hundred kills: `npm run test:crash -- <adapter>` */
 export function testCrashes(adapter: string, { on, kills, jobs, restarts = 0 }: ShortCampaign): void {
   const more = restarts === 0 ? "" : `, and ${restarts} of its server,`;
-  test(`${kills} kills of workers on ${on}${more} lose no job, and duplicate at most the jobs that were held`, async () => {
-    const backend = await backends[adapter]?.();
-    if (backend === undefined) throw new Error(`There is no backend "${adapter}" to crash on.`);
-    try {
+  test(`${kills} kills of workers on ${on}${more} lose no job, and duplicate at most the jobs that were held`, () =>
+    withBackend(adapter, async (backend) => {
       const [report, restarted] = await Promise.all([
         runCampaign({
           adapter: backend.adapter,
@@ -42,10 +40,7 @@ export function testCrashes(adapter: string, { on, kills, jobs, restarts = 0 }: 
       expect(restarted).toBe(restarts);
       const { delayStore } = backend.adapter;
       expect(problemsOf(report, CONCURRENCY, restarts * WORKERS, delayStore)).toEqual([]);
-    } finally {
-      await backend.close();
-    }
-  });
+    }));
 }
 
 async function restart(backend: Backend, times: number): Promise<number> {

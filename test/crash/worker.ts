@@ -10,7 +10,8 @@ import { jobTypes, type WorkerConfig } from "./config.ts";
 import { CrashTrigger } from "./crash-trigger.ts";
 import { crashingDriver } from "./crashing-driver.ts";
 import { crashingStore } from "./crashing-store.ts";
-import { RunLog } from "./run-log.ts";
+import { EventLog } from "./event-log.ts";
+import type { RunEvent } from "./run-log.ts";
 
 const MAX_WORK_MS = 8;
 const RETRY_MS = 20;
@@ -19,7 +20,7 @@ const JOBS_BEFORE_DRAIN = 20;
 
 const config = JSON.parse(process.argv[2] ?? "") as WorkerConfig;
 const { concurrency, leaseMs, crash } = config;
-const log = new RunLog(config.log);
+const log = new EventLog<RunEvent>(config.log);
 const trigger = new CrashTrigger(crash, log);
 const delayStore = openDelayStore(config.adapter);
 const queue = createQueue(crashingDriver(openAdapter(config.adapter), trigger, config), {

@@ -1,5 +1,9 @@
+import { join } from "node:path";
 import type { AdapterConfig } from "../config.ts";
 import type { JobCrashPoint, JobRole } from "./points.ts";
+
+/** The script of the processes. Its argument is a {@link JobProcessConfig}. */
+export const JOB_PROCESS: URL = new URL("./process.ts", import.meta.url);
 
 /** The configuration of one process of a campaign with recorded jobs. Plain JSON. */
 export interface JobProcessConfig {
@@ -27,6 +31,16 @@ export interface JobProcessConfig {
     | undefined;
   /** Whether an operator only archives and deletes. */
   readonly archives?: boolean | undefined;
+}
+
+/** The name of the other queue of a campaign. */
+export function otherQueueOf(queue: string): string {
+  return `${queue}-b`;
+}
+
+/** The file of the log in the folder of a campaign. */
+export function logFileIn(directory: string): string {
+  return join(directory, "jobs.log");
 }
 
 /** The types of jobs, each with its own outcome. */

@@ -1,10 +1,5 @@
-import {
-  type Delivery,
-  type Driver,
-  type Outgoing,
-  siblingQueue,
-  type Source,
-} from "../../../src/driver/index.ts";
+import { type Driver, type Outgoing, siblingQueue, type Source } from "../../../src/driver/index.ts";
+import { idIn } from "../message-id.ts";
 import type { JobProcessConfig } from "./config.ts";
 import type { JobLog } from "./job-log.ts";
 import type { JobCrashPoint } from "./points.ts";
@@ -66,9 +61,4 @@ function crashingSource(inner: Source, trigger: JobCrashTrigger, log: JobLog): S
     stop: () => inner.stop(),
     close: () => inner.close(),
   };
-}
-
-/** The id of a message. */
-export function idIn({ body }: Pick<Delivery, "body">): string {
-  return (JSON.parse(Buffer.from(body).toString()) as { readonly id: string }).id;
 }

@@ -42,15 +42,15 @@ export async function freezeHolder(backend: Backend, jobs: number): Promise<Froz
     for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
     const part = { role: "holder", concurrency: jobs, leaseMs: LEASE_MS } as const;
     const frozen = stage.start(part);
-    const frozenPid = frozen.pid ?? 0;
+    const frozenPid = frozen.pid;
     const all = (pid: number) => async (): Promise<boolean> => (await stage.count("began", pid)) >= jobs;
     await stage.until("the first process has all jobs", PATIENCE_MS, all(frozenPid));
-    frozen.kill("SIGSTOP");
+    frozen.child.kill("SIGSTOP");
     const other = stage.start(part);
-    const otherPid = other.pid ?? 0;
+    const otherPid = other.pid;
     await stage.until("the second process has all jobs", PATIENCE_MS, all(otherPid));
     writeFileSync(releaseFile(stage.directory, frozenPid), "");
-    frozen.kill("SIGCONT");
+    frozen.child.kill("SIGCONT");
     const isBack = async (): Promise<boolean> => (await stage.count("handled", frozenPid)) >= jobs;
     await stage.until("the handlers of the first process have returned", PATIENCE_MS, isBack);
     await sleep(SETTLE_MS);
@@ -62,11 +62,11 @@ export async function freezeHolder(backend: Backend, jobs: number): Promise<Froz
     ]);
     writeFileSync(releaseFile(stage.directory, otherPid), "");
     await stage.until("all jobs are over", PATIENCE_MS, async () => (await stage.jobs.counts()).length === 0);
-    const isEmpty = async (): Promise<boolean> => (await left(stage)) === 0;
+    const isEmpty = async (): Promise<boolean> => (await stage.left()) === 0;
     await stage.until("the queue is empty", PATIENCE_MS, isEmpty).catch(() => undefined);
     const { total } = await stage.jobs.list({ status: "completed", limit: 1 });
     await stage.stop(other);
-    return { jobs, staleEnds, foreignAcks, refused, completed: total, left: await left(stage) };
+    return { jobs, staleEnds, foreignAcks, refused, completed: total, left: await stage.left() };
   } finally {
     await stage.close();
   }
@@ -99,21 +99,16 @@ export async function freezeDispatcher(backend: Backend, jobs: number): Promise<
     const other = stage.start(part);
     await sleep(DISPATCH_MS);
     await stage.until("all jobs are over", PATIENCE_MS, async () => (await stage.jobs.counts()).length === 0);
-    frozen.kill("SIGCONT");
+    frozen.child.kill("SIGCONT");
     // The second copies are sent, claimed, and acknowledged without a run.
     await sleep(SETTLE_MS);
-    const isEmpty = async (): Promise<boolean> => (await left(stage)) === 0;
+    const isEmpty = async (): Promise<boolean> => (await stage.left()) === 0;
     await stage.until("the queue is empty", PATIENCE_MS, isEmpty).catch(() => undefined);
     await stage.stop(frozen);
     await stage.stop(other);
     const { total } = await stage.jobs.list({ status: "completed", limit: 1 });
-    return { jobs, runs: await stage.count("began"), completed: total, left: await left(stage) };
+    return { jobs, runs: await stage.count("began"), completed: total, left: await stage.left() };
   } finally {
     await stage.close();
   }
-}
-
-async function left({ queue, name }: Stage): Promise<number> {
-  const { messages = 0, inFlight = 0, delayed = 0 } = await queue.stats(name);
-  return messages + inFlight + delayed;
 }

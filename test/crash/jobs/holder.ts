@@ -13,7 +13,8 @@ export async function hold({ config, jobs, log, signal }: JobProcessHost): Promi
   let released: Promise<void> | undefined;
   worker.register<{ readonly key: number }>(jobTypes.plain, async ({ id, payload: { key } }, job) => {
     const run = { key, id, process: process.pid };
-    log.write({ kind: "began", ...run, attempt: job.attempt, fence: job.isTracked ? job.fence : undefined });
+    const fence = job.isTracked ? job.fence : undefined;
+    log.write({ kind: "began", ...run, attempt: job.attempt, fence, at: Date.now() });
     released ??= untilReleased(directory);
     await released;
     log.write({ kind: "handled", ...run });

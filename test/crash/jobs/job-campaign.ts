@@ -1,9 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sqliteJobStore } from "../../../adapters/sqlite/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
@@ -11,26 +8,25 @@ import { createJobs, type Jobs, type JobStore } from "../../../src/jobs/index.ts
 import type { Queue } from "../../../src/queue/queue.ts";
 import { seeded } from "../../support/seeded.ts";
 import { openAdapter } from "../adapters.ts";
-import type { AdapterConfig } from "../config.ts";
-import { idOf, type JobProcessConfig, OTHER_KEYS, sendingOf } from "./config.ts";
-import { JobLog, readJobLog } from "./job-log.ts";
+import type { CampaignSize } from "../campaign-size.ts";
+import { EventLog, EventLogReader } from "../event-log.ts";
+import { Processes, type Started } from "../processes.ts";
+import {
+  idOf,
+  JOB_PROCESS,
+  type JobProcessConfig,
+  logFileIn,
+  OTHER_KEYS,
+  otherQueueOf,
+  sendingOf,
+} from "./config.ts";
+import type { JobLog, JobLogEvent } from "./job-log.ts";
 import { type JobReport, jobReport } from "./job-report.ts";
 import { type JobCrashPoint, jobCrashPoints, type JobRole } from "./points.ts";
-import { recordsOf } from "./records.ts";
+import { messagesIn, recordsOf } from "./records.ts";
 
 /** The size of a campaign with recorded jobs. */
-export interface JobCampaign {
-  readonly adapter: AdapterConfig;
-  readonly kills: number;
-  readonly jobs: number;
-  /** Seed of every random choice. @default 1 */
-  readonly seed?: number | undefined;
-  /** Worker processes at once. @default 2 */
-  readonly workers?: number | undefined;
-  /** Handlers at once in each worker. @default 10 */
-  readonly concurrency?: number | undefined;
-  /** @default 4000 */
-  readonly leaseMs?: number | undefined;
+export interface JobCampaign extends CampaignSize {
   /** Probability that the answer of the store to a call is lost. @default 0.02 */
   readonly lostAnswers?: number | undefined;
   /** The folder of the job store, which another campaign may share. @default one of its own */
@@ -49,7 +45,11 @@ const ANYWHERE_MS = 3_000;
 /** Time after which a process that does not come to its point is killed where it is. */
 const PATIENCE_MS = 25_000;
 const MAX_ATTEMPTS = 50;
-const PROCESS = new URL("./process.ts", import.meta.url);
+const NAMESPACE = "crash";
+const WORKERS = 2;
+const HANDLERS = 10;
+const LEASE_MS = 4_000;
+const LOST_ANSWERS = 0.02;
 
 /** Kills the processes of a job system until there are enough kills, lets the jobs end, and reports how they did. */
 export async function runJobCampaign(campaign: JobCampaign): Promise<JobReport> {
@@ -67,11 +67,12 @@ class JobCampaignRun {
   readonly #campaign: JobCampaign;
   readonly #directory: string;
   readonly #log: JobLog;
+  readonly #events: EventLogReader<JobLogEvent>;
+  readonly #processes = new Processes(JOB_PROCESS);
   readonly #queue: Queue;
   readonly #store: JobStore;
   readonly #name: string;
   readonly #random: () => number;
-  readonly #alive = new Set<ChildProcess>();
   readonly #turns: Record<JobRole, number> = { sender: 0, worker: 0, operator: 0, holder: 0 };
   #spawned = 0;
   #kills = 0;
@@ -80,20 +81,17 @@ class JobCampaignRun {
   constructor(campaign: JobCampaign, directory: string) {
     this.#campaign = campaign;
     this.#directory = directory;
-    this.#log = new JobLog(this.#logFile);
+    this.#log = new EventLog(logFileIn(directory));
+    this.#events = new EventLogReader(logFileIn(directory));
     this.#queue = createQueue(openAdapter(campaign.adapter));
     this.#store = sqliteJobStore({ path: join(directory, "jobs.db") });
     this.#name = `crash-jobs-${process.pid}-${Date.now()}`;
     this.#random = seeded(campaign.seed ?? 1);
   }
 
-  get #logFile(): string {
-    return join(this.#directory, "jobs.log");
-  }
-
   async run(): Promise<JobReport> {
-    const { namespace = "crash", workers = 2 } = this.#campaign;
-    for (const name of [this.#name, this.#other])
+    const { namespace = NAMESPACE, workers = WORKERS } = this.#campaign;
+    for (const name of this.#names)
       await this.#queue.ensure(name, { maxAttempts: MAX_ATTEMPTS, leaseMs: this.#leaseMs });
     const jobs = await createJobs(this.#queue, {
       store: this.#store,
@@ -105,25 +103,25 @@ class JobCampaignRun {
       const working = Array.from({ length: workers }, () => this.#keepCrashing("worker"));
       await Promise.all([this.#sendAll(), this.#keepCrashing("operator"), ...working]);
       await this.#finish(jobs);
-      const records = await recordsOf(jobs, this.#queue, [this.#name, this.#other]);
-      const log = await readJobLog(this.#logFile);
+      const records = await recordsOf(jobs, this.#queue, this.#names);
+      const log = await this.#events.read();
       return jobReport(log, records, await this.#archive(jobs));
     } finally {
-      for (const child of this.#alive) child.kill("SIGKILL");
+      this.#processes.kill();
       await jobs.close();
-      for (const name of [this.#name, this.#other]) await this.#queue.drop(name);
+      for (const name of this.#names) await this.#queue.drop(name);
       await this.#queue.close();
       await this.#store.close();
       this.#log.close();
     }
   }
 
-  get #other(): string {
-    return `${this.#name}-b`;
+  get #names(): readonly [string, string] {
+    return [this.#name, otherQueueOf(this.#name)];
   }
 
   get #leaseMs(): number {
-    return this.#campaign.leaseMs ?? 4_000;
+    return this.#campaign.leaseMs ?? LEASE_MS;
   }
 
   get #isOver(): boolean {
@@ -136,7 +134,7 @@ class JobCampaignRun {
     for (;;) {
       const open = new Set<number>();
       let from = 0;
-      for (const event of await readJobLog(this.#logFile)) {
+      for (const event of await this.#events.read()) {
         if (event.kind === "sending" && event.key < OTHER_KEYS) {
           open.add(event.key);
           from = Math.max(from, event.key + 1);
@@ -149,16 +147,12 @@ class JobCampaignRun {
       await this.#process("sender", isCrashing, { from, to, again });
     }
     this.#isSent = true;
-    if (this.#isOver) this.#stop();
+    if (this.#isOver) this.#processes.stop();
   }
 
   /** Runs one process after the other. Each one dies at the next crash point in turn. */
   async #keepCrashing(role: JobRole): Promise<void> {
     while (!this.#isOver) await this.#process(role, true);
-  }
-
-  #stop(): void {
-    for (const child of this.#alive) child.kill("SIGTERM");
   }
 
   /** Runs workers that are not killed, until no job is left. */
@@ -169,16 +163,13 @@ class JobCampaignRun {
       await sleep(POLL_MS);
       if (!(await this.#isDone(jobs))) polls = -1;
     }
-    this.#stop();
+    this.#processes.stop();
     await Promise.all(finishing);
   }
 
   async #isDone(jobs: Jobs): Promise<boolean> {
     if ((await jobs.counts()).length > 0) return false;
-    for (const name of [this.#name, this.#other]) {
-      const { messages = 0, inFlight = 0, delayed = 0 } = await this.#queue.stats(name);
-      if (messages + inFlight + delayed > 0) return false;
-    }
+    if ((await messagesIn(this.#queue, this.#names)) > 0) return false;
     // The operator mends what is broken, so that no broken job is left.
     return (await jobs.list({ status: "failed", type: "broken", limit: 1 })).total === 0;
   }
@@ -208,16 +199,17 @@ class JobCampaignRun {
     send?: JobProcessConfig["send"],
     archives?: "archived",
   ): Promise<void> {
-    const { adapter, concurrency = 10, lostAnswers = 0.02, seed = 1, namespace = "crash" } = this.#campaign;
+    const { adapter, concurrency = HANDLERS, lostAnswers = LOST_ANSWERS, seed = 1 } = this.#campaign;
     const crash = isCrashing ? (archives ?? this.#nextPoint(role)) : undefined;
     this.#spawned += 1;
+    const [queue, otherQueue] = this.#names;
     const config: JobProcessConfig = {
       role,
       adapter,
-      queue: this.#name,
-      otherQueue: this.#other,
+      queue,
+      otherQueue,
       directory: this.#directory,
-      namespace,
+      namespace: this.#campaign.namespace ?? NAMESPACE,
       concurrency,
       leaseMs: this.#leaseMs,
       lostAnswers,
@@ -226,29 +218,21 @@ class JobCampaignRun {
       send,
       archives: archives !== undefined,
     };
-    const child = spawn(process.execPath, [PROCESS.pathname, JSON.stringify(config)], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    this.#alive.add(child);
-    const ended = new AbortController();
-    if (crash !== undefined) void this.#killLater(child, crash, ended.signal);
-    const errors = text(child.stderr);
-    const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
-    ended.abort();
-    this.#alive.delete(child);
-    if (signal === "SIGKILL") {
-      this.#kills += 1;
-      // After the last kill, the others are stopped, since they might take long to reach their points.
-      if (this.#isOver) this.#stop();
-    } else if (code !== 0 && signal !== "SIGTERM")
-      throw new Error(`A ${role} ended with ${code ?? signal}: ${await errors}`);
+    const started = this.#processes.start(config);
+    const over = new AbortController();
+    if (crash !== undefined) void this.#killLater(started, crash, over.signal);
+    const end = await started.ended.finally(() => over.abort());
+    if (end === "stopped") return;
+    this.#kills += 1;
+    // After the last kill, the others are stopped, since they might take long to reach their points.
+    if (this.#isOver) this.#processes.stop();
   }
 
-  async #killLater(child: ChildProcess, crash: JobCrashPoint, signal: AbortSignal): Promise<void> {
+  async #killLater({ child, pid }: Started, crash: JobCrashPoint, signal: AbortSignal): Promise<void> {
     const ms = crash === "anywhere" ? 500 + this.#random() * ANYWHERE_MS : PATIENCE_MS;
     await sleep(ms, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
-    this.#log.write({ kind: "killed", point: "anywhere" });
+    this.#log.write({ kind: "killed", point: "anywhere", process: pid, at: Date.now() });
     child.kill("SIGKILL");
   }
 }

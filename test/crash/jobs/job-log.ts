@@ -1,6 +1,5 @@
-import { closeSync, openSync, writeSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import type { JobStatus } from "../../../src/jobs/index.ts";
+import type { EventLog } from "../event-log.ts";
 import type { JobCrashPoint } from "./points.ts";
 
 /** One event of the log of a campaign. `key` is the number of a job; several messages may have one id. */
@@ -16,6 +15,8 @@ export type JobLogEvent =
       readonly attempt: number;
       readonly fence?: number | undefined;
       readonly process: number;
+      /** Epoch milliseconds. */
+      readonly at: number;
     }
   /** A handler has returned without an error. */
   | { readonly kind: "handled"; readonly key: number; readonly id: string; readonly process: number }
@@ -37,26 +38,12 @@ export type JobLogEvent =
   | { readonly kind: "answer_lost" }
   /** The process stops now, until it is continued. */
   | { readonly kind: "frozen" }
-  | { readonly kind: "killed"; readonly point: JobCrashPoint };
+  | {
+      readonly kind: "killed";
+      readonly point: JobCrashPoint;
+      readonly process: number;
+      /** Epoch milliseconds. */
+      readonly at: number;
+    };
 
-/** A log file that several processes append to. `write` is synchronous, so a kill after it loses nothing. */
-export class JobLog {
-  readonly #file: number;
-
-  constructor(path: string) {
-    this.#file = openSync(path, "a");
-  }
-
-  write(event: JobLogEvent): void {
-    writeSync(this.#file, `${JSON.stringify(event)}\n`);
-  }
-
-  close(): void {
-    closeSync(this.#file);
-  }
-}
-
-export async function readJobLog(path: string): Promise<JobLogEvent[]> {
-  const lines = (await readFile(path, "utf8")).split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as JobLogEvent);
-}
+export type JobLog = EventLog<JobLogEvent>;

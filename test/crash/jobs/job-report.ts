@@ -3,6 +3,7 @@ import { jobTypes, OTHER_KEYS, sendingOf } from "./config.ts";
 import type { JobLogEvent } from "./job-log.ts";
 import type { JobCrashPoint } from "./points.ts";
 import type { Records } from "./records.ts";
+import { type Takeovers, takeoversIn } from "./takeovers.ts";
 
 /** The result of a campaign with recorded jobs: counts, and the jobs that went wrong. */
 export interface JobReport {
@@ -20,6 +21,7 @@ export interface JobReport {
   /** Ends that the store has refused, since another run had the job. */
   readonly refused: number;
   readonly answersLost: number;
+  readonly takeovers: Takeovers;
   /** L: Jobs that were sent, and have neither completed, failed nor been cancelled. */
   readonly lost: readonly string[];
   /** P: Records of jobs that nobody has sent, or of which no handler knows. */
@@ -108,6 +110,7 @@ export function jobReport(
     }
   }
   const byId = new Map(jobs.map((job) => [job.id, job]));
+  const sentIds = new Set(sent.values());
   const records: Record<string, number> = {};
   for (const { status } of jobs) records[status] = (records[status] ?? 0) + 1;
   return {
@@ -115,9 +118,10 @@ export function jobReport(
     records,
     kills,
     ...counts,
+    takeovers: takeoversIn(log),
     reruns: [...begunFences].filter((run) => !endedFences.has(run)).length,
     lost: [...sent].flatMap(([key, id]) => lostBy(key, id, byId.get(id), handledKeys, deadLetters)),
-    phantoms: jobs.flatMap((job) => phantomBy(job, seen.get(job.id), sending, sent)),
+    phantoms: jobs.flatMap((job) => phantomBy(job, seen.get(job.id), sending, sentIds)),
     runsAfterEnd: [...seen].flatMap(([id, job]) => runsAfter(id, job)),
     wrong: [
       ...jobs.flatMap((job) => wrongBy(job, of(job.id), deadLetters)),
@@ -180,10 +184,10 @@ function phantomBy(
   { id, status }: JobSnapshot,
   job: Seen | undefined,
   sending: ReadonlySet<number>,
-  sent: ReadonlyMap<number, string>,
+  sentIds: ReadonlySet<string>,
 ): string[] {
   const isSent = [...(job?.keys ?? [])].every((key) => sending.has(key));
-  if (job === undefined && ![...sent.values()].includes(id) && status !== "cancelled")
+  if (job === undefined && !sentIds.has(id) && status !== "cancelled")
     return [`${id} is ${status}, and was neither sent nor run`];
   return isSent ? [] : [`${id} was run, and was never sent`];
 }

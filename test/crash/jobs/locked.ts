@@ -7,6 +7,7 @@ import { memory } from "../../../adapters/memory/index.ts";
 import { sqliteJobStore } from "../../../adapters/sqlite/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { createJobs } from "../../../src/jobs/index.ts";
+import { allJobs } from "./records.ts";
 
 /** The course of a job store that was locked under load. */
 export interface LockedReport {
@@ -61,13 +62,7 @@ export async function lockStore(lockedMs: number): Promise<LockedReport> {
     locking.close();
     await sleep(AFTER_MS);
     const ids = (await Promise.all(sent)).map(({ id }) => id);
-    const completed = new Set<string>();
-    let cursor: string | undefined;
-    do {
-      const page = await jobs.list({ status: "completed", limit: 200, cursor });
-      for (const { id } of page.jobs) completed.add(id);
-      cursor = page.nextCursor;
-    } while (cursor !== undefined);
+    const completed = new Set((await allJobs(jobs, { status: "completed" })).map(({ id }) => id));
     const wrong = ids.filter((id) => !completed.has(id)).length;
     return { jobs: ids.length, failed, usual: Math.round(usual), meanwhile: Math.round(meanwhile), wrong };
   } finally {

@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,10 +8,12 @@ import { createJobs, type Jobs, type JobStore } from "../../../src/jobs/index.ts
 import type { Queue } from "../../../src/queue/queue.ts";
 import { openAdapter } from "../adapters.ts";
 import type { Backend } from "../backends.ts";
-import type { JobProcessConfig } from "./config.ts";
-import { JobLog, type JobLogEvent, readJobLog } from "./job-log.ts";
+import { EventLog, EventLogReader } from "../event-log.ts";
+import { Processes, type Started } from "../processes.ts";
+import { JOB_PROCESS, type JobProcessConfig, logFileIn, otherQueueOf } from "./config.ts";
+import type { JobLogEvent } from "./job-log.ts";
+import { messagesIn } from "./records.ts";
 
-const PROCESS = new URL("./process.ts", import.meta.url);
 const LOOK_MS = 100;
 const NAMESPACE = "stage";
 
@@ -29,7 +29,10 @@ export class Stage {
   readonly directory: string;
   readonly #backend: Backend;
   readonly #store: JobStore;
-  readonly #children = new Set<ChildProcess>();
+  readonly #processes = new Processes(JOB_PROCESS);
+  readonly #events: EventLogReader<JobLogEvent>;
+  /** The error of a process that failed by itself. */
+  #failure: unknown;
 
   private constructor(
     backend: Backend,
@@ -40,49 +43,46 @@ export class Stage {
     this.#backend = backend;
     this.directory = directory;
     this.name = name;
+    this.#events = new EventLogReader(logFileIn(directory));
     [this.queue, this.#store, this.jobs] = parts;
   }
 
   static async open(backend: Backend, leaseMs: number): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), "queueport-stage-"));
     await mkdir(join(directory, "mended"));
-    new JobLog(join(directory, "jobs.log")).close();
+    new EventLog(logFileIn(directory)).close();
     const queue = createQueue(openAdapter(backend.adapter));
     const store = sqliteJobStore({ path: join(directory, "jobs.db") });
     const name = `crash-stage-${process.pid}-${Date.now()}`;
-    for (const one of [name, otherName(name)]) await queue.ensure(one, { maxAttempts: 50, leaseMs });
+    for (const one of [name, otherQueueOf(name)]) await queue.ensure(one, { maxAttempts: 50, leaseMs });
     const options = { store, namespace: NAMESPACE, migrate: true, onWarning: () => undefined };
     return new Stage(backend, directory, name, [queue, store, await createJobs(queue, options)]);
   }
 
-  start(part: Part): ChildProcess {
+  start(part: Part): Started {
     const config: JobProcessConfig = {
       ...part,
       adapter: this.#backend.adapter,
       queue: this.name,
-      otherQueue: otherName(this.name),
+      otherQueue: otherQueueOf(this.name),
       directory: this.directory,
       namespace: NAMESPACE,
       lostAnswers: 0,
       seed: 1,
       crash: part.crash,
     };
-    const child = spawn(process.execPath, [PROCESS.pathname, JSON.stringify(config)], {
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    this.#children.add(child);
-    child.once("exit", () => this.#children.delete(child));
-    return child;
+    const started = this.#processes.start(config);
+    started.ended.catch((error: unknown) => (this.#failure = error));
+    return started;
   }
 
-  async stop(child: ChildProcess): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+  async stop({ child, ended }: Started): Promise<void> {
     child.kill("SIGTERM");
-    await once(child, "exit");
+    await ended;
   }
 
-  log(): Promise<JobLogEvent[]> {
-    return readJobLog(join(this.directory, "jobs.log"));
+  log(): Promise<readonly JobLogEvent[]> {
+    return this.#events.read();
   }
 
   /** Number of events of a kind that a process has logged. */
@@ -92,27 +92,29 @@ export class Stage {
       .length;
   }
 
-  /** @throws Error if it takes longer than `maxMs` */
+  /** Number of messages in the queue. */
+  left(): Promise<number> {
+    return messagesIn(this.queue, [this.name]);
+  }
+
+  /** @throws Error if it takes longer than `maxMs`, or a process has failed by itself */
   async until(what: string, maxMs: number, isSo: () => Promise<boolean>): Promise<void> {
     const until = Date.now() + maxMs;
     while (!(await isSo())) {
+      if (this.#failure !== undefined) throw this.#failure;
       if (Date.now() > until) throw new Error(`It took longer than ${maxMs} ms until ${what}.`);
       await sleep(LOOK_MS);
     }
   }
 
   async close(): Promise<void> {
-    for (const child of this.#children) child.kill("SIGKILL");
+    this.#processes.kill();
     await this.jobs.close();
-    for (const one of [this.name, otherName(this.name)]) await this.queue.drop(one);
+    for (const one of [this.name, otherQueueOf(this.name)]) await this.queue.drop(one);
     await this.queue.close();
     await this.#store.close();
     await rm(this.directory, { recursive: true });
   }
-}
-
-function otherName(name: string): string {
-  return `${name}-b`;
 }
 
 function pidOf(event: JobLogEvent): number | undefined {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { backends } from "../backends.ts";
+import { withBackend } from "../backends.ts";
 import { runJobCampaign } from "./job-campaign.ts";
 import { jobProblemsOf } from "./job-report.ts";
 
@@ -12,10 +12,8 @@ export function testJobCrashes(
   adapter: string,
   { on, kills, jobs }: { readonly on: string; readonly kills: number; readonly jobs: number },
 ): void {
-  test(`${kills} kills of senders, workers and operators of recorded jobs on ${on} lose no job, and no record says anything wrong`, async () => {
-    const backend = await backends[adapter]?.();
-    if (backend === undefined) throw new Error(`There is no backend "${adapter}" to crash on.`);
-    try {
+  test(`${kills} kills of senders, workers and operators of recorded jobs on ${on} lose no job, and no record says anything wrong`, () =>
+    withBackend(adapter, async (backend) => {
       const report = await runJobCampaign({
         adapter: backend.adapter,
         kills,
@@ -27,8 +25,5 @@ export function testJobCrashes(
       expect(Object.values(report.kills).reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(
         kills,
       );
-    } finally {
-      await backend.close();
-    }
-  });
+    }));
 }

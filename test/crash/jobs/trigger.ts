@@ -23,7 +23,7 @@ export class JobCrashTrigger {
   pass(point: JobCrashPoint): void {
     if (this.#at !== point || (!this.#freezes && this.#random() >= JOB_CRASH_CHANCES[point])) return;
     if (!this.#freezes) {
-      this.#log.write({ kind: "killed", point });
+      this.#log.write({ kind: "killed", point, process: process.pid, at: Date.now() });
       die();
     } else if (!this.#isThawed) {
       this.#isThawed = true;

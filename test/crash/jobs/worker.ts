@@ -25,7 +25,8 @@ export async function work(host: JobProcessHost, stop: () => void): Promise<void
     const { id, type, payload } = message;
     const { key } = payload;
     const fence = job.isTracked ? job.fence : undefined;
-    log.write({ kind: "began", key, id, attempt: job.attempt, fence, process: process.pid });
+    const run = { key, id, process: process.pid };
+    log.write({ kind: "began", ...run, attempt: job.attempt, fence, at: Date.now() });
     begun += 1;
     if (crash === "drained" && begun >= JOBS_BEFORE_DRAIN) {
       stop();
@@ -39,7 +40,7 @@ export async function work(host: JobProcessHost, stop: () => void): Promise<void
     if (type === jobTypes.broken && !existsSync(mendedFile(config.directory, id)))
       throw new PermanentError("this job is broken");
     if (type === jobTypes.flaky && job.attempt < 3) throw new RetryAfterError(RETRY_MS);
-    log.write({ kind: "handled", key, id, process: process.pid });
+    log.write({ kind: "handled", ...run });
   }
 
   const worker = jobs.worker({ concurrency, leaseMs, drainMs: 1_000, graceMs: 200 });
@@ -48,7 +49,7 @@ export async function work(host: JobProcessHost, stop: () => void): Promise<void
   if (crash !== "drained") return worker.run(queues, { signal });
   // The drain ends with an error, as a handler does not end.
   await worker.run(queues, { signal }).catch(() => undefined);
-  log.write({ kind: "killed", point: "drained" });
+  log.write({ kind: "killed", point: "drained", process: process.pid, at: Date.now() });
   die();
 }
 
