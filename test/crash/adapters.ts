@@ -1,15 +1,27 @@
-import { type DirectoryOptions, directory } from "../../examples/directory-adapter/index.ts";
-import { serviceBus, type ServiceBusOptions } from "../../adapters/service-bus/index.ts";
-import { sqs, type SqsOptions } from "../../adapters/sqs/index.ts";
+import type { DirectoryOptions } from "../../examples/directory-adapter/index.ts";
+import type { ServiceBusOptions } from "../../adapters/service-bus/index.ts";
+import type { SqsOptions } from "../../adapters/sqs/index.ts";
 import { type DelayStore, sqliteDelayStore } from "../../src/delay-store/index.ts";
 import type { Driver } from "../../src/driver/index.ts";
 import type { AdapterConfig } from "./config.ts";
 
-/** Adapters whose messages outlive a worker process. A worker process opens its adapter by name. */
-const adapters: Readonly<Record<string, (options: unknown) => Driver>> = {
-  directory: (options) => directory(options as DirectoryOptions),
-  "service-bus": (options) => serviceBus(options as ServiceBusOptions),
-  sqs: (options) => sqs(options as SqsOptions),
+/**
+ * Adapters whose messages outlive a worker process. A worker process opens its adapter by name, and loads no other: the SDKs
+ * take most of its start.
+ */
+const adapters: Readonly<Record<string, (options: unknown) => Promise<Driver>>> = {
+  async directory(options) {
+    const { directory } = await import("../../examples/directory-adapter/index.ts");
+    return directory(options as DirectoryOptions);
+  },
+  async "service-bus"(options) {
+    const { serviceBus } = await import("../../adapters/service-bus/index.ts");
+    return serviceBus(options as ServiceBusOptions);
+  },
+  async sqs(options) {
+    const { sqs } = await import("../../adapters/sqs/index.ts");
+    return sqs(options as SqsOptions);
+  },
 };
 
 /** The delay store that the configuration names, if it names one. */
@@ -18,7 +30,7 @@ export function openDelayStore({ delayStore }: AdapterConfig): DelayStore | unde
 }
 
 /** @throws TypeError if there is no adapter of this name */
-export function openAdapter({ name, options }: AdapterConfig): Driver {
+export async function openAdapter({ name, options }: AdapterConfig): Promise<Driver> {
   const open = adapters[name];
   if (open === undefined) throw new TypeError(`There is no adapter "${name}" to crash on.`);
   return open(options);

@@ -42,7 +42,10 @@ const SHARES = [
 export async function runCampaign(campaign: CampaignSize): Promise<CrashReport> {
   const directory = await mkdtemp(join(tmpdir(), "queueport-crash-"));
   try {
-    return await new CampaignRun(campaign, join(directory, "runs.log")).run();
+    const queue = createQueue(await openAdapter(campaign.adapter), {
+      delayStore: openDelayStore(campaign.adapter),
+    });
+    return await new CampaignRun(campaign, queue, join(directory, "runs.log")).run();
   } finally {
     await rm(directory, { recursive: true });
   }
@@ -60,13 +63,11 @@ class CampaignRun {
   #spawned = 0;
   #kills = 0;
 
-  constructor(campaign: CampaignSize, log: string) {
+  constructor(campaign: CampaignSize, queue: Queue, log: string) {
     this.#campaign = campaign;
     this.#log = log;
     this.#events = new EventLogReader(log);
-    this.#queue = createQueue(openAdapter(campaign.adapter), {
-      delayStore: openDelayStore(campaign.adapter),
-    });
+    this.#queue = queue;
     this.#name = `crash-${process.pid}-${Date.now()}`;
     this.#random = seeded(campaign.seed ?? 1);
   }

@@ -1,5 +1,7 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 
@@ -26,6 +28,8 @@ export class Processes {
   start(config: unknown): Started {
     const child = spawn(process.execPath, [this.#script.pathname, JSON.stringify(config)], {
       stdio: ["ignore", "ignore", "pipe"],
+      // Compiled modules are kept where Node keeps them by default: a campaign starts hundreds of processes.
+      env: { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"), ...process.env },
     });
     this.#alive.add(child);
     return { child, pid: child.pid ?? 0, ended: this.#end(child) };

@@ -1,4 +1,5 @@
 /** One worker process of a crash campaign. Its argument is its configuration, as JSON. */
+import { flushCompileCache } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createQueue } from "../../src/client/create-queue.ts";
 import { PermanentError, RetryAfterError } from "../../src/errors.ts";
@@ -18,12 +19,14 @@ const RETRY_MS = 20;
 /** Number of jobs that a worker begins before its drain, if it crashes in its drain. */
 const JOBS_BEFORE_DRAIN = 20;
 
+// Now, since a killed process does not come to it at its end.
+flushCompileCache();
 const config = JSON.parse(process.argv[2] ?? "") as WorkerConfig;
 const { concurrency, leaseMs, crash } = config;
 const log = new EventLog<RunEvent>(config.log);
 const trigger = new CrashTrigger(crash, log);
 const delayStore = openDelayStore(config.adapter);
-const queue = createQueue(crashingDriver(openAdapter(config.adapter), trigger, config), {
+const queue = createQueue(crashingDriver(await openAdapter(config.adapter), trigger, config), {
   delayStore: delayStore === undefined ? undefined : crashingStore(delayStore, trigger),
 });
 const stop = new AbortController();

@@ -33,6 +33,8 @@ export interface JobCampaign extends CampaignSize {
   readonly directory?: string | undefined;
   /** @default crash */
   readonly namespace?: string | undefined;
+  /** Workers that are not killed, and take up what the others leave. @default 0 */
+  readonly survivors?: number | undefined;
   /** Milliseconds that the jobs have to end after the last kill. @default 180000 */
   readonly finishMs?: number | undefined;
 }
@@ -57,7 +59,8 @@ export async function runJobCampaign(campaign: JobCampaign): Promise<JobReport> 
   const directory = campaign.directory ?? own ?? "";
   try {
     await mkdir(join(directory, "mended"), { recursive: true });
-    return await new JobCampaignRun(campaign, directory).run();
+    const queue = createQueue(await openAdapter(campaign.adapter));
+    return await new JobCampaignRun(campaign, queue, directory).run();
   } finally {
     if (own !== undefined) await rm(own, { recursive: true });
   }
@@ -68,7 +71,9 @@ class JobCampaignRun {
   readonly #directory: string;
   readonly #log: JobLog;
   readonly #events: EventLogReader<JobLogEvent>;
-  readonly #processes = new Processes(JOB_PROCESS);
+  /** The processes that are killed, and those that are not. */
+  readonly #mortal = new Processes(JOB_PROCESS);
+  readonly #steady = new Processes(JOB_PROCESS);
   readonly #queue: Queue;
   readonly #store: JobStore;
   readonly #name: string;
@@ -78,19 +83,19 @@ class JobCampaignRun {
   #kills = 0;
   #isSent = false;
 
-  constructor(campaign: JobCampaign, directory: string) {
+  constructor(campaign: JobCampaign, queue: Queue, directory: string) {
     this.#campaign = campaign;
     this.#directory = directory;
     this.#log = new EventLog(logFileIn(directory));
     this.#events = new EventLogReader(logFileIn(directory));
-    this.#queue = createQueue(openAdapter(campaign.adapter));
+    this.#queue = queue;
     this.#store = sqliteJobStore({ path: join(directory, "jobs.db") });
     this.#name = `crash-jobs-${process.pid}-${Date.now()}`;
     this.#random = seeded(campaign.seed ?? 1);
   }
 
   async run(): Promise<JobReport> {
-    const { namespace = NAMESPACE, workers = WORKERS } = this.#campaign;
+    const { namespace = NAMESPACE, workers = WORKERS, survivors = 0 } = this.#campaign;
     for (const name of this.#names)
       await this.#queue.ensure(name, { maxAttempts: MAX_ATTEMPTS, leaseMs: this.#leaseMs });
     const jobs = await createJobs(this.#queue, {
@@ -101,13 +106,17 @@ class JobCampaignRun {
     });
     try {
       const working = Array.from({ length: workers }, () => this.#keepCrashing("worker"));
+      const surviving = Array.from({ length: survivors }, () => this.#process("worker", false));
+      // Awaited at the end.
+      for (const one of surviving) one.catch(() => undefined);
       await Promise.all([this.#sendAll(), this.#keepCrashing("operator"), ...working]);
-      await this.#finish(jobs);
+      await this.#finish(jobs, surviving);
       const records = await recordsOf(jobs, this.#queue, this.#names);
       const log = await this.#events.read();
       return jobReport(log, records, await this.#archive(jobs));
     } finally {
-      this.#processes.kill();
+      this.#mortal.kill();
+      this.#steady.kill();
       await jobs.close();
       for (const name of this.#names) await this.#queue.drop(name);
       await this.#queue.close();
@@ -147,7 +156,7 @@ class JobCampaignRun {
       await this.#process("sender", isCrashing, { from, to, again });
     }
     this.#isSent = true;
-    if (this.#isOver) this.#processes.stop();
+    if (this.#isOver) this.#mortal.stop();
   }
 
   /** Runs one process after the other. Each one dies at the next crash point in turn. */
@@ -155,15 +164,16 @@ class JobCampaignRun {
     while (!this.#isOver) await this.#process(role, true);
   }
 
-  /** Runs workers that are not killed, until no job is left. */
-  async #finish(jobs: Jobs): Promise<void> {
-    const finishing = [this.#process("worker", false), this.#process("operator", false)];
+  /** Runs processes that are not killed, until no job is left. */
+  async #finish(jobs: Jobs, surviving: readonly Promise<void>[]): Promise<void> {
+    const finishing = [...surviving, this.#process("operator", false)];
+    if (surviving.length === 0) finishing.push(this.#process("worker", false));
     const until = Date.now() + (this.#campaign.finishMs ?? 180_000);
     for (let polls = 0; polls < EMPTY_POLLS && Date.now() < until; polls += 1) {
       await sleep(POLL_MS);
       if (!(await this.#isDone(jobs))) polls = -1;
     }
-    this.#processes.stop();
+    this.#steady.stop();
     await Promise.all(finishing);
   }
 
@@ -218,14 +228,14 @@ class JobCampaignRun {
       send,
       archives: archives !== undefined,
     };
-    const started = this.#processes.start(config);
+    const started = (isCrashing || role === "sender" ? this.#mortal : this.#steady).start(config);
     const over = new AbortController();
     if (crash !== undefined) void this.#killLater(started, crash, over.signal);
     const end = await started.ended.finally(() => over.abort());
     if (end === "stopped") return;
     this.#kills += 1;
     // After the last kill, the others are stopped, since they might take long to reach their points.
-    if (this.#isOver) this.#processes.stop();
+    if (this.#isOver) this.#mortal.stop();
   }
 
   async #killLater({ child, pid }: Started, crash: JobCrashPoint, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 /** One process of a crash campaign with recorded jobs. Its argument is its configuration, as JSON. */
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { sqliteJobStore } from "../../../adapters/sqlite/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
@@ -18,13 +19,15 @@ import { work } from "./worker.ts";
 
 const TWO_HOURS_MS = 7_200_000;
 
+// Now, since a killed process does not come to it at its end.
+flushCompileCache();
 const config = JSON.parse(process.argv[2] ?? "") as JobProcessConfig;
 const log = new EventLog<JobLogEvent>(logFileIn(config.directory));
 const trigger = new JobCrashTrigger(config, log);
 const stop = new AbortController();
 process.on("SIGTERM", () => stop.abort());
 
-const adapter = openAdapter(config.adapter);
+const adapter = await openAdapter(config.adapter);
 const driver = crashingJobDriver(adapter, trigger, log, config);
 const queue = createQueue(driver);
 // Every job of the campaign is older than an hour for a process that archives.

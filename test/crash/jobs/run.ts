@@ -13,7 +13,13 @@ const CONCURRENCY = 10;
 export function runJobs(name: string, size: Pick<CampaignSize, "kills" | "jobs" | "seed">): Promise<number> {
   return withBackend(name, async ({ adapter }) => {
     const startedAt = performance.now();
-    const report = await runJobCampaign({ adapter, ...size, concurrency: CONCURRENCY, finishMs: 600_000 });
+    const report = await runJobCampaign({
+      adapter,
+      ...size,
+      concurrency: CONCURRENCY,
+      survivors: 1,
+      finishMs: 600_000,
+    });
     const title = `recorded jobs on ${name}, seed ${size.seed}`;
     return printReport({ title, startedAt, figures: report, problems: jobProblemsOf(report, CONCURRENCY) });
   });

@@ -51,7 +51,7 @@ export class Stage {
     const directory = await mkdtemp(join(tmpdir(), "queueport-stage-"));
     await mkdir(join(directory, "mended"));
     new EventLog(logFileIn(directory)).close();
-    const queue = createQueue(openAdapter(backend.adapter));
+    const queue = createQueue(await openAdapter(backend.adapter));
     const store = sqliteJobStore({ path: join(directory, "jobs.db") });
     const name = `crash-stage-${process.pid}-${Date.now()}`;
     for (const one of [name, otherQueueOf(name)]) await queue.ensure(one, { maxAttempts: 50, leaseMs });
