@@ -1,4 +1,4 @@
-import { checkKeys, isQueueError, QueueError } from "../errors.ts";
+import { checkKeys, QueueError } from "../errors.ts";
 import { newId } from "../lib/ids.ts";
 import { show } from "../lib/text.ts";
 import type { NewMessage } from "../message/message.ts";
@@ -7,35 +7,36 @@ import type { JobsContext } from "./context.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { ChangeReader } from "./events/change-reader.ts";
 import { EventCursors } from "./events/event-cursor.ts";
-import { eventStream } from "./events/event-stream.ts";
-import type { EventOptions } from "./events/event-stream.ts";
+import { type EventOptions, eventStream } from "./events/event-stream.ts";
 import type { JobsEvent } from "./events/jobs-event.ts";
-import { CoreJobHandle, CoreSentJobHandle, type JobCalls } from "./job-handle.ts";
-import type { CancelOutcome, JobHandle, JobSendOutcome, SentJobHandle } from "./job-handle.ts";
+import {
+  type CancelOutcome,
+  CoreJobHandle,
+  CoreSentJobHandle,
+  type JobCalls,
+  type JobHandle,
+  type JobSendOutcome,
+  type SentJobHandle,
+} from "./job-handle.ts";
 import { resultOf } from "./job-result.ts";
 import type { JobSnapshot } from "./job-snapshot.ts";
 import type { JobsWorker, JobsWorkerOptions } from "./jobs-worker.ts";
 import type { Jobs } from "./jobs.ts";
-import type { PruneOptions } from "./keep/prune.ts";
-import { type Keeping, keepPruning, prune } from "./keep/prune.ts";
-import type { ReconcileOptions } from "./keep/reconcile.ts";
-import { keepReconciling, reconcile } from "./keep/reconcile.ts";
+import { type Keeping, keepPruning, prune, type PruneOptions } from "./keep/prune.ts";
+import { keepReconciling, reconcile, type ReconcileOptions } from "./keep/reconcile.ts";
 import { explain } from "./observe/explain.ts";
-import type { JobsHealth } from "./observe/health.ts";
-import { healthOf } from "./observe/health.ts";
+import { healthOf, type JobsHealth } from "./observe/health.ts";
+import { PendingWork } from "./pending-work.ts";
 import type { JobFilter } from "./read/filter.ts";
-import type { JobInclude } from "./read/get.ts";
-import { getJob } from "./read/get.ts";
+import { getJob, type JobInclude } from "./read/get.ts";
 import { JobWatch } from "./read/job-watch.ts";
-import type { JobPage, ListJobsOptions } from "./read/list.ts";
-import { listJobs } from "./read/list.ts";
+import { type JobPage, listJobs, type ListJobsOptions } from "./read/list.ts";
 import { JobSender, NO_OPTIONS } from "./send/job-sender.ts";
 import type { QueueLimits } from "./send/queue-limits.ts";
-import type { JobSendOptions } from "./send/send-options.ts";
-import { checkId } from "./send/send-options.ts";
+import { checkId, type JobSendOptions } from "./send/send-options.ts";
+import { sendEach } from "./send/send-each.ts";
 import { cancelAll, retryAll } from "./steer/bulk.ts";
-import type { CancelOptions } from "./steer/steering.ts";
-import { cancelJob, promoteJob, retryJob } from "./steer/steering.ts";
+import { cancelJob, type CancelOptions, promoteJob, retryJob } from "./steer/steering.ts";
 import type { JobCount, JobStore, MinuteCount, WorkerRow } from "./store/job-store.ts";
 import { createJobsWorker } from "./track/create-jobs-worker.ts";
 import { EndedJobs } from "./track/ended-jobs.ts";
@@ -73,12 +74,7 @@ export class CoreJobs implements Jobs {
   readonly #changes: ChangeReader;
   readonly #cursors: EventCursors;
   readonly #calls: JobCalls;
-  /** Aborts when the workers have stopped. Until then their handlers may call every other method. */
-  readonly #closing = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
-  /** Sends without an outcome. A number, since a set of their promises would cost as much as a send. */
-  #sends = 0;
-  #noSends: () => void = () => undefined;
+  readonly #work = new PendingWork();
   #closed: Promise<void> | undefined;
   #hasLookedAround = false;
 
@@ -108,21 +104,18 @@ export class CoreJobs implements Jobs {
     message: NewMessage,
     options: JobSendOptions = NO_OPTIONS,
   ): Promise<SentJobHandle<Result>> {
-    try {
-      this.#assertOpen();
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const { refusal } = this.#work;
+    if (refusal !== undefined) return Promise.reject(refusal);
     this.#warnIfAlone();
     // Not `async`: the message is read before the call returns.
-    this.#sends += 1;
+    this.#work.begin();
     return this.#sender.send(message, options).then(
       (sent) => {
-        this.#sent();
+        this.#work.end();
         return new CoreSentJobHandle<Result>(sent, this.#calls);
       },
       (error: unknown) => {
-        this.#sent();
+        this.#work.end();
         throw error;
       },
     );
@@ -132,25 +125,8 @@ export class CoreJobs implements Jobs {
     messages: readonly NewMessage[],
     options: JobSendOptions = NO_OPTIONS,
   ): Promise<JobSendOutcome[]> {
-    this.#assertOpen();
-    if (!Array.isArray(messages))
-      throw new QueueError(
-        "invalid_options",
-        `sendBatch takes an array of messages; got ${show(messages)}. send takes one.`,
-      );
-    if (options.idempotencyKey !== undefined)
-      throw new QueueError(
-        "invalid_options",
-        "sendBatch: one idempotencyKey cannot name several jobs. Give each message an id.",
-      );
-    // Array.from, since map would skip a hole in the list, which is a missing message.
-    const sending = Array.from(messages, (message: NewMessage) =>
-      this.send(message, options).then(
-        (job): JobSendOutcome => ({ ok: true, job }),
-        (error: unknown): JobSendOutcome => ({ ok: false, id: idOf(message), error: sendError(error) }),
-      ),
-    );
-    return Promise.all(sending);
+    this.#work.assertOpen();
+    return sendEach(messages, options, (message) => this.send(message, options));
   }
 
   job<Result = unknown>(id: string): JobHandle<Result> {
@@ -174,27 +150,27 @@ export class CoreJobs implements Jobs {
     filter: JobFilter,
     options?: { readonly reason?: string | undefined; readonly dryRun?: boolean | undefined },
   ): Promise<number> {
-    return this.#track(cancelAll(this.#context, filter, options));
+    return this.#work.track(cancelAll(this.#context, filter, options));
   }
 
   async retry(id: string, options?: { readonly force?: boolean | undefined }): Promise<JobSnapshot> {
-    this.#assertOpen();
-    return this.#track(retryJob(this.#context, this.#dispatcher, id, options));
+    this.#work.assertOpen();
+    return this.#work.track(retryJob(this.#context, this.#dispatcher, id, options));
   }
 
   async retryAll(filter: JobFilter, options?: { readonly dryRun?: boolean | undefined }): Promise<number> {
-    this.#assertOpen();
-    return this.#track(retryAll(this.#context, this.#dispatcher, filter, options));
+    this.#work.assertOpen();
+    return this.#work.track(retryAll(this.#context, this.#dispatcher, filter, options));
   }
 
   async promote(id: string): Promise<JobSnapshot> {
-    this.#assertOpen();
-    return this.#track(promoteJob(this.#context, this.#dispatcher, id));
+    this.#work.assertOpen();
+    return this.#work.track(promoteJob(this.#context, this.#dispatcher, id));
   }
 
   events(options: EventOptions = NONE): AsyncIterable<JobsEvent> {
     const { warn } = this.#context;
-    const closing = this.#closing.signal;
+    const closing = this.#work.closed;
     const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
     return eventStream({ reader: this.#changes, cursors: this.#cursors, warn }, { ...options, signal });
   }
@@ -245,11 +221,11 @@ export class CoreJobs implements Jobs {
   }
 
   async prune(options?: PruneOptions): Promise<number> {
-    return this.#track(prune(this.#context, this.#keeping, options));
+    return this.#work.track(prune(this.#context, this.#keeping, options));
   }
 
   async reconcile(options?: ReconcileOptions): Promise<readonly JobSnapshot[]> {
-    return this.#track(reconcile(this.#context, options));
+    return this.#work.track(reconcile(this.#context, options));
   }
 
   async explain(id: string): Promise<readonly string[]> {
@@ -259,8 +235,8 @@ export class CoreJobs implements Jobs {
   async dispatch(options: { readonly signal: AbortSignal }): Promise<void> {
     this.#assertNotClosing();
     checkKeys("dispatch", options, { signal: true });
-    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
-    await this.#track(this.#dispatcher.run(signal));
+    const signal = AbortSignal.any([options.signal, this.#work.closed]);
+    await this.#work.track(this.#dispatcher.run(signal));
   }
 
   close(): Promise<void> {
@@ -276,16 +252,9 @@ export class CoreJobs implements Jobs {
   async #close(): Promise<void> {
     // Handlers can send jobs until they have ended.
     await Promise.allSettled([...this.#workers].map((worker) => worker.stop()));
-    this.#closing.abort(new QueueError("closed", "The jobs are closed."));
-    await Promise.allSettled(this.#running);
-    if (this.#sends > 0) await new Promise<void>((resolve) => (this.#noSends = resolve));
+    await this.#work.close();
     await this.#dispatcher.drain();
     await this.#context.records.writer.close();
-  }
-
-  #sent(): void {
-    this.#sends -= 1;
-    if (this.#sends === 0) this.#noSends();
   }
 
   /** A store in memory is of no use to a worker in another process, which would never see its jobs. */
@@ -294,22 +263,12 @@ export class CoreJobs implements Jobs {
     this.#hasLookedAround = true;
     const { clock, warn } = this.#context;
     clock.timer(ALONE_MS, () => {
-      if (this.#workers.size > 0 || this.#closing.signal.aborted) return;
+      if (this.#workers.size > 0 || this.#work.closed.aborted) return;
       warn(
         "memory_store",
         `The job store (${this.store.name}) is known to this process only, and it has no worker of jobs.worker(): workers of other processes record their jobs elsewhere. Use a store that processes share, such as sqliteJobStore of queueport/sqlite.`,
       );
     });
-  }
-
-  /** Lets `close` wait for the end of a call. */
-  async #track<T>(work: Promise<T>): Promise<T> {
-    this.#running.add(work);
-    try {
-      return await work;
-    } finally {
-      this.#running.delete(work);
-    }
   }
 
   #assertNotClosing(): void {
@@ -319,22 +278,4 @@ export class CoreJobs implements Jobs {
         "These jobs are closing, and start no work. Create others with createJobs.",
       );
   }
-
-  #assertOpen(): void {
-    if (this.#closing.signal.aborted)
-      throw new QueueError("closed", "These jobs are closed. Create others with createJobs.");
-  }
-}
-
-function idOf(message: NewMessage | undefined): string | undefined {
-  try {
-    return message?.id;
-  } catch {
-    return undefined;
-  }
-}
-
-function sendError(error: unknown): QueueError {
-  if (isQueueError(error)) return error;
-  return new QueueError("send_failed", `The job was not sent: ${String(error)}.`, { cause: error });
 }

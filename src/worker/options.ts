@@ -6,7 +6,7 @@ import type { TimeLimits } from "./execution.ts";
 import { missingMethods } from "./guarded-logger.ts";
 import type { WorkerOptions } from "./types.ts";
 
-/** The options of a worker with their defaults. Those that concern the receiver alone are passed on to it. */
+/** The options of a worker with their defaults, without those that are passed on to the receiver. */
 export interface WorkerSettings {
   readonly concurrency: number;
   readonly limits: TimeLimits;

@@ -11,8 +11,7 @@ import { bear } from "./birth.ts";
 import { asEncoded, type JobMessage, storedJob } from "./facts.ts";
 import { Insertions } from "./insertions.ts";
 import type { QueueLimits } from "./queue-limits.ts";
-import type { JobSendOptions } from "./send-options.ts";
-import { checkSendOptions, checkStoreBorn } from "./send-options.ts";
+import { checkSendOptions, checkStoreBorn, type JobSendOptions } from "./send-options.ts";
 import type { SentJob } from "./sent-job.ts";
 
 /** The options of a send without any. */
