@@ -100,12 +100,24 @@ function dueNow(now: number, takenMs: number, failures = 0): NonNullable<JobRow[
   return { dueAt: now, takenUntil: takenMs > 0 ? now + takenMs : 0, failures };
 }
 
+/**
+ * Milliseconds after which the dispatch of a queued job is due at the latest: it is taken, or put off after a failed send,
+ * for less than that. A time beyond was written by a clock that was set back since.
+ */
+export const MAX_AHEAD_MS = 120_000;
+
 /** The row as taken by one process that will send its message; undefined if there is nothing to take. */
 export function taken(row: JobRow, now: number, takenMs: number): JobRow | undefined {
-  const { dispatch } = row;
-  if (dispatch === undefined || dispatch.dueAt > now || dispatch.takenUntil > now) return undefined;
+  const { dispatch, status } = row;
+  if (dispatch === undefined) return undefined;
+  const at = Math.max(dispatch.dueAt, dispatch.takenUntil);
+  const isAhead = status === "queued" && at > now + MAX_AHEAD_MS;
+  if (at > now && !isAhead) return undefined;
   // No new version: nothing that anybody sees has changed.
-  return { ...row, dispatch: { ...dispatch, takenUntil: now + takenMs } };
+  return {
+    ...row,
+    dispatch: { ...dispatch, dueAt: Math.min(dispatch.dueAt, now), takenUntil: now + takenMs },
+  };
 }
 
 /** The message was sent. It may have been received, claimed and handled before this is recorded. */

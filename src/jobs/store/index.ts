@@ -34,7 +34,7 @@ export {
   WORKER_GONE_MS,
   type WorkerRow,
 } from "./job-store.ts";
-export { taken } from "./birth-rules.ts";
+export { MAX_AHEAD_MS, taken } from "./birth-rules.ts";
 export { changedData, withSaved } from "./saved-data.ts";
 export { transition } from "./transition.ts";
 export { countedAs, hintsOf, keptMs } from "./written.ts";

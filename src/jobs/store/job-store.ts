@@ -90,7 +90,7 @@ export interface TakeOptions {
   /** The logical names of the queues that this process can reach; undefined for all. */
   readonly queues?: readonly string[] | undefined;
   readonly limit: number;
-  /** Milliseconds for which the jobs are taken. */
+  /** Milliseconds for which the jobs are taken: at most a minute. */
   readonly takenMs: number;
 }
 
@@ -202,7 +202,8 @@ export interface JobStore {
   minutes(namespace: string, since: number): Promise<MinuteCount[]>;
   /**
    * Takes jobs whose message is due, the one that is due first at the front. A job that a process took and did not confirm
-   * is due again at the end of that time. No two callers are given the same job.
+   * is due again at the end of that time. No two callers are given the same job. A time that was written by a clock that
+   * was set back since is not waited for, as `taken` says.
    */
   takeDue(namespace: string, options: TakeOptions): Promise<DueJob[]>;
   /**

@@ -1,5 +1,5 @@
 import { QueueError } from "../../errors.ts";
-import { taken } from "./birth-rules.ts";
+import { MAX_AHEAD_MS, taken } from "./birth-rules.ts";
 import type { DataChange } from "./effect.ts";
 import { type FinalStatus, isFinal, type JobRow } from "./job-row.ts";
 import {
@@ -111,10 +111,11 @@ export class MemoryNamespace {
 
   takeDue({ queues, limit, takenMs }: TakeOptions, now: number): DueJob[] {
     const due = this.#dispatches(queues)
-      .filter(({ at }) => at <= now)
+      .filter(({ at }) => at <= now || at > now + MAX_AHEAD_MS)
+      .map((one) => ({ ...one, row: taken(one.entry.row, now, takenMs) }))
+      .filter(({ row }) => row !== undefined)
       .toSorted((one, other) => one.at - other.at || byCreation(one.entry.row, other.entry.row));
-    return due.slice(0, limit).flatMap(({ entry }) => {
-      const row = taken(entry.row, now, takenMs);
+    return due.slice(0, limit).flatMap(({ entry, row }) => {
       const { message } = entry.read(["message"]);
       if (row === undefined || message === undefined) return [];
       entry.row = row;

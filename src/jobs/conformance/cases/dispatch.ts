@@ -3,6 +3,7 @@ import { group, type JobStoreCase } from "../case.ts";
 import { TAKEN_MS } from "../kit/changes.ts";
 import { expectMembers } from "../kit/compare.ts";
 
+const HOUR_MS = 3_600_000;
 const ALL = { limit: 100, takenMs: TAKEN_MS };
 
 export const dispatchCases: readonly JobStoreCase[] = group("dispatch", [
@@ -62,6 +63,23 @@ export const dispatchCases: readonly JobStoreCase[] = group("dispatch", [
       await wait(TAKEN_MS);
       expectEqual("after", (await store.takeDue(namespace, ALL)).length, 1);
       expectEqual("the next time after", await store.nextDueAt(namespace), clock.now() + TAKEN_MS);
+    },
+  },
+  {
+    name: "a job that was taken before the clock was set back does not wait for the old time",
+    async run({ apply, make, store, namespace, clock }) {
+      await apply(
+        make.birth("taken", {}, { takenMs: HOUR_MS }),
+        make.birth("delayed", {}, { dueInMs: HOUR_MS }),
+      );
+      const due = await store.takeDue(namespace, ALL);
+      expectEqual(
+        "the jobs",
+        due.map(({ row }) => row.id),
+        ["taken"],
+      );
+      expectEqual("a second call", await store.takeDue(namespace, ALL), []);
+      expectEqual("the next time", await store.nextDueAt(namespace), clock.now() + TAKEN_MS);
     },
   },
   {

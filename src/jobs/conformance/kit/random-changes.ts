@@ -45,7 +45,7 @@ export class RandomChanges {
           {
             token: random.chance(0.5) ? `birth of ${id}` : this.#name(),
             dueInMs: random.pick([0, 0, 5_000, 3_600_000]),
-            takenMs: random.pick([0, TAKEN_MS]),
+            takenMs: random.pick([0, TAKEN_MS, 3_600_000]),
           },
         );
       case "claim":

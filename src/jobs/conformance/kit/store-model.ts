@@ -67,6 +67,14 @@ export class StoreModel {
     return pending.toSorted((one, other) => one.at - other.at);
   }
 
+  /** The jobs that a process may take now, in that order. */
+  due(queues: readonly string[] | undefined, now: number): { readonly id: string; readonly at: number }[] {
+    return this.dispatches(queues).filter(({ id }) => {
+      const row = this.row(id);
+      return row !== undefined && taken(row, now, 0) !== undefined;
+    });
+  }
+
   /** Takes the dispatch of a job that the store has taken. */
   take(id: string, now: number, takenMs: number): JobRow | undefined {
     const job = this.jobs.get(id);

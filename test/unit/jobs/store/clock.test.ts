@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LEASE_MS, running } from "./record.ts";
+import { LEASE_MS, Record, running } from "./record.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -22,6 +22,36 @@ describe("after the clock was set back by an hour", () => {
     const record = running();
     record.end("a", "retrying", { inMs: 10_000 });
     expect(record.wait(-HOUR_MS).claim("b")).toMatchObject({ do: "run", attempt: 2 });
+  });
+
+  test("a job whose message was being sent when its process died is sent by another", () => {
+    const record = new Record();
+    record.birth();
+    expect(record.take()).toBeUndefined();
+    record.wait(-HOUR_MS);
+    expect(record.take()?.dispatch).toMatchObject({ takenUntil: record.now + 35_000 });
+    expect(record.take()).toBeUndefined();
+  });
+
+  test("a dispatch that was put off does not wait for the old time", () => {
+    const record = new Record();
+    record.birth();
+    record.undispatched(60_000);
+    record.wait(-HOUR_MS);
+    expect(record.take()?.dispatch).toEqual({
+      dueAt: record.now,
+      takenUntil: record.now + 35_000,
+      failures: 1,
+    });
+  });
+
+  test("a delayed job waits for the time that was asked for", () => {
+    const record = new Record();
+    record.birth({ dueInMs: HOUR_MS });
+    record.wait(-HOUR_MS);
+    expect(record.take()).toBeUndefined();
+    record.wait(2 * HOUR_MS);
+    expect(record.take()).toBeDefined();
   });
 
   test("a job whose worker was killed is cancelled at once", () => {
