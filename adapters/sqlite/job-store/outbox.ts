@@ -19,7 +19,7 @@ export class Outbox {
   }
 
   /** Takes jobs that are due, the one that is due first at the front. Called within a transaction. */
-  take(ns: number, { queues, limit, takenMs }: TakeOptions, now: number): DueJob[] {
+  take(ns: number, { queues, except, limit, takenMs }: TakeOptions, now: number): DueJob[] {
     const { jobs } = this.#writer;
     const find = this.#statements.of(
       "SELECT job, due_at, created_at, id FROM queueport_jobs WHERE facet = ? AND due_at <= ? ORDER BY due_at, created_at, id LIMIT ?",
@@ -28,7 +28,7 @@ export class Outbox {
     const findAhead = this.#statements.of(
       "SELECT job, due_at, created_at, id FROM queueport_jobs WHERE facet = ? AND due_at > ? ORDER BY due_at, created_at, id LIMIT ?",
     );
-    const due = this.#facets(ns, queues)
+    const due = this.#facets(ns, queues, except)
       .flatMap(({ facet, status }) => [
         ...find.all(facet, now, limit),
         ...(status === "queued" ? findAhead.all(facet, now + MAX_AHEAD_MS, limit) : []),
@@ -58,9 +58,13 @@ export class Outbox {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  #facets(ns: number, queues: readonly string[] | undefined): readonly Facet[] {
+  #facets(
+    ns: number,
+    queues: readonly string[] | undefined,
+    except: readonly string[] = [],
+  ): readonly Facet[] {
     return this.#writer.jobs.facets
       .list(ns)
-      .filter(({ queue }) => queues === undefined || queues.includes(queue));
+      .filter(({ queue }) => queues?.includes(queue) !== false && !except.includes(queue));
   }
 }

@@ -8,13 +8,14 @@ import { recordedJobFlags } from "../track/seed.ts";
 import type { DispatchedChange, UndispatchedChange } from "../store/change.ts";
 import type { JobRow } from "../store/job-row.ts";
 import type { DueJob } from "../store/job-store.ts";
+import { InHand } from "./in-hand.ts";
 import { isPermanent } from "./permanent.ts";
 
 /** Milliseconds for which a process takes a job to send it. If it dies, another one sends the job after that. */
 export const DISPATCH_MS = 35_000;
 /** Milliseconds for one send: it ends before another process takes the job over. */
 const SEND_MS = 25_000;
-/** Jobs that are taken at once. */
+/** Jobs that are taken in one request. */
 const TAKEN = 100;
 /** Milliseconds after which the store is looked at in any case. */
 const LOOK_MS = 1_000;
@@ -55,18 +56,17 @@ export class Dispatcher {
     const { records, warn } = this.#context;
     const { store, namespace } = records;
     const bell = new Bell();
+    const inHand = new InHand(() => bell.ring());
     const unlisten = store.listen(namespace, (hint) => {
       if (hint === "due") bell.ring();
     });
     try {
       while (!signal.aborted) {
         try {
-          const options = { limit: TAKEN, takenMs: DISPATCH_MS };
+          const options = { limit: TAKEN, takenMs: DISPATCH_MS, except: inHand.full };
           const due = await records.read(() => store.takeDue(namespace, options));
-          const sending = due.map((one) => this.dispatch(one));
-          // The next jobs are taken when these are sent, so that their time does not run out.
-          if (due.length === TAKEN) await Promise.all(sending);
-          else await this.#wait(bell, signal);
+          for (const one of due) inHand.add(one.row.queue, this.dispatch(one));
+          if (due.length < TAKEN) await this.#wait(bell, signal, inHand.full.length > 0);
         } catch (error) {
           warn(
             "dispatch",
@@ -82,9 +82,12 @@ export class Dispatcher {
   }
 
   /** Waits for the next job that is due: by its time, by a hint, and no longer than a second. */
-  async #wait(bell: Bell, signal: AbortSignal): Promise<void> {
+  async #wait(bell: Bell, signal: AbortSignal, isAnyFull: boolean): Promise<void> {
     const { records, clock } = this.#context;
-    const nextAt = await records.read((store, namespace) => store.nextDueAt(namespace));
+    // The next job may be of a queue of which none are taken now.
+    const nextAt = isAnyFull
+      ? undefined
+      : await records.read((store, namespace) => store.nextDueAt(namespace));
     const ms = nextAt === undefined ? LOOK_MS : Math.min(LOOK_MS, Math.max(1, nextAt - clock.now()));
     const woken = new AbortController();
     const wake = (): void => woken.abort();

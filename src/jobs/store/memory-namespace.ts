@@ -109,8 +109,8 @@ export class MemoryNamespace {
     return this.#minutes.since(since);
   }
 
-  takeDue({ queues, limit, takenMs }: TakeOptions, now: number): DueJob[] {
-    const due = this.#dispatches(queues)
+  takeDue({ queues, except, limit, takenMs }: TakeOptions, now: number): DueJob[] {
+    const due = this.#dispatches(queues, except)
       .filter(({ at }) => at <= now || at > now + MAX_AHEAD_MS)
       .map((one) => ({ ...one, row: taken(one.entry.row, now, takenMs) }))
       .filter(({ row }) => row !== undefined)
@@ -174,10 +174,13 @@ export class MemoryNamespace {
     return { deleted: Math.min(doomed.length, limit), stripped, hasMore };
   }
 
-  #dispatches(queues: readonly string[] | undefined): { readonly entry: Entry; readonly at: number }[] {
+  #dispatches(
+    queues: readonly string[] | undefined,
+    except: readonly string[] = [],
+  ): { readonly entry: Entry; readonly at: number }[] {
     return [...this.#pending].flatMap((entry) => {
       const { queue, dispatch } = entry.row;
-      if (dispatch === undefined || queues?.includes(queue) === false) return [];
+      if (dispatch === undefined || queues?.includes(queue) === false || except.includes(queue)) return [];
       return [{ entry, at: Math.max(dispatch.dueAt, dispatch.takenUntil) }];
     });
   }

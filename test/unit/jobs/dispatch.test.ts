@@ -4,7 +4,7 @@ import { DriverError } from "../../../src/driver/error.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { createJobs, memoryJobStore } from "../../../src/jobs/index.ts";
 import { defineJob } from "../../../src/worker/job.ts";
-import { HOUR, MINUTE, SECOND, watch } from "../support.ts";
+import { Door, HOUR, MINUTE, SECOND, watch } from "../support.ts";
 import { JobsFixture } from "./fixture.ts";
 
 const mail = { type: "mail", payload: { to: "a" } };
@@ -109,6 +109,31 @@ describe("dispatch", () => {
     const stop = dispatching(fixture, jobs);
     await fixture.clock.advance(SECOND);
     expect(await fixture.queue.stats("jobs")).toMatchObject({ messages: 1_000 });
+    await stop();
+  });
+
+  test("sends the jobs of a queue while the sends of hundreds of jobs to another one hang", async () => {
+    const fixture = new JobsFixture();
+    const jobs = await fixture.jobs();
+    await jobs.sendBatch(
+      Array.from({ length: 300 }, () => mail),
+      { delay: "1m", queue: "slow" },
+    );
+    await jobs.send(mail, { delay: "61s", queue: "fast" });
+    const hanging = new Door();
+    fixture.fault = ({ operation, queue }) =>
+      operation === "send" && queue === "slow" ? { kind: "stall", until: hanging.opened } : undefined;
+    const stop = dispatching(fixture, jobs);
+    await fixture.clock.advance(65 * SECOND);
+    expect(await fixture.queue.stats("fast")).toMatchObject({ messages: 1 });
+    const taken = (
+      await fixture.store.list(jobs.namespace, { queue: ["slow"] }, { limit: 300, order: "oldest" })
+    ).rows.filter(({ dispatch }) => (dispatch?.takenUntil ?? 0) > 0);
+    expect(taken.length).toBeLessThan(200);
+    fixture.fault = () => undefined;
+    hanging.open();
+    await fixture.clock.advance(2 * MINUTE);
+    expect(await fixture.queue.stats("slow")).toMatchObject({ messages: 300 });
     await stop();
   });
 

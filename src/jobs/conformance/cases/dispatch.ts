@@ -55,6 +55,23 @@ export const dispatchCases: readonly JobStoreCase[] = group("dispatch", [
     },
   },
   {
+    name: "no jobs are taken of queues that are left out, and they take no room from others",
+    async run({ apply, make, wait, store, namespace }) {
+      await apply(...Array.from({ length: 5 }, (_, index) => make.birth(`slow-${index}`)));
+      await wait(1_000);
+      await apply(make.birth("a", { queue: "invoices" }));
+      const due = await store.takeDue(namespace, { limit: 2, takenMs: TAKEN_MS, except: ["emails", "none"] });
+      expectEqual(
+        "the jobs",
+        due.map(({ row }) => row.id),
+        ["a"],
+      );
+      const options = { ...ALL, queues: ["emails"], except: ["emails"] };
+      expectEqual("of no other queue", await store.takeDue(namespace, options), []);
+      expectEqual("the rest", (await store.takeDue(namespace, ALL)).length, 5);
+    },
+  },
+  {
     name: "a job that was taken and not confirmed is taken by another once its time is over",
     async run({ one, make, wait, store, namespace, clock }) {
       await one(make.birth("a", {}, { takenMs: TAKEN_MS }));

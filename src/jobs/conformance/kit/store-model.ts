@@ -68,10 +68,14 @@ export class StoreModel {
   }
 
   /** The jobs that a process may take now, in that order. */
-  due(queues: readonly string[] | undefined, now: number): { readonly id: string; readonly at: number }[] {
+  due(
+    queues: readonly string[] | undefined,
+    except: readonly string[],
+    now: number,
+  ): { readonly id: string; readonly at: number }[] {
     return this.dispatches(queues).filter(({ id }) => {
       const row = this.row(id);
-      return row !== undefined && taken(row, now, 0) !== undefined;
+      return row !== undefined && !except.includes(row.queue) && taken(row, now, 0) !== undefined;
     });
   }
 
