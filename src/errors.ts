@@ -70,12 +70,21 @@ export type ErrorCode =
   | "untracked"
   | "provider";
 
+/** One place at which a payload does not fit its schema. */
+export interface PayloadIssue {
+  /** The keys from the payload to the value; empty for the whole payload. */
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
 /** The properties of a {@link QueueError} besides its code and message. */
 export interface QueueErrorDetails {
   /** The logical queue name; undefined if the error does not concern one queue. */
   readonly queue?: string | undefined;
   /** Whether the same call may succeed later. @default false */
   readonly retryable?: boolean;
+  /** The places at which a payload does not fit. @default [] */
+  readonly issues?: readonly PayloadIssue[];
   /** The original error, for example the provider's. */
   readonly cause?: unknown;
 }
@@ -99,20 +108,23 @@ export class QueueError extends Error {
   readonly queue: string | undefined;
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;
+  /** The places at which a payload does not fit its schema, at most 100; empty for an error of another kind. */
+  readonly issues: readonly PayloadIssue[];
 
   constructor(code: ErrorCode, message: string, details: QueueErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.queue = details.queue;
     this.retryable = details.retryable ?? false;
+    this.issues = details.issues ?? [];
   }
 
   /**
    * Includes the message, which `JSON.stringify` omits from an error: an outcome of `sendBatch` can be logged as JSON.
    */
   toJSON(): Readonly<Record<string, unknown>> {
-    const { name, code, message, queue, retryable } = this;
-    return { name, code, message, queue, retryable };
+    const { name, code, message, queue, retryable, issues } = this;
+    return { name, code, message, queue, retryable, ...(issues.length === 0 ? {} : { issues }) };
   }
 }
 

@@ -51,7 +51,14 @@ export type { Disposition } from "./queue/disposition.ts";
 export type { Driver, QueueChange } from "./driver/contract.ts";
 export type { ErrorKind } from "./driver/error.ts";
 export type { Limits, QueueTraits } from "./driver/limits.ts";
-export { type ErrorCode, isQueueError, PermanentError, QueueError, RetryAfterError } from "./errors.ts";
+export {
+  type ErrorCode,
+  isQueueError,
+  type PayloadIssue,
+  PermanentError,
+  QueueError,
+  RetryAfterError,
+} from "./errors.ts";
 export type { AnyLogger, Logger } from "./lib/logger.ts";
 export type { EncodedPayload, PayloadCodec, PayloadJob } from "./message/codec.ts";
 export type { DecodedMessage, Decoder, RawMessage, UnwrappedMessage } from "./message/decoder.ts";

@@ -1,16 +1,22 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Clock } from "../lib/clock.ts";
-import { QueueError } from "../errors.ts";
+import { type PayloadIssue, QueueError } from "../errors.ts";
 import type { NewMessage } from "./message.ts";
 import { redacted } from "./redact.ts";
 import { show } from "../lib/text.ts";
 import { within } from "../lib/wait.ts";
 
+/** Issues that the sentence of an error quotes, and that the error of a received payload has. */
+const QUOTED = 5;
+/** Issues that the error of a sent payload has. A list of a million wrong items has a million. */
+const MOST = 100;
+
 /**
  * Returns the output of the schema for a payload. The result is a promise only if the schema is asynchronous.
  *
  * @param origin `received` keeps the values of the payload out of the error; a sender sees what its schema says
- * @throws QueueError `invalid_payload` when the payload does not match; the message has up to 5 issues with their paths
+ * @throws QueueError `invalid_payload` when the payload does not match; the message has up to 5 issues with their paths,
+ *   and `issues` up to 100
  */
 export function validatePayload(
   schema: StandardSchemaV1,
@@ -78,7 +84,7 @@ function checkJson(
 function jsonFits(schema: StandardSchemaV1, type: string, payload: unknown, { issues }: Result): void {
   const [issue] = issues ?? [];
   if (issue !== undefined) {
-    const path = (issue.path ?? []).map((part) => (typeof part === "object" ? part.key : part));
+    const { path, message } = payloadIssue(issue);
     const value = path.reduce(
       (part: unknown, step) => (part as Record<PropertyKey, unknown> | null | undefined)?.[step],
       payload,
@@ -89,7 +95,8 @@ function jsonFits(schema: StandardSchemaV1, type: string, payload: unknown, { is
         : "Declare the payload as JSON carries it";
     throw new QueueError(
       "invalid_payload",
-      `The payload of ${show(type)} fits its schema, but as JSON it does not, so every job would be refused on receipt: ${path.length === 0 ? "" : `${path.map(String).join(".")}: `}${issue.message}. ${advice}.`,
+      `The payload of ${show(type)} fits its schema, but as JSON it does not, so every job would be refused on receipt: ${sentenceOf({ path, message })}. ${advice}.`,
+      { issues: [{ path, message }] },
     );
   }
   fitting.add(schema);
@@ -104,14 +111,23 @@ function isPromised(result: Result | Promise<Result>): result is Promise<Result>
 
 function valueOf(result: Result, type: string, received: { readonly payload: unknown } | undefined): unknown {
   if (result.issues === undefined) return result.value;
-  const issues = result.issues.slice(0, 5).map(({ path = [], message }) => {
-    const steps = path.map((part) => (typeof part === "object" ? part.key : part));
-    const text = received === undefined ? message : redacted(message, received.payload, steps);
-    const at = steps.map(String).join(".");
-    return at === "" ? text : `${at}: ${text}`;
+  const issues = result.issues.slice(0, received === undefined ? MOST : QUOTED).map((one) => {
+    const { path, message } = payloadIssue(one);
+    return { path, message: received === undefined ? message : redacted(message, received.payload, path) };
   });
+  const more = result.issues.length - QUOTED;
+  const quoted = issues.slice(0, QUOTED).map((issue) => sentenceOf(issue));
   throw new QueueError(
     "invalid_payload",
-    `The payload of ${show(type)} does not fit its schema: ${issues.join("; ")}.`,
+    `The payload of ${show(type)} does not fit its schema: ${quoted.join("; ")}${more > 0 ? `; and ${more} more` : ""}.`,
+    { issues },
   );
+}
+
+function payloadIssue({ path = [], message }: StandardSchemaV1.Issue): PayloadIssue {
+  return { path: path.map((part) => (typeof part === "object" ? part.key : part)), message };
+}
+
+function sentenceOf({ path, message }: PayloadIssue): string {
+  return path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`;
 }

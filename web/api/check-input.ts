@@ -104,7 +104,13 @@ function nameOf(path: readonly PropertyKey[], part: Part): string {
   return /^[\w.]{1,80}$/.test(text) ? text : show(text);
 }
 
-function pointerTo(path: readonly PropertyKey[]): string {
+/** The fault at a place of the body. */
+export function bodyFault(path: readonly PropertyKey[], sentence: string): Fault {
+  return { detail: `${nameOf(path, "body")}: ${sentence}`, pointer: pointerTo(path) };
+}
+
+/** The JSON pointer to a place (RFC 6901). */
+export function pointerTo(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isQueueError } from "../../src/errors.ts";
+import { isQueueError, type QueueError } from "../../src/errors.ts";
 import type { SentJobHandle } from "../../src/jobs/job-handle.ts";
 import { type JobRecordJson, recordOf } from "../../src/jobs/job-record.ts";
 import type { Jobs } from "../../src/jobs/jobs.ts";
@@ -8,11 +8,11 @@ import type { Priority } from "../../src/jobs/store/job-row.ts";
 import type { NewMessage } from "../../src/message/message.ts";
 import type { MessageOptions } from "../../src/worker/job.ts";
 import { tenantOf } from "./caller.ts";
-import { checked } from "./check-input.ts";
+import { bodyFault, checked, pointerTo } from "./check-input.ts";
 import { priority, text, time } from "./fields.ts";
 import type { IdempotencyKey } from "./idempotency.ts";
 import { demandKnownType } from "./known-type.ts";
-import { invalidRequest, Problem } from "./problem.ts";
+import { invalidRequest, Problem, problemOf } from "./problem.ts";
 import type { Call } from "./route.ts";
 
 /** The request that sends jobs. */
@@ -93,7 +93,7 @@ export async function sendJob(context: SendContext, body: unknown, index?: numbe
   const tenant = tenantOf(caller, input.tenant);
   await demandKnownType(input.type, jobs, caller, settings.anyType);
   // Without the signal of the request: a job that was asked for is sent, also if the client has gone.
-  const handle = await sendOrRefuse(context, input, {
+  const handle = await sendOrRefuse(context, at, input, {
     queue: input.queue,
     delay: input.scheduled_at === undefined ? input.delay_ms : { at: input.scheduled_at },
     priority: input.priority,
@@ -119,12 +119,13 @@ function refuseLostHeader(body: unknown, at: readonly number[]): void {
   if (typeof headers !== "object" || headers === null || !Object.hasOwn(headers, "__proto__")) return;
   const detail = "a header cannot have the name __proto__";
   throw invalidRequest(`The body of the request is wrong: ${detail}.`, [
-    { detail, pointer: `/${[...at, "headers", "__proto__"].join("/")}` },
+    { detail, pointer: pointerTo([...at, "headers", "__proto__"]) },
   ]);
 }
 
 async function sendOrRefuse(
   { jobs, key }: SendContext,
+  at: readonly number[],
   input: NewJob,
   options: JobSendOptions,
 ): Promise<SentJobHandle> {
@@ -135,8 +136,16 @@ async function sendOrRefuse(
     // Not 404, which would say that the path is wrong.
     if (isQueueError(error, "not_found"))
       throw new Problem(input.queue === undefined ? 503 : 422, "not_found", error.message, { cause: error });
+    if (isQueueError(error, "invalid_payload")) throw unfitPayload(error, at);
     throw error;
   }
+}
+
+/** The refusal of a payload, with each place at which it does not fit. */
+function unfitPayload(error: QueueError, at: readonly number[]): Problem {
+  const { status, code, message } = problemOf(error);
+  const errors = error.issues.map((issue) => bodyFault([...at, "payload", ...issue.path], issue.message));
+  return new Problem(status, code, message, { cause: error, ...(errors.length === 0 ? {} : { errors }) });
 }
 
 function otherRequest(name: "id" | "Idempotency-Key"): Problem {

@@ -45,7 +45,8 @@ export function sendRoutes(): AnyRoute[] {
         },
         207: { description: "The outcomes of several jobs.", schema: outcomesSchema },
         422: {
-          description: "The type is unknown, or the payload does not fit its schema.",
+          description:
+            "The type is unknown, or the payload does not fit its schema. `errors` then has each place of it.",
           schema: problemSchema,
           mediaType: "application/problem+json",
         },
