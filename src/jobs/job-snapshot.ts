@@ -111,6 +111,18 @@ export function snapshotOf({ row, message, result, logs }: StoredJob, now: numbe
   });
 }
 
+/** Whether a snapshot without data is what {@link snapshotOf} would return for a row now. */
+export function isSnapshotOf(snapshot: JobSnapshot, row: JobRow, now: number): boolean {
+  return (
+    snapshot.version === row.version &&
+    // An id that was deleted and sent again begins at the first version.
+    snapshot.updatedAt.getTime() === row.updatedAt &&
+    snapshot.createdAt.getTime() === row.createdAt &&
+    snapshot.isStalled === (isStalled(row, now) ? true : undefined) &&
+    snapshot.isOverdue === (isOverdue(row, now) ? true : undefined)
+  );
+}
+
 function isOverdue({ dispatch }: JobRow, now: number): boolean {
   return dispatch !== undefined && now - dispatch.dueAt > OVERDUE_MS;
 }

@@ -5,8 +5,8 @@ import type { Jobs } from "../../src/jobs/jobs.ts";
 import { isFinal } from "../../src/jobs/store/job-row.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { Awaited } from "./awaited.ts";
-import type { StreamEvent } from "./sse.ts";
-import { streamed } from "./streamed.ts";
+import type { EventFrames } from "./event-frames.ts";
+import { frameOf } from "./sse.ts";
 
 /** The options of {@link followJob}. */
 export interface FollowOptions {
@@ -14,6 +14,7 @@ export interface FollowOptions {
   readonly events: AsyncIterable<JobsEvent | "reset">;
   /** Whether the stream begins with the job as it is. */
   readonly isNew: boolean;
+  readonly frames: EventFrames;
   readonly clock: Clock;
   /** Milliseconds after which the job is read although no event has come, since it may have been deleted. */
   readonly heartbeatMs: number;
@@ -28,8 +29,8 @@ export interface FollowOptions {
 export async function* followJob(
   jobs: Jobs,
   id: string,
-  { events, isNew, clock, heartbeatMs, signal }: FollowOptions,
-): AsyncGenerator<StreamEvent> {
+  { events, isNew, frames, clock, heartbeatMs, signal }: FollowOptions,
+): AsyncGenerator<Uint8Array> {
   const iterator = events[Symbol.asyncIterator]();
   let next: Awaited<IteratorResult<JobsEvent | "reset">> | undefined;
   // Events up to this version of the job have been shown by a snapshot.
@@ -60,7 +61,7 @@ export async function* followJob(
       const { job, event } = step.value;
       if (job.version <= shown) continue;
       latest = job.version;
-      yield streamed(step.value);
+      yield frames.of(step.value);
       // A failure for good is two events of one change, of which this is the first.
       if (isFinal(job.status) && event !== "job.failed") return;
     }
@@ -70,6 +71,6 @@ export async function* followJob(
   }
 }
 
-function snapshotEvent(job: JobSnapshot): StreamEvent {
-  return { event: "job.snapshot", data: { event: "job.snapshot", job: recordOf(job) } };
+function snapshotEvent(job: JobSnapshot): Uint8Array {
+  return frameOf({ event: "job.snapshot", data: { event: "job.snapshot", job: recordOf(job) } });
 }

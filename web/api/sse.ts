@@ -22,22 +22,22 @@ export interface EventStreamOptions {
   readonly onError: (error: unknown) => void;
 }
 
+const encoder = new TextEncoder();
 /** Milliseconds after which a browser connects again. */
 const RETRY_MS = 2_000;
 
 /**
- * Streams events as `text/event-stream` (https://html.spec.whatwg.org/multipage/server-sent-events.html). An event is taken
+ * Streams events, as {@link frameOf} writes them, as `text/event-stream` (https://html.spec.whatwg.org/multipage/server-sent-events.html). An event is taken
  * from the source only when the client has read those before. A comment is sent each `heartbeatMs`, so that proxies keep the
  * connection, and so that it is noticed when a client has gone. Ends when the source ends or the client goes.
  */
 export function eventStream(
-  source: (signal: AbortSignal) => AsyncIterable<StreamEvent>,
+  source: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
   { clock, heartbeatMs, signal, onEnd, onError }: EventStreamOptions,
 ): Response {
   const gone = new AbortController();
   const iterator = source(gone.signal)[Symbol.asyncIterator]();
-  const encoder = new TextEncoder();
-  let pending: Awaited<IteratorResult<StreamEvent>> | undefined;
+  let pending: Awaited<IteratorResult<Uint8Array>> | undefined;
   let hasEnded = false;
   const end = (): void => {
     if (hasEnded) return;
@@ -62,14 +62,14 @@ export function eventStream(
         }
         pending = undefined;
         if (next !== undefined && next.done !== true) {
-          controller.enqueue(encoder.encode(textOf(next.value)));
+          controller.enqueue(next.value);
           return;
         }
       } catch (error) {
         if (!gone.signal.aborted) {
           const problem = problemOf(error);
           if (!(error instanceof Problem)) onError(error);
-          controller.enqueue(encoder.encode(textOf({ event: "problem", data: problem })));
+          controller.enqueue(frameOf({ event: "problem", data: problem }));
         }
       }
       end();
@@ -89,9 +89,10 @@ export function eventStream(
   });
 }
 
-function textOf({ event, id, data }: StreamEvent): string {
+/** An event as bytes of `text/event-stream`. */
+export function frameOf({ event, id, data }: StreamEvent): Uint8Array {
   const place = id === undefined ? "" : `id: ${oneLine(id)}\n`;
-  return `${place}event: ${oneLine(event)}\ndata: ${JSON.stringify(data)}\n\n`;
+  return encoder.encode(`${place}event: ${oneLine(event)}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 
 /** A line break would begin another field. */

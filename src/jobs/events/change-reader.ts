@@ -1,6 +1,9 @@
 import { type Clock, sleep } from "../../lib/clock.ts";
+import type { JobSnapshot } from "../job-snapshot.ts";
 import type { Records } from "../records.ts";
+import type { JobRow } from "../store/job-row.ts";
 import type { ChangePage } from "../store/job-store.ts";
+import { SharedSnapshots } from "./shared-snapshots.ts";
 
 /** Rows of one page. */
 const PAGE = 200;
@@ -17,6 +20,7 @@ export class ChangeReader {
   readonly #records: Records;
   readonly #pages = new Map<string, Promise<ChangePage>>();
   readonly #waiting = new Set<() => void>();
+  readonly #snapshots = new SharedSnapshots();
   #readers = 0;
   #unlisten: (() => void) | undefined;
   /** Raised by each hint, so that a reader knows of one that came during its request. */
@@ -43,7 +47,13 @@ export class ChangeReader {
       this.#unlisten?.();
       this.#unlisten = undefined;
       this.#pages.clear();
+      this.#snapshots.clear();
     };
+  }
+
+  /** The snapshot of a changed job, the same object for all readers. */
+  snapshot(row: JobRow): JobSnapshot {
+    return this.#snapshots.of(row, this.clock.now());
   }
 
   /** The cursor of now. */
@@ -85,7 +95,8 @@ export class ChangeReader {
 
   async #wait(signal: AbortSignal | undefined): Promise<void> {
     const woken = new AbortController();
-    const wake = (): void => woken.abort();
+    // With a reason, since the error that is made without one takes longer than all else that a reader does.
+    const wake = (): void => woken.abort("woken");
     this.#waiting.add(wake);
     signal?.addEventListener("abort", wake, { once: true });
     await sleep(this.clock, LOOK_MS, woken.signal);

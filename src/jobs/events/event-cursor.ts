@@ -7,6 +7,8 @@ import type { JobStore } from "../store/job-store.ts";
  */
 export class EventCursors {
   readonly #place: string;
+  /** The cursor that was wrapped last. All readers of a change wrap the same one. */
+  #last: readonly [cursor: string, text: string] = ["", ""];
 
   /** @param instance differs for each process */
   constructor({ name, capabilities }: JobStore, namespace: string, instance: string) {
@@ -14,7 +16,10 @@ export class EventCursors {
   }
 
   wrap(cursor: string): string {
-    return Buffer.from(JSON.stringify([this.#place, cursor])).toString("base64url");
+    if (this.#last[0] !== cursor || cursor === "") {
+      this.#last = [cursor, Buffer.from(JSON.stringify([this.#place, cursor])).toString("base64url")];
+    }
+    return this.#last[1];
   }
 
   /** @throws QueueError `invalid_options` for a text that is no cursor, and for one of other jobs */

@@ -1,7 +1,5 @@
 import { checkKeys, isQueueError, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
-import { snapshotOf } from "../job-snapshot.ts";
-
 import { FILTER_KEYS, type JobFilter, storedFilter } from "../read/filter.ts";
 import { checkId } from "../send/send-options.ts";
 import { matches } from "../store/match.ts";
@@ -74,7 +72,7 @@ export function eventStream(
           const found = names.of(row);
           const now = reader.clock.now();
           if (found.length === 0 || !matches(row, filter, now)) continue;
-          const job = snapshotOf({ row }, now);
+          const job = reader.snapshot(row);
           for (const { event, willRetry } of found) {
             yield willRetry === undefined
               ? { event, job, cursor: place }

@@ -21,6 +21,7 @@ export interface JobsEvent {
     | "job.dead_lettered"
     | "job.cancelled"
     | "job.lost";
+  /** The job after the change. Frozen, since all readers of the process get the same object. */
   readonly job: JobSnapshot;
   /** Set for `job.failed`. */
   readonly willRetry?: boolean | undefined;

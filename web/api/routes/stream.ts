@@ -3,6 +3,7 @@ import { isQueueError } from "../../../src/errors.ts";
 import type { EventOptions } from "../../../src/jobs/events/event-stream.ts";
 import type { JobsEvent } from "../../../src/jobs/events/jobs-event.ts";
 import { isFinal } from "../../../src/jobs/store/job-row.ts";
+import { EventFrames } from "../event-frames.ts";
 import { text } from "../fields.ts";
 import { filterFields, filterOf } from "../filter.ts";
 import { findJob, jobPath } from "../find-job.ts";
@@ -10,8 +11,7 @@ import { followJob } from "../follow-job.ts";
 import type { ApiSettings } from "../options.ts";
 import { Problem } from "../problem.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
-import { eventStream, type StreamEvent } from "../sse.ts";
-import { streamed } from "../streamed.ts";
+import { eventStream, frameOf } from "../sse.ts";
 
 const cursorField = text("The id of the last event that was seen, as Last-Event-ID has it.").optional();
 const resume = {
@@ -31,6 +31,7 @@ const streamAnswers = {
 /** The routes that stream events. */
 export function streamRoutes({ maxStreams }: ApiSettings): AnyRoute[] {
   const limit = new StreamLimit(maxStreams);
+  const frames = new EventFrames();
   return [
     route({
       method: "get",
@@ -56,6 +57,7 @@ export function streamRoutes({ maxStreams }: ApiSettings): AnyRoute[] {
             ...call.settings,
             events: all,
             isNew: !isResumed || isReset,
+            frames,
             signal,
           });
         });
@@ -78,7 +80,7 @@ export function streamRoutes({ maxStreams }: ApiSettings): AnyRoute[] {
         const selected = filterOf(filter, call.caller);
         return limit.open(call, (signal) => {
           const { events: all, isReset } = eventsFrom(call, cursor, { ...selected, signal });
-          return allStreamed(all, isReset);
+          return allStreamed(all, isReset, frames);
         });
       },
     }),
@@ -119,9 +121,10 @@ function eventsFrom(
 async function* allStreamed(
   events: AsyncIterable<JobsEvent | "reset">,
   isReset: boolean,
-): AsyncGenerator<StreamEvent> {
-  if (isReset) yield RESET_EVENT;
-  for await (const event of events) yield event === "reset" ? RESET_EVENT : streamed(event);
+  frames: EventFrames,
+): AsyncGenerator<Uint8Array> {
+  if (isReset) yield RESET_FRAME;
+  for await (const event of events) yield event === "reset" ? RESET_FRAME : frames.of(event);
 }
 
 /** @yields the events, and those of a new stream after a sign if the store does not know their place any more */
@@ -141,7 +144,7 @@ async function* orAnew(
 
 const RESET =
   "The place of Last-Event-ID is gone, as the server was restarted. Events in between are missing: read the jobs that you show.";
-const RESET_EVENT: StreamEvent = { event: "stream.reset", data: { event: "stream.reset", detail: RESET } };
+const RESET_FRAME = frameOf({ event: "stream.reset", data: { event: "stream.reset", detail: RESET } });
 
 /** Counts the open streams, each of which holds a connection and a part of the memory. */
 class StreamLimit {
@@ -155,7 +158,7 @@ class StreamLimit {
   /** @throws Problem `too_many_streams` */
   open(
     { settings, request, signal }: Call<unknown, unknown, unknown>,
-    source: (signal: AbortSignal) => AsyncIterable<StreamEvent>,
+    source: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
   ): Response {
     if (this.#open >= this.#most)
       throw new Problem(
