@@ -15,6 +15,7 @@ export const sendKeys: KnownKeys<SendOptions> = {
   signal: true,
   delay: true,
   cancellable: true,
+  transaction: true,
 };
 
 export const receiveKeys: KnownKeys<ReceiveOptions> = {

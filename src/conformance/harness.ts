@@ -94,6 +94,8 @@ export interface Harness {
   dropQueue(queue: string): Promise<void>;
   /** Returns the name of a queue that does not exist, another name on each call. @default `qp-missing-` and a UUID */
   missingQueue?(): string;
+  /** Begins a transaction on the database of the provider, as an application does. Needed if `limits.transactional`. */
+  beginTransaction?(): Promise<TestTransaction>;
   /** Releases what the harness holds, such as its server. The suite calls it once, after the last case. */
   close?(): Promise<void>;
   /**
@@ -107,6 +109,14 @@ export interface Harness {
   readonly faults?: HarnessFaults | undefined;
   /** Cases that a local server cannot pass, since it differs from the service: the name of each case, and the difference. */
   readonly deviations?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A transaction of an application. It must end by one of its methods. */
+export interface TestTransaction {
+  /** The object that the application passes to `queue.send`. */
+  readonly handle: object;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
 }
 
 /** Capabilities that an adapter declares. Cases are chosen by them. */

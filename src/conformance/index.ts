@@ -9,7 +9,15 @@ export type { ConformanceCase, Group } from "./case.ts";
 export { conformanceCases, manifest, type ProvenRequirement } from "./cases/index.ts";
 export { ConformanceRun, type HarnessSource, type Summary } from "./conformance-run.ts";
 export { type Cutter, type CutterTarget, startCutter } from "./cutter.ts";
-export type { Declared, Harness, HarnessFaults, QueueNeeds, Timing, VirtualClock } from "./harness.ts";
+export type {
+  Declared,
+  Harness,
+  HarnessFaults,
+  QueueNeeds,
+  TestTransaction,
+  Timing,
+  VirtualClock,
+} from "./harness.ts";
 export type { Requirement } from "./manifest.ts";
 export { runConformance, type RunOptions } from "./run.ts";
 export type { CaseResult } from "./run-case.ts";

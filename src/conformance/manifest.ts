@@ -67,6 +67,10 @@ export const requirements: readonly Requirement[] = [
     text: "errors have their kind: a missing queue is `not_found`; `classify` never throws",
   },
   {
+    id: "contract.transaction",
+    text: "a message that is sent in a transaction of the user exists from its commit on, and not at all if it is rolled back; a provider without transactions refuses it before a request",
+  },
+  {
     id: "contract.lost_answer",
     text: "a request whose answer is lost is `ambiguous`, and the driver does not repeat it",
   },

@@ -99,7 +99,7 @@ export type Operation =
   | { readonly kind: "extend"; readonly delivery: Delivery; readonly leaseMs: number }
   /**
    * Ends the lease. The message is delivered again after `delayMs`: a whole number from 0, which means immediately, to
-   * the larger of `limits.maxReleaseDelayMs` and `limits.maxHopMs`.
+   * the larger of the queue's `maxReleaseDelayMs` and `limits.maxHopMs`.
    */
   | { readonly kind: "release"; readonly delivery: Delivery; readonly delayMs: number }
   /** Moves the message to the broker's own dead-letter queue. Used only if `traits.deadLetter` is `native`. */
@@ -184,6 +184,16 @@ export interface Admin {
   plan?(queue: string, spec: QueueSpec): Promise<QueueChange[]>;
 }
 
+/** The options of {@link Driver.send}. */
+export interface DriverSendOptions {
+  /**
+   * The user's transaction, in which the messages are written: the object that the user passed to `queue.send`. Set only
+   * if `limits.transactional`. The driver refuses an object that is no transaction of its provider as `permanent`. It
+   * never retries inside of a transaction, and neither begins, ends nor notifies: the user commits.
+   */
+  readonly transaction?: object | undefined;
+}
+
 /** The options of {@link Driver.open}. */
 export interface OpenOptions {
   /**
@@ -249,7 +259,12 @@ export interface Driver {
    * Sends up to `limits.maxBatch` messages in one request. Resolves with one result per message, in their order. If
    * `signal` aborts, also before the call, the promise rejects as `ambiguous` immediately, and the request may go on.
    */
-  send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]>;
+  send(
+    queue: string,
+    messages: readonly Outgoing[],
+    signal: AbortSignal,
+    options?: DriverSendOptions,
+  ): Promise<SendResult[]>;
   /** Opens a source. Makes no request: the first `next` does. One queue may have several sources. */
   open(queue: string, options: OpenOptions): Source;
   /** Counts the messages of one queue. If `limits.createsQueues`, a missing queue has counts of 0. */
@@ -298,7 +313,8 @@ export interface Source {
    * The result for a delivery that no longer has its lease:
    *
    * - The message was delivered again: every operation is `lease_lost`, and must not change the message. An `ack` may
-   *   succeed without an effect if `limits.reportsLateAcks` is false.
+   *   succeed without an effect if `limits.reportsLateAcks` is false. It may remove the message if `limits.fencedSettle`
+   *   is false.
    * - This delivery was acknowledged before: an `ack` succeeds, because the answer of the first may have been lost.
    *   An `extend` is `lease_lost`.
    * - The message has left the queue in another way: every operation succeeds or is `lease_lost`.

@@ -19,6 +19,7 @@ export type {
   Body,
   Delivery,
   Driver,
+  DriverSendOptions,
   DriverStats,
   OpenOptions,
   Operation,

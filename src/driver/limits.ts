@@ -56,7 +56,7 @@ export interface Limits {
   readonly settlesTogether?: boolean;
   /**
    * Longest delay of a release for a retry. For a longer delay, the core sends a delayed copy and removes the message. 0 if
-   * a released message is always redelivered immediately.
+   * a released message is always redelivered immediately. A queue may have a shorter one, in its traits.
    */
   readonly maxReleaseDelayMs: number;
   /**
@@ -80,6 +80,25 @@ export interface Limits {
    * @default true
    */
   readonly reportsLateAcks?: boolean;
+  /**
+   * Whether the provider compares the holder when it settles, so that an `ack` by a former holder leaves the message to the
+   * present one. If false, such an `ack` may remove the message while another receiver runs it: the driver can only refuse
+   * to send an `ack` after the end of the lease. A driver that declares `reportsLateAcks: false` is fenced all the same.
+   * @default true
+   */
+  readonly fencedSettle?: boolean;
+  /**
+   * Whether the leases of a receiver end as soon as its connection does. Its messages are then redelivered before their
+   * leases would have ended, also if only the connection was lost and their handlers still run.
+   * @default false
+   */
+  readonly leaseEndsWithConnection?: boolean;
+  /**
+   * Whether `send` can write into a transaction of the user, so that a message exists if and only if the transaction is
+   * committed. If false, the core refuses a send with a transaction.
+   * @default false
+   */
+  readonly transactional?: boolean;
   /**
    * Whether the provider creates a queue when it is first used. `ensure` then only sets the order, the delivery limit
    * and the lease of a queue. If false, calls on a missing queue fail as `not_found`.
@@ -115,6 +134,11 @@ export interface QueueTraits {
   readonly maxMessageBytes?: number | undefined;
   /** Longest delay of a send to this queue; at most `limits.nativeDelayMs`. */
   readonly nativeDelayMs: number;
+  /**
+   * Longest delay of a release for a retry on this queue.
+   * @default limits.maxReleaseDelayMs
+   */
+  readonly maxReleaseDelayMs?: number | undefined;
   /**
    * Name of this receiver; set if other receivers get the messages of this queue too, as the subscriptions of one topic
    * do. A copy that carries this name is handled by this receiver. The other receivers only acknowledge it.

@@ -26,6 +26,14 @@ export interface SendOptions {
   readonly delay?: Delay | undefined;
   /** Whether to return a handle for {@link Queue.cancel}. @default false */
   readonly cancellable?: boolean | undefined;
+  /**
+   * A transaction of the application's database, in which the message is written: it is sent if the transaction is
+   * committed, and was never sent if it is rolled back. Only for providers that keep their messages in that database
+   * (`limits.transactional`); their page says what to pass. Messages of one transaction are written in their order, and
+   * never together with others. A write that fails is not repeated: roll the transaction back.
+   * @default none
+   */
+  readonly transaction?: object | undefined;
 }
 
 /** The result of a successful send. */
@@ -86,7 +94,8 @@ export interface Queue extends AsyncDisposable {
    * @throws QueueError `invalid_message`, `invalid_payload`, `invalid_headers` or `invalid_delay` when the input is
    * wrong
    * @throws QueueError `too_large` when the message exceeds a size limit of the provider
-   * @throws QueueError `not_supported` when the queue does not support the ordering key, dedup id, delay or handle
+   * @throws QueueError `not_supported` when the queue does not support the ordering key, dedup id, delay, handle or
+   * transaction
    * @throws QueueError `queue_full` when the queue accepts no more messages
    * @throws QueueError `send_timeout` or `send_failed` when the deadline passed and the message was not sent
    * @throws QueueError `send_unknown` when the message may or may not have been sent

@@ -42,9 +42,9 @@ export class Redelivery {
 
   /** Redelivers the message after `askedMs`, as the next attempt: in place if the provider can, else by a copy. */
   async retry(run: Run, askedMs: number): Promise<void> {
-    const { connection, traits, attempts } = this.#context;
+    const { traits, attempts } = this.#context;
     const delayMs = Math.min(Math.ceil(askedMs), LONGEST_MS);
-    if (delayMs <= connection.limits.maxReleaseDelayMs || inOrder(run.delivery, traits)) {
+    if (delayMs <= this.#maxReleaseDelayMs || inOrder(run.delivery, traits)) {
       attempts.failed(run);
       return this.releaseAfter(run, delayMs);
     }
@@ -56,7 +56,12 @@ export class Redelivery {
       [TARGET]: traits.target,
     });
     // Without a copy, the provider's longest delay comes nearest to the one that was asked for.
-    return this.#replaced(run, accepted, connection.limits.maxReleaseDelayMs);
+    return this.#replaced(run, accepted, this.#maxReleaseDelayMs);
+  }
+
+  get #maxReleaseDelayMs(): number {
+    const { traits, connection } = this.#context;
+    return traits.maxReleaseDelayMs ?? connection.limits.maxReleaseDelayMs;
   }
 
   /** Redelivers the message after `delayMs` as if this delivery had not happened. */
@@ -121,7 +126,7 @@ export class Redelivery {
    */
   async releaseAfter(run: Run, delayMs: number): Promise<void> {
     const { connection, capacity } = this.#context;
-    const { maxReleaseDelayMs } = connection.limits;
+    const maxReleaseDelayMs = this.#maxReleaseDelayMs;
     if (delayMs <= maxReleaseDelayMs) return this.#letGo(run, delayMs);
     if (!capacity.canHold) return this.#letGo(run, maxReleaseDelayMs);
     run.place?.held();

@@ -1,7 +1,7 @@
 import { escapeNonCharacters, show } from "../lib/text.ts";
 import { delayMs as readDelay } from "../message/delay.ts";
 import type { Outgoing } from "../driver/contract.ts";
-import type { QueueTraits } from "../driver/limits.ts";
+import type { Limits, QueueTraits } from "../driver/limits.ts";
 import { attributesOf, type Encoded, encodeWith, payloadJson as jsonOf } from "../message/envelope.ts";
 import type { WireFormat } from "../message/format.ts";
 import { QueueError } from "../errors.ts";
@@ -90,7 +90,7 @@ export function prepare(
   queue: string,
   traits: QueueTraits,
   { message, encoded, delayMs, dedupId, repeatId, cancellable, system }: Composed,
-  { deadlineMs, since, signal }: SendTerms,
+  { deadlineMs, since, signal, transaction }: SendTerms,
 ): Prepared {
   const { orderingKey } = message;
   if (orderingKey !== undefined && traits.ordering === "none") {
@@ -114,6 +114,8 @@ export function prepare(
       "cannot cancel delayed messages: leave cancellable out, and let the handler check whether the job is still wanted",
     );
   }
+  if (transaction !== undefined)
+    checkTransaction(queue, driver.provider, limits, delays !== undefined && delayMs > 0);
   const outgoing: Outgoing = {
     body: encoded.body,
     attributes: system === undefined ? encoded.attributes : withSystemAttributes(encoded.attributes, system),
@@ -132,7 +134,26 @@ export function prepare(
     deadlineMs,
     since,
     signal,
+    transaction,
   };
+}
+
+/** @throws QueueError `not_supported` if the message could not be written into a transaction of the user */
+function checkTransaction(queue: string, provider: string, limits: Limits, waitsInStore: boolean): void {
+  if (limits.transactional !== true) {
+    throw unsupported(
+      queue,
+      provider,
+      "cannot send inside of a transaction: leave transaction out and send after the commit, or use a provider that keeps its messages in your database",
+    );
+  }
+  if (waitsInStore) {
+    throw unsupported(
+      queue,
+      provider,
+      "keeps delayed messages in a delay store, which has no part in the transaction: send without a delay, or open the queue without the delay store",
+    );
+  }
 }
 
 function unsupported(queue: string, provider: string, what: string): QueueError {

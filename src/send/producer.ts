@@ -16,6 +16,7 @@ import { leftMs, type Sender, type SendTerms } from "./sender.ts";
 import { encodePayload, SendInterceptors } from "./sending-hook.ts";
 import { TickClock } from "../lib/tick-clock.ts";
 import { traitsInTime } from "./traits.ts";
+import { transactionOf } from "./transaction.ts";
 
 /** Checks, sends and reports the messages of users, and counts those without an outcome. */
 export class Producer {
@@ -206,7 +207,9 @@ export class Producer {
     const connection = this.#connection;
     const { clock } = connection;
     const now = clock.now();
-    const terms: SendTerms = { deadlineMs, since: this.#ticks.monotonic(now), signal: options.signal };
+    const { signal } = options;
+    const transaction = transactionOf(options);
+    const terms: SendTerms = { deadlineMs, since: this.#ticks.monotonic(now), signal, transaction };
     // The given payload is sent, not the schema's output: the receiver's own schema transforms it.
     const { format } = connection;
     const composed = compose(input, options, now, format, queue);

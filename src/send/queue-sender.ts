@@ -1,7 +1,7 @@
 import { backoffDelayMs, requestBackoff } from "../backoff.ts";
 import { sleep } from "../lib/clock.ts";
 import { type Connection, queueError } from "../transport/connection.ts";
-import type { SendResult } from "../driver/contract.ts";
+import type { Outgoing, SendResult } from "../driver/contract.ts";
 import { DriverError, isRetryable } from "../driver/error.ts";
 import { Batcher } from "../lib/batcher.ts";
 import { BatchCall } from "./request.ts";
@@ -13,17 +13,28 @@ const RETRY = requestBackoff(100, 5_000);
 /** Concurrent calls for one queue. More calls would only carry fewer messages each. */
 const MAX_CALLS = 16;
 
+/** A transaction of the user, as its messages are written into it. */
+export interface SendTransaction {
+  /** The object that the user has passed. */
+  readonly handle: object;
+  /** Runs one statement after those that were given before. */
+  inTurn<T>(statement: () => Promise<T>): Promise<T>;
+}
+
 /**
  * Sends the messages of one queue in batches. An ordered sender has one call in flight and repeats failed messages in place,
- * so that later messages never overtake them. Any other sender puts failed messages aside, and goes on.
+ * so that later messages never overtake them. Any other sender puts failed messages aside, and goes on. In a transaction, a
+ * message that fails is not sent again: after a failed statement, a transaction can only be rolled back.
  */
 export class QueueSender {
   readonly #connection: Connection;
   readonly #queue: string;
   readonly #ordered: boolean;
+  readonly #transaction: SendTransaction | undefined;
   readonly #batcher: Batcher<SendRequest>;
 
-  constructor(connection: Connection, queue: string, ordered: boolean) {
+  constructor(connection: Connection, queue: string, ordered: boolean, transaction?: SendTransaction) {
+    this.#transaction = transaction;
     this.#connection = connection;
     this.#queue = queue;
     this.#ordered = ordered;
@@ -31,7 +42,7 @@ export class QueueSender {
     this.#batcher = new Batcher({
       maxItems: maxBatch,
       maxBytes: maxBatchBytes,
-      maxCalls: ordered ? 1 : MAX_CALLS,
+      maxCalls: ordered || transaction !== undefined ? 1 : MAX_CALLS,
       clock: connection.clock,
       bytesOf: (item) => item.bytes,
       run: (items) => this.#run(items),
@@ -76,12 +87,19 @@ export class QueueSender {
     const messages = live.map((item) => item.outgoing);
     let results: SendResult[];
     try {
-      results = await this.#connection.send(this.#queue, messages, call.signal);
+      results = await this.#send(messages, call.signal);
     } catch (error) {
       const failure: SendResult = { ok: false, error: error as DriverError };
       results = live.map(() => failure);
     }
     return live.filter((item, index) => this.#unanswered(item, results[index]));
+  }
+
+  #send(messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
+    const transaction = this.#transaction;
+    if (transaction === undefined) return this.#connection.send(this.#queue, messages, signal);
+    const options = { transaction: transaction.handle };
+    return transaction.inTurn(() => this.#connection.send(this.#queue, messages, signal, options));
   }
 
   /** Whether a message is worth another try. Reports a final result to its listener. */
@@ -98,7 +116,7 @@ export class QueueSender {
     item.failures += 1;
     item.lastError = error;
     if (error.kind === "ambiguous") item.ambiguous = true;
-    if (isRetryable(error.kind)) return true;
+    if (isRetryable(error.kind) && this.#transaction === undefined) return true;
     const final = queueError(error, this.#queue, "send to", this.#connection.driver.provider);
     item.refuse(item.ambiguous ? unknownOutcome(this.#queue, final) : final);
     return false;

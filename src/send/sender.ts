@@ -10,6 +10,7 @@ import { NOT_BEFORE, withSystemAttributes } from "../message/system-attributes.t
 import { checkFits, outgoingBytes } from "./fit.ts";
 import { QueueSender } from "./queue-sender.ts";
 import { type Accepted, type SendListener, SendRequest } from "./request.ts";
+import { TransactionSenders } from "./transaction.ts";
 
 /** A place outside of the provider where delayed messages wait: a delay store. */
 export interface DelayedSends {
@@ -38,6 +39,8 @@ export interface SendTerms {
   readonly bytes?: number | undefined;
   /** Whether the provider alone decides if the message fits. @default false */
   readonly unchecked?: boolean;
+  /** The user's transaction in which the message is written. @default none */
+  readonly transaction?: object | undefined;
 }
 
 /** The terms of one message, and its delay. */
@@ -66,6 +69,7 @@ export class Sender {
   readonly #connection: Connection;
   readonly #deadlines: Deadlines;
   readonly #senders = new Map<string, QueueSender>();
+  readonly #transactions: TransactionSenders;
   /** Number of senders at which those that are idle are removed. */
   #sweepAt = MOST_SENDERS;
   #outstanding = 0;
@@ -76,6 +80,7 @@ export class Sender {
     const { limits, driver } = connection;
     this.target = { limits, driver, delays };
     this.#deadlines = new Deadlines(connection.clock);
+    this.#transactions = new TransactionSenders(connection);
   }
 
   /**
@@ -144,7 +149,7 @@ export class Sender {
     caller: SendListener,
     queue: string,
     given: Outgoing,
-    { deadlineMs, since, signal, bytes, unchecked = false }: SendTerms,
+    { deadlineMs, since, signal, bytes, unchecked = false, transaction }: SendTerms,
   ): void {
     let item: SendRequest;
     try {
@@ -161,7 +166,9 @@ export class Sender {
     this.#outstanding += 1;
     this.#deadlines.set(item);
     if (signal !== undefined) abortWith(signal, item);
-    if (!item.settled) this.#senderOf(queue, item.outgoing).add(item);
+    if (item.settled) return;
+    if (transaction === undefined) this.#senderOf(queue, item.outgoing).add(item);
+    else this.#transactions.senderOf(transaction, queue).add(item);
   }
 
   /** Number of senders that are kept. */

@@ -4,6 +4,7 @@ import { channels, type RequestEvent } from "../diagnostics.ts";
 import type {
   Delivery,
   Driver,
+  DriverSendOptions,
   DriverStats,
   OpenOptions,
   Operation,
@@ -115,9 +116,14 @@ export class Connection {
     this.#known.clear();
   }
 
-  send(queue: string, messages: readonly Outgoing[], signal: AbortSignal): Promise<SendResult[]> {
+  send(
+    queue: string,
+    messages: readonly Outgoing[],
+    signal: AbortSignal,
+    options?: DriverSendOptions,
+  ): Promise<SendResult[]> {
     return this.#call(queue, "send", messages.length, async () =>
-      listed(await this.driver.send(queue, messages, signal)),
+      listed(await this.driver.send(queue, messages, signal, options)),
     );
   }
 

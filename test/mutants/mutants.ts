@@ -105,6 +105,13 @@ export const mutants: readonly Mutant[] = [
     adapters: MEMORY,
   },
   {
+    name: "sends outside of the transaction that a message was given, on a provider that has none",
+    file: "src/send/prepare.ts",
+    search: "if (limits.transactional !== true) {",
+    replace: "if (limits.transactional === false) {",
+    adapters: MEMORY,
+  },
+  {
     name: "redelivers at once instead of after the backoff",
     file: "src/receive/redelivery.ts",
     search: "if (delayMs <= maxReleaseDelayMs) return this.#letGo(run, delayMs);",

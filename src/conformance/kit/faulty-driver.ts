@@ -54,14 +54,19 @@ export class FaultyDriver {
       describe: (queue): Promise<QueueTraits> =>
         this.#request(`describe on "${queue}"`, async () => {
           const traits = await inner.describe(queue);
-          return { ...traits, nativeDelayMs: Math.min(traits.nativeDelayMs, limits.nativeDelayMs) };
+          return {
+            ...traits,
+            nativeDelayMs: Math.min(traits.nativeDelayMs, limits.nativeDelayMs),
+            maxReleaseDelayMs:
+              traits.maxReleaseDelayMs && Math.min(traits.maxReleaseDelayMs, limits.maxReleaseDelayMs),
+          };
         }),
       classify: (error) => inner.classify(error),
-      send: (queue, messages, signal) => {
+      send: (queue, messages, signal, options) => {
         const pass = (some: readonly Outgoing[]): Promise<SendResult[]> =>
           some.length === 0
             ? Promise.resolve([])
-            : this.#request(`send on "${queue}"`, () => inner.send(queue, some, signal));
+            : this.#request(`send on "${queue}"`, () => inner.send(queue, some, signal, options));
         return this.#whileUp(() => this.interceptors.send?.(queue, messages, pass) ?? pass(messages));
       },
       open: (queue, options) => this.#source(queue, inner.open(queue, options)),

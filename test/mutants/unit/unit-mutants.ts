@@ -41,6 +41,27 @@ export const unitMutants: readonly UnitMutant[] = [
     tests: SEND,
   },
   {
+    name: "a statement that failed in a transaction is repeated",
+    file: "src/send/queue-sender.ts",
+    search: "if (isRetryable(error.kind) && this.#transaction === undefined) return true;",
+    replace: "if (isRetryable(error.kind)) return true;",
+    tests: SEND,
+  },
+  {
+    name: "the statements of a transaction overlap",
+    file: "src/send/transaction.ts",
+    search: "const turn = this.#last.then(statement);",
+    replace: "const turn = statement();",
+    tests: SEND,
+  },
+  {
+    name: "a message in a transaction shares a request with the messages outside of it",
+    file: "src/send/sender.ts",
+    search: "if (transaction === undefined) this.#senderOf(queue, item.outgoing).add(item);",
+    replace: "if (transaction !== null) this.#senderOf(queue, item.outgoing).add(item);",
+    tests: SEND,
+  },
+  {
     name: "the backoff of a send has no jitter",
     file: "src/send/queue-sender.ts",
     search: "backoffDelayMs(RETRY, item.failures, this.#connection.random)",

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
+import { memory } from "../../../adapters/memory/index.ts";
+import type { Driver } from "../../../src/driver/contract.ts";
 import type { Disposition } from "../../../src/queue/disposition.ts";
 import { PermanentError, RetryAfterError } from "../../../src/errors.ts";
 import type { Handler } from "../../../src/queue/receive.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { Door, SECOND } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
@@ -233,3 +236,49 @@ test("a retry whose copy would be too large is delayed in place, for as long as 
   await fixture.clock.advance(1);
   expect(attempts).toEqual([1, 2]);
 });
+
+test("a retry that is longer than its queue can hide a message is sent as a copy, also if other queues can hide it", async () => {
+  const clock = new FakeClock();
+  const settled: string[] = [];
+  const fixture = new Fixture({ clock, driver: withShortReleases("jobs", memory({ clock }), settled) });
+  const fails: Handler = (_message, { attempt }) => {
+    if (attempt === 1) throw new RetryAfterError(10 * SECOND);
+  };
+  fixture.receive(fails);
+  void fixture.queue.receive("other", fails, { signal: fixture.stop.signal, onEvent: () => {} });
+  await fixture.send("mail");
+  await fixture.queue.send("other", { type: "mail", payload: {} });
+  await clock.advance(10 * SECOND);
+
+  expect(settled.toSorted()).toEqual(["jobs ack", "jobs ack", "other ack", "other release"]);
+  fixture.stop.abort();
+  await clock.settle();
+});
+
+/** A driver on which one queue hides released messages for five seconds at most. Records the settlements. */
+function withShortReleases(name: string, inner: Driver, settled: string[]): Driver {
+  return {
+    provider: inner.provider,
+    limits: inner.limits,
+    describe: async (queue) => ({
+      ...(await inner.describe(queue)),
+      maxReleaseDelayMs: queue === name ? 5 * SECOND : undefined,
+    }),
+    classify: (error) => inner.classify(error),
+    send: (queue, messages, signal) => inner.send(queue, messages, signal),
+    stats: (queue) => inner.stats(queue),
+    close: () => inner.close(),
+    open(queue, options) {
+      const source = inner.open(queue, options);
+      return {
+        next: (max, signal) => source.next(max, signal),
+        settle(operations) {
+          settled.push(...operations.map(({ kind }) => `${queue} ${kind}`));
+          return source.settle(operations);
+        },
+        stop: () => source.stop(),
+        close: () => source.close(),
+      };
+    },
+  };
+}

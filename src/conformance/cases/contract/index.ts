@@ -8,6 +8,7 @@ import { lostAnswerCases } from "./lost-answers.ts";
 import { pollCases } from "./polls.ts";
 import { sendCases } from "./sends.ts";
 import { settlementCases } from "./settlements.ts";
+import { transactionCases } from "./transactions.ts";
 
 /**
  * The contract of `Driver` and `Source`, called directly. The other groups see an adapter through the core, which hides
@@ -20,6 +21,7 @@ export const contractCases: readonly ConformanceCase[] = [
   ...leaseCases,
   ...settlementCases,
   ...countCases,
+  ...transactionCases,
   ...adminCases,
   ...errorCases,
   ...lostAnswerCases,
