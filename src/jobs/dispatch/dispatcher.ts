@@ -8,7 +8,7 @@ import { recordedJobFlags } from "../track/seed.ts";
 import type { DispatchedChange, UndispatchedChange } from "../store/change.ts";
 import type { JobRow } from "../store/job-row.ts";
 import type { DueJob } from "../store/job-store.ts";
-import { InHand } from "./in-hand.ts";
+import { InFlightByQueue } from "./in-flight-by-queue.ts";
 import { isPermanent } from "./permanent.ts";
 
 /** Milliseconds for which a process takes a job to send it. If it dies, another one sends the job after that. */
@@ -56,17 +56,17 @@ export class Dispatcher {
     const { records, warn } = this.#context;
     const { store, namespace } = records;
     const bell = new Bell();
-    const inHand = new InHand(() => bell.ring());
+    const inFlight = new InFlightByQueue(() => bell.ring());
     const unlisten = store.listen(namespace, (hint) => {
       if (hint === "due") bell.ring();
     });
     try {
       while (!signal.aborted) {
         try {
-          const options = { limit: TAKEN, takenMs: DISPATCH_MS, except: inHand.full };
+          const options = { limit: TAKEN, takenMs: DISPATCH_MS, except: inFlight.full };
           const due = await records.read(() => store.takeDue(namespace, options));
-          for (const one of due) inHand.add(one.row.queue, this.dispatch(one));
-          if (due.length < TAKEN) await this.#wait(bell, signal, inHand.full.length > 0);
+          for (const one of due) inFlight.add(one.row.queue, this.dispatch(one));
+          if (due.length < TAKEN) await this.#wait(bell, signal, inFlight.full.length > 0);
         } catch (error) {
           warn(
             "dispatch",

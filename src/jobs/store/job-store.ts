@@ -89,7 +89,7 @@ export interface MinuteCount {
 export interface TakeOptions {
   /** The logical names of the queues that this process can reach; undefined for all. */
   readonly queues?: readonly string[] | undefined;
-  /** Queues of which no job is taken, since this process has enough of them in hand. @default none */
+  /** Queues of which no job is taken, since this process is sending enough of them. @default none */
   readonly except?: readonly string[] | undefined;
   readonly limit: number;
   /** Milliseconds for which the jobs are taken: at most a minute. */

@@ -1,13 +1,13 @@
-/** Jobs of one queue in hand from which on no more of it are taken. */
+/** Jobs of one queue in flight from which on no more of it are taken. */
 const MOST = 100;
-/** Jobs of one queue in hand at which more of it are taken again. */
+/** Jobs of one queue in flight at which more of it are taken again. */
 const AGAIN = 50;
 
 /**
- * The jobs that a dispatcher has taken and is sending, by queue. Bounded for each queue, so that one whose provider hangs
- * holds up its own jobs only.
+ * The jobs that a dispatcher has taken and is sending, by queue. They are bounded for each queue, so that one whose
+ * provider hangs holds up its own jobs only.
  */
-export class InHand {
+export class InFlightByQueue {
   readonly #counts = new Map<string, number>();
   readonly #full = new Set<string>();
   readonly #onRoom: () => void;
