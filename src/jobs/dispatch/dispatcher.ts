@@ -136,13 +136,15 @@ export class Dispatcher {
 
   /** If the store is not reached, the job is sent a second time by the next who takes it, and its claim refuses one. */
   async #note(change: DispatchedChange | UndispatchedChange): Promise<void> {
-    for (let tries = 1; tries <= NOTES; tries += 1) {
+    const { records, clock } = this.#context;
+    for (let tries = 1; ; tries += 1) {
       try {
-        await this.#context.records.change(change);
+        await records.change(change);
         return;
       } catch {
-        await sleep(this.#context.clock, LOOK_MS);
+        if (tries === NOTES) return;
       }
+      await sleep(clock, LOOK_MS);
     }
   }
 }

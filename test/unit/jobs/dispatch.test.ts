@@ -159,6 +159,28 @@ describe("dispatch", () => {
   });
 });
 
+test("the end of a dispatch that cannot be written is given up at the third try, without a wait after it", async () => {
+  const fixture = new JobsFixture();
+  const jobs = await fixture.jobs();
+  await jobs.send(mail, { delay: "1m" });
+  await fixture.clock.advance(MINUTE);
+  const stop = new AbortController();
+  const ended = watch(jobs.dispatch({ signal: stop.signal }));
+  const notes: number[] = [];
+  fixture.storeFault = ({ changes }) => {
+    if (changes.every(({ kind }) => kind !== "dispatched")) return undefined;
+    notes.push(fixture.clock.now());
+    return "hang";
+  };
+  await fixture.clock.settle();
+  stop.abort();
+  await fixture.clock.advance(7.9 * SECOND);
+  expect(ended.state).toBe("pending");
+  await fixture.clock.advance(200);
+  expect(notes.map((at) => at - notes[0]!)).toEqual([0, 3_000, 6_000]);
+  expect(ended.state).toBe("resolved");
+});
+
 test("a job of an encoder that leaves the creation out is recognised as the one that was recorded", async () => {
   const fixture = new JobsFixture();
   const queue = createQueue(fixture.driver, {
