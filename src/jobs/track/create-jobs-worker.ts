@@ -1,6 +1,7 @@
 import { QueueError } from "../../errors.ts";
 import type { Timer } from "../../lib/clock.ts";
 import { show } from "../../lib/text.ts";
+import { PauseController } from "../../lib/pause.ts";
 import { VERSION } from "../../lib/version.ts";
 import { within } from "../../lib/wait.ts";
 import { defaults } from "../../defaults.ts";
@@ -55,6 +56,9 @@ class TrackedWorker implements JobsWorker {
   readonly #host: HandlerHost;
   readonly #worker: Worker;
   readonly #concurrency: number;
+  /** Closed while the store is down, if all jobs of the worker wait for it. */
+  readonly #outagePause = new PauseController();
+  #unwatch: (() => void) | undefined;
   #alongside: Promise<unknown> = Promise.resolve();
   #stop: AbortController | undefined;
   #startedAt = 0;
@@ -88,6 +92,7 @@ class TrackedWorker implements JobsWorker {
     this.#host = { tracker, maxResultBytes, onWarning };
     this.#concurrency = options.concurrency ?? defaults.concurrency;
     this.#worker = new Worker(queue, options, {
+      pause: this.#outagePause,
       claim: (run) => tracker.claim(run),
       concluding: (run, disposition) => tracker.concluding(run, disposition),
       buried: (run) => tracker.buried(run),
@@ -119,6 +124,7 @@ class TrackedWorker implements JobsWorker {
     const wrapped = typeof handler === "function" ? wrapHandler(type, result, handler, this.#host) : handler;
     this.#worker.register(job as string, wrapped, options);
     this.#policies.add(job);
+    if (this.#unwatch !== undefined) this.#followStore();
     return this;
   }
 
@@ -181,7 +187,9 @@ class TrackedWorker implements JobsWorker {
   }
 
   #began(): void {
-    const { queue, alongside, onWarning } = this.#parts;
+    const { queue, alongside, onWarning, writer } = this.#parts;
+    this.#unwatch ??= writer.watch(() => this.#followStore());
+    this.#followStore();
     const stop = new AbortController();
     this.#stop = stop;
     this.#ended = undefined;
@@ -198,6 +206,17 @@ class TrackedWorker implements JobsWorker {
     this.#beatNow();
   }
 
+  /**
+   * Receives nothing while the store is down, if no message could be handled: each would be received and put back, over and
+   * over. The writer finds out when the store is back.
+   */
+  #followStore(): void {
+    const { writer } = this.#parts;
+    const waits = !writer.isUp && this.registered.every(({ type }) => this.#policies.waits(type));
+    if (waits) this.#outagePause.pause();
+    else if (this.#outagePause.paused) this.#outagePause.resume();
+  }
+
   #draining(): void {
     this.#tracker.drain();
     this.#stop?.abort();
@@ -206,6 +225,8 @@ class TrackedWorker implements JobsWorker {
   async #close(): Promise<void> {
     const { store, namespace, writer, queue, onWarning } = this.#parts;
     this.#stop?.abort();
+    this.#unwatch?.();
+    this.#unwatch = undefined;
     this.#beat?.cancel();
     this.#beat = undefined;
     this.#tracker.touches.stop();

@@ -29,6 +29,12 @@ export class TypePolicies {
   of(type: string): TypePolicy {
     return this.#byType.get(type) ?? this.#default;
   }
+
+  /** Whether jobs of a type wait for a store that is down. */
+  waits(type: string): boolean {
+    const { track, whenStoreIsDown } = this.of(type);
+    return track === "full" && whenStoreIsDown === "wait";
+  }
 }
 
 /** The words of `qp_job`, by which a sender says how one message is tracked: `full`, `wait`. */

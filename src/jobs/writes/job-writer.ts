@@ -47,6 +47,7 @@ export class JobWriter {
     late: () => this.#late(),
     settled: (write) => this.#leaveLane(write),
   };
+  readonly #watchers = new Set<() => void>();
   #catchingUp: Promise<void> | undefined;
   /** The next try to write what is kept, while the store is up. */
   #again: Timer | undefined;
@@ -87,6 +88,12 @@ export class JobWriter {
   /** Milliseconds for which the store has been down; 0 if it is up. */
   get downMs(): number {
     return this.isUp ? 0 : this.#clock.monotonic() - this.#downSince;
+  }
+
+  /** Calls `watcher` when the store goes down and when it is back, until the returned function is called. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   get stats(): WriterStats {
@@ -312,11 +319,13 @@ export class JobWriter {
     );
     const refusal = storeDown(name, "the change was not written", error);
     for (const write of this.#limits.pending()) write.failed(refusal);
+    for (const watcher of this.#watchers) watcher();
   }
 
   #cameUp(): void {
     this.#warn("store_up", `The job store "${this.#store.name}" is back.`);
     void this.#catchUp();
+    for (const watcher of this.#watchers) watcher();
   }
 
   #late(): QueueError {

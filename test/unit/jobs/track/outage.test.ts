@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
+import * as z from "zod";
 import { PermanentError } from "../../../../src/errors.ts";
+import { defineJob } from "../../../../src/worker/job.ts";
 import { Door, times } from "../../support.ts";
 import { EMPTY, JobsFixture } from "./fixture.ts";
+
+/** Registers a type that does not wait for the store, so that the worker is not paused. */
+function registerRunning({ worker }: JobsFixture): void {
+  worker.register(
+    defineJob({ type: "running", schema: z.unknown(), whenStoreIsDown: "run" }),
+    () => undefined,
+  );
+}
 
 describe("while the store is down, a job", () => {
   it("runs untracked, and is recorded as completed when the store is back, with its facts (H4)", async () => {
@@ -79,6 +89,7 @@ describe("while the store is down, a job", () => {
     const fixture = new JobsFixture({}, { whenStoreIsDown: "wait" });
     let runs = 0;
     fixture.worker.register("t", () => void (runs += 1));
+    registerRunning(fixture);
     await fixture.run();
     await fixture.breakStore();
     const id = await fixture.send({ maxAttempts: 2 });
@@ -103,6 +114,7 @@ describe("while the store is down, a job", () => {
       attempts.push(attempt);
       throw new Error("no");
     });
+    registerRunning(fixture);
     await fixture.run();
     await fixture.breakStore();
     const id = await fixture.send({ orderingKey: "k", maxAttempts: 3 });
