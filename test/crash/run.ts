@@ -10,11 +10,11 @@ const CONCURRENCY = 10;
 
 const USAGE = `npm run test:crash -- [adapter] [--kills 100] [--jobs 3000] [--seed 1] [--json]
 npm run test:crash -- jobs [adapter] [--kills 100] [--jobs 3000] [--seed 1]
-npm run test:crash -- frozen [adapter] [--jobs 1000]
+npm run test:crash -- frozen [adapter] [--times 1000] [--pairs 10] [--jobs 4]
 npm run test:crash -- locked [--seconds 60]
 
 Kills processes at named points, and counts how every job ended: workers of a queue, or senders, workers and operators of
-recorded jobs. \`frozen\` stops a process in the middle of its handlers until another has its jobs.
+recorded jobs. \`frozen\` stops processes in the middle of their handlers until others have their jobs.
 \`locked\` locks the job store under load. Adapters: ${Object.keys(backends).join(", ")}`;
 
 async function main(): Promise<number> {
@@ -24,6 +24,8 @@ async function main(): Promise<number> {
       kills: { type: "string", default: "100" },
       jobs: { type: "string" },
       seed: { type: "string", default: "1" },
+      times: { type: "string", default: "1000" },
+      pairs: { type: "string", default: "10" },
       seconds: { type: "string", default: "60" },
       json: { type: "boolean", default: false },
     },
@@ -34,11 +36,12 @@ async function main(): Promise<number> {
     console.error(USAGE);
     return 2;
   }
-  const jobs = Number(values.jobs ?? (mode === "frozen" ? 1_000 : 3_000));
+  const jobs = Number(values.jobs ?? (mode === "frozen" ? 4 : 3_000));
   const [kills, seed] = [Number(values.kills), Number(values.seed)];
   if (mode === "jobs") return runJobs(name, { kills, jobs, seed });
   if (mode === "locked") return runLocked(Number(values.seconds));
-  if (mode === "frozen") return runFrozen(name, jobs);
+  const [times, pairs] = [Number(values.times), Number(values.pairs)];
+  if (mode === "frozen") return runFrozen(name, { times, jobs, pairs });
   return runWorkers(name, { kills, jobs, seed }, values.json);
 }
 

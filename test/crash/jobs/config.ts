@@ -11,8 +11,8 @@ export interface JobProcessConfig {
   readonly adapter: AdapterConfig;
   /** The queue of the jobs. */
   readonly queue: string;
-  /** Another queue, in which messages have ids of jobs of the first one. */
-  readonly otherQueue: string;
+  /** Another queue, in which messages have ids of jobs of the first one. Undefined if there is none. */
+  readonly otherQueue?: string | undefined;
   /** Folder with the database of the job store, the log and the archive. */
   readonly directory: string;
   readonly namespace: string;
@@ -25,12 +25,16 @@ export interface JobProcessConfig {
   readonly crash: JobCrashPoint | undefined;
   /** Whether the process is stopped at its point by SIGSTOP, once, instead of killed. */
   readonly freezes?: boolean | undefined;
+  /** Whether the process dies as soon as it passes its point, and not only with some probability. */
+  readonly isCertain?: boolean | undefined;
   /** The jobs that a sender sends: from the first, up to the last, which is excluded. */
   readonly send?:
     | { readonly from: number; readonly to: number; readonly again: readonly number[] }
     | undefined;
   /** Whether an operator only archives and deletes. */
   readonly archives?: boolean | undefined;
+  /** The failed jobs that an operator only runs again from their records. */
+  readonly retries?: readonly string[] | undefined;
 }
 
 /** The name of the other queue of a campaign. */
@@ -43,6 +47,11 @@ export function logFileIn(directory: string): string {
   return join(directory, "jobs.log");
 }
 
+/** The file of the job store in the folder of a campaign. */
+export function storeFileIn(directory: string): string {
+  return join(directory, "jobs.db");
+}
+
 /** The types of jobs, each with its own outcome. */
 export const jobTypes = {
   /** Succeeds. */
@@ -53,7 +62,12 @@ export const jobTypes = {
   failing: "failing",
   /** Fails with a permanent error, until an operator has mended what it needs. */
   broken: "broken",
+  /** Fails as `broken` does, then once with an error that is retried {@link RELAPSE_MS} later, and then succeeds. */
+  relapsing: "relapsing",
 } as const;
+
+/** Milliseconds until a job that has relapsed is tried again. */
+export const RELAPSE_MS = 10_000;
 
 /** The keys of messages that have the id of a job of the same number, and are in another queue. */
 export const OTHER_KEYS = 1_000_000;

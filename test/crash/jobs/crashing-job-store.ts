@@ -100,6 +100,7 @@ function ended(
   if (answer.do !== "ended") return undefined;
   const { verdict, status } = answer;
   if (verdict === "fenced") log.write({ kind: "refused", id, process: process.pid });
+  if (verdict === "overruled") log.write({ kind: "overruled", id, process: process.pid });
   if (verdict !== "recorded" || status === undefined) return undefined;
   const fence = token === undefined ? undefined : fences.get(token);
   log.write({ kind: "ended", id, status, fence, process: process.pid });

@@ -19,6 +19,7 @@ import {
   OTHER_KEYS,
   otherQueueOf,
   sendingOf,
+  storeFileIn,
 } from "./config.ts";
 import type { JobLog, JobLogEvent } from "./job-log.ts";
 import { type JobReport, jobReport } from "./job-report.ts";
@@ -89,7 +90,7 @@ class JobCampaignRun {
     this.#log = new EventLog(logFileIn(directory));
     this.#events = new EventLogReader(logFileIn(directory));
     this.#queue = queue;
-    this.#store = sqliteJobStore({ path: join(directory, "jobs.db") });
+    this.#store = sqliteJobStore({ path: storeFileIn(directory) });
     this.#name = `crash-jobs-${process.pid}-${Date.now()}`;
     this.#random = seeded(campaign.seed ?? 1);
   }

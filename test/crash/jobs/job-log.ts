@@ -30,6 +30,10 @@ export type JobLogEvent =
     }
   /** The store has refused the end of a run, since another one has the job. */
   | { readonly kind: "refused"; readonly id: string; readonly process: number }
+  /** The store has answered that the job has ended otherwise. */
+  | { readonly kind: "overruled"; readonly id: string; readonly process: number }
+  /** The signal of a run has aborted. */
+  | { readonly kind: "aborted"; readonly id: string; readonly process: number }
   /** A message was acknowledged. */
   | { readonly kind: "acked"; readonly id: string; readonly process: number }
   | { readonly kind: "cancelling"; readonly id: string }

@@ -94,6 +94,8 @@ export function jobReport(
         break;
       case "cancelled":
       case "acked":
+      case "aborted":
+      case "overruled":
       case "frozen":
         break;
       case "refused":

@@ -20,6 +20,10 @@ export async function operate(host: JobProcessHost): Promise<void> {
     await jobs.prune();
     return;
   }
+  if (config.retries !== undefined) {
+    for (const id of config.retries) await jobs.retry(id);
+    return;
+  }
   const random = seeded(config.seed + 3);
   while (!signal.aborted) {
     await patiently(() => cancelSome(host, random));

@@ -1,7 +1,7 @@
 import { withBackend } from "../backends.ts";
 import type { CampaignSize } from "../campaign-size.ts";
 import { printReport } from "../print-report.ts";
-import { freezeHolder } from "./frozen.ts";
+import { freezeHolders, type Freezing } from "./frozen.ts";
 import { runJobCampaign } from "./job-campaign.ts";
 import { jobProblemsOf } from "./job-report.ts";
 import { lockStore } from "./locked.ts";
@@ -25,15 +25,17 @@ export function runJobs(name: string, size: Pick<CampaignSize, "kills" | "jobs" 
   });
 }
 
-/** Freezes a process with this many jobs in hand, and prints what became of them. Resolves with the exit code. */
-export function runFrozen(name: string, jobs: number): Promise<number> {
-  return withBackend(name, async (backend) => {
+/** Freezes processes with jobs in hand, and prints what became of them. Resolves with the exit code. */
+export function runFrozen(name: string, freezing: Freezing): Promise<number> {
+  return withBackend(name, async ({ adapter }) => {
     const startedAt = performance.now();
-    const report = await freezeHolder(backend, jobs);
-    const { staleEnds, foreignAcks, completed, left } = report;
-    const isRight = staleEnds === 0 && foreignAcks === 0 && completed === jobs && left === 0;
-    const problems = isRight ? [] : ["a frozen process has ended a job, or a job was not completed"];
-    return printReport({ title: `a frozen process on ${name}`, startedAt, figures: report, problems });
+    const report = await freezeHolders(adapter, freezing);
+    const { jobs, held, refused, staleEnds, foreignAcks, completed, left } = report;
+    const isRight = staleEnds === 0 && foreignAcks === 0 && left === 0;
+    const isWhole = completed === jobs && refused === held;
+    const problems =
+      isRight && isWhole ? [] : ["a frozen process has ended a job, or a job was not completed"];
+    return printReport({ title: `frozen processes on ${name}`, startedAt, figures: report, problems });
   });
 }
 

@@ -35,7 +35,7 @@ async function sendOne({ config, jobs, queue, log }: JobProcessHost, number: num
     const delay = sending === "delayed" ? (number * 37) % MAX_DELAY_MS : undefined;
     return jobs.send({ ...message, id: id ?? "" }, { ...options, delay });
   }, sending !== "plain");
-  if (sending === "elsewhere") {
+  if (sending === "elsewhere" && config.otherQueue !== undefined) {
     const key = number + OTHER_KEYS;
     log.write({ kind: "sending", key });
     await queue.send(config.otherQueue, { ...message, payload: { key }, id });

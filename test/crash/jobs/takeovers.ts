@@ -28,6 +28,7 @@ export function takeoversIn(log: readonly JobLogEvent[]): Takeovers {
         break;
       }
       case "ended":
+      case "overruled":
       case "refused":
         held.get(event.process)?.delete(event.id);
         break;

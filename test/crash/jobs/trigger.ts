@@ -10,18 +10,20 @@ export class JobCrashTrigger {
   readonly #log: JobLog;
   readonly #random: () => number;
   readonly #freezes: boolean;
+  readonly #isCertain: boolean;
   #isThawed = false;
 
-  constructor({ crash, seed, freezes = false }: JobProcessConfig, log: JobLog) {
+  constructor({ crash, seed, freezes = false, isCertain = freezes }: JobProcessConfig, log: JobLog) {
     this.#at = crash;
     this.#freezes = freezes;
+    this.#isCertain = isCertain;
     this.#log = log;
     this.#random = seeded(seed);
   }
 
   /** Called each time that the process passes a point. Does not return if the process dies there. */
   pass(point: JobCrashPoint): void {
-    if (this.#at !== point || (!this.#freezes && this.#random() >= JOB_CRASH_CHANCES[point])) return;
+    if (this.#at !== point || (!this.#isCertain && this.#random() >= JOB_CRASH_CHANCES[point])) return;
     if (!this.#freezes) {
       this.#log.write({ kind: "killed", point, process: process.pid, at: Date.now() });
       die();

@@ -45,7 +45,7 @@ export async function work(host: JobProcessHost, stop: () => void): Promise<void
 
   const worker = jobs.worker({ concurrency, leaseMs, drainMs: 1_000, graceMs: 200 });
   for (const type of Object.values(jobTypes)) worker.register(type, handle);
-  const queues = [config.queue, config.otherQueue];
+  const queues = [config.queue, config.otherQueue].filter((queue) => queue !== undefined);
   if (crash !== "drained") return worker.run(queues, { signal });
   // The drain ends with an error, as a handler does not end.
   await worker.run(queues, { signal }).catch(() => undefined);
