@@ -89,14 +89,15 @@ export async function createJobs(queue: Queue, options: JobsOptions): Promise<Jo
     );
   const { clock } = queue;
   const observed = observedStore(given, queue, clock);
-  const { store, opened } = openedStore(observed, async () => {
+  const warn = warnings(clock, onWarning);
+  const open = async (): Promise<void> => {
     if (options.migrate === true)
       await within(clock, MIGRATE_MS, observed.migrate(), () => tooLate(given, "migrated"));
     await within(clock, OPEN_MS, observed.open(namespace, managed.scope), () => tooLate(given, "opened"));
-  });
+  };
+  const { store, opened } = openedStore(observed, open, warn);
   const types = new JobTypes(options);
   const keeping = keepingOf(options.retention, options.archive);
-  const warn = warnings(clock, onWarning);
   const writer = new JobWriter(store, namespace, { clock, onWarning: warn });
   const records = new Records(store, namespace, clock, writer);
   const limits = new QueueLimits(records, options.maxJobs);

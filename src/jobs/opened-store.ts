@@ -1,3 +1,4 @@
+import { reasonOf } from "./reason.ts";
 import type { JobStore } from "./store/job-store.ts";
 import { type StoreMethod, wrappedStore } from "./store/wrapped-store.ts";
 
@@ -15,21 +16,39 @@ export interface OpenedStore {
 
 /**
  * A store that is opened before its first request. While it cannot be opened, each request tries, and fails with the reason:
- * nothing is written into a namespace that may belong to other queues.
+ * nothing is written into a namespace that may belong to other queues. Nobody has to wait before listening to it: a listener
+ * that the store does not take is given to it again after its next answer.
  *
  * @param open must settle
+ * @param warn called when the open store does not take a listener
  */
-export function openedStore(store: JobStore, open: () => Promise<void>): OpenedStore {
+export function openedStore(
+  store: JobStore,
+  open: () => Promise<void>,
+  warn: (code: string, message: string) => void,
+): OpenedStore {
   let isOpen = false;
   let opening: Promise<void> | undefined;
-  /** Begin to listen when the store is open: nobody has to wait for that. */
-  const listening = new Set<() => void>();
+  /** Begin to listen. They throw if the store does not take their listener. */
+  const waiting = new Set<() => void>();
+  const beginToListen = (): void => {
+    for (const begin of waiting) {
+      try {
+        begin();
+        waiting.delete(begin);
+      } catch (error) {
+        warn(
+          "listen",
+          `The job store "${store.name}" cannot be listened to: ${reasonOf(error)}. It is tried again; until then, cancellations and events of other processes are late.`,
+        );
+      }
+    }
+  };
   const tryToOpen = async (): Promise<void> => {
     try {
       await open();
       isOpen = true;
-      for (const begin of listening) begin();
-      listening.clear();
+      beginToListen();
     } finally {
       opening = undefined;
     }
@@ -40,20 +59,28 @@ export function openedStore(store: JobStore, open: () => Promise<void>): OpenedS
     return opening;
   };
   const listen = (namespace: string, listener: Listener): (() => void) => {
-    if (isOpen) return store.listen(namespace, listener);
     let unlisten: (() => void) | undefined;
     const begin = (): void => {
       unlisten = store.listen(namespace, listener);
     };
-    listening.add(begin);
+    waiting.add(begin);
+    if (isOpen) beginToListen();
     return () => {
-      listening.delete(begin);
+      waiting.delete(begin);
       unlisten?.();
     };
   };
   const guarded = wrappedStore(
     store,
-    (method, request) => (isOpen || UNOPENED.has(method) ? request() : opened().then(request)),
+    (method, request) => {
+      if (UNOPENED.has(method)) return request();
+      if (!isOpen) return opened().then(request);
+      if (waiting.size === 0) return request();
+      return request().then((answer) => {
+        beginToListen();
+        return answer;
+      });
+    },
     listen,
   );
   return { store: guarded, opened };
