@@ -56,4 +56,9 @@ export interface JobsWorker extends Omit<Worker, "register" | "use" | "on" | "of
    * @throws QueueError `invalid_options` when the type, the handler or an option is wrong
    */
   register<Payload = any>(type: string, handler: TrackedHandler<Payload>, options?: RegisterOptions): this;
+  /**
+   * When the next job of these queues is to be sent from its record, in epoch milliseconds; undefined if there is none.
+   * @internal
+   */
+  nextDueAt(queues: readonly string[]): Promise<number | undefined>;
 }

@@ -5,6 +5,8 @@ import type { Worker } from "../worker/worker.ts";
 export interface AnyWorker extends Pick<Worker, "queue" | "run" | "stop" | "health"> {
   on<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): unknown;
   off<E extends keyof WorkerEvents>(event: E, listener: (...args: WorkerEvents[E]) => void): unknown;
+  /** @internal */
+  nextDueAt?(queues: readonly string[]): Promise<number | undefined>;
 }
 
 /** Real milliseconds to wait at a time for work that does not use the fake clock. */

@@ -30,8 +30,9 @@ const MAX_SILENT = 500;
 const STUCK_MS = 3_600_000;
 
 /**
- * Runs a worker until its queues are empty: no message is ready, leased or delayed. The clock is advanced from timer to
- * timer, so backoffs and delays of days take no real time. Then the worker is stopped.
+ * Runs a worker until its queues are empty: no message is ready, leased or delayed, and no recorded job of them is still to
+ * be sent. The clock is advanced from timer to timer, so backoffs and delays of days take no real time. Then the worker is
+ * stopped.
  *
  * @throws QueueError `invalid_options` when the queue uses another clock
  * @throws QueueError `timeout` when messages are left after `maxMs`
@@ -80,12 +81,14 @@ export async function runUntilIdle(
       if (ended !== undefined) break;
       const stats = await Promise.all(names.map((name) => worker.queue.stats(name)));
       const left = stats.map(open);
+      const isAnyUnsent = await hasUnsentJobs(worker, names, clock, realMs);
       const { running, stuck } = worker.health();
-      if (left.some((count) => count > 0) || running > stuck.length) busyAt = clock.monotonic();
+      if (left.some((count) => count > 0) || isAnyUnsent || running > stuck.length)
+        busyAt = clock.monotonic();
       // The error of the drain then names the handlers that did not end.
       else if (running === 0 || clock.monotonic() - busyAt >= STUCK_MS) break;
       if (clock.monotonic() >= until || silent > MAX_SILENT)
-        throw stillBusy(names, left, clock.monotonic() - started);
+        throw stillBusy(names, left, isAnyUnsent, clock.monotonic() - started);
       // A handler that does real input and output needs real time. Any other handler needs the clock to advance.
       if (running > 0) await realWork.wait();
       else realWork.rest();
@@ -125,6 +128,32 @@ async function sleepThrough(worker: AnyWorker, clock: FakeClock, until: number):
   return timers > 0;
 }
 
+/**
+ * Whether a recorded job is still to be sent to one of the queues: it is delayed, or its message could not be sent so far. A
+ * store that cannot be asked has none: its worker goes on without it.
+ */
+async function hasUnsentJobs(
+  worker: AnyWorker,
+  queues: readonly string[],
+  clock: FakeClock,
+  realMs: number,
+): Promise<boolean> {
+  if (worker.nextDueAt === undefined) return false;
+  let dueAt: number | undefined;
+  let isAnswered = false;
+  worker.nextDueAt(queues).then(
+    (at) => {
+      dueAt = at;
+      isAnswered = true;
+    },
+    () => (isAnswered = true),
+  );
+  const begunAt = performance.now();
+  await clock.settle();
+  while (!isAnswered && performance.now() - begunAt < realMs) await realTime();
+  return dueAt !== undefined;
+}
+
 function isAwake({ messages, inFlight }: QueueStats): boolean {
   return messages !== 0 || inFlight !== 0;
 }
@@ -139,10 +168,16 @@ function open({ messages, inFlight, delayed }: QueueStats): number {
   );
 }
 
-function stillBusy(names: readonly string[], left: readonly number[], ms: number): QueueError {
+function stillBusy(
+  names: readonly string[],
+  left: readonly number[],
+  isAnyUnsent: boolean,
+  ms: number,
+): QueueError {
   const rest = names.map((name, index) => `${name}: ${left[index]}`).join(", ");
+  const unsent = isAnyUnsent ? ", and recorded jobs that are not sent to their queue yet" : "";
   return new QueueError(
     "timeout",
-    `After ${ms} ms on the clock there are messages left (${rest}). Raise maxMs, or look at what keeps them: a paused worker, an unknown type, a handler that never ends.`,
+    `After ${ms} ms on the clock there are messages left (${rest})${unsent}. Raise maxMs, or look at what keeps them: a paused worker, an unknown type, a handler that never ends.`,
   );
 }

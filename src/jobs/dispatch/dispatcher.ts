@@ -19,6 +19,8 @@ const SEND_MS = 25_000;
 const TAKEN = 100;
 /** Milliseconds after which the store is looked at in any case. */
 const LOOK_MS = 1_000;
+/** The same for a store that no other process writes: it announces each job that is to be sent. */
+const LOOK_ALONE_MS = 10_000;
 /** Wait after the store could not be reached. */
 const DOWN_MS = 5_000;
 /** Wait after the first send of a job that fails, and after any. It doubles each time. */
@@ -81,14 +83,15 @@ export class Dispatcher {
     }
   }
 
-  /** Waits for the next job that is due: by its time, by a hint, and no longer than a second. */
+  /** Waits for the next job that is due: by its time, by a hint, and no longer than the store needs. */
   async #wait(bell: Bell, signal: AbortSignal, isAnyFull: boolean): Promise<void> {
     const { records, clock } = this.#context;
     // The next job may be of a queue of which none are taken now.
     const nextAt = isAnyFull
       ? undefined
       : await records.read((store, namespace) => store.nextDueAt(namespace));
-    const ms = nextAt === undefined ? LOOK_MS : Math.min(LOOK_MS, Math.max(1, nextAt - clock.now()));
+    const lookMs = isAnyFull || records.store.capabilities.shared ? LOOK_MS : LOOK_ALONE_MS;
+    const ms = nextAt === undefined ? lookMs : Math.min(lookMs, Math.max(1, nextAt - clock.now()));
     const woken = new AbortController();
     const wake = (): void => woken.abort();
     signal.addEventListener("abort", wake, { once: true });

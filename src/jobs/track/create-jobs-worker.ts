@@ -186,6 +186,11 @@ class TrackedWorker implements JobsWorker {
     return this.#worker.health();
   }
 
+  async nextDueAt(queues: readonly string[]): Promise<number | undefined> {
+    const { store, namespace } = this.#parts;
+    return store.nextDueAt(namespace, queues);
+  }
+
   #began(): void {
     const { queue, alongside, onWarning, writer } = this.#parts;
     this.#unwatch ??= writer.watch(() => this.#followStore());
