@@ -11,6 +11,8 @@ import { mendedFile } from "./worker.ts";
 
 const PAUSE_MS = 100;
 const LETTERS = 10;
+/** Jobs that are mended at once. Many, since each redrive reads all dead letters. */
+const MENDED = 200;
 const OPEN = ["scheduled", "queued", "processing", "retrying"] as const;
 
 /** Cancels jobs, and brings those that failed back: from their record, by a redrive, or as a console does. */
@@ -63,7 +65,7 @@ async function cancelSome({ jobs, log }: JobProcessHost, random: () => number): 
 
 async function mend(host: JobProcessHost, random: () => number): Promise<void> {
   const { jobs, queue, config } = host;
-  const filter = { status: "failed", type: jobTypes.broken, limit: 20 } as const;
+  const filter = { status: "failed", type: jobTypes.broken, limit: MENDED } as const;
   const { jobs: failed } = await jobs.list(filter);
   const redriven: string[] = [];
   for (const { id } of failed) {

@@ -8,6 +8,11 @@ import { lockStore } from "./locked.ts";
 
 /** Handlers that run at once in a worker. One kill repeats no more runs than that. */
 const CONCURRENCY = 10;
+/** Workers that are not killed. Enough to keep up with the sender, so that a job is not held up by those before it. */
+const SURVIVORS = 3;
+/** Milliseconds for the jobs to end after the last kill: for the last leases, and for each job that is left. */
+const FINISH_MS = 300_000;
+const FINISH_JOB_MS = 20;
 
 /** Runs a campaign with recorded jobs on a backend, and prints its report. Resolves with the exit code. */
 export function runJobs(name: string, size: Pick<CampaignSize, "kills" | "jobs" | "seed">): Promise<number> {
@@ -17,8 +22,8 @@ export function runJobs(name: string, size: Pick<CampaignSize, "kills" | "jobs" 
       adapter,
       ...size,
       concurrency: CONCURRENCY,
-      survivors: 1,
-      finishMs: 600_000,
+      survivors: SURVIVORS,
+      finishMs: FINISH_MS + size.jobs * FINISH_JOB_MS,
     });
     const title = `recorded jobs on ${name}, seed ${size.seed}`;
     return printReport({ title, startedAt, figures: report, problems: jobProblemsOf(report, CONCURRENCY) });
