@@ -81,7 +81,13 @@ export function openedStore(
         return answer;
       });
     },
-    listen,
+    {
+      listen,
+      applyNow:
+        store.applyNow === undefined
+          ? undefined
+          : (namespace, change) => (isOpen ? store.applyNow?.(namespace, change) : undefined),
+    },
   );
   return { store: guarded, opened };
 }

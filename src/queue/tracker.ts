@@ -31,6 +31,9 @@ export interface TrackedRun {
   abort(reason: Error): void;
 }
 
+/** What is to happen to a message; `abandon` leaves it to be redelivered when its lease ends. */
+export type Conclusion = Disposition | "abandon";
+
 /** The answer to a claim. */
 export type RunClaim =
   /** The handler is called. `attempt` is the number of its attempt; undefined if the broker's count applies. */
@@ -44,19 +47,19 @@ export type RunClaim =
  */
 export interface Tracker {
   /**
-   * Called before a handler is called. The run has its slot. A payload that a codec has encoded is still encoded. Undefined if the message is not tracked: its handler is
-   * called at once.
+   * Called before a handler is called. The run has its slot. A payload that a codec has encoded is still encoded. Undefined
+   * if the message is not tracked: its handler is called at once. No promise if there is nothing to wait for.
    */
-  claim(run: TrackedRun): Promise<RunClaim> | undefined;
+  claim(run: TrackedRun): Promise<RunClaim> | RunClaim | undefined;
   /**
    * Called when it is known what is to happen to a message, before it happens: after a handler, after a refusal, and in a
    * drain that gives a run up. The disposition that it resolves with is carried out; `abandon` leaves the message to be
-   * redelivered when its lease ends. Undefined if there is nothing to wait for. Also called for messages that were not
-   * claimed. Not called for a message whose id cannot be read, for one that only waits for a worker that knows its type, for
+   * redelivered when its lease ends. Undefined if the disposition stands, and no promise if there is nothing to wait for.
+   * Also called for messages that were not claimed. Not called for a message whose id cannot be read, for one that only waits for a worker that knows its type, for
    * the disposition of a claim, and for further tries of the move to the dead-letter queue. The wait ends at the drain
    * deadline and when the lease is lost.
    */
-  concluding(run: TrackedRun, disposition: Disposition): Promise<Disposition | "abandon"> | undefined;
+  concluding(run: TrackedRun, disposition: Disposition): Promise<Conclusion> | Conclusion | undefined;
   /** Called when the dead letter of a message is in the dead-letter queue. */
   buried(run: TrackedRun): void;
   /** Called when the lease of a message was extended, also before its claim and after its conclusion. */

@@ -1,6 +1,6 @@
 import { describeError } from "../errors.ts";
 import type { Disposition } from "../queue/disposition.ts";
-import type { RunClaim, TrackedRun, Tracker } from "../queue/tracker.ts";
+import type { Conclusion, RunClaim, TrackedRun, Tracker } from "../queue/tracker.ts";
 
 /**
  * Wraps a tracker so that none of its methods throws, whatever is wrong with it. A claim or a conclusion that throws is
@@ -15,7 +15,7 @@ export class GuardedTracker implements Tracker {
     this.#warn = warn;
   }
 
-  claim(run: TrackedRun): Promise<RunClaim> | undefined {
+  claim(run: TrackedRun): Promise<RunClaim> | RunClaim | undefined {
     try {
       return this.#tracker.claim(run);
     } catch (error) {
@@ -23,7 +23,7 @@ export class GuardedTracker implements Tracker {
     }
   }
 
-  concluding(run: TrackedRun, disposition: Disposition): Promise<Disposition | "abandon"> | undefined {
+  concluding(run: TrackedRun, disposition: Disposition): Promise<Conclusion> | Conclusion | undefined {
     try {
       return this.#tracker.concluding(run, disposition);
     } catch (error) {

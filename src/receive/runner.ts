@@ -55,14 +55,21 @@ export class Runner {
     }
     const claiming = tracker.claim(run);
     if (claiming === undefined) this.#beginUnlessCrashLoop(run);
-    else {
-      claiming
-        .then((claim) => this.#claimed(run, claim))
-        .catch((error: unknown) => {
-          this.#settlement.track(Promise.reject(error), run);
-          this.#leave(run);
-        });
+    else if (claiming instanceof Promise) {
+      const failed = (error: unknown): void => this.#claimFailed(run, error);
+      claiming.then((claim) => this.#claimed(run, claim)).catch(failed);
+    } else {
+      try {
+        this.#claimed(run, claiming);
+      } catch (error) {
+        this.#claimFailed(run, error);
+      }
     }
+  }
+
+  #claimFailed(run: Run, error: unknown): void {
+    this.#settlement.track(Promise.reject(error), run);
+    this.#leave(run);
   }
 
   #claimed(run: Run, claim: RunClaim): void {

@@ -1,6 +1,7 @@
 import { describeError } from "../errors.ts";
 import { inOrder } from "../message/requeue.ts";
 import type { Disposition } from "../queue/disposition.ts";
+import type { Conclusion } from "../queue/tracker.ts";
 import type { ReceiverContext } from "./context.ts";
 import { DeadLettering } from "./dead-lettering.ts";
 import { Redelivery } from "./redelivery.ts";
@@ -41,11 +42,12 @@ export class Settlement {
         ? undefined
         : tracker.concluding(run, disposition);
     if (concluding === undefined) this.carryOut(run, disposition);
-    else
+    else if (concluding instanceof Promise)
       this.track(
         concluding.then((answer) => this.#concluded(run, answer)),
         run,
       );
+    else this.#concluded(run, concluding);
   }
 
   /** Carries out a disposition that is no news to the tracker, and reports it. */
@@ -151,7 +153,7 @@ export class Settlement {
   }
 
   /** The tracker has answered. Meanwhile, the lease was kept. */
-  #concluded(run: Run, answer: Disposition | "abandon"): void {
+  #concluded(run: Run, answer: Conclusion): void {
     const { leases, reporter } = this.#context;
     // Without the lease, another receiver may have the message; or this one has ended.
     if (answer !== "abandon" && leases.keeps(run)) {

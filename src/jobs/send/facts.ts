@@ -1,5 +1,4 @@
-import type { BackoffOptions } from "../../backoff.ts";
-import type { Headers, NewMessage, TraceContext } from "../../message/message.ts";
+import type { NewMessage, TraceContext } from "../../message/message.ts";
 import type { Json } from "../json.ts";
 import type { EncodedPayload } from "../../message/codec.ts";
 import type { NewStoredJob } from "../store/change.ts";
@@ -7,6 +6,9 @@ import type { StoredJobMessage } from "../store/job-row.ts";
 
 /** A message whose number of attempts is known. */
 export type JobMessage = NewMessage & { readonly maxAttempts: number };
+
+/** The parts of a message that its record keeps. */
+type MessageParts = { readonly [Name in keyof Omit<StoredJobMessage, "encoding">]: unknown };
 
 /** The parts of the record of a job. */
 export interface Facts {
@@ -20,8 +22,13 @@ export interface Facts {
 /**
  * The facts of a job for its record. They are a copy: the sender may change its message as soon as the call has returned.
  */
-export function storedJob({ queue, message, tags, createdAt }: Facts): NewStoredJob {
-  const { type, headers, backoff, orderingKey, trace, maxAttempts, priority, tenant } = message;
+export function storedJob(facts: Facts): NewStoredJob {
+  return plain(jobWithText(facts));
+}
+
+/** The same, with the message as JSON: it is a copy, and a store that applies changes at once keeps it as it is. */
+export function jobWithText({ queue, message, tags, createdAt }: Facts): NewStoredJob {
+  const { type, payload, headers, backoff, orderingKey, trace, maxAttempts, priority, tenant } = message;
   return {
     type,
     queue,
@@ -31,14 +38,20 @@ export function storedJob({ queue, message, tags, createdAt }: Facts): NewStored
     tenant,
     tags: tags === undefined ? undefined : [...tags],
     traceId: trace === undefined ? undefined : traceIdOf(trace),
-    message: {
-      payload: copied<Json>(message.payload as Json),
-      headers: headers === undefined ? undefined : copied<Headers>(headers),
-      backoff: backoff === undefined ? undefined : copied<BackoffOptions>(backoff),
-      orderingKey,
-      trace: trace === undefined ? undefined : copied<TraceContext>(trace),
-    },
+    message: undefined,
+    // A payload that is undefined is refused by the queue.
+    messageText:
+      payload === undefined
+        ? undefined
+        : JSON.stringify({ payload, headers, backoff, orderingKey, trace } satisfies MessageParts),
   };
+}
+
+/** The facts of a job with its message as a value, as every store takes it. */
+export function plain(job: NewStoredJob): NewStoredJob {
+  const { messageText } = job;
+  if (messageText === undefined) return job;
+  return { ...job, message: JSON.parse(messageText) as StoredJobMessage, messageText: undefined };
 }
 
 /**
@@ -57,8 +70,4 @@ export function asEncoded(
 function traceIdOf({ traceparent }: TraceContext): string | undefined {
   const [, traceId] = traceparent.split("-");
   return traceId !== undefined && /^[\da-f]{32}$/.test(traceId) ? traceId : undefined;
-}
-
-function copied<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value)) as T;
 }

@@ -2,6 +2,7 @@ import { show } from "../../lib/text.ts";
 import type { JobsContext } from "../context.ts";
 import { reasonOf } from "../reason.ts";
 import type { InsertChange, NewStoredJob } from "../store/change.ts";
+import { plain } from "./facts.ts";
 import { type Limited, TimeLimits } from "../writes/time-limits.ts";
 
 /** Milliseconds for which a job that was sent waits for its record. */
@@ -23,7 +24,12 @@ export class Insertions {
    */
   insert(id: string, job: NewStoredJob, ended: (isRecorded: boolean) => void): void {
     const { records, clock } = this.#context;
-    const change: InsertChange = { kind: "insert", id, job };
+    const answer = records.writer.writeNow({ kind: "insert", id, job });
+    if (answer?.ok === true) {
+      ended(true);
+      return;
+    }
+    const change: InsertChange = { kind: "insert", id, job: plain(job) };
     const insertion = new Insertion(clock.monotonic() + INSERT_MS, ended);
     this.#limits.add(insertion);
     records.writer.write(change).then(

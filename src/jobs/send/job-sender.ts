@@ -8,7 +8,7 @@ import type { JobsContext } from "../context.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { NewStoredJob } from "../store/change.ts";
 import { bear } from "./birth.ts";
-import { asEncoded, type JobMessage, storedJob } from "./facts.ts";
+import { asEncoded, type JobMessage, jobWithText, storedJob } from "./facts.ts";
 import { Insertions } from "./insertions.ts";
 import type { QueueLimits } from "./queue-limits.ts";
 import { checkSendOptions, checkStoreBorn, type JobSendOptions } from "./send-options.ts";
@@ -101,7 +101,8 @@ export class JobSender {
     const sending = managed.sendManaged(queue, message, { deadlineMs, signal, createdAt, onEncoded });
     let job: NewStoredJob;
     try {
-      job = storedJob({ queue, message, tags: options.tags, createdAt });
+      const facts = { queue, message, tags: options.tags, createdAt };
+      job = travelling === undefined ? jobWithText(facts) : storedJob(facts);
     } catch (error) {
       return sending.then(() => Promise.reject(error));
     }

@@ -10,7 +10,16 @@ import type {
 } from "./change.ts";
 import { matchOf } from "./identity.ts";
 import { isFinal, type JobRow } from "./job-row.ts";
-import { changed, filled, isTombstone, newRow, tagsOf, withoutDispatch } from "./new-row.ts";
+import {
+  changed,
+  filled,
+  hasMessage,
+  isTombstone,
+  messageOf,
+  newRow,
+  tagsOf,
+  withoutDispatch,
+} from "./new-row.ts";
 import { noted, type Transition, unchanged } from "./effect.ts";
 
 /**
@@ -28,7 +37,7 @@ export function insert(
   { id, job }: InsertChange,
   now: number,
 ): Transition<PlainAnswer> {
-  const data = { message: job.message };
+  const data = messageOf(job);
   if (row === undefined) {
     if (now - job.createdAt > MAX_INSERT_AGE_MS) return unchanged(row);
     return noted(newRow(id, job, now, { status: "queued" }), data);
@@ -44,11 +53,10 @@ export function insert(
     row.stamp === stamp &&
     row.traceId === traceId &&
     row.tags === tags;
-  const isFilled = row.hasMessage || job.message === undefined;
+  const isFilled = row.hasMessage || !hasMessage(job);
   if (isKnown && isFilled) return noted(row);
-  const hasMessage = row.hasMessage || job.message !== undefined;
   return noted(
-    changed(row, now, { tenant, hash, stamp, traceId, tags, hasMessage }),
+    changed(row, now, { tenant, hash, stamp, traceId, tags, hasMessage: row.hasMessage || !isFilled }),
     isFilled ? undefined : data,
   );
 }
@@ -71,7 +79,7 @@ export function birth(
     return {
       row: created,
       answer: { do: "born", outcome: "created", row: created },
-      data: { message: job.message },
+      data: messageOf(job),
     };
   }
   if (row.birthToken === token) return { row, answer: { do: "born", outcome: "created", row } };
@@ -80,7 +88,7 @@ export function birth(
     return {
       row: known,
       answer: { do: "born", outcome: "existing", row: known },
-      data: { message: job.message },
+      data: messageOf(job),
     };
   }
   const isSame = row.type === job.type && row.queue === job.queue && (row.hash ?? job.hash) === job.hash;

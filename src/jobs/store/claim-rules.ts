@@ -3,7 +3,7 @@ import { cancelled, closedAs, isAhead, isHeld, isSettled } from "./cancel-rules.
 import type { ClaimAnswer, ClaimChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
 import type { JobRow } from "./job-row.ts";
-import { changed, endDispatch, filled, isTombstone, newRow, nextVersion, type RowDraft } from "./new-row.ts";
+import { changed, endDispatch, filled, isTombstone, messageOf, newRow, nextVersion, type RowDraft } from "./new-row.ts";
 import type { Transition } from "./effect.ts";
 
 /** A backoff counts as over this much early, since the broker's clock and the store's differ. */
@@ -21,7 +21,7 @@ export function claim(row: JobRow | undefined, change: ClaimChange, now: number)
       runs: change.attemptsBefore,
     });
     const running = begun(created, change, now);
-    return { row: running, answer: runAnswer(running), data: { message: job.message } };
+    return { row: running, answer: runAnswer(running), data: messageOf(job) };
   }
   if (isTombstone(row)) {
     const job = change.seed();
@@ -29,7 +29,7 @@ export function claim(row: JobRow | undefined, change: ClaimChange, now: number)
     return {
       row: known,
       answer: { do: "cancelled", generation: row.generation },
-      data: { message: job.message },
+      data: messageOf(job),
     };
   }
   if (row.hold?.token === change.token) return heldAlready(row, row.hold, change, now);

@@ -5,7 +5,7 @@ import type { JobLogLine, JobRow, StoredJobMessage } from "./job-row.ts";
 /** The changes of the data of a job. Parts that are left out stay as they are. */
 export interface DataChange {
   readonly message?: StoredJobMessage | undefined;
-  /** The message as JSON, if its sender has it. */
+  /** The message as JSON, in place of `message`. */
   readonly messageText?: string | undefined;
   /** Undefined as the value removes the result. */
   readonly result?: { readonly value: Json | undefined } | undefined;

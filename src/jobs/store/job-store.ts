@@ -191,6 +191,12 @@ export interface JobStore {
    * is at most one change of one job in a call.
    */
   apply(namespace: string, changes: readonly JobChange[]): Promise<JobAnswer[]>;
+  /**
+   * Applies one change at once, as `apply` does, and returns its answer. For a store that has nothing to wait for, as it is
+   * in the memory of this process. Undefined if the change has to be applied by `apply`, as at any time it may be. What it
+   * throws does not count: the change is then applied by `apply`.
+   */
+  applyNow?(namespace: string, change: JobChange): JobAnswer | undefined;
   /** Reads jobs by their ids, in that order. */
   get(
     namespace: string,

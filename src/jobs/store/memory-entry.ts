@@ -42,7 +42,8 @@ export class Entry {
   }
 
   write({ message, messageText, result, saved, steps, logs }: DataChange): void {
-    if (message !== undefined) this.#message = messageText ?? JSON.stringify(message);
+    if (messageText !== undefined) this.#message = messageText;
+    else if (message !== undefined) this.#message = JSON.stringify(message);
     if (result !== undefined) this.#result = textOf(result.value);
     if (saved === undefined && steps === undefined && logs === undefined) return;
     this.#reports ??= { saved: undefined, steps: undefined, logs: undefined };

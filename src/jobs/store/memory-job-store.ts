@@ -73,14 +73,11 @@ class MemoryJobStore implements JobStore {
   async apply(namespace: string, changes: readonly JobChange[]): Promise<JobAnswer[]> {
     const space = this.#space(namespace);
     const now = this.#clock.now();
-    return changes.map((change) => {
-      const entry = space.entry(change.id);
-      const { row, answer, data, needsSaved } = transition(entry?.row, change, now);
-      if (row !== undefined && (row !== entry?.row || data !== undefined)) space.write(entry, row, data, now);
-      return needsSaved === true && answer.do === "run"
-        ? withSaved(answer, entry?.read(["saved"]) ?? {})
-        : answer;
-    });
+    return changes.map((change) => applied(space, change, now));
+  }
+
+  applyNow(namespace: string, change: JobChange): JobAnswer {
+    return applied(this.#space(namespace), change, this.#clock.now());
   }
 
   async get(
@@ -173,4 +170,14 @@ class MemoryJobStore implements JobStore {
     }
     return space;
   }
+}
+
+/** Applies one change, and answers it. */
+function applied(space: MemoryNamespace, change: JobChange, now: number): JobAnswer {
+  const entry = space.entry(change.id);
+  const { row, answer, data, needsSaved } = transition(entry?.row, change, now);
+  if (row !== undefined && (row !== entry?.row || data !== undefined)) space.write(entry, row, data, now);
+  return needsSaved === true && answer.do === "run"
+    ? withSaved(answer, entry?.read(["saved"]) ?? {})
+    : answer;
 }

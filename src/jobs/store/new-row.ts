@@ -1,4 +1,5 @@
 import type { NewStoredJob } from "./change.ts";
+import type { DataChange } from "./effect.ts";
 import type { JobRow } from "./job-row.ts";
 
 /** All members of a row, also those without a value. */
@@ -60,7 +61,7 @@ export function newRow(
     tags: tagsOf(job),
     traceId: job.traceId,
     resultOmitted: undefined,
-    hasMessage: job.message !== undefined,
+    hasMessage: hasMessage(job),
     hasSaved: false,
   };
   return Object.assign(row, rest);
@@ -161,6 +162,16 @@ export function filled(row: JobRow, job: NewStoredJob, now: number): JobRow {
     traceId,
     priority,
     tags: tagsOf(job),
-    hasMessage: job.message !== undefined,
+    hasMessage: hasMessage(job),
   });
+}
+
+/** Whether the message of a job is known. */
+export function hasMessage({ message, messageText }: NewStoredJob): boolean {
+  return message !== undefined || messageText !== undefined;
+}
+
+/** The message of a job, as a change of its data. */
+export function messageOf({ message, messageText }: NewStoredJob): DataChange {
+  return messageText === undefined ? { message } : { messageText };
 }

@@ -1,7 +1,7 @@
 import type { JobStore } from "./job-store.ts";
 
 /** A method of a store that makes a request. */
-export type StoreMethod = Exclude<keyof JobStore, "name" | "capabilities" | "listen">;
+export type StoreMethod = Exclude<keyof JobStore, "name" | "capabilities" | "listen" | "applyNow">;
 
 /** All of them, which the type demands: a method that a wrapper does not know would lack its store. */
 const METHODS: Readonly<Record<StoreMethod, true>> = {
@@ -31,14 +31,22 @@ export type AroundCall = (
   given: readonly unknown[],
 ) => Promise<unknown>;
 
+/** The methods of a wrapped store that make no request. */
+export interface WrappedMethods {
+  /** @default that of the store */
+  readonly listen?: JobStore["listen"] | undefined;
+  /** @default none: every change is a request, and goes through the function */
+  readonly applyNow?: JobStore["applyNow"] | undefined;
+}
+
 /** A store whose calls go through a function. */
 export function wrappedStore(
   store: JobStore,
   around: AroundCall,
-  listen: JobStore["listen"] = (namespace, listener) => store.listen(namespace, listener),
+  { listen = (namespace, listener) => store.listen(namespace, listener), applyNow }: WrappedMethods = {},
 ): JobStore {
   const { name, capabilities } = store;
-  const wrapped: Record<string, unknown> = { name, capabilities, listen };
+  const wrapped: Record<string, unknown> = { name, capabilities, listen, applyNow };
   for (const method of Object.keys(METHODS) as StoreMethod[]) {
     wrapped[method] = (...given: readonly unknown[]) => {
       const request = store[method] as (...given: readonly unknown[]) => Promise<unknown>;

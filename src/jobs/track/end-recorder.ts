@@ -1,5 +1,6 @@
 import { type Clock, sleep } from "../../lib/clock.ts";
 import type { Disposition } from "../../queue/disposition.ts";
+import type { Conclusion } from "../../queue/tracker.ts";
 import type { EndAnswer, EndChange } from "../store/change.ts";
 import type { JobWriter } from "../writes/job-writer.ts";
 import { isStoreDown } from "../writes/store-down.ts";
@@ -37,10 +38,15 @@ export class EndRecorder {
     end: EndChange,
     asked: Disposition,
     draining: AbortSignal,
-  ): Promise<Disposition | "abandon"> {
+  ): Promise<Conclusion> | Conclusion {
     const { writer } = this.#options;
     if (!writer.isUp) return this.#unrecorded(job, end, asked, draining);
-    return writer.write(end).then(
+    const now = writer.writeNow(end);
+    if (now !== undefined) {
+      this.#remember(job, end, now);
+      return dispositionAfter(now, asked, end);
+    }
+    return writer.write(end, job.seedBytes).then(
       (answer) => {
         this.#remember(job, end, answer);
         return dispositionAfter(answer, asked, end);
@@ -56,7 +62,7 @@ export class EndRecorder {
     end: EndChange,
     asked: Disposition,
     draining: AbortSignal,
-  ): Promise<Disposition | "abandon"> {
+  ): Promise<Conclusion> {
     const isWaiting =
       hasFlag(job.run.jobFlags, "wait") ||
       this.#options.policies.of(job.run.message.type).whenStoreIsDown === "wait";
@@ -71,13 +77,13 @@ export class EndRecorder {
     end: EndChange,
     asked: Disposition,
     signal: AbortSignal,
-  ): Promise<Disposition | "abandon"> {
+  ): Promise<Conclusion> {
     const { writer } = this.#options;
     while (!job.isLeaseLost && !signal.aborted) {
       await sleep(this.#clock, TRY_AGAIN_MS, signal);
       if (job.isLeaseLost || !writer.isUp) continue;
       try {
-        const answer = await writer.write(end);
+        const answer = await writer.write(end, job.seedBytes);
         this.#remember(job, end, answer);
         return dispositionAfter(answer, asked, end);
       } catch (error) {
@@ -89,7 +95,7 @@ export class EndRecorder {
   }
 
   /** The store cannot hold some part of the end, such as the result. The outcome is recorded without it. */
-  async #refusedEnd(job: JobRun, end: EndChange, asked: Disposition): Promise<Disposition | "abandon"> {
+  async #refusedEnd(job: JobRun, end: EndChange, asked: Disposition): Promise<Conclusion> {
     const { writer } = this.#options;
     const bare: EndChange = {
       ...end,
@@ -102,7 +108,7 @@ export class EndRecorder {
       logs: undefined,
     };
     try {
-      const answer = await writer.write(bare);
+      const answer = await writer.write(bare, job.seedBytes);
       this.#remember(job, bare, answer);
       return dispositionAfter(answer, asked, bare);
     } catch {
@@ -113,7 +119,7 @@ export class EndRecorder {
 
   /** The end of a run that nobody waits for. */
   recordLate(job: JobRun, end: EndChange): void {
-    this.#options.writer.write(end).then(
+    this.#options.writer.write(end, job.seedBytes).then(
       (answer) => this.#remember(job, end, answer),
       (error: unknown) => isStoreDown(error) && this.#keep(job, end),
     );

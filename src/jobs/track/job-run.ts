@@ -3,7 +3,8 @@ import type { Deadline } from "../../lib/deadlines.ts";
 import type { TrackedRun } from "../../queue/tracker.ts";
 import type { Json } from "../json.ts";
 import type { ClaimAnswer, EndChange, NewStoredJob } from "../store/change.ts";
-import { type JobLogLine, MAX_LOG_LINES } from "../store/job-row.ts";
+import { type JobLogLine, MAX_LOG_LINES, type StoredJobMessage } from "../store/job-row.ts";
+import { jobBytes, messageBytes } from "../writes/change-bytes.ts";
 import { seedOf } from "./seed.ts";
 
 /** The reports of a handler that are not written yet. */
@@ -94,6 +95,11 @@ export class JobRun implements Deadline {
 
   /** The job's facts, as they were received. */
   readonly seed = (): NewStoredJob => (this.#seed ??= seedOf(this.run, this.stamp));
+
+  /** The size of the facts, roughly. Measured without them, since most claims need none. */
+  get seedBytes(): number {
+    return this.#seed === undefined ? messageBytes(this.run.message as StoredJobMessage) : jobBytes(this.#seed);
+  }
 
   /** Copies the payload, since the record is written after the handler, which may change it. */
   keepSeed(): void {

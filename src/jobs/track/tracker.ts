@@ -3,8 +3,8 @@ import type { Clock } from "../../lib/clock.ts";
 import { newId } from "../../lib/ids.ts";
 import { show } from "../../lib/text.ts";
 import type { Disposition } from "../../queue/disposition.ts";
-import type { RunClaim, TrackedRun, Tracker } from "../../queue/tracker.ts";
-import type { ClaimAnswer, EndChange } from "../store/change.ts";
+import type { Conclusion, RunClaim, TrackedRun, Tracker } from "../../queue/tracker.ts";
+import type { ClaimAnswer, ClaimChange, EndChange } from "../store/change.ts";
 import { isStoreDown } from "../writes/store-down.ts";
 import { runClaimOf } from "./claim-answers.ts";
 import { EndRecorder } from "./end-recorder.ts";
@@ -73,12 +73,14 @@ export class JobTracker implements Tracker {
     this.#draining.abort();
   }
 
-  claim(run: TrackedRun): Promise<RunClaim> | undefined {
+  claim(run: TrackedRun): Promise<RunClaim> | RunClaim | undefined {
     const { policies, writer } = this.#options;
     if (!this.#isTracked(run)) return undefined;
     const now = this.#clock.monotonic();
     const job = new JobRun(run, newId(this.#clock.now()), stampOfRun(run), now, this.#flush);
     run.tracking = job;
+    const answer = writer.isImmediate ? writer.writeNow(this.#claimOf(job, now)) : undefined;
+    if (answer !== undefined) return this.#claimed(job, answer);
     const { whenStoreIsDown } = policies.of(run.message.type);
     const mode = hasFlag(run.jobFlags, "wait") ? "wait" : whenStoreIsDown;
     if (!writer.isUp) return Promise.resolve(this.#unanswered(job, mode));
@@ -89,7 +91,7 @@ export class JobTracker implements Tracker {
     );
   }
 
-  concluding(run: TrackedRun, disposition: Disposition): Promise<Disposition | "abandon"> | undefined {
+  concluding(run: TrackedRun, disposition: Disposition): Promise<Conclusion> | Conclusion | undefined {
     const job = run.tracking;
     if (!(job instanceof JobRun)) return this.#refused(run, disposition);
     if (job.mode === "foreign" || job.mode === "claiming") return undefined;
@@ -143,10 +145,14 @@ export class JobTracker implements Tracker {
     return this.#options.policies.of(message.type).track === "full" || hasFlag(jobFlags, "full");
   }
 
-  #claim({ run, token, stamp, seed }: JobRun): Promise<ClaimAnswer> {
-    const { writer, workerId } = this.#options;
+  #claim(job: JobRun): Promise<ClaimAnswer> {
+    return this.#options.writer.write(this.#claimOf(job, this.#clock.monotonic()), job.seedBytes);
+  }
+
+  #claimOf({ run, token, stamp, seed }: JobRun, now: number): ClaimChange {
+    const { workerId } = this.#options;
     const { message, queue, redrive, wasDeadLetter, attempt, attemptsOfCopy, leaseUntil } = run;
-    return writer.write({
+    return {
       kind: "claim",
       id: message.id,
       token,
@@ -158,9 +164,9 @@ export class JobTracker implements Tracker {
       wasDeadLetter,
       attemptsBefore: attempt - 1,
       attemptsOfCopy,
-      leaseMs: Math.max(0, leaseUntil - this.#clock.monotonic()) + BEYOND_LEASE_MS,
+      leaseMs: Math.max(0, leaseUntil - now) + BEYOND_LEASE_MS,
       seed,
-    });
+    };
   }
 
   /** The store cannot hold the message. The run is recorded without it. */
@@ -229,18 +235,18 @@ export class JobTracker implements Tracker {
     return claim;
   }
 
-  #conclude(job: JobRun, asked: Disposition): Promise<Disposition | "abandon"> {
+  #conclude(job: JobRun, asked: Disposition): Promise<Conclusion> | Conclusion {
     this.touches.end(job);
     const end = this.#endOf(job, asked);
     if (job.mode === "untracked" && end.outcome === "released") {
       this.#withdraw(job);
-      return Promise.resolve(asked);
+      return asked;
     }
     return this.#ends.record(job, end, asked, this.#draining.signal);
   }
 
   /** A message that is dead-lettered without a claim: the record has to say so, unless the job is over otherwise. */
-  #refused(run: TrackedRun, asked: Disposition): Promise<Disposition | "abandon"> | undefined {
+  #refused(run: TrackedRun, asked: Disposition): Promise<Conclusion> | undefined {
     if (asked.kind !== "dead_letter" || !this.#isTracked(run)) return undefined;
     const { writer, workerId } = this.#options;
     const { message, redrive, attempt } = run;

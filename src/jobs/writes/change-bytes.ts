@@ -1,3 +1,4 @@
+import type { StoredJobMessage } from "../store/job-row.ts";
 import type { JobChange, NewStoredJob } from "../store/change.ts";
 
 /** Bytes of a change without its large parts. */
@@ -7,11 +8,15 @@ const MOST_BYTES = 1_048_576;
 /** Deeper parts are not measured: a decoder may return a value that refers to itself. */
 const MOST_DEPTH = 100;
 
-/** The size of a change, roughly: its large parts as JSON. Measured without encoding them, since the store does that. */
-export function changeBytes(change: JobChange): number {
+/**
+ * The size of a change, roughly: its large parts as JSON. Measured without encoding them, since the store does that.
+ *
+ * @param seedBytes the size of the job that the seed returns. @default measured
+ */
+export function changeBytes(change: JobChange, seedBytes?: number): number {
   switch (change.kind) {
     case "claim":
-      return FIXED_BYTES + jobBytes(change.seed());
+      return FIXED_BYTES + (seedBytes ?? jobBytes(change.seed()));
     case "insert":
     case "birth":
       return FIXED_BYTES + jobBytes(change.job);
@@ -22,15 +27,21 @@ export function changeBytes(change: JobChange): number {
     case "end": {
       const { result, saved, steps, logs, seed } = change;
       const parts = roughBytes(result) + roughBytes(saved) + roughBytes(steps) + roughBytes(logs);
-      return FIXED_BYTES + parts + (seed === undefined ? 0 : jobBytes(seed()));
+      return FIXED_BYTES + parts + (seed === undefined ? 0 : (seedBytes ?? jobBytes(seed())));
     }
     default:
       return FIXED_BYTES;
   }
 }
 
-function jobBytes({ message }: NewStoredJob): number {
-  return roughBytes(message?.payload) + roughBytes(message?.headers);
+/** The size of the large parts of a job, roughly. */
+export function jobBytes({ message }: NewStoredJob): number {
+  return message === undefined ? 0 : messageBytes(message);
+}
+
+/** The size of the large parts of a message, roughly. */
+export function messageBytes({ payload, headers }: Pick<StoredJobMessage, "payload" | "headers">): number {
+  return roughBytes(payload) + roughBytes(headers);
 }
 
 /** The length of a value as JSON, roughly. Stops at {@link MOST_BYTES}, and at {@link MOST_DEPTH}. */

@@ -85,6 +85,11 @@ export class JobWriter {
     return this.#breaker.isUp;
   }
 
+  /** Whether the store applies changes at once, so that nobody has to wait for them. False while it is down. */
+  get isImmediate(): boolean {
+    return this.#store.applyNow !== undefined && this.isUp;
+  }
+
   /** Milliseconds for which the store has been down; 0 if it is up. */
   get downMs(): number {
     return this.isUp ? 0 : this.#clock.monotonic() - this.#downSince;
@@ -108,14 +113,36 @@ export class JobWriter {
    * @throws QueueError `store_unavailable` when the store has not confirmed the change within 2 s, or is down. The change
    * may have been written all the same. It can be written again.
    * @throws the error of the store, if it refuses the change
+   * @param seedBytes the bytes of the job that the seed of the change would return. @default measured
    */
-  write<Change extends JobChange>(change: Change): Promise<AnswerTo<Change>> {
+  write<Change extends JobChange>(change: Change, seedBytes?: number): Promise<AnswerTo<Change>> {
     if (!this.isUp || this.#isClosed)
       return Promise.reject(storeDown(this.#store.name, "the change was not written"));
+    const answer = this.writeNow(change);
+    if (answer !== undefined) return Promise.resolve(answer);
     if (this.#journal.size > 0 && this.#journal.has(change.id)) {
       for (const earlier of this.#journal.takeOf(change.id)) void this.#writeKept(earlier);
     }
-    return this.#write(change) as Promise<AnswerTo<Change>>;
+    return this.#write(change, false, seedBytes) as Promise<AnswerTo<Change>>;
+  }
+
+  /**
+   * Writes a change, and returns the answer, if the store can do that at once, and no earlier change of the job is on its
+   * way. If not, nothing is done, and the change is for {@link write}, which also finds out what is wrong with it.
+   */
+  writeNow<Change extends JobChange>(change: Change): AnswerTo<Change> | undefined {
+    const { id } = change;
+    if (!this.isImmediate || this.#isClosed || this.#lanes.has(id) || this.#journal.has(id)) return undefined;
+    let answer: JobAnswer | undefined;
+    try {
+      answer = this.#store.applyNow?.(this.#namespace, change);
+    } catch {
+      return undefined;
+    }
+    if (answer === undefined || answer.do === "again" || !isAnswerTo(change, answer)) return undefined;
+    this.#calls += 1;
+    this.#changes += 1;
+    return answer as AnswerTo<Change>;
   }
 
   /** Writes a change when the store is back. A later change of its job is written after it. */
@@ -157,9 +184,9 @@ export class JobWriter {
     );
   }
 
-  #write(change: JobChange, isKept = false): Promise<JobAnswer> {
+  #write(change: JobChange, isKept = false, seedBytes?: number): Promise<JobAnswer> {
     const until = this.#clock.monotonic() + WRITE_LIMIT_MS;
-    const write = new Write(this.#host, change, changeBytes(change), until);
+    const write = new Write(this.#host, change, changeBytes(change, seedBytes), until);
     write.isKept = isKept;
     this.#limits.add(write);
     const before = this.#lanes.last(change.id);

@@ -54,7 +54,7 @@ export class Journal {
   }
 
   has(id: string): boolean {
-    return this.#entries.has(id);
+    return this.#size > 0 && this.#entries.has(id);
   }
 
   /** Keeps a change. A later one of the same job replaces an earlier one of the same kind. */

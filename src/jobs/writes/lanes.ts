@@ -16,6 +16,10 @@ export class Lanes {
     return this.#last.get(id);
   }
 
+  has(id: string): boolean {
+    return this.#size > 0 && this.#last.get(id) !== undefined;
+  }
+
   /** Makes a change the last one of its job. */
   set(write: Write): void {
     const { id } = write.change;

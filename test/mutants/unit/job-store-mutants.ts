@@ -201,9 +201,8 @@ export const jobStoreMutants: readonly UnitMutant[] = [
   {
     name: "a payload of a job is shared with its sender",
     file: ENTRY,
-    search: "if (message !== undefined) this.#message = messageText ?? JSON.stringify(message);",
-    replace:
-      "if (message !== undefined) this.#message = { toString: () => JSON.stringify(message) } as unknown as string;",
+    search: "this.#message = JSON.stringify(message);",
+    replace: "this.#message = { toString: () => JSON.stringify(message) } as unknown as string;",
     tests: SUITE,
   },
   {
