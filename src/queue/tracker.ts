@@ -31,7 +31,7 @@ export interface TrackedRun {
   abort(reason: Error): void;
 }
 
-/** What is to happen to a message; `abandon` leaves it to be redelivered when its lease ends. */
+/** The fate of a message; `abandon` leaves it to be redelivered when its lease ends. */
 export type Conclusion = Disposition | "abandon";
 
 /** The answer to a claim. */

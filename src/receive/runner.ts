@@ -149,13 +149,14 @@ export class Runner {
   }
 
   #ended(run: Run, disposition: Disposition): void {
+    // First, since a conclusion without a promise goes on at once.
+    if (run.running !== undefined) this.#runs.remove(run.running);
     if (run.fenced) {
       this.#reporter.late(run);
       this.#context.tracker?.late(run, this.#settlement.final(run, disposition));
     } else {
       this.#settlement.apply(run, disposition);
     }
-    if (run.running !== undefined) this.#runs.remove(run.running);
     this.#capacity.release(run.message.type, run.endedAt - run.startedAt);
   }
 }

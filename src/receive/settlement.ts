@@ -47,7 +47,13 @@ export class Settlement {
         concluding.then((answer) => this.#concluded(run, answer)),
         run,
       );
-    else this.#concluded(run, concluding);
+    else {
+      try {
+        this.#concluded(run, concluding);
+      } catch (error) {
+        this.track(Promise.reject(error), run);
+      }
+    }
   }
 
   /** Carries out a disposition that is no news to the tracker, and reports it. */

@@ -1,3 +1,4 @@
+import { inThisContext } from "../../lib/async-context.ts";
 import type { Timer } from "../../lib/clock.ts";
 import type { Records } from "../records.ts";
 import type { StoredJob } from "../store/job-row.ts";
@@ -20,6 +21,8 @@ export class JobWatch {
   #timer: Timer | undefined;
   #hinted = new Set<string>();
   #isReading = false;
+  /** In a context of its own, since a hint may come in that of any caller: a store may give it while it applies a change. */
+  readonly #lookAt = inThisContext((id: string) => this.#look([id]));
 
   constructor(records: Records) {
     this.#records = records;
@@ -42,7 +45,7 @@ export class JobWatch {
   #start(): void {
     const { store, namespace, clock } = this.#records;
     this.#unlisten ??= store.listen(namespace, (_, id) => {
-      if (this.#listeners.has(id)) this.#look([id]);
+      if (this.#listeners.has(id)) this.#lookAt(id);
     });
     this.#timer ??= clock.timer(LOOK_MS, () => this.#lookAtAll(), true);
   }

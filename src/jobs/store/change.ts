@@ -1,5 +1,4 @@
 import type { Json } from "../json.ts";
-import type { JobStore } from "./job-store.ts";
 import type { JobError, JobLogLine, JobRow, JobStatus, Priority, StoredJobMessage } from "./job-row.ts";
 
 /** The facts of a job that are known when its row is created. */
@@ -19,7 +18,7 @@ export interface NewStoredJob {
   readonly traceId?: string | undefined;
   /** Undefined if the message cannot be sent again from its record: its payload could not be read. */
   readonly message: StoredJobMessage | undefined;
-  /** The message as JSON, in place of `message`. Only in changes that are given to {@link JobStore.applyNow}. */
+  /** The message as JSON, in place of `message`. Only in changes for `applyNow` of a store. */
   readonly messageText?: string | undefined;
 }
 

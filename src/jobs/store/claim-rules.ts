@@ -3,7 +3,16 @@ import { cancelled, closedAs, isAhead, isHeld, isSettled } from "./cancel-rules.
 import type { ClaimAnswer, ClaimChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
 import type { JobRow } from "./job-row.ts";
-import { changed, endDispatch, filled, isTombstone, messageOf, newRow, nextVersion, type RowDraft } from "./new-row.ts";
+import {
+  changed,
+  endDispatch,
+  filled,
+  isTombstone,
+  messageOf,
+  newRow,
+  nextVersion,
+  type RowDraft,
+} from "./new-row.ts";
 import type { Transition } from "./effect.ts";
 
 /** A backoff counts as over this much early, since the broker's clock and the store's differ. */

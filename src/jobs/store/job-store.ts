@@ -193,8 +193,8 @@ export interface JobStore {
   apply(namespace: string, changes: readonly JobChange[]): Promise<JobAnswer[]>;
   /**
    * Applies one change at once, as `apply` does, and returns its answer. For a store that has nothing to wait for, as it is
-   * in the memory of this process. Undefined if the change has to be applied by `apply`, as at any time it may be. What it
-   * throws does not count: the change is then applied by `apply`.
+   * in the memory of this process. Undefined if the change has to be applied by `apply`, as may be at any time. If it
+   * throws, nothing was applied, and `apply` is called.
    */
   applyNow?(namespace: string, change: JobChange): JobAnswer | undefined;
   /** Reads jobs by their ids, in that order. */

@@ -2,7 +2,15 @@ import { cancellation, closedAs, isAhead, isHeld, isSettled } from "./cancel-rul
 import type { AssumeChange, BuriedChange, EndAnswer, EndChange, PlainAnswer, TouchChange } from "./change.ts";
 import { matchOf, nextGeneration } from "./identity.ts";
 import { type JobRow, type JobStatus, MAX_ATTEMPTS_KEPT } from "./job-row.ts";
-import { changed, endDispatch, isTombstone, messageOf, newRow, nextVersion, type RowDraft } from "./new-row.ts";
+import {
+  changed,
+  endDispatch,
+  isTombstone,
+  messageOf,
+  newRow,
+  nextVersion,
+  type RowDraft,
+} from "./new-row.ts";
 import { type DataChange, noted, type Transition, unchanged } from "./effect.ts";
 
 /** A report from a run: only its own claim may write. */

@@ -57,12 +57,7 @@ export class EndRecorder {
   }
 
   /** The end could not be recorded, or it is not known. */
-  #unrecorded(
-    job: JobRun,
-    end: EndChange,
-    asked: Disposition,
-    draining: AbortSignal,
-  ): Promise<Conclusion> {
+  #unrecorded(job: JobRun, end: EndChange, asked: Disposition, draining: AbortSignal): Promise<Conclusion> {
     const isWaiting =
       hasFlag(job.run.jobFlags, "wait") ||
       this.#options.policies.of(job.run.message.type).whenStoreIsDown === "wait";

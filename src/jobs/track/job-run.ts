@@ -98,7 +98,9 @@ export class JobRun implements Deadline {
 
   /** The size of the facts, roughly. Measured without them, since most claims need none. */
   get seedBytes(): number {
-    return this.#seed === undefined ? messageBytes(this.run.message as StoredJobMessage) : jobBytes(this.#seed);
+    return this.#seed === undefined
+      ? messageBytes(this.run.message as StoredJobMessage)
+      : jobBytes(this.#seed);
   }
 
   /** Copies the payload, since the record is written after the handler, which may change it. */

@@ -1,4 +1,5 @@
 import { QueueError } from "../../errors.ts";
+import { inThisContext } from "../../lib/async-context.ts";
 import type { Clock, Timer } from "../../lib/clock.ts";
 import { Deadlines } from "../../lib/deadlines.ts";
 import { InFlightSet } from "../../lib/in-flight-set.ts";
@@ -39,6 +40,11 @@ export class Touches {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #running = new InFlightSet<JobRun>();
+  /** In a context of its own, since a hint may come in that of any caller: a store may give it while it applies a change. */
+  readonly #lookAt = inThisContext((id: string) => {
+    // A hint may be wrong or late; the answer to a touch is not.
+    for (const job of this.#running.all()) if (job.id === id) this.touch(job);
+  });
   #beat: Timer | undefined;
   #poll: Timer | undefined;
   #unlisten: (() => void) | undefined;
@@ -53,9 +59,7 @@ export class Touches {
   start(): void {
     const { store, namespace } = this.#options;
     this.#unlisten ??= store.listen(namespace, (hint, id) => {
-      if (hint !== "cancel") return;
-      // A hint may be wrong or late; the answer to a touch is not.
-      for (const job of this.#running.all()) if (job.id === id) this.touch(job);
+      if (hint === "cancel") this.#lookAt(id);
     });
     this.#beatLater();
     if (store.capabilities.shared && store.capabilities.pushMs === 0) this.#pollLater();

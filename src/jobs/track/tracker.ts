@@ -79,8 +79,8 @@ export class JobTracker implements Tracker {
     const now = this.#clock.monotonic();
     const job = new JobRun(run, newId(this.#clock.now()), stampOfRun(run), now, this.#flush);
     run.tracking = job;
-    const answer = writer.isImmediate ? writer.writeNow(this.#claimOf(job, now)) : undefined;
-    if (answer !== undefined) return this.#claimed(job, answer);
+    const atOnce = writer.isImmediate ? writer.writeNow(this.#claimOf(job, now)) : undefined;
+    if (atOnce !== undefined) return this.#claimed(job, atOnce);
     const { whenStoreIsDown } = policies.of(run.message.type);
     const mode = hasFlag(run.jobFlags, "wait") ? "wait" : whenStoreIsDown;
     if (!writer.isUp) return Promise.resolve(this.#unanswered(job, mode));

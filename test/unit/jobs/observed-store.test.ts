@@ -4,6 +4,7 @@ import { observedStore } from "../../../src/jobs/observed-store.ts";
 import type { ClaimChange, NewStoredJob } from "../../../src/jobs/store/change.ts";
 import type { JobStore } from "../../../src/jobs/store/job-store.ts";
 import { memoryJobStore } from "../../../src/jobs/store/memory-job-store.ts";
+import { wrappedStore } from "../../../src/jobs/store/wrapped-store.ts";
 import { QueueError } from "../../../src/errors.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
 
@@ -30,6 +31,8 @@ const claim = (id: string, token: string): ClaimChange => ({
   leaseMs: 30_000,
   seed: () => ({ ...job, stamp: "0" }),
 });
+
+const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The events of `use`, with the answers of a store that is observed. */
 async function observed(
@@ -86,6 +89,32 @@ test("claims are published with their answers, and cancellations by whether the 
     [[], { waiting: 0, running: 0 }],
     [[], { waiting: 1, running: 1 }],
   ]);
+});
+
+test("the changes that a store applies at once within one tick are one request", async () => {
+  const events = await observed(async (store) => {
+    expect(store.applyNow?.("test", claim("a", "1"))).toMatchObject({ do: "run" });
+    store.applyNow?.("test", claim("a", "2"));
+    store.applyNow?.("test", { kind: "cancel", id: "not-known-yet" });
+    await tick();
+    store.applyNow?.("test", claim("b", "3"));
+    await tick();
+  });
+  expect(events).toMatchObject([
+    {
+      store: "memory",
+      operation: "apply",
+      outcome: "ok",
+      claims: ["run", "later"],
+      cancelled: { waiting: 1, running: 0 },
+    },
+    { claims: ["run"], cancelled: { waiting: 0, running: 0 } },
+  ]);
+});
+
+test("a store that has to wait for its changes seems to apply none at once", () => {
+  const store = wrappedStore(memoryJobStore(), (_, call) => call());
+  expect(observedStore(store, {}, new FakeClock())).toHaveProperty("applyNow", undefined);
 });
 
 test.each([

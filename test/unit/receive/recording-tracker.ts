@@ -1,8 +1,7 @@
 import type { Disposition } from "../../../src/queue/disposition.ts";
-import type { RunClaim, TrackedRun, Tracker } from "../../../src/queue/tracker.ts";
+import type { Conclusion, RunClaim, TrackedRun, Tracker } from "../../../src/queue/tracker.ts";
 
 type Answer<T> = T | Promise<T> | undefined;
-type Conclusion = Disposition | "abandon";
 
 /** A tracker that notes its calls, and answers as a test says. By default it claims every message as its first attempt. */
 export class RecordingTracker implements Tracker {
@@ -25,15 +24,15 @@ export class RecordingTracker implements Tracker {
     return (conclusion) => waiting.shift()?.(conclusion);
   }
 
-  claim(run: TrackedRun): Promise<RunClaim> | undefined {
+  claim(run: TrackedRun): Answer<RunClaim> {
     this.calls.push(`claim ${run.message.id}`);
     this.runs.push(run);
-    return promised(this.onClaim(run));
+    return this.onClaim(run);
   }
 
-  concluding(run: TrackedRun, disposition: Disposition): Promise<Conclusion> | undefined {
+  concluding(run: TrackedRun, disposition: Disposition): Answer<Conclusion> {
     this.calls.push(`concluding ${run.message.id} ${nameOf(disposition)}`);
-    return promised(this.onConcluding(run, disposition));
+    return this.onConcluding(run, disposition);
   }
 
   buried(run: TrackedRun): void {
@@ -55,8 +54,4 @@ export class RecordingTracker implements Tracker {
 
 function nameOf(disposition: Disposition): string {
   return disposition.kind === "dead_letter" ? `dead_letter ${disposition.reason}` : disposition.kind;
-}
-
-function promised<T>(answer: Answer<T>): Promise<T> | undefined {
-  return answer === undefined ? undefined : Promise.resolve(answer);
 }

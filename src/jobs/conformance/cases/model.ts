@@ -1,4 +1,5 @@
-import type { JobChange } from "../../store/change.ts";
+import type { JobAnswer, JobChange } from "../../store/change.ts";
+import type { JobStore } from "../../store/job-store.ts";
 import { group, type JobStoreCase } from "../case.ts";
 import { expectSameJson } from "../kit/compare.ts";
 import {
@@ -50,7 +51,7 @@ async function runModel(context: StoreContext, jobs: number, pruned: number): Pr
   ];
   const apply = async (batch: readonly JobChange[]): Promise<void> => {
     const expected = batch.map((change) => model.apply(change, clock.now()));
-    const answers = await random.pick(stores).apply(namespace, batch);
+    const answers = await answersOf(random.pick(stores), namespace, batch, random);
     for (const [index, change] of batch.entries())
       expectSameJson(`the answer to ${JSON.stringify(change)}`, answers[index], expected[index]);
   };
@@ -79,6 +80,20 @@ async function runModel(context: StoreContext, jobs: number, pruned: number): Pr
   await compareJobs(compared);
   await compareCounts(compared);
   for (const reader of readers) await compareChanges(compared, reader);
+}
+
+/** Applies a batch; one change at a time, now and then, if the store applies changes at once. */
+async function answersOf(
+  store: JobStore,
+  namespace: string,
+  batch: readonly JobChange[],
+  random: Random,
+): Promise<readonly (JobAnswer | undefined)[]> {
+  if (store.applyNow === undefined || random.chance(0.5)) return store.apply(namespace, batch);
+  const answers: (JobAnswer | undefined)[] = [];
+  for (const change of batch)
+    answers.push(store.applyNow(namespace, change) ?? (await store.apply(namespace, [change]))[0]);
+  return answers;
 }
 
 /** A batch with at most one change of each job: new ones, and some of the past. */

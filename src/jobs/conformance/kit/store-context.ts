@@ -63,16 +63,20 @@ export class StoreContext {
   readonly apply = (...changes: JobChange[]): Promise<JobAnswer[]> =>
     this.store.apply(this.namespace, changes);
 
-  /** Applies one change, and returns its answer as one of a certain kind, which the case then compares. */
+  /**
+   * Applies one change, at once if the store does that, and returns its answer as one of a certain kind, which the case
+   * then compares.
+   */
   readonly one = async <Answer = JobAnswer>(change: JobChange): Promise<Answer> => {
-    const [answer] = await this.apply(change);
+    const now = this.store.applyNow?.(this.namespace, change);
+    const [answer] = now === undefined ? await this.apply(change) : [now];
     return answer as Answer;
   };
 
   /** Applies changes one after the other, also of one job. */
   readonly each = async (...changes: JobChange[]): Promise<JobAnswer[]> => {
     const answers: JobAnswer[] = [];
-    for (const change of changes) answers.push(...(await this.apply(change)));
+    for (const change of changes) answers.push(await this.one(change));
     return answers;
   };
 
