@@ -13,7 +13,7 @@ import { isFinal, type JobRow } from "./job-row.ts";
 import {
   changed,
   filled,
-  hasMessage,
+  isMessageKnown,
   isTombstone,
   messageOf,
   newRow,
@@ -53,10 +53,11 @@ export function insert(
     row.stamp === stamp &&
     row.traceId === traceId &&
     row.tags === tags;
-  const isFilled = row.hasMessage || !hasMessage(job);
+  const isFilled = row.hasMessage || !isMessageKnown(job);
   if (isKnown && isFilled) return noted(row);
+  const hasMessage = row.hasMessage || isMessageKnown(job);
   return noted(
-    changed(row, now, { tenant, hash, stamp, traceId, tags, hasMessage: row.hasMessage || !isFilled }),
+    changed(row, now, { tenant, hash, stamp, traceId, tags, hasMessage }),
     isFilled ? undefined : data,
   );
 }

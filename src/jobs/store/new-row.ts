@@ -61,7 +61,7 @@ export function newRow(
     tags: tagsOf(job),
     traceId: job.traceId,
     resultOmitted: undefined,
-    hasMessage: hasMessage(job),
+    hasMessage: isMessageKnown(job),
     hasSaved: false,
   };
   return Object.assign(row, rest);
@@ -162,12 +162,12 @@ export function filled(row: JobRow, job: NewStoredJob, now: number): JobRow {
     traceId,
     priority,
     tags: tagsOf(job),
-    hasMessage: hasMessage(job),
+    hasMessage: isMessageKnown(job),
   });
 }
 
 /** Whether the message of a job is known. */
-export function hasMessage({ message, messageText }: NewStoredJob): boolean {
+export function isMessageKnown({ message, messageText }: NewStoredJob): boolean {
   return message !== undefined || messageText !== undefined;
 }
 

@@ -11,7 +11,7 @@ export const jobWorkerMutants: readonly UnitMutant[] = [
   {
     name: "a message is settled before the end of its run is recorded",
     file: "src/jobs/track/end-recorder.ts",
-    search: "    return writer.write(end).then(\n",
+    search: "    return writer.write(end, job.seedBytes).then(\n",
     replace:
       "    writer.write(end).catch(() => undefined);\n    return Promise.resolve(asked);\n    return writer.write(end).then(\n",
     tests: ["jobs/track/lease.test.ts", "jobs/track/outage.test.ts"],
