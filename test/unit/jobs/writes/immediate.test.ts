@@ -115,7 +115,11 @@ describe("a store that applies changes at once", () => {
 
   it("is given no change before it is open", async () => {
     const clock = new FakeClock();
-    const { store, opened } = openedStore(memoryJobStore({ clock }), async () => undefined);
+    const { store, opened } = openedStore(
+      memoryJobStore({ clock }),
+      async () => {},
+      () => {},
+    );
     const change = insert("a", clock.now());
     expect(store.applyNow?.("test", change)).toBeUndefined();
     await opened();
