@@ -12,7 +12,7 @@
  * | what its "complex version" adds            | is there as well: seed 001                                              |
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { definitions, email, imageProcessing, reportGeneration } from "./jobs.ts";
+import { definitions, email, imageProcessing, reportGeneration, testEmail } from "./jobs.ts";
 import type { JobsWorker } from "../../src/jobs/index.ts";
 import { Door } from "../unit/support.ts";
 import { type ListJson, Service, typesOf } from "./service.ts";
@@ -40,13 +40,6 @@ const printed = [
     },
   },
 ];
-
-/** The body of "Create Job". */
-const testEmail = {
-  type: "email",
-  payload: { to: "user@example.com", subject: "Test Email", body: "This is a test" },
-  priority: 1,
-};
 
 /** The answer of "Get Job Status". */
 const statusKeys = {

@@ -22,7 +22,7 @@ import { PermanentError } from "../../src/index.ts";
 import type { JobRecordJson, JobsEvent, JobsWorker, Json } from "../../src/jobs/index.ts";
 import { FakeClock, runUntilIdle } from "../../src/testing/index.ts";
 import { Door } from "../unit/support.ts";
-import { definitions, email, imageProcessing, reportGeneration } from "./jobs.ts";
+import { definitions, email, imageProcessing, reportGeneration, testEmail } from "./jobs.ts";
 import { eventsUntil, type ListJson, Service, typesOf } from "./service.ts";
 
 /** `worker.PoolConfig` of the seed, in a configuration file. */
@@ -40,12 +40,6 @@ const config = {
     },
   },
 } as const;
-
-const testEmail = {
-  type: "email",
-  payload: { to: "user@example.com", subject: "Test Email", body: "This is a test" },
-  priority: 1,
-};
 
 /** The answer of "Get Job Status". */
 const printed = {
@@ -71,6 +65,16 @@ async function open(clock?: FakeClock): Promise<{ service: Service; worker: Jobs
   return { service, worker: service.jobs.worker().on("failed", () => {}) };
 }
 
+/** Lets each run of an email fail. Returns the waits between the runs so far, in milliseconds. */
+function failing(worker: JobsWorker, clock: FakeClock): () => readonly number[] {
+  const runs: number[] = [];
+  worker.register(email, () => {
+    runs.push(clock.now());
+    throw new Error("421 try again later");
+  });
+  return () => runs.slice(1).map((at, index) => at - (runs[index] ?? 0));
+}
+
 /** The log lines of the seed, from events: the recipe of docs/guide/jobs.md. */
 function logLine({ event, job }: JobsEvent): string | undefined {
   const { id, type, workerId, progress, progressMessage, durationMs } = job;
@@ -90,17 +94,11 @@ describe("seed 001", () => {
   test("a job that fails is retried after 1, 2, 4, 8 and 16 seconds, and is then a dead letter", async () => {
     const clock = new FakeClock();
     const { service, worker } = await open(clock);
-    const runs: number[] = [];
-    worker.register(email, () => {
-      runs.push(clock.now());
-      throw new Error("421 try again later");
-    });
+    const waits = failing(worker, clock);
     const job = await service.jobs.send(email.message(testEmail.payload));
     await runUntilIdle(worker, "emails", { clock });
 
-    expect(runs.slice(1).map((at, index) => at - (runs[index] ?? 0))).toEqual([
-      1_000, 2_000, 4_000, 8_000, 16_000,
-    ]);
+    expect(waits()).toEqual([1_000, 2_000, 4_000, 8_000, 16_000]);
     expect(await job.get()).toMatchObject({
       status: "failed",
       attempt: 6,
@@ -114,14 +112,10 @@ describe("seed 001", () => {
   test("the longest wait is `max_retry_delay`", async () => {
     const clock = new FakeClock();
     const { service, worker } = await open(clock);
-    const runs: number[] = [];
-    worker.register(email, () => {
-      runs.push(clock.now());
-      throw new Error("421 try again later");
-    });
+    const waits = failing(worker, clock);
     await service.jobs.send(email.message(testEmail.payload, { maxAttempts: 9 }));
     await runUntilIdle(worker, "emails", { clock });
-    expect(Math.max(...runs.slice(1).map((at, index) => at - (runs[index] ?? 0)))).toBe(60_000);
+    expect(Math.max(...waits())).toBe(60_000);
   });
 
   test("POST and GET answer with the keys, the types and the words that are printed", async () => {

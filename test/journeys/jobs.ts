@@ -44,3 +44,10 @@ export const reportGeneration: JobDefinition<Report, Report> = defineJob({
 });
 
 export const definitions: readonly { readonly type: string }[] = [email, imageProcessing, reportGeneration];
+
+/** The body of "Create Job", as the seeds 000 and 001 print it. */
+export const testEmail = {
+  type: "email",
+  payload: { to: "user@example.com", subject: "Test Email", body: "This is a test" },
+  priority: 1,
+} as const;

@@ -3,6 +3,7 @@ import { parse } from "yaml";
 import { splitConfig, type ConfigParts } from "../../../adapters/config-file.ts";
 import { parseConfig } from "../../../adapters/open.ts";
 import type { QueueError } from "../../../src/errors.ts";
+import { asSupported, jobsOnRedis } from "../../support/jobs-on-redis.ts";
 
 const split = (yaml: string): ConfigParts => splitConfig({ provider: "memory", ...parse(yaml) }, "file");
 
@@ -17,44 +18,11 @@ function refusal(yaml: string): QueueError | undefined {
 }
 
 /** The job system and its queues, as systems on Redis configure them. */
-const ofRedis = `
-jobs:
-  enabled: true
-  redis:
-    addr: "localhost:6379"
-    password: "hunter2"
-    db: 0
-  worker_pool:
-    worker_count: 5
-    max_retries: 3
-    retry_delay: "5s"
-  scheduler:
-    enabled: true
-    cleanup_interval: "1m"
-  metrics:
-    enabled: true
-    collection_interval: "30s"
-queues:
-  default:
-    priority_levels: ["low", "normal", "high", "critical"]
-    max_jobs: 1000
-  email:
-    priority_levels: ["normal", "high"]
-    max_jobs: 5000
-  file_processing:
-    priority_levels: ["low", "normal"]
-    max_jobs: 100
-  cleanup:
-    priority_levels: ["low"]
-    max_jobs: 50
-`;
+const ofRedis = jobsOnRedis({ password: "hunter2" });
 
 describe("the section jobs", () => {
   test("the blocks of a system on Redis work as they are, but for the store and the levels", () => {
-    const ours = ofRedis
-      .replace(/  redis:\n(?: {4}.*\n)+/, "  store: { memory: true }\n")
-      .replaceAll(/priority_levels: .*/g, 'priority_levels: ["normal"]');
-    const { worker, jobs } = split(ours);
+    const { worker, jobs } = split(asSupported(ofRedis));
 
     expect(worker).toEqual({ concurrency: 5, backoff: { baseMs: 5_000 } });
     expect(jobs).toMatchObject({

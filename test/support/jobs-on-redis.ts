@@ -1,0 +1,46 @@
+/** The options of {@link jobsOnRedis}. */
+interface RedisBlockOptions {
+  readonly password?: string;
+}
+
+/** The job system and its queues as seed 002 configures them, in YAML. */
+export function jobsOnRedis({ password = "" }: RedisBlockOptions = {}): string {
+  return `
+jobs:
+  enabled: true
+  redis:
+    addr: "localhost:6379"
+    password: "${password}"
+    db: 0
+  worker_pool:
+    worker_count: 5
+    max_retries: 3
+    retry_delay: "5s"
+  scheduler:
+    enabled: true
+    cleanup_interval: "1m"
+  metrics:
+    enabled: true
+    collection_interval: "30s"
+queues:
+  default:
+    priority_levels: ["low", "normal", "high", "critical"]
+    max_jobs: 1000
+  email:
+    priority_levels: ["normal", "high"]
+    max_jobs: 5000
+  file_processing:
+    priority_levels: ["low", "normal"]
+    max_jobs: 100
+  cleanup:
+    priority_levels: ["low"]
+    max_jobs: 50
+`;
+}
+
+/** The same configuration after what its refusal says was done: another store, and no levels but `normal`. */
+export function asSupported(yaml: string): string {
+  return yaml
+    .replace(/ {2}redis:\n(?: {4}.*\n)+/, "  store: { memory: true }\n")
+    .replaceAll(/priority_levels: .*/g, 'priority_levels: ["normal"]');
+}
