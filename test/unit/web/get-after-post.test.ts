@@ -73,7 +73,11 @@ function requestOf(index: number): RequestInit {
 }
 
 /** Sends all jobs by one server, and gets each from the other. Returns how often there were which two statuses. */
-async function sendAndGet(sender: string, reader: string, random: () => number): Promise<object> {
+async function sendAndGet(
+  sender: string,
+  reader: string,
+  random: () => number,
+): Promise<Record<string, number>> {
   const outcomes: Record<string, number> = {};
   let next = 0;
   const client = async (): Promise<void> => {
@@ -104,7 +108,19 @@ async function sqlitePath(): Promise<string> {
   return join(folder, "jobs.db");
 }
 
-const ALL_FOUND = { "POST 201, GET 200": JOBS };
+/**
+ * The outcomes without those of jobs that were not recorded within a second, as where the machine stands still. They are
+ * answered by 202 and `tracked: false`, which promises nothing.
+ * @throws Error if these are many
+ */
+function promisedOf(outcomes: Readonly<Record<string, number>>): readonly string[] {
+  const promised = Object.keys(outcomes).filter((outcome) => !outcome.startsWith("POST 202"));
+  const count = promised.reduce((sum, outcome) => sum + (outcomes[outcome] ?? 0), 0);
+  if (count < 0.9 * JOBS) throw new Error(`too few jobs were recorded: ${JSON.stringify(outcomes)}`);
+  return promised;
+}
+
+const ALL_FOUND = ["POST 201, GET 200"];
 
 test(
   `GET never answers 404 after POST, in ${JOBS} tries at random delays`,
@@ -112,7 +128,7 @@ test(
     const random = seeded(1);
     const { jobs, url } = await serve(memoryJobStore());
     await work(jobs, random);
-    expect(await sendAndGet(url, url, random)).toEqual(ALL_FOUND);
+    expect(promisedOf(await sendAndGet(url, url, random))).toEqual(ALL_FOUND);
   },
   TIMEOUT_MS,
 );
@@ -123,7 +139,7 @@ test(
     const random = seeded(2);
     const { jobs, url } = await serve(late(memoryJobStore(), random));
     await work(jobs, random);
-    expect(await sendAndGet(url, url, random)).toEqual(ALL_FOUND);
+    expect(promisedOf(await sendAndGet(url, url, random))).toEqual(ALL_FOUND);
   },
   TIMEOUT_MS,
 );
@@ -136,7 +152,7 @@ test(
     const sender = await serve(sqliteJobStore({ path }));
     const reader = await serve(sqliteJobStore({ path }));
     await work(sender.jobs, random);
-    expect(await sendAndGet(sender.url, reader.url, random)).toEqual(ALL_FOUND);
+    expect(promisedOf(await sendAndGet(sender.url, reader.url, random))).toEqual(ALL_FOUND);
   },
   TIMEOUT_MS,
 );
