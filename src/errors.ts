@@ -108,15 +108,20 @@ export class QueueError extends Error {
   readonly queue: string | undefined;
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;
-  /** The places at which a payload does not fit its schema, at most 100; empty for an error of another kind. */
-  readonly issues: readonly PayloadIssue[];
+  /** Private, so that an error that is printed shows no empty list. */
+  readonly #issues: readonly PayloadIssue[];
 
   constructor(code: ErrorCode, message: string, details: QueueErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.queue = details.queue;
     this.retryable = details.retryable ?? false;
-    this.issues = details.issues ?? [];
+    this.#issues = details.issues ?? [];
+  }
+
+  /** The places at which a payload does not fit its schema, at most 100; empty for an error of another kind. */
+  get issues(): readonly PayloadIssue[] {
+    return this.#issues;
   }
 
   /**

@@ -82,6 +82,7 @@ export function memory(options: MemoryOptions = {}): Driver & { readonly admin: 
 class MemoryDriver implements Driver {
   readonly provider = "memory";
   readonly scope = "memory";
+  readonly isProcessLocal = true;
   readonly limits: Limits;
   readonly admin: Admin;
   /** Undefined if the emulated provider cannot cancel. */

@@ -64,6 +64,7 @@ const NONE: SendOptions = Object.freeze({});
 export class CoreQueue implements ManagedQueue {
   readonly provider: string;
   readonly scope: string;
+  readonly isProcessLocal: boolean;
   readonly clock: Clock;
   readonly codec: ManagedCodec | undefined;
   readonly #driver: Driver;
@@ -85,6 +86,7 @@ export class CoreQueue implements ManagedQueue {
   constructor(driver: Driver, options: CoreQueueOptions) {
     this.provider = driver.provider;
     this.scope = driver.scope ?? driver.provider;
+    this.isProcessLocal = driver.isProcessLocal ?? false;
     this.clock = options.clock;
     this.#driver = driver;
     this.#options = options;

@@ -240,6 +240,12 @@ export interface Driver {
    * @default the name of the provider
    */
   readonly scope?: string | undefined;
+  /**
+   * Whether the queues are those of this process, and are gone with it: no other process gets their messages, whatever
+   * its scope.
+   * @default false
+   */
+  readonly isProcessLocal?: boolean | undefined;
   readonly limits: Limits;
   /**
    * The clock that measures delays and leases, if this process measures them and not a provider. The queue on the

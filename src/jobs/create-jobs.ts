@@ -110,6 +110,11 @@ export async function createJobs(queue: Queue, options: JobsOptions): Promise<Jo
       `The job store "${given.name}" cannot be opened: ${reasonOf(error)}. It is opened as soon as it is back; jobs go on as \`whenStoreIsDown\` says.`,
     );
   }
+  if (managed.isProcessLocal && store.capabilities.shared)
+    warn(
+      "queue_not_shared",
+      `The job store "${given.name}" is shared with other processes, and the queues of "${queue.provider}" are those of this process. A worker in another process never gets a job that is sent here, and jobs that wait are gone when this process ends, while their records stay "queued". For more than one process, use a provider that they share.`,
+    );
   const context = { queue: managed, records, namespace, clock, types, warn };
   const policy = { track: options.track ?? "full", whenStoreIsDown };
   return new CoreJobs({ context, limits, keeping, policy, definitions });

@@ -141,4 +141,6 @@ export interface ManagedQueue extends Queue {
    * The same in all processes that reach the same queues. Has no secret.
    */
   readonly scope: string;
+  /** Whether no other process gets the messages of the queues. */
+  readonly isProcessLocal: boolean;
 }

@@ -30,6 +30,21 @@ describe("createJobs", () => {
     });
   });
 
+  test("warns of a store that is shared and a queue that is not, so that no job waits in vain without a word", async () => {
+    const fixture = new JobsFixture();
+    await fixture.jobs();
+    expect(fixture.warnings).toEqual([]);
+    Object.assign(fixture.store, { capabilities: { ...fixture.store.capabilities, shared: true } });
+    await fixture.jobs();
+    expect(fixture.warnings).toEqual([
+      ["queue_not_shared", expect.stringContaining("use a provider that they share")],
+    ]);
+    Object.assign(fixture.queue, { isProcessLocal: false });
+    fixture.warnings.length = 0;
+    await fixture.jobs();
+    expect(fixture.warnings).toEqual([]);
+  });
+
   test("brings the store up to date only if it is asked to", async () => {
     const fixture = new JobsFixture();
     let migrations = 0;

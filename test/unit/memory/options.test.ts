@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { createQueue } from "../../../src/client/create-queue.ts";
 import { memory, type MemoryOptions } from "../../../adapters/memory/index.ts";
 
 test.each<[string, object]>([
@@ -10,4 +11,14 @@ test.each<[string, object]>([
   expect(() => memory(options as MemoryOptions)).toThrow(
     expect.objectContaining({ code: "invalid_options" }),
   );
+});
+
+test("a queue in memory is declared as that of one process: a second driver gets nothing from it", async () => {
+  const drivers = [memory(), memory()] as const;
+  const [one, other] = [createQueue(drivers[0]), createQueue(drivers[1])];
+  await one.send("jobs", { type: "mail", payload: {} });
+  expect([(await one.stats("jobs")).messages, (await other.stats("jobs")).messages]).toEqual([1, 0]);
+  expect(drivers.map(({ isProcessLocal }) => isProcessLocal)).toEqual([true, true]);
+  await one.close();
+  await other.close();
 });
