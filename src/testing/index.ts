@@ -6,4 +6,5 @@
  */
 export { FakeClock } from "./fake-clock.ts";
 export { JobRecord, recordJobs, type RecordedJob, type RecordedSend } from "./record.ts";
+export type { RecordedJobs } from "./status-history.ts";
 export { runUntilIdle, type RunUntilIdleOptions } from "./run-until-idle.ts";

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { channels, type JobEvent, type Origin, type SendEvent } from "../diagnostics.ts";
 import { describeError } from "../errors.ts";
 import type { Message } from "../message/message.ts";
+import type { JobStatus } from "../jobs/store/job-row.ts";
 import type { Queue } from "../queue/queue.ts";
+import { type RecordedJobs, StatusHistory } from "./status-history.ts";
 
 /** A message that was sent. */
 export interface RecordedSend {
@@ -46,9 +48,15 @@ export class JobRecord implements Disposable {
   readonly failed: RecordedJob[] = [];
   /** Jobs that were dead-lettered. */
   readonly deadLettered: RecordedJob[] = [];
+  readonly #history = new StatusHistory();
+  readonly #isRecorded: boolean;
   readonly #close: () => void;
 
-  constructor(queue: Queue) {
+  constructor(of: Queue | RecordedJobs) {
+    const jobs = "store" in of ? of : undefined;
+    const queue = "store" in of ? of.queue : of;
+    this.#isRecorded = jobs !== undefined;
+    const unfollow = jobs === undefined ? undefined : this.#history.follow(jobs);
     const onSend = (event: unknown): void => this.#onSend(queue, event as SendEvent);
     const onJob = (event: unknown): void => this.#onJob(queue, event as JobEvent & Origin);
     channels.send.subscribe(onSend);
@@ -56,7 +64,20 @@ export class JobRecord implements Disposable {
     this.#close = () => {
       channels.send.unsubscribe(onSend);
       channels.job.unsubscribe(onJob);
+      unfollow?.();
     };
+  }
+
+  /**
+   * The statuses of a job since the record was started, the first at the front. They are those of the job's record if
+   * {@link recordJobs} was given recorded jobs. Otherwise they follow from what was sent and run: a job whose delay has
+   * passed goes from `scheduled` to `processing`. Two runs without a status between them are `processing` twice.
+   *
+   * @example
+   * assert.deepEqual(jobs.statuses(id), ["queued", "processing", "retrying", "processing", "completed"]);
+   */
+  statuses(id: string): readonly JobStatus[] {
+    return this.#history.of(id);
   }
 
   /**
@@ -141,14 +162,17 @@ export class JobRecord implements Disposable {
     this.close();
   }
 
-  #onSend(queue: Queue, { source, outcome, message, delayMs, queue: name }: SendEvent): void {
+  #onSend(queue: Queue, event: SendEvent): void {
+    const { source, outcome, message, delayMs, queue: name } = event;
     if (source !== queue || outcome !== "sent") return;
+    if (!this.#isRecorded) this.#history.sent(event);
     // Copied, since the sender may use its object again.
     this.sent.push({ queue: name, delayMs, message: { ...message, payload: copyOf(message.payload) } });
   }
 
   #onJob(queue: Queue, event: JobEvent & Origin): void {
     if (event.source !== queue) return;
+    if (!this.#isRecorded) this.#history.saw(event);
     const { id, type, attempt } = event.job;
     const job: RecordedJob = {
       queue: event.queue,
@@ -165,15 +189,15 @@ export class JobRecord implements Disposable {
 }
 
 /**
- * Starts a record of the jobs of a queue connection.
+ * Starts a record of the jobs of a queue connection, or of recorded jobs.
  *
  * @example
  * using jobs = recordJobs(queue);
  * await runUntilIdle(worker, "emails", { clock });
  * jobs.assertCompleted("send_welcome_email");
  */
-export function recordJobs(queue: Queue): JobRecord {
-  return new JobRecord(queue);
+export function recordJobs(of: Queue | RecordedJobs): JobRecord {
+  return new JobRecord(of);
 }
 
 /** Copies a payload. A payload that cannot be copied, for example one with a method, is returned unchanged. */
