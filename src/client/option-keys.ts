@@ -65,4 +65,5 @@ export const discardKeys: KnownKeys<DiscardOptions> = {
   signal: true,
   onProgress: true,
   dryRun: true,
+  where: true,
 };

@@ -91,7 +91,7 @@ export class DeadLetterQueue implements DeadLetters {
   }
 
   async discard(options: DiscardOptions): Promise<number> {
-    const { dryRun = false, signal, onProgress } = options;
+    const { dryRun = false, signal, onProgress, where } = options;
     const callbacks = new Callbacks();
     let discarded = 0;
     const removed = (): void => {
@@ -99,11 +99,13 @@ export class DeadLetterQueue implements DeadLetters {
       callbacks.call(() => onProgress?.(discarded));
     };
     await this.#scan(
-      (delivery) => {
-        if (!matches(this.#read(delivery), options)) return Promise.resolve("keep");
-        if (!dryRun) return Promise.resolve({ removed });
+      async (delivery) => {
+        const deadLetter = this.#read(delivery);
+        if (!matches(deadLetter, options)) return "keep";
+        if (where !== undefined && !(await callbacks.ask(() => where(deadLetter)))) return "keep";
+        if (!dryRun) return { removed };
         removed();
-        return Promise.resolve("keep");
+        return "keep";
       },
       () => callbacks.failed,
       signal,

@@ -262,6 +262,16 @@ export class Callbacks {
     }
   }
 
+  /** Asks a callback. One that throws, or whose promise rejects, ends the operation, and its answer is no. */
+  async ask(callback: () => boolean | Promise<boolean>): Promise<boolean> {
+    try {
+      return await callback();
+    } catch (error) {
+      this.#thrown ??= { error };
+      return false;
+    }
+  }
+
   rethrow(): void {
     if (this.#thrown !== undefined) throw this.#thrown.error;
   }

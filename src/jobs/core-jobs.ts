@@ -68,6 +68,7 @@ export class CoreJobs implements Jobs {
   readonly #policy: TypePolicy;
   readonly #workers = new Set<JobsWorker>();
   readonly #ended = new EndedJobs();
+  readonly #retriedIn = new Set<string>();
   readonly #dispatcher: Dispatcher;
   readonly #sender: JobSender;
   readonly #watch: JobWatch;
@@ -188,11 +189,12 @@ export class CoreJobs implements Jobs {
         writer: records.writer,
         definitions: this.definitions,
         ended: this.#ended,
+        retriedIn: this.#retriedIn,
         onWarning: warn,
         alongside: [
           (signal) => this.#dispatcher.run(signal),
           (signal) => keepPruning(context, this.#keeping, signal),
-          (signal) => keepReconciling(context, signal),
+          (signal) => keepReconciling(context, this.#retriedIn, signal),
         ],
       },
       options,

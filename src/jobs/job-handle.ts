@@ -1,7 +1,6 @@
 import type { QueueError } from "../errors.ts";
 import type { Duration } from "../lib/duration.ts";
 import type { JobSnapshot } from "./job-snapshot.ts";
-
 import type { SentJob } from "./send/sent-job.ts";
 
 /** The options of {@link JobHandle.result}. */

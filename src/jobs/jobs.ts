@@ -119,7 +119,7 @@ export interface Jobs extends AsyncDisposable {
   ): Promise<number>;
   /**
    * Runs a failed or cancelled job once more from its record. Its attempts start again at 1. `force` does so for a completed
-   * or lost job, too. The dead letter of a failed job stays in the dead-letter queue, and has no effect if it is redriven.
+   * or lost job, too. The dead letter of a failed job has no effect if it is redriven, and {@link reconcile} discards it once the job has run.
    *
    * @throws QueueError `not_found` when there is no record; `conflict` when the job is not over, when it needs `force`, and
    * when its message is no longer kept
@@ -208,7 +208,8 @@ export interface Jobs extends AsyncDisposable {
   /**
    * Closes the records of jobs whose message is gone, and of which nothing was heard for five minutes. A job whose message is
    * in the dead-letter queue is then `failed`. It is `lost` if the provider has removed its message by now, or if the queue
-   * is known to be empty. Resolves with these jobs.
+   * is known to be empty. Resolves with these jobs. Then discards the dead letters of jobs that were retried and have run
+   * since, up to 10,000 in each queue.
    *
    * @example
    * const lost = await jobs.reconcile({ assume: "completed", dryRun: true });

@@ -132,7 +132,15 @@ export interface RedriveResult {
 }
 
 /** The options of {@link DeadLetters.discard}. */
-export type DiscardOptions = DeadLetterFilter & Long<number>;
+export interface DiscardOptions extends DeadLetterFilter, Long<number> {
+  /**
+   * Decides about each dead letter that matches the filter: false keeps it. If the function throws, the operation ends, and
+   * rejects with that error.
+   *
+   * @default all are removed
+   */
+  readonly where?: ((deadLetter: DeadLetter) => boolean | Promise<boolean>) | undefined;
+}
 
 /** The options of {@link DeadLetters.list}. */
 export interface ListOptions extends DeadLetterFilter {

@@ -2,7 +2,6 @@ import { checkKeys, QueueError } from "../../errors.ts";
 import { sleep } from "../../lib/clock.ts";
 import type { JobsContext } from "../context.ts";
 import { snapshotOf } from "../job-snapshot.ts";
-
 import type { Archive } from "../jobs-options.ts";
 import { reasonOf } from "../reason.ts";
 import type { PruneOutcome, PrunePolicy } from "../store/job-store.ts";

@@ -4,12 +4,12 @@ import { show } from "../../lib/text.ts";
 import type { DeadLetter } from "../../queue/dead-letters.ts";
 import type { JobsContext } from "../context.ts";
 import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
-
 import { reasonOf } from "../reason.ts";
 import type { AssumeChange } from "../store/change.ts";
 import type { JobRow } from "../store/job-row.ts";
 import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
 import { stampsOf } from "../track/seed.ts";
+import { discardOutdated, queuesWithJobs } from "./outdated-dead-letters.ts";
 
 /** The options of `Jobs.reconcile`. */
 export interface ReconcileOptions {
@@ -36,11 +36,14 @@ type Finding = Pick<AssumeChange, "outcome" | "reason" | "isBuried">;
 /**
  * Closes the records of jobs whose message is gone. A message in the dead-letter queue makes its job failed. One that the
  * provider has removed by now, or that an empty queue does not have, makes it lost. `assume` closes the others of which no
- * run is known to go on.
+ * run is known to go on. Then discards the dead letters of jobs that were retried since.
+ *
+ * @param retriedIn the queues in which jobs are known to have been retried; undefined if that is not known
  */
 export async function reconcile(
   context: JobsContext,
   options: ReconcileOptions = {},
+  retriedIn?: Set<string>,
 ): Promise<JobSnapshot[]> {
   checkKeys("reconcile", options, { assume: true, dryRun: true, signal: true });
   const { assume, dryRun = false, signal } = options;
@@ -71,6 +74,7 @@ export async function reconcile(
       if (ok) closed.push(snapshotOf({ row: after }, clock.now()));
     }
   }
+  if (!dryRun) await discardOutdated(context, retriedIn ?? (await queuesWithJobs(context)), signal);
   return closed;
 }
 
@@ -155,12 +159,16 @@ async function isQueueEmpty(managed: JobsContext["queue"], queue: string): Promi
 }
 
 /** Reconciles from time to time, until `signal` aborts. */
-export async function keepReconciling(context: JobsContext, signal: AbortSignal): Promise<void> {
+export async function keepReconciling(
+  context: JobsContext,
+  retriedIn: Set<string>,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     await sleep(context.clock, SILENT_MS, signal);
     if (signal.aborted) return;
     try {
-      await reconcile(context, { signal });
+      await reconcile(context, { signal }, retriedIn);
     } catch (error) {
       context.warn("reconcile", `Silent jobs could not be looked at: ${reasonOf(error)}. It is tried again.`);
     }

@@ -1,7 +1,6 @@
 import { QueueError, type KnownKeys } from "../../errors.ts";
 import { suggestion } from "../../lib/closest.ts";
 import { show } from "../../lib/text.ts";
-
 import { type JobStatus, priorities, type Priority } from "../store/job-row.ts";
 import type { StoredJobFilter } from "../store/job-store.ts";
 import { statusesOf, type StatusWord } from "./status-words.ts";

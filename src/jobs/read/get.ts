@@ -2,7 +2,6 @@ import { QueueError } from "../../errors.ts";
 import { show } from "../../lib/text.ts";
 import type { JobsContext } from "../context.ts";
 import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
-
 import type { Json } from "../json.ts";
 import { reasonOf } from "../reason.ts";
 import type { StoredJob } from "../store/job-row.ts";

@@ -1,7 +1,6 @@
 import { checkKeys, QueueError } from "../../errors.ts";
 import { show } from "../../lib/text.ts";
 import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
-
 import type { Records } from "../records.ts";
 import { FILTER_KEYS, type JobFilter, storedFilter } from "./filter.ts";
 import { listCursor, placeAfter, queryOf } from "./list-cursor.ts";

@@ -4,7 +4,6 @@ import { type Duration, durationMs } from "../../lib/duration.ts";
 import { show } from "../../lib/text.ts";
 import type { Delay } from "../../message/delay.ts";
 import type { NewMessage } from "../../message/message.ts";
-
 import { priorities, type Priority } from "../store/job-row.ts";
 
 /** The options of `Jobs.send`. */

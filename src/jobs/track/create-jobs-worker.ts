@@ -34,6 +34,8 @@ export interface JobsWorkerParts extends TypePolicy {
   readonly definitions: readonly { readonly type: string }[];
   /** The jobs that ended in this process, shared by its workers. */
   readonly ended: EndedJobs;
+  /** The queues in which workers have run jobs that were retried or redriven. */
+  readonly retriedIn: Set<string>;
   readonly onWarning: (code: string, message: string) => void;
   /** Work that goes on for as long as the worker runs, such as the dispatcher. It ends when its signal aborts. */
   readonly alongside: readonly ((signal: AbortSignal) => Promise<void>)[];
@@ -73,7 +75,7 @@ class TrackedWorker implements JobsWorker {
       );
     }
     this.#parts = parts;
-    const { queue, store, namespace, writer, ended, onWarning, track, whenStoreIsDown } = parts;
+    const { queue, store, namespace, writer, ended, retriedIn, onWarning, track, whenStoreIsDown } = parts;
     const { clock } = queue;
     this.#policies = new TypePolicies(track, whenStoreIsDown);
     const policies = this.#policies;
@@ -86,6 +88,7 @@ class TrackedWorker implements JobsWorker {
       workerId: this.id,
       policies,
       ended,
+      retriedIn,
       onWarning,
     });
     this.#tracker = tracker;

@@ -22,6 +22,8 @@ export interface JobTrackerOptions extends TouchesOptions {
   readonly policies: TypePolicies;
   /** The jobs that ended in this process, shared by its workers. */
   readonly ended: EndedJobs;
+  /** The queues in which this process has run jobs that were retried or redriven: an earlier dead letter may be left of them. */
+  readonly retriedIn: Set<string>;
   readonly onWarning: (code: string, message: string) => void;
 }
 
@@ -218,6 +220,7 @@ export class JobTracker implements Tracker {
     if (answer.do === "run") {
       job.granted = answer;
       job.mode = "tracked";
+      if (job.run.redrive > 0) this.#options.retriedIn.add(job.run.queue);
       this.touches.begin(job);
     } else if (answer.do === "foreign") {
       job.mode = "foreign";

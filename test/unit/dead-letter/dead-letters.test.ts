@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { EmulatedProvider } from "../../../adapters/memory/index.ts";
-import type { ListOptions, RedriveOptions, RedriveResult } from "../../../src/queue/dead-letters.ts";
+import type {
+  DeadLetter,
+  ListOptions,
+  RedriveOptions,
+  RedriveResult,
+} from "../../../src/queue/dead-letters.ts";
 import { SECOND, times, watch } from "../support.ts";
 import { Fixture } from "./fixture.ts";
 
@@ -75,6 +80,23 @@ describe.each<[string, EmulatedProvider | undefined]>([
     expect(await fixture.done(fixture.queue.deadLetters("jobs").discard({}))).toBe(1);
     expect(await fixture.failed()).toBe(0);
   });
+
+  test("are kept by a discard whose function says no", async () => {
+    const fixture = new Fixture(emulate);
+    await fixture.deadLetter("a", "b", "c");
+    const deadLetters = fixture.queue.deadLetters("jobs");
+    const asked: (string | undefined)[] = [];
+    const where = ({ message }: DeadLetter): Promise<boolean> => {
+      asked.push(message?.type);
+      return Promise.resolve(message?.type === "b");
+    };
+    expect(await fixture.done(deadLetters.discard({ where, dryRun: true }))).toBe(1);
+    expect(await fixture.failed()).toBe(3);
+    expect(await fixture.done(deadLetters.discard({ where }))).toBe(1);
+    expect(await fixture.failed()).toBe(2);
+    expect(await fixture.done(deadLetters.discard({ type: "a", where }))).toBe(0);
+    expect(asked.filter((type) => type === "c")).toHaveLength(2);
+  });
 });
 
 describe("a callback that throws", () => {
@@ -113,6 +135,15 @@ describe("a callback that throws", () => {
     await fixture.clock.advance(10 * SECOND);
     expect(discarded.error).toBe(mistake);
     expect(await fixture.failed()).toBe(0);
+  });
+
+  test.each([broken, rejecting])("ends a discard, and keeps what it was asked about (%#)", async (where) => {
+    const fixture = new Fixture();
+    await fixture.deadLetter("a", "b");
+    const discarded = watch(fixture.queue.deadLetters("jobs").discard({ where: where as () => boolean }));
+    await fixture.clock.advance(10 * SECOND);
+    expect(discarded.error).toBe(mistake);
+    expect(await fixture.failed()).toBe(2);
   });
 });
 

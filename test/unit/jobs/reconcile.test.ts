@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { DriverError } from "../../../src/driver/error.ts";
 import { PermanentError } from "../../../src/errors.ts";
 import type { Jobs } from "../../../src/jobs/index.ts";
 import type { ClaimChange } from "../../../src/jobs/store/change.ts";
@@ -98,6 +99,97 @@ describe("reconcile", () => {
     await work(fixture, jobs, () => runs.push("a"));
     expect(runs).toEqual(["a"]);
     expect(await jobs.get("a")).toMatchObject({ status: "completed" });
+  });
+
+  describe("discards the dead letter of a job", () => {
+    /** Fails job `a` for good, retries it from its record, and lets it run again. */
+    async function retried(fixture: JobsFixture, jobs: Jobs, second: () => unknown): Promise<void> {
+      await work(fixture, jobs, () => {
+        throw new PermanentError("no such address");
+      });
+      expect(await fixture.queue.stats("jobs")).toMatchObject({ failed: 1 });
+      await jobs.retry("a");
+      await fixture.clock.settle();
+      await work(fixture, jobs, second);
+    }
+
+    /** The dead letters by id, and the redrives after which they failed. */
+    async function deadLetters({ queue, clock }: JobsFixture): Promise<string[]> {
+      const found = await clock.until(queue.deadLetters("jobs").list());
+      return found.map(({ id, attributes }) => `${id} ${attributes["qp_redrive"] ?? 0}`).toSorted();
+    }
+
+    test("that was retried from its record and completed", async () => {
+      const fixture = new JobsFixture();
+      const jobs = await fixture.jobs();
+      await retried(fixture, jobs, () => "sent");
+      expect(await jobs.get("a")).toMatchObject({ status: "completed" });
+      expect(await deadLetters(fixture)).toEqual(["a 0"]);
+      await fixture.clock.until(jobs.reconcile({ dryRun: true }));
+      expect(await deadLetters(fixture)).toEqual(["a 0"]);
+      expect(await fixture.clock.until(jobs.reconcile())).toEqual([]);
+      expect(await deadLetters(fixture)).toEqual([]);
+    });
+
+    test("that has failed again, and keeps that of its last run", async () => {
+      const fixture = new JobsFixture();
+      const jobs = await fixture.jobs();
+      await retried(fixture, jobs, () => {
+        throw new PermanentError("still none");
+      });
+      expect(await deadLetters(fixture)).toEqual(["a 0", "a 1"]);
+      await fixture.clock.until(jobs.reconcile());
+      expect(await deadLetters(fixture)).toEqual(["a 1"]);
+      expect(await jobs.get("a")).toMatchObject({ status: "failed" });
+    });
+
+    test("by the worker that has run it, within five minutes", async () => {
+      const fixture = new JobsFixture();
+      const jobs = await fixture.jobs();
+      await retried(fixture, jobs, () => "sent");
+      const worker = jobs.worker();
+      worker.register("mail", () => "sent");
+      void worker.start("jobs");
+      await fixture.clock.advance(6 * MINUTE);
+      const stopping = watch(worker.stop());
+      await fixture.clock.advance(MINUTE);
+      expect(stopping.state).toBe("resolved");
+      expect(await deadLetters(fixture)).toEqual([]);
+    });
+
+    test("but none of a job that was not retried, has not run since, or is another one", async () => {
+      const fixture = new JobsFixture();
+      const jobs = await fixture.jobs();
+      await work(fixture, jobs, () => {
+        throw new PermanentError("no such address");
+      });
+      await fixture.clock.until(jobs.reconcile());
+      expect(await deadLetters(fixture)).toEqual(["a 0"]);
+      await jobs.retry("a");
+      await fixture.clock.until(jobs.reconcile());
+      expect(await deadLetters(fixture)).toEqual(["a 0"]);
+      await fixture.queue.send("jobs", { ...mail, id: "foreign" });
+      await settleAll(fixture, "dead");
+      await fixture.clock.until(jobs.reconcile());
+      expect(await deadLetters(fixture)).toContain("foreign 0");
+    });
+
+    test("again later if the dead-letter queue cannot be read", async () => {
+      const fixture = new JobsFixture();
+      const jobs = await fixture.jobs();
+      await retried(fixture, jobs, () => "sent");
+      fixture.fault = ({ operation, queue }) =>
+        operation === "receive" && queue === "jobs-dlq"
+          ? { kind: "error", error: new DriverError("auth", "no permission") }
+          : undefined;
+      await fixture.clock.until(jobs.reconcile());
+      expect(fixture.warnings.filter(([code]) => code === "reconcile")).toEqual([
+        ["reconcile", expect.stringContaining("no permission")],
+      ]);
+      fixture.fault = () => undefined;
+      await fixture.clock.until(jobs.reconcile());
+      expect(await deadLetters(fixture)).toEqual([]);
+    });
   });
 
   test("leaves a job alone if the dead letter of its id is that of another message", async () => {

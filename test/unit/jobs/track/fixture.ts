@@ -49,6 +49,7 @@ export class Process {
         namespace: SPACE,
         writer: this.writer,
         ended: new EndedJobs(),
+        retriedIn: new Set(),
         track: "full",
         whenStoreIsDown: "run",
         onWarning,
