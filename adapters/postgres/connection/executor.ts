@@ -1,0 +1,25 @@
+/**
+ * The part of a Postgres client that queueport needs: `Pool`, `Client` and `PoolClient` of `pg` have it, and so does
+ * pglite. For other libraries, a function of a few lines adapts their client.
+ *
+ * @example
+ * import postgres from "postgres";
+ *
+ * const sql = postgres(process.env.DATABASE_URL);
+ * const executor: PostgresExecutor = {
+ *   query: async (text, values) => ({ rows: await sql.unsafe(text, values) }),
+ * };
+ */
+export interface PostgresExecutor {
+  /** Runs one statement with `$1`, `$2` … as its parameters. All values are text, numbers or null. */
+  query(text: string, values?: any[]): Promise<{ readonly rows: any[] }>;
+}
+
+/** A row of a result. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Runs statements, and rejects with a `DriverError` of the right kind. */
+export type Query = <R extends Row = Row>(text: string, values?: readonly Value[]) => Promise<R[]>;
+
+/** A parameter of a statement. Arrays are passed as text, such as `{1,2}`, so that every client encodes them alike. */
+export type Value = string | number | null;
