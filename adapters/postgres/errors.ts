@@ -132,7 +132,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   "3F000": MIGRATE,
   "42P01": MIGRATE,
   "42883": MIGRATE,
-  "25006": "; the server is read-only: a standby, or one with default_transaction_read_only. Connect to the primary",
+  "25006":
+    "; the server is read-only: a standby, or one with default_transaction_read_only. Connect to the primary",
   "42501": "; grant it to the user, as docs/providers/postgres.md lists",
   "53100": "; free space on the server's disk",
   "53300": "; raise max_connections, lower poolSize, or put a pooler before the server",

@@ -90,7 +90,7 @@ export class Listener {
       await client.connect();
       await client.query(`LISTEN ${channel}`);
       // The connection alone does not keep the process alive.
-      client.unref();
+      (client as Client & { unref(): void }).unref();
       while (!signal.aborted) {
         const echo = await this.#echo(heard ? ECHO_MS : FIRST_ECHO_MS, signal);
         if (signal.aborted) break;

@@ -1,14 +1,15 @@
 import pg, { type Client, type PoolConfig } from "pg";
-import { allEnded, type Clock, durationOption, numberOption, systemClock } from "../../../src/driver/index.ts";
+import {
+  allEnded,
+  type Clock,
+  durationOption,
+  numberOption,
+  systemClock,
+} from "../../../src/driver/index.ts";
 import { configError } from "../errors.ts";
 import type { Row, Value } from "./executor.ts";
 import { Listener, type ListenerOptions } from "./listener.ts";
-import {
-  type ConnectionOptions,
-  DEFAULT_POOL_SIZE,
-  DEFAULT_SCHEMA,
-  DEFAULT_TIMEOUT_MS,
-} from "./options.ts";
+import { type ConnectionOptions, DEFAULT_POOL_SIZE, DEFAULT_SCHEMA, DEFAULT_TIMEOUT_MS } from "./options.ts";
 import { InjectedClient, isPool, RequestPool, type Requests } from "./request-pool.ts";
 
 /** How one statement is run. */
@@ -20,6 +21,8 @@ export interface QueryOptions {
    * @default "work"
    */
   readonly on?: "work" | "settle" | undefined;
+  /** The time limit, in milliseconds. @default `requestTimeoutMs` */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What a caller of {@link PostgresConnection.listen} hears. */
@@ -72,6 +75,18 @@ export class PostgresConnection {
     return `"${this.schema}"`;
   }
 
+  /** The server and the database, without a secret; undefined if they are not known. */
+  get place(): string | undefined {
+    const { client, url } = this.#options;
+    if (url !== undefined && URL.canParse(url)) {
+      const { host, pathname } = new URL(url);
+      return `${host}${pathname}`;
+    }
+    if (!isPool(client)) return undefined;
+    const { host, port, database } = client.options;
+    return host === undefined ? database : `${host}:${port ?? 5432}/${database ?? ""}`;
+  }
+
   /**
    * Runs one statement.
    * @param action the attempt in words, for errors: `send to "emails"`
@@ -81,10 +96,9 @@ export class PostgresConnection {
     action: string,
     text: string,
     values: readonly Value[] = [],
-    { name, on = "work" }: QueryOptions = {},
+    { name, on = "work", timeoutMs = this.requestTimeoutMs }: QueryOptions = {},
   ): Promise<R[]> {
     const requests = on === "settle" ? this.#settle : this.#work;
-    const { requestTimeoutMs: timeoutMs } = this;
     return (await requests.run({ action, text, values, name, timeoutMs })) as R[];
   }
 
@@ -108,8 +122,7 @@ export class PostgresConnection {
     const { client, listen = true } = this.#options;
     const isPossible = client === undefined || isPool(client) || typeof listen === "object";
     if (listen === false || !isPossible) return undefined;
-    const config =
-      typeof listen === "object" ? { ...SOCKET, connectionString: listen.url } : this.#config();
+    const config = typeof listen === "object" ? { ...SOCKET, connectionString: listen.url } : this.#config();
     const listener = new Listener({
       ...subscription,
       channel: `"${channel}"`,

@@ -1,0 +1,123 @@
+import {
+  type Admin,
+  DriverError,
+  type QueueChange,
+  type QueueSpec,
+  siblingQueue,
+} from "../../src/driver/index.ts";
+import type { PostgresConnection } from "./connection/postgres-connection.ts";
+import { checkQueueName } from "./names.ts";
+import { migrate, schemaVersion } from "./schema/migrate.ts";
+import { queueSchema } from "./schema/queue-schema.ts";
+import { readQueue } from "./traits.ts";
+
+/** A queue of many messages takes its time. */
+const DROP_MS = 600_000;
+
+/** Creates and removes the rows of queues, and the tables if there are none. */
+export class PostgresAdmin implements Admin {
+  readonly #connection: PostgresConnection;
+  readonly #dedupMs: number;
+  readonly #ready: () => Promise<void>;
+
+  /** @param dedupMs the window in which queues deduplicate */
+  constructor(connection: PostgresConnection, dedupMs: number, ready: () => Promise<void>) {
+    this.#connection = connection;
+    this.#dedupMs = dedupMs;
+    this.#ready = ready;
+  }
+
+  async ensure(queue: string, { ordering }: QueueSpec): Promise<void> {
+    checkQueueName(queue);
+    const version = await schemaVersion(this.#connection, queueSchema);
+    if (version !== queueSchema.migrations.length) await migrate(this.#connection, queueSchema);
+    await this.#ready();
+    const found = await readQueue(this.#connection, queue);
+    if (found?.ordered === true && ordering === "none")
+      throw new DriverError(
+        "permanent",
+        `queue "${queue}" keeps order by key, and its messages would lose their order; drop it first, or ask for the ordering "by_key"`,
+      );
+    const rows = [
+      { name: queue, ordered: ordering === "by_key" || found?.ordered === true },
+      { name: siblingQueue(queue, "-dlq"), ordered: false },
+      { name: siblingQueue(queue, "-delay"), ordered: false },
+    ];
+    await this.#connection.query(
+      `create queue "${queue}"`,
+      `INSERT INTO ${this.#connection.quoted}.queue AS q (name, ordered, dedup_ms)
+       SELECT r.name, r.ordered, $2::text::bigint FROM json_to_recordset($1::json) AS r(name text, ordered boolean) ORDER BY r.name
+       ON CONFLICT (name) DO UPDATE SET ordered = excluded.ordered, dedup_ms = excluded.dedup_ms
+       WHERE (q.ordered, q.dedup_ms) <> (excluded.ordered, excluded.dedup_ms)`,
+      [JSON.stringify(rows), String(this.#dedupMs)],
+    );
+  }
+
+  async plan(queue: string, { ordering }: QueueSpec): Promise<QueueChange[]> {
+    checkQueueName(queue);
+    const { schema } = this.#connection;
+    const version = await schemaVersion(this.#connection, queueSchema);
+    const known = queueSchema.migrations.length;
+    if (version === 0)
+      return [
+        { kind: "create", resource: `schema ${schema}` },
+        { kind: "create", resource: `queue ${queue}` },
+      ];
+    const changes: QueueChange[] = [];
+    if (version !== known) {
+      const kind = version > known ? "conflict" : "change";
+      changes.push({
+        kind,
+        resource: `schema ${schema}`,
+        setting: "version",
+        from: `${version}`,
+        to: `${known}`,
+      });
+      if (kind === "conflict") return changes;
+    }
+    const resource = `queue ${queue}`;
+    const found = await readQueue(this.#connection, queue);
+    if (found === undefined) return [...changes, { kind: "create", resource }];
+    const from = found.ordered ? "by_key" : "none";
+    if (ordering !== undefined && ordering !== from)
+      changes.push({
+        kind: found.ordered ? "conflict" : "change",
+        resource,
+        setting: "ordering",
+        from,
+        to: ordering,
+      });
+    if (found.dedupMs !== this.#dedupMs)
+      changes.push({
+        kind: "change",
+        resource,
+        setting: "dedupWindowMs",
+        from: `${found.dedupMs}`,
+        to: `${this.#dedupMs}`,
+      });
+    return changes;
+  }
+
+  async drop(queue: string): Promise<void> {
+    checkQueueName(queue);
+    if ((await schemaVersion(this.#connection, queueSchema)) === 0) return;
+    const names = [queue, siblingQueue(queue, "-delay"), siblingQueue(queue, "-dlq")];
+    const { quoted } = this.#connection;
+    await this.#connection.query(
+      `drop queue "${queue}"`,
+      `WITH gone AS (
+         DELETE FROM ${quoted}.queue WHERE name IN (SELECT json_array_elements_text($1::json)) RETURNING id
+       ), lanes AS (
+         DELETE FROM ${quoted}.lane l USING gone WHERE l.queue = gone.id RETURNING l.id
+       ), keyed AS (
+         DELETE FROM ${quoted}.message m USING lanes WHERE m.lane = lanes.id
+       ), plain AS (
+         DELETE FROM ${quoted}.message m USING gone WHERE m.queue = gone.id AND m.lane IS NULL
+       ), seen AS (
+         DELETE FROM ${quoted}.seen s USING gone WHERE s.queue = gone.id
+       ) SELECT count(*) FROM gone`,
+      [JSON.stringify(names)],
+      { timeoutMs: DROP_MS },
+    );
+  }
+}

@@ -1,0 +1,6 @@
+/**
+ * The adapter for PostgreSQL: queues in tables, and sends within the transactions of an application.
+ * @module
+ */
+export type { PostgresExecutor } from "./connection/executor.ts";
+export { postgres, type PostgresOptions } from "./driver.ts";
