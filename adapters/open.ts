@@ -17,6 +17,7 @@ export type {
 export type { MemoryConfig } from "./memory/config.ts";
 export { openJobs, type OpenJobsOptions } from "./open-jobs.ts";
 export { openQueue, parseConfig } from "./open-queue.ts";
+export type { PostgresConfig } from "./postgres/config.ts";
 export type { PubsubConfig } from "./pubsub/config.ts";
 export type { QueueConfig } from "./registry.ts";
 export type { ServiceBusConfig } from "./service-bus/config.ts";

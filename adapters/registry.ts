@@ -3,12 +3,13 @@ import type { Clock, Driver } from "../src/driver/index.ts";
 import { type CommonConfig, commonFields } from "./config.ts";
 import { load } from "./load.ts";
 import { type MemoryConfig, memorySchema } from "./memory/config.ts";
+import { type PostgresConfig, postgresSchema } from "./postgres/config.ts";
 import { type PubsubConfig, pubsubSchema } from "./pubsub/config.ts";
 import { type ServiceBusConfig, serviceBusSchema } from "./service-bus/config.ts";
 import { type SqsConfig, sqsSchema } from "./sqs/config.ts";
 
 /** The configuration that `openQueue` accepts. `provider` selects the member. It is data: a JSON file can hold it. */
-export type QueueConfig = MemoryConfig | SqsConfig | PubsubConfig | ServiceBusConfig;
+export type QueueConfig = MemoryConfig | SqsConfig | PubsubConfig | ServiceBusConfig | PostgresConfig;
 
 export type ProviderName = QueueConfig["provider"];
 
@@ -102,6 +103,14 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
       );
       return serviceBus({ ...config, limits, clock, credential: azureCredential() });
     },
+  }),
+  postgres: row({
+    label: "PostgreSQL",
+    page: "docs/providers/postgres.md",
+    packages: ["pg"],
+    schema: postgresSchema,
+    adapter: () => import("./postgres/index.ts"),
+    open: ({ postgres }, config, clock) => postgres({ ...config, clock }),
   }),
 };
 

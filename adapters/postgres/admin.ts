@@ -107,12 +107,12 @@ export class PostgresAdmin implements Admin {
       `drop queue "${queue}"`,
       `WITH gone AS (
          DELETE FROM ${quoted}.queue WHERE name IN (SELECT json_array_elements_text($1::json)) RETURNING id
-       ), lanes AS (
-         DELETE FROM ${quoted}.lane l USING gone WHERE l.queue = gone.id RETURNING l.id
+       ), key_queues AS (
+         DELETE FROM ${quoted}.key_queue k USING gone WHERE k.queue = gone.id RETURNING k.id
        ), keyed AS (
-         DELETE FROM ${quoted}.message m USING lanes WHERE m.lane = lanes.id
+         DELETE FROM ${quoted}.message m USING key_queues k WHERE m.key_queue = k.id
        ), plain AS (
-         DELETE FROM ${quoted}.message m USING gone WHERE m.queue = gone.id AND m.lane IS NULL
+         DELETE FROM ${quoted}.message m USING gone WHERE m.queue = gone.id AND m.key_queue IS NULL
        ), seen AS (
          DELETE FROM ${quoted}.seen s USING gone WHERE s.queue = gone.id
        ) SELECT count(*) FROM gone`,

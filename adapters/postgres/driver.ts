@@ -172,7 +172,7 @@ class PostgresDriver implements Driver {
     const rows = await this.#connection.query(
       "cancel a delayed message",
       `DELETE FROM ${this.#connection.quoted}.message
-       WHERE id = $1::text::bigint AND deliveries = 0 AND lane IS NULL AND visible_at > clock_timestamp() RETURNING id`,
+       WHERE id = $1::text::bigint AND deliveries = 0 AND key_queue IS NULL AND visible_at > clock_timestamp() RETURNING id`,
       [id],
     );
     return rows.length > 0;

@@ -83,7 +83,7 @@ const SQLSTATE = /^[0-9A-Z]{5}$/;
 export function sqlStateOf(error: unknown): string | undefined {
   for (let at: unknown = error, depth = 0; typeof at === "object" && at !== null && depth < 5; depth += 1) {
     const { code, meta, cause } = at as ClientError;
-    for (const one of [code, meta?.code])
+    for (const one of [meta?.code, code])
       if (typeof one === "string" && SQLSTATE.test(one) && /\d/.test(one)) return one;
     at = cause;
   }

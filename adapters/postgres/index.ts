@@ -4,3 +4,10 @@
  */
 export type { PostgresExecutor } from "./connection/executor.ts";
 export { postgres, type PostgresOptions } from "./driver.ts";
+export {
+  type DrizzleSql,
+  type DrizzleTransaction,
+  fromDrizzle,
+  fromPrisma,
+  type PrismaTransaction,
+} from "./transactions.ts";

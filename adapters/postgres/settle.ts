@@ -11,10 +11,10 @@ import { sqlStateOf } from "./errors.ts";
 /** The part of a delivery by which it is settled. The server compares the fence before it changes anything. */
 export interface Receipt {
   readonly id: string;
-  /** The delivery count, or the epoch of the lane. */
+  /** The delivery count, or the epoch of the key queue. */
   readonly fence: number;
   /** Undefined for a message without a key. */
-  readonly lane: string | undefined;
+  readonly keyQueue: string | undefined;
 }
 
 /** The results of one batch, and when the queue has something new because of it. */
@@ -35,7 +35,7 @@ interface Item {
   readonly receipt: Receipt;
 }
 
-/** Time for which settlements do not wait for a lane after one of them was held by a transaction, in milliseconds. */
+/** Time for which settlements do not wait for a key queue after one of them was held by a transaction, in milliseconds. */
 const BUSY_MS = 5_000;
 
 /** Settles the deliveries of one driver, by one statement for those with a key and one for those without. */
@@ -63,10 +63,10 @@ export class Settler {
     }
     // In the order of the ids, so that two settlements lock rows in the same order.
     items.sort((one, other) => compareIds(one.receipt.id, other.receipt.id));
-    const plain = items.filter(({ receipt }) => receipt.lane === undefined);
-    const keyed = items.filter(({ receipt }) => receipt.lane !== undefined);
+    const plain = items.filter(({ receipt }) => receipt.keyQueue === undefined);
+    const keyed = items.filter(({ receipt }) => receipt.keyQueue !== undefined);
     const now = this.#clock.now();
-    const [outcomes, lanes] = await Promise.all([
+    const [outcomes, keys] = await Promise.all([
       this.#settlePlain(queue, plain),
       this.#settleKeyed(queue, keyed),
     ]);
@@ -75,8 +75,8 @@ export class Settler {
         results[index] = resultOf(operation, (letters[place] ?? "d") as Outcome, now);
     };
     fill(plain, outcomes);
-    fill(keyed, lanes.outcomes);
-    let dueInMs = lanes.dueInMs ?? Number.POSITIVE_INFINITY;
+    fill(keyed, keys.outcomes);
+    let dueInMs = keys.dueInMs ?? Number.POSITIVE_INFINITY;
     let released = false;
     for (const { operation } of items) {
       if (operation.kind !== "release") continue;
@@ -110,33 +110,33 @@ export class Settler {
     if (items.length === 0) return { outcomes: "" };
     const waits = this.#clock.monotonic() >= this.#busyUntil;
     try {
-      return await this.#settleLanes(queue, items, waits);
+      return await this.#settleKeyQueues(queue, items, waits);
     } catch (error) {
-      // A transaction that has sent a message with one of the keys holds its lane until it ends. The others go on.
+      // A transaction that has sent a message with one of the keys holds its key queue until it ends. The others go on.
       if (!waits || sqlStateOf(error) !== "55P03") throw error;
       this.#busyUntil = this.#clock.monotonic() + BUSY_MS;
-      return this.#settleLanes(queue, items, false);
+      return this.#settleKeyQueues(queue, items, false);
     }
   }
 
-  async #settleLanes(
+  async #settleKeyQueues(
     queue: string,
     items: readonly Item[],
     waits: boolean,
   ): Promise<{ readonly outcomes: string; readonly dueInMs?: number | undefined }> {
     const [row] = await this.#connection.query<{ outcome: string; due_ms: number | null }>(
       `settle messages of queue "${queue}"`,
-      `SELECT outcome, due_ms FROM ${this.#connection.quoted}.settle_lanes($1, $2, $3, $4, $5, $6::text::boolean, $7::text::boolean)`,
+      `SELECT outcome, due_ms FROM ${this.#connection.quoted}.settle_keys($1, $2, $3, $4, $5, $6::text::boolean, $7::text::boolean)`,
       [
         list(items, ({ receipt }) => receipt.id),
-        list(items, ({ receipt }) => receipt.lane as string),
+        list(items, ({ receipt }) => receipt.keyQueue as string),
         list(items, ({ receipt }) => receipt.fence),
         list(items, ({ operation }) => letterOf(operation)),
         list(items, ({ operation }) => msOf(operation)),
         String(this.#isAsync),
         String(waits),
       ],
-      { name: "qp_settle_lanes", on: "settle" },
+      { name: "qp_settle_keys", on: "settle" },
     );
     return { outcomes: row?.outcome ?? "", dueInMs: row?.due_ms ?? undefined };
   }

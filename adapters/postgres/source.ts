@@ -31,7 +31,7 @@ interface ClaimedRow {
   readonly attributes: string;
   readonly key: string | null;
   readonly enqueued_ms: number;
-  readonly lane: string | null;
+  readonly key_queue: string | null;
   readonly epoch: number | null;
   readonly due_ms: number | null;
 }
@@ -45,12 +45,12 @@ const LONGEST_CONTENDED_MS = 500;
 export function postgresSource(options: PostgresSourceOptions): WakingSource {
   const { queue, connection, settler, wakes, leaseMs, waitMs, ready } = options;
   const { clock } = connection;
-  const text = `SELECT id::text, deliveries, body, bytes, attributes, key, enqueued_ms, lane::text, epoch, due_ms FROM ${connection.quoted}.claim($1, $2::text::int, $3::text::float8, $4, $5::text::boolean)`;
+  const text = `SELECT id::text, deliveries, body, bytes, attributes, key, enqueued_ms, key_queue::text, epoch, due_ms FROM ${connection.quoted}.claim($1, $2::text::int, $3::text::float8, $4, $5::text::boolean)`;
   let keysFirst = false;
   let contended = 0;
   const source = wakingSource({
     async claim(max) {
-      await ready();
+      await Promise.all([ready(), connection.openSettle()]);
       wakes.listen();
       // In turn, so that messages without a key are not starved by those with one, nor the other way round.
       keysFirst = !keysFirst;
@@ -88,11 +88,21 @@ export function postgresSource(options: PostgresSourceOptions): WakingSource {
 }
 
 function deliveryOf(row: ClaimedRow, leaseUntil: number): Delivery {
-  const { id, deliveries, body, bytes, attributes, key, enqueued_ms: enqueuedMs, lane, epoch } = row;
+  const {
+    id,
+    deliveries,
+    body,
+    bytes,
+    attributes,
+    key,
+    enqueued_ms: enqueuedMs,
+    key_queue: keyQueue,
+    epoch,
+  } = row;
   const receipt: Receipt = {
     id: id as string,
     fence: epoch ?? deliveries,
-    lane: lane ?? undefined,
+    keyQueue: keyQueue ?? undefined,
   };
   return {
     body: body ?? bytes ?? "",

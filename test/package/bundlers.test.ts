@@ -59,7 +59,7 @@ async function main() {
   const [dead] = await queue.deadLetters("payments").list();
   console.log(dead.info.error, "in", dead.info.frame);
   await queue.close();
-  for (const provider of ["sqs", "pubsub", "service-bus"])
+  for (const provider of ["sqs", "pubsub", "service-bus", "postgres"])
     await openQueue({ provider }).catch((error) =>
       console.log(isQueueError(error, "missing_dependency"), error.message));
 }
@@ -72,6 +72,7 @@ const IN_MEMORY_PRINTS: readonly unknown[] = [
   expect.stringMatching(/^true .* npm install @aws-sdk\/client-sqs$/),
   expect.stringMatching(/^true .* npm install @google-cloud\/pubsub@[\d.]+$/),
   expect.stringMatching(/^true .* npm install @azure\/service-bus$/),
+  expect.stringMatching(/^true .* npm install pg$/),
 ];
 
 /** Opens SQS by its configuration, and a provider whose SDK is not installed. */
@@ -150,6 +151,7 @@ describe.each(Object.entries(bundlers))("a bundle of %s", (name, bundle) => {
       "@azure/service-bus",
       "@google-cloud/monitoring",
       "@google-cloud/pubsub",
+      "pg",
     ];
     expect(notResolved(warnings).toSorted()).toEqual(isSilent ? [] : packages);
   });

@@ -67,6 +67,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
       [name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())],
     ]),
   ),
+  "./postgres": ["fromDrizzle", "fromPrisma", "postgres"],
   "./service-bus-server": ["startServiceBusServer"],
 };
 
@@ -202,12 +203,14 @@ test("every sub-path throws errors of the same class", async () => {
     import { QueueError } from "queueport";
     import { memory } from "queueport/memory";
     import { parseConfig } from "queueport/open";
+    import { postgres } from "queueport/postgres";
     import { pubsub } from "queueport/pubsub";
     import { serviceBus } from "queueport/service-bus";
     import { sqs } from "queueport/sqs";
     const refusals = {
       memory: () => memory({ capacity: 0 }),
       open: () => parseConfig({ provider: "none" }),
+      postgres: () => postgres({ url: "none" }),
       pubsub: () => pubsub({ emulatorHost: "127.0.0.1:1" }),
       "service-bus": () => serviceBus({ connectionString: "none" }),
       sqs: () => sqs({ queues: { one: "same", other: "same" } }),
@@ -223,6 +226,7 @@ test("every sub-path throws errors of the same class", async () => {
   expect((await run(refused)).trimEnd().split("\n")).toEqual([
     "memory true",
     "open true",
+    "postgres true",
     "pubsub true",
     "service-bus true",
     "sqs true",

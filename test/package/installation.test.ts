@@ -100,6 +100,7 @@ describe("an application with only queueport installed", () => {
     ["stats emails --provider sqs", "npm install @aws-sdk/client-sqs"],
     ["stats emails --provider pubsub", "npm install @google-cloud/pubsub"],
     ["stats emails --provider service-bus", "npm install @azure/service-bus"],
+    ["stats emails --provider postgres", "npm install pg"],
     ["service-bus-server --port 0", "npm install rhea"],
   ])("queueport %s names the package that it needs, and how to install it", async (args, command) => {
     const { code, stdout, stderr } = await queueport(...args.split(" "));

@@ -18,8 +18,5 @@ export interface PostgresExecutor {
 /** A row of a result. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Runs statements, and rejects with a `DriverError` of the right kind. */
-export type Query = <R extends Row = Row>(text: string, values?: readonly Value[]) => Promise<R[]>;
-
 /** A parameter of a statement. Arrays are passed as text, such as `{1,2}`, so that every client encodes them alike. */
 export type Value = string | number | null;

@@ -26,9 +26,9 @@ const DEAF_PAUSE_MS = 60_000;
 const [SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS] = [200, 10_000];
 
 /**
- * A connection that listens on one channel. That it hears is proven by an echo: a notification of its own, which another
- * connection sends. Nothing else proves it: a pooler answers `LISTEN` and forgets it, and a firewall may have dropped a
- * connection silently. It keeps no process alive.
+ * A connection that listens on one channel. An echo proves that it hears: a notification of its own, which another
+ * connection sends. Nothing else does: a pooler answers `LISTEN` and forgets it, and a firewall may have dropped the
+ * connection silently. A listener keeps no process alive.
  */
 export class Listener {
   readonly #options: ListenerOptions;

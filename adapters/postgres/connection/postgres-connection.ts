@@ -1,4 +1,4 @@
-import pg, { type Client, type PoolConfig } from "pg";
+import { Client, type PoolConfig } from "pg";
 import {
   allEnded,
   type Clock,
@@ -25,7 +25,7 @@ export interface QueryOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** What a caller of {@link PostgresConnection.listen} hears. */
+/** The callbacks of a {@link PostgresConnection.listener}. */
 export type Subscription = Pick<ListenerOptions, "onMessage" | "onChange">;
 
 /**
@@ -41,6 +41,7 @@ export class PostgresConnection {
   readonly #work: Requests;
   readonly #settle: Requests;
   readonly #listeners = new Set<Listener>();
+  #settleOpened: Promise<unknown> | undefined;
 
   /** @throws QueueError `config` if an option is wrong */
   constructor(options: ConnectionOptions = {}) {
@@ -63,7 +64,8 @@ export class PostgresConnection {
     this.#options = options;
     if (client === undefined || isPool(client)) {
       this.#work = new RequestPool(isPool(client) ? client : { ...this.#config(), max }, clock);
-      this.#settle = new RequestPool({ ...this.#config(), max: 1 }, clock);
+      // Kept open: an extension that first had to connect could come too late.
+      this.#settle = new RequestPool({ ...this.#config(), max: 1, idleTimeoutMillis: 0 }, clock);
     } else {
       this.#work = new InjectedClient(client, clock);
       this.#settle = this.#work;
@@ -102,6 +104,17 @@ export class PostgresConnection {
     return (await requests.run({ action, text, values, name, timeoutMs })) as R[];
   }
 
+  /** Opens the connection for settlements, so that the first one does not have to. */
+  async openSettle(): Promise<void> {
+    this.#settleOpened ??= this.query("connect", "SELECT 1", [], { on: "settle" });
+    try {
+      await this.#settleOpened;
+    } catch (error) {
+      this.#settleOpened = undefined;
+      throw error;
+    }
+  }
+
   /**
    * Runs statements in one transaction, which is rolled back if `work` rejects.
    * @param timeoutMs the time limit of each statement
@@ -127,7 +140,7 @@ export class PostgresConnection {
       ...subscription,
       channel: `"${channel}"`,
       clock: this.clock,
-      client: (): Client => new pg.Client({ ...config, connectionTimeoutMillis: this.requestTimeoutMs }),
+      client: (): Client => new Client({ ...config, connectionTimeoutMillis: this.requestTimeoutMs }),
       notify: async (payload) => {
         await this.query("NOTIFY", "SELECT pg_notify($1, $2)", [channel, payload]);
       },

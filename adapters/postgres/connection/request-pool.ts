@@ -1,4 +1,4 @@
-import pg, { type ClientBase, type Pool, type PoolClient, type PoolConfig } from "pg";
+import { type ClientBase, Pool, type PoolClient, type PoolConfig } from "pg";
 import { type Clock, DriverError } from "../../../src/driver/index.ts";
 import { driverError, sqlStateOf } from "../errors.ts";
 import type { PostgresExecutor, Row, Value } from "./executor.ts";
@@ -39,7 +39,7 @@ export class RequestPool implements Requests {
 
   constructor(pool: Pool | PoolConfig, clock: Clock) {
     this.#isOwn = !isPool(pool);
-    this.#pool = isPool(pool) ? pool : new pg.Pool(pool);
+    this.#pool = isPool(pool) ? pool : new Pool(pool);
     this.#clock = clock;
     // Without a listener, the error of an idle connection would end the process. The pool replaces the connection.
     this.#pool.on("error", () => {});

@@ -24,7 +24,7 @@ export interface MigrationResult {
 
 /** A migration may build an index on a large table. */
 const MIGRATION_MS = 600_000;
-/** The key of the lock that migrations take: "queueport" has nine letters, and this is the start of their codes. */
+/** The first key of the lock that migrations take; the second one is the name of the schema. Chosen at random. */
 const LOCK_KEY = 1_137_587_573;
 
 type Run = <R extends Row = Row>(text: string, values?: readonly Value[]) => Promise<R[]>;
@@ -65,7 +65,7 @@ export function migrate(connection: PostgresConnection, part: SchemaPart): Promi
   );
 }
 
-/** The statements of {@link migrate} from an empty database, for those who run them by hand. */
+/** The statements of {@link migrate} from an empty database, for those who run them by epoch. */
 export function migrationSql(quoted: string, part: SchemaPart): string {
   const steps = part.migrations.map(
     ({ name, sql }, index) => `-- ${part.name} ${index + 1}: ${name}

@@ -27,8 +27,8 @@ DECLARE
   result text;
 BEGIN
   IF q.ordered THEN
-    -- Locks the lanes in the order of their keys, so that two senders never wait for each other. Ids are drawn afterwards.
-    INSERT INTO ${schema}.lane AS l (queue, key, ready_at)
+    -- Locks the key queues in the order of their keys, so that two senders never wait for each other. Ids are drawn afterwards.
+    INSERT INTO ${schema}.key_queue AS k (queue, key, ready_at)
     SELECT q.id, t.k, clock_timestamp()
     FROM (SELECT DISTINCT r.k FROM json_to_recordset(given) AS r(k text) WHERE r.k IS NOT NULL ORDER BY r.k) t
     ON CONFLICT (queue, key) DO UPDATE SET queue = excluded.queue;
@@ -36,10 +36,10 @@ BEGIN
   at := clock_timestamp();
   IF q.dedup_ms = 0 THEN
     WITH sent AS (
-      INSERT INTO ${schema}.message (queue, lane, visible_at, enqueued_at, key, body, bytes, attributes)
-      SELECT q.id, l.id, at + t.d * interval '1 millisecond', at, t.k, t.b, decode(t.x, 'base64'), t.a::json
+      INSERT INTO ${schema}.message (queue, key_queue, visible_at, enqueued_at, key, body, bytes, attributes)
+      SELECT q.id, k.id, at + t.d * interval '1 millisecond', at, t.k, t.b, decode(t.x, 'base64'), t.a::json
       FROM ROWS FROM (json_to_recordset(given) AS (b text, x text, a text, d float8, k text)) WITH ORDINALITY AS t(b, x, a, d, k, place)
-      LEFT JOIN ${schema}.lane l ON q.ordered AND l.queue = q.id AND l.key = t.k
+      LEFT JOIN ${schema}.key_queue k ON q.ordered AND k.queue = q.id AND k.key = t.k
       ORDER BY t.place
       RETURNING id
     )
@@ -64,10 +64,10 @@ BEGIN
     ON CONFLICT (queue, key) DO UPDATE SET until = excluded.until, message = excluded.message WHERE s.until <= at
     RETURNING message
   ), sent AS (
-    INSERT INTO ${schema}.message (id, queue, lane, visible_at, enqueued_at, key, body, bytes, attributes)
-    SELECT n.id, q.id, l.id, at + n.d * interval '1 millisecond', at, n.k, n.b, decode(n.x, 'base64'), n.a::json
+    INSERT INTO ${schema}.message (id, queue, key_queue, visible_at, enqueued_at, key, body, bytes, attributes)
+    SELECT n.id, q.id, k.id, at + n.d * interval '1 millisecond', at, n.k, n.b, decode(n.x, 'base64'), n.a::json
     FROM numbered n
-    LEFT JOIN ${schema}.lane l ON q.ordered AND l.queue = q.id AND l.key = n.k
+    LEFT JOIN ${schema}.key_queue k ON q.ordered AND k.queue = q.id AND k.key = n.k
     WHERE n.u IS NULL OR n.id IN (SELECT message FROM fresh)
     ORDER BY n.place
   )
@@ -75,12 +75,12 @@ BEGIN
   -- The id of the first one for 0. A statement of its own, since an id may have been sent by another transaction during the one before.
   SELECT string_agg(coalesce(nullif(part.id, '0'), s.message::text, '0'), ',' ORDER BY t.place) INTO result
   FROM ROWS FROM (json_to_recordset(given) AS (u text)) WITH ORDINALITY AS t(u, place)
-  JOIN ROWS FROM (string_to_table(result, ',')) WITH ORDINALITY AS part(id, place) USING (place)
+  JOIN unnest(string_to_array(result, ',')) WITH ORDINALITY AS part(id, place) USING (place)
   LEFT JOIN ${schema}.seen s ON s.queue = q.id AND s.key = t.u;
   IF q.ordered THEN
-    -- The lane of an absorbed message may have been made for it.
-    DELETE FROM ${schema}.lane l USING (SELECT DISTINCT r.k FROM json_to_recordset(given) AS r(k text)) t
-    WHERE l.queue = q.id AND l.key = t.k AND NOT EXISTS (SELECT 1 FROM ${schema}.message m WHERE m.lane = l.id);
+    -- The key queue of an absorbed message may have been made for it.
+    DELETE FROM ${schema}.key_queue k USING (SELECT DISTINCT r.k FROM json_to_recordset(given) AS r(k text)) t
+    WHERE k.queue = q.id AND k.key = t.k AND NOT EXISTS (SELECT 1 FROM ${schema}.message m WHERE m.key_queue = k.id);
   END IF;
   RETURN result;
 END $$;

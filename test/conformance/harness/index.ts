@@ -16,6 +16,8 @@ export const harnesses: Readonly<Record<string, () => Promise<Harness>>> = {
   "memory-pubsub-store": async () => withStore(await inMemory("pubsub")),
   "memory-service-bus-store": async () => withStore(await inMemory("service-bus")),
   directory: async () => (await import("./directory.ts")).directoryHarness(),
+  postgres: async () => (await import("./postgres.ts")).postgresHarness(),
+  "postgres-newest": async () => (await import("./postgres.ts")).newestPostgresHarness(),
   sqs: async () => (await import("./sqs.ts")).sqsHarness(),
   "sqs-second": async () => (await import("./sqs.ts")).secondSqsHarness(),
   "sqs-store": async () => withStore(await (await import("./sqs.ts")).sqsHarness()),
