@@ -3,7 +3,7 @@ import { addHelp } from "../lib/help.ts";
 import { addJsonOption, whole } from "../lib/options.ts";
 import { print } from "../lib/output.ts";
 import { addFilterOptions, FAILED, type FilterFlags, filterOf, jobSubcommand, openJobsOf } from "./select.ts";
-import { jobsTable, pageJson } from "./show-jobs.ts";
+import { jobsTable, pageJson, pageLine } from "./show-jobs.ts";
 
 interface ListFlags extends FilterFlags {
   readonly limit: number;
@@ -41,9 +41,7 @@ async function runList(flags: ListFlags): Promise<void> {
     order: oldest ? "oldest" : "newest",
   });
   if (flags.json) return print(pageJson(page));
-  const { jobs, total, isTotalCapped, nextCursor } = page;
-  if (jobs.length === 0) return print("No job matches.");
-  print(jobsTable(jobs, new Date()));
-  if (nextCursor === undefined) return;
-  print(`${jobs.length} of ${isTotalCapped ? "more than " : ""}${total}; the next: --cursor ${nextCursor}`);
+  if (page.jobs.length > 0) print(jobsTable(page.jobs, new Date()));
+  const line = pageLine(page);
+  if (line !== undefined) print(line);
 }

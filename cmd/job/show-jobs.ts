@@ -10,13 +10,23 @@ import { cut, formatTable, roomBeside } from "../lib/table.ts";
 import { safeLine, safeText } from "../lib/terminal.ts";
 
 /** A page of jobs as `--json` prints it: the answer of the REST API to the same query. */
-export function pageJson({ jobs, total, isTotalCapped, nextCursor }: JobPage): string {
+export function pageJson({ jobs, total, isTotalCapped, isPartial, nextCursor }: JobPage): string {
   return JSON.stringify({
     jobs: jobs.map((job) => recordOf(job)),
     total,
     ...(isTotalCapped && { total_is_capped: true }),
+    ...(isPartial && { is_partial: true }),
     ...(nextCursor !== undefined && { next_cursor: nextCursor }),
   });
+}
+
+/** What follows after a page of jobs, for people; undefined if nothing does. */
+export function pageLine({ jobs, total, isTotalCapped, isPartial, nextCursor }: JobPage): string | undefined {
+  if (nextCursor === undefined) return jobs.length === 0 ? "No job matches." : undefined;
+  const next = `the next: --cursor ${nextCursor}`;
+  if (!isPartial) return `${jobs.length} of ${isTotalCapped ? "more than " : ""}${total}; ${next}`;
+  const found = jobs.length === 0 ? "No job matches so far" : `${jobs.length} so far`;
+  return `${found}, and not all jobs were looked at; ${next}`;
 }
 
 /** A job with everything that was read of it, as `--json` prints it. */

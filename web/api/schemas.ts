@@ -105,6 +105,7 @@ export const jobPageSchema: z.ZodType = z
     jobs: z.array(jobSchema),
     total: count,
     total_is_capped: z.literal(true).optional(),
+    is_partial: z.literal(true).optional(),
     limit: count,
     offset: count.optional(),
     next_cursor: z.string().optional(),

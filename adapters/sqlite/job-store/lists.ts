@@ -1,13 +1,23 @@
-import type { JobRow, PageRequest, StoredJobFilter, StoredPage } from "../../../src/jobs/store/index.ts";
+import type {
+  JobRow,
+  ListPlace,
+  PageRequest,
+  StoredJobFilter,
+  StoredPage,
+} from "../../../src/jobs/store/index.ts";
 import type { CountedFacet } from "./facets.ts";
 import type { JobTable } from "./job-table.ts";
 import { TERM } from "./row-codec.ts";
-import { type Hit, merged, type Pause, type Residual, Scan, type ScanSource } from "./scan.ts";
+import { type Hit, MergedScan, type Pause, type Residual, Scan, type ScanSource } from "./scan.ts";
+import { Search } from "./search.ts";
 import type { Statements } from "./statements.ts";
 
 const MAX_TOTAL = 10_000;
+const MAX_EXAMINED = 100_000;
 /** Facets whose indexes are merged at most. Beyond that, the jobs of all facets are walked along. */
 const MAX_MERGED = 500;
+/** The same where each job has to be looked at, so that many are merged. */
+const MAX_MERGED_SEARCH = 50;
 /** Jobs of a term that are counted at most, to compare it with other ways. So many take some milliseconds. */
 const MAX_COMPARED = 100_000;
 
@@ -21,29 +31,50 @@ export async function listJobs(
   now: number,
   pause: Pause,
 ): Promise<StoredPage> {
-  const { limit, order, offset = 0, after, maxTotal = MAX_TOTAL } = page;
+  const { limit, order, offset = 0, after, maxTotal = MAX_TOTAL, maxExamined = MAX_EXAMINED } = page;
   const facets = jobs.facets.list(ns).filter((facet) => matchesFacet(facet, filter));
   if (facets.length === 0) return { rows: [], total: 0, isTotalCapped: false, hasMore: false };
   const { sources, residual, count } = wayOf(statements, ns, filter, facets, now);
-  const common = { residual, filter, order, pause };
-  const total = count ?? (await totalOf());
-  const scans = sources.map((source) => new Scan(statements, source, { ...common, after }));
-  const hits = (await merged(scans, order, offset + limit + 1)).slice(offset);
-  return {
-    rows: rowsOf(jobs, hits.slice(0, limit)),
-    total: Math.min(total, maxTotal),
-    isTotalCapped: total > maxTotal,
-    hasMore: hits.length > limit,
-  };
+  const scansFrom = (place: ListPlace | undefined): Scan[] =>
+    sources.map((source) => new Scan(statements, source, { filter, order, after: place }));
+  const searchFrom = (place: ListPlace | undefined, condition: Residual): Search =>
+    new Search(new MergedScan(scansFrom(place), order), condition, { pause, most: maxExamined });
+  const pageOf = (hits: readonly Hit[]): Pick<StoredPage, "rows" | "hasMore"> => ({
+    rows: rowsOf(jobs, hits.slice(offset, offset + limit)),
+    hasMore: hits.length > offset + limit,
+  });
 
-  async function totalOf(): Promise<number> {
-    let counted = 0;
-    for (const source of sources) {
-      if (counted > maxTotal) break;
-      counted += await new Scan(statements, source, common).count(maxTotal + 1 - counted);
-    }
-    return counted;
+  if (residual === undefined) {
+    const hits = new MergedScan(scansFrom(after), order).next(offset + limit + 1);
+    const total = count ?? (await countUpTo(scansFrom(undefined), maxTotal + 1, pause));
+    return { ...pageOf(hits), total: Math.min(total, maxTotal), isTotalCapped: total > maxTotal };
   }
+  const search = searchFrom(after, residual);
+  const hits = await search.next(offset + limit + 1);
+  const found = pageOf(hits);
+  const last = found.hasMore ? undefined : search.stoppedAt;
+  const stoppedAt = last && { ...last, toSkip: Math.max(0, offset - hits.length) };
+  // The jobs of this page are counted already, unless the page begins behind others.
+  const missing = maxTotal + 1 - hits.length;
+  const counting = after === undefined ? search : searchFrom(undefined, residual);
+  const counted = after === undefined ? hits.length : 0;
+  const total = missing <= 0 ? maxTotal + 1 : counted + (await counting.next(maxTotal + 1 - counted)).length;
+  return {
+    ...found,
+    total: Math.min(total, maxTotal),
+    isTotalCapped: total > maxTotal || (missing > 0 && counting.stoppedAt !== undefined),
+    hasMore: found.hasMore || stoppedAt !== undefined,
+    stoppedAt,
+  };
+}
+
+async function countUpTo(scans: readonly Scan[], max: number, pause: Pause): Promise<number> {
+  let counted = 0;
+  for (const scan of scans) {
+    if (counted >= max) break;
+    counted += await scan.count(max - counted, pause);
+  }
+  return counted;
 }
 
 /** Rows of jobs that were found. A job that was deleted since is left out. */
@@ -89,18 +120,20 @@ function wayOf(
       count: isAlone ? 0 : countOf(statements, ns, term, Math.min(inFacets, MAX_COMPARED)),
     }))
     .toSorted((one, other) => one.count - other.count);
-  const areMany = facets.length > MAX_MERGED;
+  const isSearch = filter.search !== undefined || terms.length > 0;
+  const areMany = facets.length > (isSearch ? MAX_MERGED_SEARCH : MAX_MERGED);
   const first = rarest !== undefined && (rarest.count < inFacets || areMany) ? rarest.term : undefined;
-  // The row of the job: `k` is the entry of an index, which is the row itself unless it is that of a term.
-  const row = first === undefined ? "k" : "j";
   const conditions: Residual[] = [];
   if ((first !== undefined || areMany) && hasFacetCondition(filter)) {
     const numbers = JSON.stringify(facets.map(({ facet }) => facet));
-    conditions.push({ where: `${row}.facet IN (SELECT value FROM json_each(?))`, values: [numbers] });
+    conditions.push({ where: "j.facet IN (SELECT value FROM json_each(?))", values: [numbers], needsRow: true });
   }
   if (filter.isStalled !== undefined)
-    conditions.push({ where: `(${row}.held_until IS NULL OR ${row}.held_until <= ?)`, values: [now] });
-  const needsRow = conditions.length > 0;
+    conditions.push({
+      where: "(j.held_until IS NULL OR j.held_until <= ?)",
+      values: [now],
+      needsRow: true,
+    });
   for (const term of terms) if (term !== first) conditions.push(hasTerm(ns, term));
   if (filter.search !== undefined) conditions.push(contains(filter.search));
   const residual = all(conditions);
@@ -112,7 +145,7 @@ function wayOf(
   return { sources: sourcesOf(), residual, count: isKnown ? inFacets : undefined };
 
   function sourcesOf(): ScanSource[] {
-    if (first !== undefined) return [byTerm(ns, first, needsRow)];
+    if (first !== undefined) return [byTerm(ns, first)];
     return areMany ? [byCreation(ns)] : facets.map(({ facet }) => byFacet(facet));
   }
 }
@@ -125,15 +158,17 @@ const hasTerm = (ns: number, term: string): Residual => ({
   where:
     "EXISTS (SELECT 1 FROM queueport_terms t WHERE t.ns = ? AND t.term = ? AND t.created_at = k.created_at AND t.id = k.id)",
   values: [ns, term],
+  needsRow: false,
 });
 
 const contains = (text: string): Residual => ({
   where: "instr(coalesce((SELECT payload FROM queueport_job_data d WHERE d.job = k.job), 'null'), ?) > 0",
   values: [text],
+  needsRow: false,
 });
 
-const byTerm = (ns: number, term: string, needsRow: boolean): ScanSource => ({
-  from: `queueport_terms k${needsRow ? " CROSS JOIN queueport_jobs j ON j.job = k.job" : ""}`,
+const byTerm = (ns: number, term: string): ScanSource => ({
+  from: "queueport_terms k",
   where: "k.ns = ? AND k.term = ?",
   values: [ns, term],
 });
@@ -171,5 +206,6 @@ function all(conditions: readonly Residual[]): Residual | undefined {
   return {
     where: conditions.map(({ where }) => where).join(" AND "),
     values: conditions.flatMap(({ values }) => values),
+    needsRow: conditions.some(({ needsRow }) => needsRow),
   };
 }

@@ -10,17 +10,27 @@ export interface Hit {
 
 /** An index in the order of creation, of which a part is walked along. */
 export interface ScanSource {
-  /** The table, or the tables with that of the jobs as `j`. `k` has the columns `created_at`, `id` and `job`. */
+  /** The table as `k`, which has the columns `created_at`, `id` and `job`. */
   readonly from: string;
   /** The condition on the first columns of the index. */
   readonly where: string;
   readonly values: readonly (string | number)[];
 }
 
-/** A further condition on each job of the source, which the index does not answer. */
+/** A condition on each job that an index does not answer: on its entry `k`, or on its row `j`. */
 export interface Residual {
   readonly where: string;
+  readonly needsRow: boolean;
   readonly values: readonly (string | number)[];
+}
+
+/** Some jobs, one after the other in their order, that were looked at. */
+export interface Examined {
+  /** Those that meet the condition. */
+  readonly hits: readonly Hit[];
+  readonly count: number;
+  /** The last one, whether it meets the condition or not; undefined if there are no others behind. */
+  readonly last: Hit | undefined;
 }
 
 /** One end of a range of places: before or after this job. */
@@ -30,10 +40,8 @@ interface Bound {
   readonly id: string;
 }
 
-/** Jobs that are looked at in one statement: few at first, since most pages need no more. */
-const FIRST_CHUNK = 250;
-/** So many take some milliseconds. */
-const LARGEST_CHUNK = 5_000;
+/** Index entries that are counted in one statement. So many take some milliseconds. */
+const COUNTED = 50_000;
 
 /** Lets the event loop go on between two statements of a long walk. */
 export type Pause = () => Promise<void>;
@@ -42,37 +50,27 @@ export type Pause = () => Promise<void>;
 export class Scan {
   readonly #statements: Statements;
   readonly #source: ScanSource;
-  readonly #residual: Residual | undefined;
   readonly #order: PageRequest["order"];
-  readonly #pause: Pause;
   readonly #end: Bound | undefined;
   /** The place after which the walk goes on. */
   #from: Bound | undefined;
-  #isOver = false;
-  #chunk = FIRST_CHUNK;
 
   constructor(
     statements: Statements,
     source: ScanSource,
     {
-      residual,
       filter: { createdFrom, createdBefore },
       order,
       after,
-      pause,
     }: {
-      readonly residual: Residual | undefined;
       readonly filter: StoredJobFilter;
       readonly order: PageRequest["order"];
       readonly after?: PageRequest["after"];
-      readonly pause: Pause;
     },
   ) {
     this.#statements = statements;
     this.#source = source;
-    this.#residual = residual;
     this.#order = order;
-    this.#pause = pause;
     // No id is empty, so that this place is before each job of its millisecond.
     const low: Bound | undefined =
       createdFrom === undefined ? undefined : { operator: ">=", createdAt: createdFrom, id: "" };
@@ -85,78 +83,74 @@ export class Scan {
     this.#from = innermost(start, place, isOldest);
   }
 
-  /** The next jobs that meet all conditions, at most `limit`; fewer only at the end. */
-  async next(limit: number): Promise<Hit[]> {
-    const hits: Hit[] = [];
-    while (hits.length < limit && !this.#isOver) {
-      const boundary = this.#boundary();
-      const range = this.#range(boundary);
-      const missing = limit - hits.length;
-      const found = this.#statements
-        .of(`SELECT k.created_at, k.id, k.job FROM ${range.sql} ${this.#ordered()} LIMIT ?`)
-        .all(...range.values, missing) as unknown as Hit[];
-      hits.push(...found);
-      const last = found.at(-1);
-      if (found.length === missing && last !== undefined) this.#goOn(last);
-      else if (boundary === undefined) this.#isOver = true;
-      else this.#goOn(boundary);
-      if (hits.length < limit && !this.#isOver) await this.#pause();
-    }
+  /** The next jobs, at most `limit`; fewer only at the end. */
+  next(limit: number): Hit[] {
+    const { from, where, values } = this.#range();
+    const hits = this.#statements
+      .of(`SELECT k.created_at, k.id, k.job FROM ${from} WHERE ${where} ${this.#ordered()} LIMIT ?`)
+      .all(...values, limit) as unknown as Hit[];
+    this.#goOn(hits.at(-1));
     return hits;
   }
 
+  /** Looks at the jobs up to `last`, or all up to the end, and goes on after it. */
+  examine(last: Hit | undefined, residual: Residual): { readonly hits: readonly Hit[]; readonly count: number } {
+    const end: Bound | undefined = last && {
+      operator: this.#order === "oldest" ? "<=" : ">=",
+      createdAt: last.created_at,
+      id: last.id,
+    };
+    const { from, where, values } = this.#range(end);
+    const rows = residual.needsRow ? " CROSS JOIN queueport_jobs j ON j.job = k.job" : "";
+    const hits = this.#statements
+      .of(
+        `SELECT k.created_at, k.id, k.job FROM ${from}${rows} WHERE ${where} AND ${residual.where} ${this.#ordered()}`,
+      )
+      .all(...values, ...residual.values) as unknown as Hit[];
+    const counted = this.#statements
+      .of(`SELECT count(*) AS count FROM ${from} WHERE ${where}`)
+      .get(...values);
+    this.#goOn(last);
+    return { hits, count: Number(counted?.["count"]) };
+  }
+
   /** The number of jobs from here on, counted up to `max`. */
-  async count(max: number): Promise<number> {
+  async count(max: number, pause: Pause): Promise<number> {
     let total = 0;
-    while (total < max && !this.#isOver) {
-      const boundary = this.#boundary();
-      const range = this.#range(boundary);
-      const counted = this.#statements
-        .of(`SELECT count(*) AS count FROM (SELECT 1 FROM ${range.sql} LIMIT ?)`)
-        .get(...range.values, max - total)?.["count"];
-      total += Number(counted);
-      if (boundary === undefined) this.#isOver = true;
-      else this.#goOn(boundary);
-      if (total < max && !this.#isOver) await this.#pause();
+    while (total < max) {
+      const size = Math.min(COUNTED, max - total);
+      const last = this.atEndOf(size);
+      if (last === undefined) {
+        const { from, where, values } = this.#range();
+        const counted = this.#statements
+          .of(`SELECT count(*) AS count FROM (SELECT 1 FROM ${from} WHERE ${where} LIMIT ?)`)
+          .get(...values, size);
+        return total + Number(counted?.["count"]);
+      }
+      total += size;
+      this.#goOn(last);
+      await pause();
     }
-    return Math.min(total, max);
+    return total;
   }
 
-  /** The job at the end of the next chunk; undefined if the range ends before. An index answers all of a simple scan. */
-  #boundary(): Hit | undefined {
-    if (this.#residual === undefined) return undefined;
-    const { sql, values } = this.#range(undefined, false);
-    const chunk = this.#chunk;
-    this.#chunk = Math.min(LARGEST_CHUNK, 2 * chunk);
+  /** The last of the next `size` jobs; undefined if there are fewer. */
+  atEndOf(size: number): Hit | undefined {
+    const { from, where, values } = this.#range();
     return this.#statements
-      .of(`SELECT k.created_at, k.id, k.job FROM ${sql} ${this.#ordered()} LIMIT 1 OFFSET ?`)
-      .get(...values, chunk - 1) as Hit | undefined;
+      .of(`SELECT k.created_at, k.id, k.job FROM ${from} WHERE ${where} ${this.#ordered()} LIMIT 1 OFFSET ?`)
+      .get(...values, size - 1) as Hit | undefined;
   }
 
-  #range(
-    boundary: Hit | undefined,
-    withResidual = true,
-  ): { readonly sql: string; readonly values: readonly (string | number)[] } {
+  /** @param end another end than that of the filter */
+  #range(end: Bound | undefined = this.#end): ScanSource {
     const { from, where, values } = this.#source;
-    const isOldest = this.#order === "oldest";
-    const end: Bound | undefined =
-      boundary === undefined
-        ? this.#end
-        : { operator: isOldest ? "<=" : ">=", createdAt: boundary.created_at, id: boundary.id };
     const bounds = [this.#from, end].filter((bound) => bound !== undefined);
-    const residual = withResidual ? this.#residual : undefined;
-    const conditions = [
-      where,
-      ...bounds.map(({ operator }) => `(k.created_at, k.id) ${operator} (?, ?)`),
-      ...(residual === undefined ? [] : [residual.where]),
-    ];
+    const conditions = [where, ...bounds.map(({ operator }) => `(k.created_at, k.id) ${operator} (?, ?)`)];
     return {
-      sql: `${from} WHERE ${conditions.join(" AND ")}`,
-      values: [
-        ...values,
-        ...bounds.flatMap(({ createdAt, id }) => [createdAt, id]),
-        ...(residual?.values ?? []),
-      ],
+      from,
+      where: conditions.join(" AND "),
+      values: [...values, ...bounds.flatMap(({ createdAt, id }) => [createdAt, id])],
     };
   }
 
@@ -164,8 +158,13 @@ export class Scan {
     return this.#order === "oldest" ? "ORDER BY k.created_at, k.id" : "ORDER BY k.created_at DESC, k.id DESC";
   }
 
-  #goOn({ created_at: createdAt, id }: Hit): void {
-    this.#from = { operator: this.#order === "oldest" ? ">" : "<", createdAt, id };
+  #goOn(last: Hit | undefined): void {
+    if (last === undefined) return;
+    this.#from = {
+      operator: this.#order === "oldest" ? ">" : "<",
+      createdAt: last.created_at,
+      id: last.id,
+    };
   }
 }
 
@@ -181,38 +180,68 @@ export function compareHits(one: Hit, other: Hit): number {
   return Buffer.compare(Buffer.from(one.id), Buffer.from(other.id));
 }
 
-/** The first jobs of several scans, in their common order. */
-export async function merged(
-  scans: readonly Scan[],
-  order: PageRequest["order"],
-  limit: number,
-): Promise<Hit[]> {
-  const [only] = scans;
-  if (scans.length === 1 && only !== undefined) return only.next(limit);
-  // Most pages have jobs of many scans: few of each are fetched at once.
-  const size = Math.min(limit, Math.ceil((2 * limit) / scans.length) + 4);
-  const lanes: { readonly scan: Scan; hits: Hit[]; at: number; isOver: boolean }[] = [];
-  for (const scan of scans) lanes.push({ scan, hits: [], at: 0, isOver: false });
-  const result: Hit[] = [];
-  for (;;) {
-    for (const lane of lanes) {
-      if (lane.at < lane.hits.length || lane.isOver) continue;
-      lane.hits = await lane.scan.next(size);
-      lane.at = 0;
-      lane.isOver = lane.hits.length < size;
-    }
-    let first: (typeof lanes)[number] | undefined;
-    for (const lane of lanes) {
-      const hit = lane.hits[lane.at];
-      if (hit === undefined) continue;
-      const best = first?.hits[first.at];
-      const place = best === undefined ? -1 : compareHits(hit, best);
-      if (order === "oldest" ? place < 0 : best === undefined || place > 0) first = lane;
-    }
-    const hit = first?.hits[first.at];
-    if (first === undefined || hit === undefined) return result;
-    first.at += 1;
-    result.push(hit);
-    if (result.length === limit) return result;
+interface Lane {
+  readonly scan: Scan;
+  hits: readonly Hit[];
+  at: number;
+  isOver: boolean;
+}
+
+/** Walks along several indexes at once, in their common order. */
+export class MergedScan {
+  readonly #lanes: readonly Lane[];
+  readonly #isBefore: (one: Hit, other: Hit) => boolean;
+
+  constructor(scans: readonly Scan[], order: PageRequest["order"]) {
+    this.#lanes = scans.map((scan) => ({ scan, hits: [], at: 0, isOver: false }));
+    this.#isBefore =
+      order === "oldest"
+        ? (one, other) => compareHits(one, other) < 0
+        : (one, other) => compareHits(one, other) > 0;
   }
+
+  /** The next jobs, at most `limit`; fewer only at the end. */
+  next(limit: number): Hit[] {
+    const [only] = this.#lanes;
+    if (this.#lanes.length === 1 && only !== undefined) return only.scan.next(limit);
+    // Most pages have jobs of many scans: few of each are fetched at once.
+    const size = Math.min(limit, Math.ceil((2 * limit) / this.#lanes.length) + 4);
+    const result: Hit[] = [];
+    while (result.length < limit) {
+      let first: Lane | undefined;
+      for (const lane of this.#lanes) {
+        fill(lane, size);
+        const hit = lane.hits[lane.at];
+        if (hit === undefined) continue;
+        const best = first?.hits[first.at];
+        if (best === undefined || this.#isBefore(hit, best)) first = lane;
+      }
+      const hit = first?.hits[first.at];
+      if (first === undefined || hit === undefined) break;
+      first.at += 1;
+      result.push(hit);
+    }
+    return result;
+  }
+
+  /** Looks at some of the next jobs, at most about `limit`. */
+  examine(limit: number, residual: Residual): Examined {
+    const share = Math.ceil(limit / this.#lanes.length);
+    let last: Hit | undefined;
+    for (const { scan } of this.#lanes) {
+      const end = scan.atEndOf(share);
+      if (end !== undefined && (last === undefined || this.#isBefore(end, last))) last = end;
+    }
+    const examined = this.#lanes.map(({ scan }) => scan.examine(last, residual));
+    const hits = examined.flatMap((one) => one.hits);
+    if (examined.length > 1) hits.sort((one, other) => (this.#isBefore(one, other) ? -1 : 1));
+    return { hits, count: examined.reduce((sum, { count }) => sum + count, 0), last };
+  }
+}
+
+function fill(lane: Lane, size: number): void {
+  if (lane.at < lane.hits.length || lane.isOver) return;
+  lane.hits = lane.scan.next(size);
+  lane.at = 0;
+  lane.isOver = lane.hits.length < size;
 }

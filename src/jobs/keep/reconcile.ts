@@ -7,7 +7,7 @@ import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
 import { reasonOf } from "../reason.ts";
 import type { AssumeChange } from "../store/change.ts";
 import type { JobRow } from "../store/job-row.ts";
-import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
+import { type ListPlace, placeAfterPage, type StoredJobFilter } from "../store/job-store.ts";
 import { stampsOf } from "../track/seed.ts";
 import { discardOutdated, queuesWithJobs } from "./outdated-dead-letters.ts";
 
@@ -140,9 +140,8 @@ async function silentJobs(
     const page = { limit: PAGE, order: "oldest", after, maxTotal: 0 } as const;
     const found = await records.read((store, namespace) => store.list(namespace, filter, page));
     rows.push(...found.rows.filter((row) => row.dispatch === undefined && now - heardAt(row) > silentMs));
-    const last = found.rows.at(-1);
-    if (!found.hasMore || last === undefined) break;
-    after = { createdAt: last.createdAt, id: last.id };
+    after = placeAfterPage(found);
+    if (after === undefined) break;
   }
   return rows;
 }

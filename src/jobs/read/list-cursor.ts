@@ -1,6 +1,6 @@
 import { QueueError } from "../../errors.ts";
 import { hashOf } from "../payload-hash.ts";
-import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
+import type { StopPlace, StoredJobFilter } from "../store/job-store.ts";
 
 const VERSION = 1;
 /** Characters of a cursor at most. It holds an id, which may be long if another program has chosen it. */
@@ -15,20 +15,22 @@ export function queryOf(namespace: string, filter: StoredJobFilter, order: strin
 }
 
 /** The cursor of the page after `place`. Opaque: its form may change. */
-export function listCursor(query: string, { createdAt, id }: ListPlace): string {
-  return Buffer.from(JSON.stringify([VERSION, query, createdAt, id])).toString("base64url");
+export function listCursor(query: string, { createdAt, id, toSkip }: StopPlace): string {
+  const parts = [VERSION, query, createdAt, id, ...(toSkip === 0 ? [] : [toSkip])];
+  return Buffer.from(JSON.stringify(parts)).toString("base64url");
 }
 
 /** @throws QueueError `invalid_options` for a text that is no cursor, and for the cursor of another query */
-export function placeAfter(query: string, cursor: unknown): ListPlace {
-  const [version, of, createdAt, id] = partsOf(cursor);
-  if (version !== VERSION || typeof createdAt !== "number" || typeof id !== "string")
+export function placeAfter(query: string, cursor: unknown): StopPlace {
+  const [version, of, createdAt, id, toSkip = 0] = partsOf(cursor);
+  const isPlace = typeof createdAt === "number" && typeof id === "string";
+  if (version !== VERSION || !isPlace || !Number.isSafeInteger(toSkip) || Number(toSkip) < 0)
     throw refused("is not a cursor of list. Pass on nextCursor of the page before, unchanged");
   if (of !== query)
     throw refused(
       "belongs to another query. Give list the same filter and order as for the page before, or leave the cursor out",
     );
-  return { createdAt, id };
+  return { createdAt, id, toSkip: Number(toSkip) };
 }
 
 function partsOf(cursor: unknown): readonly unknown[] {

@@ -4,6 +4,7 @@ import { type JobSnapshot, snapshotOf } from "../job-snapshot.ts";
 import type { Records } from "../records.ts";
 import { FILTER_KEYS, type JobFilter, storedFilter } from "./filter.ts";
 import { listCursor, placeAfter, queryOf } from "./list-cursor.ts";
+import { placeAfterPage } from "../store/job-store.ts";
 
 /** The options of `Jobs.list`. */
 export interface ListJobsOptions extends JobFilter {
@@ -22,7 +23,13 @@ export interface JobPage {
   readonly jobs: readonly JobSnapshot[];
   /** Jobs that match. At most 10,000 are counted. */
   readonly total: number;
+  /** Whether there are more than `total`, or may be. */
   readonly isTotalCapped: boolean;
+  /**
+   * Whether the list stopped before the page was full, and may have no job although others match. A store looks one by one at
+   * 100,000 jobs at most in a call, if no index answers the filter, such as `search`. `nextCursor` goes on from there.
+   */
+  readonly isPartial: boolean;
   /** The cursor of the next page; undefined if this is the last. */
   readonly nextCursor: string | undefined;
 }
@@ -46,16 +53,23 @@ export async function listJobs(records: Records, options: ListJobsOptions): Prom
   const query = queryOf(records.namespace, filter, order);
   const after = cursor === undefined ? undefined : placeAfter(query, cursor);
   const page = await records.read((store, namespace) =>
-    store.list(namespace, filter, { limit, order, offset, after, maxTotal: MAX_TOTAL }),
+    store.list(namespace, filter, {
+      limit,
+      order,
+      offset: after?.toSkip ?? offset,
+      after,
+      maxTotal: MAX_TOTAL,
+    }),
   );
-  const { rows, total, isTotalCapped, hasMore } = page;
-  const last = rows.at(-1);
+  const { rows, total, isTotalCapped, stoppedAt } = page;
+  const place = placeAfterPage(page);
   const now = records.clock.now();
   return {
     jobs: rows.map((row) => snapshotOf({ row }, now)),
     total,
     isTotalCapped,
-    nextCursor: hasMore && last !== undefined ? listCursor(query, last) : undefined,
+    isPartial: stoppedAt !== undefined,
+    nextCursor: place && listCursor(query, { ...place, toSkip: stoppedAt?.toSkip ?? 0 }),
   };
 }
 

@@ -6,7 +6,7 @@ import { FILTER_KEYS, type JobFilter, storedFilter } from "../read/filter.ts";
 import { checkSearch } from "../read/list.ts";
 import type { CancelChange, PlainAnswer, ReopenChange } from "../store/change.ts";
 import type { JobRow, JobStatus } from "../store/job-row.ts";
-import type { ListPlace, StoredJobFilter } from "../store/job-store.ts";
+import { type ListPlace, placeAfterPage, type StoredJobFilter } from "../store/job-store.ts";
 import { checkReason } from "./steering.ts";
 
 /** Jobs of one batch. */
@@ -97,10 +97,14 @@ function selectionOf(
   };
 }
 
-async function countOf({ records }: JobsContext, filter: StoredJobFilter): Promise<number> {
+async function countOf(context: JobsContext, filter: StoredJobFilter): Promise<number> {
   const page = { limit: 1, order: "oldest", maxTotal: Number.MAX_SAFE_INTEGER } as const;
-  const { total } = await records.read((store, namespace) => store.list(namespace, filter, page));
-  return total;
+  const found = await context.records.read((store, namespace) => store.list(namespace, filter, page));
+  if (!found.isTotalCapped) return found.total;
+  // The store looks at a limited number of jobs in one call.
+  let count = 0;
+  for await (const rows of batches(context, filter)) count += rows.length;
+  return count;
 }
 
 async function* batches(
@@ -110,11 +114,10 @@ async function* batches(
   let after: ListPlace | undefined;
   for (;;) {
     const page = { limit: BATCH, order: "oldest", after, maxTotal: 0 } as const;
-    const { rows, hasMore } = await records.read((store, namespace) => store.list(namespace, filter, page));
-    if (rows.length > 0) yield rows;
-    const last = rows.at(-1);
-    if (!hasMore || last === undefined) return;
-    after = { createdAt: last.createdAt, id: last.id };
+    const found = await records.read((store, namespace) => store.list(namespace, filter, page));
+    if (found.rows.length > 0) yield found.rows;
+    after = placeAfterPage(found);
+    if (after === undefined) return;
   }
 }
 

@@ -21,6 +21,7 @@ export {
   type JobPart,
   type JobStore,
   type JobStoreCapabilities,
+  type ListPlace,
   type MigrationOutcome,
   MIN_KEPT_MS,
   type MinuteCount,

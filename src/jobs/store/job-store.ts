@@ -52,6 +52,11 @@ export interface PageRequest {
   readonly after?: ListPlace | undefined;
   /** Jobs that are counted at most for the total. @default 10000 */
   readonly maxTotal?: number | undefined;
+  /**
+   * Jobs that are looked at one by one at most, if no index answers the filter. A store may look at a few more.
+   * @default 100000
+   */
+  readonly maxExamined?: number | undefined;
 }
 
 /** The answer to {@link JobStore.list}: rows without their data. */
@@ -59,10 +64,27 @@ export interface StoredPage {
   readonly rows: readonly JobRow[];
   /** Jobs that match, counted up to `maxTotal`. */
   readonly total: number;
-  /** Whether there are more than `total`. */
+  /** Whether there are more than `total`, or may be: not all jobs were looked at. */
   readonly isTotalCapped: boolean;
-  /** Whether there are more rows after this page. */
+  /** Whether there are more rows after this page, or may be, as `stoppedAt` is set. */
   readonly hasMore: boolean;
+  /**
+   * The last job that was looked at, if the store stopped before the page was full. The list goes on after this place. There
+   * may be no row on the page.
+   */
+  readonly stoppedAt?: StopPlace | undefined;
+}
+
+/** The place in a list where a store stopped. */
+export interface StopPlace extends ListPlace {
+  /** Rows that are still to be skipped for the `offset` of the page. */
+  readonly toSkip: number;
+}
+
+/** The place after which a list goes on; undefined if the page is the last one. */
+export function placeAfterPage({ rows, hasMore, stoppedAt }: StoredPage): ListPlace | undefined {
+  const last = stoppedAt ?? rows.at(-1);
+  return hasMore && last !== undefined ? { createdAt: last.createdAt, id: last.id } : undefined;
 }
 
 /** The number of jobs in one state. */

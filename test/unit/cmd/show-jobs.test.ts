@@ -8,6 +8,7 @@ import {
   jobText,
   logText,
   pageJson,
+  pageLine,
   statusText,
 } from "../../../cmd/job/show-jobs.ts";
 import type { JobSnapshot } from "../../../src/jobs/job-snapshot.ts";
@@ -161,19 +162,25 @@ describe("JSON", () => {
   });
 
   test("has the total of a page, and says that there is more", () => {
-    const page = { jobs: [job()], total: 10_000, isTotalCapped: true, nextCursor: "c" };
+    const page = { jobs: [job()], total: 10_000, isTotalCapped: true, isPartial: false, nextCursor: "c" };
     expect(JSON.parse(pageJson(page))).toMatchObject({
       jobs: [{ id, created_at: "2026-01-31T12:00:00.000Z" }],
       total: 10_000,
       total_is_capped: true,
       next_cursor: "c",
     });
-    expect(JSON.parse(pageJson({ jobs: [], total: 0, isTotalCapped: false, nextCursor: undefined }))).toEqual(
-      {
-        jobs: [],
-        total: 0,
-      },
+    const empty = { jobs: [], total: 0, isTotalCapped: false, isPartial: false, nextCursor: undefined };
+    expect(JSON.parse(pageJson(empty))).toEqual({ jobs: [], total: 0 });
+  });
+
+  test("says that not all jobs were looked at", () => {
+    const page = { jobs: [], total: 0, isTotalCapped: true, isPartial: true, nextCursor: "c" };
+    expect(JSON.parse(pageJson(page))).toMatchObject({ is_partial: true, next_cursor: "c" });
+    expect(pageLine(page)).toBe(
+      "No job matches so far, and not all jobs were looked at; the next: --cursor c",
     );
+    expect(pageLine({ ...page, jobs: [job()] })).toMatch(/^1 so far, and not all/);
+    expect(pageLine({ ...page, isPartial: false, nextCursor: undefined })).toBe("No job matches.");
   });
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type JobFilter, type Jobs, type ListJobsOptions } from "../../../src/jobs/index.ts";
+import type { JobStore, PageRequest, StoredJobFilter, StoredPage } from "../../../src/jobs/store/index.ts";
+import { wrappedStore } from "../../../src/jobs/store/wrapped-store.ts";
 import { SECOND } from "../support.ts";
 import { JobsFixture } from "./fixture.ts";
 
@@ -70,6 +72,49 @@ describe("a list of jobs", () => {
   ] satisfies [JobFilter, number][])("with %j has %i jobs", async (filter, count) => {
     const { jobs } = await withJobs();
     expect(await jobs.list(filter)).toMatchObject({ total: count, isTotalCapped: false });
+  });
+});
+
+/** A store that looks at one job in each call, as one does that searches among many. */
+function withShortLooks(store: JobStore): JobStore {
+  return wrappedStore(store, async (method, call, [namespace, filter, page]) => {
+    if (method !== "list") return call();
+    const { order, after, offset = 0 } = page as PageRequest;
+    const next = (one: StoredJobFilter): Promise<StoredPage> =>
+      store.list(String(namespace), one, { limit: 1, order, after });
+    const [found, met] = [await next({}), await next(filter as StoredJobFilter)];
+    const [row] = found.rows;
+    const isMet = row !== undefined && met.rows[0]?.id === row.id;
+    const rows = isMet && offset === 0 ? [row] : [];
+    const toSkip = Math.max(0, offset - (isMet ? 1 : 0));
+    const stoppedAt = found.hasMore && row !== undefined ? { ...row, toSkip } : undefined;
+    return { rows, total: rows.length, isTotalCapped: true, hasMore: stoppedAt !== undefined, stoppedAt };
+  });
+}
+
+describe("a list of a store that stops before a page is full", () => {
+  test("says so, and goes on from there, with the offset of its first page", async () => {
+    const fixture = new JobsFixture();
+    const { ids } = await withJobs(fixture);
+    const short = await fixture.jobs({ store: withShortLooks(fixture.store) });
+    const found: string[] = [];
+    let page = await short.list({ type: "mail", offset: 2 });
+    for (; page.nextCursor !== undefined; page = await short.list({ type: "mail", cursor: page.nextCursor })) {
+      expect(page.isPartial).toBe(true);
+      found.push(...page.jobs.map(({ id }) => id));
+    }
+    found.push(...page.jobs.map(({ id }) => id));
+    expect(page.isPartial).toBe(false);
+    expect(found).toEqual([ids[4], ids[2], ids[0]]);
+  });
+
+  test("is read to its end by what is done to all jobs of a filter", async () => {
+    const fixture = new JobsFixture();
+    const { jobs, ids } = await withJobs(fixture);
+    const short = await fixture.jobs({ store: withShortLooks(fixture.store) });
+    expect(await short.cancelAll({ tag: "n9" }, { dryRun: true })).toBe(1);
+    expect(await short.cancelAll({ tag: "n9" })).toBe(1);
+    expect(await jobs.get(ids[9] ?? "")).toMatchObject({ status: "cancelled" });
   });
 });
 

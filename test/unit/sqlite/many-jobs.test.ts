@@ -102,6 +102,36 @@ test("a long search lets the event loop go on", async () => {
   expect(turns).toBeGreaterThan(1);
 });
 
+test("a search looks at a limited number of jobs, and goes on in the next call", async () => {
+  await using fixture = await Fixture.create();
+  const store = await fixture.open();
+  const createdAt = fixture.clock.now();
+  const jobs = Array.from({ length: 900 }, (_, index) =>
+    insert(`job-${index + 1_000}`, {
+      createdAt: createdAt + index,
+      type: `type-${index % 7}`,
+      message: { payload: index % 300 === 299 ? "needle" : "hay" },
+    }),
+  );
+  await store.apply("ns", jobs);
+  const seen: string[] = [];
+  const sizes: number[] = [];
+  let after: PageRequest["after"];
+  do {
+    const request: PageRequest = { limit: 5, order: "oldest", after, maxExamined: 200 };
+    const page = await store.list("ns", { search: "needle" }, request);
+    seen.push(...page.rows.map(({ id }) => id));
+    sizes.push(page.rows.length);
+    expect(page.hasMore).toBe(page.stoppedAt !== undefined);
+    expect(page.isTotalCapped).toBe(true);
+    after = page.stoppedAt;
+  } while (after !== undefined);
+
+  expect(seen).toEqual(["job-1299", "job-1599", "job-1899"]);
+  expect(sizes.length).toBeGreaterThan(3);
+  expect(sizes).toContain(0);
+});
+
 test("a deletion ends early, with more to be done, when its store is closed", async () => {
   await using fixture = await Fixture.create();
   const store = await fixture.open();

@@ -74,7 +74,7 @@ test("no statement reads a whole table, or sorts it", async () => {
       const steps = file.database.prepare(`EXPLAIN QUERY PLAN ${text}`).all();
       return { text, steps: steps.map(({ detail }) => String(detail)) };
     });
-  expect(explained.length).toBeGreaterThan(60);
+  expect(explained.length).toBeGreaterThan(50);
   expect(explained.filter(({ steps }) => steps.some(isScan))).toEqual([]);
   file.close();
 });

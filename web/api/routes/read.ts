@@ -59,6 +59,7 @@ export function readRoutes(): AnyRoute[] {
             jobs: page.jobs.map((job) => recordOf(job)),
             total: page.total,
             ...(page.isTotalCapped ? { total_is_capped: true } : {}),
+            ...(page.isPartial ? { is_partial: true } : {}),
             limit,
             ...(cursor === undefined ? { offset: offset ?? 0 } : {}),
             ...(nextCursor === undefined ? {} : { next_cursor: nextCursor }),

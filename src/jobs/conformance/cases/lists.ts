@@ -1,5 +1,10 @@
-import { expectEqual, expectRefusal } from "../../../conformance/kit/expect.ts";
-import type { PageRequest, StoredJobFilter, StoredPage } from "../../store/job-store.ts";
+import { expectEqual, expectRefusal, expectThat } from "../../../conformance/kit/expect.ts";
+import {
+  type PageRequest,
+  placeAfterPage,
+  type StoredJobFilter,
+  type StoredPage,
+} from "../../store/job-store.ts";
 import { group, type JobStoreCase } from "../case.ts";
 import { LEASE_MS } from "../kit/changes.ts";
 import type { StoreContext } from "../kit/store-context.ts";
@@ -136,6 +141,42 @@ export const listCases: readonly JobStoreCase[] = group("list", [
       };
       expectEqual("below the number", await totals(10), [10, true, 3]);
       expectEqual("the number", await totals(12), [12, false, 3]);
+    },
+  },
+  {
+    name: "a list that stops before its page is full goes on from there, without a gap",
+    async run({ apply, make, store, namespace }) {
+      const jobs = Array.from({ length: 60 }, (_, index) => ({
+        id: `job-${index + 10}`,
+        type: `type-${index % 3}`,
+        tags: index % 5 === 0 ? [] : ["a"],
+        tenant: index % 7 === 0 || index % 5 === 1 ? undefined : "acme",
+      }));
+      await apply(...jobs.map(({ id, ...job }) => make.insert(id, job)));
+      // Most jobs meet one of the two conditions, so that an index alone does not find those that meet both.
+      const filter: StoredJobFilter = { tag: "a", tenant: "acme", type: ["type-0", "type-1"] };
+      const expected = jobs
+        .filter(({ type, tags, tenant }) => type !== "type-2" && tags.length > 0 && tenant !== undefined)
+        .map(({ id }) => id);
+      for (const order of ["oldest", "newest"] as const) {
+        for (const offset of [0, 9]) {
+          const found: string[] = [];
+          let after: PageRequest["after"];
+          let toSkip = offset;
+          do {
+            const request: PageRequest = { limit: 5, order, after, offset: toSkip, maxExamined: 4 };
+            const page = await store.list(namespace, filter, request);
+            found.push(...page.rows.map(({ id }) => id));
+            after = placeAfterPage(page);
+            toSkip = page.stoppedAt?.toSkip ?? 0;
+            const { total, isTotalCapped } = page;
+            const isRight = isTotalCapped ? total <= expected.length : total === expected.length;
+            expectThat("a total", isRight, { total, isTotalCapped }, "is exact, or says that it is not");
+          } while (after !== undefined && found.length <= expected.length);
+          const all = order === "oldest" ? expected : expected.toReversed();
+          expectEqual(`${order}, from ${offset}`, found, all.slice(offset));
+        }
+      }
     },
   },
   {
