@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
+import { LagMeter } from "./lag.ts";
 import { sqliteJobStore } from "../adapters/sqlite/index.ts";
 import type { ClaimChange, EndChange, NewStoredJob } from "../src/jobs/store/change.ts";
 import type {
@@ -30,7 +30,10 @@ const { values } = parseArgs({
     keep: { type: "string" },
     // Jobs that are in the folder from an earlier run.
     existing: { type: "string", default: "0" },
+    // `--no-reads` leaves the lists out.
+    reads: { type: "boolean", default: true },
   },
+  allowNegative: true,
 });
 
 const NS = "bench";
@@ -160,15 +163,16 @@ async function pipeline(jobs: number): Promise<{ readonly rate: number; readonly
   return { rate: jobs / ((performance.now() - startedAt) / 1_000), cpuMicros: (user + system) / jobs };
 }
 
-const ms = (nanoseconds: number): string => (nanoseconds / 1e6).toFixed(1);
+function lagText({ p50, p99, max }: ReturnType<LagMeter["stop"]>): string {
+  return `event-loop lag p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, at most ${max.toFixed(1)} ms`;
+}
 
 async function reportPipeline(name: string, jobs: number): Promise<number> {
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
+  const lag = new LagMeter();
   const { rate, cpuMicros } = await pipeline(jobs);
-  delay.disable();
-  const lag = `event-loop lag p50 ${ms(delay.percentile(50))} ms, p99 ${ms(delay.percentile(99))} ms`;
-  console.log(`${name}: ${rate.toFixed(0)} jobs/s, ${cpuMicros.toFixed(0)} µs of CPU a job, ${lag}`);
+  console.log(
+    `${name}: ${rate.toFixed(0)} jobs/s, ${cpuMicros.toFixed(0)} µs of CPU a job, ${lagText(lag.stop())}`,
+  );
   return rate;
 }
 
@@ -224,16 +228,14 @@ async function reads(): Promise<void> {
       store.list(NS, filter, { limit: 50, order: "oldest", after: { createdAt, id } }),
     );
   }
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
+  const lag = new LagMeter();
   await measure("list, a payload that is not there", 5, () =>
     store.list(NS, { search: "nothing has this" }, { limit: 50, order: "newest" }),
   );
   await measure("list, a payload that is not there, of failed jobs", 5, () =>
     store.list(NS, { search: "nothing has this", status: ["failed"] }, { limit: 50, order: "newest" }),
   );
-  delay.disable();
-  console.log(`event-loop lag meanwhile: p99 ${ms(delay.percentile(99))} ms, at most ${ms(delay.max)} ms`);
+  console.log(`meanwhile: ${lagText(lag.stop())}`);
 }
 
 const POLICY: PrunePolicy = {
@@ -267,7 +269,7 @@ if (total > 0) {
   }
   offsetMs = 0;
   console.log(`${created} jobs`);
-  await reads();
+  if (values.reads) await reads();
   const before = await reportPipeline("pipeline, full store", Number(values.pipeline));
   let isOver = false;
   const pruning = pruneUntil(() => isOver);

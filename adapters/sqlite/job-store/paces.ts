@@ -2,8 +2,8 @@ import { sleep, systemClock } from "../../../src/driver/index.ts";
 
 /** Milliseconds of a step. */
 const STEP_MS = 2;
-/** Time between two steps, as a multiple of the time of the last one. All steps together take a thirteenth of the time. */
-const REST = 12;
+/** Time between two steps, as a multiple of the time of the last one. All steps together take a sixteenth of the time. */
+const REST = 15;
 /** Milliseconds after which no further step begins. A caller has a time limit, on a slow machine as well. */
 const LONGEST_MS = 5_000;
 

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../../../src/driver/index.ts";
+import { Checkpointer } from "../../../src/lib/sqlite/checkpointer.ts";
 import type { DatabaseFile } from "../../../src/lib/sqlite/database-file.ts";
 import { GroupCommit } from "../../../src/lib/sqlite/group-commit.ts";
 import { JobTable } from "./job-table.ts";
@@ -22,6 +23,7 @@ export class Session {
   readonly retention: Retention;
   readonly watcher: Watcher;
   readonly changes: GroupCommit<StoreChange>;
+  readonly #checkpointer: Checkpointer | undefined;
   #isDurable: boolean | undefined;
 
   constructor(file: DatabaseFile, clock: Clock) {
@@ -35,6 +37,7 @@ export class Session {
     this.retention = new Retention(this.statements, this.jobs);
     // In real time, whatever the clock of the records says: other processes write at any time.
     this.watcher = new Watcher(this.statements, this.jobs, systemClock, () => this.writer.lastSeq());
+    this.#checkpointer = file.path === undefined ? undefined : new Checkpointer(file.database, file.path);
     this.changes = new GroupCommit<StoreChange>(file.database, {
       beforeBegin: (changes) => {
         file.check();
@@ -42,7 +45,10 @@ export class Session {
       },
       begun: () => this.writer.begun(),
       ending: () => this.writer.ending(),
-      ended: () => this.writer.ended(),
+      ended: () => {
+        this.writer.ended();
+        this.#checkpointer?.committed();
+      },
       rolledBack: () => this.writer.rolledBack(),
       isShared: () => this.writer.isShared(),
       sliceMs: SLICE_MS,
@@ -53,6 +59,7 @@ export class Session {
   async close(): Promise<void> {
     await this.changes.idle();
     this.watcher.close();
+    await this.#checkpointer?.close();
     this.file.close();
   }
 

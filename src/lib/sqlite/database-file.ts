@@ -33,6 +33,11 @@ export class DatabaseFile {
     this.#file = isMemory ? undefined : { path: file, identity: fileIdentity(file) };
   }
 
+  /** The absolute path; undefined for `:memory:`. */
+  get path(): string | undefined {
+    return this.#file?.path;
+  }
+
   /**
    * SQLite goes on with a file that was deleted or replaced. No other process would see what is written to it, and it is
    * gone when this process ends.
