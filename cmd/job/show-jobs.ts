@@ -20,7 +20,7 @@ export function pageJson({ jobs, total, isTotalCapped, isPartial, nextCursor }: 
   });
 }
 
-/** What follows after a page of jobs, for people; undefined if nothing does. */
+/** The line after a page of jobs, for people; undefined if there is nothing to say. */
 export function pageLine({ jobs, total, isTotalCapped, isPartial, nextCursor }: JobPage): string | undefined {
   if (nextCursor === undefined) return jobs.length === 0 ? "No job matches." : undefined;
   const next = `the next: --cursor ${nextCursor}`;

@@ -126,7 +126,11 @@ function wayOf(
   const conditions: Residual[] = [];
   if ((first !== undefined || areMany) && hasFacetCondition(filter)) {
     const numbers = JSON.stringify(facets.map(({ facet }) => facet));
-    conditions.push({ where: "j.facet IN (SELECT value FROM json_each(?))", values: [numbers], needsRow: true });
+    conditions.push({
+      where: "j.facet IN (SELECT value FROM json_each(?))",
+      values: [numbers],
+      needsRow: true,
+    });
   }
   if (filter.isStalled !== undefined)
     conditions.push({

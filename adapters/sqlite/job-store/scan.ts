@@ -26,7 +26,7 @@ export interface Residual {
 
 /** Some jobs, one after the other in their order, that were looked at. */
 export interface Examined {
-  /** Those that meet the condition. */
+  /** The jobs that meet the condition. */
   readonly hits: readonly Hit[];
   readonly count: number;
   /** The last one, whether it meets the condition or not; undefined if there are no others behind. */
@@ -42,6 +42,9 @@ interface Bound {
 
 /** Index entries that are counted in one statement. So many take some milliseconds. */
 const COUNTED = 50_000;
+
+/** Jobs of each index that are looked at in one pass over many indexes, so that the passes are not too many. */
+const MIN_SHARE = 4;
 
 /** Lets the event loop go on between two statements of a long walk. */
 export type Pause = () => Promise<void>;
@@ -94,7 +97,10 @@ export class Scan {
   }
 
   /** Looks at the jobs up to `last`, or all up to the end, and goes on after it. */
-  examine(last: Hit | undefined, residual: Residual): { readonly hits: readonly Hit[]; readonly count: number } {
+  examine(
+    last: Hit | undefined,
+    residual: Residual,
+  ): { readonly hits: readonly Hit[]; readonly count: number } {
     const end: Bound | undefined = last && {
       operator: this.#order === "oldest" ? "<=" : ">=",
       createdAt: last.created_at,
@@ -224,9 +230,9 @@ export class MergedScan {
     return result;
   }
 
-  /** Looks at some of the next jobs, at most about `limit`. */
+  /** Looks at some of the next jobs: about `limit`, or a few of each index if there are many. */
   examine(limit: number, residual: Residual): Examined {
-    const share = Math.ceil(limit / this.#lanes.length);
+    const share = Math.max(MIN_SHARE, Math.ceil(limit / this.#lanes.length));
     let last: Hit | undefined;
     for (const { scan } of this.#lanes) {
       const end = scan.atEndOf(share);

@@ -16,7 +16,7 @@ const MAX_PASSES = 4;
 /** Pages of the log after which SQLite moves them within a commit, as the thread lags behind or has failed; 64 MB. */
 const LAST_RESORT_PAGES = 16_000;
 
-/** What a checkpoint has found and done, in pages. */
+/** The length of the log after a checkpoint, and how much of it was moved, in pages. */
 interface Checkpoint {
   readonly log: number;
   readonly checkpointed: number;
@@ -75,6 +75,7 @@ export class Checkpointer {
     this.#hasFailed = true;
     const exit = new Promise((resolve) => worker.once("exit", resolve));
     worker.ref();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that of a window
     worker.postMessage(false);
     await exit;
   }
@@ -103,13 +104,14 @@ export class Checkpointer {
 
   #checkpoint(worker: Worker): void {
     this.#isBusy = true;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that of a window
     worker.postMessage(true);
   }
 
   #done(worker: Worker, { log, checkpointed }: Checkpoint): void {
     this.#isBusy = false;
     if (log < RESTART_PAGES || this.#hasFailed) return;
-    // The log only begins anew when all of it is moved. What this thread has written meanwhile becomes less each time.
+    // The log only begins anew when all of it is moved. Each pass leaves less, since it takes less time.
     this.#passes += 1;
     if (log - checkpointed > FEW_PAGES && this.#passes < MAX_PASSES) return this.#checkpoint(worker);
     this.#passes = 0;

@@ -99,7 +99,11 @@ describe("a list of a store that stops before a page is full", () => {
     const short = await fixture.jobs({ store: withShortLooks(fixture.store) });
     const found: string[] = [];
     let page = await short.list({ type: "mail", offset: 2 });
-    for (; page.nextCursor !== undefined; page = await short.list({ type: "mail", cursor: page.nextCursor })) {
+    for (
+      ;
+      page.nextCursor !== undefined;
+      page = await short.list({ type: "mail", cursor: page.nextCursor })
+    ) {
       expect(page.isPartial).toBe(true);
       found.push(...page.jobs.map(({ id }) => id));
     }
