@@ -32,6 +32,8 @@ export interface Freezing {
   readonly jobs: number;
   /** Pairs of processes at once, each with a queue and a job store of its own. @default 1 */
   readonly pairs?: number | undefined;
+  /** Long enough that a process which is not frozen keeps its leases. @default 3000 */
+  readonly leaseMs?: number | undefined;
 }
 
 /** A process, and the jobs that it had in hand when it was frozen. */
@@ -50,10 +52,12 @@ const SETTLE_MS = 5_000;
  */
 export async function freezeHolders(
   adapter: AdapterConfig,
-  { times, jobs, pairs = 1 }: Freezing,
+  { times, jobs, pairs = 1, leaseMs }: Freezing,
 ): Promise<FrozenReport> {
   const shares = Array.from({ length: pairs }, (_, pair) => Math.floor((times + pair) / pairs));
-  const reports = await Promise.all(shares.map((share) => freezePair(adapter, share, jobs)));
+  const reports = await Promise.all(
+    shares.map((share) => freezePair(adapter, { times: share, jobs, leaseMs })),
+  );
   const sum = (of: (report: FrozenReport) => number): number =>
     reports.reduce((total, report) => total + of(report), 0);
   return {
@@ -68,8 +72,8 @@ export async function freezeHolders(
   };
 }
 
-async function freezePair(adapter: AdapterConfig, times: number, jobs: number): Promise<FrozenReport> {
-  const stage = await Stage.open(adapter);
+async function freezePair(adapter: AdapterConfig, { times, jobs, leaseMs }: Freezing): Promise<FrozenReport> {
+  const stage = await Stage.open(adapter, { leaseMs });
   try {
     const pair: Started[] = [];
     const frozen: Frozen[] = [];

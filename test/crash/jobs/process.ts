@@ -43,11 +43,15 @@ const jobs = await createJobs(queue, {
   ...(config.archives === true ? archive(config, trigger) : {}),
 });
 const host = { config, jobs, queue, driver, trigger, log, signal: stop.signal };
-if (config.role === "sender") await sendJobs(host);
-else if (config.role === "holder") await hold(host);
-else if (config.role === "worker") await work(host, () => stop.abort());
-else await operate(host);
+// A worker refuses a signal that has aborted before: this process was stopped while it started.
+if (!stop.signal.aborted) await play();
 await jobs.close();
 await queue.close();
 await store.close();
 log.close();
+
+function play(): Promise<void> {
+  if (config.role === "sender") return sendJobs(host);
+  if (config.role === "holder") return hold(host);
+  return config.role === "worker" ? work(host, () => stop.abort()) : operate(host);
+}

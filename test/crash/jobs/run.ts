@@ -8,6 +8,8 @@ import { lockStore } from "./locked.ts";
 
 /** Handlers that run at once in a worker. One kill repeats no more runs than that. */
 const CONCURRENCY = 10;
+/** Long enough for twenty processes at once on a busy machine. */
+const FROZEN_LEASE_MS = 6_000;
 /** Workers that are not killed. Enough to keep up with the sender, so that a job is not held up by those before it. */
 const SURVIVORS = 3;
 /** Milliseconds for the jobs to end after the last kill: for the last leases, and for each job that is left. */
@@ -34,7 +36,7 @@ export function runJobs(name: string, size: Pick<CampaignSize, "kills" | "jobs" 
 export function runFrozen(name: string, freezing: Freezing): Promise<number> {
   return withBackend(name, async ({ adapter }) => {
     const startedAt = performance.now();
-    const report = await freezeHolders(adapter, freezing);
+    const report = await freezeHolders(adapter, { ...freezing, leaseMs: FROZEN_LEASE_MS });
     const { jobs, held, refused, staleEnds, foreignAcks, completed, left } = report;
     const isRight = staleEnds === 0 && foreignAcks === 0 && left === 0;
     const isWhole = completed === jobs && refused === held;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -81,7 +82,7 @@ export class Stage {
     new EventLog(logFileIn(directory)).close();
     const queue = createQueue(await openAdapter(adapter));
     const store = sqliteJobStore({ path: storeFileIn(directory) });
-    const plain = `crash-stage-${process.pid}-${Date.now()}`;
+    const plain = `crash-stage-${process.pid}-${randomUUID().slice(0, 8)}`;
     // SQS knows a queue that keeps order by its name.
     const name = options.name ?? (isOrdered && adapter.name === "sqs" ? `${plain}.fifo` : plain);
     const ordering = isOrdered ? "by_key" : "none";
