@@ -119,12 +119,12 @@ export class CoreQueue implements ManagedQueue {
     return this.#producer.sendBatch(queue, messages, options);
   }
 
-  async sendManaged(
-    queue: string,
-    message: NewMessage,
-    options: ManagedSendOptions = NONE,
-  ): Promise<SendReceipt> {
-    this.#assertUsable(queue);
+  sendManaged(queue: string, message: NewMessage, options: ManagedSendOptions = NONE): Promise<SendReceipt> {
+    try {
+      this.#assertUsable(queue);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#producer.send(queue, message, options);
   }
 

@@ -70,7 +70,7 @@ export class CoreJobs implements Jobs {
   readonly #ended = new EndedJobs();
   readonly #retriedIn = new Set<string>();
   readonly #dispatcher: Dispatcher;
-  readonly #sender: JobSender;
+  readonly #sender: JobSender<SentJobHandle>;
   readonly #watch: JobWatch;
   readonly #changes: ChangeReader;
   readonly #cursors: EventCursors;
@@ -90,7 +90,16 @@ export class CoreJobs implements Jobs {
     this.#keeping = keeping;
     this.#policy = policy;
     this.#dispatcher = new Dispatcher(context);
-    this.#sender = new JobSender(context, limits, this.#dispatcher);
+    this.#sender = new JobSender(context, limits, this.#dispatcher, {
+      sent: (job) => {
+        this.#work.end();
+        return new CoreSentJobHandle(job, this.#calls);
+      },
+      failed: (error) => {
+        this.#work.end();
+        throw error;
+      },
+    });
     this.#watch = new JobWatch(records);
     this.#changes = new ChangeReader(records);
     this.#cursors = new EventCursors(records.store, namespace, newId(clock.now()));
@@ -110,16 +119,7 @@ export class CoreJobs implements Jobs {
     this.#warnIfAlone();
     // Not `async`: the message is read before the call returns.
     this.#work.begin();
-    return this.#sender.send(message, options).then(
-      (sent) => {
-        this.#work.end();
-        return new CoreSentJobHandle<Result>(sent, this.#calls);
-      },
-      (error: unknown) => {
-        this.#work.end();
-        throw error;
-      },
-    );
+    return this.#sender.send(message, options) as Promise<SentJobHandle<Result>>;
   }
 
   async sendBatch(

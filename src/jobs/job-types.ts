@@ -53,14 +53,18 @@ export class JobTypes {
     return (this.#known.get(type)?.track ?? this.#track) === "full";
   }
 
-  /** A message with the options of its send, and with the settings of its definition for those that it does not have. */
+  /**
+   * A message with the options of its send, and with the settings of its definition for those that it does not have. A new
+   * object, which the caller may complete.
+   */
   completed(
     message: NewMessage,
     { priority, tenant }: Pick<JobSendOptions, "priority" | "tenant">,
-  ): JobMessage {
+  ): { -readonly [Name in keyof JobMessage]: JobMessage[Name] } {
     const known = this.#known.get(message.type);
     return {
       ...message,
+      id: message.id,
       maxAttempts: message.maxAttempts ?? known?.maxAttempts ?? this.#maxAttempts,
       backoff: message.backoff ?? known?.backoff,
       schema: message.schema ?? known?.schema,

@@ -3,6 +3,8 @@ import { QueueError } from "../errors.ts";
 /** The calls that are under way, for which a close waits, and the end of new ones. */
 export class PendingWork {
   readonly #closing = new AbortController();
+  /** Whether {@link closed} has aborted. Node checks the class of a signal at each read of `aborted`. */
+  #isClosing = false;
   readonly #running = new Set<Promise<unknown>>();
   /** Sends without an outcome. A number, since a set of their promises would cost as much as a send. */
   #sends = 0;
@@ -15,7 +17,7 @@ export class PendingWork {
 
   /** The error of a call that comes too late; undefined while calls may begin. */
   get refusal(): QueueError | undefined {
-    return this.#closing.signal.aborted
+    return this.#isClosing
       ? new QueueError("closed", "These jobs are closed. Create others with createJobs.")
       : undefined;
   }
@@ -48,6 +50,7 @@ export class PendingWork {
 
   /** Refuses new calls, and resolves when those that have begun are over. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#closing.abort(new QueueError("closed", "The jobs are closed."));
     await Promise.allSettled(this.#running);
     if (this.#sends > 0) await new Promise<void>((resolve) => (this.#noSends = resolve));

@@ -3,7 +3,7 @@ import { defaults } from "../defaults.ts";
 import type { Attributes } from "../driver/contract.ts";
 import { type KnownKeys, QueueError } from "../errors.ts";
 import { closest } from "../lib/closest.ts";
-import { newId } from "../lib/ids.ts";
+import { isNewest, newId } from "../lib/ids.ts";
 import { show } from "../lib/text.ts";
 import { CompleteMessage } from "./complete-message.ts";
 import { PRIORITIES, readPriority } from "./job-labels.ts";
@@ -85,7 +85,7 @@ export function completeMessage<P>(input: NewMessage<P>, now: number, scheduledA
     checkedType = type;
   }
   checkMessageKeys(input);
-  if (id !== undefined) checkText(id, "id", MAX_ID_BYTES);
+  if (id !== undefined && !isNewest(id)) checkText(id, "id", MAX_ID_BYTES);
   if (headers !== undefined) checkHeaders(headers);
   if (!Number.isSafeInteger(maxAttempts) || maxAttempts < 1) {
     refuse("invalid_message", `maxAttempts must be a whole number, 1 or more; got ${show(maxAttempts)}.`);
@@ -129,6 +129,9 @@ function checkMessageKeys(input: object): void {
       case "dedupId":
       case "orderingKey":
       case "schema":
+      case "backoff":
+      case "priority":
+      case "tenant":
         continue;
       default:
         if (!Object.hasOwn(MESSAGE_KEYS, key) && input[key as never] !== undefined) refuseKey(key);

@@ -19,17 +19,18 @@ export class Insertions {
   }
 
   /**
-   * Records a job, and calls `ended`: with false if the store did not confirm it in time. The job runs all the same, and
-   * its record follows.
+   * Records a job. False if the store does not confirm it in time: the job runs all the same, and its record follows. No
+   * promise if the store records it at once.
    */
-  insert(id: string, job: NewStoredJob, ended: (isRecorded: boolean) => void): void {
-    const { records, clock } = this.#context;
-    const answer = records.writer.writeNow({ kind: "insert", id, job });
-    if (answer?.ok === true) {
-      ended(true);
-      return;
-    }
+  insert(id: string, job: NewStoredJob): boolean | Promise<boolean> {
+    const answer = this.#context.records.writer.writeNow({ kind: "insert", id, job });
+    if (answer?.ok === true) return true;
     const change: InsertChange = { kind: "insert", id, job: plain(job) };
+    return new Promise((resolve) => this.#insert(change, resolve));
+  }
+
+  #insert(change: InsertChange, ended: (isRecorded: boolean) => void): void {
+    const { records, clock } = this.#context;
     const insertion = new Insertion(clock.monotonic() + INSERT_MS, ended);
     this.#limits.add(insertion);
     records.writer.write(change).then(

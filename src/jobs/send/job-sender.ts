@@ -14,6 +14,9 @@ import type { QueueLimits } from "./queue-limits.ts";
 import { checkSendOptions, checkStoreBorn, type JobSendOptions } from "./send-options.ts";
 import type { SentJob } from "./sent-job.ts";
 
+/** A message that is nobody else's. */
+type MutableMessage = { -readonly [Name in keyof JobMessage]: JobMessage[Name] };
+
 /** The options of a send without any. */
 export const NO_OPTIONS: JobSendOptions = Object.freeze({});
 
@@ -25,14 +28,24 @@ function copyOf(payload: unknown): unknown {
   }
 }
 
+/** The end of a send. Its functions are those of all sends, since a promise more would cost each of them. */
+export interface SendEnd<Sent> {
+  /** Called once for a job that was sent. Returns the value of the send. */
+  readonly sent: (job: SentJob) => Sent;
+  /** Called once for a send that failed. Throws its error. */
+  readonly failed: (error: unknown) => never;
+}
+
 /** Sends jobs. A plain job goes to the broker first; a job with an id, a key or a delay is recorded first. */
-export class JobSender {
+export class JobSender<Sent> {
   readonly #context: JobsContext;
   readonly #limits: QueueLimits;
   readonly #dispatcher: Dispatcher;
   readonly #insertions: Insertions;
+  readonly #end: SendEnd<Sent>;
 
-  constructor(context: JobsContext, limits: QueueLimits, dispatcher: Dispatcher) {
+  constructor(context: JobsContext, limits: QueueLimits, dispatcher: Dispatcher, end: SendEnd<Sent>) {
+    this.#end = end;
     this.#context = context;
     this.#limits = limits;
     this.#dispatcher = dispatcher;
@@ -40,7 +53,8 @@ export class JobSender {
   }
 
   /** Synchronous up to the copy of the message, which the caller may change as soon as the call has returned. */
-  send(input: NewMessage, options: JobSendOptions): Promise<SentJob> {
+  send(input: NewMessage, options: JobSendOptions): Promise<Sent> {
+    const { sent, failed } = this.#end;
     try {
       if (typeof input !== "object" || input === null)
         throw new QueueError(
@@ -55,16 +69,17 @@ export class JobSender {
       const now = clock.now();
       const delayMs = options.delay === undefined ? 0 : readDelay(options.delay, now);
       const isKeyed = message.id !== undefined || options.idempotencyKey !== undefined;
-      if (!types.isTracked(message.type)) return this.#sendUntracked(queue, message, options);
+      if (!types.isTracked(message.type))
+        return this.#sendUntracked(queue, message, options).then(sent, failed);
       if (delayMs === 0 && !isKeyed) return this.#sendPlain(queue, message, options, now);
       checkStoreBorn(queue, message, options);
       return bear(
         { context: this.#context, limits: this.#limits, dispatcher: this.#dispatcher },
         { queue, message, tags: options.tags, createdAt: now },
         { ...options, delayMs },
-      );
+      ).then(sent, failed);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(error).catch(failed);
     }
   }
 
@@ -82,18 +97,25 @@ export class JobSender {
   }
 
   /** Broker first: the message is what must not be lost, and its claim creates a record that is missing. */
-  #sendPlain(queue: string, input: JobMessage, options: JobSendOptions, createdAt: number): Promise<SentJob> {
+  #sendPlain(
+    queue: string,
+    input: MutableMessage,
+    options: JobSendOptions,
+    createdAt: number,
+  ): Promise<Sent> {
     const admitted = this.#limits.admit(queue);
     if (admitted === undefined) return this.#carry(queue, input, options, createdAt);
     // The caller may change its message while the limit is looked at. The queue refuses a payload that is not JSON.
     const message = { ...input, payload: copyOf(input.payload) };
-    return admitted.then(() => this.#carry(queue, message, options, createdAt));
+    return admitted.then(() => this.#carry(queue, message, options, createdAt), this.#end.failed);
   }
 
-  #carry(queue: string, input: JobMessage, options: JobSendOptions, createdAt: number): Promise<SentJob> {
+  /** @param message is given its id */
+  #carry(queue: string, message: MutableMessage, options: JobSendOptions, createdAt: number): Promise<Sent> {
     const { deadlineMs, signal } = options;
+    const { sent, failed } = this.#end;
     const id = newId(createdAt);
-    const message = { ...input, id };
+    message.id = id;
     const { queue: managed } = this.#context;
     const travelling = managed.codec === undefined ? undefined : new Travelling();
     const onEncoded = travelling?.onEncoded;
@@ -104,15 +126,14 @@ export class JobSender {
       const facts = { queue, message, tags: options.tags, createdAt };
       job = travelling === undefined ? jobWithText(facts) : storedJob(facts);
     } catch (error) {
-      return sending.then(() => Promise.reject(error));
+      return sending.then(() => Promise.reject(error)).catch(failed);
     }
-    return new Promise((resolve, reject) => {
-      const ended = (tracked: boolean): void => resolve({ id, queue, created: true, tracked });
-      sending.then(
-        () => this.#insertions.insert(id, travelling === undefined ? job : travelling.recordOf(job), ended),
-        reject,
-      );
-    });
+    return sending.then(() => {
+      const recorded = this.#insertions.insert(id, travelling === undefined ? job : travelling.recordOf(job));
+      return typeof recorded === "boolean"
+        ? sent({ id, queue, created: true, tracked: recorded })
+        : recorded.then((tracked) => sent({ id, queue, created: true, tracked }));
+    }, failed);
   }
 }
 

@@ -40,7 +40,7 @@ export function insert(
   const data = messageOf(job);
   if (row === undefined) {
     if (now - job.createdAt > MAX_INSERT_AGE_MS) return unchanged(row);
-    return noted(newRow(id, job, now, { status: "queued" }), data);
+    return noted(newRow(id, job, now), data);
   }
   if (isTombstone(row)) return noted(filled(row, job, now), data);
   if (matchOf(row, job, false, now) !== "same") return unchanged(row);

@@ -25,7 +25,6 @@ export function claim(row: JobRow | undefined, change: ClaimChange, now: number)
   if (row === undefined) {
     const job = change.seed();
     const created = newRow(change.id, job, now, {
-      status: "queued",
       generation: change.redrive,
       runs: change.attemptsBefore,
     });

@@ -117,9 +117,7 @@ class MemoryJobStore implements JobStore {
   }
 
   listen(namespace: string, listener: (hint: StoreHint, id: string) => void): () => void {
-    const { listeners } = this.#space(namespace);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    return this.#space(namespace).listen(listener);
   }
 
   async beat(namespace: string, worker: WorkerRow): Promise<void> {

@@ -25,18 +25,22 @@ export class MemoryMinutes {
     const status = countedAs(before, row);
     if (status === undefined) return;
     const minute = now - (now % MINUTE_MS);
-    const isOf = (one: Count): boolean =>
-      one.minute === minute && one.status === status && one.queue === row.queue && one.type === row.type;
-    if (this.#last === undefined || !isOf(this.#last)) {
-      const counts = this.#countsOf(minute, now);
-      this.#last = counts.find(isOf);
-      if (this.#last === undefined) {
-        this.#last = { minute, queue: row.queue, type: row.type, status, count: 0, durationMs: 0 };
-        counts.push(this.#last);
-      }
-    }
-    this.#last.count += 1;
-    this.#last.durationMs += row.durationMs ?? 0;
+    const count =
+      this.#last !== undefined && isOf(this.#last, minute, status, row)
+        ? this.#last
+        : this.#countOf(minute, status, row, now);
+    count.count += 1;
+    count.durationMs += row.durationMs ?? 0;
+    this.#last = count;
+  }
+
+  #countOf(minute: number, status: Count["status"], row: JobRow, now: number): Count {
+    const counts = this.#countsOf(minute, now);
+    const known = counts.find((one) => isOf(one, minute, status, row));
+    if (known !== undefined) return known;
+    const created = { minute, queue: row.queue, type: row.type, status, count: 0, durationMs: 0 };
+    counts.push(created);
+    return created;
   }
 
   #countsOf(minute: number, now: number): Count[] {
@@ -47,4 +51,8 @@ export class MemoryMinutes {
     for (const [old] of this.#minutes) if (now - old > MAX_MINUTES * MINUTE_MS) this.#minutes.delete(old);
     return counts;
   }
+}
+
+function isOf(count: Count, minute: number, status: Count["status"], { queue, type }: JobRow): boolean {
+  return count.minute === minute && count.status === status && count.queue === queue && count.type === type;
 }

@@ -24,11 +24,16 @@ import { MemoryMinutes } from "./memory-minutes.ts";
 import { Order } from "./order.ts";
 import { hintsOf, keptMs } from "./written.ts";
 
+interface HintListener {
+  readonly listener: (hint: StoreHint, id: string) => void;
+}
+
 /** The records of one namespace in memory. */
 export class MemoryNamespace {
   readonly workers: Map<string, WorkerRow> = new Map();
-  readonly listeners: Set<(hint: StoreHint, id: string) => void> = new Set();
   fingerprint: string | undefined;
+  /** A new list with each one that comes or goes. Read for every change, where an iterator of a set costs more. */
+  #listeners: readonly HintListener[] = [];
   readonly #maxFinished: number;
   readonly #entries = new Map<string, Entry>();
   /** Jobs whose message is to be sent. */
@@ -66,7 +71,16 @@ export class MemoryNamespace {
     this.#minutes.add(before, row, now);
     if (!isFinal(row.status)) this.#unfinish(entry);
     else if (row.finishedAt !== before?.finishedAt || entry.endAt < 0) this.#finish(entry);
-    if (this.listeners.size > 0) this.#hint(before, row);
+    if (this.#listeners.length > 0) this.#hint(before, row);
+  }
+
+  listen(listener: (hint: StoreHint, id: string) => void): () => void {
+    // One of its own, since the same function may listen twice.
+    const one: HintListener = { listener };
+    this.#listeners = [...this.#listeners, one];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== one);
+    };
   }
 
   list(
@@ -205,7 +219,11 @@ export class MemoryNamespace {
   }
 
   #hint(before: JobRow | undefined, row: JobRow): void {
-    for (const listener of this.listeners) for (const hint of hintsOf(before, row)) listener(hint, row.id);
+    const hints = hintsOf(before, row);
+    const listeners = this.#listeners;
+    for (let index = 0; index < listeners.length; index += 1)
+      for (let at = 0; at < hints.length; at += 1)
+        (listeners[index] as HintListener).listener(hints[at] as StoreHint, row.id);
   }
 }
 

@@ -12,18 +12,13 @@ const NO_ATTEMPTS: JobRow["attempts"] = Object.freeze([]);
 /** A row that is being written, and that nobody else sees yet. */
 export type RowDraft = { -readonly [Name in keyof WholeRow]: WholeRow[Name] };
 
-/** The row of a job of which nothing is known but its facts. Its state is for the caller to set. */
-export function newRow(
-  id: string,
-  job: NewStoredJob,
-  now: number,
-  rest: Partial<JobRow> & Pick<JobRow, "status">,
-): RowDraft {
+/** The row of a job of which nothing is known but its facts. The rest of its state is for the caller to set. */
+export function newRow(id: string, job: NewStoredJob, now: number, rest?: Partial<JobRow>): RowDraft {
   const row: RowDraft = {
     id,
     type: job.type,
     queue: job.queue,
-    status: rest.status,
+    status: "queued",
     priority: job.priority ?? "normal",
     version: 1,
     generation: 0,
@@ -64,7 +59,7 @@ export function newRow(
     hasMessage: isMessageKnown(job),
     hasSaved: false,
   };
-  return Object.assign(row, rest);
+  return rest === undefined ? row : Object.assign(row, rest);
 }
 
 /** Copied, since the array belongs to the sender. */

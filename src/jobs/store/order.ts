@@ -8,7 +8,7 @@ const FEW_HOLES = 1_024;
  */
 export class Order<Item> {
   /** Undefined where an item has left. */
-  #items: (Item | undefined)[] = [];
+  readonly #items: (Item | undefined)[] = [];
   #head = 0;
   #size = 0;
   readonly #place: (item: Item, at: number) => void;
@@ -73,10 +73,18 @@ export class Order<Item> {
     return low;
   }
 
-  /** Moves the items together. */
+  /** Moves the items together, in place: an array that is left behind would keep them alive through their collections. */
   #close(): void {
-    this.#items = this.all();
+    const items = this.#items;
+    let at = 0;
+    for (let from = this.#head; from < items.length; from += 1) {
+      const item = items[from];
+      if (item === undefined) continue;
+      items[at] = item;
+      this.#place(item, at);
+      at += 1;
+    }
+    items.length = at;
     this.#head = 0;
-    for (const [at, item] of this.#items.entries()) this.#place(item as Item, at);
   }
 }

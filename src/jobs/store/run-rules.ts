@@ -89,7 +89,6 @@ function endUnknown(row: JobRow | undefined, change: EndChange, now: number): Tr
     ...(row === undefined
       ? {}
       : { cancelRequestedAt: row.cancelRequestedAt, cancelReason: row.cancelReason }),
-    status: "queued",
     version: row?.version ?? 0,
     generation,
     redrives: generation,

@@ -14,9 +14,13 @@ export function countedAs(before: JobRow | undefined, row: JobRow): FinalStatus 
   return isFinal(status) || status === "retrying" ? status : undefined;
 }
 
+/** The hint of most changes. */
+const CHANGE: readonly StoreHint[] = Object.freeze(["change"] as const);
+
 /** The hints that a change gives to listeners. */
 export function hintsOf(before: JobRow | undefined, row: JobRow): readonly StoreHint[] {
   const { dispatch, cancelRequestedAt } = row;
+  if (dispatch === undefined && cancelRequestedAt === undefined) return CHANGE;
   const hints: StoreHint[] = ["change"];
   if (dispatch !== undefined && dispatch.takenUntil === 0 && dispatch !== before?.dispatch) hints.push("due");
   if (cancelRequestedAt !== undefined && before?.cancelRequestedAt === undefined) hints.push("cancel");

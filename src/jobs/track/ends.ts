@@ -19,6 +19,7 @@ export function endOf(job: JobRun, asked: Disposition, workerId: string, now: nu
   const outcome = outcomeOf(job, asked);
   const error = outcome === "released" || !("error" in asked) ? undefined : asked.error;
   const attempt = granted?.attempt ?? run.attempt;
+  const report = job.takeReport();
   job.seq += 1;
   return {
     kind: "end",
@@ -37,7 +38,11 @@ export function endOf(job: JobRun, asked: Disposition, workerId: string, now: nu
     deadLetterReason: asked.kind === "dead_letter" ? asked.reason : undefined,
     workerId,
     durationMs: run.startedAt === 0 ? 0 : (run.endedAt || now) - run.startedAt,
-    ...job.takeReport(),
+    progress: report?.progress,
+    progressMessage: report?.progressMessage,
+    saved: report?.saved,
+    steps: report?.steps,
+    logs: report?.logs,
     seed: job.seed,
   };
 }

@@ -31,7 +31,8 @@ export function stampsOf(message: Message, jobFlags: string | undefined): readon
 
 /** Stated next to the body by the job system itself, since an encoder may leave the time out of the body. */
 function statedStamp(jobFlags: string | undefined): string | undefined {
-  const [, stated] = /(?:^| )t=(\d+)(?: |$)/.exec(jobFlags ?? "") ?? [];
+  if (jobFlags === undefined) return undefined;
+  const [, stated] = /(?:^| )t=(\d+)(?: |$)/.exec(jobFlags) ?? [];
   return stated;
 }
 
