@@ -19,6 +19,9 @@ const ALL_PARTS: readonly JobPart[] = ["message", "result", "saved", "logs"];
  */
 export class Entry {
   row: JobRow;
+  /** That of the row, and whether a message is to be sent: an old row is not in the cache when its job is forgotten. */
+  readonly id: string;
+  isPending = false;
   /** The number of the last change that a reader sees. */
   seq = 0;
   /** The place among all jobs, by their last change; -1 if it has none. */
@@ -31,6 +34,7 @@ export class Entry {
 
   constructor(row: JobRow) {
     this.row = row;
+    this.id = row.id;
   }
 
   get hasData(): boolean {

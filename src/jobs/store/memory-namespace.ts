@@ -61,8 +61,7 @@ export class MemoryNamespace {
     if (data !== undefined) entry.write(data);
     if (known === undefined) this.#entries.set(row.id, entry);
     entry.row = row;
-    if (row.dispatch !== undefined) this.#pending.add(entry);
-    else if (before?.dispatch !== undefined) this.#pending.delete(entry);
+    if (entry.isPending !== (row.dispatch !== undefined)) this.#setPending(entry, !entry.isPending);
     if (row.version === before?.version) return;
     this.#seq += 1;
     entry.seq = this.#seq;
@@ -199,6 +198,12 @@ export class MemoryNamespace {
     });
   }
 
+  #setPending(entry: Entry, isPending: boolean): void {
+    entry.isPending = isPending;
+    if (isPending) this.#pending.add(entry);
+    else this.#pending.delete(entry);
+  }
+
   #finish(entry: Entry): void {
     this.#unfinish(entry);
     this.#finished.append(entry);
@@ -212,8 +217,8 @@ export class MemoryNamespace {
   }
 
   #forget(entry: Entry): void {
-    this.#entries.delete(entry.row.id);
-    if (entry.row.dispatch !== undefined) this.#pending.delete(entry);
+    this.#entries.delete(entry.id);
+    if (entry.isPending) this.#setPending(entry, false);
     this.#changes.remove(entry.changeAt);
     this.#unfinish(entry);
   }

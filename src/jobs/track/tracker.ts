@@ -39,11 +39,15 @@ export class JobTracker implements Tracker {
   readonly #ends: EndRecorder;
   #draining = new AbortController();
   readonly #warned = new Set<string>();
+  /** The beginning of the tokens of all claims. Drawn once, since drawing an id for each takes time. */
+  readonly #name: string;
+  #claims = 0;
   readonly #flush = (job: JobRun): void => this.touches.touch(job);
 
   constructor(options: JobTrackerOptions) {
     this.#options = options;
     this.#clock = options.clock;
+    this.#name = newId(options.clock.now());
     this.#outage = new Outage(options.ended);
     this.#ends = new EndRecorder(options);
     this.touches = new Touches(options);
@@ -79,7 +83,8 @@ export class JobTracker implements Tracker {
     const { policies, writer } = this.#options;
     if (!this.#isTracked(run)) return undefined;
     const now = this.#clock.monotonic();
-    const job = new JobRun(run, newId(this.#clock.now()), stampOfRun(run), now, this.#flush);
+    this.#claims += 1;
+    const job = new JobRun(run, `${this.#name}-${this.#claims}`, stampOfRun(run), now, this.#flush);
     run.tracking = job;
     const atOnce = writer.isImmediate ? writer.writeNow(this.#claimOf(job, now)) : undefined;
     if (atOnce !== undefined) return this.#claimed(job, atOnce);
