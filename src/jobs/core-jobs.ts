@@ -255,6 +255,7 @@ export class CoreJobs implements Jobs {
     // Handlers can send jobs until they have ended.
     await Promise.allSettled([...this.#workers].map((worker) => worker.stop()));
     await this.#work.close();
+    this.#sender.close();
     await this.#dispatcher.drain();
     await this.#context.records.writer.close();
   }

@@ -1,5 +1,6 @@
 import { runConformance } from "../../src/conformance/index.ts";
 import { harnesses } from "../conformance/harness/index.ts";
+import { queueSimulation } from "../simulation/queue-simulation.ts";
 import { runSeeds } from "../simulation/tally.ts";
 
 /** The tests that one core fails. */
@@ -26,7 +27,7 @@ async function testCore(adapters: readonly string[]): Promise<TestOutcome> {
     });
   }
   const rules: Record<string, number> = {};
-  for (const { rule } of (await runSeeds(SEED, RUNS)).failures) rules[rule] = (rules[rule] ?? 0) + 1;
+  for (const { rule } of (await runSeeds(queueSimulation, SEED, RUNS)).failures) rules[rule] = (rules[rule] ?? 0) + 1;
   return { cases, rules };
 }
 

@@ -19,7 +19,21 @@ const SUITS: Readonly<Record<FaultKind, (point: FaultPoint) => boolean>> = {
   lost: ({ step, side, entries }) => step !== "handler" && side === "after" && entries > 0,
   partial: ({ step, side }) => side === "before" && (step.startsWith("send") || step.startsWith("settle")),
   crash: () => true,
+  freeze: ({ side }) => side === "before",
+  late: ({ step, side }) => isChange(step) && side === "before",
+  reverse: ({ step, side }) => isChange(step) && side === "before",
+  locked: ({ step, side }) => isChange(step) && side === "before",
+  cut: ({ step, side }) => step.startsWith("store") && side === "before",
+  down: ({ step, side }) => step.startsWith("store") && side === "before",
+  slow: ({ step, side }) => step.startsWith("store") && side === "before",
 };
+
+/** Requests of a store that change no job. */
+const READS: ReadonlySet<string> = new Set(["store read", "store take", "store beat"]);
+
+function isChange(step: string): boolean {
+  return step.startsWith("store") && !READS.has(step);
+}
 
 /** The planned faults of a run. Each one waits for its time and for a point that suits it. */
 export class Faults {

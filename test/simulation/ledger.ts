@@ -3,27 +3,17 @@ import { requeueId } from "../../src/message/requeue.ts";
 import { decodeInfo } from "../../src/message/dead-letter-info.ts";
 import type { Attributes, Delivery, Operation, Outgoing } from "../../src/driver/index.ts";
 import { isQueueError } from "../../src/errors.ts";
+import { idOf } from "./message-id.ts";
 import type { Plan } from "./plan.ts";
+import type { QueueNames, RuleLedger } from "./world.ts";
+import type { Violation } from "./violation.ts";
 import { type Copy, type Held, type ActiveRun, trackMessage, type TrackedMessage } from "./tracked.ts";
-
-/** A rule that was broken. */
-export interface Violation {
-  readonly rule: string;
-  readonly text: string;
-}
-
-/** The queues of a run, by purpose. */
-export interface QueueNames {
-  readonly main: string;
-  readonly delayQueue: string;
-  readonly deadLetters: string;
-}
 
 /**
  * Records what really happens, which only an observer of the broker and of all processes can know. Checks the rules
  * of delivery on the way.
  */
-export class Ledger {
+export class Ledger implements RuleLedger {
   readonly violations: Violation[] = [];
   readonly messages: Map<string, TrackedMessage> = new Map();
   readonly running: Set<ActiveRun> = new Set();
@@ -135,6 +125,7 @@ export class Ledger {
     const attempt = Number(attributes["qp_attempt"] ?? 0) + deliveryCount;
     this.#deliveries += 1;
     return {
+      id: copy.message.planned.id,
       copy,
       attempt,
       runs: copy.runsBefore + copy.runs,
@@ -241,6 +232,10 @@ export class Ledger {
     this.waste(copy.brokerId);
   }
 
+  excuseSend(id: string): void {
+    this.of(id).excused += 1;
+  }
+
   /** Records that a fault has cost a delivery of a copy. */
   waste(brokerId: string): void {
     const copy = this.#copies.get(brokerId);
@@ -286,10 +281,4 @@ export class Ledger {
 
 function isConfused({ split, confused }: Copy): boolean {
   return split || confused;
-}
-
-/** The id of an encoded message. */
-export function idOf(body: Outgoing["body"]): string {
-  const text = typeof body === "string" ? body : Buffer.from(body).toString();
-  return /"id":"([^"]+)"/.exec(text)?.[1] ?? "";
 }

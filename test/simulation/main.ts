@@ -1,19 +1,21 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
-import { makePlan } from "./make-plan.ts";
-import type { Plan } from "./plan.ts";
-import { runPlan } from "./run-plan.ts";
+import { jobSimulation } from "./jobs/job-simulation.ts";
+import type { WorldPlan } from "./plan.ts";
+import { queueSimulation } from "./queue-simulation.ts";
 import type { Shard } from "./shard.ts";
 import { shrink } from "./shrink.ts";
+import type { Simulation } from "./simulation.ts";
 import { type Failure, merge, type Tally } from "./tally.ts";
 
-const USAGE = `npm run simulate -- --seed 42 --runs 10000 [--json]
+const USAGE = `npm run simulate -- [--jobs] --seed 42 --runs 10000 [--json]
 
 Runs the core on the memory driver with a virtual clock and with faults. Checks in each run that no message is lost,
 duplicated without a reason, handled early, or handled twice at once. Prints each failing seed, with the shortest trace
-that still fails. --seed N --runs 1 repeats a run exactly.
+that still fails. --seed N --runs 1 repeats a run.
 
+  --jobs  run the job system on the memory driver and the memory store, and check that each job ends as its record says
   --seed  the first seed (default: 42); the other seeds follow it
   --runs  the number of runs (default: 1000)
   --json  print one line of JSON at the end: {"seed","runs","failures"}`;
@@ -28,12 +30,13 @@ function whole(text: string): number {
   return value;
 }
 
-async function runAll(seed: number, runs: number): Promise<Tally> {
+async function runAll(seed: number, runs: number, jobs: boolean): Promise<Tally> {
   const threads = Math.max(1, Math.min(availableParallelism(), Math.ceil(runs / 20)));
   const shards = Array.from({ length: threads }, (_, index): Shard => ({
     seed: seed + index,
     runs: Math.ceil((runs - index) / threads),
     step: threads,
+    jobs,
   }));
   return merge(await Promise.all(shards.map(runShard)));
 }
@@ -55,26 +58,17 @@ function table(title: string, counts: Readonly<Record<string, number>>): void {
     console.log(`${String(count).padStart(8)}  ${name}`);
 }
 
-async function explain({ seed, rule, text }: Failure): Promise<void> {
+async function explain<P extends WorldPlan>(
+  simulation: Simulation<P>,
+  { seed, rule, text }: Failure,
+): Promise<void> {
   console.log(`\nseed ${seed} breaks "${rule}": ${text}`);
-  const { plan, tries } = await shrink(makePlan(seed), rule);
-  const { trace, violations } = await runPlan(plan, true);
-  console.log(`reduced in ${tries} runs to ${summary(plan)}:`);
+  const { plan, tries } = await shrink(simulation, simulation.makePlan(seed), rule);
+  const { trace, violations } = await simulation.runPlan(plan, true);
+  console.log(`reduced in ${tries} runs to ${simulation.summary(plan)}:`);
   for (const line of trace) console.log(`  ${line}`);
   for (const violation of violations) console.log(`  ✗ ${violation.rule}: ${violation.text}`);
-  console.log(`replay: npm run simulate -- --seed ${seed} --runs 1`);
-}
-
-function summary({ provider, messages, faults, restarts, latencyMs, leaseMs, concurrency }: Plan): string {
-  const parts = [
-    `${messages.length} messages`,
-    `${faults.length} faults`,
-    `${restarts.length} restarts`,
-    `leases of ${leaseMs} ms`,
-    `concurrency ${concurrency}`,
-    `requests of up to ${latencyMs} ms`,
-  ];
-  return `${parts.join(", ")}, on ${provider}`;
+  console.log(`replay: npm run simulate -- ${simulation.options}--seed ${seed} --runs 1`);
 }
 
 async function main(): Promise<number> {
@@ -82,6 +76,7 @@ async function main(): Promise<number> {
     options: {
       seed: { type: "string", default: "42" },
       runs: { type: "string", default: "1000" },
+      jobs: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -93,16 +88,18 @@ async function main(): Promise<number> {
   const seed = whole(values.seed);
   const runs = whole(values.runs);
   const startedAt = performance.now();
-  const tally = await runAll(seed, runs);
+  const tally = await runAll(seed, runs, values.jobs);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   table("faults that happened", tally.faults);
   table("crashes (request or handler, before or after its effect, state of the process)", tally.crashedAt);
-  for (const failure of tally.failures.slice(0, SHOWN)) await explain(failure);
+  if (values.jobs) table("situations that were reached", tally.lines);
+  for (const failure of tally.failures.slice(0, SHOWN))
+    await (values.jobs ? explain(jobSimulation, failure) : explain(queueSimulation, failure));
   for (const { seed: failing, rule, text } of tally.failures.slice(SHOWN))
     console.log(`seed ${failing} breaks "${rule}": ${text}`);
   const { failures, minFaults, minMessages } = tally;
   console.log(
-    `\n${runs} runs of at least ${minMessages} messages and ${minFaults} faults in ${seconds} s: ${failures.length} failed`,
+    `\n${runs} runs of at least ${minMessages} ${values.jobs ? "jobs" : "messages"} and ${minFaults} faults in ${seconds} s: ${failures.length} failed`,
   );
   if (values.json) console.log(JSON.stringify({ seed, runs, failures: failures.length }));
   return failures.length === 0 ? 0 : 1;

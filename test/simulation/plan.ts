@@ -33,12 +33,19 @@ export type Step =
   | "send dead letter"
   | "receive"
   | "receive delayed"
+  | "receive dead letters"
   | "settle ack"
   | "settle extend"
   | "settle release"
   | "settle dead_letter"
   | "settle delayed"
-  | "handler";
+  | "settle dead letters"
+  | "handler"
+  | "archive"
+  | StoreStep;
+
+/** A request of a job store: a change, named after its kind, or another method. */
+export type StoreStep = `store ${string}`;
 
 export type FaultKind =
   /** One delivery reaches two receivers. */
@@ -54,7 +61,21 @@ export type FaultKind =
   /** One entry of a request fails. */
   | "partial"
   /** A process dies. */
-  | "crash";
+  | "crash"
+  /** A process stands still: no timer fires, and no answer arrives. */
+  | "freeze"
+  /** A request of the store is given up, and is applied later, also after its repetition. */
+  | "late"
+  /** Two requests of the store arrive in the reverse order. */
+  | "reverse"
+  /** The store finds the rows of a request locked. */
+  | "locked"
+  /** The store cannot be reached by one process. */
+  | "cut"
+  /** The store cannot be reached by any process. */
+  | "down"
+  /** The store answers slowly. */
+  | "slow";
 
 export interface PlannedFault {
   readonly kind: FaultKind;
@@ -84,22 +105,26 @@ export interface PlannedRestart {
   readonly process: number;
 }
 
-/** Everything in a run that is random. It is drawn before the run begins, so that a run repeats exactly. */
-export interface Plan {
+/** The parts of a plan that say what happens to the broker and to the processes, whatever these do. */
+export interface WorldPlan {
   readonly seed: number;
   readonly provider: EmulatedProvider | "plain";
   /** Limits that are shorter than the provider's, so that runs exceed them within minutes. */
   readonly limits: Partial<Limits>;
   readonly leaseMs: number;
   readonly concurrency: number;
-  readonly unknownTypeMaxAgeMs: number;
   /** Longest time of a request or an answer on the network. 0 if every answer is immediate. */
   readonly latencyMs: number;
   readonly processes: readonly PlannedProcess[];
-  readonly messages: readonly PlannedMessage[];
   readonly faults: readonly PlannedFault[];
   /** Processes that are drained and started again. */
   readonly restarts: readonly PlannedRestart[];
+}
+
+/** Everything in a run that is random. It is drawn before the run begins, so that a run repeats exactly. */
+export interface Plan extends WorldPlan {
+  readonly unknownTypeMaxAgeMs: number;
+  readonly messages: readonly PlannedMessage[];
 }
 
 /** Time limits that all runs share, in milliseconds. */

@@ -19,6 +19,8 @@ export class ProcessClock implements Clock {
   #frozenMonotonic = 0;
   /** The monotonic clock of the process minus the host's. */
   #aheadMs = 0;
+  /** Timers that were due while the process stood still. Undefined if it does not. */
+  #waiting: PendingTimer[] | undefined;
 
   constructor(world: FakeClock, skewMs: number) {
     this.#host = world;
@@ -55,6 +57,18 @@ export class ProcessClock implements Clock {
     };
   }
 
+  /** Holds all timers back until `resume`, as a process that stands still does. Time passes meanwhile. */
+  pause(): void {
+    this.#waiting ??= [];
+  }
+
+  /** Fires the timers that were due meanwhile. */
+  resume(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const pending of waiting) if (this.#pending.has(pending)) this.#fire(pending);
+  }
+
   /** Stops the clock. No timer fires until `thaw`. */
   freeze(): void {
     this.#frozenAt = this.#host?.now() ?? this.#frozenAt;
@@ -68,16 +82,22 @@ export class ProcessClock implements Clock {
     const host = new FakeClock({ start: this.#frozenAt });
     this.#host = host;
     this.#aheadMs = this.#frozenMonotonic - host.monotonic();
+    this.#waiting = undefined;
     for (const pending of this.#pending) this.#arm(pending);
     return host;
+  }
+
+  #fire(pending: PendingTimer): void {
+    this.#pending.delete(pending);
+    pending.run();
   }
 
   #arm(pending: PendingTimer): void {
     const host = this.#host;
     if (host === undefined) return;
     pending.timer = host.timer(pending.at - this.monotonic(), () => {
-      this.#pending.delete(pending);
-      pending.run();
+      if (this.#waiting === undefined) this.#fire(pending);
+      else this.#waiting.push(pending);
     });
   }
 }

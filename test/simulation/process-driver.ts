@@ -8,7 +8,7 @@ import {
   type SendResult,
   type Source,
 } from "../../src/driver/index.ts";
-import { idOf } from "./ledger.ts";
+import { idOf } from "./message-id.ts";
 import { sendStep } from "./steps.ts";
 import { withFaults } from "./with-faults.ts";
 import type { DriverHost } from "./driver-host.ts";
@@ -66,11 +66,11 @@ export class ProcessDriver implements Driver {
     const host = this.#host;
     const { world } = host;
     const ids = messages.map(({ body }) => idOf(body));
-    const step = sendStep(queue, messages, world.names, host.held(ids[0] ?? "").length > 0);
+    const step = sendStep(world.roleOf(queue), messages, host.held(ids[0] ?? "").length > 0);
     const excuse = (): void => {
       for (const id of ids) {
         for (const { copy } of host.held(id)) world.ledger.excuse(copy, 0);
-        world.ledger.of(id).excused += 1;
+        world.ledger.excuseSend(id);
       }
     };
     return withFaults(

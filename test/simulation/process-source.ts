@@ -7,16 +7,15 @@ import {
 } from "../../src/driver/index.ts";
 import type { PlannedFault } from "./plan.ts";
 import { receiveStep, settleStep } from "./steps.ts";
-import type { Held } from "./tracked.ts";
 import { translated, withFaults } from "./with-faults.ts";
-import type { DriverHost } from "./driver-host.ts";
+import type { BrokerHeld, DriverHost } from "./driver-host.ts";
 
 /** The source of one process. Faults happen to its polls and settlements. */
 export class ProcessSource implements Source {
   readonly queue: string;
   readonly #host: DriverHost;
   readonly #inner: Source;
-  readonly #held = new Map<Delivery, Held>();
+  readonly #held = new Map<Delivery, BrokerHeld>();
   /** Deliveries for the next poll or the stop: delayed or added by a fault, or arrived after the poll was aborted. */
   #late: Delivery[] = [];
   #poll: AbortController | undefined;
@@ -31,7 +30,7 @@ export class ProcessSource implements Source {
     host.onClockSet((byMs) => {
       for (const delivery of this.#late as { leaseUntil: number }[]) delivery.leaseUntil += byMs;
     });
-    if (queue === host.world.names.main) host.world.sources.add(this);
+    if (host.world.roleOf(queue) === "main") host.world.sources.add(this);
   }
 
   /** Whether a poll is waiting, so that a duplicate can be added to its answer. */
@@ -48,12 +47,13 @@ export class ProcessSource implements Source {
   async next(max: number, signal: AbortSignal): Promise<Delivery[]> {
     const host = this.#host;
     const { world } = host;
-    const step = receiveStep(this.queue, world.names);
+    const step = receiveStep(world.roleOf(this.queue));
     if (host.dead.aborted) return host.halt();
     if (this.#stopped || signal.aborted) return [];
     if (this.#late.length > 0) return this.#takeLate(max);
     host.reach({ step, side: "before", entries: 0 }, this.queue);
     if (host.dead.aborted) return host.halt();
+    if (host.frozen !== undefined) await host.frozen;
     return new Promise((resolve, reject) => {
       const onAbort = (): void => resolve([]);
       signal.addEventListener("abort", onAbort, { once: true });
@@ -70,8 +70,8 @@ export class ProcessSource implements Source {
   async settle(operations: readonly Operation[]): Promise<SettleResult[]> {
     const host = this.#host;
     const { world } = host;
-    const step = settleStep(this.queue, operations, world.names);
-    const of = ({ delivery }: Operation): Held | undefined => this.#held.get(delivery);
+    const step = settleStep(world.roleOf(this.queue), operations);
+    const of = ({ delivery }: Operation): BrokerHeld | undefined => this.#held.get(delivery);
     const excuse = (): void => {
       for (const held of operations.map(of)) if (held !== undefined) world.ledger.excuse(held.copy, 1);
     };
@@ -114,7 +114,7 @@ export class ProcessSource implements Source {
   async #pollOnce(max: number, signal: AbortSignal): Promise<Delivery[]> {
     const host = this.#host;
     const { world } = host;
-    const step = receiveStep(this.queue, world.names);
+    const step = receiveStep(world.roleOf(this.queue));
     await world.latency();
     const poll = new AbortController();
     const end = (): void => poll.abort();
@@ -134,6 +134,11 @@ export class ProcessSource implements Source {
     const detail = `${this.queue} ${arrived.map(({ brokerId }) => `#${brokerId}`).join(" ")}`;
     const fault = host.reach({ step, side: "after", entries: arrived.length }, detail);
     if (!host.dead.aborted) await world.latency();
+    if (!host.dead.aborted && host.frozen !== undefined) {
+      // Their leases may have ended when it goes on.
+      waste();
+      await host.frozen;
+    }
     if (host.dead.aborted || fault?.kind === "lost") waste();
     if (host.dead.aborted) return host.halt();
     if (fault?.kind === "lost") throw new DriverError("ambiguous", "the answer was lost");
@@ -145,7 +150,7 @@ export class ProcessSource implements Source {
     return [];
   }
 
-  #isMuted({ kind }: Operation, held: Held | undefined): boolean {
+  #isMuted({ kind }: Operation, held: BrokerHeld | undefined): boolean {
     const { world, mutedUntil } = this.#host;
     if (kind !== "extend" || world.now() >= mutedUntil) return false;
     if (held !== undefined && !held.muted) world.ledger.excuse(held.copy, 1);
@@ -202,7 +207,7 @@ export class ProcessSource implements Source {
   /** Tags deliveries. The tag is in the trace, because a handler sees only the message, not its delivery. */
   #handOut(deliveries: Delivery[]): Delivery[] {
     return deliveries.map((delivery) => {
-      const held = this.#held.has(delivery) ? undefined : this.#host.world.ledger.delivered(delivery);
+      const held = this.#held.has(delivery) ? undefined : this.#host.world.ledger.delivered(delivery, this.#host.name);
       if (held === undefined) return delivery;
       const tagged = { ...delivery, attributes: { ...delivery.attributes, traceparent: held.tag } };
       this.#held.set(tagged, held);

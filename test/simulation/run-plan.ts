@@ -1,35 +1,37 @@
-import type { Violation } from "./ledger.ts";
-import type { Plan } from "./plan.ts";
-import { Process } from "./process.ts";
-import { World } from "./world.ts";
-
-/** The result of one run. */
-export interface RunResult {
-  readonly violations: readonly Violation[];
-  /** Number of faults that happened, by kind. */
-  readonly faults: ReadonlyMap<string, number>;
-  /** Number of crashes, by point. */
-  readonly crashedAt: ReadonlyMap<string, number>;
-  readonly virtualMs: number;
-  readonly trace: readonly string[];
-}
+import { Ledger } from "./ledger.ts";
+import type { Plan, PlannedMessage } from "./plan.ts";
+import { Process, type QueueWorld } from "./process.ts";
+import { ProcessGroup } from "./process-group.ts";
+import type { RunResult } from "./simulation.ts";
+import { openBroker, World } from "./world.ts";
 
 /** Number of faults that must happen in each run. */
 const MIN_FAULTS = 5;
 /** Virtual time after which everything must be done, whatever faults happen. */
 const MAX_VIRTUAL_MS = 4 * 3_600_000;
-const RESPAWN_MS = 3_000;
+const QUEUE = "jobs";
+const MAX_ATTEMPTS = 5;
+
+type Group = ProcessGroup<PlannedMessage, Process>;
 
 /** Executes a plan, and checks every rule. The same plan always has the same result. */
 export async function runPlan(plan: Plan, traced: boolean = false): Promise<RunResult> {
-  const world = await World.open(plan, traced);
-  const { ledger } = world;
+  const { provider, leaseMs } = plan;
+  const broker = await openBroker(provider, [QUEUE], { brokerMaxDeliveries: 2 * MAX_ATTEMPTS + 10, leaseMs });
+  const { clock, queues } = broker;
+  const [names] = queues;
+  if (names === undefined) throw new Error("the broker has no queue");
+  const ledger = new Ledger(plan, names, () => clock.now());
+  const world = new World(plan, broker, ledger, traced);
   const onRejection = (reason: unknown): void =>
     ledger.violate("unhandled", `an unhandled rejection: ${String(reason)}`);
   process.on("unhandledRejection", onRejection);
-  const group = new ProcessGroup(world);
+  const group: Group = new ProcessGroup(
+    world,
+    (index, life, onDeath) => new Process(world, index, life, onDeath),
+  );
   try {
-    group.begin();
+    group.begin(plan.messages);
     await untilRest(world, group);
     world.faults.disarm();
     await group.stop();
@@ -54,114 +56,7 @@ export async function runPlan(plan: Plan, traced: boolean = false): Promise<RunR
   }
 }
 
-/** The processes of a run: the live ones, and the dead ones that must be cleaned up. */
-class ProcessGroup {
-  readonly #world: World;
-  readonly #living: (Process | undefined)[] = [];
-  readonly #lives: number[] = [];
-  readonly #dead: Process[] = [];
-  #unsent = 0;
-  #restarts = 0;
-
-  constructor(world: World) {
-    this.#world = world;
-  }
-
-  /** Whether every send is answered, every restart is done, and every process is running. */
-  get isComplete(): boolean {
-    return this.#unsent === 0 && this.#restarts === 0 && this.#living.every((one) => one !== undefined);
-  }
-
-  /** The unfinished sends, restarts and starts, for the text of a violation. */
-  get left(): string {
-    const missing = this.#living.filter((one) => one === undefined).length;
-    return `${this.#unsent} sends, ${this.#restarts} restarts, ${missing} processes to come`;
-  }
-
-  get running(): number {
-    return this.#living.reduce((sum, one) => sum + (one?.running ?? 0), 0);
-  }
-
-  begin(): void {
-    const { plan } = this.#world;
-    for (const index of plan.processes.keys()) this.#spawn(index);
-    for (const message of plan.messages) {
-      this.#unsent += 1;
-      this.#world.later(message.at, () => this.#send(message));
-    }
-    for (const { at, process: index } of plan.restarts) {
-      this.#restarts += 1;
-      this.#world.later(at, () => void this.#restart(index));
-    }
-  }
-
-  /** Drains all live processes. */
-  async stop(): Promise<void> {
-    let stopped = false;
-    const stopping = Promise.all(this.#living.map((one) => one?.stop() ?? Promise.resolve())).then(() => {
-      stopped = true;
-    });
-    for (;;) {
-      await this.#world.clock.settle();
-      if (stopped) break;
-      if (!(await this.#world.clock.advanceToNext())) {
-        this.#world.ledger.violate("drain", "a drain waits for an event that cannot happen");
-        return;
-      }
-    }
-    await stopping;
-  }
-
-  async cleanUp(): Promise<void> {
-    for (const one of this.#dead) await one.cleanUp();
-  }
-
-  /** Sends a message. If its process is not running, another process sends it. */
-  #send(message: Parameters<Process["send"]>[0]): void {
-    const sender =
-      this.#living[message.by]?.state === "working"
-        ? this.#living[message.by]
-        : this.#living.find((one) => one?.state === "working");
-    if (sender === undefined) {
-      this.#world.later(1_000, () => this.#send(message));
-      return;
-    }
-    // A process that dies during the send never answers.
-    const died = new Promise<void>((resolve) => {
-      sender.dead.addEventListener("abort", () => resolve(), { once: true });
-    });
-    void Promise.race([sender.send(message), died]).finally(() => {
-      this.#unsent -= 1;
-    });
-  }
-
-  #spawn(index: number): void {
-    const life = this.#lives[index] ?? 0;
-    this.#lives[index] = life + 1;
-    this.#living[index] = new Process(this.#world, index, life, (died) => this.#died(died));
-  }
-
-  #died(died: Process): void {
-    this.#dead.push(died);
-    if (this.#living[died.index] !== died) return;
-    this.#living[died.index] = undefined;
-    this.#world.later(this.#world.random.int(1, RESPAWN_MS), () => this.#spawn(died.index));
-  }
-
-  async #restart(index: number): Promise<void> {
-    const old = this.#living[index];
-    if (old?.state === "working") {
-      const died = new Promise<void>((resolve) => {
-        old.dead.addEventListener("abort", () => resolve(), { once: true });
-      });
-      await Promise.race([old.stop(), died]);
-      if (!old.isDead) this.#spawn(index);
-    }
-    this.#restarts -= 1;
-  }
-}
-
-async function untilRest(world: World, group: ProcessGroup): Promise<void> {
+async function untilRest(world: QueueWorld, group: Group): Promise<void> {
   const { ledger, faults } = world;
   for (;;) {
     await world.clock.settle();

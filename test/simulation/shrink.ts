@@ -1,35 +1,43 @@
-import type { Plan } from "./plan.ts";
-import { runPlan } from "./run-plan.ts";
+import type { WorldPlan } from "./plan.ts";
+import type { Simulation } from "./simulation.ts";
 
 /** A failing plan without the parts that it does not need to fail. */
-export interface Shrunk {
-  readonly plan: Plan;
+export interface Shrunk<P> {
+  readonly plan: P;
   /** Number of runs that this needed. */
   readonly tries: number;
 }
 
 const MAX_TRIES = 1_500;
 
-/** Removes faults, restarts and messages, many at once and then one by one, as long as the same rule is broken. */
-export async function shrink(failing: Plan, rule: string): Promise<Shrunk> {
+/** Removes the items of a plan, many at once and then one by one, as long as the same rule is broken. */
+export async function shrink<P extends WorldPlan>(
+  simulation: Simulation<P>,
+  failing: P,
+  rule: string,
+): Promise<Shrunk<P>> {
+  const { parts } = simulation;
   let plan = failing;
   let tries = 0;
-  const stillFails = async (candidate: Plan): Promise<boolean> => {
+  const stillFails = async (candidate: P): Promise<boolean> => {
     tries += 1;
-    const { violations } = await runPlan(candidate);
+    const { violations } = await simulation.runPlan(candidate);
     return violations.some((violation) => violation.rule === rule);
   };
+  const sizeOf = (one: P): number =>
+    parts.reduce((sum, part) => sum + itemsOf(one, part).length, 0) +
+    simulation.simplifications(one).length;
   for (let before = Number.POSITIVE_INFINITY; sizeOf(plan) < before && tries < MAX_TRIES;) {
     before = sizeOf(plan);
-    for (const simpler of simplifications(plan)) if (await stillFails(simpler)) plan = simpler;
-    for (const part of ["restarts", "faults", "messages"] as const) {
+    for (const simpler of simulation.simplifications(plan)) if (await stillFails(simpler)) plan = simpler;
+    for (const part of parts) {
       for (
-        let size = Math.ceil(plan[part].length / 2);
+        let size = Math.ceil(itemsOf(plan, part).length / 2);
         size >= 1;
         size = size === 1 ? 0 : Math.ceil(size / 2)
       ) {
-        for (let from = 0; from < plan[part].length && tries < MAX_TRIES;) {
-          const less: Plan = { ...plan, [part]: plan[part].toSpliced(from, size) };
+        for (let from = 0; from < itemsOf(plan, part).length && tries < MAX_TRIES;) {
+          const less: P = { ...plan, [part]: itemsOf(plan, part).toSpliced(from, size) };
           if (await stillFails(less)) plan = less;
           else from += size;
         }
@@ -39,13 +47,13 @@ export async function shrink(failing: Plan, rule: string): Promise<Shrunk> {
   return { plan, tries };
 }
 
-function sizeOf({ messages, faults, restarts, latencyMs, processes }: Plan): number {
-  const skewed = processes.filter(({ skewMs, clockSet }) => skewMs !== 0 || clockSet !== undefined).length;
-  return messages.length + faults.length + restarts.length + skewed + (latencyMs > 0 ? 1 : 0);
+function itemsOf<P>(plan: P, part: keyof P): readonly unknown[] {
+  return plan[part] as readonly unknown[];
 }
 
-function simplifications(plan: Plan): Plan[] {
-  const simpler: Plan[] = [];
+/** Plans with simpler networks and clocks. */
+export function simplerWorlds<P extends WorldPlan>(plan: P): P[] {
+  const simpler: P[] = [];
   if (plan.latencyMs > 0) simpler.push({ ...plan, latencyMs: 0 });
   if (plan.processes.some(({ skewMs }) => skewMs !== 0))
     simpler.push({ ...plan, processes: plan.processes.map((one) => ({ ...one, skewMs: 0 })) });

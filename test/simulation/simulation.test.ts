@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import { makePlan } from "./make-plan.ts";
 import { runPlan } from "./run-plan.ts";
+import { queueSimulation } from "./queue-simulation.ts";
 import { runSeeds } from "./tally.ts";
 
 const SEED = 42;
 const RUNS = 300;
 
 test(`${RUNS} runs with faults break no rule`, async () => {
-  const { failures, minFaults, minMessages, faults } = await runSeeds(SEED, RUNS);
+  const { failures, minFaults, minMessages, faults } = await runSeeds(queueSimulation, SEED, RUNS);
   expect(failures).toEqual([]);
   expect(minFaults).toBeGreaterThanOrEqual(5);
   expect(minMessages).toBeGreaterThanOrEqual(20);

@@ -1,8 +1,8 @@
+import type { BrokerCopy, BrokerHeld } from "./driver-host.ts";
 import type { PlannedMessage } from "./plan.ts";
 
 /** One copy of a message that the broker has stored. */
-export interface Copy {
-  readonly brokerId: string;
+export interface Copy extends BrokerCopy {
   readonly queue: string;
   readonly message: TrackedMessage;
   /** Number of real runs before this copy was stored, without those that were released. */
@@ -13,8 +13,6 @@ export interface Copy {
   readonly deliveriesBefore: number;
   /** Number of deliveries of this copy. */
   deliveries: number;
-  /** Whether a fault has delivered it to two receivers at once. */
-  split: boolean;
   /** Whether it replaces a split copy. Two successors then exist, with different attempts and delays. */
   confused: boolean;
   /** Whether a fault has affected it since its last settlement, so that it may be redelivered early. */
@@ -26,21 +24,17 @@ export interface Copy {
 }
 
 /** A delivery that a process holds. */
-export interface Held {
+export interface Held extends BrokerHeld {
   readonly copy: Copy;
   readonly attempt: number;
   /** Number of real runs before this delivery and of it. */
   runs: number;
-  /** Identifies the delivery to its handler. */
-  readonly tag: string;
   /** Whether a handler was called with it. */
   started: boolean;
   /** Whether its run was released without a failure. */
   released: boolean;
   /** Whether it may be acknowledged: its handler has succeeded, or a copy that replaces it is stored. */
   mayAck: boolean;
-  /** Whether a fault has made an extension of it fail. */
-  muted: boolean;
 }
 
 /** A run of a handler that has not ended. */

@@ -21,6 +21,7 @@ export async function withFaults<Item, Result>(
   if (host.dead.aborted) return host.halt();
   const before = host.reach({ step, side: "before", entries }, detail);
   if (host.dead.aborted) return host.halt();
+  if (host.frozen !== undefined) await host.frozen;
   await host.world.latency();
   let results: (Result | Failed)[];
   if (before?.kind === "partial") {
@@ -34,6 +35,7 @@ export async function withFaults<Item, Result>(
   if (after?.kind === "lost") excuse();
   if (host.dead.aborted) return host.halt();
   await host.world.latency();
+  if (host.frozen !== undefined) await host.frozen;
   if (host.dead.aborted) return host.halt();
   if (after?.kind === "lost") throw new DriverError("ambiguous", "the answer was lost");
   return results;

@@ -1,26 +1,64 @@
-import { memory } from "../../adapters/memory/index.ts";
+import { type EmulatedProvider, memory } from "../../adapters/memory/index.ts";
 import { sleep } from "../../src/lib/clock.ts";
-import type { Delivery, Driver } from "../../src/driver/index.ts";
+import type { Admin, Delivery, Driver, QueueSpec } from "../../src/driver/index.ts";
 import { FakeClock } from "../../src/testing/index.ts";
+import type { BrokerLedger, DriverWorld } from "./driver-host.ts";
 import { Faults } from "./faults.ts";
-import { Ledger, type QueueNames } from "./ledger.ts";
-import type { Plan } from "./plan.ts";
+import type { Violation } from "./violation.ts";
+import type { WorldPlan } from "./plan.ts";
 import { Prng } from "./prng.ts";
 import type { ProcessSource } from "./process-source.ts";
+import type { QueueRole } from "./steps.ts";
 
 const START = Date.UTC(2026, 0, 1);
-const QUEUE = "jobs";
-const MAX_ATTEMPTS = 5;
+
+/** The queues of a run that belong together, by purpose. */
+export interface QueueNames {
+  readonly main: string;
+  readonly delayQueue: string;
+  readonly deadLetters: string;
+}
+
+/** A ledger that finds broken rules. */
+export interface RuleLedger extends BrokerLedger {
+  readonly violations: Violation[];
+  violate(rule: string, text: string): void;
+}
+
+/** The queues of a simulation, before its ledger is made. */
+export interface OpenBroker {
+  readonly clock: FakeClock;
+  readonly driver: Driver & { readonly admin: Admin };
+  readonly queues: readonly QueueNames[];
+}
+
+/** Opens a broker in memory, with these queues. */
+export async function openBroker(
+  provider: EmulatedProvider | "plain",
+  names: readonly string[],
+  spec: QueueSpec,
+  stats?: "exact",
+): Promise<OpenBroker> {
+  const clock = new FakeClock({ start: START });
+  const driver = memory({ clock, stats, emulate: provider === "plain" ? undefined : provider });
+  const queues: QueueNames[] = [];
+  for (const main of names) {
+    await driver.admin.ensure(main, spec);
+    const { delayQueue, deadLetterQueue: deadLetters } = await driver.describe(main);
+    queues.push({ main, delayQueue, deadLetters });
+  }
+  return { clock, driver, queues };
+}
 
 /** The parts that all processes of a run share: the broker, its clock, and the faults. */
-export class World {
-  readonly plan: Plan;
+export class World<P extends WorldPlan, L extends RuleLedger> implements DriverWorld {
+  readonly plan: P;
   readonly clock: FakeClock;
   readonly driver: Driver;
-  readonly names: QueueNames;
+  readonly queues: readonly QueueNames[];
   readonly faults: Faults;
-  readonly ledger: Ledger;
-  /** Open sources of the main queue. */
+  readonly ledger: L;
+  /** Open sources of the main queues. */
   readonly sources: Set<ProcessSource> = new Set();
   /** Number of crashes, by point. */
   readonly crashedAt: Map<string, number> = new Map();
@@ -29,30 +67,27 @@ export class World {
   readonly random: Prng;
   /** Number of points that processes have reached. */
   steps = 0;
+  readonly #roles = new Map<string, QueueRole>();
   readonly #timers = new Set<() => void>();
 
-  private constructor(plan: Plan, driver: Driver, clock: FakeClock, names: QueueNames, traced: boolean) {
+  constructor(plan: P, { driver, clock, queues }: OpenBroker, ledger: L, traced: boolean) {
     this.plan = plan;
     this.driver = driver;
     this.clock = clock;
-    this.names = names;
+    this.queues = queues;
     this.random = new Prng(plan.seed ^ 0x5f3759df);
     this.faults = new Faults(plan.faults);
-    this.ledger = new Ledger(plan, names, () => clock.now());
+    this.ledger = ledger;
     this.trace = traced ? [] : undefined;
+    for (const { main, delayQueue, deadLetters } of queues) {
+      this.#roles.set(main, "main");
+      this.#roles.set(delayQueue, "delay queue");
+      this.#roles.set(deadLetters, "dead letters");
+    }
   }
 
-  static async open(plan: Plan, traced: boolean): Promise<World> {
-    const clock = new FakeClock({ start: START });
-    const { provider, leaseMs } = plan;
-    const driver = memory({
-      clock,
-      emulate: provider === "plain" ? undefined : provider,
-    });
-    await driver.admin.ensure(QUEUE, { brokerMaxDeliveries: 2 * MAX_ATTEMPTS + 10, leaseMs });
-    const traits = await driver.describe(QUEUE);
-    const names = { main: QUEUE, delayQueue: traits.delayQueue, deadLetters: traits.deadLetterQueue };
-    return new World(plan, driver, clock, names, traced);
+  roleOf(queue: string): QueueRole {
+    return this.#roles.get(queue) ?? "main";
   }
 
   now(): number {
@@ -84,9 +119,9 @@ export class World {
     this.#timers.add(cancel);
   }
 
-  /** Delivers to a second receiver, if there is one. */
+  /** Delivers to a second receiver of the queue, if there is one. */
   offer(delivery: Delivery, first: ProcessSource): void {
-    const others = [...this.sources].filter((source) => source !== first);
+    const others = [...this.sources].filter((source) => source !== first && source.queue === first.queue);
     const other = others.find((source) => source.isPolling) ?? others[0];
     other?.push(delivery);
   }

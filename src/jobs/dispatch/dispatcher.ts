@@ -21,6 +21,8 @@ const TAKEN = 100;
 const LOOK_MS = 1_000;
 /** The same for a store that no other process writes: it announces each job that is to be sent. */
 const LOOK_ALONE_MS = 10_000;
+/** Wait for a job that is due by the clock of this process, and not by that of the store. */
+const NOT_YET_MS = 100;
 /** Wait after the store could not be reached. */
 const DOWN_MS = 5_000;
 /** Wait after the first send of a job that fails, and after any. It doubles each time. */
@@ -91,7 +93,9 @@ export class Dispatcher {
       ? undefined
       : await records.read((store, namespace) => store.nextDueAt(namespace));
     const lookMs = isAnyFull || records.store.capabilities.shared ? LOOK_MS : LOOK_ALONE_MS;
-    const ms = nextAt === undefined ? lookMs : Math.min(lookMs, Math.max(1, nextAt - clock.now()));
+    // The store has just been asked for what is due by its own clock. The one of this process may be ahead of that.
+    const leftMs = nextAt === undefined ? lookMs : nextAt - clock.now();
+    const ms = leftMs > 0 ? Math.min(lookMs, leftMs) : NOT_YET_MS;
     const woken = new AbortController();
     const wake = (): void => woken.abort();
     signal.addEventListener("abort", wake, { once: true });

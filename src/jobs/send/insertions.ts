@@ -45,6 +45,11 @@ export class Insertions {
     );
   }
 
+  /** Ends its timer. To be called when all sends have an outcome. */
+  close(): void {
+    this.#limits.close();
+  }
+
   /** A record is refused if it is old: its job may have ended and been deleted. A new job only seems old. */
   #refused({ job: { type, queue } }: InsertChange): void {
     this.#context.warn(

@@ -83,6 +83,11 @@ export class JobSender<Sent> {
     }
   }
 
+  /** To be called when all sends have an outcome. */
+  close(): void {
+    this.#insertions.close();
+  }
+
   /** A job of a type that is not tracked: the broker alone knows of it. */
   async #sendUntracked(queue: string, message: NewMessage, options: JobSendOptions): Promise<SentJob> {
     const { delay, deadlineMs, signal, idempotencyKey } = options;

@@ -128,7 +128,9 @@ function begin(row: JobRow, change: ClaimChange, now: number): Transition<ClaimA
 
 /** Notes in a row that its run begins. Returns the row. */
 function begun(row: RowDraft, change: ClaimChange, now: number): RowDraft {
-  const { token, workerId, leaseMs, stamp, attemptsOfCopy } = change;
+  const { token, workerId, leaseMs, stamp, wasDeadLetter } = change;
+  // A dead letter that another tool has moved back still states the attempts of the generation that failed.
+  const attemptsOfCopy = wasDeadLetter ? 0 : change.attemptsOfCopy;
   if (row.startedAt === undefined) row.waitMs = Math.max(0, now - (row.scheduledAt ?? row.createdAt));
   row.status = "processing";
   row.stamp = stamp;

@@ -49,6 +49,8 @@ export function end(row: JobRow | undefined, change: EndChange, now: number): Tr
     // Given up, or closed as it seemed to be gone; nobody has taken the job over, and the run has completed all the same.
     const isLate = outcome === "completed" && row.status !== "completed" && row.status === row.ended.status;
     if (isLate && change.generation === row.generation) return finish(row, change, now);
+    // Its claim was given back, since nobody knew whether it was granted, and its message is settled as completed.
+    if (change.isUntracked && outcome === "completed") return endUnclaimed(row, change, now);
     return { row, answer: answerOf(outcome, row.ended.status) };
   }
   if (token !== undefined && !change.isUntracked) return overruledOrFenced(row, change);

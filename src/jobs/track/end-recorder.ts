@@ -121,7 +121,8 @@ export class EndRecorder {
   }
 
   #keep(job: JobRun, end: EndChange): void {
-    this.#options.writer.keep(end);
+    // The message is settled as if the end were recorded. So a completion counts, whoever holds the job by then.
+    this.#options.writer.keep(end.outcome === "completed" ? { ...end, isUntracked: true } : end);
     this.#remember(job, end);
   }
 

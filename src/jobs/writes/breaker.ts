@@ -24,6 +24,7 @@ export class Breaker {
   readonly #options: BreakerOptions;
   #failures = 0;
   #isDown = false;
+  #isClosed = false;
   #timer: Timer | undefined;
 
   constructor(options: BreakerOptions) {
@@ -37,7 +38,7 @@ export class Breaker {
   /** To be called when a call has failed. */
   failed(error: unknown): void {
     this.#failures += 1;
-    if (this.#isDown || this.#failures < FAILURES) return;
+    if (this.#isDown || this.#isClosed || this.#failures < FAILURES) return;
     this.#isDown = true;
     this.#probeLater();
     this.#options.onDown(error);
@@ -62,8 +63,9 @@ export class Breaker {
     }
   }
 
-  /** Stops the probes. */
+  /** Stops the probes. Calls that fail later start none. */
   close(): void {
+    this.#isClosed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
   }

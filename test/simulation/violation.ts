@@ -1,0 +1,5 @@
+/** A rule that was broken. */
+export interface Violation {
+  readonly rule: string;
+  readonly text: string;
+}
