@@ -226,4 +226,11 @@ export const jobStoreMutants: readonly UnitMutant[] = [
     replace: "return;",
     tests: SUITE,
   },
+  {
+    name: "a dispatch waits for a time that was written before the clock was set back",
+    file: "src/jobs/store/birth-rules.ts",
+    search: "if (at > now && !isAhead) return undefined;",
+    replace: "if (at > now) return undefined;",
+    tests: ["jobs/store/clock.test.ts"],
+  },
 ];

@@ -158,4 +158,18 @@ export const jobWorkerMutants: readonly UnitMutant[] = [
     replace: "export const DISPATCH_MS = 35_000_000;",
     tests: ["jobs/crash.test.ts", "jobs/dispatch.test.ts"],
   },
+  {
+    name: "a worker whose jobs all wait for the store receives them meanwhile",
+    file: "src/jobs/track/create-jobs-worker.ts",
+    search: "if (waits) this.#outagePause.pause();\n    else if",
+    replace: "if",
+    tests: ["jobs/track/worker-outage.test.ts"],
+  },
+  {
+    name: "a worker stays paused when the store is back",
+    file: "src/jobs/track/create-jobs-worker.ts",
+    search: "else if (this.#outagePause.paused) this.#outagePause.resume();",
+    replace: "",
+    tests: ["jobs/track/worker-outage.test.ts"],
+  },
 ];

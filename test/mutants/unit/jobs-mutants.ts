@@ -155,4 +155,25 @@ export const jobsMutants: readonly UnitMutant[] = [
     replace: "if (tracker === undefined && target === null) {",
     tests: ["jobs/receivers.test.ts"],
   },
+  {
+    name: "jobs of a queue whose sends hang are taken without end",
+    file: DISPATCHER,
+    search: ", except: inFlight.full }",
+    replace: " }",
+    tests: ["jobs/dispatch.test.ts"],
+  },
+  {
+    name: "the dead letter of the last run is discarded",
+    file: "src/jobs/keep/outdated-dead-letters.ts",
+    search: "< redrives;",
+    replace: "<= redrives;",
+    tests: ["jobs/reconcile.test.ts"],
+  },
+  {
+    name: "a store that could not be listened to once is never listened to",
+    file: "src/jobs/opened-store.ts",
+    search: "if (waiting.size === 0) return request();",
+    replace: "if (isOpen) return request();",
+    tests: ["jobs/start-without-store.test.ts"],
+  },
 ];
