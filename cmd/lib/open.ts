@@ -49,5 +49,13 @@ export function requireJobs(config: ConfigParts): EnabledJobs {
  */
 export function openConfiguredJobs(config: ConfigParts, options: OpenJobsOptions = {}): Promise<Jobs> {
   const jobs = requireJobs(config);
-  return openJobs({ ...config.queue, jobs }, { onWarning: (_code, message) => warn(message), ...options });
+  const { onWarning = (_code, message) => warn(message), ...rest } = options;
+  return openJobs(
+    { ...config.queue, jobs },
+    {
+      ...rest,
+      // Commands that send or receive say so of every queue in memory; the others read records only.
+      onWarning: (code, message) => code !== "queue_not_shared" && onWarning(code, message),
+    },
+  );
 }

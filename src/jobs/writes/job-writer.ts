@@ -1,8 +1,9 @@
-import { describeError, isQueueError, type QueueError } from "../../errors.ts";
+import { isQueueError, type QueueError } from "../../errors.ts";
 import { Batcher } from "../../lib/batcher.ts";
 import type { Clock, Timer } from "../../lib/clock.ts";
 import { show } from "../../lib/text.ts";
 import { within } from "../../lib/wait.ts";
+import { reasonOf } from "../reason.ts";
 import type { JobAnswer, JobChange } from "../store/change.ts";
 import type { JobStore } from "../store/job-store.ts";
 import { isAnswerTo } from "./answer-words.ts";
@@ -330,7 +331,7 @@ export class JobWriter {
         this.#refused += 1;
         this.#warn(
           "change_refused",
-          `The job store "${this.#store.name}" refuses to record the ${change.kind} of job ${change.id}: ${describeError(error)}. Its record stays as it is.`,
+          `The job store "${this.#store.name}" refuses to record the ${change.kind} of job ${change.id}: ${reasonOf(error)}. Its record stays as it is.`,
         );
         return true;
       },
@@ -342,7 +343,7 @@ export class JobWriter {
     const { name } = this.#store;
     this.#warn(
       "store_down",
-      `The job store "${name}" cannot be reached: ${describeError(error)}. Jobs go on as \`whenStoreIsDown\` says; ends are recorded when it is back.`,
+      `The job store "${name}" cannot be reached: ${reasonOf(error)}. Jobs go on as \`whenStoreIsDown\` says; ends are recorded when it is back.`,
     );
     const refusal = storeDown(name, "the change was not written", error);
     for (const write of this.#limits.pending()) write.failed(refusal);

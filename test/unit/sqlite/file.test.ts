@@ -1,4 +1,5 @@
-import { mkdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
@@ -12,6 +13,14 @@ const refusal = (code: ErrorCode, ...words: string[]): unknown =>
     code,
     message: expect.stringMatching(words.map((word) => word.replaceAll(/[.()]/g, "\\$&")).join(".*")),
   });
+
+/** Makes a store, and cuts its file off, as a copy does that was broken off. */
+async function cutOff(path: string, bytes = 60_000): Promise<void> {
+  const store = sqliteJobStore({ path });
+  await store.migrate();
+  await store.close();
+  await truncate(path, bytes);
+}
 
 describe("a job store in SQLite", () => {
   test("creates its file and folder by migrate, which does nothing the second time", async () => {
@@ -95,6 +104,9 @@ describe("a job store in SQLite", () => {
   test.each([
     ["a folder", (path: string) => mkdir(path), "no regular file"],
     ["no database", (path: string) => writeFile(path, "not a database ".repeat(1_000)), "no SQLite database"],
+    ["noise", (path: string) => writeFile(path, randomBytes(5_000)), "no SQLite database, or it is damaged"],
+    ["a database that was cut off", cutOff, "no SQLite database, or it is damaged"],
+    ["the first bytes of a database", (path: string) => cutOff(path, 50), "no SQLite database"],
     ["a symbolic link", (path: string) => symlink("/dev/null", path), "a symbolic link"],
   ])("refuses a path that is %s, by open and by migrate", async (_, arrange, words) => {
     await using fixture = await Fixture.create();
