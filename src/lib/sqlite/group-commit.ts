@@ -1,4 +1,3 @@
-import type { DatabaseSync } from "node:sqlite";
 import { sleep, systemClock } from "../clock.ts";
 import { onceUnlocked } from "./unlocked.ts";
 
@@ -19,6 +18,12 @@ export interface GroupedChange {
   committed(isComplete: boolean): void;
   /** Called when a transaction of the change was rolled back. */
   failed(error: unknown): void;
+}
+
+/** The parts of a database that a {@link GroupCommit} uses. `DatabaseSync` has them. */
+export interface TransactionalDatabase {
+  exec(sql: string): void;
+  readonly isTransaction: boolean;
 }
 
 /** The options of {@link GroupCommit}. */
@@ -44,7 +49,7 @@ export interface GroupCommitOptions<Change extends GroupedChange> {
  * many. While another process has locked the file, the changes wait, and the event loop goes on.
  */
 export class GroupCommit<Change extends GroupedChange = GroupedChange> {
-  readonly #database: DatabaseSync;
+  readonly #database: TransactionalDatabase;
   readonly #options: GroupCommitOptions<Change>;
   #waiting: Change[] = [];
   #isCommitting = false;
@@ -53,7 +58,7 @@ export class GroupCommit<Change extends GroupedChange = GroupedChange> {
   #heldUntil = 0;
   #idle: PromiseWithResolvers<void> | undefined;
 
-  constructor(database: DatabaseSync, options: GroupCommitOptions<Change> = {}) {
+  constructor(database: TransactionalDatabase, options: GroupCommitOptions<Change> = {}) {
     this.#database = database;
     this.#options = options;
   }

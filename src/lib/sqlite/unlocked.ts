@@ -11,9 +11,10 @@ const LOCKED_CODES: ReadonlySet<number> = new Set([5, 6]);
 
 /** Whether the operation failed only because another connection has locked the file. */
 export function isLocked(error: unknown): boolean {
-  const { errcode } = (error ?? {}) as { readonly errcode?: unknown };
-  // The upper bits are details.
-  return typeof errcode === "number" && LOCKED_CODES.has(errcode & 0xff);
+  const { errcode, code } = (error ?? {}) as { readonly errcode?: unknown; readonly code?: unknown };
+  // The upper bits are details. Errors of better-sqlite3 have a name instead.
+  if (typeof errcode === "number") return LOCKED_CODES.has(errcode & 0xff);
+  return typeof code === "string" && /^SQLITE_(?:BUSY|LOCKED)/.test(code);
 }
 
 /**

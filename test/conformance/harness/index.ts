@@ -18,6 +18,10 @@ export const harnesses: Readonly<Record<string, () => Promise<Harness>>> = {
   directory: async () => (await import("./directory.ts")).directoryHarness(),
   postgres: async () => (await import("./postgres.ts")).postgresHarness(),
   "postgres-newest": async () => (await import("./postgres.ts")).newestPostgresHarness(),
+  sqlite: async () => (await import("./sqlite.ts")).sqliteHarness(),
+  // With the window of deduplication that is an option.
+  "sqlite-dedup": async () =>
+    (await import("./sqlite.ts")).sqliteHarness({ dedupWindowMs: "5m", synchronous: "normal" }),
   sqs: async () => (await import("./sqs.ts")).sqsHarness(),
   "sqs-second": async () => (await import("./sqs.ts")).secondSqsHarness(),
   "sqs-store": async () => withStore(await (await import("./sqs.ts")).sqsHarness()),
