@@ -21,5 +21,6 @@ export type { PostgresConfig } from "./postgres/config.ts";
 export type { PubsubConfig } from "./pubsub/config.ts";
 export type { QueueConfig } from "./registry.ts";
 export type { ServiceBusConfig } from "./service-bus/config.ts";
+export type { SqliteConfig } from "./sqlite/config.ts";
 export type { SqsConfig } from "./sqs/config.ts";
 export type { MemoryStoreConfig, SqliteStoreConfig, StoreConfig } from "./stores.ts";

@@ -5,11 +5,13 @@ import { load } from "./load.ts";
 import { type MemoryConfig, memorySchema } from "./memory/config.ts";
 import { type PostgresConfig, postgresSchema } from "./postgres/config.ts";
 import { type PubsubConfig, pubsubSchema } from "./pubsub/config.ts";
+import type { Observation } from "./observation.ts";
 import { type ServiceBusConfig, serviceBusSchema } from "./service-bus/config.ts";
+import { DEFAULT_PATH, type SqliteConfig, sqliteSchema } from "./sqlite/config.ts";
 import { type SqsConfig, sqsSchema } from "./sqs/config.ts";
 
 /** The configuration that `openQueue` accepts. `provider` selects the member. It is data: a JSON file can hold it. */
-export type QueueConfig = MemoryConfig | SqsConfig | PubsubConfig | ServiceBusConfig | PostgresConfig;
+export type QueueConfig = MemoryConfig | SqliteConfig | SqsConfig | PubsubConfig | ServiceBusConfig | PostgresConfig;
 
 export type ProviderName = QueueConfig["provider"];
 
@@ -37,12 +39,18 @@ export interface Provider<Config extends QueueConfig = QueueConfig> {
    * @throws QueueError `missing_dependency` if one of `packages` is not installed
    */
   open(config: Config, clock: Clock | undefined): Promise<Driver>;
+  /** Looks at the server or the file of the queues, for `queueport doctor`. Changes nothing. */
+  inspect?(config: Config): Promise<readonly Observation[]>;
 }
 
 /** The options of the adapter in a configuration, without the options that every provider has. */
 type OwnOptions<Config> = Omit<Config, keyof CommonConfig | "provider">;
 
-interface Row<Config extends QueueConfig, Adapter> extends Omit<Provider<Config>, "open"> {
+interface Row<Config extends QueueConfig, Adapter> extends Omit<Provider<Config>, "open" | "inspect"> {
+  /** Imports the part of the adapter that looks at its server. */
+  readonly inspector?: () => Promise<{
+    readonly inspect: (own: OwnOptions<Config>) => Promise<readonly Observation[]>;
+  }>;
   /** Imports the adapter. The specifier of the `import()` is a literal, so that bundlers find it. */
   readonly adapter: () => Promise<Adapter>;
   readonly open: (
@@ -65,6 +73,15 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
     schema: memorySchema,
     adapter: () => import("./memory/index.ts"),
     open: ({ memory }, options, clock) => memory({ ...options, clock }),
+  }),
+  sqlite: row({
+    label: "SQLite",
+    page: "docs/providers/sqlite.md",
+    packages: [],
+    schema: sqliteSchema,
+    adapter: () => import("./sqlite/index.ts"),
+    open: ({ sqlite }, { path = DEFAULT_PATH, ...config }, clock) => sqlite({ path, ...config, clock }),
+    inspector: () => import("./sqlite/inspect.ts"),
   }),
   sqs: row({
     label: "Amazon SQS",
@@ -118,10 +135,17 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
 function row<Config extends QueueConfig, Adapter>({
   adapter,
   open,
+  inspector,
   ...facts
 }: Row<Config, Adapter>): Provider<Config> {
   return {
     ...facts,
+    ...(inspector !== undefined && {
+      inspect: async (config: Config) => {
+        const { inspect } = await load(config.provider, facts.packages, inspector);
+        return inspect(ownOptions(config));
+      },
+    }),
     open: async (config, clock) =>
       open(await load(config.provider, facts.packages, adapter), ownOptions(config), clock),
   };
@@ -130,4 +154,20 @@ function row<Config extends QueueConfig, Adapter>({
 function ownOptions<Config extends QueueConfig>(config: Config): OwnOptions<Config> {
   const isOwn = (key: string): boolean => key !== "provider" && !Object.hasOwn(commonFields, key);
   return Object.fromEntries(Object.entries(config).filter(([key]) => isOwn(key))) as OwnOptions<Config>;
+}
+
+/**
+ * Looks at the server or the file of a configuration. Undefined if the adapter has nothing to look at.
+ * @internal
+ */
+export async function inspectProvider(config: QueueConfig): Promise<readonly Observation[] | undefined> {
+  return inspectRow(config.provider, config);
+}
+
+/** Generic, so that the compiler sees that a provider's row gets that provider's configuration. */
+function inspectRow<P extends ProviderName>(
+  provider: P,
+  config: ConfigOf<P>,
+): Promise<readonly Observation[]> | undefined {
+  return providers[provider].inspect?.(config);
 }

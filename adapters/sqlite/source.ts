@@ -16,7 +16,7 @@ import type { QueueFile } from "./queue/queue-file.ts";
 export interface SourceContext {
   readonly clock: Clock;
   readonly longPollMs: number;
-  file(): Promise<QueueFile>;
+  readonly file: () => Promise<QueueFile>;
 }
 
 /** Opens a source of one queue. */

@@ -1,14 +1,9 @@
+import type { Observation } from "../../adapters/observation.ts";
 import { colorsFor } from "../lib/output.ts";
 import { safeLine } from "../lib/terminal.ts";
 
 /** The result of one check. */
-export interface Finding {
-  /** `broken`: jobs are not sent, run or counted correctly. `warning`: they are, but less well than possible. */
-  readonly level: "ok" | "warning" | "broken";
-  readonly what: string;
-  /** The action that solves the problem. */
-  readonly fix?: string | undefined;
-}
+export type Finding = Observation;
 
 export function ok(what: string): Finding {
   return { level: "ok", what };

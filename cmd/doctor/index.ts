@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { openQueue } from "../../adapters/open.ts";
+import { inspectProvider } from "../../adapters/registry.ts";
 import type { Queue } from "../../src/queue/queue.ts";
 import { Worker } from "../../src/worker/worker.ts";
 import type { ConfigParts } from "../../adapters/config-file.ts";
@@ -88,8 +89,19 @@ async function* examine(given: readonly string[], flags: DoctorFlags): AsyncGene
   } finally {
     await queue.close();
   }
+  yield* await providerFindings(config.queue);
   yield* await storeFindings(config);
   yield await clockFinding(config.queue);
+}
+
+/** The findings of the adapter about its server or its file. */
+async function providerFindings(config: ConfigParts["queue"]): Promise<readonly Finding[]> {
+  if (config.provider === undefined) return [];
+  try {
+    return (await inspectProvider(config)) ?? [];
+  } catch (error) {
+    return [broken(`provider ${config.provider}: ${errorLine(error)}`, "solve that, and run this again")];
+  }
 }
 
 async function handlersFindings(flags: HandlersFlags, { worker }: ConfigParts): Promise<Finding[]> {

@@ -1,3 +1,4 @@
+import { DEFAULT_PATH } from "../../adapters/sqlite/config.ts";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
@@ -32,15 +33,23 @@ export async function loadConfig({ config, provider }: ConfigFlags): Promise<Con
 export function resolveConfig(content: unknown, file: string, provider?: string): ConfigParts {
   const { queue, worker, jobs } = splitConfig(withProvider(content, provider), file);
   const absolute = (path: string): string => resolve(dirname(file), path);
-  const { delayStore } = queue;
   const { handlers } = worker;
   return {
-    queue:
-      delayStore === undefined
-        ? queue
-        : { ...queue, delayStore: { ...delayStore, sqlite: database(delayStore.sqlite, absolute) } },
+    queue: resolveQueue(queue, absolute),
     worker: handlers === undefined ? worker : { ...worker, handlers: absolute(handlers) },
     jobs: jobs && resolveJobs(jobs, absolute),
+  };
+}
+
+/** The part of the queues, with absolute paths. */
+function resolveQueue(queue: ConfigParts["queue"], absolute: (path: string) => string): ConfigParts["queue"] {
+  const { delayStore } = queue;
+  return {
+    ...queue,
+    ...(queue.provider === "sqlite" && { path: database(queue.path ?? DEFAULT_PATH, absolute) }),
+    ...(delayStore !== undefined && {
+      delayStore: { ...delayStore, sqlite: database(delayStore.sqlite, absolute) },
+    }),
   };
 }
 

@@ -55,7 +55,6 @@ const names: Readonly<Record<string, readonly string[]>> = {
   "./jobs": ["createJobs", "jobStatuses", "memoryJobStore", "ndjsonGz", "priorities", "recordOf"],
   "./jobs/testing": ["faultyJobStore", "performJob"],
   "./delay-store": ["sqliteDelayStore"],
-  "./sqlite": ["sqliteJobStore"],
   "./interop": ["cloudEvents", "encodeCloudEvents", "eventBridge", "eventGrid", "gcs", "s3", "sns"],
   "./api": ["bearerTokens", "jobsApi", "serveApi"],
   "./testing": ["FakeClock", "JobRecord", "recordJobs", "runUntilIdle"],
@@ -68,6 +67,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     ]),
   ),
   "./postgres": ["fromDrizzle", "fromPrisma", "postgres"],
+  "./sqlite": ["sqlite", "sqliteJobStore"],
   "./service-bus-server": ["startServiceBusServer"],
 };
 

@@ -10,20 +10,20 @@ export interface MessageRow {
   readonly attributes: string;
   readonly key: string | null;
   readonly enqueuedAt: number;
-  /** The lane of its ordering key, and the epoch in which the lane was claimed; null outside of a lane. */
-  readonly lane: number | string | null;
+  /** The key queue of its ordering key, and the epoch in which the key queue was claimed; null outside of a key queue. */
+  readonly keyQueue: number | string | null;
   readonly epoch: number | null;
 }
 
 /**
- * The fence of a delivery. A settlement applies only if the message still has this count, or its lane this epoch: each claim
+ * The fence of a delivery. A settlement applies only if the message still has this count, or its key queue this epoch: each claim
  * raises both.
  */
 export interface Receipt {
   readonly id: number | string;
   readonly deliveries: number;
-  /** Undefined for a message outside of a lane. */
-  readonly lane?: { readonly id: number | string; readonly epoch: number } | undefined;
+  /** Undefined for a message outside of a key queue. */
+  readonly keyQueue?: { readonly id: number | string; readonly epoch: number } | undefined;
 }
 
 /** Writes the attributes of messages as JSON. Many messages share one object, so the text of the last one is kept. */
@@ -42,11 +42,11 @@ export class AttributesWriter {
 
 /** @param leaseUntil the end of the lease by the clock of this process */
 export function deliveryOf(row: MessageRow, leaseUntil: number): Delivery {
-  const { id, deliveries, body, attributes, key, enqueuedAt, lane, epoch } = row;
+  const { id, deliveries, body, attributes, key, enqueuedAt, keyQueue, epoch } = row;
   const receipt: Receipt = {
     id,
     deliveries,
-    ...(lane === null || epoch === null ? {} : { lane: { id: lane, epoch } }),
+    ...(keyQueue === null || epoch === null ? {} : { keyQueue: { id: keyQueue, epoch } }),
   };
   return {
     body,

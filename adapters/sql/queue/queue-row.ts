@@ -84,7 +84,7 @@ export function changesOf(
 }
 
 /**
- * Checks that a queue can become what `ensure` wants. One without order can get it: its messages have no lanes, and are
+ * Checks that a queue can become what `ensure` wants. One without order can get it: its messages have no key queues, and are
  * delivered as before. The other way round, the messages of a blocked key would be free.
  *
  * @throws DriverError `permanent`

@@ -1,7 +1,7 @@
 import { DriverError, type Operation, type SettleResult } from "../../../src/driver/index.ts";
 
 /**
- * What a settlement met in the table: it was carried out, the message is gone, or it has been delivered again since.
+ * The outcome of a settlement in the table: it was carried out, the message is gone, or it has been delivered again since.
  */
 export type SettleOutcome = "done" | "gone" | "lost";
 

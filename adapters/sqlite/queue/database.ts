@@ -11,9 +11,9 @@ export type SqliteValue = string | number | null | Uint8Array;
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): SqliteStatement;
-  /** Of `node:sqlite`. */
+  /** The property of `node:sqlite`. */
   readonly isTransaction?: boolean;
-  /** Of better-sqlite3. */
+  /** The property of better-sqlite3. */
   readonly inTransaction?: boolean;
 }
 
@@ -43,10 +43,6 @@ export class Connection {
 
   all<Row>(sql: string, ...values: readonly SqliteValue[]): Row[] {
     return this.of(sql).all(...values) as Row[];
-  }
-
-  get<Row>(sql: string, ...values: readonly SqliteValue[]): Row | undefined {
-    return (this.of(sql).get(...values) ?? undefined) as Row | undefined;
   }
 
   /** Returns the number of rows that were changed. */

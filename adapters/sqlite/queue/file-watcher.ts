@@ -116,11 +116,11 @@ export class FileWatcher {
 
   #read(): string | undefined {
     try {
-      const { data_version: others } = this.#connection.get<{ data_version: number }>(
+      const { data_version: others } = this.#connection.all<{ data_version: number }>(
         "PRAGMA data_version",
-      ) ?? { data_version: 0 };
+      )[0] ?? { data_version: 0 };
       if (!this.#countsOwn) return String(others);
-      const own = this.#connection.get<{ n: number }>("SELECT total_changes() AS n")?.n;
+      const own = this.#connection.all<{ n: number }>("SELECT total_changes() AS n")[0]?.n;
       return `${others} ${own}`;
     } catch {
       return undefined;

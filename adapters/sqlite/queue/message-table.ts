@@ -3,40 +3,41 @@ import type { MessageRow, Receipt } from "../../sql/queue/message-row.ts";
 import type { QueueRow } from "../../sql/queue/queue-row.ts";
 import type { SettleOutcome } from "../../sql/queue/settlements.ts";
 import type { Connection } from "./database.ts";
-import { Lanes } from "./lanes.ts";
+import { KeyQueues } from "./key-queues.ts";
 
 const SQL = {
   queue: "SELECT id, ordered, dedup_ms FROM queueport_queue WHERE name = ?",
   addQueue: "INSERT INTO queueport_queue (name, ordered, dedup_ms) VALUES (?, ?, ?)",
   setQueue: "UPDATE queueport_queue SET ordered = ?, dedup_ms = ? WHERE id = ?",
   ids: "UPDATE queueport_queue_meta SET value = value + ? WHERE name = 'last_id' RETURNING value AS last",
-  add: `INSERT INTO queueport_message (id, queue, visible_at, enqueued_at, lane, key, attributes, body)
+  add: `INSERT INTO queueport_message (id, queue, visible_at, enqueued_at, key_queue, key, attributes, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   see: `INSERT INTO queueport_seen (queue, key, until, message) VALUES (?, ?, ?, ?)
     ON CONFLICT (queue, key) DO UPDATE SET until = excluded.until, message = excluded.message WHERE until <= ?`,
   seen: "SELECT message FROM queueport_seen WHERE queue = ? AND key = ?",
   forget: `DELETE FROM queueport_seen WHERE (queue, key) IN (
     SELECT queue, key FROM queueport_seen WHERE until <= ? ORDER BY until LIMIT ?)`,
-  next: `SELECT visible_at AS at FROM queueport_message WHERE queue = ? AND priority = 1 AND lane IS NULL
+  next: `SELECT visible_at AS at FROM queueport_message WHERE queue = ? AND priority = 1 AND key_queue IS NULL
     ORDER BY visible_at LIMIT 1`,
   claim: `UPDATE queueport_message SET visible_at = ?, held = 1, deliveries = deliveries + 1 WHERE id IN (
-      SELECT id FROM queueport_message WHERE queue = ? AND priority = 1 AND lane IS NULL AND visible_at <= ?
+      SELECT id FROM queueport_message WHERE queue = ? AND priority = 1 AND key_queue IS NULL AND visible_at <= ?
       ORDER BY visible_at, id LIMIT ?)
-    RETURNING id, deliveries, body, attributes, key, enqueued_at AS enqueuedAt, NULL AS lane, NULL AS epoch`,
+    RETURNING id, deliveries, body, attributes, key, enqueued_at AS enqueuedAt, NULL AS keyQueue, NULL AS epoch`,
   ack: "DELETE FROM queueport_message WHERE id = ? AND deliveries = ? AND held = 1",
   extend: "UPDATE queueport_message SET visible_at = ? WHERE id = ? AND deliveries = ? AND held = 1",
   release:
     "UPDATE queueport_message SET visible_at = ?, held = 0 WHERE id = ? AND deliveries = ? AND held = 1",
   exists: "SELECT 1 FROM queueport_message WHERE id = ?",
-  cancel: "DELETE FROM queueport_message WHERE id = ? AND deliveries = 0 AND visible_at > ? AND lane IS NULL",
+  cancel:
+    "DELETE FROM queueport_message WHERE id = ? AND deliveries = 0 AND visible_at > ? AND key_queue IS NULL",
   count: `SELECT count(*) AS total, sum(visible_at <= ?1) AS ready, sum(visible_at > ?1 AND held) AS held
-    FROM queueport_message WHERE queue = ?2 AND priority = 1 AND lane IS NULL`,
-  countLanes: `SELECT count(*) AS total, sum(m.visible_at <= ?1) AS ready, sum(m.visible_at > ?1 AND m.held) AS held
-    FROM queueport_lane l JOIN queueport_message m ON m.lane = l.id WHERE l.queue = ?2`,
-  dropMessages: "DELETE FROM queueport_message WHERE queue = ? AND priority = 1 AND lane IS NULL",
-  dropLaneMessages:
-    "DELETE FROM queueport_message WHERE lane IN (SELECT id FROM queueport_lane WHERE queue = ?)",
-  dropLanes: "DELETE FROM queueport_lane WHERE queue = ?",
+    FROM queueport_message WHERE queue = ?2 AND priority = 1 AND key_queue IS NULL`,
+  countKeyed: `SELECT count(*) AS total, sum(m.visible_at <= ?1) AS ready, sum(m.visible_at > ?1 AND m.held) AS held
+    FROM queueport_key_queue l JOIN queueport_message m ON m.key_queue = l.id WHERE l.queue = ?2`,
+  dropMessages: "DELETE FROM queueport_message WHERE queue = ? AND priority = 1 AND key_queue IS NULL",
+  dropKeyedMessages:
+    "DELETE FROM queueport_message WHERE key_queue IN (SELECT id FROM queueport_key_queue WHERE queue = ?)",
+  dropKeyQueues: "DELETE FROM queueport_key_queue WHERE queue = ?",
   dropSeen: "DELETE FROM queueport_seen WHERE queue = ?",
   dropQueue: "DELETE FROM queueport_queue WHERE id = ?",
 } as const;
@@ -75,16 +76,16 @@ interface Counts {
  */
 export class MessageTable {
   readonly #connection: Connection;
-  readonly #lanes: Lanes;
-  #lanesFirst = false;
+  readonly #keyQueues: KeyQueues;
+  #keyedFirst = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    this.#lanes = new Lanes(connection);
+    this.#keyQueues = new KeyQueues(connection);
   }
 
   find(queue: string): FoundQueue | undefined {
-    const row = this.#connection.get<{ id: number; ordered: number; dedup_ms: number }>(SQL.queue, queue);
+    const row = this.#connection.all<{ id: number; ordered: number; dedup_ms: number }>(SQL.queue, queue)[0];
     return row && { id: row.id, ordered: row.ordered === 1, dedupMs: row.dedup_ms };
   }
 
@@ -105,8 +106,8 @@ export class MessageTable {
   send(queue: string, messages: readonly NewMessage[], created: QueueRow, now: number): Written[] {
     const { id: number, ordered, dedupMs } = this.use(queue, created);
     if (dedupMs > 0) this.#connection.run(SQL.forget, now, 2 * messages.length);
-    // One number for each message, and one for a lane that it may need.
-    const ids = this.#connection.get<{ readonly last: number }>(SQL.ids, 2 * messages.length);
+    // One number for each message, and one for a key queue that it may need.
+    const ids = this.#connection.all<{ readonly last: number }>(SQL.ids, 2 * messages.length)[0];
     let last = (ids as { readonly last: number }).last - 2 * messages.length;
     const newId = (): number => (last += 1);
     const add = this.#connection.of(SQL.add);
@@ -117,24 +118,26 @@ export class MessageTable {
         if (!isFirst) return { id: this.#seen(number, dedupId), isAbsorbed: true };
       }
       const at = now + delayMs;
-      const lane = ordered && orderingKey !== null ? this.#lanes.use(number, orderingKey, at, newId) : null;
-      add.run(id, number, at, now, lane, orderingKey, attributes, body);
+      const keyQueue =
+        ordered && orderingKey !== null ? this.#keyQueues.use(number, orderingKey, at, newId) : null;
+      add.run(id, number, at, now, keyQueue, orderingKey, attributes, body);
       return { id, isAbsorbed: false };
     });
   }
 
   #seen(queue: number, key: string): number {
-    return (this.#connection.get<{ readonly message: number }>(SQL.seen, queue, key) as { message: number })
-      .message;
+    return (
+      this.#connection.all<{ readonly message: number }>(SQL.seen, queue, key)[0] as { message: number }
+    ).message;
   }
 
   /** The time from which a message of the queue can be claimed; undefined if it has none. Does not write. */
   nextAt(queue: string): number | undefined {
     const found = this.find(queue);
     if (found === undefined) return undefined;
-    const at = this.#connection.get<{ readonly at: number }>(SQL.next, found.id)?.at;
-    const ofLanes = found.ordered ? this.#lanes.nextAt(found.id) : undefined;
-    return at === undefined || ofLanes === undefined ? (at ?? ofLanes) : Math.min(at, ofLanes);
+    const at = this.#connection.all<{ readonly at: number }>(SQL.next, found.id)[0]?.at;
+    const ofKeys = found.ordered ? this.#keyQueues.nextAt(found.id) : undefined;
+    return at === undefined || ofKeys === undefined ? (at ?? ofKeys) : Math.min(at, ofKeys);
   }
 
   /** Leases messages until `until`, the oldest first. */
@@ -149,11 +152,11 @@ export class MessageTable {
             // SQLite returns them in the order in which it has changed them.
             .toSorted((one, other) => Number(one.id) - Number(other.id));
     if (!found.ordered) return plain(max);
-    const inLanes = (most: number): MessageRow[] =>
-      most === 0 ? [] : this.#lanes.claim(found.id, most, now, until);
+    const keyed = (most: number): MessageRow[] =>
+      most === 0 ? [] : this.#keyQueues.claim(found.id, most, now, until);
     // In turn, so that neither messages with keys nor those without have to wait for the others.
-    this.#lanesFirst = !this.#lanesFirst;
-    const [first, second] = this.#lanesFirst ? [inLanes, plain] : [plain, inLanes];
+    this.#keyedFirst = !this.#keyedFirst;
+    const [first, second] = this.#keyedFirst ? [keyed, plain] : [plain, keyed];
     const rows = first(max);
     return [...rows, ...second(max - rows.length)];
   }
@@ -163,17 +166,17 @@ export class MessageTable {
     settlements: readonly Settlement[],
     now: number,
   ): { readonly outcomes: SettleOutcome[]; readonly isReady: boolean } {
-    const lanes = new Set<number | string>();
+    const keyQueues = new Set<number | string>();
     let isReady = false;
     const outcomes = settlements.map((settlement): SettleOutcome => {
-      const { lane, id } = settlement.receipt;
-      if (lane !== undefined && !this.#lanes.isHeld(lane)) return this.#missing(id);
+      const { keyQueue, id } = settlement.receipt;
+      if (keyQueue !== undefined && !this.#keyQueues.isHeld(keyQueue)) return this.#missing(id);
       if (this.#settle(settlement) === 0) return this.#missing(id);
-      if (lane !== undefined) lanes.add(lane.id);
+      if (keyQueue !== undefined) keyQueues.add(keyQueue.id);
       else if (settlement.kind === "release" && settlement.moment <= now) isReady = true;
       return "done";
     });
-    for (const lane of lanes) if (this.#lanes.settled(lane, now)) isReady = true;
+    for (const keyQueue of keyQueues) if (this.#keyQueues.settled(keyQueue, now)) isReady = true;
     return { outcomes, isReady };
   }
 
@@ -183,7 +186,7 @@ export class MessageTable {
   }
 
   #missing(id: number | string): SettleOutcome {
-    return this.#connection.get(SQL.exists, id) === undefined ? "gone" : "lost";
+    return this.#connection.all<unknown>(SQL.exists, id)[0] === undefined ? "gone" : "lost";
   }
 
   cancel(id: number, now: number): boolean {
@@ -195,11 +198,11 @@ export class MessageTable {
     const found = this.find(queue);
     const none: Counts = { total: 0, ready: 0, held: 0 };
     const countBy = (sql: string): Counts =>
-      found === undefined ? none : (this.#connection.get<Counts>(sql, now, found.id) ?? none);
-    const [plain, lanes] = [countBy(SQL.count), found?.ordered === true ? countBy(SQL.countLanes) : none];
-    const ready = Number(plain.ready) + Number(lanes.ready);
-    const inFlight = Number(plain.held) + Number(lanes.held);
-    const delayed = plain.total + lanes.total - ready - inFlight;
+      found === undefined ? none : (this.#connection.all<Counts>(sql, now, found.id)[0] ?? none);
+    const [plain, keyQueues] = [countBy(SQL.count), found?.ordered === true ? countBy(SQL.countKeyed) : none];
+    const ready = Number(plain.ready) + Number(keyQueues.ready);
+    const inFlight = Number(plain.held) + Number(keyQueues.held);
+    const delayed = plain.total + keyQueues.total - ready - inFlight;
     return { ready, inFlight, delayed, approximate: false, asOf: now };
   }
 
@@ -207,7 +210,13 @@ export class MessageTable {
   drop(queue: string): void {
     const found = this.find(queue);
     if (found === undefined) return;
-    for (const sql of [SQL.dropMessages, SQL.dropLaneMessages, SQL.dropLanes, SQL.dropSeen, SQL.dropQueue])
+    for (const sql of [
+      SQL.dropMessages,
+      SQL.dropKeyedMessages,
+      SQL.dropKeyQueues,
+      SQL.dropSeen,
+      SQL.dropQueue,
+    ])
       this.#connection.run(sql, found.id);
   }
 }

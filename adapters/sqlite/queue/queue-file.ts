@@ -219,7 +219,7 @@ class InTransaction extends Error {
 }
 
 function prepare(connection: Connection): void {
-  const { journal_mode: mode } = connection.get<{ journal_mode: string }>("PRAGMA journal_mode") ?? {};
+  const { journal_mode: mode } = connection.all<{ journal_mode: string }>("PRAGMA journal_mode")[0] ?? {};
   if (mode === "delete") connection.exec("PRAGMA journal_mode = WAL");
   connection.exec(`
     PRAGMA cache_size = -${CACHE_KIB};

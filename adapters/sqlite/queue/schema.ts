@@ -1,7 +1,7 @@
 import { DriverError } from "../../../src/driver/index.ts";
 import type { Connection } from "./database.ts";
 
-/** One version of the schema: what it changes, and the first version of queueport that knows it. */
+/** One version of the schema: its changes, and the first version of queueport that knows it. */
 interface Migration {
   readonly since: string;
   readonly sql: string;
@@ -12,8 +12,8 @@ interface Migration {
  *
  * `visible_at` is one moment: the due time while a message waits, the end of its lease while it is held. So a message whose
  * lease has ended is claimed as any other, and one index has waiting, delayed and held messages in one order. A message with
- * an ordering key on an ordered queue belongs to a lane, which exists as long as it has messages: `ready_at` is the moment of
- * its first message, or the end of the lease of those in hand.
+ * an ordering key on an ordered queue belongs to a key queue, which exists as long as it has messages: `ready_at` is the moment of
+ * its first message, or the end of the lease of those that are leased.
  */
 const MIGRATIONS: readonly Migration[] = [
   {
@@ -34,15 +34,15 @@ const MIGRATIONS: readonly Migration[] = [
         held INTEGER NOT NULL DEFAULT 0,
         deliveries INTEGER NOT NULL DEFAULT 0,
         enqueued_at INTEGER NOT NULL,
-        lane INTEGER,
+        key_queue INTEGER,
         key TEXT,
         attributes TEXT NOT NULL,
         body ANY NOT NULL
       ) STRICT;
-      CREATE INDEX queueport_message_claim ON queueport_message (queue, priority, visible_at, id, held) WHERE lane IS NULL;
-      CREATE INDEX queueport_message_lane ON queueport_message (lane, id) WHERE lane IS NOT NULL;
+      CREATE INDEX queueport_message_claim ON queueport_message (queue, priority, visible_at, id, held) WHERE key_queue IS NULL;
+      CREATE INDEX queueport_message_key_queue ON queueport_message (key_queue, id) WHERE key_queue IS NOT NULL;
 
-      CREATE TABLE queueport_lane (
+      CREATE TABLE queueport_key_queue (
         id INTEGER PRIMARY KEY,
         queue INTEGER NOT NULL,
         key TEXT NOT NULL,
@@ -50,7 +50,7 @@ const MIGRATIONS: readonly Migration[] = [
         ready_at INTEGER NOT NULL,
         UNIQUE (queue, key)
       ) STRICT;
-      CREATE INDEX queueport_lane_claim ON queueport_lane (queue, ready_at);
+      CREATE INDEX queueport_key_queue_claim ON queueport_key_queue (queue, ready_at);
 
       CREATE TABLE queueport_seen (
         queue INTEGER NOT NULL,
@@ -61,7 +61,7 @@ const MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX queueport_seen_until ON queueport_seen (until);
 
-      -- Numbers of messages and lanes are never used again, so that a late settlement finds no other message.
+      -- Numbers of messages and key queues are never used again, so that a late settlement finds no other message.
       INSERT INTO queueport_queue_meta VALUES ('last_id', 0);
     `,
   },
@@ -77,8 +77,9 @@ export function schemaOf(connection: Connection): { readonly version: number; re
     .get();
   if (has === undefined) return { version: 0, since: "" };
   const meta = connection.database.prepare("SELECT value FROM queueport_queue_meta WHERE name = ?");
-  const valueOf = (name: string): unknown => (meta.get(name) as { value?: unknown } | undefined)?.value;
-  return { version: Number(valueOf("version") ?? 0), since: String(valueOf("since") ?? "") };
+  const valueOf = (name: string): string | number =>
+    (meta.get(name) as { readonly value: string | number } | undefined)?.value ?? "";
+  return { version: Number(valueOf("version")), since: String(valueOf("since")) };
 }
 
 /**
