@@ -173,7 +173,7 @@ class SqliteDriver implements Driver {
   async stats(queue: string): Promise<DriverStats> {
     checkQueueName(queue);
     const file = await this.#open();
-    return file.read((messages) => messages.stats(queue, this.clock.now()));
+    return file.stats(queue, this.clock.now());
   }
 
   async cancel(handle: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { DirectoryOptions } from "../../examples/directory-adapter/index.ts";
 import type { ServiceBusOptions } from "../../adapters/service-bus/index.ts";
+import type { SqliteOptions } from "../../adapters/sqlite/index.ts";
 import type { SqsOptions } from "../../adapters/sqs/index.ts";
 import { type DelayStore, sqliteDelayStore } from "../../src/delay-store/index.ts";
 import type { Driver } from "../../src/driver/index.ts";
@@ -17,6 +18,10 @@ const adapters: Readonly<Record<string, (options: unknown) => Promise<Driver>>> 
   async "service-bus"(options) {
     const { serviceBus } = await import("../../adapters/service-bus/index.ts");
     return serviceBus(options as ServiceBusOptions);
+  },
+  async sqlite(options) {
+    const { sqlite } = await import("../../adapters/sqlite/index.ts");
+    return sqlite(options as SqliteOptions);
   },
   async sqs(options) {
     const { sqs } = await import("../../adapters/sqs/index.ts");

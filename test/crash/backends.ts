@@ -44,6 +44,13 @@ export const backends: Readonly<Record<string, () => Promise<Backend>>> = {
       close: () => rm(path, { recursive: true }),
     };
   },
+  async sqlite() {
+    const path = await mkdtemp(join(tmpdir(), "queueport-"));
+    return {
+      adapter: { name: "sqlite", options: { path: join(path, "queues.db") } },
+      close: () => rm(path, { recursive: true }),
+    };
+  },
   async sqs() {
     const server = await startSqsServer();
     const options = { ...clientOptions(server), waitSeconds: 1 };

@@ -1,4 +1,4 @@
-import type { DriverStats, Outgoing } from "../../../src/driver/index.ts";
+import type { Outgoing } from "../../../src/driver/index.ts";
 import type { MessageRow, Receipt } from "../../sql/queue/message-row.ts";
 import type { QueueRow } from "../../sql/queue/queue-row.ts";
 import type { SettleOutcome } from "../../sql/queue/settlements.ts";
@@ -30,10 +30,6 @@ const SQL = {
   exists: "SELECT 1 FROM queueport_message WHERE id = ?",
   cancel:
     "DELETE FROM queueport_message WHERE id = ? AND deliveries = 0 AND visible_at > ? AND key_queue IS NULL",
-  count: `SELECT count(*) AS total, sum(visible_at <= ?1) AS ready, sum(visible_at > ?1 AND held) AS held
-    FROM queueport_message WHERE queue = ?2 AND priority = 1 AND key_queue IS NULL`,
-  countKeyed: `SELECT count(*) AS total, sum(m.visible_at <= ?1) AS ready, sum(m.visible_at > ?1 AND m.held) AS held
-    FROM queueport_key_queue l JOIN queueport_message m ON m.key_queue = l.id WHERE l.queue = ?2`,
   dropMessages: "DELETE FROM queueport_message WHERE queue = ? AND priority = 1 AND key_queue IS NULL",
   dropKeyedMessages:
     "DELETE FROM queueport_message WHERE key_queue IN (SELECT id FROM queueport_key_queue WHERE queue = ?)",
@@ -62,12 +58,6 @@ export interface Settlement {
 
 interface FoundQueue extends QueueRow {
   readonly id: number;
-}
-
-interface Counts {
-  readonly total: number;
-  readonly ready: number | null;
-  readonly held: number | null;
 }
 
 /**
@@ -191,19 +181,6 @@ export class MessageTable {
 
   cancel(id: number, now: number): boolean {
     return this.#connection.run(SQL.cancel, id, now) > 0;
-  }
-
-  /** Counts the messages of a queue. Does not write. */
-  stats(queue: string, now: number): DriverStats {
-    const found = this.find(queue);
-    const none: Counts = { total: 0, ready: 0, held: 0 };
-    const countBy = (sql: string): Counts =>
-      found === undefined ? none : (this.#connection.all<Counts>(sql, now, found.id)[0] ?? none);
-    const [plain, keyQueues] = [countBy(SQL.count), found?.ordered === true ? countBy(SQL.countKeyed) : none];
-    const ready = Number(plain.ready) + Number(keyQueues.ready);
-    const inFlight = Number(plain.held) + Number(keyQueues.held);
-    const delayed = plain.total + keyQueues.total - ready - inFlight;
-    return { ready, inFlight, delayed, approximate: false, asOf: now };
   }
 
   /** Removes a queue with its messages. */

@@ -1,7 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { DriverError } from "../../../src/driver/index.ts";
+import { DriverError, type DriverStats } from "../../../src/driver/index.ts";
 import { DatabaseFile } from "../../../src/lib/sqlite/database-file.ts";
 import { GroupCommit } from "../../../src/lib/sqlite/group-commit.ts";
 import { fileIdentity } from "../../../src/lib/sqlite/private-file.ts";
@@ -9,6 +9,7 @@ import { onceUnlocked } from "../../../src/lib/sqlite/unlocked.ts";
 import { Work } from "../../../src/lib/sqlite/work.ts";
 import { fileError } from "../errors.ts";
 import { Connection, pathOf, type SqliteDatabase } from "./database.ts";
+import { countMessages } from "./counting.ts";
 import { checkFileSystem } from "./file-system.ts";
 import { FileWatcher } from "./file-watcher.ts";
 import { MessageTable } from "./message-table.ts";
@@ -65,6 +66,10 @@ export class QueueFile {
   readonly #watcher: FileWatcher;
   readonly #listeners = new Map<string, Set<OnWake>>();
   readonly #synchronous: "full" | "normal";
+  /** A second connection, for counts. */
+  #reader: DatabaseFile | undefined;
+  /** The last count: the connection has one transaction at a time. */
+  #counted: Promise<unknown> = Promise.resolve();
   #isDurable: boolean | undefined;
   #isClosed = false;
 
@@ -127,6 +132,16 @@ export class QueueFile {
   }
 
   /**
+   * Counts the messages of a queue, as they are at one moment: on a connection of its own, whose read transaction sees no
+   * later change. A database in memory or of the application has no second connection, so a large count may be out of date.
+   */
+  stats(queue: string, now: number): Promise<DriverStats> {
+    const counting = this.#counted.then(() => this.#attempt(() => this.#count(queue, now)));
+    this.#counted = counting.catch(() => undefined);
+    return counting;
+  }
+
+  /**
    * Returns the messages of this file by way of the application's connection, within its transaction.
    * @throws DriverError `permanent` if it is no connection to this file, or has no transaction
    */
@@ -171,10 +186,12 @@ export class QueueFile {
   /** Waits for the work under way, and closes the file. A database that was given stays open. */
   async close(): Promise<void> {
     await this.#work.idle();
+    await this.#counted;
     if (this.#isClosed) return;
     this.#isClosed = true;
     commits.unsubscribe(this.#onCommit);
     this.#watcher.close();
+    this.#reader?.close();
     this.#file?.close();
   }
 
@@ -183,6 +200,22 @@ export class QueueFile {
     if (file !== this.#identity) return;
     for (const onWake of this.#listeners.get(queue) ?? []) onWake(dueInMs);
   };
+
+  async #count(queue: string, now: number): Promise<DriverStats> {
+    if (this.#file === undefined || this.path === ":memory:")
+      return onceUnlocked(() => countMessages(this.#connection, queue, now));
+    this.#file.check();
+    this.#reader ??= new DatabaseFile(this.path);
+    const reader = new Connection(this.#reader.database);
+    await onceUnlocked(() => {
+      reader.exec("BEGIN");
+    });
+    try {
+      return await countMessages(reader, queue, now);
+    } finally {
+      reader.exec("COMMIT");
+    }
+  }
 
   #wakeAll(): void {
     for (const listeners of this.#listeners.values()) for (const onWake of listeners) onWake();

@@ -39,7 +39,7 @@ const MIGRATIONS: readonly Migration[] = [
         attributes TEXT NOT NULL,
         body ANY NOT NULL
       ) STRICT;
-      CREATE INDEX queueport_message_claim ON queueport_message (queue, priority, visible_at, id, held) WHERE key_queue IS NULL;
+      CREATE INDEX queueport_message_claim ON queueport_message (queue, priority, visible_at) WHERE key_queue IS NULL;
       CREATE INDEX queueport_message_key_queue ON queueport_message (key_queue, id) WHERE key_queue IS NOT NULL;
 
       CREATE TABLE queueport_key_queue (
