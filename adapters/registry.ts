@@ -11,7 +11,13 @@ import { DEFAULT_PATH, type SqliteConfig, sqliteSchema } from "./sqlite/config.t
 import { type SqsConfig, sqsSchema } from "./sqs/config.ts";
 
 /** The configuration that `openQueue` accepts. `provider` selects the member. It is data: a JSON file can hold it. */
-export type QueueConfig = MemoryConfig | SqliteConfig | SqsConfig | PubsubConfig | ServiceBusConfig | PostgresConfig;
+export type QueueConfig =
+  | MemoryConfig
+  | SqliteConfig
+  | SqsConfig
+  | PubsubConfig
+  | ServiceBusConfig
+  | PostgresConfig;
 
 export type ProviderName = QueueConfig["provider"];
 
