@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { openJobs } from "../../adapters/open.ts";
 import { onSignals } from "../../cmd/lib/signals.ts";
 import { describeError, isQueueError } from "../../src/errors.ts";
-import { jobsApi, serveApi } from "../../web/api/index.ts";
+import { createMetrics, type Metrics } from "../../src/metrics/index.ts";
+import { type JobsApi, jobsApi, serveApi } from "../../web/api/index.ts";
 import { Client, type JobRecord } from "./client.ts";
 import { createWorker } from "./handlers.ts";
 import { definitions, queues } from "./jobs.ts";
@@ -26,13 +27,14 @@ async function demo({ config, port, stageMs, json, stay }: Options): Promise<num
   const stream = json ? process.stderr : process.stdout;
   const print = (line: string): void => void stream.write(`${line}\n`);
   const jobs = await openJobs(config, { definitions, migrate: true });
+  const metrics = createMetrics({ stats: { queue: jobs.queue, names }, jobs: { jobs } });
   try {
     for (const name of names) {
       await jobs.queue.ensure(name).catch((error: unknown) => {
         if (!isQueueError(error, "not_supported")) throw error;
       });
     }
-    await using server = await serveApi(jobsApi(jobs, { open: true }), { port });
+    await using server = await serveApi(withMetrics(jobsApi(jobs, { open: true }), metrics), { port });
     const worker = createWorker(jobs, stageMs);
     await worker.start(names);
     using interrupt = onSignals(() =>
@@ -62,8 +64,17 @@ async function demo({ config, port, stageMs, json, stay }: Options): Promise<num
     if (!stay && interrupt.signal.aborted) return 130;
     return sums.completed + sums.failed + sums.cancelled === sums.sent ? 0 : 1;
   } finally {
+    metrics.close();
     await jobs.close();
   }
+}
+
+/** Serves the metrics next to the API. */
+function withMetrics(api: JobsApi, { registry }: Metrics): JobsApi {
+  return async (request) => {
+    if (new URL(request.url).pathname !== "/metrics") return api(request);
+    return new Response(await registry.metrics(), { headers: { "content-type": registry.contentType } });
+  };
 }
 
 interface Sums {

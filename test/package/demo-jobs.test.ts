@@ -61,6 +61,9 @@ test("demo:jobs --stay answers the requests of other programs until SIGINT, and 
     const list = await fetch(`${base}?status=completed&type=email&limit=50&offset=0`);
     const { jobs } = (await list.json()) as { readonly jobs: readonly { readonly id: string }[] };
     expect(jobs.map((job) => job.id)).toContain(id);
+    const metrics = await (await fetch(new URL("/metrics", base))).text();
+    expect(metrics).toMatch(/^jobs_processed_total\{type="email",status="completed"\} [1-9]/m);
+    expect(metrics).toMatch(/^workers\{/m);
     child.stdout.resume();
     child.kill("SIGINT");
     expect((await once(child, "exit"))[0]).toBe(0);
