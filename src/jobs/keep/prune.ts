@@ -48,7 +48,7 @@ export async function prune(
   }
   let deleted = 0;
   for (;;) {
-    const batch = await pruneBatch(context, keeping);
+    const batch = await pruneBatch(context, keeping, options.signal);
     deleted += batch.deleted;
     if (!batch.hasMore || options.signal?.aborted === true) return deleted;
     // Jobs have their turn between two batches.
@@ -59,6 +59,7 @@ export async function prune(
 async function pruneBatch(
   { records, clock }: JobsContext,
   { policy, archive }: Keeping,
+  signal: AbortSignal | undefined,
 ): Promise<PruneOutcome> {
   if (archive === undefined)
     return records.read((store, namespace) => store.prune(namespace, policy, BATCH), PRUNE_MS);
@@ -77,11 +78,19 @@ async function pruneBatch(
     );
   }
   const ids = found.map(({ row }) => row.id);
-  const outcome = await records.read(
-    (store, namespace) => store.prune(namespace, policy, BATCH, ids),
-    PRUNE_MS,
-  );
-  return { ...outcome, hasMore: outcome.hasMore || found.length === ARCHIVED };
+  let [deleted, stripped] = [0, 0];
+  for (;;) {
+    const part = await records.read(
+      (store, namespace) => store.prune(namespace, policy, BATCH, ids),
+      PRUNE_MS,
+    );
+    deleted += part.deleted;
+    stripped += part.stripped;
+    // A store may need several requests. The jobs that are left are archived, and not to be given to the archive once more.
+    if (!part.hasMore || signal?.aborted === true)
+      return { deleted, stripped, hasMore: part.hasMore || found.length === ARCHIVED };
+    await sleep(clock, 1, signal);
+  }
 }
 
 /** Prunes from time to time, until `signal` aborts. */

@@ -9,8 +9,10 @@ import {
   type Jobs,
   type JobSnapshot,
   type JobsOptions,
+  type JobStore,
   ndjsonGz,
 } from "../../../src/jobs/index.ts";
+import { wrappedStore } from "../../../src/jobs/store/wrapped-store.ts";
 import { HOUR, MINUTE, SECOND, watch } from "../support.ts";
 import { JobsFixture } from "./fixture.ts";
 
@@ -44,6 +46,31 @@ describe("prune", () => {
     expect(await jobs.prune()).toBe(0);
     await fixture.clock.advance(HOUR + SECOND);
     expect(await jobs.prune()).toBe(3);
+  });
+
+  test("gives each job to the archive once, also if the store deletes few of them in a request", async () => {
+    const fixture = new JobsFixture();
+    const archived: string[] = [];
+    // As a store does whose time for a request is over, on a slow machine or beside much else.
+    const slow = wrappedStore(fixture.store, (method, call, given) => {
+      if (method !== "prune") return call();
+      const [namespace, policy, , ids] = given as Parameters<JobStore["prune"]>;
+      return fixture.store.prune(namespace, policy, 2, ids);
+    });
+    const jobs = await fixture.jobs({
+      store: slow,
+      archive: (found) => {
+        archived.push(...found.map(({ id }) => id));
+        return Promise.resolve();
+      },
+    });
+    await cancelled(jobs, 7);
+    await fixture.clock.advance(8 * DAY);
+    const pruning = watch(jobs.prune());
+    await until(() => pruning.state !== "pending", fixture);
+    expect(pruning.value).toBe(7);
+    expect(archived.toSorted()).toEqual([...new Set(archived)].toSorted());
+    expect(archived).toHaveLength(7);
   });
 
   test("is done by a worker each minute, or as often as the retention says", async () => {
