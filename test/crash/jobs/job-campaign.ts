@@ -24,7 +24,7 @@ import {
 import type { JobLog, JobLogEvent } from "./job-log.ts";
 import { type JobReport, jobReport } from "./job-report.ts";
 import { type JobCrashPoint, jobCrashPoints, type JobRole } from "./points.ts";
-import { messagesIn, recordsOf } from "./records.ts";
+import { allJobs, messagesIn, recordsOf } from "./records.ts";
 
 /** The size of a campaign with recorded jobs. */
 export interface JobCampaign extends CampaignSize {
@@ -48,6 +48,9 @@ const ANYWHERE_MS = 3_000;
 /** Time after which a process that does not come to its point is killed where it is. */
 const PATIENCE_MS = 25_000;
 const MAX_ATTEMPTS = 50;
+const ARCHIVE_KILLS = 3;
+/** Time to archive records. A store deletes them beside other work, so those of a large campaign would take an hour. */
+const ARCHIVE_MS = 90_000;
 const NAMESPACE = "crash";
 const WORKERS = 2;
 const HANDLERS = 10;
@@ -185,12 +188,24 @@ class JobCampaignRun {
     return (await jobs.list({ status: "failed", type: "broken", limit: 1 })).total === 0;
   }
 
-  /** Archives and deletes all records, with kills. Returns the ids that the archive has. */
+  /**
+   * Archives and deletes records, with kills: all of them, if there is time. Returns the ids of those that the archive or the
+   * store has.
+   */
   async #archive(jobs: Jobs): Promise<ReadonlySet<string>> {
-    for (let tries = 0; tries < 50 && (await jobs.list({ limit: 1 })).total > 0; tries += 1)
-      await this.#process("operator", tries < 3, undefined, "archived");
+    const until = Date.now() + ARCHIVE_MS;
+    for (let kills = 0; kills < ARCHIVE_KILLS; kills += 1)
+      await this.#process("operator", true, undefined, "archived");
+    const over = new AbortController();
+    void sleep(until - Date.now(), undefined, { signal: over.signal }).then(
+      () => this.#steady.stop(),
+      () => undefined,
+    );
+    await this.#process("operator", false, undefined, "archived");
+    over.abort();
     const archived = await readFile(join(this.#directory, "archive.log"), "utf8").catch(() => "");
-    return new Set(archived.split("\n").filter((line) => line !== ""));
+    const left = await allJobs(jobs);
+    return new Set([...archived.split("\n").filter((line) => line !== ""), ...left.map(({ id }) => id)]);
   }
 
   #nextPoint(role: JobRole): JobCrashPoint {

@@ -43,11 +43,14 @@ interface Seen {
   readonly fences: Set<number>;
 }
 
-/** Compares what the processes did with what is recorded. */
+/**
+ * Compares what the processes did with what is recorded.
+ * @param kept the ids of the jobs that are in the archive, or still recorded, after old records were deleted
+ */
 export function jobReport(
   log: readonly JobLogEvent[],
   { jobs, deadLetters, left }: Records,
-  archived: ReadonlySet<string>,
+  kept: ReadonlySet<string>,
 ): JobReport {
   const seen = new Map<string, Seen>();
   const handledKeys = new Set<number>();
@@ -127,7 +130,7 @@ export function jobReport(
     runsAfterEnd: [...seen].flatMap(([id, job]) => runsAfter(id, job)),
     wrong: [
       ...jobs.flatMap((job) => wrongBy(job, of(job.id), deadLetters)),
-      ...jobs.filter(({ id }) => !archived.has(id)).map(({ id }) => `${id} was deleted, and is not archived`),
+      ...jobs.filter(({ id }) => !kept.has(id)).map(({ id }) => `${id} was deleted, and is not archived`),
       ...(left === 0 ? [] : [`${left} messages are left in the queues`]),
     ],
   };

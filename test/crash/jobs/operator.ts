@@ -6,20 +6,21 @@ import type { JobsOptions } from "../../../src/jobs/index.ts";
 import { seeded } from "../../support/seeded.ts";
 import { type JobProcessConfig, jobTypes } from "./config.ts";
 import type { JobProcessHost } from "./host.ts";
+import { allJobs } from "./records.ts";
 import type { JobCrashTrigger } from "./trigger.ts";
 import { mendedFile } from "./worker.ts";
 
 const PAUSE_MS = 100;
 const LETTERS = 10;
 /** Jobs that are mended at once. Many, since each redrive reads all dead letters. */
-const MENDED = 200;
+const MENDED = 1_000;
 const OPEN = ["scheduled", "queued", "processing", "retrying"] as const;
 
 /** Cancels jobs, and brings those that failed back: from their record, by a redrive, or as a console does. */
 export async function operate(host: JobProcessHost): Promise<void> {
   const { config, jobs, signal } = host;
   if (config.archives === true) {
-    await jobs.prune();
+    await jobs.prune({ signal });
     return;
   }
   if (config.retries !== undefined) {
@@ -65,8 +66,7 @@ async function cancelSome({ jobs, log }: JobProcessHost, random: () => number): 
 
 async function mend(host: JobProcessHost, random: () => number): Promise<void> {
   const { jobs, queue, config } = host;
-  const filter = { status: "failed", type: jobTypes.broken, limit: MENDED } as const;
-  const { jobs: failed } = await jobs.list(filter);
+  const failed = await allJobs(jobs, { status: "failed", type: jobTypes.broken }, MENDED);
   const redriven: string[] = [];
   for (const { id } of failed) {
     writeFileSync(mendedFile(config.directory, id), "");

@@ -35,15 +35,19 @@ export async function recordsOf(jobs: Jobs, queue: Queue, names: readonly string
   return { jobs: found, deadLetters, left };
 }
 
-/** The records of all pages of a list. */
-export async function allJobs(jobs: Jobs, filter: JobFilter = {}): Promise<JobSnapshot[]> {
+/** The records of the pages of a list: of all, or until there are `most`. */
+export async function allJobs(
+  jobs: Jobs,
+  filter: JobFilter = {},
+  most: number = Number.POSITIVE_INFINITY,
+): Promise<JobSnapshot[]> {
   const found: JobSnapshot[] = [];
   let cursor: string | undefined;
   do {
     const page = await jobs.list({ ...filter, limit: PAGE, cursor });
     found.push(...page.jobs);
     cursor = page.nextCursor;
-  } while (cursor !== undefined);
+  } while (cursor !== undefined && found.length < most);
   return found;
 }
 
