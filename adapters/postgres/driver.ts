@@ -21,7 +21,7 @@ import {
   type Source,
 } from "../../src/driver/index.ts";
 import { PostgresAdmin } from "./admin.ts";
-import type { PostgresExecutor } from "./connection/executor.ts";
+import type { PostgresExecutor, Row, Value } from "./connection/executor.ts";
 import type { ConnectionOptions } from "./connection/options.ts";
 import { PostgresConnection } from "./connection/postgres-connection.ts";
 import { classify, configError, driverError } from "./errors.ts";
@@ -204,13 +204,22 @@ class PostgresDriver implements Driver {
         "the transaction must be a client with the method query(text, values), in which the transaction was begun: a client of pg, or a wrapper (docs/providers/postgres.md)",
       );
     if (batch.size === 0) return batch.results([]);
-    await this.#ready();
-    try {
-      const { rows } = await transaction.query(this.#sendText, this.#sendValues(queue, batch));
-      return batch.results(String(rows[0]?.ids ?? "").split(","));
-    } catch (error) {
-      throw driverError(error, `send to queue "${queue}" within a transaction`);
+    const query = async (action: string, text: string, values: readonly Value[] = []): Promise<Row[]> => {
+      try {
+        return (await transaction.query(text, [...values])).rows as Row[];
+      } catch (error) {
+        throw driverError(error, action);
+      }
+    };
+    // Not on a connection of the driver, for which a pool of the caller may have no room until the transaction ends.
+    if (this.#checked === undefined) {
+      const { schema, quoted } = this.#connection;
+      await checkSchema({ schema, quoted, query }, queueSchema);
+      this.#checked = Promise.resolve();
     }
+    const action = `send to queue "${queue}" within a transaction`;
+    const [row] = await query(action, this.#sendText, this.#sendValues(queue, batch));
+    return batch.results((row?.["ids"] as string | undefined)?.split(",") ?? []);
   }
 
   get #sendText(): string {

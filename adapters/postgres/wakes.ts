@@ -4,30 +4,26 @@ import type { Listener } from "./connection/listener.ts";
 import type { PostgresConnection } from "./connection/postgres-connection.ts";
 import { channelOf } from "./schema/queue-schema.ts";
 
-/** The shortest time between two notifications of one queue by one process, in milliseconds. */
+/** The shortest time between two statements that notify, in milliseconds. */
 const PAUSE_MS = 20;
-
-/** The announcements of one queue that follow each other within {@link PAUSE_MS}. */
-interface Pause {
-  timer: Timer;
-  /** The due time of the next announcement, by the monotonic clock; undefined if there is none. */
-  dueAt: number | undefined;
-}
+const NOTIFY = "SELECT pg_notify($1, payload) FROM json_array_elements_text($2::json) AS payload";
 
 /**
  * Wakes the sources of a queue when it has a new message: those of this driver at once, those of other processes by a
- * notification. A notification is a statement of its own, and never part of the transaction of a send: its commit takes a
- * lock on the whole database, which makes senders wait for each other.
+ * notification. A notification is never part of the transaction of a send: its commit takes a lock on the whole database,
+ * which makes senders wait for each other. One statement notifies of all queues, at most once in {@link PAUSE_MS}.
  */
 export class Wakes {
   readonly #connection: PostgresConnection;
   readonly #channel: string;
   readonly #token: string = randomUUID().slice(0, 8);
   readonly #sources = new Map<string, Set<WakingSource>>();
-  readonly #pauses = new Map<string, Pause>();
   readonly #listener: Listener | undefined;
-  /** Notifications that are under way. */
-  readonly #sending = new Set<Promise<void>>();
+  /** The due times of what is not announced yet, by queue and by the monotonic clock. */
+  #pending = new Map<string, number>();
+  /** Ends the pause after a notification. */
+  #pause: Timer | undefined;
+  #sending: Promise<unknown> = Promise.resolve();
 
   constructor(connection: PostgresConnection) {
     this.#connection = connection;
@@ -65,49 +61,35 @@ export class Wakes {
   /** Wakes the sources of this driver, and notifies those of other processes. */
   announce(queue: string, dueInMs: number): void {
     this.wake(queue, dueInMs);
-    const { clock } = this.#connection;
-    const pause = this.#pauses.get(queue);
-    if (pause === undefined) {
-      this.#pauses.set(queue, { dueAt: undefined, timer: this.#pause(queue) });
-      this.#notify(queue, dueInMs);
-    } else pause.dueAt = Math.min(pause.dueAt ?? Number.POSITIVE_INFINITY, clock.monotonic() + dueInMs);
+    const dueAt = this.#connection.clock.monotonic() + dueInMs;
+    this.#pending.set(queue, Math.min(dueAt, this.#pending.get(queue) ?? Number.POSITIVE_INFINITY));
+    if (this.#pause === undefined) this.#notify();
   }
 
   /** Sends what is waiting. */
   async close(): Promise<void> {
-    for (const [queue, { timer, dueAt }] of this.#pauses) {
-      timer.cancel();
-      if (dueAt !== undefined) this.#notify(queue, dueAt - this.#connection.clock.monotonic());
-    }
-    this.#pauses.clear();
-    await Promise.all(this.#sending);
+    this.#pause?.cancel();
+    if (this.#pending.size > 0) this.#notify();
+    this.#pause?.cancel();
+    await this.#sending;
   }
 
-  #pause(queue: string): Timer {
+  #notify(): void {
     const { clock } = this.#connection;
-    return clock.timer(PAUSE_MS, () => {
-      const pause = this.#pauses.get(queue);
-      if (pause?.dueAt === undefined) {
-        this.#pauses.delete(queue);
-        return;
-      }
-      this.#notify(queue, pause.dueAt - clock.monotonic());
-      pause.dueAt = undefined;
-      pause.timer = this.#pause(queue);
+    const now = clock.monotonic();
+    const payloads = [...this.#pending].map(
+      ([queue, dueAt]) => `${this.#token} ${Math.max(0, Math.ceil(dueAt - now))} ${queue}`,
+    );
+    this.#pending = new Map();
+    this.#pause = clock.timer(PAUSE_MS, () => {
+      this.#pause = undefined;
+      if (this.#pending.size > 0) this.#notify();
     });
-  }
-
-  #notify(queue: string, dueInMs: number): void {
-    const payload = `${this.#token} ${Math.max(0, Math.ceil(dueInMs))} ${queue}`;
-    const sending = this.#connection
-      .query("NOTIFY", "SELECT pg_notify($1, $2)", [this.#channel, payload], { name: "qp_notify" })
-      // Other processes look at the queue once a second anyway.
-      .then(
-        () => {},
-        () => {},
-      )
-      .finally(() => this.#sending.delete(sending));
-    this.#sending.add(sending);
+    const values = [this.#channel, JSON.stringify(payloads)];
+    // On the connection of settlements, so that no send waits for it.
+    const sending = this.#connection.query("NOTIFY", NOTIFY, values, { name: "qp_notify", on: "settle" });
+    // Other processes look at the queue once a second anyway.
+    this.#sending = Promise.allSettled([this.#sending, sending]).then(() => {});
   }
 
   #heard(payload: string): void {

@@ -17,7 +17,7 @@ export interface QueryOptions {
   /** The name under which the statement is prepared. Statements with parameters that are run often have one. */
   readonly name?: string | undefined;
   /**
-   * `settle` uses a connection that nothing else uses, so that an extension of a lease never waits for a send.
+   * `settle` uses the connection of settlements and notifications, so that an extension never waits for a send.
    * @default "work"
    */
   readonly on?: "work" | "settle" | undefined;

@@ -79,12 +79,17 @@ ${steps.join("\n")}
 COMMIT;`;
 }
 
+/** The part of a connection that reads the schema. */
+export type SchemaReader = Pick<PostgresConnection, "schema" | "quoted"> & {
+  query(action: string, text: string, values?: readonly Value[]): Promise<Row[]>;
+};
+
 /** Reads the version of a part of the schema; 0 if it was never migrated. */
-export async function schemaVersion(connection: PostgresConnection, part: SchemaPart): Promise<number> {
+export async function schemaVersion(connection: SchemaReader, part: SchemaPart): Promise<number> {
   const action = `read the version of the schema "${connection.schema}"`;
   try {
     return await versionIn(
-      (text, values) => connection.query(action, text, values),
+      (text, values) => connection.query(action, text, values) as Promise<never[]>,
       connection.quoted,
       part.name,
     );
@@ -99,7 +104,7 @@ export async function schemaVersion(connection: PostgresConnection, part: Schema
  * Checks that the schema is that of this program, and that the database can hold every text.
  * @throws DriverError `not_found` if it is missing or older, `permanent` if it is newer, or the encoding is not UTF-8
  */
-export async function checkSchema(connection: PostgresConnection, part: SchemaPart): Promise<void> {
+export async function checkSchema(connection: SchemaReader, part: SchemaPart): Promise<void> {
   const { schema } = connection;
   const [encoding] = await connection.query("read the encoding", "SHOW server_encoding");
   if (encoding?.["server_encoding"] !== "UTF8") {
