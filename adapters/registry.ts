@@ -47,16 +47,34 @@ export interface Provider<Config extends QueueConfig = QueueConfig> {
   open(config: Config, clock: Clock | undefined): Promise<Driver>;
   /** Looks at the server or the file of the queues, for `queueport doctor`. Changes nothing. */
   inspect?(config: Config): Promise<readonly Observation[]>;
+  /** The tables of the provider's queues, for `queueport migrate`; undefined if it has none. */
+  readonly tables?: Tables<Config> | undefined;
+}
+
+/** The tables of a provider whose queues are in a database. */
+interface Tables<Config> {
+  /**
+   * Creates the tables, or brings them to the version of this program.
+   * @throws DriverError if the database cannot be reached, or its schema is newer
+   */
+  migrate(config: Config): Promise<{ readonly from: number; readonly to: number }>;
+  /** The statements that create the tables. */
+  sql(config: Config): Promise<string>;
 }
 
 /** The options of the adapter in a configuration, without the options that every provider has. */
 type OwnOptions<Config> = Omit<Config, keyof CommonConfig | "provider">;
 
-interface Row<Config extends QueueConfig, Adapter> extends Omit<Provider<Config>, "open" | "inspect"> {
+interface Row<Config extends QueueConfig, Adapter> extends Omit<
+  Provider<Config>,
+  "open" | "inspect" | "tables"
+> {
   /** Imports the part of the adapter that looks at its server. */
   readonly inspector?: () => Promise<{
     readonly inspect: (own: OwnOptions<Config>) => Promise<readonly Observation[]>;
   }>;
+  /** Imports the part of the adapter that creates its tables. */
+  readonly migrator?: (() => Promise<Migrator<Config>>) | undefined;
   /** Imports the adapter. The specifier of the `import()` is a literal, so that bundlers find it. */
   readonly adapter: () => Promise<Adapter>;
   readonly open: (
@@ -64,6 +82,12 @@ interface Row<Config extends QueueConfig, Adapter> extends Omit<Provider<Config>
     own: OwnOptions<Config>,
     clock: Clock | undefined,
   ) => Driver | Promise<Driver>;
+}
+
+/** The part of an adapter that creates its tables. */
+interface Migrator<Config> {
+  migrate(this: void, own: OwnOptions<Config>): ReturnType<Tables<Config>["migrate"]>;
+  migrationText(this: void, own: OwnOptions<Config>): string;
 }
 
 /**
@@ -134,6 +158,7 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
     schema: postgresSchema,
     adapter: () => import("./postgres/index.ts"),
     open: ({ postgres }, config, clock) => postgres({ ...config, clock }),
+    migrator: () => import("./postgres/migrator.ts"),
   }),
 };
 
@@ -142,6 +167,7 @@ function row<Config extends QueueConfig, Adapter>({
   adapter,
   open,
   inspector,
+  migrator,
   ...facts
 }: Row<Config, Adapter>): Provider<Config> {
   return {
@@ -154,6 +180,18 @@ function row<Config extends QueueConfig, Adapter>({
     }),
     open: async (config, clock) =>
       open(await load(config.provider, facts.packages, adapter), ownOptions(config), clock),
+    ...(migrator === undefined ? {} : { tables: tablesOf(facts.packages, migrator) }),
+  };
+}
+
+function tablesOf<Config extends QueueConfig>(
+  packages: readonly string[],
+  migrator: () => Promise<Migrator<Config>>,
+): Tables<Config> {
+  const loaded = (config: Config): Promise<Migrator<Config>> => load(config.provider, packages, migrator);
+  return {
+    migrate: async (config) => (await loaded(config)).migrate(ownOptions(config)),
+    sql: async (config) => (await loaded(config)).migrationText(ownOptions(config)),
   };
 }
 

@@ -31,7 +31,7 @@ describe("the kind of an error", () => {
     expect(classify(serverError(code))).toBe(kind);
   });
 
-  test("of a lost connection depends on whether the statement was sent", () => {
+  test("a lost connection has the kind that follows from whether the statement was sent", () => {
     const lost = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
     expect(classify(lost, true)).toBe("ambiguous");
     expect(classify(lost, false)).toBe("transient");
@@ -39,12 +39,12 @@ describe("the kind of an error", () => {
     expect(classify(Object.assign(new Error(""), { code: "ECONNREFUSED" }))).toBe("transient");
   });
 
-  test("of a wrong password that no server has seen is auth", () => {
+  test("a wrong password that no server has seen has the kind auth", () => {
     const problem = new Error("SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string");
     expect(classify(problem, false)).toBe("auth");
   });
 
-  test("is kept by an error of the driver", () => {
+  test("an error of the driver keeps its kind", () => {
     expect(classify(new DriverError("full", "no room"))).toBe("full");
   });
 });
