@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { PermanentError, RetryAfterError } from "../../src/errors.ts";
-import { jobs, leftIn, startServiceBusFixture, until, work } from "../support/service-bus-fixture.ts";
+import { startServiceBusFixture } from "../support/service-bus-fixture.ts";
+import { jobs, leftIn, until, work } from "../support/work.ts";
 
 const { server, freshQueue, connect } = await startServiceBusFixture();
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { MAX_SILENCE_MS, jobs, startServiceBusFixture, until, work } from "../support/service-bus-fixture.ts";
+import { MAX_SILENCE_MS, startServiceBusFixture } from "../support/service-bus-fixture.ts";
+import { jobs, until, work } from "../support/work.ts";
 import { TcpProxy } from "../support/proxy/tcp-proxy.ts";
 
 const { server, freshQueue, connect } = await startServiceBusFixture();

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
-import { jobs, leftIn, startServiceBusFixture, until, work } from "../support/service-bus-fixture.ts";
+import { startServiceBusFixture } from "../support/service-bus-fixture.ts";
+import { jobs, leftIn, until, work } from "../support/work.ts";
 
 const COUNT = 10_000;
 /** Longer than a server needs to restart on a busy machine, so that leased messages are settled and do not run again. */

@@ -1,13 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import {
-  MAX_SILENCE_MS,
-  jobs,
-  leftIn,
-  startServiceBusFixture,
-  until,
-  work,
-} from "../support/service-bus-fixture.ts";
+import { MAX_SILENCE_MS, startServiceBusFixture } from "../support/service-bus-fixture.ts";
+import { jobs, leftIn, until, work } from "../support/work.ts";
 
 const { server, freshQueue, connect } = await startServiceBusFixture();
 

@@ -1,4 +1,4 @@
-import { type ClientBase, Pool, type PoolClient, type PoolConfig } from "pg";
+import { Client, type ClientBase, Pool, type PoolClient, type PoolConfig } from "pg";
 import { type Clock, DriverError } from "../../../src/driver/index.ts";
 import { driverError, sqlStateOf } from "../errors.ts";
 import type { PostgresExecutor, Row, Value } from "./executor.ts";
@@ -39,7 +39,7 @@ export class RequestPool implements Requests {
 
   constructor(pool: Pool | PoolConfig, clock: Clock) {
     this.#isOwn = !isPool(pool);
-    this.#pool = isPool(pool) ? pool : new Pool(pool);
+    this.#pool = isPool(pool) ? pool : new Pool({ ...pool, Client: ClosingClient });
     this.#clock = clock;
     // Without a listener, the error of an idle connection would end the process. The pool replaces the connection.
     this.#pool.on("error", () => {});
@@ -146,6 +146,21 @@ export class InjectedClient implements Requests {
   }
 
   async close(): Promise<void> {}
+}
+
+/**
+ * A client that closes its socket if it cannot connect. `pg` leaves it open if the error is its own, such as a password
+ * that is missing, and the server then waits a minute for the rest of the login.
+ */
+class ClosingClient extends Client {
+  override connect(callback?: any): any {
+    const connected = (error: Error | null, client?: unknown): void => {
+      const { connection } = this as unknown as { connection: { stream: { destroy(): void } } };
+      if (error !== null && error !== undefined) connection.stream.destroy();
+      callback?.(error, client);
+    };
+    return super.connect(connected as (error: Error) => void);
+  }
 }
 
 /** Whether an object is a pool of `pg`. Its class may come from another copy of the package. */
