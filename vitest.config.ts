@@ -47,7 +47,7 @@ export default defineConfig({
       {
         test: {
           name: "mutants",
-          include: ["test/mutants/contract/*.test.ts"],
+          include: ["test/mutants/{contract,jobs}/*.test.ts"],
           testTimeout: 180 * SECOND,
           hookTimeout,
           // One process each, which takes a second of a core.

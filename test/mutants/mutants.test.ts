@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { contractMutants } from "./contract/contract-mutants.ts";
+import { jobMutants } from "./jobs/job-mutants.ts";
 import { mutants as coreMutants } from "./mutants.ts";
 
-const mutants = [...coreMutants, ...contractMutants];
+const mutants = [...coreMutants, ...contractMutants, ...jobMutants];
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 test.each(mutants)(

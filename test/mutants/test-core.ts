@@ -27,7 +27,8 @@ async function testCore(adapters: readonly string[]): Promise<TestOutcome> {
     });
   }
   const rules: Record<string, number> = {};
-  for (const { rule } of (await runSeeds(queueSimulation, SEED, RUNS)).failures) rules[rule] = (rules[rule] ?? 0) + 1;
+  for (const { rule } of (await runSeeds(queueSimulation, SEED, RUNS)).failures)
+    rules[rule] = (rules[rule] ?? 0) + 1;
   return { cases, rules };
 }
 

@@ -8,17 +8,14 @@ const RESPAWN_MS = 3_000;
 type AnyWorld = World<WorldPlan, RuleLedger>;
 
 /** One process of a simulation, and what it can be asked to do. */
-export interface SimulatedProcess<Order> {
-  readonly host: Pick<
-    ProcessHost<BrokerHeld, AnyWorld>,
-    "name" | "index" | "state" | "isDead" | "dead"
-  >;
+export interface SimulatedProcess<Request> {
+  readonly host: Pick<ProcessHost<BrokerHeld, AnyWorld>, "name" | "index" | "state" | "isDead" | "dead">;
   /** Number of handlers that its worker counts as running. 0 after the process has stopped working. */
   readonly running: number;
   /** Whether the order is one that this process can carry out. */
   accepts(order: Order): boolean;
   /** Carries out an order. Never settles if the process dies meanwhile. */
-  send(order: Order): Promise<void>;
+  send(order: Request): Promise<void>;
   /** Drains and closes, as a process does after SIGTERM. */
   stop(): Promise<void>;
   /** Lets the timers and promises of a dead process end. */

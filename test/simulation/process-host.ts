@@ -12,6 +12,8 @@ export interface HostSetting {
   readonly life: number;
   /** Points after which the run seems to loop. */
   readonly maxSteps: number;
+  /** Time after its end within which the timers of the process may still fire. @default 0 */
+  readonly timersMs?: number | undefined;
   /** Called when the process has died, once. */
   readonly onDeath: () => void;
   /** Called when a fault happens, before it has an effect. */
@@ -127,8 +129,17 @@ export class ProcessHost<H extends BrokerHeld, W extends World<WorldPlan, RuleLe
     if (this.isDead) return;
     this.state = "stopped";
     world.note(name, "has drained");
-    if (this.clock.pending > 0)
-      world.ledger.violate("timers", `${name} has closed, and ${this.clock.pending} of its timers are pending`);
+    const check = (): void => {
+      if (this.clock.pending > 0)
+        world.ledger.violate(
+          "timers",
+          `${name} has closed, and ${this.clock.pending} of its timers are pending`,
+        );
+    };
+    const { timersMs = 0 } = this.#setting;
+    // A handler that outlives its process may still write its end.
+    if (timersMs === 0) check();
+    else if (this.handlers.pending === 0) world.later(timersMs, check);
   }
 
   /** Lets the timers and promises of a dead process end, so that none is left after the run. Nothing observes them. */

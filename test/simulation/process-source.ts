@@ -207,7 +207,9 @@ export class ProcessSource implements Source {
   /** Tags deliveries. The tag is in the trace, because a handler sees only the message, not its delivery. */
   #handOut(deliveries: Delivery[]): Delivery[] {
     return deliveries.map((delivery) => {
-      const held = this.#held.has(delivery) ? undefined : this.#host.world.ledger.delivered(delivery, this.#host.name);
+      const held = this.#held.has(delivery)
+        ? undefined
+        : this.#host.world.ledger.delivered(delivery, this.#host.name);
       if (held === undefined) return delivery;
       const tagged = { ...delivery, attributes: { ...delivery.attributes, traceparent: held.tag } };
       this.#held.set(tagged, held);

@@ -99,8 +99,7 @@ export class Process implements SimulatedProcess<PlannedMessage> {
   #died(): void {
     const { ledger } = this.#world;
     for (const { id } of this.#sending) ledger.of(id).sent = "unknown";
-    for (const held of this.host.allHeld())
-      ledger.excuse(held.copy, held.started || held.mayAck ? 1 : 0);
+    for (const held of this.host.allHeld()) ledger.excuse(held.copy, held.started || held.mayAck ? 1 : 0);
     for (const run of ledger.running) if (run.process === this.host.name) ledger.running.delete(run);
   }
 
@@ -137,7 +136,8 @@ export class Process implements SimulatedProcess<PlannedMessage> {
       if (held !== undefined) ledger.released(held);
     });
     worker.on("warning", ({ code, message }) => {
-      if (!this.host.isDead && (code === "internal" || code === "listener")) ledger.violate("internal", message);
+      if (!this.host.isDead && (code === "internal" || code === "listener"))
+        ledger.violate("internal", message);
     });
     // A worker without a listener of them prints the first one, in each of many thousand runs.
     for (const event of ["poll_failed", "settle_failed", "lease_lost"] as const) worker.on(event, () => {});

@@ -25,8 +25,7 @@ export async function shrink<P extends WorldPlan>(
     return violations.some((violation) => violation.rule === rule);
   };
   const sizeOf = (one: P): number =>
-    parts.reduce((sum, part) => sum + itemsOf(one, part).length, 0) +
-    simulation.simplifications(one).length;
+    parts.reduce((sum, part) => sum + itemsOf(one, part).length, 0) + simulation.simplifications(one).length;
   for (let before = Number.POSITIVE_INFINITY; sizeOf(plan) < before && tries < MAX_TRIES;) {
     before = sizeOf(plan);
     for (const simpler of simulation.simplifications(plan)) if (await stillFails(simpler)) plan = simpler;

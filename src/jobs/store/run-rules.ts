@@ -50,7 +50,8 @@ export function end(row: JobRow | undefined, change: EndChange, now: number): Tr
     const isLate = outcome === "completed" && row.status !== "completed" && row.status === row.ended.status;
     if (isLate && change.generation === row.generation) return finish(row, change, now);
     // Its claim was given back, since nobody knew whether it was granted, and its message is settled as completed.
-    if (change.isUntracked && outcome === "completed") return endUnclaimed(row, change, now);
+    if (change.isUntracked && outcome === "completed" && row.status !== "completed")
+      return endUnclaimed(row, change, now);
     return { row, answer: answerOf(outcome, row.ended.status) };
   }
   if (token !== undefined && !change.isUntracked) return overruledOrFenced(row, change);
@@ -60,7 +61,10 @@ export function end(row: JobRow | undefined, change: EndChange, now: number): Tr
 /** The end of a message that was refused before a claim, or that ran while the store could not be reached. */
 function endUnclaimed(row: JobRow, change: EndChange, now: number): Transition<EndAnswer> {
   const { generation, outcome, isUntracked, attempt } = change;
-  if (generation < row.generation || change.seed === undefined) return overruledOrFenced(row, change);
+  // A message that another tool has moved back, or whose job was retried meanwhile, does not state the generation of the row.
+  const hasRun = isUntracked && outcome === "completed" && generation === row.redrives;
+  if ((generation < row.generation && !hasRun) || change.seed === undefined)
+    return overruledOrFenced(row, change);
   const job = change.seed();
   const isNewer = generation > row.generation;
   const match = matchOf(row, job, isNewer, now);

@@ -174,7 +174,8 @@ function withEnd(ends: readonly EndChange[], end: EndChange): readonly EndChange
   const last = ends.at(-1);
   // A run that was given up, and whose handler has returned all the same: its end may be kept before the decision is.
   if (last !== undefined && last.token === end.token && last.seq > end.seq) return ends;
-  const isOver = last?.outcome === "completed" && end.outcome !== "completed" && end.generation <= last.generation;
+  const isOver =
+    last?.outcome === "completed" && end.outcome !== "completed" && end.generation <= last.generation;
   // Another run of a job that is completed: it only ends its own claim.
   if (isOver) return end.isUntracked ? ends : [...ends.slice(0, -1), end, last].slice(-2);
   const isKept = last !== undefined && last.token !== end.token && !last.isUntracked && ends.length === 1;

@@ -56,8 +56,8 @@ export const jobMutants: readonly JobMutant[] = [
   {
     name: "records a late end of an earlier generation",
     file: "src/jobs/store/run-rules.ts",
-    search: "if (generation < row.generation || change.seed === undefined) return overruledOrFenced(row, change);",
-    replace: "if (change.seed === undefined) return overruledOrFenced(row, change);",
+    search: "if ((generation < row.generation && !hasRun) || change.seed === undefined)",
+    replace: "if (change.seed === undefined)",
     rules: ["generation", "states", "fence"],
   },
   {

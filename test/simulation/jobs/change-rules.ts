@@ -86,18 +86,27 @@ export function checkChange(
       if (before?.status === "processing") ledger.reached("plain: the claim comes before the record");
       if (before !== undefined && isFinal(before.status))
         ledger.reached("plain: the claim comes while the job is over before its record");
-      if (before?.status === "queued") ledger.reached("plain: the answer of the record is lost, and it is repeated");
+      if (before?.status === "queued")
+        ledger.reached("plain: the answer of the record is lost, and it is repeated");
       break;
     case "birth":
       if (answer.do !== "born") break;
       if (answer.outcome === "created" && before !== undefined)
         ledger.reached("recorded: the answer of the birth is lost, and it is repeated");
-      if (answer.outcome === "existing") ledger.reached("recorded: the sender asks again, and gets the same job");
+      if (answer.outcome === "existing")
+        ledger.reached("recorded: the sender asks again, and gets the same job");
       if (answer.outcome === "conflict") ledger.reached("recorded: another message with the id is refused");
       break;
     case "dispatched":
-      if (before?.dispatch !== undefined && row?.dispatch === undefined && !record.sent.has(before.generation))
-        ledger.violate("undispatched", `${name} counts as sent, and its generation ${before.generation} was not`);
+      if (
+        before?.dispatch !== undefined &&
+        row?.dispatch === undefined &&
+        !record.sent.has(before.generation)
+      )
+        ledger.violate(
+          "undispatched",
+          `${name} counts as sent, and its generation ${before.generation} was not`,
+        );
       if (before?.dispatch === undefined && before?.status === "processing")
         ledger.reached("recorded: the claim comes before the confirmation");
       if (before?.status === "cancelled")
@@ -137,23 +146,32 @@ function checkClaim(
   ledger: JobLedger,
   process: string,
   record: TrackedRecord,
-  { token, redrive, wasDeadLetter }: ClaimChange,
+  { token, redrive, wasDeadLetter, attemptsOfCopy, attemptsBefore }: ClaimChange,
   { before, after, answer }: AppliedChange,
 ): void {
   const name = ledger.nameOf(record.id);
   const { now } = ledger;
   if (answer.do === "foreign") {
     ledger.reached(
-      answer.why === "id_conflict" ? "id: two queues use the same" : "id: two messages of a queue use the same",
+      answer.why === "id_conflict"
+        ? "id: two queues use the same"
+        : "id: two messages of a queue use the same",
     );
     return;
   }
   const isNewer = before !== undefined && redrive > before.generation;
   if (answer.do === "failed" && isNewer && before.status === "failed")
     ledger.violate("redrive", `${name} was redriven, and counts as failed all the same`);
-  if (answer.do === "later" && answer.why === "busy") ledger.reached("run: a second delivery finds the job held");
-  if (answer.do === "later" && answer.why === "backoff") ledger.reached("retry: a copy comes before its backoff is over");
-  if (answer.do === "failed" && before?.status === "failed" && record.reopens > 0 && redrive < (before.generation ?? 0))
+  if (answer.do === "later" && answer.why === "busy")
+    ledger.reached("run: a second delivery finds the job held");
+  if (answer.do === "later" && answer.why === "backoff")
+    ledger.reached("retry: a copy comes before its backoff is over");
+  if (
+    answer.do === "failed" &&
+    before?.status === "failed" &&
+    record.reopens > 0 &&
+    redrive < (before.generation ?? 0)
+  )
     ledger.reached("reopen: an old letter is redriven after it");
   if (answer.do !== "run") return;
   const known = record.grants.get(token);
@@ -172,13 +190,20 @@ function checkClaim(
   if (record.isCompleted) ledger.violate("rerun", `${name} is completed, and its claim is granted`);
   if (record.isCancelled) ledger.violate("cancelled", `${name} is cancelled, and its claim is granted`);
   if (before?.status === "retrying" && (before.nextAt ?? 0) - now > EARLY_MS)
-    ledger.violate("backoff", `${name} is claimed ${(before.nextAt ?? 0) - now} ms before its backoff is over`);
+    ledger.violate(
+      "backoff",
+      `${name} is claimed ${(before.nextAt ?? 0) - now} ms before its backoff is over`,
+    );
   if (before?.status === "scheduled" && (before.scheduledAt ?? 0) - now > EARLY_MS)
     ledger.violate("due", `${name} is claimed ${(before.scheduledAt ?? 0) - now} ms before it is due`);
   const last = [...record.grants.values()].at(-1);
   if (last !== undefined && answer.fence <= last.fence)
     ledger.violate("fence", `${name} is claimed with the fence ${answer.fence}, after ${last.fence}`);
   const { generation, attempt, fence } = answer;
+  // Without a record, the count of the broker holds, which knows no reasons.
+  if (before === undefined) record.wasted += attemptsBefore;
+  // A copy that only stepped aside has it too.
+  else if (!wasDeadLetter) record.wasted += Math.max(0, attemptsOfCopy - (isNewer ? 0 : before.runs));
   if (before?.status === "processing") {
     add(record.lapses, generation);
     ledger.reached("run: a lapsed claim is taken over");
@@ -193,8 +218,18 @@ function checkClaim(
   }
   const most =
     (after?.row.maxAttempts ?? 0) + (record.lapses.get(generation) ?? 0) + record.untracked + record.wasted;
-  if (attempt > most) ledger.violate("attempts", `${name} runs as attempt ${attempt}; at most ${most} are explained`);
-  const grant: Grant = { token, fence, process, generation, attempt, run: undefined, ended: undefined, repeats: 0 };
+  if (attempt > most)
+    ledger.violate("attempts", `${name} runs as attempt ${attempt}; at most ${most} are explained`);
+  const grant: Grant = {
+    token,
+    fence,
+    process,
+    generation,
+    attempt,
+    run: undefined,
+    ended: undefined,
+    repeats: 0,
+  };
   record.grants.set(token, grant);
 }
 
@@ -213,7 +248,12 @@ function checkEnd(
   if (verdict === "fenced") ledger.reached("run: the end of a run that was taken over is refused");
   if (before !== undefined && generation < before.generation && before.hold?.token !== token) {
     ledger.reached("store: an end of the journal finds a newer generation");
-    if (isChanged) ledger.violate("generation", `an end of generation ${generation} changes generation ${before.generation} of ${name}`);
+    const isDone = isUntracked && outcome === "completed" && generation === before.redrives;
+    if (isChanged && !isDone)
+      ledger.violate(
+        "generation",
+        `an end of generation ${generation} changes generation ${before.generation} of ${name}`,
+      );
   }
   if (isUntracked && isChanged) ledger.reached("store: an end is recorded after the outage");
   if (isChanged && row.status === "completed" && grant?.run?.result !== "ok" && !isUntracked)
@@ -227,7 +267,8 @@ function checkEnd(
     add(record.failures, row.generation);
     const failures = record.failures.get(row.generation) ?? 0;
     const max = row.maxAttempts;
-    if (failures > max) ledger.violate("attempts", `${name} has failed ${failures} times; ${max} are allowed`);
+    if (failures > max)
+      ledger.violate("attempts", `${name} has failed ${failures} times; ${max} are allowed`);
     const explained = failures + (record.lapses.get(row.generation) ?? 0) + record.untracked + record.wasted;
     if (outcome === "failed" && explained < max)
       ledger.violate("exhausted", `${name} ran out of its ${max} attempts after ${failures} failed runs`);

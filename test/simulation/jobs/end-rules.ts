@@ -6,7 +6,10 @@ import type { TrackedJob, TrackedRecord } from "./tracked-job.ts";
 export function unfinishedOf(ledger: JobLedger): string[] {
   return [...ledger.rows.values()]
     .filter((row) => !isFinal(row.status) || row.dispatch !== undefined)
-    .map(({ id, status, dispatch }) => `${ledger.nameOf(id)} (${status}${dispatch === undefined ? "" : ", to be sent"})`);
+    .map(
+      ({ id, status, dispatch }) =>
+        `${ledger.nameOf(id)} (${status}${dispatch === undefined ? "" : ", to be sent"})`,
+    );
 }
 
 /** Checks the rules that hold at the end. Called when nothing is left to happen. */
@@ -14,7 +17,8 @@ export function checkEnd(ledger: JobLedger): void {
   for (const job of ledger.jobs.values()) {
     const { key } = job.planned;
     if (job.sent === "pending") ledger.violate("answered", `${key}: its sender got no answer`);
-    if (job.sent === "refused" && job.starts > 0) ledger.violate("honest", `${key} was reported as not sent, and ran`);
+    if (job.sent === "refused" && job.starts > 0)
+      ledger.violate("honest", `${key} was reported as not sent, and ran`);
     if (job.isShared) {
       if (job.isAbsorbed) continue;
       if (job.sent === "accepted" && job.oks === 0 && job.buried === 0 && ledger.recordOf(job).cancels === 0)
@@ -32,7 +36,8 @@ export function checkEnd(ledger: JobLedger): void {
   for (const { id, status } of ledger.rows.values())
     if (!known.has(id)) ledger.violate("phantom", `${id} is ${status}, and nobody has sent it`);
   const shared = [...ledger.records].filter(({ id, grants }) => id === "shared" && grants.size > 0);
-  if (new Set(shared.map(({ namespace }) => namespace)).size > 1) ledger.reached("id: two deployments use the same");
+  if (new Set(shared.map(({ namespace }) => namespace)).size > 1)
+    ledger.reached("id: two deployments use the same");
 }
 
 function checkRecord(ledger: JobLedger, job: TrackedJob, row: JobRow, record: TrackedRecord): void {
@@ -51,7 +56,8 @@ function checkRecord(ledger: JobLedger, job: TrackedJob, row: JobRow, record: Tr
       if (record.cancels === 0) ledger.violate("status", `${name} is cancelled, and nobody has asked for it`);
       return;
     case "lost":
-      if (!record.isUnrecorded) ledger.violate("status", `${name} is lost, and no process has died with its end`);
+      if (!record.isUnrecorded)
+        ledger.violate("status", `${name} is lost, and no process has died with its end`);
       return;
     default:
       ledger.violate("status", `${name} is ${status} in the end`);

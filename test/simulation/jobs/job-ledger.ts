@@ -1,18 +1,15 @@
-import { isQueueError } from "../../../src/errors.ts";
-import type { JobChange } from "../../../src/jobs/store/change.ts";
 import type { JobRow } from "../../../src/jobs/store/job-row.ts";
-import { requeueId } from "../../../src/message/requeue.ts";
 import type { Delivery, Operation, Outgoing } from "../../../src/driver/index.ts";
-import type { RequeuePurpose } from "../../../src/message/requeue.ts";
 import { idOf, textOf } from "../message-id.ts";
 import type { Violation } from "../violation.ts";
 import type { QueueNames, RuleLedger } from "../world.ts";
+import { isCancelled, problemOfAck } from "./ack-rules.ts";
 import { checkChange } from "./change-rules.ts";
 import type { Line } from "./lines.ts";
 import type { JobPlan } from "./plan.ts";
+import { replaces } from "./replaces.ts";
 import {
   type ActiveRun,
-  type Grant,
   type JobCopy,
   type JobHeld,
   type TrackedJob,
@@ -23,7 +20,6 @@ import type { AppliedChange } from "./watched-store.ts";
 
 /** Time after a request of the store that has failed within which a process may count the store as down. */
 const TROUBLE_MS = 30_000;
-/** A job may run this much before its time, since clocks differ. */
 const EARLY_MS = 2_000;
 /** The claims of other deployments have another namespace. */
 export const NAMESPACES = ["production", "staging"] as const;
@@ -104,7 +100,7 @@ export class JobLedger implements RuleLedger {
     return known;
   }
 
-  get records(): IterableIterator<TrackedRecord> {
+  get records(): Iterable<TrackedRecord> {
     return this.#records.values();
   }
 
@@ -131,11 +127,18 @@ export class JobLedger implements RuleLedger {
     return this.#copies.get(brokerId);
   }
 
-  stored(queue: string, outgoing: Outgoing, brokerId: string, held: readonly JobHeld[], isDead: boolean): void {
+  stored(
+    queue: string,
+    outgoing: Outgoing,
+    brokerId: string,
+    held: readonly JobHeld[],
+    isDead: boolean,
+  ): void {
     const id = idOf(outgoing.body);
     const job = this.ofBody(outgoing.body);
     if (job === undefined) return this.violate("phantom", `a message ${id} was sent that nobody has sent`);
-    for (const one of held) if (this.#replaces(queue, outgoing, one)) one.isReplaced = true;
+    for (const one of held)
+      if (replaces(this.queuesOf(one.copy.queue), queue, outgoing, one)) one.isReplaced = true;
     const generation = Number(outgoing.attributes["qp_redrive"] ?? 0);
     const record = this.record(job.namespace, id);
     job.id = id;
@@ -148,17 +151,18 @@ export class JobLedger implements RuleLedger {
     if (isFirst && !isFromRecord && isDead && job.send.way !== "bare")
       this.reached("plain: the sender dies before the record");
     if (this.#copies.has(brokerId)) {
-      if (isFirst && this.#copies.get(brokerId)?.message !== job) job.isAbsorbed = true;
+      if (this.#copies.get(brokerId)?.message !== job) job.isAbsorbed = true;
       if (isFirst && isFromRecord && generation > 0 && !record.sent.has(generation))
         this.violate("dedup", `${job.planned.key}: the broker drops its generation ${generation}`);
       return;
     }
     record.sent.add(generation);
-    if (generation > 0 && isFirst && this.#dedups) this.reached("reopen: within the window of a broker that deduplicates");
+    if (generation > 0 && isFirst && this.#dedups)
+      this.reached("reopen: within the window of a broker that deduplicates");
     if (job.sent === "refused" && isFirst)
       this.violate("honest", `${job.planned.key} was reported as not sent, and is stored afterwards`);
     this.#copies.set(brokerId, { brokerId, queue, id, message: job, generation, split: false });
-    if (queue === this.#of(queue).deadLetters) this.#letter(job, brokerId);
+    if (queue === this.queuesOf(queue).deadLetters) this.#letter(job, brokerId);
   }
 
   get #dedups(): boolean {
@@ -166,7 +170,8 @@ export class JobLedger implements RuleLedger {
     return provider === "service-bus" || (isOrdered && provider !== "pubsub");
   }
 
-  #of(queue: string): QueueNames {
+  /** The queues that belong together, of which this is one. */
+  queuesOf(queue: string): QueueNames {
     const found = this.#queues.find(({ main, delayQueue, deadLetters }) =>
       [main, delayQueue, deadLetters].includes(queue),
     );
@@ -179,17 +184,6 @@ export class JobLedger implements RuleLedger {
     job.buried += 1;
   }
 
-  /** Whether `outgoing` replaces the message that was delivered. */
-  #replaces(queue: string, { dedupId }: Outgoing, { id, copy }: JobHeld): boolean {
-    const { main, delayQueue, deadLetters } = this.#of(copy.queue);
-    const delivery = { brokerId: copy.brokerId } as Delivery;
-    const isPurpose = (purposes: readonly RequeuePurpose[], name = id): boolean =>
-      purposes.some((purpose) => requeueId(name, purpose, delivery) === dedupId);
-    if (copy.queue === delayQueue) return isPurpose([queue === main ? "due" : "park"], copy.brokerId);
-    if (copy.queue === deadLetters) return isPurpose(["redrive"]) || dedupId === movedId(copy.brokerId);
-    return isPurpose(queue === deadLetters ? ["dead_letter"] : ["retry", "defer"]);
-  }
-
   delivered(delivery: Delivery, process: string): JobHeld | undefined {
     const { brokerId, body } = delivery;
     let copy = this.#copies.get(brokerId);
@@ -198,7 +192,14 @@ export class JobLedger implements RuleLedger {
       const job = this.ofBody(body);
       if (job === undefined) return undefined;
       const generation = Number(delivery.attributes["qp_redrive"] ?? 0);
-      copy = { brokerId, queue: this.#queues[job.send.queue]?.deadLetters ?? "", id: idOf(body), message: job, generation, split: false };
+      copy = {
+        brokerId,
+        queue: this.#queues[job.send.queue]?.deadLetters ?? "",
+        id: idOf(body),
+        message: job,
+        generation,
+        split: false,
+      };
       this.#copies.set(brokerId, copy);
       this.#letter(job, brokerId);
     }
@@ -218,7 +219,7 @@ export class JobLedger implements RuleLedger {
   settled({ kind }: Operation, held: JobHeld): void {
     const { copy } = held;
     const { message, queue } = copy;
-    if (queue === this.#of(queue).deadLetters) {
+    if (queue === this.queuesOf(queue).deadLetters) {
       if (kind !== "ack") return;
       message.letters.delete(copy.brokerId);
       if (!held.isReplaced) this.violate("unseen", `the dead letter of ${message.planned.key} was removed`);
@@ -228,44 +229,10 @@ export class JobLedger implements RuleLedger {
     } else if (kind === "dead_letter") {
       this.#letter(message, copy.brokerId);
     } else if (kind === "ack") {
-      const problem = held.isReplaced ? undefined : this.#problemOfAck(held);
-      if (problem !== undefined) this.violate("unseen", `${message.planned.key} was acknowledged, and ${problem}`);
+      const problem = held.isReplaced ? undefined : problemOfAck(this, held);
+      if (problem !== undefined)
+        this.violate("unseen", `${message.planned.key} was acknowledged, and ${problem}`);
     }
-  }
-
-  #problemOfAck({ copy, run, process }: JobHeld): string | undefined {
-    const { message, id } = copy;
-    const row = this.rows.get(`${message.namespace}/${id}`);
-    if (run?.result === "ok") {
-      if (run.grant === undefined || run.grant.ended !== undefined) return undefined;
-      if (message.planned.type === "runs" && this.isTroubled(run.process)) return undefined;
-      // Another run of it has ended meanwhile, or nobody remembers it.
-      if (row === undefined || row.status === "completed") return undefined;
-      return "its end is not recorded";
-    }
-    if (message.isShared) return message.oks > 0 || message.buried > 0 ? undefined : "it was not handled";
-    const record = this.record(message.namespace, id);
-    const isKept = this.isTroubled(process) || record.isUnrecorded;
-    // The process remembers that the job is over, and its record follows.
-    const isOver = message.overIn.has(process) || message.buried > 0 || isCancelled(run);
-    if (isKept && isOver && row?.status !== "completed" && row?.status !== "cancelled") return undefined;
-    if (row === undefined) return record.isArchived ? undefined : "it has no record";
-    if (row.status === "completed" || row.status === "cancelled") {
-      if (run === undefined)
-        this.reached(
-          row.status === "completed"
-            ? "run: a second delivery finds the job completed"
-            : "cancel: before the start, and the message is acknowledged unseen",
-        );
-      return undefined;
-    }
-    if (row.status === "failed" && message.buried > 0) {
-      this.reached("dead letter: the job is found failed, and its letter is known");
-      return undefined;
-    }
-    // An older copy of a job that has gone on since.
-    if (copy.generation < row.generation) return undefined;
-    return message.buried > 0 ? undefined : `is ${row.status}`;
   }
 
   excuse(copy: JobCopy): void {
@@ -282,7 +249,7 @@ export class JobLedger implements RuleLedger {
   }
 
   /** Records that a process has made a request of the store that has failed. */
-  troubled(process: string, _changes: readonly JobChange[]): void {
+  troubled(process: string): void {
     this.#troubles.set(process, this.#now());
   }
 
@@ -303,14 +270,15 @@ export class JobLedger implements RuleLedger {
     const { message } = copy;
     const { key, type } = message.planned;
     const record = this.record(message.namespace, copy.id);
-    const grant = fence === undefined ? undefined : grantOf(record, fence);
+    const grant = [...record.grants.values()].find((one) => one.fence === fence);
     const started: ActiveRun = { ...run, grant, result: "running" };
     message.starts += 1;
     if (this.now < message.dueAt - EARLY_MS)
       this.violate("due", `${key} runs ${message.dueAt - this.now} ms before it is due`);
     if (message.sent === "refused") this.violate("honest", `${key} was reported as not sent, and runs`);
     if (grant !== undefined) {
-      if (grant.process !== run.process) this.violate("owners", `${key} runs by the claim of another process`);
+      if (grant.process !== run.process)
+        this.violate("owners", `${key} runs by the claim of another process`);
       if (grant.run !== undefined) this.violate("owners", `${key} runs twice by one claim`);
       grant.run = started;
       if (message.saved > Number(saved ?? 0) && !message.isShared)
@@ -343,38 +311,13 @@ export class JobLedger implements RuleLedger {
     if (run.signal.aborted) this.reached("run: the lease is lost, and the handler returns");
   }
 
-  /** Records what a process leaves behind that dies now. */
-  crashed(process: string, held: readonly JobHeld[]): void {
-    for (const { run, copy, isReplaced } of held) {
-      this.excuse(copy);
-      const isLetter = this.#of(copy.queue).deadLetters === copy.queue;
-      if (isLetter) {
-        if (isReplaced) this.reached("redrive: the operator dies between the copy and the letter");
-      } else if (run === undefined) {
-        if (!isReplaced && this.#of(copy.queue).main === copy.queue) this.reached("run: the worker dies before the claim");
-      } else if (run.result === "running" && run.process === process) {
-        this.reached("run: the worker dies in the handler");
-      } else if (run.grant?.ended === "completed") {
-        this.reached("run: the worker dies between the end and the acknowledgement");
-      } else if (run.grant?.ended === "retrying" && !isReplaced) {
-        this.reached("retry: the worker dies between the end and the copy");
-      } else if (run.grant?.ended === "retrying") {
-        this.reached("retry: the copy is stored, and the original is not acknowledged");
-      } else if (run.grant?.ended === "failed") {
-        this.reached(
-          isReplaced
-            ? "dead letter: the worker dies between the letter and the acknowledgement"
-            : "dead letter: the worker dies between the end and the letter",
-        );
-      }
-    }
-  }
-
   /** Records that jobs were archived. */
   archived(namespace: string, found: readonly { readonly id: string }[]): void {
     for (const { id } of found) {
       const record = this.record(namespace, id);
-      this.reached(record.isArchived ? "retention: jobs are archived twice" : "retention: jobs are archived and deleted");
+      this.reached(
+        record.isArchived ? "retention: jobs are archived twice" : "retention: jobs are archived and deleted",
+      );
       record.isArchived = true;
     }
   }
@@ -400,28 +343,7 @@ export class JobLedger implements RuleLedger {
     const key = (message?.payload as { readonly key?: string } | null | undefined)?.key;
     const job = this.jobs.get(key ?? "");
     if (job !== undefined) job.id = change.id;
-    if (change.kind === "end") for (const records of this.#unrecorded.values()) records.delete(record);
+    if (change.kind === "end" && change.outcome !== "released")
+      for (const records of this.#unrecorded.values()) records.delete(record);
   }
-
-  describe({ change, before, after, answer }: AppliedChange): string {
-    const { kind, id } = change;
-    const states = `${before?.status ?? "none"} → ${after?.row.status ?? "none"}`;
-    const word = answer.do === "ended" ? answer.verdict : answer.do === "later" ? `later (${answer.why})` : answer.do;
-    const outcome = kind === "end" ? ` ${change.outcome}` : "";
-    return `${kind}${outcome} ${this.nameOf(id)}: ${states}, ${word}, generation ${after?.row.generation}`;
-  }
-}
-
-/** Whether a handler was asked to end since its job was cancelled. */
-function isCancelled(run: ActiveRun | undefined): boolean {
-  return isQueueError(run?.signal.reason, "cancelled");
-}
-
-function grantOf({ grants }: TrackedRecord, fence: number): Grant | undefined {
-  return [...grants.values()].find((one) => one.fence === fence);
-}
-
-/** The id under which a console sends a dead letter back. */
-export function movedId(brokerId: string): string {
-  return `moved-${brokerId}`;
 }

@@ -2,7 +2,7 @@ import { sleep } from "../../../src/lib/clock.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { isQueueError } from "../../../src/errors.ts";
 import { createJobs, type Jobs, type JobsWorker, type TrackedContext } from "../../../src/jobs/index.ts";
-import type { Message, NewMessage } from "../../../src/message/message.ts";
+import type { Message } from "../../../src/message/message.ts";
 import type { Queue } from "../../../src/queue/queue.ts";
 import { type PlannedFault, type Step, times } from "../plan.ts";
 import { Prng } from "../prng.ts";
@@ -10,23 +10,22 @@ import { failureOf, plannedRun } from "../process.ts";
 import { ProcessDriver } from "../process-driver.ts";
 import type { SimulatedProcess } from "../process-group.ts";
 import { ProcessHost } from "../process-host.ts";
+import { noteCrash } from "./crashes.ts";
 import { NAMESPACES } from "./job-ledger.ts";
 import type { JobWorld } from "./job-world.ts";
 import { operate } from "./operate.ts";
-import type { JobOrder, PlannedRepeat, PlannedSend } from "./plan.ts";
+import type { JobOrder } from "./plan.ts";
 import { ProcessStore } from "./process-store.ts";
+import { type Payload, repeatSend, sendJobs } from "./sends.ts";
 import type { JobHeld, TrackedJob } from "./tracked-job.ts";
 
 /** Limit for the steps of a run, which needs some thousands. */
 const MAX_STEPS = 150_000;
+/** Time limits of requests may end after the process that has made them. */
+const TIMERS_MS = 10_000;
 const HOUR = { hours: 1 };
 
 export type JobHost = ProcessHost<JobHeld, JobWorld>;
-
-interface Payload {
-  readonly key: string;
-  readonly isOther?: boolean;
-}
 
 /** One process that sends jobs and runs them, from its start to its drain or its crash. */
 export class JobProcess implements SimulatedProcess<JobOrder> {
@@ -47,6 +46,7 @@ export class JobProcess implements SimulatedProcess<JobOrder> {
       index,
       life,
       maxSteps: MAX_STEPS,
+      timersMs: TIMERS_MS,
       onFault: (fault, step, detail) => this.#struck(fault, step, detail),
       onDeath: () => {
         for (const job of this.#sending) if (job.sent === "pending") job.sent = "unknown";
@@ -108,7 +108,14 @@ export class JobProcess implements SimulatedProcess<JobOrder> {
       if (!host.isDead && (code === "internal" || code === "listener")) ledger.violate("internal", message);
     });
     // A worker without a listener of them prints the first one, in each of many thousand runs.
-    for (const event of ["poll_failed", "settle_failed", "lease_lost", "failed", "dead_lettered", "stuck"] as const)
+    for (const event of [
+      "poll_failed",
+      "settle_failed",
+      "lease_lost",
+      "failed",
+      "dead_lettered",
+      "stuck",
+    ] as const)
       worker.on(event, () => {});
     worker.on("released", ({ job }) => {
       if (!host.isDead && job.type === "waits" && ledger.isTroubled(host.name))
@@ -116,10 +123,12 @@ export class JobProcess implements SimulatedProcess<JobOrder> {
     });
     this.#worker = worker;
     const queues = this.#world.queues.map(({ main }) => main);
-    this.#ended = worker.run(this.#isStaging ? queues.slice(-1) : plan.hasStaging ? queues.slice(0, -1) : queues).catch((error: unknown) => {
-      if (host.isDead || isQueueError(error, "drain_incomplete")) return;
-      ledger.violate("worker", `the worker of ${host.name} ended on its own: ${String(error)}`);
-    });
+    this.#ended = worker
+      .run(this.#isStaging ? queues.slice(-1) : plan.hasStaging ? queues.slice(0, -1) : queues)
+      .catch((error: unknown) => {
+        if (host.isDead || isQueueError(error, "drain_incomplete")) return;
+        ledger.violate("worker", `the worker of ${host.name} ended on its own: ${String(error)}`);
+      });
     return jobs;
   }
 
@@ -138,8 +147,9 @@ export class JobProcess implements SimulatedProcess<JobOrder> {
 
   async #carryOut(order: JobOrder): Promise<void> {
     const jobs = await this.#jobs;
-    if (order.kind === "send") return this.#sendJobs(jobs, order);
-    if (order.kind === "repeat") return this.#repeat(jobs, order);
+    const parts = { host: this.host, jobs, queue: this.#queue, sending: this.#sending };
+    if (order.kind === "send") return sendJobs(parts, order);
+    if (order.kind === "repeat") return repeatSend(parts, order);
     return operate({ host: this.host, jobs, queue: this.#queue, driver: this.#driver }, order);
   }
 
@@ -147,71 +157,6 @@ export class JobProcess implements SimulatedProcess<JobOrder> {
   async close(assume: "lost"): Promise<void> {
     const jobs = await this.#jobs;
     await jobs.reconcile({ assume });
-  }
-
-  async #sendJobs(jobs: Jobs, { way, jobs: planned, id, delayMs, queue: index }: PlannedSend): Promise<void> {
-    const { ledger } = this.#world;
-    const { host } = this;
-    const queue = this.#world.queues[index]?.main ?? "";
-    const tracked = planned.map(({ key }) => ledger.of(key));
-    for (const job of tracked) {
-      job.sent = "pending";
-      job.dueAt = this.#world.now() + delayMs;
-      this.#sending.add(job);
-    }
-    const messages = planned.map(({ type, key, maxAttempts }): NewMessage => {
-      const named = way === "id" || way === "bare" ? { id } : {};
-      const ordered = this.#world.plan.isOrdered && (way === "plain" || way === "batch") ? { orderingKey: `k${key.length}` } : {};
-      return { ...named, ...ordered, type, payload: { key } satisfies Payload, maxAttempts };
-    });
-    const conclude = (job: TrackedJob | undefined, error: unknown, sentId?: string): void => {
-      if (job === undefined || host.isDead) return;
-      if (error === undefined) job.id = sentId;
-      job.sent = error === undefined ? "accepted" : isCertain(error) ? "refused" : "unknown";
-      this.#sending.delete(job);
-      this.#world.note(host.name, `send ${job.planned.key} (${way}, delay ${delayMs}): ${job.sent} ${error instanceof Error ? error.message : ""}`);
-    };
-    if (way === "batch") {
-      for (const [at, outcome] of (await jobs.sendBatch(messages, { queue })).entries())
-        conclude(tracked[at], outcome.ok ? undefined : outcome.error, outcome.ok ? outcome.job.id : undefined);
-      return;
-    }
-    const [message] = messages;
-    if (message === undefined) return;
-    const key = way === "key" ? { idempotencyKey: id } : {};
-    const delay = delayMs > 0 ? { delay: delayMs } : {};
-    try {
-      const sent =
-        way === "bare" ? await this.#queue.send(queue, message) : await jobs.send(message, { queue, ...key, ...delay });
-      conclude(tracked[0], undefined, sent.id);
-    } catch (error) {
-      conclude(tracked[0], error);
-    }
-  }
-
-  /** Sends a job once more that was accepted. It is not created a second time. */
-  async #repeat(jobs: Jobs, { key, isOther }: PlannedRepeat): Promise<void> {
-    const { ledger, queues } = this.#world;
-    const job = ledger.jobs.get(key);
-    if (job === undefined || job.isShared || job.sent !== "accepted") return;
-    const { id, send, planned } = job;
-    const { type, maxAttempts } = planned;
-    const queue = queues[send.queue]?.main ?? "";
-    const named = send.way === "id" ? { id } : {};
-    const payload: Payload = isOther ? { key, isOther } : { key };
-    const options = { queue, ...(send.way === "key" ? { idempotencyKey: send.id } : {}) };
-    try {
-      const again = await jobs.send({ ...named, type, payload, maxAttempts }, options);
-      if (this.host.isDead) return;
-      if (isOther) ledger.violate("conflict", `${key}: another message with its id was accepted`);
-      if (again.id !== id) ledger.violate("conflict", `${key} is ${id}, and ${again.id} when it is sent again`);
-      if (again.created && !ledger.recordOf(job).isArchived)
-        ledger.violate("conflict", `${key} is created twice`);
-    } catch (error) {
-      if (this.host.isDead || isQueueError(error, isOther ? "conflict" : "store_unavailable")) return;
-      if (!isQueueError(error, "store_unavailable"))
-        ledger.violate("conflict", `${key} cannot be sent again: ${String(error)}`);
-    }
   }
 
   async #handle(
@@ -233,7 +178,10 @@ export class JobProcess implements SimulatedProcess<JobOrder> {
     if (isOther === true) ledger.violate("conflict", `${key} runs with the payload of another message`);
     const planned = plannedRun(job.planned, job.starts);
     const how = isTracked ? "" : ", without a claim";
-    this.#world.note(host.name, `run ${key}, attempt ${attempt}${how}: ${planned.outcome} in ${planned.ms} ms`);
+    this.#world.note(
+      host.name,
+      `run ${key}, attempt ${attempt}${how}: ${planned.outcome} in ${planned.ms} ms`,
+    );
     const run = ledger.started(
       { process: host.name, held, signal },
       isTracked ? context.fence : undefined,
@@ -266,7 +214,10 @@ export class JobProcess implements SimulatedProcess<JobOrder> {
     if (host.isDead) return host.halt();
     const failure = failureOf(planned, signal);
     ledger.ended(run, failure === undefined);
-    this.#world.note(host.name, `run ${key} ${failure === undefined ? "returns" : `throws ${String(failure)}`}`);
+    this.#world.note(
+      host.name,
+      `run ${key} ${failure === undefined ? "returns" : `throws ${String(failure)}`}`,
+    );
     if (failure !== undefined) throw failure;
     return { key };
   }
@@ -305,16 +256,8 @@ export class JobProcess implements SimulatedProcess<JobOrder> {
             : "recorded: the dispatcher stands still before it sends",
         );
     }
-    if (isCrash) ledger.crashed(this.host.name, this.host.allHeld());
+    if (isCrash) noteCrash(ledger, this.host.name, this.host.allHeld());
   }
 }
 
-/** Whether a send has certainly had no effect. */
-function isCertain(error: unknown): boolean {
-  return isQueueError(error) && ["conflict", "invalid_options", "not_supported", "send_failed"].includes(error.code);
-}
-
-const DEFINITIONS = [
-  { type: "runs" },
-  { type: "waits", whenStoreIsDown: "wait" },
-] as const;
+const DEFINITIONS = [{ type: "runs" }, { type: "waits", whenStoreIsDown: "wait" }] as const;

@@ -13,12 +13,15 @@ export const jobSimulation: Simulation<JobPlan> = {
   parts: ["restarts", "faults", "operations", "repeats", "sends"],
   simplifications: (plan) => [
     ...simplerWorlds(plan),
-    ...(plan.hasStaging && plan.sends.every(({ queue }) => queue < 2) ? [{ ...plan, hasStaging: false }] : []),
+    ...(plan.hasStaging && plan.sends.every(({ queue }) => queue < 2)
+      ? [{ ...plan, hasStaging: false }]
+      : []),
     ...(plan.isPruned ? [{ ...plan, isPruned: false }] : []),
     ...(plan.isOrdered ? [{ ...plan, isOrdered: false }] : []),
   ],
   summary: (plan) => {
-    const { provider, sends, faults, operations, restarts, latencyMs, leaseMs, concurrency, isOrdered } = plan;
+    const { provider, sends, faults, operations, restarts, latencyMs, leaseMs, concurrency, isOrdered } =
+      plan;
     const parts = [
       `${sends.length} sends`,
       `${operations.length} operations`,

@@ -1,12 +1,12 @@
 import type { OpenBroker } from "../world.ts";
 import { World } from "../world.ts";
+import { describeChange } from "./describe-change.ts";
 import type { JobLedger } from "./job-ledger.ts";
 import type { JobPlan } from "./plan.ts";
 import { WatchedStore } from "./watched-store.ts";
 
 const MOST = 1_000;
 const LETTERS = 10;
-const NEVER = new AbortController().signal;
 const LONGEST_LEASE_MS = 300_000;
 const ID = /[\da-f]{8}-[\da-f-]{27}|key-[\w-]{43}|own-\d+/g;
 const WORKER = /worker [\w.-]+-\d+-\d+/;
@@ -27,7 +27,7 @@ export class JobWorld extends World<JobPlan, JobLedger> {
     this.records = new WatchedStore(broker.clock, (process, changes) => {
       for (const change of changes) {
         ledger.applied(process, change);
-        if (this.trace !== undefined) this.note(process, `  → ${ledger.describe(change)}`);
+        if (this.trace !== undefined) this.note(process, `  → ${describeChange(ledger, change)}`);
       }
     });
   }
@@ -39,15 +39,20 @@ export class JobWorld extends World<JobPlan, JobLedger> {
     super.note(source, named);
   }
 
-  /** Reads what is in the dead-letter queues, with what the broker itself has put there. They stay leased. */
+  /** Takes out what is in the dead-letter queues, with what the broker itself has put there. */
   async readLetters(): Promise<void> {
     for (const { deadLetters } of this.queues) {
       const source = this.driver.open(deadLetters, { prefetch: MOST, leaseMs: LONGEST_LEASE_MS });
-      const left = async (): Promise<number> =>
-        (await this.driver.stats(deadLetters).catch(() => NOTHING)).ready ?? 0;
-      while ((await left()) > 0) {
-        for (const { body, brokerId } of await source.next(LETTERS, NEVER))
-          this.ledger.ofBody(body)?.letters.add(brokerId);
+      for (let isLeft = true; isLeft;) {
+        const enough = new AbortController();
+        const polling = source.next(LETTERS, enough.signal).catch(() => []);
+        await this.clock.settle();
+        enough.abort();
+        const found = await polling;
+        for (const { body, brokerId } of found) this.ledger.ofBody(body)?.letters.add(brokerId);
+        // Acknowledged, since a queue that keeps order delivers the next one of a key only then.
+        if (found.length > 0) await source.settle(found.map((delivery) => ({ kind: "ack", delivery })));
+        isLeft = found.length > 0;
       }
     }
   }

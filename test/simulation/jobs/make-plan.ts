@@ -54,9 +54,7 @@ function processes(random: Prng): PlannedProcess[] {
   return Array.from({ length: PROCESSES }, () => ({
     skewMs: isSkewed && random.chance(0.6) ? difference() : 0,
     clockSet:
-      isSet && random.chance(0.6)
-        ? { at: random.int(0, SENDING_MS * 2), byMs: difference() }
-        : undefined,
+      isSet && random.chance(0.6) ? { at: random.int(0, SENDING_MS * 2), byMs: difference() } : undefined,
     types: ["runs", "waits"],
   }));
 }
@@ -96,7 +94,14 @@ function sendsOf(random: Prng, leaseMs: number, hasStaging: boolean, isOrdered: 
       way,
       jobs: Array.from({ length: way === "batch" ? random.int(2, 3) : 1 }, job),
       // Ids are shared by messages of the queue, which nobody refuses; by those of two queues and of two deployments.
-      id: way === "bare" || way === "id" ? (isShared ? "shared" : `own-${index}`) : way === "key" ? `key-${index}` : undefined,
+      id:
+        way === "bare" || way === "id"
+          ? isShared
+            ? "shared"
+            : `own-${index}`
+          : way === "key"
+            ? `key-${index}`
+            : undefined,
       // Messages of one id are told apart by the time of their creation.
       at: !isShared && random.chance(0.6) ? random.pick(moments) : random.int(0, SENDING_MS),
       by,
@@ -252,13 +257,30 @@ function stepFor(kind: FaultKind, random: Prng): string | undefined {
   switch (kind) {
     case "lost":
       return random.chance(0.7)
-        ? random.pick(["store claim", "store end", "store birth", "store insert", "store", "store", "store cancel", "store reopen", "store dispatched"])
+        ? random.pick([
+            "store claim",
+            "store end",
+            "store birth",
+            "store insert",
+            "store",
+            "store",
+            "store cancel",
+            "store reopen",
+            "store dispatched",
+          ])
         : random.pick(["send", "receive", "settle", "settle ack"]);
     case "partial":
       return random.pick(["send", "settle"]);
     case "late":
     case "reverse":
-      return random.pick([undefined, "store claim", "store end", "store insert", "store touch", "store dispatched"]);
+      return random.pick([
+        undefined,
+        "store claim",
+        "store end",
+        "store insert",
+        "store touch",
+        "store dispatched",
+      ]);
     case "crash":
     case "freeze":
       return random.chance(0.85) ? random.pick(STEPS) : undefined;

@@ -1,9 +1,10 @@
 import type { Queue } from "../../../src/queue/queue.ts";
+import { DriverError } from "../../../src/driver/index.ts";
 import { isQueueError } from "../../../src/errors.ts";
 import type { Jobs } from "../../../src/jobs/index.ts";
 import { sleep } from "../../../src/lib/clock.ts";
 import type { ProcessDriver } from "../process-driver.ts";
-import { movedId } from "./job-ledger.ts";
+import { movedId } from "./replaces.ts";
 import type { JobHost } from "./job-process.ts";
 import type { PlannedOperation } from "./plan.ts";
 import type { TrackedJob } from "./tracked-job.ts";
@@ -48,7 +49,8 @@ export async function operate(parts: OperatorParts, { what, when, key }: Planned
   } catch (error) {
     if (host.isDead) return host.halt();
     world.note(host.name, `operator: ${what} ${key}: ${String(error)}`);
-    if (!isQueueError(error)) ledger.violate("internal", `${what} ${key} fails: ${String(error)}`);
+    if (!isQueueError(error) && !(error instanceof DriverError))
+      ledger.violate("internal", `${what} ${key} fails: ${String(error)}`);
   }
 }
 
@@ -104,7 +106,9 @@ async function moveAsIs(
 ): Promise<void> {
   const source = driver.open(deadLetters, { prefetch: 20, leaseMs: LEASE_MS });
   const found = await source.next(LETTERS, new AbortController().signal);
-  const letters = found.filter((delivery) => host.held(id).some(({ copy }) => copy.brokerId === delivery.brokerId));
+  const letters = found.filter((delivery) =>
+    host.held(id).some(({ copy }) => copy.brokerId === delivery.brokerId),
+  );
   const copies = letters.map(({ body, attributes, orderingKey, brokerId }) => ({
     body,
     attributes,
@@ -115,7 +119,9 @@ async function moveAsIs(
   try {
     if (copies.length > 0) {
       const sent = await driver.send(main, copies, new AbortController().signal);
-      await source.settle(letters.filter((_, at) => sent[at]?.ok === true).map((delivery) => ({ kind: "ack", delivery })));
+      await source.settle(
+        letters.filter((_, at) => sent[at]?.ok === true).map((delivery) => ({ kind: "ack", delivery })),
+      );
     }
   } finally {
     const others = found.filter((delivery) => !letters.includes(delivery));

@@ -42,15 +42,7 @@ export interface PlannedRepeat extends Order {
 }
 
 /** What an operator does. `move` moves a dead letter back as it was, as the console of a cloud does. */
-export type Operation =
-  | "cancel"
-  | "retry"
-  | "force"
-  | "promote"
-  | "redrive"
-  | "move"
-  | "reconcile"
-  | "prune";
+export type Operation = "cancel" | "retry" | "force" | "promote" | "redrive" | "move" | "reconcile" | "prune";
 
 export interface PlannedOperation extends Order {
   readonly kind: "operate";

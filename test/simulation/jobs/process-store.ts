@@ -60,20 +60,20 @@ export class ProcessStore {
     const step = stepOf(method, changes);
     const detail = changes.map(({ kind, id }) => `${kind} ${world.ledger.nameOf(id)}`).join(", ");
     const entries = Math.max(1, changes.length);
-    await this.#goOn(changes);
+    await this.#goOn();
     const before = host.reach({ step, side: "before", entries }, detail);
     if (host.isDead) return host.halt();
-    await this.#goOn(changes);
+    await this.#goOn();
     this.#begin(before);
     await world.latency();
     if (host.isDead) return host.halt();
     if (world.now() < this.#slowUntil) {
-      world.ledger.troubled(host.name, changes);
+      world.ledger.troubled(host.name);
       await sleep(world.clock, world.random.int(100, 3_000));
     }
     if (host.isDead) return host.halt();
     if (world.now() < Math.max(world.storeDownUntil, this.#cutUntil)) {
-      world.ledger.troubled(host.name, changes);
+      world.ledger.troubled(host.name);
       await sleep(world.clock, 5);
       if (host.isDead) return host.halt();
       throw storeDown("memory", "the simulation cuts it off");
@@ -88,20 +88,20 @@ export class ProcessStore {
     this.#reversed?.();
     const after = host.isDead ? undefined : host.reach({ step, side: "after", entries }, detail);
     if (host.isDead) return host.halt();
-    if (after?.kind === "lost") world.ledger.troubled(host.name, changes);
+    if (after?.kind === "lost") world.ledger.troubled(host.name);
     await world.latency();
-    await this.#goOn(changes);
+    await this.#goOn();
     if (host.isDead) return host.halt();
     if (after?.kind === "lost") throw storeDown("memory", "its answer was lost");
     return answer;
   }
 
   /** Waits for a process that stands still. Its time limits may have passed when it goes on. */
-  async #goOn(changes: readonly JobChange[]): Promise<void> {
+  async #goOn(): Promise<void> {
     const host = this.#host;
     if (host.frozen === undefined) return;
     await host.frozen;
-    this.#world.ledger.troubled(host.name, changes);
+    this.#world.ledger.troubled(host.name);
   }
 
   /** Begins an outage of some time. */
@@ -116,21 +116,27 @@ export class ProcessStore {
   }
 
   /** The network holds the call back. Its caller gives it up, and may repeat it meanwhile. */
-  async #late({ chance }: PlannedFault, call: () => Promise<unknown>, changes: readonly JobChange[]): Promise<never> {
+  async #late(
+    { chance }: PlannedFault,
+    call: () => Promise<unknown>,
+    changes: readonly JobChange[],
+  ): Promise<never> {
     const host = this.#host;
     const world = this.#world;
     // A record that comes late may be that of a job which is deleted by then.
     const isRecord = changes.every(({ kind }) => kind === "insert");
     const isVeryLate = world.plan.isPruned && isRecord && chance > 0.5;
     const ms = isVeryLate ? 1.3 * HOUR_MS : chance * (chance < 0.7 ? 5_000 : 60_000);
-    world.ledger.troubled(host.name, changes);
+    world.ledger.troubled(host.name);
     world.delayed += 1;
     world.later(ms, () => {
       world.delayed -= 1;
       world.ledger.isLate = true;
-      void call().catch(() => undefined).finally(() => {
-        world.ledger.isLate = false;
-      });
+      void call()
+        .catch(() => undefined)
+        .finally(() => {
+          world.ledger.isLate = false;
+        });
     });
     if (chance * 10 - Math.floor(chance * 10) < 0.5) return new Promise(() => undefined);
     throw storeDown("memory", "its connection was lost");

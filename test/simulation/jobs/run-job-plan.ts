@@ -74,7 +74,8 @@ async function untilRest(world: JobWorld, group: Group): Promise<void> {
   for (;;) {
     await world.clock.settle();
     if (ledger.violations.length > 0) return;
-    const isIdle = group.isComplete && ledger.running.size === 0 && world.storeDownUntil < world.now() && ledger.isCalm;
+    const isIdle =
+      group.isComplete && ledger.running.size === 0 && world.storeDownUntil < world.now() && ledger.isCalm;
     const quietMs = world.now() - Math.max(ledger.changedAt, world.lastAction);
     if (isIdle && quietMs > QUIET_MS && (await world.isEmpty())) {
       const isDone = unfinishedOf(ledger).length === 0;
@@ -108,6 +109,7 @@ async function untilPruned(world: JobWorld): Promise<void> {
     const isOld = (row?.row.updatedAt ?? 0) < world.now() - KEPT_MS;
     if (row !== undefined && isOld)
       ledger.violate("retention", `${ledger.nameOf(id)} is ${row.row.status}, and is not deleted`);
-    if (row === undefined && isThere && !isArchived) ledger.violate("retention", `${ledger.nameOf(id)} was deleted, and is not archived`);
+    if (row === undefined && isThere && !isArchived)
+      ledger.violate("retention", `${ledger.nameOf(id)} was deleted, and is not archived`);
   }
 }

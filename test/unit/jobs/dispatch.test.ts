@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { memory } from "../../../adapters/memory/index.ts";
 import { DriverError } from "../../../src/driver/error.ts";
+import type { Clock } from "../../../src/lib/clock.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { createJobs, memoryJobStore } from "../../../src/jobs/index.ts";
 import { defineJob } from "../../../src/worker/job.ts";
@@ -211,4 +213,38 @@ test("a message without schema and attempts gets those of the definition of its 
   await expect(sending).rejects.toMatchObject({ code: "invalid_payload" });
   const job = await jobs.send({ type: "sized", payload: { width: 4 } });
   expect(await job.get()).toMatchObject({ maxAttempts: 2 });
+});
+
+describe("a process whose clock is ahead of that of the store", () => {
+  test("sends a job when it is due by the store, and does not ask for it all the time until then", async () => {
+    const fixture = new JobsFixture();
+    const { clock } = fixture;
+    let isDispatching = false;
+    let looks = 0;
+    const store = memoryJobStore({ clock });
+    const takeDue = store.takeDue.bind(store);
+    store.takeDue = (...given) => {
+      if (isDispatching) looks += 1;
+      return takeDue(...given);
+    };
+    const ahead: Clock = {
+      now: () => clock.now() + MINUTE,
+      monotonic: () => clock.monotonic(),
+      timer: (...given) => clock.timer(...given),
+    };
+    const queue = createQueue(memory({ clock: ahead }));
+    const jobs = await createJobs(queue, { store, queueOf: () => "jobs" });
+    const { id } = await jobs.send(mail, { delay: "30s" });
+    const stop = dispatching(fixture, jobs);
+    isDispatching = true;
+    await clock.advance(29 * SECOND);
+    expect(looks).toBeLessThan(400);
+    expect(await jobs.get(id)).toMatchObject({ status: "scheduled" });
+    await clock.advance(2 * SECOND);
+    expect(await jobs.get(id)).toMatchObject({ status: "queued" });
+    await stop();
+    await jobs.close();
+    await queue.close();
+    expect(clock.pending).toBe(0);
+  });
 });

@@ -14,6 +14,16 @@ describe("a redrive", () => {
     });
   });
 
+  test("by another tool runs a job with all of its attempts, whatever its message says about those before", () => {
+    const record = failed();
+    record.buried();
+    const letter = { wasDeadLetter: true, attemptsOfCopy: 4 };
+    expect(record.claim("b", letter)).toMatchObject({ do: "run", generation: 1, attempt: 1 });
+    record.end("b", "retrying", { generation: 1 });
+    record.wait(60_000);
+    expect(record.claim("c", letter)).toMatchObject({ do: "run", generation: 1, attempt: 2 });
+  });
+
   test("runs one of two copies", () => {
     const record = failed();
     record.claim("b", { redrive: 1 });

@@ -61,6 +61,26 @@ describe("a job that ran while the store could not be reached", () => {
     expect(over.row).toMatchObject({ status: "completed", deadLetterReason: undefined });
   });
 
+  test("is completed, also if its claim was given back before, and another run holds the job", () => {
+    const record = running();
+    record.end("a", "released", { seed: undefined });
+    record.claim("b");
+    expect(record.end("a", "completed", { isUntracked: true }).verdict).toBe("recorded");
+    expect(record.row).toMatchObject({ status: "completed", hold: undefined });
+  });
+
+  test("is completed, also if its message was moved back from the dead letters, and states no generation", () => {
+    const record = failed();
+    record.buried();
+    record.claim("b", { wasDeadLetter: true });
+    record.end("b", "retrying", { generation: 1, inMs: 1_000 });
+    expect(record.end("c", "failed", { isUntracked: true, attempt: 5, generation: 0 }).verdict).toBe(
+      "overruled",
+    );
+    expect(record.end("c", "completed", { isUntracked: true, generation: 0 }).verdict).toBe("recorded");
+    expect(record.row).toMatchObject({ status: "completed", generation: 1 });
+  });
+
   test.each(["retrying", "failed", "released"] as const)(
     "sets nothing back that a claim holds: %s",
     (outcome) => {

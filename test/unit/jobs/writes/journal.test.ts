@@ -37,6 +37,26 @@ describe("the journal", () => {
     expect(journal.takeOf("j")).toMatchObject([{ token: "held" }, { token: "third" }]);
   });
 
+  it("keeps the end of a run that has returned, if the decision to give it up comes after it", () => {
+    const journal = new Journal();
+    journal.add(end("j", "a", { seq: 2 }));
+    journal.add(end("j", "a", { seq: 1, outcome: "retrying" }));
+    expect(journal.takeOf("j")).toMatchObject([{ seq: 2, outcome: "completed" }]);
+  });
+
+  it("keeps the end of a job that is completed behind that of another run, which only ends its own claim", () => {
+    const journal = new Journal();
+    journal.add(end("j", "a"));
+    journal.add(end("j", "b", { outcome: "retrying" }));
+    expect(journal.takeOf("j")).toMatchObject([{ token: "a" }]);
+    journal.add(end("j", "a"));
+    journal.add(end("j", "c", { outcome: "retrying", isUntracked: false }));
+    expect(journal.takeOf("j")).toMatchObject([{ token: "c" }, { token: "a" }]);
+    journal.add(end("j", "a"));
+    journal.add(end("j", "d", { outcome: "failed", generation: 1 }));
+    expect(journal.takeOf("j")).toMatchObject([{ token: "d" }]);
+  });
+
   it("returns the changes of a job in the order in which they are applied", () => {
     const journal = new Journal();
     journal.add({ kind: "buried", id: "j", generation: 0 });
