@@ -1,7 +1,14 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { JobProcessHost } from "./host.ts";
 import { idOf, OTHER_KEYS, sendingOf, typeOf } from "./config.ts";
+import { messagesIn } from "./records.ts";
 
 const AT_ONCE = 20;
+/** Jobs between two looks at the queue. */
+const LOOK_AFTER = 100;
+const LOOK_MS = 100;
+/** Messages in the queue up to which more are sent: what a killed process held would wait behind all of them. */
+const MOST_WAITING = 200;
 const SEND_MS = 120_000;
 const MAX_ATTEMPTS = 50;
 const MAX_DELAY_MS = 1_000;
@@ -12,8 +19,14 @@ export async function sendJobs(host: JobProcessHost): Promise<void> {
   if (send === undefined) return;
   const numbers = [...send.again];
   for (let number = send.from; number < send.to; number += 1) numbers.push(number);
-  for (let at = 0; at < numbers.length && !host.signal.aborted; at += AT_ONCE)
+  for (let at = 0; at < numbers.length && !host.signal.aborted; at += AT_ONCE) {
+    if (at % LOOK_AFTER === 0) await untilRoom(host);
     await Promise.all(numbers.slice(at, at + AT_ONCE).map((number) => sendOne(host, number)));
+  }
+}
+
+async function untilRoom({ queue, config, signal }: JobProcessHost): Promise<void> {
+  while (!signal.aborted && (await messagesIn(queue, [config.queue])) > MOST_WAITING) await sleep(LOOK_MS);
 }
 
 async function sendOne({ config, jobs, queue, log }: JobProcessHost, number: number): Promise<void> {
