@@ -141,7 +141,8 @@ function finish(row: JobRow, change: EndChange, now: number): Transition<EndAnsw
 function endedRun(row: JobRow, change: EndChange, now: number): RowDraft {
   const { attempt, workerId, durationMs, progress, progressMessage, saved, steps } = change;
   const next = nextVersion(row, now);
-  next.runs = attempt;
+  // A run that does not know of its claim has the number that the broker counts.
+  next.runs = change.isUntracked && row.hold?.token === change.token ? Math.max(row.runs, attempt) : attempt;
   next.workerId = workerId;
   next.durationMs = durationMs;
   if (progress !== undefined) next.progress = progress;

@@ -127,13 +127,7 @@ export class JobLedger implements RuleLedger {
     return this.#copies.get(brokerId);
   }
 
-  stored(
-    queue: string,
-    outgoing: Outgoing,
-    brokerId: string,
-    held: readonly JobHeld[],
-    isDead: boolean,
-  ): void {
+  stored(queue: string, outgoing: Outgoing, brokerId: string, held: readonly JobHeld[]): void {
     const id = idOf(outgoing.body);
     const job = this.ofBody(outgoing.body);
     if (job === undefined) return this.violate("phantom", `a message ${id} was sent that nobody has sent`);
@@ -146,10 +140,7 @@ export class JobLedger implements RuleLedger {
     const isFromRecord = outgoing.attributes["qp_job"] !== undefined;
     if (isFirst && isFromRecord) {
       if (record.sent.has(generation)) this.reached("recorded: the message is sent a second time");
-      if (isDead) this.reached("recorded: the dispatcher dies before it has confirmed");
     }
-    if (isFirst && !isFromRecord && isDead && job.send.way !== "bare")
-      this.reached("plain: the sender dies before the record");
     if (this.#copies.has(brokerId)) {
       if (this.#copies.get(brokerId)?.message !== job) job.isAbsorbed = true;
       if (isFirst && isFromRecord && generation > 0 && !record.sent.has(generation))

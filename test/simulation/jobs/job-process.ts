@@ -256,6 +256,15 @@ export class JobProcess implements SimulatedProcess<JobOrder> {
             : "recorded: the dispatcher stands still before it sends",
         );
     }
+    if (step === "send first" && side === "after" && isCrash) {
+      const [, ...ids] = detail.split(" ");
+      const isRecorded = ids.some((id) => ledger.record(this.#namespace, id).isStoreBorn);
+      ledger.reached(
+        isRecorded
+          ? "recorded: the dispatcher dies before it has confirmed"
+          : "plain: the sender dies before the record",
+      );
+    }
     if (isCrash) noteCrash(ledger, this.host.name, this.host.allHeld());
   }
 }

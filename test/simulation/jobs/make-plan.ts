@@ -16,6 +16,8 @@ export function makeJobPlan(seed: number): JobPlan {
   const isOrdered = provider !== "pubsub" && random.chance(0.3);
   const leaseMs = random.pick(provider === "pubsub" ? [10_000, 20_000] : [5_000, 10_000, 20_000]);
   const hasStaging = random.chance(0.2);
+  const isLongOutage = isOrdered && random.chance(0.08);
+  const isPruned = random.chance(0.06);
   const sends = sendsOf(random, leaseMs, hasStaging, isOrdered);
   return {
     seed,
@@ -33,13 +35,13 @@ export function makeJobPlan(seed: number): JobPlan {
     brokerMaxDeliveries: random.chance(0.15) ? random.int(isOrdered ? 4 : 2, 5) : 40,
     hasStaging,
     isPushing: random.chance(0.5),
-    isLongOutage: random.chance(0.02),
-    isPruned: random.chance(0.06),
+    isLongOutage,
+    isPruned,
     processes: processes(random),
     sends,
     repeats: repeatsOf(random, sends),
     operations: operationsOf(random, sends),
-    faults: faults(random),
+    faults: [...faults(random), ...aimedFaults(random, { isLongOutage, isPruned })],
     restarts: Array.from({ length: random.int(0, 2) }, () => ({
       at: random.int(500, SENDING_MS * 2),
       process: random.int(0, PROCESSES - 1),
@@ -88,7 +90,7 @@ function sendsOf(random: Prng, leaseMs: number, hasStaging: boolean, isOrdered: 
       "delayed",
       "bare",
     ] as const);
-    const isShared = random.chance(0.15);
+    const isShared = random.chance(hasStaging && way === "id" ? 0.5 : 0.15);
     return {
       kind: "send",
       way,
@@ -251,6 +253,26 @@ function faults(random: Prng): PlannedFault[] {
       chance: random.next(),
     };
   });
+}
+
+/** Faults for situations that hardly ever come by chance. */
+function aimedFaults(
+  random: Prng,
+  { isLongOutage, isPruned }: Pick<JobPlan, "isLongOutage" | "isPruned">,
+): PlannedFault[] {
+  const fault = (kind: FaultKind, on: string, side: PlannedFault["side"], chance: number): PlannedFault => {
+    return { kind, after: random.int(0, SENDING_MS), on, side, draining: false, chance };
+  };
+  const aimed: PlannedFault[] = [];
+  if (isLongOutage) aimed.push(fault("down", "store", "before", 0));
+  if (isPruned)
+    aimed.push(fault("late", "store insert", "before", 0.9), fault("crash", "archive", "after", 0));
+  if (random.chance(0.1)) aimed.push(fault("crash", "send first", random.pick(["before", "after"]), 0));
+  if (random.chance(0.08)) {
+    const lost = fault("lost", "store claim", "after", 0);
+    aimed.push(lost, lost, lost);
+  }
+  return aimed;
 }
 
 function stepFor(kind: FaultKind, random: Prng): string | undefined {

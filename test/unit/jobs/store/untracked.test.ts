@@ -61,6 +61,14 @@ describe("a job that ran while the store could not be reached", () => {
     expect(over.row).toMatchObject({ status: "completed", deadLetterReason: undefined });
   });
 
+  test("does not set the attempts back, if its claim was granted and it does not know its number", () => {
+    const record = running();
+    record.end("a", "retrying", { inMs: 0 });
+    record.wait(1).claim("b");
+    record.end("b", "retrying", { isUntracked: true, attempt: 1 });
+    expect(record.row).toMatchObject({ status: "retrying", runs: 2 });
+  });
+
   test("is completed, also if its claim was given back before, and another run holds the job", () => {
     const record = running();
     record.end("a", "released", { seed: undefined });
