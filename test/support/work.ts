@@ -79,3 +79,19 @@ export function work(
 export async function leftIn(queue: Queue, name: string): Promise<number | undefined> {
   return (await queue.stats(name)).backlog;
 }
+
+/** Finds messages that were handled for the first time after a later one of their key. A repeated message is no fault. */
+export class OrderCheck {
+  /** Number of messages that were overtaken. */
+  overtaken = 0;
+  readonly #handled = new Set<number>();
+  readonly #lastOf = new Map<string, number>();
+
+  /** @param place the place of the message among all that were sent */
+  see(key: string, place: number): void {
+    const last = this.#lastOf.get(key) ?? -1;
+    if (!this.#handled.has(place) && last > place) this.overtaken += 1;
+    this.#handled.add(place);
+    this.#lastOf.set(key, Math.max(last, place));
+  }
+}
