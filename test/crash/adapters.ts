@@ -1,4 +1,5 @@
 import type { DirectoryOptions } from "../../examples/directory-adapter/index.ts";
+import type { PostgresOptions } from "../../adapters/postgres/index.ts";
 import type { ServiceBusOptions } from "../../adapters/service-bus/index.ts";
 import type { SqliteOptions } from "../../adapters/sqlite/index.ts";
 import type { SqsOptions } from "../../adapters/sqs/index.ts";
@@ -14,6 +15,10 @@ const adapters: Readonly<Record<string, (options: unknown) => Promise<Driver>>> 
   async directory(options) {
     const { directory } = await import("../../examples/directory-adapter/index.ts");
     return directory(options as DirectoryOptions);
+  },
+  async postgres(options) {
+    const { postgres } = await import("../../adapters/postgres/index.ts");
+    return postgres(options as PostgresOptions);
   },
   async "service-bus"(options) {
     const { serviceBus } = await import("../../adapters/service-bus/index.ts");

@@ -1,6 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { postgres } from "../../adapters/postgres/index.ts";
+import { createQueue } from "../../src/client/create-queue.ts";
+import { createDatabase } from "../support/postgres-database.ts";
+import { requireServer } from "../support/servers/find-server.ts";
+import { embeddedPostgres } from "../support/servers/postgres-server.ts";
 import { ServiceBusProcess } from "../support/service-bus.ts";
 import { clientOptions, startSqsServer } from "../support/sqs-server.ts";
 import type { AdapterConfig } from "./config.ts";
@@ -42,6 +47,30 @@ export const backends: Readonly<Record<string, () => Promise<Backend>>> = {
     return {
       adapter: { name: "directory", options: { path: join(path, "queues") }, delayStore },
       close: () => rm(path, { recursive: true }),
+    };
+  },
+  async postgres() {
+    const own = await embeddedPostgres();
+    const server = own ?? (await requireServer("postgres"));
+    const database = await createDatabase(server.url);
+    const options = { url: database.url };
+    const queue = createQueue(postgres(options));
+    await queue.ensure("tables");
+    await queue.close();
+    return {
+      adapter: { name: "postgres", options },
+      ...(own === undefined
+        ? {}
+        : {
+            async restart() {
+              await own.kill();
+              await own.start();
+            },
+          }),
+      async close() {
+        await database.drop();
+        await server.close();
+      },
     };
   },
   async sqlite() {
