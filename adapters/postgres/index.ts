@@ -4,6 +4,7 @@
  */
 export type { PostgresExecutor } from "./connection/executor.ts";
 export { postgres, type PostgresOptions } from "./driver.ts";
+export { postgresJobStore, type PostgresJobStoreOptions } from "./job-store/postgres-job-store.ts";
 export {
   type DrizzleSql,
   type DrizzleTransaction,

@@ -1,16 +1,7 @@
 import type { StatementSync } from "node:sqlite";
 import type { JobRow } from "../../../src/jobs/store/index.ts";
+import { type Facet, facetKey } from "../../sql/job-store/row-codec.ts";
 import type { Statements } from "./statements.ts";
-
-/** One combination of the attributes that lists filter by. */
-export interface Facet {
-  readonly facet: number;
-  readonly ns: number;
-  readonly queue: JobRow["queue"];
-  readonly type: JobRow["type"];
-  readonly priority: JobRow["priority"];
-  readonly status: JobRow["status"];
-}
 
 /** A facet with the number of its jobs. */
 export interface CountedFacet extends Facet {
@@ -48,9 +39,9 @@ export class Facets {
   }
 
   /** The number of the facet of a row; it is created if there is none. Called within a transaction. */
-  of(ns: number, { queue, type, priority, status }: JobRow): number {
-    // A queue and a type may have any character, but no job has two of a kind.
-    const key = `${ns} ${status} ${priority} ${queue.length} ${queue} ${type}`;
+  of(ns: number, row: JobRow): number {
+    const { queue, type, priority, status } = row;
+    const key = `${ns} ${facetKey(row)}`;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const found = this.#find.get(ns, queue, type, priority, status)?.["facet"];

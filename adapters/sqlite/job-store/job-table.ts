@@ -7,17 +7,18 @@ import {
   type JobPart,
 } from "../../../src/jobs/store/index.ts";
 import { Facets } from "./facets.ts";
-import { type EncodedData, JobDataTable } from "./job-data.ts";
+import { type EncodedData, hasDataRow } from "../../sql/job-store/data-codec.ts";
+import { JobDataTable } from "./job-data.ts";
 import {
   decodeRow,
   encodeRest,
   haveSameTerms,
   type JobRecord,
-  READ,
   shelfOf,
   termsOf,
   timesOf,
-} from "./row-codec.ts";
+} from "../../sql/job-store/row-codec.ts";
+import { READ } from "./read-statements.ts";
 import type { Statements } from "./statements.ts";
 
 /** Rows that are remembered at most. A row is about 1 KB. */
@@ -78,7 +79,7 @@ export class JobTable {
 
   /** @param wanted the parts that are read. @default all */
   dataOf({ job, parts }: Stored, wanted?: readonly JobPart[]): JobData {
-    return JobDataTable.hasRow(parts) ? this.data.read(job, wanted) : {};
+    return hasDataRow(parts) ? this.data.read(job, wanted) : {};
   }
 
   /**
@@ -96,14 +97,14 @@ export class JobTable {
         ? this.#insert(ns, row, rest, seq, data?.parts ?? parts)
         : this.#update(before, row, rest, seq, data?.parts ?? parts);
     if (data !== undefined)
-      this.data.write(stored.job, JobDataTable.hasRow(parts), data satisfies EncodedData);
+      this.data.write(stored.job, hasDataRow(parts), data satisfies EncodedData);
     this.#remember(stored);
     return stored;
   }
 
   remove({ job, ns, facet, parts, row }: Stored): void {
     this.#statements.of("DELETE FROM queueport_jobs WHERE job = ?").run(job);
-    if (JobDataTable.hasRow(parts)) this.data.remove(job);
+    if (hasDataRow(parts)) this.data.remove(job);
     this.#removeTerms(ns, row, termsOf(row));
     this.facets.add(facet, -1);
     this.#known.delete(keyOf(ns, row.id));

@@ -7,13 +7,17 @@ import type {
 } from "../../../src/jobs/store/index.ts";
 import type { CountedFacet } from "./facets.ts";
 import type { JobTable } from "./job-table.ts";
-import { TERM } from "./row-codec.ts";
+import {
+  hasFacetCondition,
+  matchesFacet,
+  MAX_EXAMINED,
+  MAX_TOTAL,
+  termsOfFilter,
+} from "../../sql/job-store/filters.ts";
 import { type Hit, MergedScan, type Pause, type Residual, Scan, type ScanSource } from "./scan.ts";
 import { Search } from "./search.ts";
 import type { Statements } from "./statements.ts";
 
-const MAX_TOTAL = 10_000;
-const MAX_EXAMINED = 100_000;
 /** Facets whose indexes are merged at most. Beyond that, the jobs of all facets are walked along. */
 const MAX_MERGED = 500;
 /** The same where each job has to be looked at, so that many are merged. */
@@ -82,19 +86,6 @@ function rowsOf(jobs: JobTable, hits: readonly Hit[]): JobRow[] {
   return hits.flatMap(({ job }) => jobs.byNumber(job)?.row ?? []);
 }
 
-function matchesFacet(
-  facet: CountedFacet,
-  { status, type, queue, priority, isStalled }: StoredJobFilter,
-): boolean {
-  return (
-    (status === undefined || status.includes(facet.status)) &&
-    (type === undefined || type.includes(facet.type)) &&
-    (queue === undefined || queue.includes(facet.queue)) &&
-    (priority === undefined || priority.includes(facet.priority)) &&
-    (isStalled === undefined || facet.status === "processing")
-  );
-}
-
 interface Way {
   readonly sources: readonly ScanSource[];
   readonly residual: Residual | undefined;
@@ -110,7 +101,7 @@ function wayOf(
   facets: readonly CountedFacet[],
   now: number,
 ): Way {
-  const terms = termsOf(filter);
+  const terms = termsOfFilter(filter);
   const inFacets = facets.reduce((sum, facet) => sum + facet.count, 0);
   // The only condition needs no comparison.
   const isAlone = terms.length === 1 && !hasFacetCondition(filter);
@@ -154,10 +145,6 @@ function wayOf(
   }
 }
 
-function hasFacetCondition({ status, type, queue, priority, isStalled }: StoredJobFilter): boolean {
-  return [status, type, queue, priority, isStalled].some((condition) => condition !== undefined);
-}
-
 const hasTerm = (ns: number, term: string): Residual => ({
   where:
     "EXISTS (SELECT 1 FROM queueport_terms t WHERE t.ns = ? AND t.term = ? AND t.created_at = k.created_at AND t.id = k.id)",
@@ -188,15 +175,6 @@ const byCreation = (ns: number): ScanSource => ({
   where: "k.ns = ?",
   values: [ns],
 });
-
-function termsOf({ tenant, tag, workerId, error }: StoredJobFilter): string[] {
-  const terms: string[] = [];
-  if (tenant !== undefined) terms.push(TERM.tenant + tenant);
-  if (tag !== undefined) terms.push(TERM.tag + tag);
-  if (workerId !== undefined) terms.push(TERM.worker + workerId);
-  if (error !== undefined) terms.push(TERM.error + error);
-  return terms;
-}
 
 function countOf(statements: Statements, ns: number, term: string, max: number): number {
   const counted = statements

@@ -1,5 +1,5 @@
 import { type DueJob, MAX_AHEAD_MS, taken, type TakeOptions } from "../../../src/jobs/store/index.ts";
-import type { Facet } from "./facets.ts";
+import type { Facet } from "../../sql/job-store/row-codec.ts";
 import type { JobWriter } from "./writer.ts";
 import { compareHits, type Hit } from "./scan.ts";
 import type { Statements } from "./statements.ts";

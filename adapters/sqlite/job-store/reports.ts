@@ -1,20 +1,13 @@
-import { QueueError } from "../../../src/driver/index.ts";
-import { type ChangePage, isFinal, type JobCount, type MinuteCount } from "../../../src/jobs/store/index.ts";
+import type { ChangePage, JobCount, MinuteCount } from "../../../src/jobs/store/index.ts";
+import { minutesAfter, seqOfCursor, summedCounts, summedMinutes } from "../../sql/job-store/reports.ts";
+import type { JobRecord } from "../../sql/job-store/row-codec.ts";
 import type { JobTable } from "./job-table.ts";
-import { type JobRecord, READ } from "./row-codec.ts";
+import { READ } from "./read-statements.ts";
 import type { Statements } from "./statements.ts";
-import { MAX_MINUTES, MINUTE_MS } from "./writer.ts";
 
 /** The number of unfinished jobs. */
 export function countsOf(jobs: JobTable, ns: number): JobCount[] {
-  const counts = new Map<string, JobCount>();
-  for (const { queue, type, status, count } of jobs.facets.list(ns)) {
-    if (isFinal(status)) continue;
-    // Without the priority, which the facets have as well.
-    const key = JSON.stringify([queue, type, status]);
-    counts.set(key, { queue, type, status, count: count + (counts.get(key)?.count ?? 0) });
-  }
-  return [...counts.values()];
+  return summedCounts(jobs.facets.list(ns));
 }
 
 interface MinuteRecord {
@@ -32,26 +25,16 @@ export function minutesOf(
   since: number,
   now: number,
 ): MinuteCount[] {
-  const from = Math.max(since - MINUTE_MS, now - MAX_MINUTES * MINUTE_MS - 1);
   const records = statements
     .of("SELECT * FROM queueport_minutes WHERE minute > ? ORDER BY minute")
-    .all(from) as unknown as MinuteRecord[];
-  const minutes = new Map<string, MinuteCount>();
-  for (const { minute, facet, count, duration_ms: durationMs } of records) {
-    const { ns: of, queue, type, status } = jobs.facets.get(facet);
-    if (of !== ns) continue;
-    const key = JSON.stringify([minute, queue, type, status]);
-    const sum = minutes.get(key);
-    minutes.set(key, {
-      minute,
-      queue,
-      type,
-      status: status as MinuteCount["status"],
-      count: count + (sum?.count ?? 0),
-      durationMs: durationMs + (sum?.durationMs ?? 0),
-    });
-  }
-  return [...minutes.values()];
+    .all(minutesAfter(since, now)) as unknown as MinuteRecord[];
+  return summedMinutes(
+    records.flatMap(({ minute, facet, count, duration_ms: durationMs }) => {
+      const { ns: of, queue, type, status } = jobs.facets.get(facet);
+      if (of !== ns) return [];
+      return [{ minute, queue, type, status: status as MinuteCount["status"], count, durationMs }];
+    }),
+  );
 }
 
 /** @param lastSeq the number of the last change of the file */
@@ -64,15 +47,8 @@ export function changedSince(
   lastSeq: number,
 ): ChangePage {
   if (cursor === undefined) return { rows: [], cursor: String(lastSeq), hasMore: false };
-  if (!/^\d{1,15}$/.test(cursor))
-    throw new QueueError("invalid_options", "The cursor is not one that this job store has given.");
-  // Otherwise a reader would see nothing until as many changes were made again.
-  if (Number(cursor) > lastSeq)
-    throw new QueueError(
-      "invalid_options",
-      "The cursor is later than the last change: the job store was replaced, or restored from a copy.",
-    );
-  const records = statements.of(READ.since).all(ns, Number(cursor), limit + 1) as unknown as JobRecord[];
+  const since = seqOfCursor(cursor, lastSeq);
+  const records = statements.of(READ.since).all(ns, since, limit + 1) as unknown as JobRecord[];
   const hasMore = records.length > limit;
   const page = records.slice(0, limit);
   const last = hasMore ? (page.at(-1)?.seq ?? cursor) : lastSeq;

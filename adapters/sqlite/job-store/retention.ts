@@ -5,18 +5,14 @@ import {
   type PruneOutcome,
   type PrunePolicy,
 } from "../../../src/jobs/store/index.ts";
+import { byEnd, endOf, type Finished, isPrunable } from "../../sql/job-store/retention-rules.ts";
 import type { JobTable, Stored } from "./job-table.ts";
 import type { Progress } from "./paces.ts";
-import { SHELF, SHELVES } from "./row-codec.ts";
+import { SHELF, SHELVES } from "../../sql/job-store/row-codec.ts";
 import type { Statements } from "./statements.ts";
 
 /** Jobs that are deleted between two looks at the time. */
 const STEP = 20;
-
-interface Finished {
-  readonly job: number;
-  readonly finished_at: number;
-}
 
 /** The finished jobs that a policy does not keep. */
 export class Retention {
@@ -137,21 +133,4 @@ export class Retention {
       )
       .all(ns, shelf, time, limit) as unknown as Finished[];
   }
-}
-
-function byEnd(one: Finished, other: Finished): number {
-  return one.finished_at - other.finished_at || one.job - other.job;
-}
-
-function endOf({ job, row }: Stored): Finished {
-  return { job, finished_at: row.finishedAt ?? 0 };
-}
-
-/** @param last the last of the jobs that are beyond the number that the policy keeps */
-function isPrunable(stored: Stored, policy: PrunePolicy, last: Finished | undefined, now: number): boolean {
-  const { finishedAt, status } = stored.row;
-  if (finishedAt === undefined || !isFinal(status)) return false;
-  const ageMs = now - finishedAt;
-  if (ageMs > keptMs(status, policy)) return true;
-  return last !== undefined && ageMs > MIN_KEPT_MS && byEnd(endOf(stored), last) <= 0;
 }

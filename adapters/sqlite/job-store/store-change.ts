@@ -1,6 +1,6 @@
-import { QueueError } from "../../../src/driver/index.ts";
 import type { JobAnswer, JobChange } from "../../../src/jobs/store/index.ts";
 import type { GroupedChange } from "../../../src/lib/sqlite/group-commit.ts";
+import { notRecorded } from "../../sql/job-store/not-recorded.ts";
 import type { JobWriter } from "./writer.ts";
 
 /** A change of the store that shares a transaction with others. */
@@ -93,15 +93,6 @@ export class Task<Result> implements StoreChange {
   failed(error: unknown): void {
     this.done.reject(error);
   }
-}
-
-function notRecorded(id: string, cause: unknown): QueueError {
-  if (cause instanceof QueueError) return cause;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  const hint = "Its values have to be such that JSON can represent them.";
-  return new QueueError("invalid_message", `The job ${id} could not be recorded: ${text}. ${hint}`, {
-    cause,
-  });
 }
 
 /** Whether SQLite itself has refused a statement. */

@@ -1,7 +1,8 @@
 import type { Clock, Timer } from "../../../src/driver/index.ts";
 import { hintsOf, type StoreHint } from "../../../src/jobs/store/index.ts";
 import type { JobTable } from "./job-table.ts";
-import { type JobRecord, READ } from "./row-codec.ts";
+import type { JobRecord } from "../../sql/job-store/row-codec.ts";
+import { READ } from "./read-statements.ts";
 import type { Statements } from "./statements.ts";
 import type { PendingHint } from "./writer.ts";
 

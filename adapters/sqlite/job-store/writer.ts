@@ -10,12 +10,9 @@ import {
   transition,
   withSaved,
 } from "../../../src/jobs/store/index.ts";
+import { MAX_MINUTES, MINUTE_MS, minuteOf } from "../../sql/job-store/reports.ts";
 import type { JobTable, Stored } from "./job-table.ts";
 import type { Statements } from "./statements.ts";
-
-export const MINUTE_MS = 60_000;
-/** Minutes of which the ended jobs are counted: those of a day. */
-export const MAX_MINUTES = 1_440;
 
 /** Milliseconds for which another process counts as writing after each of its transactions. Workers write every 10 s. */
 const SHARED_MS = 60_000;
@@ -155,7 +152,7 @@ export class JobWriter {
   }
 
   #count({ facet, row }: Stored, now: number): void {
-    const minute = Math.floor(now / MINUTE_MS) * MINUTE_MS;
+    const minute = minuteOf(now);
     const key = `${minute} ${facet}`;
     const ended = this.#ended.get(key) ?? { minute, facet, count: 0, durationMs: 0 };
     ended.count += 1;

@@ -1,5 +1,19 @@
 import type { FinalStatus, JobRow } from "../../../src/jobs/store/index.ts";
-import type { Facet } from "./facets.ts";
+
+/** One combination of the attributes that lists filter by. */
+export interface Facet {
+  readonly facet: number;
+  readonly ns: number;
+  readonly queue: JobRow["queue"];
+  readonly type: JobRow["type"];
+  readonly priority: JobRow["priority"];
+  readonly status: JobRow["status"];
+}
+
+/** A key of a facet within its namespace. A queue and a type may have any character, but no job has two of a kind. */
+export function facetKey({ queue, type, priority, status }: Omit<Facet, "facet" | "ns">): string {
+  return `${status} ${priority} ${queue.length} ${queue} ${type}`;
+}
 
 /** The columns of a job as they are read. */
 export interface JobRecord {
@@ -12,16 +26,6 @@ export interface JobRecord {
   readonly parts: number;
   readonly row: string;
 }
-
-/** The columns that are read for a row. */
-const JOB_COLUMNS = "j.job, j.id, j.facet, j.created_at, j.seq, j.finished_at, j.parts, j.row";
-
-/** The statements that read rows. */
-export const READ: Readonly<Record<"byId" | "byNumber" | "since", string>> = {
-  byId: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND id = ?`,
-  byNumber: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE job = ?`,
-  since: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND seq > ? ORDER BY seq LIMIT ?`,
-};
 
 /** The values of a row that most jobs have. They are left out of the JSON. */
 const DEFAULTS = {

@@ -1,0 +1,348 @@
+import {
+  checkKeys,
+  type Clock,
+  type KnownKeys,
+  QueueError,
+  sleep,
+  systemClock,
+} from "../../../src/driver/index.ts";
+import type {
+  ChangePage,
+  DueJob,
+  JobAnswer,
+  JobChange,
+  JobCount,
+  JobPart,
+  JobStore,
+  JobStoreCapabilities,
+  MigrationOutcome,
+  MinuteCount,
+  PageRequest,
+  PruneOutcome,
+  PrunePolicy,
+  StoredJob,
+  StoredJobFilter,
+  StoredPage,
+  StoreHint,
+  TakeOptions,
+  WorkerRow,
+} from "../../../src/jobs/store/index.ts";
+import { notRecorded } from "../../sql/job-store/not-recorded.ts";
+import type { ConnectionOptions } from "../connection/options.ts";
+import { migrate } from "../schema/migrate.ts";
+import { applyBatch, begun, type BatchOutcome, takesName } from "./batch.ts";
+import { failed, isContended, isOfValue } from "./failure.ts";
+import type { Run } from "./facets.ts";
+import { listJobs } from "./lists.ts";
+import { nextDueAt, takeDue } from "./outbox.ts";
+import { beat, changedSince, countsOf, liveWorkers, minutesOf } from "./reports.ts";
+import { prunable, prune } from "./retention.ts";
+import { jobsPart } from "./schema.ts";
+import { Session } from "./session.ts";
+import { arrayOf, stored as storedText } from "./text.ts";
+import { JOB_COLUMNS } from "./job-rows.ts";
+
+/** The options of {@link postgresJobStore}: the database, by a `url` or a `Pool` of `pg`. */
+export interface PostgresJobStoreOptions extends Omit<ConnectionOptions, "clock"> {
+  /** The clock of the records. For tests. @default the clock of the server */
+  readonly clock?: Clock | undefined;
+}
+
+const KEYS: KnownKeys<PostgresJobStoreOptions> = {
+  url: true,
+  client: true,
+  schema: true,
+  poolSize: true,
+  requestTimeoutMs: true,
+  listen: true,
+  onWarning: true,
+  clock: true,
+};
+
+/** Changes of one transaction that each take a lock on a name: a server has room for some thousands of them. */
+const MAX_NAMED = 100;
+/**
+ * Milliseconds for which changes are tried that another transaction keeps from being made: of a batch, in which others wait
+ * for them, and one that is alone. Transactions of stores take some milliseconds, those of applications any time.
+ */
+const [PATIENCE_MS, PATIENCE_ALONE_MS] = [75, 1_000];
+const AGAIN_AFTER_MS = 10;
+
+/**
+ * Creates a job store in PostgreSQL, version 13 or later. It needs the package `pg`. Any number of processes may use the
+ * same database. All times of records are those of the server.
+ *
+ * A change that was answered is as durable as a commit of the server. A process never changes the schema, unless `migrate`
+ * is called.
+ *
+ * @throws QueueError `config` when an option is wrong, `invalid_options` when an option does not exist
+ *
+ * @example
+ * import { createJobs } from "queueport/jobs";
+ * import { postgresJobStore } from "queueport/postgres";
+ *
+ * const jobs = await createJobs(queue, { store: postgresJobStore({ url: process.env.DATABASE_URL }) });
+ */
+export function postgresJobStore(options: PostgresJobStoreOptions = {}): JobStore {
+  return new PostgresJobStore(options);
+}
+
+class PostgresJobStore implements JobStore {
+  readonly name = "postgres";
+  readonly capabilities: JobStoreCapabilities = { durable: true, shared: true, search: true, pushMs: 250 };
+  readonly #session: Session;
+  readonly #clock: Clock | undefined;
+  /** The numbers of the namespaces that were opened. */
+  readonly #namespaces = new Map<string, number>();
+  readonly #calls = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(options: PostgresJobStoreOptions) {
+    checkKeys("postgresJobStore", options, KEYS);
+    const { clock, ...connection } = options;
+    this.#clock = clock;
+    this.#session = new Session(connection);
+  }
+
+  open(namespace: string, fingerprint: string): Promise<void> {
+    return this.#call(async () => {
+      const { ns, known } = await this.#session.open(namespace, fingerprint);
+      if (known !== fingerprint) {
+        throw new QueueError(
+          "config",
+          `The namespace "${namespace}" of the job store ${this.#session.place} belongs to other queues (${known}). Give createJobs another namespace.`,
+        );
+      }
+      this.#namespaces.set(namespace, ns);
+    }, true);
+  }
+
+  apply(namespace: string, changes: readonly JobChange[]): Promise<JobAnswer[]> {
+    return this.#on(namespace, async (_run, ns) => {
+      const answers = new Map<string, JobAnswer>();
+      const until = performance.now() + (changes.length === 1 ? PATIENCE_ALONE_MS : PATIENCE_MS);
+      for (let open = changes; ;) {
+        for (const some of transactionsOf(open)) await this.#applySome(ns, some, answers);
+        open = open.filter(({ id }) => answers.get(id)?.do === "again");
+        if (open.length === 0 || performance.now() >= until) break;
+        // Random, so that processes that wait for one row do not meet again.
+        await sleep(systemClock, AGAIN_AFTER_MS * (0.5 + Math.random()));
+      }
+      return changes.map(({ id }) => answers.get(id) ?? { do: "again" });
+    });
+  }
+
+  get(
+    namespace: string,
+    ids: readonly string[],
+    parts: readonly JobPart[] = [],
+  ): Promise<(StoredJob | undefined)[]> {
+    return this.#on(namespace, async (run, ns, { jobs }) => {
+      const found = await run(
+        `SELECT ${JOB_COLUMNS} FROM ${jobs.schema}.job k WHERE k.ns = $1 AND k.id = ANY($2::text[])`,
+        [ns, arrayOf(ids.map((id) => storedText(id)))],
+      );
+      const rows = await jobs.decode(run, ns, found);
+      const data = await jobs.data(run, rows, parts);
+      const byId = new Map(rows.map((one) => [one.row.id, { row: one.row, ...data.get(one.job) }]));
+      return ids.map((id) => byId.get(id));
+    });
+  }
+
+  list(namespace: string, filter: StoredJobFilter, page: PageRequest): Promise<StoredPage> {
+    return this.#on(namespace, async (run, ns, { jobs }) =>
+      listJobs(run, jobs, ns, filter, page, await this.#now(run)),
+    );
+  }
+
+  counts(namespace: string): Promise<JobCount[]> {
+    return this.#on(namespace, (run, ns, { jobs }) => countsOf(run, jobs, ns));
+  }
+
+  minutes(namespace: string, since: number): Promise<MinuteCount[]> {
+    return this.#on(namespace, async (run, ns, { jobs }) =>
+      minutesOf(run, jobs, ns, since, await this.#now(run)),
+    );
+  }
+
+  takeDue(namespace: string, options: TakeOptions): Promise<DueJob[]> {
+    return this.#on(namespace, async (_run, ns, session) => {
+      const taken = await this.#transaction("take due jobs", async (run, now) =>
+        takeDue(run, session.jobs, ns, options, now),
+      );
+      this.#committed(ns, taken);
+      return taken.due;
+    });
+  }
+
+  nextDueAt(namespace: string, queues?: readonly string[]): Promise<number | undefined> {
+    return this.#on(namespace, (run, ns, { jobs }) => nextDueAt(run, jobs, ns, queues));
+  }
+
+  changedSince(namespace: string, cursor: string | undefined, limit: number): Promise<ChangePage> {
+    return this.#on(namespace, (run, ns, { jobs }) => changedSince(run, jobs, ns, cursor, limit));
+  }
+
+  listen(namespace: string, listener: (hint: StoreHint, id: string) => void): () => void {
+    return this.#session.watcher.listen(this.#opened(namespace), listener);
+  }
+
+  beat(namespace: string, worker: WorkerRow): Promise<void> {
+    return this.#on(namespace, async (run, ns, { jobs }) =>
+      beat(run, jobs.schema, ns, worker, await this.#now(run)),
+    );
+  }
+
+  leave(namespace: string, workerId: string): Promise<void> {
+    return this.#on(namespace, async (run, ns, { jobs }) => {
+      await run(`DELETE FROM ${jobs.schema}.job_worker WHERE ns = $1 AND id = $2`, [
+        ns,
+        storedText(workerId),
+      ]);
+    });
+  }
+
+  workers(namespace: string): Promise<WorkerRow[]> {
+    return this.#on(namespace, async (run, ns, { jobs }) =>
+      liveWorkers(run, jobs.schema, ns, await this.#now(run)),
+    );
+  }
+
+  prunable(namespace: string, policy: PrunePolicy, limit: number): Promise<StoredJob[]> {
+    return this.#on(namespace, async (run, ns, { jobs }) => {
+      const rows = await prunable(run, jobs, ns, policy, limit, await this.#now(run));
+      const data = await jobs.data(run, rows);
+      return rows.map(({ row, job }) => ({ row, ...data.get(job) }));
+    });
+  }
+
+  prune(
+    namespace: string,
+    policy: PrunePolicy,
+    limit: number,
+    ids?: readonly string[],
+  ): Promise<PruneOutcome> {
+    return this.#on(namespace, async (_run, ns, { jobs }) => {
+      try {
+        return await this.#transaction("delete old jobs", (run, now) =>
+          prune(run, jobs, ns, policy, { limit, ids, now }),
+        );
+      } catch (error) {
+        if (!isContended(error)) throw error;
+        // Another process deletes.
+        return { deleted: 0, stripped: 0, hasMore: true };
+      }
+    });
+  }
+
+  migrate(): Promise<MigrationOutcome> {
+    return this.#call(() => migrate(this.#session.connection, jobsPart), true);
+  }
+
+  now(): Promise<number> {
+    return this.#call(() => this.#now(this.#session.run("read the time")));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    while (this.#calls.size > 0) await Promise.allSettled(this.#calls);
+    await this.#session.close();
+  }
+
+  /** Applies changes in one transaction, and in halves if one of them keeps the others from being written. */
+  async #applySome(ns: number, changes: readonly JobChange[], answers: Map<string, JobAnswer>): Promise<void> {
+    try {
+      const outcome = await this.#transaction("record jobs", (run, now) =>
+        applyBatch(run, this.#session.jobs, ns, changes, now),
+      );
+      this.#committed(ns, outcome);
+      for (const [index, { id }] of changes.entries()) answers.set(id, outcome.answers[index] as JobAnswer);
+    } catch (error) {
+      const isContention = isContended(error);
+      if (!isContention && !isOfValue(error)) throw error;
+      const [only] = changes;
+      if (changes.length > 1) {
+        const middle = Math.ceil(changes.length / 2);
+        for (const half of [changes.slice(0, middle), changes.slice(middle)])
+          await this.#applySome(ns, half, answers);
+      } else if (only !== undefined) {
+        if (!isContention) throw notRecorded(only.id, error);
+        answers.set(only.id, { do: "again" });
+      }
+    }
+  }
+
+  #committed(ns: number, { hints, facets }: Pick<BatchOutcome, "hints" | "facets">): void {
+    this.#session.jobs.facets.committed(facets);
+    if (hints !== undefined) this.#session.watcher.committed(ns, hints);
+  }
+
+  /** Epoch milliseconds of the clock of the records. */
+  async #now(run: Run): Promise<number> {
+    if (this.#clock !== undefined) return this.#clock.now();
+    const [row] = await run("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now");
+    return Number(row?.["now"]);
+  }
+
+  #transaction<Result>(action: string, work: (run: Run, now: number) => Promise<Result>): Promise<Result> {
+    const { connection } = this.#session;
+    return connection.transaction(action, async (run) => {
+      const now = await begun(run, connection.requestTimeoutMs);
+      return work(run, this.#clock?.now() ?? now);
+    });
+  }
+
+  #on<Result>(
+    namespace: string,
+    operation: (run: Run, ns: number, session: Session) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#call(() => {
+      const ns = this.#opened(namespace);
+      return operation(this.#session.run("use the job store"), ns, this.#session);
+    });
+  }
+
+  #opened(namespace: string): number {
+    if (this.#isClosed) throw closed();
+    const ns = this.#namespaces.get(namespace);
+    if (ns !== undefined) return ns;
+    throw new QueueError(
+      "config",
+      `The namespace "${namespace}" of the job store ${this.#session.place} is not open. Call open first.`,
+    );
+  }
+
+  /** Carries out a call, which `close` waits for, and words its error. */
+  async #call<Result>(operation: () => Promise<Result>, isOpening = false): Promise<Result> {
+    if (this.#isClosed) throw closed();
+    const call = (async () => operation())();
+    this.#calls.add(call);
+    try {
+      return await call;
+    } catch (error) {
+      throw failed(this.#session.place, error, isOpening);
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+}
+
+/** The changes of each transaction, in their order. */
+function transactionsOf(changes: readonly JobChange[]): (readonly JobChange[])[] {
+  const parts: JobChange[][] = [];
+  let named = MAX_NAMED;
+  for (const change of changes) {
+    const isNamed = takesName(change);
+    if (parts.length === 0 || (isNamed && named === MAX_NAMED)) {
+      parts.push([]);
+      named = 0;
+    }
+    if (isNamed) named += 1;
+    parts.at(-1)?.push(change);
+  }
+  return parts;
+}
+
+function closed(): QueueError {
+  return new QueueError("closed", "The job store is closed.");
+}
