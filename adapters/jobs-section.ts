@@ -66,7 +66,7 @@ export function checkJobs({ section, queues }: GivenJobs, where: string): Checke
   if (jobs.enabled !== false && jobs.store === undefined) {
     throw new QueueError(
       "config",
-      `${where}: jobs.store is missing; expected { "sqlite": "jobs.db" } or { "memory": true }, or jobs.enabled: false.`,
+      `${where}: jobs.store is missing; expected { "sqlite": "jobs.db" }, { "postgres": "postgres://app@localhost/app" } or { "memory": true }, or jobs.enabled: false.`,
     );
   }
   return named.length === 0 ? jobs : { ...jobs, queues: { ...jobs.queues, ...top.queues } };
@@ -82,7 +82,7 @@ function refuseLater({ section, queues }: GivenJobs, where: string): void {
   ];
   const faults = named.map(
     (key) =>
-      `${key}: this store is not available yet; use jobs.store: { "sqlite": "jobs.db" }, which the processes of one machine can share, or { "memory": true }`,
+      `${key}: this store is not available yet; use jobs.store: { "postgres": "postgres://app@localhost/app" }, { "sqlite": "jobs.db" }, which the processes of one machine can share, or { "memory": true }`,
   );
   const levels = [...levelsIn(queues, "queues"), ...levelsIn(section["queues"], "jobs.queues")];
   for (const key of levels) {

@@ -3,6 +3,7 @@ import type { JobStore } from "../src/jobs/store/job-store.ts";
 import type { Clock } from "../src/driver/index.ts";
 import { sqlitePath } from "./config.ts";
 import { load } from "./load.ts";
+import { type PostgresPlace, postgresPlace } from "./postgres/config.ts";
 
 /** Records in the memory of the process: for tests, and for applications of one process. */
 export interface MemoryStoreConfig {
@@ -15,8 +16,14 @@ export interface SqliteStoreConfig {
   readonly sqlite: string;
 }
 
+/** Records in a PostgreSQL database, which any number of machines can share. */
+export interface PostgresStoreConfig {
+  /** The URL of the database, such as `postgres://app@db.internal/app`, or the URL and the schema of the tables. */
+  readonly postgres: string | PostgresPlace;
+}
+
 /** The store of a configuration. Its one key names the store. */
-export type StoreConfig = MemoryStoreConfig | SqliteStoreConfig;
+export type StoreConfig = MemoryStoreConfig | SqliteStoreConfig | PostgresStoreConfig;
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
 /** The name of a store in a configuration. */
@@ -55,10 +62,17 @@ const stores: { readonly [Name in StoreName]: StoreRow<ValueOf<Name>> } = {
     adapter: () => import("./sqlite/index.ts"),
     open: ({ sqliteJobStore }, path, clock) => sqliteJobStore({ path, clock }),
   }),
+  postgres: row("postgres", {
+    packages: ["pg"],
+    schema: postgresPlace,
+    adapter: () => import("./postgres/index.ts"),
+    open: ({ postgresJobStore }, place, clock) =>
+      postgresJobStore({ ...(typeof place === "string" ? { url: place } : place), clock }),
+  }),
 };
 
 /** Stores of a later version, which a configuration may name already. */
-export const storesOfLater: readonly string[] = ["redis", "postgres"];
+export const storesOfLater: readonly string[] = ["redis"];
 
 const names = Object.keys(stores) as StoreName[];
 
@@ -66,7 +80,8 @@ const names = Object.keys(stores) as StoreName[];
 export const storeSchema: z.ZodType<StoreConfig> = z
   .strictObject(Object.fromEntries(names.map((name) => [name, stores[name].schema.optional()])))
   .refine((given) => Object.keys(given).length === 1, {
-    error: 'expected one store: { "sqlite": "jobs.db" } or { "memory": true }',
+    error:
+      'expected one store: { "sqlite": "jobs.db" }, { "postgres": "postgres://app@localhost/app" } or { "memory": true }',
     abort: true,
   }) as unknown as z.ZodType<StoreConfig>;
 

@@ -23,25 +23,40 @@ export interface PostgresConfig extends CommonConfig {
   readonly synchronousCommit?: "off" | undefined;
 }
 
-const URL_OF_DATABASE = z
+/** @internal */
+export const postgresUrl: z.ZodType<string> = z
   .string()
   .refine(
     (url) => /^postgres(?:ql)?:\/\//.test(url),
     "expected a URL that begins with postgres:// or postgresql://",
   );
 
+const schemaName: z.ZodType<string> = z
+  .string()
+  .regex(/^[a-zA-Z_]\w{0,47}$/, "expected up to 48 letters, digits and underscores");
+
+/** A database in which a job store keeps its records. */
+export interface PostgresPlace {
+  readonly url: string;
+  /** The schema of the tables. @default "queueport" */
+  readonly schema?: string | undefined;
+}
+
+/** The database of a job store: its URL, or the URL and the schema. @internal */
+export const postgresPlace: z.ZodType<string | PostgresPlace> = z.union([
+  postgresUrl,
+  z.strictObject({ url: postgresUrl, schema: schemaName.optional() }),
+]);
+
 /** @internal */
 export const postgresSchema: z.ZodType<PostgresConfig> = z.strictObject({
   ...commonFields,
   provider: z.literal("postgres"),
-  url: URL_OF_DATABASE.optional(),
-  schema: z
-    .string()
-    .regex(/^[a-zA-Z_]\w{0,47}$/, "expected up to 48 letters, digits and underscores")
-    .optional(),
+  url: postgresUrl.optional(),
+  schema: schemaName.optional(),
   poolSize: z.int().min(1).max(1_000).optional(),
   requestTimeoutMs: durationField(),
-  listen: z.union([z.boolean(), z.strictObject({ url: URL_OF_DATABASE })]).optional(),
+  listen: z.union([z.boolean(), z.strictObject({ url: postgresUrl })]).optional(),
   dedupWindowMs: durationField({ least: 0 }),
   maxMessageBytes: z
     .int()

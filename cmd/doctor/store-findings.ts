@@ -22,7 +22,7 @@ export async function storeFindings(config: ConfigParts): Promise<Finding[]> {
         : [
             warning(
               `job store ${name}: records end with their process, and no other process sees them`,
-              'jobs.store: { "sqlite": "jobs.db" }',
+              'jobs.store: { "sqlite": "jobs.db" }, or { "postgres": "postgres://app@localhost/app" }',
             ),
           ]),
       ...problems.map((problem) =>

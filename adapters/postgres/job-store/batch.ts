@@ -195,8 +195,7 @@ export async function writeChanges(
   if (rows.length === 0) return { hints: undefined, facets: [], taken: new Set() };
   const encoded = rows.map(({ before, row, data }) => {
     try {
-      if (!Number.isFinite(row.createdAt))
-        throw new TypeError("its time of creation is no finite number");
+      if (!Number.isFinite(row.createdAt)) throw new TypeError("its time of creation is no finite number");
       return data && encodeData(before?.parts ?? 0, data, () => (before && known.get(before.job)) ?? {});
     } catch (error) {
       throw notRecorded(row.id, error);
@@ -209,19 +208,19 @@ export async function writeChanges(
   );
   const created = new Map(facets.map((facet) => [facetKey(facet), facet.facet]));
   // A row that nobody has seen gets a number, although it has not changed.
-  const isChange = rows.map(({ before, row }) => before?.seq === undefined || row.version !== before.row.version);
+  const isChange = rows.map(
+    ({ before, row }) => before?.seq === undefined || row.version !== before.row.version,
+  );
   const count = isChange.filter(Boolean).length;
   const to = count === 0 ? 0 : await nextSeq(run, jobs.schema, ns, count);
   let seq = to - count;
-  const changed = rows.map(
-    ({ before, row }, index): ChangedRow => ({
-      before,
-      row,
-      facet: jobs.facets.numberOf(ns, row, created),
-      seq: isChange[index] === true ? (seq += 1) : undefined,
-      data: encoded[index],
-    }),
-  );
+  const changed = rows.map(({ before, row }, index): ChangedRow => ({
+    before,
+    row,
+    facet: jobs.facets.numberOf(ns, row, created),
+    seq: isChange[index] === true ? (seq += 1) : undefined,
+    data: encoded[index],
+  }));
   const taken = await writeRows(run, jobs.schema, ns, changed);
   const written = changed.filter(({ row, seq: own }) => own !== undefined && !taken.has(row.id));
   await countEnded(run, jobs.schema, ns, endedOf(written, now));

@@ -77,8 +77,6 @@ export class JobRows {
     const rows = await run(`SELECT * FROM ${this.schema}.job_data WHERE job = ANY($1::bigint[])`, [
       arrayOf(numbers),
     ]);
-    return new Map(
-      rows.map((row) => [Number(row["job"]), decodeData(row as unknown as DataRecord, parts)]),
-    );
+    return new Map(rows.map((row) => [Number(row["job"]), decodeData(row as unknown as DataRecord, parts)]));
   }
 }

@@ -195,8 +195,7 @@ class Listing {
         `(k.created_at, k.id) ${operator} (${parameters.add(createdAt)}::float8, ${parameters.add(stored(id))})`,
       );
     };
-    if (createdFrom !== undefined)
-      conditions.push(`k.created_at >= ${parameters.add(createdFrom)}::float8`);
+    if (createdFrom !== undefined) conditions.push(`k.created_at >= ${parameters.add(createdFrom)}::float8`);
     if (createdBefore !== undefined)
       conditions.push(`k.created_at < ${parameters.add(createdBefore)}::float8`);
     if (after !== undefined) bound(this.isOldest ? ">" : "<", after);
@@ -252,7 +251,7 @@ class Walk {
     return Number(row?.["count"]);
   }
 
-  /** Jobs of the indexes in their common order, whatever the other conditions. Of each index, so many are read at most. */
+  /** Jobs of the indexes in their common order, whatever the other conditions. At most so many are read of each index. */
   async #first(limit: number, skip: number): Promise<Hit[]> {
     const { run, way } = this.#list;
     const parameters = new Parameters();

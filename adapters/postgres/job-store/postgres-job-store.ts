@@ -59,6 +59,11 @@ const KEYS: KnownKeys<PostgresJobStoreOptions> = {
   clock: true,
 };
 
+/**
+ * The time limit of a statement that writes, in milliseconds: shorter than the time after which a change is repeated, so that
+ * no statement of the first try takes effect after the second one.
+ */
+const WRITE_MS = 1_900;
 /** Changes of one transaction that each take a lock on a name: a server has room for some thousands of them. */
 const MAX_NAMED = 100;
 /**
@@ -250,7 +255,11 @@ class PostgresJobStore implements JobStore {
   }
 
   /** Applies changes in one transaction, and in halves if one of them keeps the others from being written. */
-  async #applySome(ns: number, changes: readonly JobChange[], answers: Map<string, JobAnswer>): Promise<void> {
+  async #applySome(
+    ns: number,
+    changes: readonly JobChange[],
+    answers: Map<string, JobAnswer>,
+  ): Promise<void> {
     try {
       const outcome = await this.#transaction("record jobs", (run, now) =>
         applyBatch(run, this.#session.jobs, ns, changes, now),
@@ -286,10 +295,12 @@ class PostgresJobStore implements JobStore {
 
   #transaction<Result>(action: string, work: (run: Run, now: number) => Promise<Result>): Promise<Result> {
     const { connection } = this.#session;
-    return connection.transaction(action, async (run) => {
-      const now = await begun(run, connection.requestTimeoutMs);
+    const limitMs = Math.min(connection.requestTimeoutMs, WRITE_MS);
+    const transaction = async (run: Run): Promise<Result> => {
+      const now = await begun(run, limitMs);
       return work(run, this.#clock?.now() ?? now);
-    });
+    };
+    return connection.transaction(action, transaction, limitMs);
   }
 
   #on<Result>(

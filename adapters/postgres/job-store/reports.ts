@@ -85,7 +85,7 @@ export async function changedSince(
   cursor: string | undefined,
   limit: number,
 ): Promise<ChangePage> {
-  // Read first: what is changed between the two statements belongs to the next page.
+  // Read first: a change between the two statements belongs to the next page.
   const last = await lastSeq(run, jobs.schema, ns);
   if (cursor === undefined) return { rows: [], cursor: String(last), hasMore: false };
   const found = await rowsSince(run, jobs, ns, seqOfCursor(cursor, last), limit + 1);
@@ -100,7 +100,13 @@ export async function changedSince(
 }
 
 /** Writes the row of a worker, and deletes those of workers that are gone. */
-export async function beat(run: Run, schema: string, ns: number, worker: WorkerRow, now: number): Promise<void> {
+export async function beat(
+  run: Run,
+  schema: string,
+  ns: number,
+  worker: WorkerRow,
+  now: number,
+): Promise<void> {
   await run(
     `INSERT INTO ${schema}.job_worker (ns, id, seen_at, row) VALUES ($1, $2, $3::float8, $4)
      ON CONFLICT (ns, id) DO UPDATE SET seen_at = excluded.seen_at, row = excluded.row`,

@@ -45,7 +45,11 @@ export async function prune(
   jobs: JobRows,
   ns: number,
   policy: PrunePolicy,
-  { limit, ids, now }: { readonly limit: number; readonly ids?: readonly string[] | undefined; readonly now: number },
+  {
+    limit,
+    ids,
+    now,
+  }: { readonly limit: number; readonly ids?: readonly string[] | undefined; readonly now: number },
 ): Promise<PruneOutcome> {
   // Otherwise two processes would find the same jobs, and one of them nothing to delete.
   await run("SELECT pg_advisory_xact_lock($1::int, $2::int)", [PRUNE_LOCK, ns]);
@@ -56,7 +60,16 @@ export async function prune(
   const deleted = await locked(run, jobs, ns, doomed.slice(0, limit));
   await deleteRows(run, jobs.schema, ns, deleted);
   const old = await endedBefore(run, jobs.schema, ns, SHELF.withData, now - policy.dataMs, limit);
-  const stripped = await locked(run, jobs, ns, await jobs.byNumbers(run, ns, old.map(({ job }) => job)));
+  const stripped = await locked(
+    run,
+    jobs,
+    ns,
+    await jobs.byNumbers(
+      run,
+      ns,
+      old.map(({ job }) => job),
+    ),
+  );
   await strip(run, jobs, ns, stripped);
   return {
     deleted: deleted.length,
@@ -118,10 +131,9 @@ async function countBeyond(
   ns: number,
   { maxFinished }: PrunePolicy,
 ): Promise<number> {
-  const [row] = await run(
-    `SELECT count(*) AS count FROM ${schema}.job WHERE ns = $1 AND shelf IS NOT NULL`,
-    [ns],
-  );
+  const [row] = await run(`SELECT count(*) AS count FROM ${schema}.job WHERE ns = $1 AND shelf IS NOT NULL`, [
+    ns,
+  ]);
   return Math.max(0, Number(row?.["count"]) - maxFinished);
 }
 

@@ -35,7 +35,7 @@ export class Session {
 
   /**
    * Checks that the store can be used, and finds or creates a namespace.
-   * @returns its number, and the fingerprint to which it belongs
+   * @returns the number of the namespace, and the fingerprint to which it belongs
    */
   async open(
     namespace: string,

@@ -2,7 +2,9 @@
  * The characters that a text of Postgres cannot hold, the NUL and halves of surrogate pairs, and the one that escapes them:
  * 0x1a, which no name has. Ids and names may come from other programs.
  */
+// oxlint-disable-next-line no-control-regex -- finds control characters
 const NOT_STORED = /[\u0000\u001a]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+// oxlint-disable-next-line no-control-regex -- finds the escape
 const ESCAPED = /\u001a([0-9a-f]{4})/g;
 
 /** A text in the form in which a column holds it. */

@@ -169,7 +169,8 @@ export class Watcher {
         const found = await this.#readSince(ns, watched.seen, MAX_REPORTED);
         watched.isMore ||= found.length === MAX_REPORTED;
         watched.seen = Math.max(watched.seen, found.at(-1)?.seq ?? 0);
-        for (const { row } of found) for (const hint of hintsOf(undefined, row)) this.#report(ns, hint, row.id);
+        for (const { row } of found)
+          for (const hint of hintsOf(undefined, row)) this.#report(ns, hint, row.id);
       } catch {
         // A hint may be late. Readers of a job also look at its record, and get the error of the server.
         return;

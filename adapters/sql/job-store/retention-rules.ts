@@ -1,4 +1,10 @@
-import { isFinal, type JobRow, keptMs, MIN_KEPT_MS, type PrunePolicy } from "../../../src/jobs/store/index.ts";
+import {
+  isFinal,
+  type JobRow,
+  keptMs,
+  MIN_KEPT_MS,
+  type PrunePolicy,
+} from "../../../src/jobs/store/index.ts";
 
 /** A finished job in the order of the ends: by its time, and by its number within a millisecond. */
 export interface Finished {
@@ -24,7 +30,12 @@ export function endOf({ job, row }: Numbered): Finished {
  * Whether a policy does not keep a job.
  * @param last the last of the jobs that are beyond the number that the policy keeps; undefined if there are none
  */
-export function isPrunable(stored: Numbered, policy: PrunePolicy, last: Finished | undefined, now: number): boolean {
+export function isPrunable(
+  stored: Numbered,
+  policy: PrunePolicy,
+  last: Finished | undefined,
+  now: number,
+): boolean {
   const { finishedAt, status } = stored.row;
   if (finishedAt === undefined || !isFinal(status)) return false;
   const ageMs = now - finishedAt;

@@ -1,11 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { DataChange, JobData, JobPart } from "../../../src/jobs/store/index.ts";
-import {
-  type DataRecord,
-  decodeData,
-  type EncodedData,
-  encodeData,
-} from "../../sql/job-store/data-codec.ts";
+import { type DataRecord, decodeData, type EncodedData, encodeData } from "../../sql/job-store/data-codec.ts";
 import type { Statements } from "./statements.ts";
 
 /** The large parts of jobs: messages, results, checkpoints, steps and logs. */

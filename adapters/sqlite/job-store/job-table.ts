@@ -96,8 +96,7 @@ export class JobTable {
       before === undefined
         ? this.#insert(ns, row, rest, seq, data?.parts ?? parts)
         : this.#update(before, row, rest, seq, data?.parts ?? parts);
-    if (data !== undefined)
-      this.data.write(stored.job, hasDataRow(parts), data satisfies EncodedData);
+    if (data !== undefined) this.data.write(stored.job, hasDataRow(parts), data satisfies EncodedData);
     this.#remember(stored);
     return stored;
   }

@@ -7,4 +7,3 @@ export const READ: Readonly<Record<"byId" | "byNumber" | "since", string>> = {
   byNumber: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE job = ?`,
   since: `SELECT ${JOB_COLUMNS} FROM queueport_jobs j WHERE ns = ? AND seq > ? ORDER BY seq LIMIT ?`,
 };
-

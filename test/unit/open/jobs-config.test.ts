@@ -54,7 +54,6 @@ describe("the section jobs", () => {
 
   test.each([
     ["jobs: { store: { redis: redis://:hunter2@cache } }", "store_not_available", "jobs.store.redis"],
-    ["jobs: { store: { postgres: postgres://a:hunter2@db } }", "store_not_available", "jobs.store.postgres"],
     [
       "jobs: { store: { memory: true }, queues: { a: { priority_levels: [low] } } }",
       "not_supported",

@@ -1,42 +1,9 @@
-import { spawn } from "node:child_process";
 import { chmod } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
-import { createInterface } from "node:readline";
 import { describe, expect, test } from "vitest";
 import { jobStatuses } from "../../../src/jobs/store/job-row.ts";
+import { answered, errorOf, linesOf, PROCESS } from "../../support/job-store/written-lines.ts";
 import { Fixture } from "./fixture.ts";
-
-const PROCESS = new URL("writing-process.ts", import.meta.url).pathname;
-
-/** Starts the writing process behind a command, and returns its lines until it ends. */
-async function linesOf(
-  command: readonly string[],
-  onLine: (line: string, kill: () => void) => void = () => undefined,
-): Promise<string[]> {
-  const [file = "", ...args] = command;
-  const child = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: child.stdout })) {
-    lines.push(line);
-    onLine(line, () => child.kill("SIGKILL"));
-  }
-  return lines;
-}
-
-const errorOf = (lines: readonly string[]): unknown => {
-  const line = lines.find((one) => one.startsWith("error "));
-  return line === undefined ? undefined : JSON.parse(line.slice(6));
-};
-
-/** The last state of each job that a process was answered. */
-function answered(lines: readonly string[]): Map<string, string> {
-  const states = new Map<string, string>();
-  for (const line of lines) {
-    const [status = "", id] = line.split(" ");
-    if (id !== undefined && status !== "error") states.set(id, status);
-  }
-  return states;
-}
 
 /** Expects a sound file in which each job is at least as far as its last answer says, and everything agrees. */
 async function expectWhole(fixture: Fixture, states: ReadonlyMap<string, string>): Promise<void> {

@@ -1,16 +1,17 @@
+import { postgresJobStore } from "../../../adapters/postgres/index.ts";
 import { sqliteJobStore } from "../../../adapters/sqlite/index.ts";
 import type { JobStore } from "../../../src/jobs/store/index.ts";
-import { claim, end, jobOf } from "./fixture.ts";
+import { claim, end, jobOf } from "../../unit/sqlite/fixture.ts";
 
 /**
  * A process that writes jobs until it is killed, or until a write fails. Prints a line for each change that was answered.
- * Its arguments are the path of the store and the first characters of its ids.
+ * Its arguments are the path or the URL of the store, and the first characters of its ids.
  */
 const [path = "", name = "", user] = process.argv.slice(2);
 
 // A user who may not write everything, unlike root.
 if (user !== undefined) process.setuid?.(Number(user));
-const store = sqliteJobStore({ path });
+const store = path.startsWith("postgres:") ? postgresJobStore({ url: path }) : sqliteJobStore({ path });
 try {
   await store.open("ns", "memory");
   console.log("open");
