@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { LagMeter } from "./lag.ts";
+import { postgresJobStore } from "../adapters/postgres/index.ts";
 import { sqliteJobStore } from "../adapters/sqlite/index.ts";
 import type { ClaimChange, EndChange, NewStoredJob } from "../src/jobs/store/change.ts";
 import type {
@@ -15,7 +16,8 @@ import type {
 import { memoryJobStore } from "../src/jobs/store/memory-job-store.ts";
 
 /**
- * Measures a job store: `node bench/job-store.ts --store sqlite --jobs 1000000`.
+ * Measures a job store: `node bench/job-store.ts --store sqlite --jobs 1000000`. A URL of PostgreSQL is
+ * a store as well.
  *
  * - The pipeline: each job is inserted, claimed and ended, in batches that form while another one is written.
  * - With `--jobs`: `get`, `list` and `counts` on so many jobs, and the pipeline while they are pruned.
@@ -51,10 +53,14 @@ const clock = {
 };
 /** The jobs of a store that an earlier run has kept. */
 const existing = Number(values.existing);
-const store: JobStore =
-  values.store === "memory"
-    ? memoryJobStore({ clock, maxFinished: 10_000_000 })
-    : sqliteJobStore({ path: join(directory, "jobs.db"), clock });
+const store: JobStore = opened(values.store);
+
+/** `sqlite`, `memory`, or the URL of a PostgreSQL database. */
+function opened(name: string): JobStore {
+  if (name === "memory") return memoryJobStore({ clock, maxFinished: 10_000_000 });
+  if (name.startsWith("postgres")) return postgresJobStore({ url: name, clock });
+  return sqliteJobStore({ path: join(directory, "jobs.db"), clock });
+}
 
 /** Collects changes while two batches are under way, as a worker does. */
 class Batches {

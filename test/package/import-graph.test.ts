@@ -242,6 +242,15 @@ describe("an adapter", () => {
   });
 });
 
+test("the parts that stores on SQL share import only the driver, jobs and each other, and job stores alone import them", () => {
+  const isOfStores = isIn("adapters/sql/job-store");
+  const isAllowed = (to: string): boolean =>
+    isOfStores(to) || to === "src/driver/index.ts" || to === "src/jobs/store/index.ts";
+  const isOnSql = (file: string): boolean => ON_SQL.has(adapterOf(file) ?? "") && isJobStore(file);
+  expect(offenders(({ from, to }) => isOfStores(from) && !isAllowed(to))).toEqual([]);
+  expect(offenders(({ from, to }) => isOfStores(to) && !isOfStores(from) && !isOnSql(from))).toEqual([]);
+});
+
 test("web imports jobs and what they stand on, hono and zod, and nothing of an adapter", () => {
   const inWeb = isIn("web");
   const isAllowed = (to: string): boolean =>
