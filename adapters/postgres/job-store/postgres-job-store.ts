@@ -7,6 +7,8 @@ import {
   systemClock,
 } from "../../../src/driver/index.ts";
 import type {
+  BirthAnswer,
+  BirthChange,
   ChangePage,
   DueJob,
   JobAnswer,
@@ -31,6 +33,7 @@ import { notRecorded } from "../../sql/job-store/not-recorded.ts";
 import type { ConnectionOptions } from "../connection/options.ts";
 import { migrate } from "../schema/migrate.ts";
 import { applyBatch, begun, type BatchOutcome, takesName } from "./batch.ts";
+import { bornIn } from "./born-in.ts";
 import { failed, isContended, isOfValue } from "./failure.ts";
 import type { Run } from "./facets.ts";
 import { listJobs } from "./lists.ts";
@@ -94,7 +97,13 @@ export function postgresJobStore(options: PostgresJobStoreOptions = {}): JobStor
 
 class PostgresJobStore implements JobStore {
   readonly name = "postgres";
-  readonly capabilities: JobStoreCapabilities = { durable: true, shared: true, search: true, pushMs: 250 };
+  readonly capabilities: JobStoreCapabilities = {
+    durable: true,
+    shared: true,
+    search: true,
+    pushMs: 250,
+    transactional: true,
+  };
   readonly #session: Session;
   readonly #clock: Clock | undefined;
   /** The numbers of the namespaces that were opened. */
@@ -135,6 +144,12 @@ class PostgresJobStore implements JobStore {
       }
       return changes.map(({ id }) => answers.get(id) ?? { do: "again" });
     });
+  }
+
+  bearIn(namespace: string, change: BirthChange, transaction: object): Promise<BirthAnswer> {
+    return this.#on(namespace, (run, ns, { jobs }) =>
+      bornIn({ own: run, jobs, ns, now: this.#clock?.now() }, change, transaction),
+    );
   }
 
   get(

@@ -1,5 +1,7 @@
 import { checkKeys, type Clock, QueueError, systemClock } from "../../../src/driver/index.ts";
 import {
+  type BirthAnswer,
+  type BirthChange,
   type ChangePage,
   type DueJob,
   type JobAnswer,
@@ -22,6 +24,7 @@ import {
 } from "../../../src/jobs/store/index.ts";
 import { pathProblem } from "../../../src/lib/sqlite/database-file.ts";
 import { migrateFile, openFile } from "./connection.ts";
+import { bornIn } from "./born-in.ts";
 import { failed } from "./failure.ts";
 import { listJobs } from "./lists.ts";
 import { namespaceOf } from "./namespaces.ts";
@@ -86,7 +89,7 @@ class SqliteJobStore implements JobStore {
     this.#path = path;
     this.#clock = clock;
     const isFile = path !== ":memory:";
-    this.capabilities = { durable: isFile, shared: isFile, search: true, pushMs: isFile ? 250 : 0 };
+    this.capabilities = { durable: isFile, shared: isFile, search: true, pushMs: isFile ? 250 : 0, transactional: isFile };
   }
 
   open(namespace: string, fingerprint: string): Promise<void> {
@@ -114,6 +117,13 @@ class SqliteJobStore implements JobStore {
       const all = new ApplyChanges(session.writer, ns, changes);
       session.changes.add(all);
       return all.done.promise;
+    });
+  }
+
+  bearIn(namespace: string, change: BirthChange, transaction: object): Promise<BirthAnswer> {
+    return this.#on(namespace, async (session, ns) => {
+      session.file.check();
+      return bornIn(session.file, this.#clock, { ns, change, transaction });
     });
   }
 

@@ -8,6 +8,14 @@ export interface StoreClock {
   advance(ms: number): Promise<void> | void;
 }
 
+/** A transaction of an application. */
+export interface StoreTransaction {
+  /** What the application gives to a send. */
+  readonly handle: object;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
 /**
  * Access to one job store. It is everything that the suite knows of it.
  *
@@ -30,6 +38,10 @@ export interface JobStoreHarness {
    * `durable`, all instances have the same records.
    */
   open(): Promise<JobStore> | JobStore;
+  /**
+   * Begins a transaction in the database of the store, as an application does. Needed if the store is `transactional`.
+   */
+  beginTransaction?(): Promise<StoreTransaction>;
   /** Releases what the harness holds. The suite calls it once, after the last case. */
   close?(): Promise<void> | void;
 }

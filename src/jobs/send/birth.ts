@@ -4,7 +4,7 @@ import { show } from "../../lib/text.ts";
 import type { JobsContext } from "../context.ts";
 import { DISPATCH_MS, type Dispatcher, systemOf } from "../dispatch/dispatcher.ts";
 import { hashOf, payloadHash } from "../payload-hash.ts";
-import type { NewStoredJob } from "../store/change.ts";
+import type { BirthAnswer, BirthChange, NewStoredJob } from "../store/change.ts";
 import { stampOf } from "../track/seed.ts";
 import type { StoredJobMessage } from "../store/job-row.ts";
 import { isTombstone } from "../store/new-row.ts";
@@ -24,6 +24,7 @@ interface BirthTerms {
   readonly delayMs: number;
   readonly idempotencyKey?: string | undefined;
   readonly idempotencyHash?: string | undefined;
+  readonly transaction?: object | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,7 +40,7 @@ const CHECK_MS = 1_000;
 export async function bear(
   { context, limits, dispatcher }: BirthParts,
   facts: Facts,
-  { delayMs, idempotencyKey, idempotencyHash, signal }: BirthTerms,
+  { delayMs, idempotencyKey, idempotencyHash, transaction, signal }: BirthTerms,
 ): Promise<SentJob> {
   const { records, namespace, clock } = context;
   const { queue, message, createdAt } = facts;
@@ -73,19 +74,41 @@ export async function bear(
   const job = { ...stored, message: kept, scheduledAt, stamp: stampOf(new Date(createdAt)), hash };
   // From here on the job may be recorded, whatever the caller wants.
   signal?.throwIfAborted();
-  const answer = await records.change({
+  // In a transaction, the sender does not learn of the commit, and so cannot send the message.
+  const isTaken = delayMs === 0 && transaction === undefined;
+  const birth: BirthChange = {
     kind: "birth",
     id: named.id,
     job,
     token: newId(clock.now()),
     dueInMs: delayMs,
-    takenMs: delayMs === 0 ? DISPATCH_MS : 0,
-  });
+    takenMs: isTaken ? DISPATCH_MS : 0,
+  };
+  const answer =
+    transaction === undefined ? await records.change(birth) : await bornIn(context, queue, birth, transaction);
   if (answer.outcome === "conflict") throw conflict(named.id, queue, answer.row, idempotencyKey);
   const isNew = answer.outcome === "created";
-  if (isNew && delayMs === 0 && kept !== undefined)
+  if (isNew && isTaken && kept !== undefined)
     void dispatcher.dispatch({ row: answer.row, message: kept });
   return { id: named.id, queue, created: isNew, tracked: true };
+}
+
+/** Records a job inside of a transaction of the application. */
+function bornIn(
+  { records }: JobsContext,
+  queue: string,
+  birth: BirthChange,
+  transaction: object,
+): Promise<BirthAnswer> {
+  return records.read((store, namespace) => {
+    if (store.capabilities.transactional === true && store.bearIn !== undefined)
+      return store.bearIn(namespace, birth, transaction);
+    throw new QueueError(
+      "not_supported",
+      `send: this job store (${store.name}) cannot record a job inside of a transaction. Leave transaction out and send after the commit, or keep the records in the database of the transaction: postgresJobStore or sqliteJobStore.`,
+      { queue },
+    );
+  });
 }
 
 /**

@@ -71,7 +71,7 @@ export class JobSender<Sent> {
       const isKeyed = message.id !== undefined || options.idempotencyKey !== undefined;
       if (!types.isTracked(message.type))
         return this.#sendUntracked(queue, message, options).then(sent, failed);
-      if (delayMs === 0 && !isKeyed) return this.#sendPlain(queue, message, options, now);
+      if (delayMs === 0 && !isKeyed && options.transaction === undefined) return this.#sendPlain(queue, message, options, now);
       checkStoreBorn(queue, message, options);
       return bear(
         { context: this.#context, limits: this.#limits, dispatcher: this.#dispatcher },
@@ -90,14 +90,19 @@ export class JobSender<Sent> {
 
   /** A job of a type that is not tracked: the broker alone knows of it. */
   async #sendUntracked(queue: string, message: NewMessage, options: JobSendOptions): Promise<SentJob> {
-    const { delay, deadlineMs, signal, idempotencyKey } = options;
+    const { delay, deadlineMs, signal, idempotencyKey, transaction } = options;
     if (idempotencyKey !== undefined)
       throw new QueueError(
         "not_supported",
         `send: jobs of type ${show(message.type)} are not tracked, so an idempotencyKey has no effect. Leave it out, or track the type.`,
         { queue },
       );
-    const { id } = await this.#context.queue.send(queue, message, { delay, deadlineMs, signal });
+    const { id } = await this.#context.queue.send(queue, message, {
+      delay,
+      deadlineMs,
+      signal,
+      transaction,
+    });
     return { id, queue, created: true, tracked: false };
   }
 

@@ -28,6 +28,13 @@ export interface JobSendOptions {
    * @default a hash of the payload
    */
   readonly idempotencyHash?: string | undefined;
+  /**
+   * The transaction of the application in which the job is recorded: the client of a PostgreSQL transaction, or the
+   * `DatabaseSync` of one in SQLite, of the database of the job store. The job is sent to its queue after the commit, and
+   * never if there is none. It needs a job store that is `transactional`.
+   * @default none
+   */
+  readonly transaction?: object | undefined;
   /** Maximum time of the send; a number is in milliseconds. @default the queue's `sendDeadlineMs` */
   readonly deadlineMs?: Duration | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -41,6 +48,7 @@ const KEYS: KnownKeys<JobSendOptions> = {
   tags: true,
   idempotencyKey: true,
   idempotencyHash: true,
+  transaction: true,
   deadlineMs: true,
   signal: true,
 };
@@ -72,6 +80,12 @@ export function checkSendOptions(where: string, options: JobSendOptions): void {
   }
   if (tags !== undefined) checkTags(where, tags);
   if (deadlineMs !== undefined) checkDeadline(where, deadlineMs);
+  const { transaction } = options;
+  if (transaction !== undefined && (typeof transaction !== "object" || transaction === null))
+    throw refused(
+      where,
+      `transaction is the client or the database object of a transaction; got ${show(transaction)}`,
+    );
 }
 
 /**
@@ -93,7 +107,7 @@ export function checkStoreBorn(queue: string, message: NewMessage, { idempotency
   const forbidden = (what: string, instead: string): QueueError =>
     new QueueError(
       "not_supported",
-      `send: ${what} is not possible with an id, an idempotencyKey or a delay, since such a job is recorded first and sent from the record. ${instead}`,
+      `send: ${what} is not possible with an id, an idempotencyKey, a delay or a transaction, since such a job is recorded first and sent from the record. ${instead}`,
       { queue },
     );
   if (message.orderingKey !== undefined)

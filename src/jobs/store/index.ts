@@ -4,7 +4,7 @@
  *
  * @module
  */
-export type { JobAnswer, JobChange } from "./change.ts";
+export type { BirthAnswer, BirthChange, JobAnswer, JobChange } from "./change.ts";
 export type { DataChange } from "./effect.ts";
 export {
   type FinalStatus,

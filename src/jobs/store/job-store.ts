@@ -1,5 +1,5 @@
 import type { FinalStatus, JobRow, JobStatus, Priority, StoredJob, StoredJobMessage } from "./job-row.ts";
-import type { JobAnswer, JobChange } from "./change.ts";
+import type { BirthAnswer, BirthChange, JobAnswer, JobChange } from "./change.ts";
 
 /** The features of a store beyond the port. Proven by the cases of `queueport/jobs/conformance`. */
 export interface JobStoreCapabilities {
@@ -11,6 +11,8 @@ export interface JobStoreCapabilities {
   readonly search: boolean;
   /** Whether `listen` reports the changes of other processes, and so in how many milliseconds at most; 0 if it does not. */
   readonly pushMs: number;
+  /** Whether a job can be created inside of a transaction of the application, by `bearIn`. @default false */
+  readonly transactional?: boolean | undefined;
 }
 
 /** The parts of {@link JobData} that a read includes. */
@@ -219,6 +221,14 @@ export interface JobStore {
    * throws, nothing was applied, and `apply` is called.
    */
   applyNow?(namespace: string, change: JobChange): JobAnswer | undefined;
+  /**
+   * Creates a job inside of a transaction of the application, by its client. The job exists once that is committed, and is then
+   * due as any other; until then, nobody sees it. A job that is there already is left as it is. Set if the store is
+   * `transactional`.
+   *
+   * @throws QueueError `invalid_options` if this is no client of a transaction of the same database
+   */
+  bearIn?(namespace: string, change: BirthChange, transaction: object): Promise<BirthAnswer>;
   /** Reads jobs by their ids, in that order. */
   get(
     namespace: string,

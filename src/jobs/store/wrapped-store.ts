@@ -7,6 +7,7 @@ export type StoreMethod = Exclude<keyof JobStore, "name" | "capabilities" | "lis
 const METHODS: Readonly<Record<StoreMethod, true>> = {
   open: true,
   apply: true,
+  bearIn: true,
   get: true,
   list: true,
   counts: true,
@@ -48,6 +49,7 @@ export function wrappedStore(
   const { name, capabilities } = store;
   const wrapped: Record<string, unknown> = { name, capabilities, listen, applyNow };
   for (const method of Object.keys(METHODS) as StoreMethod[]) {
+    if (store[method] === undefined) continue;
     wrapped[method] = (...given: readonly unknown[]) => {
       const request = store[method] as (...given: readonly unknown[]) => Promise<unknown>;
       // With its own `this`, since a class with private fields refuses another.

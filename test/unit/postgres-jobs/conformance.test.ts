@@ -1,3 +1,4 @@
+import { Client } from "pg";
 import { describe } from "vitest";
 import { postgresJobStore } from "../../../adapters/postgres/index.ts";
 import { describeJobStoreConformance } from "../../../src/jobs/conformance/vitest.ts";
@@ -19,6 +20,16 @@ describe.skipIf(missing !== undefined)(onServer("postgres"), () => {
         const store = postgresJobStore({ url: database.url, clock });
         await store.migrate();
         return store;
+      },
+      beginTransaction: async () => {
+        const handle = new Client({ connectionString: database.url });
+        await handle.connect();
+        await handle.query("BEGIN");
+        const end = async (how: "COMMIT" | "ROLLBACK"): Promise<void> => {
+          await handle.query(how);
+          await handle.end();
+        };
+        return { handle, commit: () => end("COMMIT"), rollback: () => end("ROLLBACK") };
       },
       close: async () => {
         await database.drop();

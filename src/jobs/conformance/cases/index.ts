@@ -9,6 +9,7 @@ import { listCases } from "./lists.ts";
 import { modelCases } from "./model.ts";
 import { pruneCases } from "./prune.ts";
 import { sharingCases } from "./sharing.ts";
+import { transactionCases } from "./transactions.ts";
 import { workerCases } from "./workers.ts";
 
 /** All cases of the suite. */
@@ -24,6 +25,7 @@ export function jobStoreCases(): JobStoreCase[] {
     ...workerCases,
     ...lifecycleCases,
     ...sharingCases,
+    ...transactionCases,
     ...modelCases,
   ];
 }

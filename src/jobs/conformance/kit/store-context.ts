@@ -1,7 +1,7 @@
 import type { JobAnswer, JobChange } from "../../store/change.ts";
 import type { JobPart, JobStore, JobStoreCapabilities } from "../../store/job-store.ts";
 import type { JobRow, StoredJob } from "../../store/job-row.ts";
-import type { JobStoreHarness, StoreClock } from "../harness.ts";
+import type { JobStoreHarness, StoreClock, StoreTransaction } from "../harness.ts";
 import { Changes } from "./changes.ts";
 
 /** The parts of a job that can be read on request. */
@@ -57,6 +57,14 @@ export class StoreContext {
     const store = await this.#harness.open();
     this.#opened.push(store);
     return store;
+  };
+
+  /** Begins a transaction of an application. */
+  readonly beginTransaction = async (): Promise<StoreTransaction> => {
+    const transaction = await this.#harness.beginTransaction?.();
+    if (transaction === undefined)
+      throw new Error("the store is transactional, and its harness has no beginTransaction");
+    return transaction;
   };
 
   /** Applies changes of different jobs in one call. The functions of a context can be destructured. */
