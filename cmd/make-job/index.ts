@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { QueueError } from "../../src/errors.ts";
+import { createFolder } from "../../src/lib/create-folder.ts";
 import { addHelp } from "../lib/help.ts";
 import { addJsonOption, type JsonFlags } from "../lib/options.ts";
 import { colorsFor, print, warn } from "../lib/output.ts";
@@ -45,7 +46,7 @@ async function runMakeJob(name: string, { dir, force = false, json = false }: Ma
   if (existing !== undefined && !force) {
     throw new QueueError("config", `${existing.path} exists: choose another name, or pass --force.`);
   }
-  await mkdir(dir, { recursive: true });
+  createFolder(dir);
   for (const { path, content } of files) await writeFile(path, content);
   const { green } = colorsFor(process.stdout);
   if (json) print(JSON.stringify({ type: names.type, files: files.map(({ path }) => path) }));

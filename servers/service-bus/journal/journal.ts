@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { existsSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { createFolder } from "../../../src/lib/create-folder.ts";
 import type { Entity } from "../broker/entity.ts";
 import type { BrokerMessage } from "../broker/message.ts";
 import type { Namespace } from "../broker/namespace.ts";
@@ -55,7 +56,7 @@ export class Journal implements Store {
    */
   constructor(directory: string, namespace: Namespace) {
     // Messages may be confidential. A folder and files that exist keep their permissions.
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    createFolder(directory, 0o700);
     this.#lock = new DirectoryLock(directory);
     this.#path = join(directory, "journal.ndjson");
     this.#namespace = namespace;

@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { createFolder } from "../../lib/create-folder.ts";
 import { recordOf } from "../job-record.ts";
 import type { JobSnapshot } from "../job-snapshot.ts";
 import type { Archive } from "../jobs-options.ts";
@@ -17,9 +18,9 @@ const MAX_MEMBER = 4_194_304;
  */
 export function ndjsonGz(folder: string): Archive {
   return async (jobs) => {
-    const { mkdir, open } = process.getBuiltinModule("node:fs/promises");
+    const { open } = process.getBuiltinModule("node:fs/promises");
     const path = process.getBuiltinModule("node:path");
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    createFolder(folder, 0o700);
     for (const [day, ended] of byDay(jobs)) {
       // Payloads may be secret: the file is for its owner alone.
       const file = await open(path.join(folder, `${day}.ndjson.gz`), "a+", 0o600);

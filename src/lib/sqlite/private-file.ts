@@ -1,5 +1,6 @@
-import { closeSync, constants, lstatSync, mkdirSync, openSync, statSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { createFolder } from "../create-folder.ts";
 
 /** Files that SQLite keeps next to the database. It gives them the permissions of the database. */
 const COMPANIONS = ["", "-journal", "-wal", "-shm"];
@@ -14,7 +15,7 @@ const NO_FOLLOW: number = (constants as Partial<typeof constants>).O_NOFOLLOW ??
  * author of a link would choose the file that is written
  */
 export function createPrivateFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  createFolder(dirname(path), 0o700);
   for (const suffix of COMPANIONS) {
     const found = lstatSync(path + suffix, { throwIfNoEntry: false });
     if (found === undefined || found.isFile()) continue;
