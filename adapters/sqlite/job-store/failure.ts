@@ -35,11 +35,17 @@ function openProblem(cause: unknown): string {
   }
 }
 
-/** The error of an operation that has failed on an open file. It is worth another try. */
+/** Whether the content of the file is damaged. No later try helps. */
+export function isDamage(cause: unknown): boolean {
+  const code = codeOf(cause);
+  return code === CORRUPT || code === NOTADB;
+}
+
+/** The error of an operation that has failed on an open file. It is worth another try, unless the file is damaged. */
 export function failed(path: string, cause: unknown): QueueError {
   if (cause instanceof QueueError) return cause;
   return new QueueError("store_unavailable", `The job store ${path} failed: ${problem(cause)}`, {
-    retryable: true,
+    retryable: !isDamage(cause),
     cause,
   });
 }
@@ -54,7 +60,7 @@ function problem(cause: unknown): string {
       return "this process may no longer write the file. Change its permissions, and try again.";
     case CORRUPT:
     case NOTADB:
-      return "the file is damaged. Restore a copy.";
+      return "the file is damaged. Stop the processes that use it, restore a copy, and start them again.";
     case CANTOPEN:
       return "the file, or one that SQLite keeps next to it, could not be opened. Look at the folder and its permissions.";
     default:

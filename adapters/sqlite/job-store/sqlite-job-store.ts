@@ -25,7 +25,7 @@ import {
 import { pathProblem } from "../../../src/lib/sqlite/database-file.ts";
 import { migrateFile, openFile } from "./connection.ts";
 import { bornIn } from "./born-in.ts";
-import { failed } from "./failure.ts";
+import { failed, isDamage } from "./failure.ts";
 import { listJobs } from "./lists.ts";
 import { namespaceOf } from "./namespaces.ts";
 import { changedSince, countsOf, minutesOf } from "./reports.ts";
@@ -79,6 +79,8 @@ class SqliteJobStore implements JobStore {
   /** The numbers of the namespaces that were opened. */
   readonly #namespaces = new Map<string, number>();
   readonly #calls = new Set<Promise<unknown>>();
+  /** The error by which the file was found to be damaged. It is not used again, even if a part of it can still be read. */
+  #damage: unknown;
   #isClosed = false;
 
   constructor(options: SqliteJobStoreOptions) {
@@ -236,8 +238,14 @@ class SqliteJobStore implements JobStore {
     });
   }
 
-  async now(): Promise<number> {
-    return this.#clock.now();
+  /** Writes to the file, since a file that was deleted, or a full disk, can be noticed in no other way. */
+  now(): Promise<number> {
+    return this.#call(async () => {
+      if (this.#damage !== undefined) throw this.#damage;
+      const session = this.#open;
+      if (session !== undefined) await this.#write(session, false, () => session.writer.touch());
+      return this.#clock.now();
+    });
   }
 
   async close(): Promise<void> {
@@ -299,6 +307,7 @@ class SqliteJobStore implements JobStore {
     try {
       return await call;
     } catch (cause) {
+      if (isDamage(cause)) this.#damage = cause;
       throw failed(this.#path, cause);
     } finally {
       this.#calls.delete(call);

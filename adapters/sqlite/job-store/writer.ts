@@ -89,6 +89,11 @@ export class JobWriter {
     );
   }
 
+  /** Writes without a change, which shows that the file takes writes. */
+  touch(): void {
+    this.#statements.of("UPDATE queueport_meta SET value = value WHERE name = 'seq'").run();
+  }
+
   /** Applies one change, and answers it. */
   apply(ns: number, change: JobChange, now: number): JobAnswer {
     const before = this.jobs.find(ns, change.id);

@@ -278,7 +278,10 @@ export interface JobStore {
   ): Promise<PruneOutcome>;
   /** Creates the schema, or brings it to the version of this program. Does nothing if it is current. */
   migrate(): Promise<MigrationOutcome>;
-  /** Epoch milliseconds of the store's clock. */
+  /**
+   * Epoch milliseconds of the store's clock. The sign of life by which an outage is known to be over, so it rejects while
+   * the store cannot write.
+   */
   now(): Promise<number>;
   /** Ends when all calls have ended. Idempotent. */
   close(): Promise<void>;

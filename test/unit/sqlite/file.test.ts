@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { mkdir, open, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
@@ -20,6 +20,17 @@ async function cutOff(path: string, bytes = 60_000): Promise<void> {
   await store.migrate();
   await store.close();
   await truncate(path, bytes);
+}
+
+/** Overwrites the first page of a table. */
+async function damage(path: string, table: string): Promise<void> {
+  const database = new DatabaseSync(path);
+  const { page } = database
+    .prepare("SELECT rootpage AS page FROM sqlite_schema WHERE name = ?")
+    .get(table) as { readonly page: number };
+  database.close();
+  await using file = await open(path, "r+");
+  await file.write(Buffer.alloc(4_096, "Z"), 0, 4_096, (page - 1) * 4_096);
 }
 
 describe("a job store in SQLite", () => {
@@ -146,6 +157,24 @@ describe("a job store in SQLite", () => {
     await expect(store.apply("ns", [insert("a")])).rejects.toEqual(unavailable);
     await expect(store.get("ns", ["a"])).rejects.toEqual(unavailable);
     await expect(store.takeDue("ns", { limit: 1, takenMs: 1 })).rejects.toEqual(unavailable);
+    // By which an outage would be over.
+    await expect(store.now()).rejects.toEqual(unavailable);
+  });
+
+  test("gives no sign of life once its file was found to be damaged", async () => {
+    await using fixture = await Fixture.create();
+    const store = await fixture.open();
+    await store.apply("ns", [insert("a", { createdAt: fixture.clock.now() })]);
+    await store.close();
+    await damage(fixture.path, "queueport_jobs");
+    const damaged = fixture.store();
+    await damaged.open("ns", "memory");
+
+    expect(await damaged.now()).toBe(fixture.clock.now());
+    const refused = refusal("store_unavailable", "the file is damaged. Stop the processes", "restore a copy");
+    await expect(damaged.get("ns", ["a"])).rejects.toEqual(refused);
+    await expect(damaged.now()).rejects.toEqual(refused);
+    await expect(damaged.now()).rejects.toMatchObject({ retryable: false });
   });
 
   test("writes what was asked for before it is closed, and refuses calls afterwards", async () => {
