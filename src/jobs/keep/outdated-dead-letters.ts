@@ -59,7 +59,8 @@ async function discardIn(
       if (looks >= MAX_LOOKS) enough.abort();
       if (deadLetter.message === undefined) return false;
       const stored = await records.get(deadLetter.id);
-      return stored !== undefined && isOutdated(stored.row, deadLetter);
+      // A message that was sent to two queues at once, with one id, is two jobs, and the record is that of one of them.
+      return stored?.row.queue === queue && isOutdated(stored.row, deadLetter);
     },
   });
   return signal?.aborted !== true;

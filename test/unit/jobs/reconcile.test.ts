@@ -52,10 +52,10 @@ describe("reconcile", () => {
   }
 
   /** Ends every message of the queue without its record. */
-  async function settleAll(fixture: JobsFixture, how: "ack" | "dead"): Promise<void> {
+  async function settleAll(fixture: JobsFixture, how: "ack" | "dead", queue = "jobs"): Promise<void> {
     const stop = new AbortController();
     const receiving = fixture.queue.receive(
-      "jobs",
+      queue,
       () => {
         if (how === "dead") throw new PermanentError("it kills its worker");
         return { kind: "ack" };
@@ -114,8 +114,8 @@ describe("reconcile", () => {
     }
 
     /** The dead letters by id, and the redrives after which they failed. */
-    async function deadLetters({ queue, clock }: JobsFixture): Promise<string[]> {
-      const found = await clock.until(queue.deadLetters("jobs").list());
+    async function deadLetters({ queue, clock }: JobsFixture, name = "jobs"): Promise<string[]> {
+      const found = await clock.until(queue.deadLetters(name).list());
       return found.map(({ id, attributes }) => `${id} ${attributes["qp_redrive"] ?? 0}`).toSorted();
     }
 
@@ -172,6 +172,18 @@ describe("reconcile", () => {
       await settleAll(fixture, "dead");
       await fixture.clock.until(jobs.reconcile());
       expect(await deadLetters(fixture)).toContain("foreign 0");
+    });
+
+    test("but none of another queue, whose message was sent at the same time with the same id and payload", async () => {
+      const fixture = new JobsFixture();
+      const jobs = await fixture.jobs();
+      await fixture.queue.send("copies", { ...mail, id: "a" });
+      await settleAll(fixture, "dead", "copies");
+      await retried(fixture, jobs, () => "sent");
+      await jobs.send(mail, { queue: "copies" });
+      await fixture.clock.until(jobs.reconcile());
+      expect(await deadLetters(fixture)).toEqual([]);
+      expect(await deadLetters(fixture, "copies")).toEqual(["a 0"]);
     });
 
     test("again later if the dead-letter queue cannot be read", async () => {
