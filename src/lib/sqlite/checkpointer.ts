@@ -58,14 +58,18 @@ export class Checkpointer {
     this.#path = path;
   }
 
-  /** To be called after each commit, outside of a transaction. */
+  /** To be called after each commit, outside of a transaction. Never throws, since the commit has been made. */
   committed(): void {
-    if (this.#isLong) this.#restart();
-    if (this.#isBusy || this.#hasFailed || performance.now() < this.#nextAt) return;
-    this.#nextAt = performance.now() + INTERVAL_MS;
-    if (this.#worker === undefined && !this.#isWorthwhile()) return;
-    this.#worker ??= this.#start();
-    this.#checkpoint(this.#worker);
+    try {
+      if (this.#isLong) this.#restart();
+      if (this.#isBusy || this.#hasFailed || performance.now() < this.#nextAt) return;
+      this.#nextAt = performance.now() + INTERVAL_MS;
+      if (this.#worker === undefined && !this.#isWorthwhile()) return;
+      this.#worker ??= this.#start();
+      this.#checkpoint(this.#worker);
+    } catch {
+      // Such as a full disk: the log stays as long as it is, and the next commit meets the error if it lasts.
+    }
   }
 
   /** Ends the thread. To be awaited before the database is closed, so that the last connection to close is that one. */
@@ -88,9 +92,14 @@ export class Checkpointer {
   #start(): Worker {
     // Not by its path, which would create a file if this one was deleted.
     const file = `${pathToFileURL(this.#path).href}?mode=rw`;
-    // Its own stream of errors takes the warning that SQLite is experimental, which this thread has given already.
-    const worker = new Worker(SOURCE, { eval: true, workerData: file, stderr: true });
-    worker.unref();
+    const worker = new Worker(SOURCE, {
+      eval: true,
+      workerData: file,
+      // Without the modules that the process was told to load first: they would start once more whatever they start. And
+      // without the warning that SQLite is experimental, which this thread has given already.
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+      env: {},
+    });
     worker.on("message", (done: Checkpoint) => this.#done(worker, done));
     worker.on("error", () => {
       this.#hasFailed = true;
@@ -98,6 +107,8 @@ export class Checkpointer {
       // As before. An error of the file will be met by a commit, and be reported.
       if (this.#database.isOpen) this.#setLimit(THREAD_FROM_BYTES / 4_096);
     });
+    // After the listeners, the first of which makes the thread keep the process alive.
+    worker.unref();
     this.#setLimit(LAST_RESORT_PAGES);
     return worker;
   }

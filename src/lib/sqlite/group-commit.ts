@@ -34,7 +34,7 @@ export interface GroupCommitOptions<Change extends GroupedChange> {
   readonly begun?: (() => void) | undefined;
   /** Called at the end of each transaction, before its commit. */
   readonly ending?: (() => void) | undefined;
-  /** Called after a commit, before the changes learn of it. */
+  /** Called after a commit, before the changes learn of it. Must not throw: they are committed all the same. */
   readonly ended?: (() => void) | undefined;
   /** Called after a transaction was rolled back. */
   readonly rolledBack?: (() => void) | undefined;
@@ -140,7 +140,14 @@ export class GroupCommit<Change extends GroupedChange = GroupedChange> {
       this.#heldUntil = performance.now();
       this.#heldMs += this.#heldUntil - heldFrom;
     }
-    ended?.();
+    try {
+      ended?.();
+    } catch (error) {
+      // Rethrown on its own, since nothing is to be repeated that is committed.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
     for (let index = 0; index < run; index += 1) (changes[index] as Change).committed(index < done);
     return done === changes.length ? [] : changes.slice(done);
   }

@@ -40,3 +40,36 @@ test("a process that writes alone leaves no gaps", async () => {
   const turns = await turnsBetween(false, 12, 10);
   expect(turns.filter((count) => count > 5)).toEqual([]);
 });
+
+test("a change that is committed is not repeated, and does not fail, if what follows the commit throws", async () => {
+  using database = new DatabaseSync(":memory:");
+  database.exec("CREATE TABLE runs (run)");
+  // As SQLite words a lock, for which a transaction is repeated.
+  const locked = Object.assign(new Error("database table is locked"), { errcode: 6 });
+  const thrown: unknown[] = [];
+  const listeners = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.once("uncaughtException", (error) => {
+    thrown.push(error);
+    for (const listener of listeners) process.on("uncaughtException", listener);
+  });
+  const changes = new GroupCommit(database, {
+    ended: () => {
+      throw locked;
+    },
+  });
+  const outcomes: string[] = [];
+  changes.add({
+    run: () => {
+      database.exec("INSERT INTO runs VALUES (1)");
+      return true;
+    },
+    committed: () => outcomes.push("committed"),
+    failed: () => outcomes.push("failed"),
+  });
+  await changes.idle();
+  await new Promise(setImmediate);
+  expect(outcomes).toEqual(["committed"]);
+  expect(database.prepare("SELECT count(*) AS count FROM runs").get()).toEqual({ count: 1 });
+  expect(thrown).toEqual([locked]);
+});

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync, unlinkSync } from "node:fs";
+import { existsSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test, vi } from "vitest";
 import { Checkpointer } from "../../../src/lib/sqlite/checkpointer.ts";
@@ -81,9 +82,24 @@ test("a thread that cannot open the file creates none, and SQLite moves the page
   file.database.close();
 });
 
-test("the thread does not keep a process alive, whose store was not closed", async () => {
+test("an error of a checkpoint is none of the commit before it", async () => {
+  await using fixture = await Fixture.create();
+  const file = open(fixture.path);
+  const checkpointer = new Checkpointer(file.database, fixture.path);
+  for (let commit = 0; commit < 90; commit += 1) file.commit();
+  // The log stays, since somebody else has the file open.
+  using other = open(fixture.path).database;
+  other.exec("SELECT * FROM rows");
+  file.database.close();
+  expect(() => checkpointer.committed()).not.toThrow();
+  await checkpointer.close();
+});
+
+test("the thread does not keep a process alive, whose store was not closed, and loads nothing of its own", async () => {
   await using fixture = await Fixture.create();
   const source = `
+    import { statSync } from "node:fs";
+    import { setTimeout } from "node:timers/promises";
     import { DatabaseSync } from "node:sqlite";
     import { Checkpointer } from ${JSON.stringify(new URL("../../../src/lib/sqlite/checkpointer.ts", import.meta.url).href)};
     const database = new DatabaseSync(${JSON.stringify(fixture.path)});
@@ -92,11 +108,22 @@ test("the thread does not keep a process alive, whose store was not closed", asy
     database.exec("INSERT INTO rows VALUES (zeroblob(9000000))");
     checkpointer.committed();
     console.log(database.prepare("PRAGMA wal_autocheckpoint").get().wal_autocheckpoint);
+    // The thread is at work, and its warnings have arrived.
+    while (statSync(${JSON.stringify(fixture.path)}).size < 9_000_000) await setTimeout(5);
+    await setTimeout(100);
   `;
-  const child = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
+  /** The option that makes Node load a module first, which prints `text`. */
+  const preload = (text: string): string => {
+    const path = join(fixture.directory, `${text}.mjs`);
+    writeFileSync(path, `import { writeSync } from "node:fs"; writeSync(2, "${text}\\n");`);
+    return `--import=${path}`;
+  };
+  const child = spawnSync(process.execPath, [preload("flag"), "--input-type=module", "-e", source], {
     encoding: "utf8",
     timeout: 30_000,
+    env: { ...process.env, NODE_OPTIONS: preload("variable") },
   });
   expect({ stdout: child.stdout, status: child.status }).toEqual({ stdout: "16000\n", status: 0 });
+  expect(child.stderr.match(/^(?:flag|variable)$/gm)).toHaveLength(2);
   expect(child.stderr.match(/ExperimentalWarning/g) ?? []).not.toHaveLength(2);
 });
