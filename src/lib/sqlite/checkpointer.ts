@@ -95,7 +95,7 @@ export class Checkpointer {
     const worker = new Worker(SOURCE, {
       eval: true,
       workerData: file,
-      // Without the modules that the process was told to load first: they would start once more whatever they start. And
+      // Without the modules of `--import` and `--require`: they would start once more whatever they start. And
       // without the warning that SQLite is experimental, which this thread has given already.
       execArgv: ["--disable-warning=ExperimentalWarning"],
       env: {},
