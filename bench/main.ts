@@ -9,12 +9,14 @@ import { latency } from "./suites/latency.ts";
 import { memory } from "./suites/memory.ts";
 import { pubsub } from "./suites/pubsub.ts";
 import { serviceBus } from "./suites/service-bus.ts";
+import { sqlite } from "./suites/sqlite.ts";
 import { sqs } from "./suites/sqs.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   sqs,
   pubsub,
   "service-bus": serviceBus,
+  sqlite,
   memory,
   import: importing,
   latency,

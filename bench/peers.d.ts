@@ -56,3 +56,62 @@ declare module "bullmq" {
     on(event: "error", listener: (error: Error) => void): this;
   }
 }
+
+declare module "better-sqlite3" {
+  export default class Database {
+    constructor(path: string);
+    pragma(text: string): unknown;
+  }
+}
+
+declare module "plainjob" {
+  import type Database from "better-sqlite3";
+
+  interface Connection {
+    pragma(text: string): unknown;
+  }
+  interface Logger {
+    error(text: string): void;
+    warn(text: string): void;
+    info(text: string): void;
+    debug(text: string): void;
+  }
+  interface Queue {
+    add(type: string, data: object): unknown;
+    addMany(type: string, data: readonly object[]): unknown;
+  }
+
+  export function better(database: Database): Connection;
+  export function defineQueue(options: { readonly connection: Connection; readonly logger: Logger }): Queue;
+  export function defineWorker(
+    type: string,
+    run: () => Promise<void>,
+    options: { readonly queue: Queue; readonly logger: Logger; readonly pollIntervall?: number },
+  ): { start(): Promise<void> };
+}
+
+declare module "liteque" {
+  type Client = unknown;
+
+  export function buildDBClient(path: string, options: { readonly runMigrations: boolean }): Client;
+  export class SqliteQueue<Payload> {
+    constructor(
+      name: string,
+      client: Client,
+      options: { readonly defaultJobArgs: { readonly numRetries: number }; readonly keepFailedJobs: boolean },
+    );
+    enqueue(payload: Payload): Promise<unknown>;
+  }
+  export class Runner<Payload> {
+    constructor(
+      queue: SqliteQueue<Payload>,
+      functions: { readonly run: () => Promise<void> },
+      options: {
+        readonly concurrency: number;
+        readonly pollIntervalMs: number;
+        readonly timeoutSecs: number;
+      },
+    );
+    run(): Promise<void>;
+  }
+}

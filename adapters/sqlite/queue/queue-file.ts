@@ -17,6 +17,8 @@ import { migrateSchema } from "./schema.ts";
 
 /** Milliseconds after which a transaction takes no further work. The commit comes on top. */
 const SLICE_MS = 4;
+/** Milliseconds for which another connection counts as one that writes, after its last commit. */
+const SHARED_MS = 1_000;
 /** KiB of the file that one process keeps in its memory. */
 const CACHE_KIB = 32_768;
 /** Bytes to which the write-ahead log is cut after a checkpoint. */
@@ -71,6 +73,9 @@ export class QueueFile {
   /** The last count: the connection has one transaction at a time. */
   #counted: Promise<unknown> = Promise.resolve();
   #isDurable: boolean | undefined;
+  /** The version of the file at the last transaction, and the time at which another connection was found to have changed it. */
+  #version: number | undefined;
+  #sharedAt = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
   /** @throws DriverError if the file cannot be used; `transient` while another process has locked it */
@@ -104,7 +109,8 @@ export class QueueFile {
     this.messages = new MessageTable(connection);
     this.#work = new GroupCommit<QueueWork>(connection, {
       beforeBegin: (work) => this.#beforeBegin(work),
-      isShared: () => true,
+      begun: () => this.#noticeOthers(),
+      isShared: () => performance.now() - this.#sharedAt < SHARED_MS,
       sliceMs: SLICE_MS,
     });
     const isGiven = file === undefined;
@@ -200,6 +206,14 @@ export class QueueFile {
     if (file !== this.#identity) return;
     for (const onWake of this.#listeners.get(queue) ?? []) onWake(dueInMs);
   };
+
+  /** Others that write as well need a gap from time to time. */
+  #noticeOthers(): void {
+    const [row] = this.#connection.all<{ readonly data_version: number }>("PRAGMA data_version");
+    if (this.#version !== undefined && row?.data_version !== this.#version)
+      this.#sharedAt = performance.now();
+    this.#version = row?.data_version;
+  }
 
   async #count(queue: string, now: number): Promise<DriverStats> {
     if (this.#file === undefined || this.path === ":memory:")
