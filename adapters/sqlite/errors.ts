@@ -53,3 +53,12 @@ export function fileError(path: string, cause: unknown): DriverError {
   const sentence = known ?? (cause instanceof Error ? cause.message : String(cause));
   return new DriverError(kind, `The queues in ${path} failed: ${sentence}`, { cause });
 }
+
+/**
+ * The error of a claim or a settlement. A full disk keeps them from being written as well, and they are tried again: only a
+ * sender can do something about a queue that is full.
+ */
+export function receiveError(error: unknown): unknown {
+  if (!(error instanceof DriverError) || error.kind !== "full") return error;
+  return new DriverError("transient", error.message, { cause: error.cause });
+}

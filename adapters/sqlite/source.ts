@@ -9,6 +9,7 @@ import {
 } from "../../src/driver/index.ts";
 import { deliveryOf, receiptOf } from "../sql/queue/message-row.ts";
 import { settleResult, withoutDeadLetters } from "../sql/queue/settlements.ts";
+import { receiveError } from "./errors.ts";
 import type { Settlement } from "./queue/message-table.ts";
 import type { QueueFile } from "./queue/queue-file.ts";
 
@@ -76,8 +77,8 @@ export function openSource(
   };
 
   const source = wakingSource({
-    claim,
-    settle,
+    claim: (max) => claim(max).catch(rethrow),
+    settle: (operations) => settle(operations).catch(rethrow),
     waitMs: waitMs ?? longPollMs,
     clock,
     async close() {
@@ -86,6 +87,10 @@ export function openSource(
     },
   });
   return source;
+}
+
+function rethrow(error: unknown): never {
+  throw receiveError(error);
 }
 
 /** The end of an extended lease, or the time from which a released message is delivered again. */

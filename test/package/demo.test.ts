@@ -37,6 +37,16 @@ test("the demo uses the queue of the configuration file that --config names", as
   expect(JSON.parse(stdout)).toMatchObject({ sent: 10, completed: 9, deadLettered: 1 });
 });
 
+test("the demo has the same counts on SQLite as in memory, by configuration alone", async () => {
+  using app = application();
+  const QUEUE_FILE = join(app.path, "queues.db");
+  const config = join(root, "examples/sqlite.config.ts");
+  const args = [demo, "--config", config, "--day-seconds", "0.5", "--json"];
+  const { code, stdout } = await runNode(args, { env: { QUEUE_FILE } });
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual({ sent: 40, completed: 39, retried: 7, deadLettered: 1 });
+});
+
 test("the demo has the same counts on SQS as in memory, with the server that `npm run sqs-server` starts", async () => {
   const server = spawn(process.execPath, [join(root, "scripts/sqs-server.ts"), "0"]);
   try {

@@ -10,20 +10,18 @@ export interface MessageRow {
   readonly attributes: string;
   readonly key: string | null;
   readonly enqueuedAt: number;
-  /** The key queue of its ordering key, and the epoch in which the key queue was claimed; null outside of a key queue. */
+  /** The key queue of its ordering key on an ordered queue; null outside of one. */
   readonly keyQueue: number | string | null;
-  readonly epoch: number | null;
+  /** The number that a settlement is compared with, if it is another than the count of deliveries. Each claim raises it. */
+  readonly fence?: number | null | undefined;
 }
 
-/**
- * The fence of a delivery. A settlement applies only if the message still has this count, or its key queue this epoch: each claim
- * raises both.
- */
+/** The part of a delivery by which it is settled. A settlement applies only if the message still has this fence. */
 export interface Receipt {
   readonly id: number | string;
-  readonly deliveries: number;
+  readonly fence: number;
   /** Undefined for a message outside of a key queue. */
-  readonly keyQueue?: { readonly id: number | string; readonly epoch: number } | undefined;
+  readonly keyQueue: number | string | undefined;
 }
 
 /** Writes the attributes of messages as JSON. Many messages share one object, so the text of the last one is kept. */
@@ -42,12 +40,8 @@ export class AttributesWriter {
 
 /** @param leaseUntil the end of the lease by the clock of this process */
 export function deliveryOf(row: MessageRow, leaseUntil: number): Delivery {
-  const { id, deliveries, body, attributes, key, enqueuedAt, keyQueue, epoch } = row;
-  const receipt: Receipt = {
-    id,
-    deliveries,
-    ...(keyQueue === null || epoch === null ? {} : { keyQueue: { id: keyQueue, epoch } }),
-  };
+  const { id, deliveries, body, attributes, key, enqueuedAt, keyQueue, fence } = row;
+  const receipt: Receipt = { id, fence: fence ?? deliveries, keyQueue: keyQueue ?? undefined };
   return {
     body,
     attributes: JSON.parse(attributes) as Attributes,

@@ -1,4 +1,4 @@
-import type { MessageRow, Receipt } from "../../sql/queue/message-row.ts";
+import type { MessageRow } from "../../sql/queue/message-row.ts";
 import type { Connection } from "./database.ts";
 
 /**
@@ -10,16 +10,13 @@ const MOST_LEASED = 10;
 const SQL = {
   find: "SELECT id FROM queueport_key_queue WHERE queue = ? AND key = ?",
   add: "INSERT INTO queueport_key_queue (id, queue, key, ready_at) VALUES (?, ?, ?, ?)",
-  ready:
-    "SELECT id, epoch FROM queueport_key_queue WHERE queue = ? AND ready_at <= ? ORDER BY ready_at, id LIMIT ?",
+  ready: "SELECT id FROM queueport_key_queue WHERE queue = ? AND ready_at <= ? ORDER BY ready_at, id LIMIT ?",
   next: "SELECT ready_at AS at FROM queueport_key_queue WHERE queue = ? ORDER BY ready_at LIMIT 1",
   front: `SELECT id, visible_at, held FROM queueport_message WHERE key_queue = ? ORDER BY id LIMIT ${MOST_LEASED}`,
   letGo: "UPDATE queueport_message SET held = 0 WHERE id = ?",
   take: `UPDATE queueport_message SET visible_at = ?, held = 1, deliveries = deliveries + 1 WHERE id = ?
     RETURNING id, deliveries, body, attributes, key, enqueued_at AS enqueuedAt, key_queue AS keyQueue`,
-  held: "UPDATE queueport_key_queue SET epoch = ?, ready_at = ? WHERE id = ?",
   moved: "UPDATE queueport_key_queue SET ready_at = ? WHERE id = ?",
-  epoch: "SELECT epoch FROM queueport_key_queue WHERE id = ?",
   remove: "DELETE FROM queueport_key_queue WHERE id = ?",
 } as const;
 
@@ -31,8 +28,8 @@ interface FrontRow {
 
 /**
  * The key queues of ordered queues: the messages of one ordering key, in the order in which they were sent. A claim takes the
- * first messages of a key queue under a new epoch, and nothing else of the key queue until all of them are settled or their lease has
- * ended. Every method is called within a transaction.
+ * first messages of a key queue, and nothing else of it until all of them are settled or their lease has ended. A message that a
+ * later claim leaves behind is not held any more, so no settlement of the former claim applies to it. Every method is called within a transaction.
  */
 export class KeyQueues {
   readonly #connection: Connection;
@@ -56,18 +53,13 @@ export class KeyQueues {
   }
 
   claim(queue: number, max: number, now: number, until: number): MessageRow[] {
-    const keyQueues = this.#connection.all<{ readonly id: number; readonly epoch: number }>(
-      SQL.ready,
-      queue,
-      now,
-      max,
-    );
+    const keyQueues = this.#connection.all<{ readonly id: number }>(SQL.ready, queue, now, max);
     // With few keys, several messages of each.
     const each = Math.max(1, Math.min(MOST_LEASED, Math.floor(max / keyQueues.length)));
-    return keyQueues.flatMap(({ id, epoch }) => this.#take(id, epoch + 1, each, now, until));
+    return keyQueues.flatMap(({ id }) => this.#take(id, each, now, until));
   }
 
-  #take(keyQueue: number, epoch: number, most: number, now: number, until: number): MessageRow[] {
+  #take(keyQueue: number, most: number, now: number, until: number): MessageRow[] {
     const front = this.#front(keyQueue);
     const blockedAt = front.findIndex(({ visible_at: at }) => at > now);
     const taken = front.slice(0, blockedAt === -1 ? most : Math.min(most, blockedAt));
@@ -81,18 +73,8 @@ export class KeyQueues {
       );
       return [];
     }
-    this.#connection.run(SQL.held, epoch, until, keyQueue);
-    return taken.map(({ id }) => {
-      const row = this.#connection.all<Omit<MessageRow, "epoch">>(SQL.take, until, id)[0];
-      return { ...(row as Omit<MessageRow, "epoch">), epoch };
-    });
-  }
-
-  /** Whether a delivery belongs to the present claim of its key queue. */
-  isHeld(keyQueue: NonNullable<Receipt["keyQueue"]>): boolean {
-    return (
-      this.#connection.all<{ readonly epoch: number }>(SQL.epoch, keyQueue.id)[0]?.epoch === keyQueue.epoch
-    );
+    this.#connection.run(SQL.moved, until, keyQueue);
+    return taken.flatMap(({ id }) => this.#connection.all<MessageRow>(SQL.take, until, id));
   }
 
   /** Sets the moment of a key queue anew, after leased messages were settled. Returns whether it can be claimed now. */

@@ -22,7 +22,7 @@ const SQL = {
   claim: `UPDATE queueport_message SET visible_at = ?, held = 1, deliveries = deliveries + 1 WHERE id IN (
       SELECT id FROM queueport_message WHERE queue = ? AND priority = 1 AND key_queue IS NULL AND visible_at <= ?
       ORDER BY visible_at, id LIMIT ?)
-    RETURNING id, deliveries, body, attributes, key, enqueued_at AS enqueuedAt, NULL AS keyQueue, NULL AS epoch`,
+    RETURNING id, deliveries, body, attributes, key, enqueued_at AS enqueuedAt, NULL AS keyQueue`,
   ack: "DELETE FROM queueport_message WHERE id = ? AND deliveries = ? AND held = 1",
   extend: "UPDATE queueport_message SET visible_at = ? WHERE id = ? AND deliveries = ? AND held = 1",
   release:
@@ -160,9 +160,8 @@ export class MessageTable {
     let isReady = false;
     const outcomes = settlements.map((settlement): SettleOutcome => {
       const { keyQueue, id } = settlement.receipt;
-      if (keyQueue !== undefined && !this.#keyQueues.isHeld(keyQueue)) return this.#missing(id);
       if (this.#settle(settlement) === 0) return this.#missing(id);
-      if (keyQueue !== undefined) keyQueues.add(keyQueue.id);
+      if (keyQueue !== undefined) keyQueues.add(keyQueue);
       else if (settlement.kind === "release" && settlement.moment <= now) isReady = true;
       return "done";
     });
@@ -170,9 +169,9 @@ export class MessageTable {
     return { outcomes, isReady };
   }
 
-  #settle({ kind, receipt: { id, deliveries }, moment }: Settlement): number {
-    if (kind === "ack") return this.#connection.run(SQL.ack, id, deliveries);
-    return this.#connection.run(kind === "extend" ? SQL.extend : SQL.release, moment, id, deliveries);
+  #settle({ kind, receipt: { id, fence }, moment }: Settlement): number {
+    if (kind === "ack") return this.#connection.run(SQL.ack, id, fence);
+    return this.#connection.run(kind === "extend" ? SQL.extend : SQL.release, moment, id, fence);
   }
 
   #missing(id: number | string): SettleOutcome {

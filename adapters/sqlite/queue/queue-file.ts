@@ -2,6 +2,7 @@ import { channel } from "node:diagnostics_channel";
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { DriverError, type DriverStats } from "../../../src/driver/index.ts";
+import { Checkpointer } from "../../../src/lib/sqlite/checkpointer.ts";
 import { DatabaseFile } from "../../../src/lib/sqlite/database-file.ts";
 import { GroupCommit } from "../../../src/lib/sqlite/group-commit.ts";
 import { fileIdentity } from "../../../src/lib/sqlite/private-file.ts";
@@ -65,6 +66,8 @@ export class QueueFile {
   /** Identifies the file for other drivers of this process. */
   readonly #identity: unknown;
   readonly #work: GroupCommit<QueueWork>;
+  /** Undefined for a database in memory, or of the application. */
+  readonly #checkpointer: Checkpointer | undefined;
   readonly #watcher: FileWatcher;
   readonly #listeners = new Map<string, Set<OnWake>>();
   readonly #synchronous: "full" | "normal";
@@ -107,9 +110,11 @@ export class QueueFile {
     this.path = path === "" ? ":memory:" : path;
     this.#identity = path === "" ? connection.database : realpathSync(path);
     this.messages = new MessageTable(connection);
+    this.#checkpointer = file?.path === undefined ? undefined : new Checkpointer(file.database, file.path);
     this.#work = new GroupCommit<QueueWork>(connection, {
       beforeBegin: (work) => this.#beforeBegin(work),
       begun: () => this.#noticeOthers(),
+      ended: () => this.#checkpointer?.committed(),
       isShared: () => performance.now() - this.#sharedAt < SHARED_MS,
       sliceMs: SLICE_MS,
     });
@@ -198,6 +203,7 @@ export class QueueFile {
     commits.unsubscribe(this.#onCommit);
     this.#watcher.close();
     this.#reader?.close();
+    await this.#checkpointer?.close();
     this.#file?.close();
   }
 

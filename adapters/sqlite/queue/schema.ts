@@ -46,7 +46,6 @@ const MIGRATIONS: readonly Migration[] = [
         id INTEGER PRIMARY KEY,
         queue INTEGER NOT NULL,
         key TEXT NOT NULL,
-        epoch INTEGER NOT NULL DEFAULT 0,
         ready_at INTEGER NOT NULL,
         UNIQUE (queue, key)
       ) STRICT;

@@ -2,6 +2,7 @@ import { jobWorkerMutants } from "./job-worker-mutants.ts";
 import { jobsMutants } from "./jobs-mutants.ts";
 import { jobStoreMutants } from "./job-store-mutants.ts";
 import { trackingMutants } from "./tracking-mutants.ts";
+import { sqliteQueueMutants } from "./sqlite-queue-mutants.ts";
 import type { UnitMutant } from "./unit-mutant.ts";
 
 const RECEIVE = ["receive"];
@@ -12,6 +13,7 @@ export const unitMutants: readonly UnitMutant[] = [
   ...trackingMutants,
   ...jobWorkerMutants,
   ...jobsMutants,
+  ...sqliteQueueMutants,
   {
     name: "a drain forgets the messages that wait behind their key",
     file: "src/receive/dispatcher.ts",

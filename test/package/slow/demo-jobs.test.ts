@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
@@ -21,6 +23,15 @@ async function lineOf(child: ChildProcess, start: string): Promise<string> {
   for await (const line of createInterface(child.stdout)) if (line.startsWith(start)) return line;
   throw new Error(`the process ended without ${start}`);
 }
+
+test("demo:jobs has the same sums on SQLite as in memory, by configuration alone", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "queueport-demo-"));
+  try {
+    expect(await sumsOn("sqlite", { QUEUE_FILE: join(directory, "queues.db") })).toEqual(SUMS);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
 
 test("demo:jobs has the same sums on Service Bus as in memory, by configuration alone", async () => {
   const args = [join(root, "cmd/main.ts"), "service-bus-server", "--port", "0"];
