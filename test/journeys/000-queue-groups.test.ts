@@ -11,7 +11,11 @@
  * | `demo.py`                                  | `npm run demo:jobs`                                                     |
  * | what its "complex version" adds            | is there as well: seed 001                                              |
  */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ConfigFile } from "../../adapters/open.ts";
 import { definitions, email, imageProcessing, reportGeneration, testEmail } from "./jobs.ts";
 import type { JobsWorker } from "../../src/jobs/index.ts";
 import { Door } from "../unit/support.ts";
@@ -52,18 +56,31 @@ const statusKeys = {
   updated_at: "2024-01-15T10:00:05Z",
 };
 
-describe("seed 000", () => {
+/** The same service by one word of its configuration. */
+const providers = {
+  memory: () => ({ provider: "memory", jobs: { store: { memory: true } } }),
+  sqlite: (directory: string) => ({
+    provider: "sqlite",
+    path: join(directory, "queues.db"),
+    jobs: { store: { sqlite: join(directory, "queues.db") } },
+  }),
+} as const satisfies Record<string, (directory: string) => ConfigFile>;
+
+describe.each(["memory", "sqlite"] as const)("seed 000 on %s", (provider) => {
   let service: Service;
+  let directory: string;
   let workers: JobsWorker[];
   const ranOn = new Map<string, string>();
   let door = new Door();
   door.open();
 
   beforeAll(async () => {
-    service = await Service.open(
-      { provider: "memory", jobs: { store: { memory: true } } },
-      { definitions, maxAttempts: 1 },
-    );
+    directory = await mkdtemp(join(tmpdir(), "queueport-journey-"));
+    service = await Service.open(providers[provider](directory), {
+      definitions,
+      maxAttempts: 1,
+      migrate: true,
+    });
     workers = ["first", "second"].map((name) => {
       const worker = service.jobs.worker({ concurrency: 3 }).on("failed", () => {});
       worker.register(email, async ({ id }, { progress, log }) => {
@@ -81,7 +98,10 @@ describe("seed 000", () => {
     });
     for (const worker of workers) await worker.start(["emails", "images", "reports"]);
   });
-  afterAll(() => service[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await service[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true });
+  });
 
   test("a job of each of the three types is created by POST, and is run by the handler of its type", async () => {
     const [mail, image, report] = await Promise.all(printed.map((job) => service.post(job)));
