@@ -40,7 +40,7 @@ test("a full disk refuses sends as queue_full, and what was accepted is handled 
     }
   }
   expect(isQueueError(refusal, "queue_full")).toBe(true);
-  expect(String(refusal)).toContain("the disk is full");
+  expect((refusal as Error).message).toContain("the disk is full");
   expect(accepted.size).toBeGreaterThan(500);
   expect(await queue.stats("jobs")).toMatchObject({ messages: accepted.size });
 

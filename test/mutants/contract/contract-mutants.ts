@@ -1,10 +1,6 @@
 import type { FileChange } from "../mutant-runner.ts";
-
-/** A deliberate fault of an adapter, and the requirement of the group `contract` whose cases alone have to notice it. */
-export interface ContractMutant extends FileChange {
-  readonly adapter: string;
-  readonly requirement: `contract.${string}`;
-}
+import type { ContractMutant } from "./contract-mutant.ts";
+import { sqliteMutants } from "./sqlite-mutants.ts";
 
 /** The memory adapter, whose virtual clock makes a run short. */
 const MEMORY = "memory";
@@ -12,9 +8,6 @@ const MEMORY = "memory";
 const REMOTE = "memory-remote";
 /** The example of an adapter that stores messages outside of the process. */
 const DIRECTORY = "directory";
-
-/** Queues in a file, which the transaction of an application can contain. */
-const SQLITE = "sqlite";
 
 const lateAck: Pick<FileChange, "file" | "search" | "replace"> = {
   file: "adapters/memory/settle.ts",
@@ -27,31 +20,7 @@ const lateAck: Pick<FileChange, "file" | "search" | "replace"> = {
 };
 
 export const contractMutants: readonly ContractMutant[] = [
-  {
-    name: "writes the messages of a transaction outside of it",
-    file: "adapters/sqlite/driver.ts",
-    search: "const written = await (transaction === undefined",
-    replace: "const written = await (transaction !== null",
-    adapter: SQLITE,
-    requirement: "contract.transaction",
-  },
-  {
-    name: "sends at once if it is given no transaction of its kind",
-    file: "adapters/sqlite/driver.ts",
-    search: "if (!isDatabase(transaction)) {",
-    replace:
-      "if (!isDatabase(transaction)) return this.#send(queue, messages);\n    if (!isDatabase(transaction)) {",
-    adapter: SQLITE,
-    requirement: "contract.transaction",
-  },
-  {
-    name: "does not compare the delivery count when it settles",
-    file: "adapters/sqlite/queue/message-table.ts",
-    search: "SET visible_at = ?, held = 1, deliveries = deliveries + 1 WHERE id IN (",
-    replace: "SET visible_at = ?, held = 1, deliveries = 1 WHERE id IN (",
-    adapter: SQLITE,
-    requirement: "contract.lease_lost",
-  },
+  ...sqliteMutants,
   {
     name: "removes the messages of a queue that is ensured again",
     file: "examples/directory-adapter/admin.ts",

@@ -55,7 +55,7 @@ test("messages without a key are claimed beside the keys, in turn", async () => 
   for (let round = 0; round < 4; round += 1) claims.push(bodies(await now(source, 2)));
   const isPlain = claims.map((claim) => claim.every((body) => body.startsWith("plain")));
   expect(claims.flat()).toHaveLength(7);
-  expect(isPlain.slice(0, 2).toSorted()).toEqual([false, true]);
+  expect(new Set(isPlain.slice(0, 2))).toEqual(new Set([false, true]));
 });
 
 test("a message that is released blocks its key until it is due, and stays first", async () => {

@@ -19,7 +19,7 @@ function start(args: readonly string[], onLine: (line: string) => void = () => {
     limit === undefined
       ? [process.execPath, PROCESS, ...args]
       : ["bash", "-c", `${limit}; exec "$@"`, "bash", process.execPath, PROCESS, ...args];
-  const child = spawn(file as string, rest, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(file, rest, { stdio: ["ignore", "pipe", "inherit"] });
   const lines: string[] = [];
   const read = async (): Promise<void> => {
     for await (const line of createInterface({ input: child.stdout })) {
