@@ -1,10 +1,5 @@
-import {
-  type Admin,
-  DriverError,
-  type QueueChange,
-  type QueueSpec,
-  siblingQueue,
-} from "../../src/driver/index.ts";
+import { type Admin, type QueueChange, type QueueSpec, siblingQueue } from "../../src/driver/index.ts";
+import { checkWanted, rowChanges, wantedRow } from "../sql/queue/queue-row.ts";
 import type { PostgresConnection } from "./connection/postgres-connection.ts";
 import { checkQueueName } from "./names.ts";
 import { migrate, schemaVersion } from "./schema/migrate.ts";
@@ -27,19 +22,16 @@ export class PostgresAdmin implements Admin {
     this.#ready = ready;
   }
 
-  async ensure(queue: string, { ordering }: QueueSpec): Promise<void> {
+  async ensure(queue: string, spec: QueueSpec): Promise<void> {
     checkQueueName(queue);
     const version = await schemaVersion(this.#connection, queueSchema);
     if (version !== queueSchema.migrations.length) await migrate(this.#connection, queueSchema);
     await this.#ready();
     const found = await readQueue(this.#connection, queue);
-    if (found?.ordered === true && ordering === "none")
-      throw new DriverError(
-        "permanent",
-        `queue "${queue}" keeps order by key, and its messages would lose their order; drop it first, or ask for the ordering "by_key"`,
-      );
+    const wanted = wantedRow(spec, found, this.#dedupMs);
+    checkWanted(queue, found, wanted);
     const rows = [
-      { name: queue, ordered: ordering === "by_key" || found?.ordered === true },
+      { name: queue, ordered: wanted.ordered },
       { name: siblingQueue(queue, "-dlq"), ordered: false },
       { name: siblingQueue(queue, "-delay"), ordered: false },
     ];
@@ -53,7 +45,7 @@ export class PostgresAdmin implements Admin {
     );
   }
 
-  async plan(queue: string, { ordering }: QueueSpec): Promise<QueueChange[]> {
+  async plan(queue: string, spec: QueueSpec): Promise<QueueChange[]> {
     checkQueueName(queue);
     const { schema } = this.#connection;
     const version = await schemaVersion(this.#connection, queueSchema);
@@ -75,27 +67,9 @@ export class PostgresAdmin implements Admin {
       });
       if (kind === "conflict") return changes;
     }
-    const resource = `queue ${queue}`;
     const found = await readQueue(this.#connection, queue);
-    if (found === undefined) return [...changes, { kind: "create", resource }];
-    const from = found.ordered ? "by_key" : "none";
-    if (ordering !== undefined && ordering !== from)
-      changes.push({
-        kind: found.ordered ? "conflict" : "change",
-        resource,
-        setting: "ordering",
-        from,
-        to: ordering,
-      });
-    if (found.dedupMs !== this.#dedupMs)
-      changes.push({
-        kind: "change",
-        resource,
-        setting: "dedupWindowMs",
-        from: `${found.dedupMs}`,
-        to: `${this.#dedupMs}`,
-      });
-    return changes;
+    if (found === undefined) return [...changes, { kind: "create", resource: `queue ${queue}` }];
+    return [...changes, ...rowChanges(queue, found, wantedRow(spec, found, this.#dedupMs))];
   }
 
   async drop(queue: string): Promise<void> {

@@ -20,19 +20,21 @@ import {
   sendUntilAborted,
   type Source,
 } from "../../src/driver/index.ts";
+import { idOfHandle } from "../sql/queue/handles.ts";
+import { traitsOf } from "../sql/queue/queue-row.ts";
 import { PostgresAdmin } from "./admin.ts";
 import type { PostgresExecutor, Row, Value } from "./connection/executor.ts";
 import type { ConnectionOptions } from "./connection/options.ts";
 import { PostgresConnection } from "./connection/postgres-connection.ts";
 import { classify, configError, driverError } from "./errors.ts";
 import { postgresLimits } from "./limits.ts";
-import { checkQueueName, idOfHandle } from "./names.ts";
+import { checkQueueName } from "./names.ts";
 import { checkSchema } from "./schema/migrate.ts";
 import { queueSchema } from "./schema/queue-schema.ts";
 import { type Batch, encodeBatch } from "./send.ts";
 import { Settler } from "./settle.ts";
 import { postgresSource } from "./source.ts";
-import { readQueue, readStats, traitsOf } from "./traits.ts";
+import { readQueue, readStats } from "./traits.ts";
 import { Wakes } from "./wakes.ts";
 
 /** Options of the Postgres driver: the connection, and properties of its queues. */
@@ -127,7 +129,7 @@ class PostgresDriver implements Driver {
     await this.#ready();
     const row = await readQueue(this.#connection, queue);
     const created = { ordered: false, dedupMs: Math.ceil(this.#dedupMs) };
-    return traitsOf(queue, row ?? created, this.limits.nativeDelayMs);
+    return traitsOf(queue, row ?? created);
   }
 
   classify(error: unknown): ErrorKind {
@@ -167,7 +169,7 @@ class PostgresDriver implements Driver {
   }
 
   async cancel(handle: string): Promise<boolean> {
-    const id = idOfHandle(handle);
+    const id = idOfHandle(this.provider, handle);
     await this.#ready();
     const rows = await this.#connection.query(
       "cancel a delayed message",

@@ -1,6 +1,6 @@
 import { DriverError, type Outgoing, type SendResult } from "../../src/driver/index.ts";
 import { MAX_KEY_BYTES } from "./limits.ts";
-import { handleOf } from "./names.ts";
+import { handleOf } from "../sql/queue/handles.ts";
 
 /** The messages of one call as one statement sends them. It is built before the call returns, and keeps nothing of them. */
 export interface Batch {
@@ -47,7 +47,7 @@ export function encodeBatch(messages: readonly Outgoing[]): Batch {
         next += 1;
         if (id === undefined) return { ok: false, error: new DriverError("ambiguous", UNMENTIONED) };
         return cancellable[index] === true
-          ? { ok: true, brokerId: id, handle: handleOf(id) }
+          ? { ok: true, brokerId: id, handle: handleOf("postgres", id) }
           : { ok: true, brokerId: id };
       });
     },

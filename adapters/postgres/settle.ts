@@ -5,17 +5,10 @@ import {
   type Operation,
   type SettleResult,
 } from "../../src/driver/index.ts";
+import type { Receipt } from "../sql/queue/message-row.ts";
+import { type SettleOutcome, settleResult, withoutDeadLetters } from "../sql/queue/settlements.ts";
 import type { PostgresConnection } from "./connection/postgres-connection.ts";
 import { sqlStateOf } from "./errors.ts";
-
-/** The part of a delivery by which it is settled. The server compares the fence before it changes anything. */
-export interface Receipt {
-  readonly id: string;
-  /** The delivery count, or the epoch of the key queue. */
-  readonly fence: number;
-  /** Undefined for a message without a key. */
-  readonly keyQueue: string | undefined;
-}
 
 /** The results of one batch, and when the queue has something new because of it. */
 export interface Settled {
@@ -26,8 +19,8 @@ export interface Settled {
   readonly released: boolean;
 }
 
-/** How one settlement ended, as the functions of the schema say. */
-type Outcome = "d" | "l" | "g" | "b";
+/** The outcomes of settlements by the codes that the functions of the schema return. The code `b` is for a busy key queue. */
+const OUTCOMES: Readonly<Record<string, SettleOutcome>> = { d: "done", l: "lost", g: "gone" };
 
 interface Item {
   readonly index: number;
@@ -58,11 +51,11 @@ export class Settler {
     for (const [index, operation] of operations.entries()) {
       const receipt = receiptOf(operation.delivery);
       if (receipt === undefined) results[index] = failed("permanent", FOREIGN);
-      else if (operation.kind === "dead_letter") results[index] = failed("permanent", NO_DEAD_LETTERS);
+      else if (operation.kind === "dead_letter") results[index] = withoutDeadLetters(queue);
       else items.push({ index, operation, receipt });
     }
     // In the order of the ids, so that two settlements lock rows in the same order.
-    items.sort((one, other) => compareIds(one.receipt.id, other.receipt.id));
+    items.sort((one, other) => compareIds(String(one.receipt.id), String(other.receipt.id)));
     const plain = items.filter(({ receipt }) => receipt.keyQueue === undefined);
     const keyed = items.filter(({ receipt }) => receipt.keyQueue !== undefined);
     const now = this.#clock.now();
@@ -72,7 +65,7 @@ export class Settler {
     ]);
     const fill = (some: readonly Item[], letters: string): void => {
       for (const [place, { index, operation }] of some.entries())
-        results[index] = resultOf(operation, (letters[place] ?? "d") as Outcome, now);
+        results[index] = resultOf(queue, operation, letters[place] ?? "d", now);
     };
     fill(plain, outcomes);
     fill(keyed, keys.outcomes);
@@ -165,10 +158,10 @@ function msOf(operation: Operation): number {
   return operation.kind === "release" ? operation.delayMs : 0;
 }
 
-function resultOf(operation: Operation, outcome: Outcome, now: number): SettleResult {
-  const isDone = outcome === "d" || (outcome === "g" && operation.kind === "ack");
-  if (!isDone) return outcome === "b" ? failed("transient", BUSY) : failed("lease_lost", LOST);
-  return operation.kind === "extend" ? { ok: true, leaseUntil: now + operation.leaseMs } : { ok: true };
+function resultOf(queue: string, operation: Operation, code: string, now: number): SettleResult {
+  const outcome = OUTCOMES[code];
+  if (outcome === undefined) return failed("transient", BUSY);
+  return settleResult(queue, operation, outcome, now + msOf(operation));
 }
 
 function failed(kind: DriverError["kind"], message: string): SettleResult {
@@ -176,6 +169,4 @@ function failed(kind: DriverError["kind"], message: string): SettleResult {
 }
 
 const FOREIGN = "The delivery has a receipt of another driver.";
-const NO_DEAD_LETTERS = "Postgres has no dead letters of its own.";
-const LOST = "The message has been delivered again, or its lease has ended.";
 const BUSY = "A transaction that has sent a message with the same ordering key is not over yet.";

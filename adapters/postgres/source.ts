@@ -1,14 +1,9 @@
-import {
-  type Clock,
-  type Delivery,
-  type OpenOptions,
-  type WakingSource,
-  wakingSource,
-} from "../../src/driver/index.ts";
+import { type Clock, type OpenOptions, type WakingSource, wakingSource } from "../../src/driver/index.ts";
+import { deliveryOf, type MessageRow } from "../sql/queue/message-row.ts";
 import type { Value } from "./connection/executor.ts";
 import type { PostgresConnection } from "./connection/postgres-connection.ts";
 import { FLOOR_MS } from "./limits.ts";
-import { compareIds, type Receipt, type Settler } from "./settle.ts";
+import { compareIds, type Settler } from "./settle.ts";
 import type { Wakes } from "./wakes.ts";
 
 export interface PostgresSourceOptions extends OpenOptions {
@@ -68,7 +63,7 @@ export function postgresSource(options: PostgresSourceOptions): WakingSource {
       return {
         deliveries: claimed
           .toSorted((one, other) => compareIds(one.id as string, other.id as string))
-          .map((row) => deliveryOf(row, now + leaseMs)),
+          .map((row) => deliveryOf(messageRow(row), now + leaseMs)),
         dueInMs: contended > 3 ? Math.min(10 * contended, LONGEST_CONTENDED_MS) : dueInMs,
       };
     },
@@ -87,31 +82,16 @@ export function postgresSource(options: PostgresSourceOptions): WakingSource {
   return source;
 }
 
-function deliveryOf(row: ClaimedRow, leaseUntil: number): Delivery {
-  const {
-    id,
-    deliveries,
-    body,
-    bytes,
-    attributes,
-    key,
-    enqueued_ms: enqueuedMs,
-    key_queue: keyQueue,
-    epoch,
-  } = row;
-  const receipt: Receipt = {
-    id: id as string,
-    fence: epoch ?? deliveries,
-    keyQueue: keyQueue ?? undefined,
-  };
+/** The row as the tables of all databases have it. */
+function messageRow(row: ClaimedRow): MessageRow {
   return {
-    body: body ?? bytes ?? "",
-    attributes: JSON.parse(attributes) as Record<string, string>,
-    deliveryCount: deliveries,
-    leaseUntil,
-    enqueuedAt: Math.round(enqueuedMs),
-    brokerId: id as string,
-    orderingKey: key ?? undefined,
-    receipt,
+    id: row.id as string,
+    deliveries: row.deliveries,
+    body: row.body ?? row.bytes ?? "",
+    attributes: row.attributes,
+    key: row.key,
+    enqueuedAt: Math.round(row.enqueued_ms),
+    keyQueue: row.key_queue,
+    fence: row.epoch,
   };
 }

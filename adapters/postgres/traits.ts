@@ -1,12 +1,7 @@
-import { type Clock, type DriverStats, type QueueTraits, siblingQueue } from "../../src/driver/index.ts";
+import type { Clock, DriverStats } from "../../src/driver/index.ts";
+import type { QueueRow } from "../sql/queue/queue-row.ts";
 import type { PostgresConnection } from "./connection/postgres-connection.ts";
 import { COUNT_LIMIT } from "./schema/stats-function.ts";
-
-/** The settings of one queue in its row. */
-export interface QueueRow {
-  readonly ordered: boolean;
-  readonly dedupMs: number;
-}
 
 /** Reads the row of a queue; undefined if there is none yet. */
 export async function readQueue(
@@ -19,19 +14,6 @@ export async function readQueue(
     [queue],
   );
   return row === undefined ? undefined : { ordered: row.ordered, dedupMs: Number(row.dedup_ms) };
-}
-
-export function traitsOf(queue: string, { ordered, dedupMs }: QueueRow, nativeDelayMs: number): QueueTraits {
-  return {
-    ordering: ordered ? "by_key" : "none",
-    orderingKeyRequired: false,
-    dedupWindowMs: dedupMs,
-    deadLetter: "copy",
-    deadLetterQueue: siblingQueue(queue, "-dlq"),
-    delayQueue: siblingQueue(queue, "-delay"),
-    nativeDelayMs,
-    countsDeliveries: true,
-  };
 }
 
 /** Counts the messages of one queue: exactly, up to a limit. */

@@ -4,7 +4,6 @@ import {
   type QueueChange,
   type QueueSpec,
   type QueueTraits,
-  ownerQueue,
   siblingQueue,
 } from "../../../src/driver/index.ts";
 import { sqlLimits } from "./limits.ts";
@@ -39,14 +38,13 @@ export function withSiblings(queue: string): readonly [string, string, string] {
 
 /** The traits of a queue by its row, or by the row that its first message would write. */
 export function traitsOf(queue: string, { ordered, dedupMs }: QueueRow): QueueTraits {
-  const owner = ownerQueue(queue, "-dlq") ?? queue;
   return {
     ordering: ordered ? "by_key" : "none",
     orderingKeyRequired: false,
     dedupWindowMs: dedupMs,
     deadLetter: "copy",
     deadLetterQueue: siblingQueue(queue, "-dlq"),
-    delayQueue: siblingQueue(owner, "-delay"),
+    delayQueue: siblingQueue(queue, "-delay"),
     nativeDelayMs: sqlLimits.nativeDelayMs,
     countsDeliveries: true,
   };
@@ -69,7 +67,11 @@ export function changesOf(
     .map((name): QueueChange => ({ kind: "create", resource: `queue ${name}` }));
   const found = find(queue);
   if (found === undefined) return created;
-  const wanted = wantedRow(spec, found, dedupMs);
+  return [...created, ...rowChanges(queue, found, wantedRow(spec, found, dedupMs))];
+}
+
+/** Lists the settings in which a row differs from the one that is wanted. */
+export function rowChanges(queue: string, found: QueueRow, wanted: QueueRow): QueueChange[] {
   const changes: QueueChange[] = [];
   const resource = `queue ${queue}`;
   if (found.ordered !== wanted.ordered) {
@@ -80,7 +82,7 @@ export function changesOf(
     const [from, to] = [found, wanted].map(({ dedupMs: ms }) => String(ms));
     changes.push({ kind: "change", resource, setting: "dedupWindowMs", from, to });
   }
-  return [...created, ...changes];
+  return changes;
 }
 
 /**

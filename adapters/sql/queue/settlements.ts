@@ -23,12 +23,12 @@ export function settleResult(
   const reason = outcome === "gone" ? "was acknowledged" : "has been delivered again";
   return {
     ok: false,
-    error: new DriverError("lease_lost", `A message of queue "${queue}" ${reason} since this delivery`),
+    error: new DriverError("lease_lost", `A message of queue "${queue}" ${reason} since this delivery.`),
   };
 }
 
 /** The error of an operation that queues in a table do not have: the core moves dead letters itself. */
 export function withoutDeadLetters(queue: string): SettleResult {
-  const sentence = `Queue "${queue}" has no dead-letter queue of the broker`;
+  const sentence = `Queue "${queue}" has no dead letters of its own.`;
   return { ok: false, error: new DriverError("permanent", sentence) };
 }

@@ -6,7 +6,7 @@ import type { Connection } from "./database.ts";
  * Milliseconds between two looks at the version of the file: while the file system reports changes, as a precaution; else
  * as the only way to notice them.
  */
-const WATCHED_MS = 100;
+const WATCHED_MS = 250;
 const UNWATCHED_MS = 5;
 /** Milliseconds between the looks after a report: the file is written before the commit can be seen. */
 const CHASE_MS = [1, 1, 2, 4, 8, 16, 32, 64] as const;
