@@ -10,7 +10,7 @@ interface Outcome {
 
 const SEED = "42";
 /** Enough runs to break a rule by every mutant. The first that does so is the last. */
-const RUNS = "300";
+const RUNS = "400";
 
 let runner: MutantRunner;
 beforeAll(async () => {

@@ -61,20 +61,11 @@ export const jobMutants: readonly JobMutant[] = [
     rules: ["generation", "states", "fence"],
   },
   {
-    name: "confirms a dispatch by the confirmation of an earlier one",
-    file: "src/jobs/store/birth-rules.ts",
-    search: `  if (row?.dispatch === undefined || row.dispatches !== dispatch)
-    return unchanged(row, { ok: row !== undefined`,
-    replace: `  if (row?.dispatch === undefined)
-    return unchanged(row, { ok: row !== undefined`,
-    rules: ["undispatched", "lost"],
-  },
-  {
     name: "never takes over a claim that has lapsed",
     file: "src/jobs/store/claim-rules.ts",
     search: "return isHeld(row, now) ? busy(row, now) : takeOver(row, change, now);",
     replace: 'return later(row, 5_000, "busy");',
-    rules: ["rest"],
+    rules: ["rest", "busy"],
   },
   {
     name: "grants a claim while another run holds the job",

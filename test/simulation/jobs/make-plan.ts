@@ -41,7 +41,7 @@ export function makeJobPlan(seed: number): JobPlan {
     sends,
     repeats: repeatsOf(random, sends),
     operations: operationsOf(random, sends),
-    faults: [...faults(random), ...aimedFaults(random, { isLongOutage, isPruned })],
+    faults: [...faults(random), ...aimedFaults(new Prng(seed ^ 0x7f4a7c15), { isLongOutage, isPruned })],
     restarts: Array.from({ length: random.int(0, 2) }, () => ({
       at: random.int(500, SENDING_MS * 2),
       process: random.int(0, PROCESSES - 1),
@@ -272,6 +272,8 @@ function aimedFaults(
     const lost = fault("lost", "store claim", "after", 0);
     aimed.push(lost, lost, lost);
   }
+  // A claim that arrives when its run is over.
+  if (random.chance(0.15)) aimed.push(fault("late", "store claim", "before", 0.68));
   return aimed;
 }
 
