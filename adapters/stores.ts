@@ -37,11 +37,14 @@ interface Row<Value, Adapter> {
   /** Imports the store. The specifier of the `import()` is a literal, so that bundlers find it. */
   readonly adapter: () => Promise<Adapter>;
   readonly open: (adapter: Adapter, value: Value, clock: Clock | undefined) => JobStore;
+  /** The statements that create its tables, for those who run them by hand. @default none */
+  readonly sql?: ((value: Value) => Promise<string>) | undefined;
 }
 
 interface StoreRow<Value> {
   readonly schema: z.ZodType<Value>;
   readonly open: (value: Value, clock: Clock | undefined) => Promise<JobStore>;
+  readonly sql: ((value: Value) => Promise<string>) | undefined;
 }
 
 /**
@@ -66,8 +69,11 @@ const stores: { readonly [Name in StoreName]: StoreRow<ValueOf<Name>> } = {
     packages: ["pg"],
     schema: postgresPlace,
     adapter: () => import("./postgres/index.ts"),
-    open: ({ postgresJobStore }, place, clock) =>
-      postgresJobStore({ ...(typeof place === "string" ? { url: place } : place), clock }),
+    open: ({ postgresJobStore }, place, clock) => postgresJobStore({ ...placeOf(place), clock }),
+    sql: async (place) => {
+      const { jobsMigrationText } = await load("postgres", ["pg"], () => import("./postgres/migrator.ts"));
+      return jobsMigrationText(placeOf(place));
+    },
   }),
 };
 
@@ -94,6 +100,16 @@ export function openStore(config: StoreConfig, clock: Clock | undefined): Promis
   return openRow(name, value, clock);
 }
 
+/** The statements that create the tables of the store of a configuration; undefined if it has none to print. */
+export function storeSql(config: StoreConfig): Promise<string> | undefined {
+  const [[name, value]] = Object.entries(config) as [[StoreName, never]];
+  return stores[name].sql?.(value);
+}
+
+function placeOf(place: string | PostgresPlace): PostgresPlace {
+  return typeof place === "string" ? { url: place } : place;
+}
+
 /** Generic, so that the compiler sees that a row gets its own value. */
 function openRow<Name extends StoreName>(
   name: Name,
@@ -104,9 +120,10 @@ function openRow<Name extends StoreName>(
 }
 
 function row<Value, Adapter>(name: StoreName, facts: Row<Value, Adapter>): StoreRow<Value> {
-  const { packages, schema, adapter, open } = facts;
+  const { packages, schema, adapter, open, sql } = facts;
   return {
     schema,
+    sql,
     open: async (value, clock) => open(await load(name, packages, adapter), value, clock),
   };
 }

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { ConfigParts } from "../adapters/config-file.ts";
 import { type Provider, providers } from "../adapters/registry.ts";
-import { openStore } from "../adapters/stores.ts";
+import { openStore, storeSql } from "../adapters/stores.ts";
 import { QueueError } from "../src/errors.ts";
 import { loadConfig } from "./lib/config-file.ts";
 import { addHelp } from "./lib/help.ts";
@@ -20,7 +20,7 @@ export function migrateCommand(): Command {
     .description(
       "Creates the tables of the provider's queues, if it keeps them in a database, and the schema of the job store that the section jobs of the configuration names. Brings those that exist to the version of this program. Does nothing if they are current.",
     );
-  command.option("--sql", "print the statements that create the tables of the queues, and change nothing");
+  command.option("--sql", "print the statements that create the tables in PostgreSQL, and change nothing");
   addConfigOptions(command);
   addJsonOption(command, "the versions, one line for the queues and one for the job store");
   return addHelp(command, {
@@ -39,9 +39,16 @@ async function runMigrate(flags: MigrateFlags): Promise<void> {
     queue.provider === undefined ? undefined : (providers[queue.provider] as unknown as Provider);
   const tables = provider?.tables;
   if (flags.sql === true) {
-    if (tables === undefined || queue.provider === undefined)
-      throw new QueueError("config", `The provider ${queue.provider ?? ""} has no tables to print.`);
-    print(await tables.sql(queue));
+    const store = enabledJobs(config)?.store;
+    const ofQueues = queue.provider === undefined ? undefined : await tables?.sql(queue);
+    const ofStore = store === undefined ? undefined : await storeSql(store);
+    const parts = [ofQueues, ofStore].filter((part) => part !== undefined);
+    if (parts.length === 0)
+      throw new QueueError(
+        "config",
+        `Neither the provider ${queue.provider ?? ""} nor a job store has tables to print.`,
+      );
+    for (const part of parts) print(part);
     return;
   }
   if (tables !== undefined && queue.provider !== undefined) {

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from "./connection/options.ts";
 import { PostgresConnection } from "./connection/postgres-connection.ts";
+import { jobsPart } from "./job-store/schema.ts";
 import { migrate as migratePart, migrationSql, type MigrationResult } from "./schema/migrate.ts";
 import { queueSchema } from "./schema/queue-schema.ts";
 
@@ -19,4 +20,9 @@ export async function migrate(options: ConnectionOptions): Promise<MigrationResu
 /** The statements that create the tables of queues in an empty database. */
 export function migrationText(options: ConnectionOptions): string {
   return migrationSql(new PostgresConnection(options).quoted, queueSchema);
+}
+
+/** The statements that create the tables of a job store in an empty database. */
+export function jobsMigrationText(options: ConnectionOptions): string {
+  return migrationSql(new PostgresConnection(options).quoted, jobsPart);
 }

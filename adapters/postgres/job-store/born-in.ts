@@ -22,7 +22,7 @@ interface Place {
 
 /**
  * Creates a job on the client of the application, inside of its transaction. It gets no number of a change, since the lock on
- * that would hold up all others until the commit: whoever takes the job to send it gives it one.
+ * that would hold up all others until the commit: it gets one when it is taken to be sent.
  *
  * @throws QueueError `invalid_options` for a value that is no client of a transaction
  */
@@ -87,7 +87,9 @@ function runOf(transaction: object): Run {
   if (typeof client.query !== "function")
     throw refused("has no query(text, values); give the client of the transaction, or wrap it");
   if (isPool(transaction))
-    throw refused("is a pool, which runs each statement on another connection; give the client on which you have called BEGIN");
+    throw refused(
+      "is a pool, which runs each statement on another connection; give the client on which you have called BEGIN",
+    );
   return async (text, values = []) => {
     try {
       return (await (transaction as PostgresExecutor).query(text, [...values])).rows;

@@ -1,11 +1,4 @@
-import {
-  checkKeys,
-  type Clock,
-  type KnownKeys,
-  QueueError,
-  sleep,
-  systemClock,
-} from "../../../src/driver/index.ts";
+import { checkKeys, type Clock, type KnownKeys, QueueError } from "../../../src/driver/index.ts";
 import type {
   BirthAnswer,
   BirthChange,
@@ -29,12 +22,12 @@ import type {
   TakeOptions,
   WorkerRow,
 } from "../../../src/jobs/store/index.ts";
-import { notRecorded } from "../../sql/job-store/not-recorded.ts";
 import type { ConnectionOptions } from "../connection/options.ts";
 import { migrate } from "../schema/migrate.ts";
-import { applyBatch, begun, type BatchOutcome, takesName } from "./batch.ts";
+import { applyAll } from "./apply-all.ts";
+import { applyBatch, begun, type BatchOutcome } from "./batch.ts";
 import { bornIn } from "./born-in.ts";
-import { failed, isContended, isOfValue } from "./failure.ts";
+import { failed, isContended } from "./failure.ts";
 import type { Run } from "./facets.ts";
 import { listJobs } from "./lists.ts";
 import { nextDueAt, takeDue } from "./outbox.ts";
@@ -67,15 +60,6 @@ const KEYS: KnownKeys<PostgresJobStoreOptions> = {
  * no statement of the first try takes effect after the second one.
  */
 const WRITE_MS = 1_900;
-/** Changes of one transaction that each take a lock on a name: a server has room for some thousands of them. */
-const MAX_NAMED = 100;
-/**
- * Milliseconds for which changes are tried that another transaction keeps from being made: of a batch, in which others wait
- * for them, and one that is alone. Transactions of stores take some milliseconds, those of applications any time.
- */
-const [PATIENCE_MS, PATIENCE_ALONE_MS] = [75, 1_000];
-const AGAIN_AFTER_MS = 10;
-
 /**
  * Creates a job store in PostgreSQL, version 13 or later. It needs the package `pg`. Any number of processes may use the
  * same database. All times of records are those of the server.
@@ -132,18 +116,15 @@ class PostgresJobStore implements JobStore {
   }
 
   apply(namespace: string, changes: readonly JobChange[]): Promise<JobAnswer[]> {
-    return this.#on(namespace, async (_run, ns) => {
-      const answers = new Map<string, JobAnswer>();
-      const until = performance.now() + (changes.length === 1 ? PATIENCE_ALONE_MS : PATIENCE_MS);
-      for (let open = changes; ;) {
-        for (const some of transactionsOf(open)) await this.#applySome(ns, some, answers);
-        open = open.filter(({ id }) => answers.get(id)?.do === "again");
-        if (open.length === 0 || performance.now() >= until) break;
-        // Random, so that processes that wait for one row do not meet again.
-        await sleep(systemClock, AGAIN_AFTER_MS * (0.5 + Math.random()));
-      }
-      return changes.map(({ id }) => answers.get(id) ?? { do: "again" });
-    });
+    return this.#on(namespace, (_run, ns, { jobs }) =>
+      applyAll(changes, async (some) => {
+        const outcome = await this.#transaction("record jobs", (run, now) =>
+          applyBatch(run, jobs, ns, some, now),
+        );
+        this.#committed(ns, outcome);
+        return outcome.answers;
+      }),
+    );
   }
 
   bearIn(namespace: string, change: BirthChange, transaction: object): Promise<BirthAnswer> {
@@ -269,33 +250,6 @@ class PostgresJobStore implements JobStore {
     await this.#session.close();
   }
 
-  /** Applies changes in one transaction, and in halves if one of them keeps the others from being written. */
-  async #applySome(
-    ns: number,
-    changes: readonly JobChange[],
-    answers: Map<string, JobAnswer>,
-  ): Promise<void> {
-    try {
-      const outcome = await this.#transaction("record jobs", (run, now) =>
-        applyBatch(run, this.#session.jobs, ns, changes, now),
-      );
-      this.#committed(ns, outcome);
-      for (const [index, { id }] of changes.entries()) answers.set(id, outcome.answers[index] as JobAnswer);
-    } catch (error) {
-      const isContention = isContended(error);
-      if (!isContention && !isOfValue(error)) throw error;
-      const [only] = changes;
-      if (changes.length > 1) {
-        const middle = Math.ceil(changes.length / 2);
-        for (const half of [changes.slice(0, middle), changes.slice(middle)])
-          await this.#applySome(ns, half, answers);
-      } else if (only !== undefined) {
-        if (!isContention) throw notRecorded(only.id, error);
-        answers.set(only.id, { do: "again" });
-      }
-    }
-  }
-
   #committed(ns: number, { hints, facets }: Pick<BatchOutcome, "hints" | "facets">): void {
     this.#session.jobs.facets.committed(facets);
     if (hints !== undefined) this.#session.watcher.committed(ns, hints);
@@ -351,22 +305,6 @@ class PostgresJobStore implements JobStore {
       this.#calls.delete(call);
     }
   }
-}
-
-/** The changes of each transaction, in their order. */
-function transactionsOf(changes: readonly JobChange[]): (readonly JobChange[])[] {
-  const parts: JobChange[][] = [];
-  let named = MAX_NAMED;
-  for (const change of changes) {
-    const isNamed = takesName(change);
-    if (parts.length === 0 || (isNamed && named === MAX_NAMED)) {
-      parts.push([]);
-      named = 0;
-    }
-    if (isNamed) named += 1;
-    parts.at(-1)?.push(change);
-  }
-  return parts;
 }
 
 function closed(): QueueError {

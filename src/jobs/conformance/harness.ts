@@ -10,10 +10,10 @@ export interface StoreClock {
 
 /** A transaction of an application. */
 export interface StoreTransaction {
-  /** What the application gives to a send. */
+  /** The client or the database object, as the application gives it to a send. */
   readonly handle: object;
-  commit(): Promise<void>;
-  rollback(): Promise<void>;
+  readonly commit: () => Promise<void>;
+  readonly rollback: () => Promise<void>;
 }
 
 /**

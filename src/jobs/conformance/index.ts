@@ -12,5 +12,5 @@ export {
   type JobStoreSummary,
   type RandomOptions,
 } from "./conformance-run.ts";
-export type { JobStoreHarness, JobStoreHarnessSource, StoreClock } from "./harness.ts";
+export type { JobStoreHarness, JobStoreHarnessSource, StoreClock, StoreTransaction } from "./harness.ts";
 export { type JobStoreRunOptions, runJobStoreConformance } from "./run.ts";
