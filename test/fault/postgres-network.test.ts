@@ -132,7 +132,7 @@ describe.skipIf(missing !== undefined)(onServer("postgres"), () => {
     expect(await queue.stats(plain)).toMatchObject({ delayed: 1, messages: 0 });
   });
 
-  test("counts above their limit are said to be approximate", { timeout: 120_000 }, async () => {
+  test("counts above their limit are reported as approximate", { timeout: 120_000 }, async () => {
     const name = await fixture.freshQueue();
     await fixture.database.query(
       `INSERT INTO queueport.message (queue, visible_at, body)

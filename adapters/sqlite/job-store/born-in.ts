@@ -23,7 +23,11 @@ interface GivenDatabase {
 export function bornIn(
   file: DatabaseFile,
   clock: Clock,
-  { ns, change, transaction }: { readonly ns: number; readonly change: BirthChange; readonly transaction: object },
+  {
+    ns,
+    change,
+    transaction,
+  }: { readonly ns: number; readonly change: BirthChange; readonly transaction: object },
 ): BirthAnswer {
   const database = transaction as GivenDatabase;
   checkTransaction(file, database);
@@ -41,7 +45,8 @@ function checkTransaction(file: DatabaseFile, database: GivenDatabase): void {
   if (database.isTransaction !== true && database.inTransaction !== true)
     throw refused("has no transaction under way; call BEGIN IMMEDIATE on it first");
   const { file: path } = database.prepare("PRAGMA database_list").get() ?? {};
-  const isSame = typeof path === "string" && path !== "" && realpathSync(path) === realpathSync(file.path ?? "");
+  const isSame =
+    typeof path === "string" && path !== "" && realpathSync(path) === realpathSync(file.path ?? "");
   if (!isSame) throw refused(`is of another database; give one of the file ${file.path}`);
 }
 

@@ -91,7 +91,13 @@ class SqliteJobStore implements JobStore {
     this.#path = path;
     this.#clock = clock;
     const isFile = path !== ":memory:";
-    this.capabilities = { durable: isFile, shared: isFile, search: true, pushMs: isFile ? 250 : 0, transactional: isFile };
+    this.capabilities = {
+      durable: isFile,
+      shared: isFile,
+      search: true,
+      pushMs: isFile ? 250 : 0,
+      transactional: isFile,
+    };
   }
 
   open(namespace: string, fingerprint: string): Promise<void> {

@@ -85,11 +85,12 @@ export async function bear(
     takenMs: isTaken ? DISPATCH_MS : 0,
   };
   const answer =
-    transaction === undefined ? await records.change(birth) : await bornIn(context, queue, birth, transaction);
+    transaction === undefined
+      ? await records.change(birth)
+      : await bornIn(context, queue, birth, transaction);
   if (answer.outcome === "conflict") throw conflict(named.id, queue, answer.row, idempotencyKey);
   const isNew = answer.outcome === "created";
-  if (isNew && isTaken && kept !== undefined)
-    void dispatcher.dispatch({ row: answer.row, message: kept });
+  if (isNew && isTaken && kept !== undefined) void dispatcher.dispatch({ row: answer.row, message: kept });
   return { id: named.id, queue, created: isNew, tracked: true };
 }
 

@@ -71,7 +71,8 @@ export class JobSender<Sent> {
       const isKeyed = message.id !== undefined || options.idempotencyKey !== undefined;
       if (!types.isTracked(message.type))
         return this.#sendUntracked(queue, message, options).then(sent, failed);
-      if (delayMs === 0 && !isKeyed && options.transaction === undefined) return this.#sendPlain(queue, message, options, now);
+      if (delayMs === 0 && !isKeyed && options.transaction === undefined)
+        return this.#sendPlain(queue, message, options, now);
       checkStoreBorn(queue, message, options);
       return bear(
         { context: this.#context, limits: this.#limits, dispatcher: this.#dispatcher },
