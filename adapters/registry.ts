@@ -6,6 +6,7 @@ import { type MemoryConfig, memorySchema } from "./memory/config.ts";
 import { type PostgresConfig, postgresSchema } from "./postgres/config.ts";
 import { type PubsubConfig, pubsubSchema } from "./pubsub/config.ts";
 import type { Observation } from "./observation.ts";
+import { type RedisConfig, redisSchema } from "./redis/config.ts";
 import { type ServiceBusConfig, serviceBusSchema } from "./service-bus/config.ts";
 import { DEFAULT_PATH, type SqliteConfig, sqliteSchema } from "./sqlite/config.ts";
 import { type SqsConfig, sqsSchema } from "./sqs/config.ts";
@@ -17,7 +18,8 @@ export type QueueConfig =
   | SqsConfig
   | PubsubConfig
   | ServiceBusConfig
-  | PostgresConfig;
+  | PostgresConfig
+  | RedisConfig;
 
 export type ProviderName = QueueConfig["provider"];
 
@@ -159,6 +161,15 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
     adapter: () => import("./postgres/index.ts"),
     open: ({ postgres }, config, clock) => postgres({ ...config, clock }),
     migrator: () => import("./postgres/migrator.ts"),
+  }),
+  redis: row({
+    label: "Redis",
+    page: "docs/providers/redis.md",
+    packages: ["@redis/client"],
+    schema: redisSchema,
+    adapter: () => import("./redis/index.ts"),
+    open: ({ redis }, config, clock) => redis({ ...config, clock }),
+    inspector: () => import("./redis/inspect.ts"),
   }),
 };
 

@@ -29,7 +29,7 @@ const isConfig = (file: string): boolean => adapterOf(file) !== undefined && fil
 
 /** What the adapters of databases share. Only they import it. */
 const isShared = isIn("adapters/sql");
-const ON_SQL: ReadonlySet<string> = new Set(["sqlite", "postgres"]);
+const ON_SQL: ReadonlySet<string> = new Set(["sqlite", "postgres", "redis"]);
 
 /** Whether a file belongs to a job store, which stands beside the driver of the same technology. */
 const isJobStore = (file: string): boolean => /^adapters\/[^/]+\/job-store\//.test(file);

@@ -75,14 +75,23 @@ export class RedisConnection {
     keys: readonly string[],
     values: readonly string[],
   ): Promise<unknown> {
-    const count = String(keys.length);
-    try {
-      return await this.#send(action, keys[0], ["EVALSHA", script.sha, count, ...keys, ...values]);
-    } catch (error) {
-      if (!(error instanceof DriverError) || replyCode(error.cause) !== "NOSCRIPT") throw error;
-      // A server that does not know the script has run nothing. `EVAL` also stores it, on the node of the keys.
-      return await this.#send(action, keys[0], ["EVAL", script.text, count, ...keys, ...values]);
-    }
+    const [reply] = await this.#run(action, script, keys, values, []);
+    return reply;
+  }
+
+  /**
+   * Runs a script and then a command on the same connection. Rejects if either fails.
+   * @throws DriverError of the kind of the failure
+   */
+  async runThen(
+    action: string,
+    script: Script,
+    keys: readonly string[],
+    values: readonly string[],
+    command: readonly string[],
+  ): Promise<{ readonly reply: unknown; readonly then: unknown }> {
+    const [reply, then] = await this.#run(action, script, keys, values, [command]);
+    return { reply, then };
   }
 
   /**
@@ -90,8 +99,9 @@ export class RedisConnection {
    * @param key the key whose slot decides the node of a cluster; undefined for any node
    * @throws DriverError of the kind of the failure
    */
-  command(action: string, key: string | undefined, args: readonly string[]): Promise<unknown> {
-    return this.#send(action, key, args);
+  async command(action: string, key: string | undefined, args: readonly string[]): Promise<unknown> {
+    const [reply] = await this.#send(action, key, [args]);
+    return reply;
   }
 
   /** Hears a channel. Undefined if the options say not to. Nothing is lost but speed while the channel is not heard. */
@@ -112,7 +122,29 @@ export class RedisConnection {
     }
   }
 
-  async #send(action: string, key: string | undefined, args: readonly string[]): Promise<unknown> {
+  async #run(
+    action: string,
+    script: Script,
+    keys: readonly string[],
+    values: readonly string[],
+    more: readonly (readonly string[])[],
+  ): Promise<unknown[]> {
+    const rest = [String(keys.length), ...keys, ...values];
+    try {
+      return await this.#send(action, keys[0], [["EVALSHA", script.sha, ...rest], ...more]);
+    } catch (error) {
+      if (!(error instanceof DriverError) || replyCode(error.cause) !== "NOSCRIPT") throw error;
+      // A server that does not know the script has run nothing. `EVAL` also stores it, on the node of the keys.
+      return await this.#send(action, keys[0], [["EVAL", script.text, ...rest], ...more]);
+    }
+  }
+
+  /** Sends commands together on one connection. */
+  async #send(
+    action: string,
+    key: string | undefined,
+    commands: readonly (readonly string[])[],
+  ): Promise<unknown[]> {
     if (this.#isClosed) throw new DriverError("permanent", `${action}: the connection is closed`);
     this.#session ??= this.#connect();
     const opening = this.#session;
@@ -126,7 +158,8 @@ export class RedisConnection {
     const { client, timer } = session;
     const request = timer.begin(action);
     try {
-      return await Promise.race([client.send(key, args), request.late]);
+      const replies = Promise.all(commands.map((args) => client.send(key, args)));
+      return await Promise.race([replies, request.late]);
     } catch (error) {
       if (endsConnection(error)) this.#lose(opening, client);
       throw driverError(error, action);

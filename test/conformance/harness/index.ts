@@ -18,6 +18,9 @@ export const harnesses: Readonly<Record<string, () => Promise<Harness>>> = {
   directory: async () => (await import("./directory.ts")).directoryHarness(),
   postgres: async () => (await import("./postgres.ts")).postgresHarness(),
   "postgres-newest": async () => (await import("./postgres.ts")).newestPostgresHarness(),
+  redis: async () => (await import("./redis.ts")).redisHarness(),
+  // With the window of deduplication that is an option, on a server that can be restarted.
+  "redis-dedup": async () => (await import("./redis.ts")).privateRedisHarness(),
   sqlite: async () => (await import("./sqlite.ts")).sqliteHarness(),
   // With the window of deduplication that is an option.
   "sqlite-dedup": async () =>
