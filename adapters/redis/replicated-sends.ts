@@ -47,11 +47,11 @@ export class ReplicatedSends {
     values: readonly string[],
   ): Promise<unknown> {
     const wait = ["WAIT", String(this.#replicas), String(this.#waitMs)];
-    const { reply, then } = await this.#connection.runThen(action, script, keys, values, wait);
-    if (Number(then) >= this.#replicas) return reply;
+    const { reply, after } = await this.#connection.runThen(action, script, keys, values, wait);
+    if (Number(after) >= this.#replicas) return reply;
     throw new DriverError(
       "ambiguous",
-      `${action}: ${String(then)} of ${this.#replicas} replicas confirmed it within ${this.#waitMs} ms; the primary has it`,
+      `${action}: ${String(after)} of ${this.#replicas} replicas confirmed it within ${this.#waitMs} ms; the primary has it`,
     );
   }
 

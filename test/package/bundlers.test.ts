@@ -59,7 +59,7 @@ async function main() {
   const [dead] = await queue.deadLetters("payments").list();
   console.log(dead.info.error, "in", dead.info.frame);
   await queue.close();
-  for (const provider of ["sqs", "pubsub", "service-bus", "postgres"])
+  for (const provider of ["sqs", "pubsub", "service-bus", "postgres", "redis"])
     await openQueue({ provider }).catch((error) =>
       console.log(isQueueError(error, "missing_dependency"), error.message));
 }

@@ -205,6 +205,7 @@ test("every sub-path throws errors of the same class", async () => {
     import { parseConfig } from "queueport/open";
     import { postgres } from "queueport/postgres";
     import { pubsub } from "queueport/pubsub";
+    import { redis } from "queueport/redis";
     import { serviceBus } from "queueport/service-bus";
     import { sqs } from "queueport/sqs";
     const refusals = {
@@ -212,6 +213,7 @@ test("every sub-path throws errors of the same class", async () => {
       open: () => parseConfig({ provider: "none" }),
       postgres: () => postgres({ url: "none" }),
       pubsub: () => pubsub({ emulatorHost: "127.0.0.1:1" }),
+      redis: () => redis({ url: "none" }),
       "service-bus": () => serviceBus({ connectionString: "none" }),
       sqs: () => sqs({ queues: { one: "same", other: "same" } }),
     };
@@ -228,6 +230,7 @@ test("every sub-path throws errors of the same class", async () => {
     "open true",
     "postgres true",
     "pubsub true",
+    "redis true",
     "service-bus true",
     "sqs true",
   ]);

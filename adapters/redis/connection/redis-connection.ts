@@ -89,9 +89,9 @@ export class RedisConnection {
     keys: readonly string[],
     values: readonly string[],
     command: readonly string[],
-  ): Promise<{ readonly reply: unknown; readonly then: unknown }> {
-    const [reply, then] = await this.#run(action, script, keys, values, [command]);
-    return { reply, then };
+  ): Promise<{ readonly reply: unknown; readonly after: unknown }> {
+    const [reply, after] = await this.#run(action, script, keys, values, [command]);
+    return { reply, after };
   }
 
   /**

@@ -29,7 +29,7 @@ const [SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS] = [200, 10_000];
 
 /**
  * One connection that hears all channels of a driver. It exists while there are subscriptions, is built again after every
- * loss, and keeps no process alive. Messages are at most once: a subscriber therefore looks from time to time as well.
+ * loss, and keeps no process alive. Messages are delivered at most once, so a subscriber also looks from time to time.
  */
 export class Subscriber {
   readonly #options: SubscriberOptions;

@@ -37,10 +37,14 @@ export async function probeRedis(url: string): Promise<string> {
   }
 }
 
+/** Whether a private server can be started on this machine. */
+export function hasRedisProgram(): boolean {
+  return spawnSync(PROGRAM, ["--version"]).status === 0;
+}
+
 /** Starts a private server from the program on PATH. Undefined if there is none. */
 export async function privateRedis(options?: PrivateRedisOptions): Promise<PrivateRedis | undefined> {
-  const found = spawnSync(PROGRAM, ["--version"]);
-  return found.status === 0 ? PrivateRedis.start(options) : undefined;
+  return hasRedisProgram() ? PrivateRedis.start(options) : undefined;
 }
 
 /** A Redis server of this process, on a port of its own, which keeps its data in an append-only file. */
@@ -79,10 +83,12 @@ export class PrivateRedis implements PrivateServer {
     if (this.#child !== undefined) return;
     const { settings = [], password } = this.#options;
     const flags = [
-      ...["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.directory, "--save", ""],
-      ...["--appendonly", "yes", "--appendfsync", "always"],
-      ...(password === undefined ? [] : ["--requirepass", password]),
-    ];
+      `--port ${this.port} --bind 127.0.0.1 --dir ${this.directory} --appendonly yes --appendfsync always`.split(
+        " ",
+      ),
+      ["--save", ""],
+      password === undefined ? [] : ["--requirepass", password],
+    ].flat();
     const child = spawn(PROGRAM, [...flags, ...settings], { stdio: ["ignore", "pipe", "ignore"] });
     let log = "";
     child.stdout.on("data", (chunk: Buffer) => {
