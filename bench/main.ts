@@ -7,6 +7,7 @@ import { runRounds } from "./run/rounds.ts";
 import { importing } from "./suites/import.ts";
 import { latency } from "./suites/latency.ts";
 import { memory } from "./suites/memory.ts";
+import { postgres } from "./suites/postgres.ts";
 import { pubsub } from "./suites/pubsub.ts";
 import { serviceBus } from "./suites/service-bus.ts";
 import { sqlite } from "./suites/sqlite.ts";
@@ -14,6 +15,7 @@ import { sqs } from "./suites/sqs.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   sqs,
+  postgres,
   pubsub,
   "service-bus": serviceBus,
   sqlite,

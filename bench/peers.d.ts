@@ -113,5 +113,46 @@ declare module "liteque" {
       },
     );
     run(): Promise<void>;
+
+declare module "graphile-worker" {
+  type LogFunction = (level: string, message: string) => void;
+
+  export const Logger: new (factory: (scope: object) => LogFunction) => object;
+
+  export function run(options: {
+    readonly connectionString: string;
+    readonly logger: object;
+    readonly noHandleSignals: boolean;
+    readonly concurrency: number;
+    readonly taskList: Readonly<Record<string, (payload: unknown) => Promise<void>>>;
+    readonly preset: { readonly worker: object };
+  }): Promise<{ stop(): Promise<void> }>;
+
+  export function runMigrations(options: { readonly connectionString: string }): Promise<void>;
+
+  export function makeWorkerUtils(options: {
+    readonly connectionString: string;
+  }): Promise<{ addJob(task: string, payload: unknown): Promise<unknown> }>;
+}
+
+declare module "pg-boss" {
+  interface FetchedJob {
+    readonly id: string;
+  }
+
+  export class PgBoss {
+    constructor(options: {
+      readonly connectionString: string;
+      readonly supervise: boolean;
+      readonly schedule: boolean;
+    });
+    on(event: "error", listener: (error: Error) => void): this;
+    start(): Promise<this>;
+    createQueue(name: string): Promise<void>;
+    deleteAllJobs(name: string): Promise<void>;
+    send(name: string, data: object): Promise<string | null>;
+    insert(name: string, jobs: readonly { readonly data: object }[]): Promise<unknown>;
+    fetch(name: string, options: { readonly batchSize: number }): Promise<FetchedJob[]>;
+    complete(name: string, ids: readonly string[]): Promise<unknown>;
   }
 }

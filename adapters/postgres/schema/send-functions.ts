@@ -110,6 +110,6 @@ BEGIN
 END $$;
 
 CREATE FUNCTION ${schema}.wake(queue text) RETURNS void LANGUAGE sql AS $$
-  SELECT pg_notify('${channel}', '- 0 ' || $1)
+  SELECT pg_notify('${channel}', json_build_array('', json_build_array($1, 0))::text)
 $$;
 `;
