@@ -113,6 +113,8 @@ declare module "liteque" {
       },
     );
     run(): Promise<void>;
+  }
+}
 
 declare module "graphile-worker" {
   type LogFunction = (level: string, message: string) => void;

@@ -19,7 +19,7 @@ const NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify(
 /** Queues of one notification, which has room for 8,000 bytes, and for the longest name eight times. */
 const MOST_QUEUES = 8;
 
-/** A notification: who has sent it, and the queues with the milliseconds until their message is due. */
+/** A notification: the token of its sender, and the queues with the milliseconds until their message is due. */
 type Payload = readonly [token: string, ...queues: (readonly [queue: string, dueInMs: number])[]];
 
 /**
