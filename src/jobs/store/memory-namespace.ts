@@ -24,6 +24,13 @@ import { MemoryMinutes } from "./memory-minutes.ts";
 import { Order } from "./order.ts";
 import { hintsOf, keptMs } from "./written.ts";
 
+/** The times at which jobs can be taken, in epoch milliseconds. */
+interface Times {
+  readonly first: number;
+  /** That of the last queued job. */
+  readonly last: number;
+}
+
 interface HintListener {
   readonly listener: (hint: StoreHint, id: string) => void;
 }
@@ -38,6 +45,8 @@ export class MemoryNamespace {
   readonly #entries = new Map<string, Entry>();
   /** Jobs whose message is to be sent. */
   readonly #pending = new Set<Entry>();
+  /** When these can be taken; undefined if that is to be found out. */
+  #times: Times | undefined;
   /** Finished jobs, the one that ended first at the front. */
   readonly #finished = new Order<Entry>((entry, at) => (entry.endAt = at));
   /** All jobs, the one whose last change is the oldest at the front. */
@@ -61,6 +70,7 @@ export class MemoryNamespace {
     if (data !== undefined) entry.write(data);
     if (known === undefined) this.#entries.set(row.id, entry);
     entry.row = row;
+    this.#move(before, row);
     if (entry.isPending !== (row.dispatch !== undefined)) this.#setPending(entry, !entry.isPending);
     if (row.version === before?.version) return;
     this.#seq += 1;
@@ -123,6 +133,9 @@ export class MemoryNamespace {
   }
 
   takeDue({ queues, except, limit, takenMs }: TakeOptions, now: number): DueJob[] {
+    const { first, last } = (this.#times ??= this.#timesOf());
+    // Asked for after each job that is delayed, when most often none is due.
+    if (first > now && last <= now + MAX_AHEAD_MS) return [];
     const due = this.#dispatches(queues, except)
       .filter(({ at }) => at <= now || at > now + MAX_AHEAD_MS)
       .map((one) => ({ ...one, row: taken(one.entry.row, now, takenMs) }))
@@ -131,15 +144,15 @@ export class MemoryNamespace {
     return due.slice(0, limit).flatMap(({ entry, row }) => {
       const { message } = entry.read(["message"]);
       if (row === undefined || message === undefined) return [];
+      this.#move(entry.row, row);
       entry.row = row;
       return [{ row, message }];
     });
   }
 
   nextDueAt(queues?: readonly string[]): number | undefined {
-    let next: number | undefined;
-    for (const { at } of this.#dispatches(queues)) if (next === undefined || at < next) next = at;
-    return next;
+    const { first } = queues === undefined ? (this.#times ??= this.#timesOf()) : this.#timesOf(queues);
+    return first === Infinity ? undefined : first;
   }
 
   changedSince(cursor: string | undefined, limit: number): ChangePage {
@@ -192,10 +205,35 @@ export class MemoryNamespace {
     except: readonly string[] = [],
   ): { readonly entry: Entry; readonly at: number }[] {
     return [...this.#pending].flatMap((entry) => {
-      const { queue, dispatch } = entry.row;
-      if (dispatch === undefined || queues?.includes(queue) === false || except.includes(queue)) return [];
-      return [{ entry, at: Math.max(dispatch.dueAt, dispatch.takenUntil) }];
+      const { queue } = entry.row;
+      const at = takeableAt(entry.row);
+      if (at === undefined || queues?.includes(queue) === false || except.includes(queue)) return [];
+      return [{ entry, at }];
     });
+  }
+
+  #timesOf(queues?: readonly string[]): Times {
+    let [first, last] = [Infinity, -Infinity];
+    for (const { entry, at } of this.#dispatches(queues)) {
+      first = Math.min(first, at);
+      if (entry.row.status === "queued") last = Math.max(last, at);
+    }
+    return { first, last };
+  }
+
+  /** Follows the time at which a job can be taken. */
+  #move(before: JobRow | undefined, row: JobRow): void {
+    if (this.#times === undefined) return;
+    const was = before === undefined ? undefined : takeableAt(before);
+    const at = takeableAt(row);
+    if (was === at && before?.status === row.status) return;
+    const { first, last } = this.#times;
+    if (was === first || was === last) this.#times = undefined;
+    else if (at !== undefined)
+      this.#times = {
+        first: Math.min(first, at),
+        last: row.status === "queued" ? Math.max(last, at) : last,
+      };
   }
 
   #setPending(entry: Entry, isPending: boolean): void {
@@ -218,7 +256,10 @@ export class MemoryNamespace {
 
   #forget(entry: Entry): void {
     this.#entries.delete(entry.id);
-    if (entry.isPending) this.#setPending(entry, false);
+    if (entry.isPending) {
+      this.#setPending(entry, false);
+      this.#times = undefined;
+    }
     this.#changes.remove(entry.changeAt);
     this.#unfinish(entry);
   }
@@ -230,6 +271,11 @@ export class MemoryNamespace {
       for (let at = 0; at < hints.length; at += 1)
         (listeners[index] as HintListener).listener(hints[at] as StoreHint, row.id);
   }
+}
+
+/** When a job can be taken to send its message; undefined if it has none to send. */
+function takeableAt({ dispatch }: JobRow): number | undefined {
+  return dispatch === undefined ? undefined : Math.max(dispatch.dueAt, dispatch.takenUntil);
 }
 
 function payloadText(entry: Entry): string {
