@@ -29,7 +29,7 @@ import { PostgresConnection } from "./connection/postgres-connection.ts";
 import { classify, configError, driverError } from "./errors.ts";
 import { postgresLimits } from "./limits.ts";
 import { checkQueueName } from "./names.ts";
-import { checkSchema } from "./schema/migrate.ts";
+import { checkSchema, type SchemaReader } from "./schema/migrate.ts";
 import { queueSchema } from "./schema/queue-schema.ts";
 import { type Batch, encodeBatch } from "./send.ts";
 import { Settler } from "./settle.ts";
@@ -203,7 +203,7 @@ class PostgresDriver implements Driver {
     if (!isExecutor(transaction))
       throw new DriverError(
         "permanent",
-        "the transaction must be a client with the method query(text, values), in which the transaction was begun: a client of pg, or a wrapper (docs/providers/postgres.md)",
+        "the transaction must be a client of pg in which it was begun, or, for another library, what fromPostgresJs, fromKysely, fromKnex, fromDrizzle or fromPrisma returns for it (docs/providers/postgres.md)",
       );
     if (batch.size === 0) return batch.results([]);
     const query = async (action: string, text: string, values: readonly Value[] = []): Promise<Row[]> => {
@@ -235,7 +235,11 @@ class PostgresDriver implements Driver {
   /** Checks the schema before the first statement. A failure is not kept, since the schema may be created meanwhile. */
   #ready(): Promise<void> {
     if (this.#checked === undefined) {
-      const checked = checkSchema(this.#connection, queueSchema);
+      const { schema, quoted } = this.#connection;
+      // As `readQueue`: never on a connection for which transactions of the caller may leave no room.
+      const query: SchemaReader["query"] = (action, text, values) =>
+        this.#connection.query(action, text, values, { on: "settle" });
+      const checked = checkSchema({ schema, quoted, query }, queueSchema);
       this.#checked = checked;
       checked.catch(() => {
         if (this.#checked === checked) this.#checked = undefined;

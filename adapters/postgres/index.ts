@@ -9,6 +9,13 @@ export {
   type DrizzleSql,
   type DrizzleTransaction,
   fromDrizzle,
+  fromKnex,
+  fromKysely,
+  fromPostgresJs,
   fromPrisma,
+  type KnexTransaction,
+  type KyselyCompiledQuery,
+  type KyselyTransaction,
+  type PostgresJsTransaction,
   type PrismaTransaction,
 } from "./transactions.ts";

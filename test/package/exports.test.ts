@@ -66,7 +66,15 @@ const names: Readonly<Record<string, readonly string[]>> = {
       [name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())],
     ]),
   ),
-  "./postgres": ["fromDrizzle", "fromPrisma", "postgres", "postgresJobStore"],
+  "./postgres": [
+    "fromDrizzle",
+    "fromKnex",
+    "fromKysely",
+    "fromPostgresJs",
+    "fromPrisma",
+    "postgres",
+    "postgresJobStore",
+  ],
   "./sqlite": ["sqlite", "sqliteJobStore"],
   "./service-bus-server": ["startServiceBusServer"],
 };

@@ -90,8 +90,19 @@ function link(from: string, to: string): void {
   symlinkSync(from, to, "dir");
 }
 
-/** Compiles the TypeScript files of an application with the strictest options. */
-export function compileStrictly(folder: string): Promise<Ran> {
+/**
+ * Compiles the TypeScript files of an application with the strictest options.
+ *
+ * @param options.skipLibCheck whether the declarations of packages are trusted, for a package whose own have errors
+ * @param options.exclude folders that are left out
+ */
+export function compileStrictly(
+  folder: string,
+  {
+    skipLibCheck = false,
+    exclude = [],
+  }: { readonly skipLibCheck?: boolean; readonly exclude?: readonly string[] } = {},
+): Promise<Ran> {
   const compilerOptions = {
     target: "es2024",
     module: "nodenext",
@@ -104,7 +115,9 @@ export function compileStrictly(folder: string): Promise<Ran> {
     verbatimModuleSyntax: true,
     allowImportingTsExtensions: true,
     noEmit: true,
+    skipLibCheck,
   };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
+  const configuration = { compilerOptions, exclude: ["node_modules", ...exclude] };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(configuration));
   return runNode([join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
 }

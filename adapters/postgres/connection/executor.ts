@@ -1,13 +1,10 @@
 /**
  * The part of a Postgres client that queueport needs: `Pool`, `Client` and `PoolClient` of `pg` have it, and so does
- * pglite. For other libraries, a function of a few lines adapts their client.
+ * pglite. `fromPostgresJs`, `fromKysely`, `fromKnex`, `fromDrizzle` and `fromPrisma` adapt the clients of other libraries.
  *
  * @example
- * import postgres from "postgres";
- *
- * const sql = postgres(process.env.DATABASE_URL);
  * const executor: PostgresExecutor = {
- *   query: async (text, values) => ({ rows: await sql.unsafe(text, values) }),
+ *   query: async (text, values) => ({ rows: await client.run(text, values) }),
  * };
  */
 export interface PostgresExecutor {

@@ -106,9 +106,13 @@ export async function schemaVersion(connection: SchemaReader, part: SchemaPart):
  */
 export async function checkSchema(connection: SchemaReader, part: SchemaPart): Promise<void> {
   const { schema } = connection;
-  const [encoding] = await connection.query("read the encoding", "SHOW server_encoding");
-  if (encoding?.["server_encoding"] !== "UTF8") {
-    const found = String(encoding?.["server_encoding"]);
+  // One word, since a transaction of Kysely or postgres.js may rename columns: server_encoding would be serverEncoding.
+  const [row] = await connection.query(
+    "read the encoding",
+    "SELECT current_setting('server_encoding') AS encoding",
+  );
+  const found = String(row?.["encoding"]);
+  if (found !== "UTF8") {
     throw new DriverError(
       "permanent",
       `the database has the encoding ${found}, which cannot hold every message; create one with ENCODING 'UTF8'`,
