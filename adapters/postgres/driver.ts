@@ -236,9 +236,8 @@ class PostgresDriver implements Driver {
   #ready(): Promise<void> {
     if (this.#checked === undefined) {
       const { schema, quoted } = this.#connection;
-      // As `readQueue`: never on a connection for which transactions of the caller may leave no room.
       const query: SchemaReader["query"] = (action, text, values) =>
-        this.#connection.query(action, text, values, { on: "settle" });
+        this.#connection.query(action, text, values, { on: "check" });
       const checked = checkSchema({ schema, quoted, query }, queueSchema);
       this.#checked = checked;
       checked.catch(() => {

@@ -3,10 +3,7 @@ import type { QueueRow } from "../sql/queue/queue-row.ts";
 import type { PostgresConnection } from "./connection/postgres-connection.ts";
 import { COUNT_LIMIT } from "./schema/stats-function.ts";
 
-/**
- * Reads the row of a queue; undefined if there is none yet. Not on a connection of the pool for sends, which may be the
- * caller's: a send within a transaction needs the row first, and all connections of that pool may be in transactions.
- */
+/** Reads the row of a queue; undefined if there is none yet. */
 export async function readQueue(
   connection: PostgresConnection,
   queue: string,
@@ -15,7 +12,7 @@ export async function readQueue(
     `describe queue "${queue}"`,
     `SELECT ordered, dedup_ms::text FROM ${connection.quoted}.queue WHERE name = $1`,
     [queue],
-    { on: "settle" },
+    { on: "check" },
   );
   return row === undefined ? undefined : { ordered: row.ordered, dedupMs: Number(row.dedup_ms) };
 }

@@ -17,10 +17,12 @@ export interface QueryOptions {
   /** The name under which the statement is prepared. Statements with parameters that are run often have one. */
   readonly name?: string | undefined;
   /**
-   * `settle` uses the connection of settlements and notifications, so that an extension never waits for a send.
+   * `settle` uses the connection of settlements and notifications, so that an extension never waits for a send. So does
+   * `check` if the pool is the caller's: a send within a transaction needs an answer first, and all connections of that
+   * pool may be in transactions.
    * @default "work"
    */
-  readonly on?: "work" | "settle" | undefined;
+  readonly on?: "work" | "settle" | "check" | undefined;
   /** The time limit, in milliseconds. @default `requestTimeoutMs` */
   readonly timeoutMs?: number | undefined;
 }
@@ -100,7 +102,8 @@ export class PostgresConnection {
     values: readonly Value[] = [],
     { name, on = "work", timeoutMs = this.requestTimeoutMs }: QueryOptions = {},
   ): Promise<R[]> {
-    const requests = on === "settle" ? this.#settle : this.#work;
+    const isOnSettle = on === "settle" || (on === "check" && isPool(this.#options.client));
+    const requests = isOnSettle ? this.#settle : this.#work;
     return (await requests.run({ action, text, values, name, timeoutMs })) as R[];
   }
 
