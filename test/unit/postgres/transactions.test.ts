@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { postgres } from "../../../adapters/postgres/index.ts";
+import { postgres, postgresJobStore } from "../../../adapters/postgres/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import type { Delivery, Driver } from "../../../src/driver/index.ts";
+import { createJobs, type Jobs, type JobStore } from "../../../src/jobs/index.ts";
 import type { Queue } from "../../../src/queue/queue.ts";
 import { createDatabase, type TestDatabase } from "../../support/postgres-database.ts";
 import { findServer, onServer } from "../../support/servers/find-server.ts";
@@ -20,6 +21,8 @@ describe.skipIf(missing !== undefined)(onServer("postgres"), () => {
   let database: TestDatabase;
   let driver: Driver;
   let queue: Queue;
+  let store: JobStore;
+  let jobs: Jobs;
   let name = "";
 
   beforeAll(async () => {
@@ -27,8 +30,12 @@ describe.skipIf(missing !== undefined)(onServer("postgres"), () => {
     await database.query("CREATE TABLE users (email text NOT NULL)");
     driver = postgres({ url: database.url, listen: false });
     queue = createQueue(driver);
+    store = postgresJobStore({ url: database.url });
+    jobs = await createJobs(queue, { store, migrate: true });
   });
   afterAll(async () => {
+    await jobs.close();
+    await store.close();
     await queue.close();
     await database.drop();
   });
@@ -135,6 +142,25 @@ describe.skipIf(missing !== undefined)(onServer("postgres"), () => {
       expect(others).toEqual([]);
       expect(Buffer.from(delivery!.body as Uint8Array).equals(all)).toBe(true);
       expect(delivery!.attributes).toEqual({ [TRICKY]: TRICKY });
+    });
+
+    test("a recorded job is there after the commit, and not after a roll-back", async () => {
+      const failure = new Error("this name is taken");
+      const message = { type: "welcome", payload: { [TRICKY]: TRICKY } };
+      const signUp = (then: () => void): Promise<unknown> =>
+        library.transact(async ({ handle }) => {
+          await jobs.send(message, { queue: name, transaction: handle });
+          then();
+        });
+      const failing = (): never => {
+        throw failure;
+      };
+      await expect(signUp(failing)).rejects.toBe(failure);
+      await signUp(() => {});
+      const { jobs: recorded } = await jobs.list({ queue: name });
+      expect(recorded).toHaveLength(1);
+      const record = await jobs.get(recorded[0]!.id, ["payload"]);
+      expect(record).toMatchObject({ type: "welcome", payload: { [TRICKY]: TRICKY } });
     });
 
     test("an error of the server has its usual code", async () => {
