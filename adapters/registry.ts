@@ -160,6 +160,7 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
     schema: postgresSchema,
     adapter: () => import("./postgres/index.ts"),
     open: ({ postgres }, config, clock) => postgres({ ...config, clock }),
+    inspector: () => import("./postgres/inspect.ts"),
     migrator: () => import("./postgres/migrator.ts"),
   }),
   redis: row({
