@@ -23,6 +23,7 @@ import type {
   WorkerRow,
 } from "../../../src/jobs/store/index.ts";
 import type { ConnectionOptions } from "../connection/options.ts";
+import { isPool } from "../connection/request-pool.ts";
 import { migrate } from "../schema/migrate.ts";
 import { applyAll } from "./apply-all.ts";
 import { applyBatch, begun, type BatchOutcome } from "./batch.ts";
@@ -98,6 +99,12 @@ class PostgresJobStore implements JobStore {
   constructor(options: PostgresJobStoreOptions) {
     checkKeys("postgresJobStore", options, KEYS);
     const { clock, ...connection } = options;
+    // Found now, and not at the first job, whose changes need a transaction.
+    if (connection.client !== undefined && !isPool(connection.client))
+      throw new QueueError(
+        "config",
+        "postgresJobStore: client must be a Pool of pg, since a store needs transactions on several connections. Give a pool, or the url of the database.",
+      );
     this.#clock = clock;
     this.#session = new Session(connection);
   }

@@ -17,8 +17,8 @@ export const jobsMutants: readonly UnitMutant[] = [
   {
     name: "a job that was recorded before is sent once more by its second sender",
     file: BIRTH,
-    search: "if (isNew && delayMs === 0 && kept !== undefined)",
-    replace: "if (delayMs === 0 && kept !== undefined)",
+    search: "if (isNew && isTaken && kept !== undefined)",
+    replace: "if (isTaken && kept !== undefined)",
     tests: ["jobs/birth.test.ts"],
   },
   {

@@ -1,3 +1,4 @@
+import { Pool } from "pg";
 import { afterAll, describe, expect, test } from "vitest";
 import { postgresJobStore } from "../../../adapters/postgres/index.ts";
 import { findServer, onServer } from "../../support/servers/find-server.ts";
@@ -30,7 +31,7 @@ async function errorOf(url: string, schema?: string): Promise<unknown> {
 }
 
 test.each([
-  [{ url: "postgres://localhost/app", client: { query: async () => ({ rows: [] }) } }, "not both"],
+  [{ url: "postgres://localhost/app", client: new Pool({ max: 1 }) }, "not both"],
   [{ url: "postgres://localhost/app", schema: 'a"b' }, "schema must be"],
   [{ url: "mysql://localhost/app" }, "url"],
 ])("the options %j are refused when the store is created", (options, text) => {
