@@ -7,18 +7,19 @@ const SLICE = 10_000;
 /** Key queues that are looked at in one go. Most have a few messages. */
 const KEY_QUEUES = 1_000;
 
-const COUNT = "SELECT count(*) AS n, sum(visible_at <= ?1) AS ready, sum(visible_at > ?1 AND held) AS held";
-const PLAIN = "FROM queueport_message WHERE queue = ?2 AND priority = 1 AND key_queue IS NULL";
-const ORDER = `ORDER BY visible_at, id LIMIT 1 OFFSET ${SLICE - 1}`;
+// No numbered parameters: better-sqlite3 takes them for names.
+const COUNT = "SELECT count(*) AS n, sum(visible_at <= ?) AS ready, sum(visible_at > ? AND held) AS held";
+const PLAIN = "FROM queueport_message WHERE queue = ? AND priority = 1 AND key_queue IS NULL";
+const AFTER = "AND (visible_at, id) > (?, ?)";
 
 const SQL = {
   queue: "SELECT id FROM queueport_queue WHERE name = ?",
-  end: `SELECT visible_at AS at, id ${PLAIN.replace("?2", "?1")} AND (visible_at, id) > (?2, ?3) ${ORDER}`,
-  rest: `${COUNT} ${PLAIN} AND (visible_at, id) > (?3, ?4)`,
-  slice: `${COUNT} ${PLAIN} AND (visible_at, id) > (?3, ?4) AND (visible_at, id) <= (?5, ?6)`,
+  end: `SELECT visible_at AS at, id ${PLAIN} ${AFTER} ORDER BY visible_at, id LIMIT 1 OFFSET ${SLICE - 1}`,
+  rest: `${COUNT} ${PLAIN} ${AFTER}`,
+  slice: `${COUNT} ${PLAIN} ${AFTER} AND (visible_at, id) <= (?, ?)`,
   keyQueues: `SELECT id, key FROM queueport_key_queue WHERE queue = ? AND key > ? ORDER BY key LIMIT ${KEY_QUEUES}`,
   keyed: `${COUNT}, max(id) AS lastId FROM (
-      SELECT id, visible_at, held FROM queueport_message WHERE key_queue = ?2 AND id > ?3 ORDER BY id LIMIT ${SLICE})`,
+      SELECT id, visible_at, held FROM queueport_message WHERE key_queue = ? AND id > ? ORDER BY id LIMIT ${SLICE})`,
 } as const;
 
 interface Counts {
@@ -68,8 +69,8 @@ async function countPlain(connection: Connection, queue: number, now: number, su
       from.at,
       from.id,
     );
-    if (end === undefined) return add(connection, sums, SQL.rest, now, queue, from.at, from.id);
-    add(connection, sums, SQL.slice, now, queue, from.at, from.id, end.at, end.id);
+    if (end === undefined) return add(connection, sums, SQL.rest, now, now, queue, from.at, from.id);
+    add(connection, sums, SQL.slice, now, now, queue, from.at, from.id, end.at, end.id);
     from = end;
     await next(sums);
   }
@@ -86,7 +87,7 @@ async function countKeyed(connection: Connection, queue: number, now: number, su
     let counted = 0;
     for (const { id } of keyQueues) {
       for (let [lastId, n] = [0, SLICE]; n === SLICE;) {
-        const found: readonly KeyedCounts[] = connection.all(SQL.keyed, now, id, lastId);
+        const found: readonly KeyedCounts[] = connection.all(SQL.keyed, now, now, id, lastId);
         lastId = found[0]?.lastId ?? 0;
         n = found[0]?.n ?? 0;
         sum(sums, found[0]);
