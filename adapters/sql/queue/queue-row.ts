@@ -6,7 +6,6 @@ import {
   type QueueTraits,
   siblingQueue,
 } from "../../../src/driver/index.ts";
-import { sqlLimits } from "./limits.ts";
 
 /** The settings of one queue, as its row has them. */
 export interface QueueRow {
@@ -45,7 +44,7 @@ export function traitsOf(queue: string, { ordered, dedupMs }: QueueRow): QueueTr
     deadLetter: "copy",
     deadLetterQueue: siblingQueue(queue, "-dlq"),
     delayQueue: siblingQueue(queue, "-delay"),
-    nativeDelayMs: sqlLimits.nativeDelayMs,
+    nativeDelayMs: Number.POSITIVE_INFINITY,
     countsDeliveries: true,
   };
 }
