@@ -7,7 +7,7 @@ export const MAX_EXAMINED = 100_000;
 
 /** Whether jobs of a facet may meet a filter. */
 export function matchesFacet(
-  facet: Facet,
+  facet: Omit<Facet, "facet" | "ns">,
   { status, type, queue, priority, isStalled }: StoredJobFilter,
 ): boolean {
   return (

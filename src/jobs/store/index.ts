@@ -36,6 +36,7 @@ export {
   type WorkerRow,
 } from "./job-store.ts";
 export { MAX_AHEAD_MS, taken } from "./birth-rules.ts";
+export { matches } from "./match.ts";
 export { changedData, withSaved } from "./saved-data.ts";
 export { transition } from "./transition.ts";
 export { countedAs, hintsOf, keptMs } from "./written.ts";
