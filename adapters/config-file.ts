@@ -114,8 +114,8 @@ const example = `an object with a provider, such as { "provider": "memory" }`;
  * Checks a configuration, and separates the queue connection from the worker and the jobs.
  *
  * @param where the name of the configuration in an error, such as its file
- * @throws QueueError `config`, with the path of every mistake and the value that was expected there; `not_supported` and
- * `store_not_available` for settings of a later version
+ * @throws QueueError `config`, with the path of every mistake and the value that was expected there; `not_supported` for
+ * settings of a later version
  */
 export function splitConfig(input: unknown, where: string): ConfigParts {
   if (typeof input !== "object" || input === null || Array.isArray(input)) {

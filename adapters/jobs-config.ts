@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Duration, InMs } from "../src/lib/duration.ts";
 import { durationField } from "./config.ts";
+import { type RedisAddress, redisAddress, type RedisPlace, redisPlace } from "./redis/place.ts";
 import { type StoreConfig, storeSchema } from "./stores.ts";
 
 /**
@@ -15,8 +16,10 @@ import { type StoreConfig, storeSchema } from "./stores.ts";
 export interface JobsConfig {
   /** Whether jobs are recorded. If false, the section is checked, and has no effect. @default true */
   readonly enabled?: boolean | undefined;
-  /** The store that remembers jobs: the path of an SQLite file, or memory. */
+  /** The store that remembers jobs: an SQLite file, a database, or memory. */
   readonly store?: StoreConfig | undefined;
+  /** Another name of `store.redis`, which also takes the address as other job systems write it. */
+  readonly redis?: string | RedisPlace | RedisAddress | undefined;
   /** Separates deployments that share a store. @default the provider and the place of its queues */
   readonly namespace?: string | undefined;
   /** Whether a process that opens the store creates its schema, or brings it up to date. @default false */
@@ -167,6 +170,11 @@ export const jobsQueuesSchema: z.ZodType<Readonly<Record<string, JobsQueueConfig
 export const jobsSchema: z.ZodType<CheckedJobsConfig> = z.strictObject({
   enabled: z.boolean().optional(),
   store: storeSchema.optional(),
+  redis: z
+    .union([redisPlace, redisAddress], {
+      error: "expected the URL of a server, or an object with url, cluster or addr",
+    })
+    .optional(),
   namespace: name.optional(),
   migrate: z.boolean().optional(),
   when_store_is_down: whenDown,

@@ -3,7 +3,8 @@ import { QueueError } from "../src/errors.ts";
 import { check } from "./check.ts";
 import type { BackoffOptions } from "../src/backoff.ts";
 import { type CheckedJobsConfig, defined, jobsQueuesSchema, jobsSchema } from "./jobs-config.ts";
-import { storesOfLater } from "./stores.ts";
+import { urlOf } from "./redis/place.ts";
+import { storeExamples } from "./stores.ts";
 
 type Parts = Readonly<Record<string, unknown>>;
 
@@ -41,8 +42,7 @@ export function takeJobs({ jobs: section, ...rest }: Parts): {
 
 /**
  * Checks what concerns jobs. Undefined if there is nothing.
- * @throws QueueError `config`; `store_not_available` for a store of a later version; `not_supported` for other settings of
- * a later version
+ * @throws QueueError `config`; `not_supported` for settings of a later version
  */
 export function checkJobs({ section, queues }: GivenJobs, where: string): CheckedJobsConfig | undefined {
   const named = Object.keys(queues);
@@ -54,7 +54,8 @@ export function checkJobs({ section, queues }: GivenJobs, where: string): Checke
     );
   }
   refuseLater({ section, queues }, where);
-  const { jobs } = check(z.strictObject({ jobs: jobsSchema }), { jobs: section }, where);
+  const { jobs: given } = check(z.strictObject({ jobs: jobsSchema }), { jobs: section }, where);
+  const jobs = withStore(given, where);
   const top = check(z.strictObject({ queues: jobsQueuesSchema }), { queues }, where);
   const twice = named.find((name) => jobs.queues !== undefined && Object.hasOwn(jobs.queues, name));
   if (twice !== undefined) {
@@ -66,24 +67,28 @@ export function checkJobs({ section, queues }: GivenJobs, where: string): Checke
   if (jobs.enabled !== false && jobs.store === undefined) {
     throw new QueueError(
       "config",
-      `${where}: jobs.store is missing; expected { "sqlite": "jobs.db" }, { "postgres": "postgres://app@localhost/app" } or { "memory": true }, or jobs.enabled: false.`,
+      `${where}: jobs.store is missing; expected ${storeExamples}, or jobs.enabled: false.`,
     );
   }
   return named.length === 0 ? jobs : { ...jobs, queues: { ...jobs.queues, ...top.queues } };
 }
 
+/** Reads `jobs.redis`, as other systems name their server, as `jobs.store.redis`. */
+function withStore({ redis, ...jobs }: CheckedJobsConfig, where: string): CheckedJobsConfig {
+  if (redis === undefined) return jobs;
+  if (jobs.store !== undefined)
+    throw new QueueError(
+      "config",
+      `${where}: jobs.redis and jobs.store both name a store; keep one of them.`,
+    );
+  const isAddress = typeof redis === "object" && "addr" in redis;
+  return { ...jobs, store: { redis: isAddress ? urlOf(redis) : redis } };
+}
+
 /** Refuses what a configuration may say in a later version, all at once, and says what to use until then. */
 function refuseLater({ section, queues }: GivenJobs, where: string): void {
   if (!isObject(section)) return;
-  const store = isObject(section["store"]) ? section["store"] : {};
-  const named = [
-    ...("redis" in section ? ["jobs.redis"] : []),
-    ...storesOfLater.filter((name) => name in store).map((name) => `jobs.store.${name}`),
-  ];
-  const faults = named.map(
-    (key) =>
-      `${key}: this store is not available yet; use jobs.store: { "postgres": "postgres://app@localhost/app" }, { "sqlite": "jobs.db" }, which the processes of one machine can share, or { "memory": true }`,
-  );
+  const faults: string[] = [];
   const levels = [...levelsIn(queues, "queues"), ...levelsIn(section["queues"], "jobs.queues")];
   for (const key of levels) {
     faults.push(
@@ -102,10 +107,7 @@ function refuseLater({ section, queues }: GivenJobs, where: string): void {
     );
   }
   if (faults.length === 0) return;
-  throw new QueueError(
-    named.length > 0 ? "store_not_available" : "not_supported",
-    `${where}: ${faults.join("; ")}.`,
-  );
+  throw new QueueError("not_supported", `${where}: ${faults.join("; ")}.`);
 }
 
 /** The keys of `priority_levels` that are lists of levels, other than `["normal"]`. */

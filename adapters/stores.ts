@@ -4,6 +4,7 @@ import type { Clock } from "../src/driver/index.ts";
 import { sqlitePath } from "./config.ts";
 import { load } from "./load.ts";
 import { type PostgresPlace, postgresPlace } from "./postgres/config.ts";
+import { type RedisPlace, redisPlace } from "./redis/place.ts";
 
 /** Records in the memory of the process: for tests, and for applications of one process. */
 export interface MemoryStoreConfig {
@@ -22,8 +23,14 @@ export interface PostgresStoreConfig {
   readonly postgres: string | PostgresPlace;
 }
 
+/** Records in Redis, which any number of machines can share. */
+export interface RedisStoreConfig {
+  /** The URL of the server, such as `redis://cache.internal:6379`, or the URL or the nodes of a cluster, and the prefix. */
+  readonly redis: string | RedisPlace;
+}
+
 /** The store of a configuration. Its one key names the store. */
-export type StoreConfig = MemoryStoreConfig | SqliteStoreConfig | PostgresStoreConfig;
+export type StoreConfig = MemoryStoreConfig | SqliteStoreConfig | PostgresStoreConfig | RedisStoreConfig;
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
 /** The name of a store in a configuration. */
@@ -75,10 +82,18 @@ const stores: { readonly [Name in StoreName]: StoreRow<ValueOf<Name>> } = {
       return jobsMigrationText(placeOf(place));
     },
   }),
+  redis: row("redis", {
+    packages: ["@redis/client"],
+    schema: redisPlace,
+    adapter: () => import("./redis/index.ts"),
+    open: ({ redisJobStore }, place, clock) =>
+      redisJobStore({ ...(typeof place === "string" ? { url: place } : place), clock }),
+  }),
 };
 
-/** Stores of a later version, which a configuration may name already. */
-export const storesOfLater: readonly string[] = ["redis"];
+/** The ways to write a store, for messages. */
+export const storeExamples =
+  '{ "sqlite": "jobs.db" }, { "postgres": "postgres://app@localhost/app" }, { "redis": "redis://localhost:6379" } or { "memory": true }';
 
 const names = Object.keys(stores) as StoreName[];
 
@@ -86,8 +101,7 @@ const names = Object.keys(stores) as StoreName[];
 export const storeSchema: z.ZodType<StoreConfig> = z
   .strictObject(Object.fromEntries(names.map((name) => [name, stores[name].schema.optional()])))
   .refine((given) => Object.keys(given).length === 1, {
-    error:
-      'expected one store: { "sqlite": "jobs.db" }, { "postgres": "postgres://app@localhost/app" } or { "memory": true }',
+    error: `expected one store: ${storeExamples}`,
     abort: true,
   }) as unknown as z.ZodType<StoreConfig>;
 

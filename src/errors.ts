@@ -26,7 +26,6 @@ import { asText, show } from "./lib/text.ts";
  * - `lease_lost`: Another receiver may own the message. The settlement was discarded.
  * - `timeout`: A job ran longer than its time limit.
  * - `config`: A configuration is invalid.
- * - `store_not_available`: A configuration names a job store that this version does not have.
  * - `missing_dependency`: An optional package is not installed.
  * - `store_unavailable`: The job store could not be reached, or did not answer in time.
  * - `conflict`: The job is in another state than the call needs, or another job has this id.
@@ -60,7 +59,6 @@ export type ErrorCode =
   | "lease_lost"
   | "timeout"
   | "config"
-  | "store_not_available"
   | "missing_dependency"
   | "store_unavailable"
   | "conflict"

@@ -6,7 +6,6 @@ export const exitCodes = { ok: 0, failure: 1, usage: 2, drainIncomplete: 3 } as 
 /** Error codes of mistakes in the arguments, the configuration or the input. Such a command has changed nothing. */
 const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "config",
-  "store_not_available",
   "missing_dependency",
   "invalid_message",
   "invalid_payload",

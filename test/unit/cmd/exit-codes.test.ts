@@ -5,7 +5,6 @@ import { type ErrorCode, QueueError } from "../../../src/errors.ts";
 const codes: Readonly<Record<ErrorCode, number>> = {
   // Mistakes of the user: nothing has changed, and the same again fails again.
   config: 2,
-  store_not_available: 2,
   missing_dependency: 2,
   invalid_message: 2,
   invalid_payload: 2,
