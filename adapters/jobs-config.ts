@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Duration, InMs } from "../src/lib/duration.ts";
 import { durationField } from "./config.ts";
-import { type RedisAddress, redisAddress, type RedisPlace, redisPlace } from "./redis/place.ts";
+import { type RedisAddress, redisAddress, type RedisPlace, redisPlace } from "./redis/config.ts";
 import { type StoreConfig, storeSchema } from "./stores.ts";
 
 /**

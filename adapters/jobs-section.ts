@@ -3,7 +3,7 @@ import { QueueError } from "../src/errors.ts";
 import { check } from "./check.ts";
 import type { BackoffOptions } from "../src/backoff.ts";
 import { type CheckedJobsConfig, defined, jobsQueuesSchema, jobsSchema } from "./jobs-config.ts";
-import { urlOf } from "./redis/place.ts";
+import { urlOf } from "./redis/config.ts";
 import { storeExamples } from "./stores.ts";
 
 type Parts = Readonly<Record<string, unknown>>;

@@ -4,7 +4,7 @@ import type { Clock } from "../src/driver/index.ts";
 import { sqlitePath } from "./config.ts";
 import { load } from "./load.ts";
 import { type PostgresPlace, postgresPlace } from "./postgres/config.ts";
-import { type RedisPlace, redisPlace } from "./redis/place.ts";
+import { type RedisPlace, redisPlace } from "./redis/config.ts";
 
 /** Records in the memory of the process: for tests, and for applications of one process. */
 export interface MemoryStoreConfig {

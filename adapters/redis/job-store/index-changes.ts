@@ -20,7 +20,7 @@ function scoresOf(keys: NamespaceKeys, { row, parts }: Stored): ReadonlyMap<stri
   return scores;
 }
 
-/** The changes of the sorted sets when a row is written, created or removed. Those that remove come first. */
+/** The changes of the sorted sets when a row is written, created or removed. Removals come first. */
 export function indexChanges(
   keys: NamespaceKeys,
   before: Stored | undefined,

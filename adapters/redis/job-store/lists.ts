@@ -19,7 +19,7 @@ import { SIZES } from "./scripts.ts";
 import type { Space } from "./space.ts";
 import { Walk } from "./walk.ts";
 
-/** Jobs that are read in one script at most: some hundred KB, which take about a millisecond. */
+/** Jobs that are read in one script at most: a few hundred KB, which take about a millisecond. */
 const MAX_READ = 500;
 /** Jobs that are read in the second script of a search at least. */
 const LEAST_READ = 64;

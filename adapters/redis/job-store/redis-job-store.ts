@@ -24,7 +24,7 @@ import type {
 import type { ConnectionOptions } from "../connection/options.ts";
 import { RedisConnection } from "../connection/redis-connection.ts";
 import { applyChanges } from "./change-batch.ts";
-import { failed } from "./failure.ts";
+import { failed } from "../../sql/job-store/failure.ts";
 import { readJobs } from "./jobs-read.ts";
 import { SCHEMA_VERSION } from "./keys.ts";
 import { listJobs } from "./lists.ts";
@@ -96,11 +96,11 @@ class RedisJobStore implements JobStore {
   open(namespace: string, fingerprint: string): Promise<void> {
     return this.#call(async () => {
       const space = this.#spaces.get(namespace) ?? new Space(this.#server, namespace);
-      const [version, known, seq] = await space.run(
+      const [version, known, seq] = (await space.run(
         OPEN,
         [space.keys.info],
         [String(SCHEMA_VERSION), fingerprint],
-      );
+      )) as [string, string, string];
       if (Number(version) > SCHEMA_VERSION)
         throw new QueueError(
           "config",

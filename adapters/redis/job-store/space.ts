@@ -9,7 +9,7 @@ import type { Stored } from "./stored-row.ts";
 /** Rows that are remembered at most. A row is about 1 KB. */
 const MAX_REMEMBERED = 10_000;
 
-/** What the parts of a store know of the server: the connection, and the time of its clock. */
+/** The server of a store: the connection, and the time of its clock. */
 export interface StoreServer {
   /** Names this store among all. */
   readonly token: string;

@@ -1,6 +1,6 @@
 import { DriverError, QueueError } from "../../../src/driver/index.ts";
 
-/** The error of an operation. It is worth another try, unless the server refuses this program for good. */
+/** The error of an operation. It is worth another try, unless the database refuses this program for good. */
 export function failed(place: string, error: unknown, isOpening: boolean): QueueError {
   if (error instanceof QueueError) return error;
   const kind = error instanceof DriverError ? error.kind : undefined;
