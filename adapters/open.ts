@@ -23,4 +23,10 @@ export type { QueueConfig } from "./registry.ts";
 export type { ServiceBusConfig } from "./service-bus/config.ts";
 export type { SqliteConfig } from "./sqlite/config.ts";
 export type { SqsConfig } from "./sqs/config.ts";
-export type { MemoryStoreConfig, SqliteStoreConfig, StoreConfig } from "./stores.ts";
+export type {
+  MemoryStoreConfig,
+  PostgresStoreConfig,
+  RedisStoreConfig,
+  SqliteStoreConfig,
+  StoreConfig,
+} from "./stores.ts";

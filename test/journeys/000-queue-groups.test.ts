@@ -56,17 +56,9 @@ const statusKeys = {
   updated_at: "2024-01-15T10:00:05Z",
 };
 
-/** The same service by one word of its configuration. */
-const providers = {
-  memory: () => ({ provider: "memory", jobs: { store: { memory: true } } }),
-  sqlite: (directory: string) => ({
-    provider: "sqlite",
-    path: join(directory, "queues.db"),
-    jobs: { store: { sqlite: join(directory, "queues.db") } },
-  }),
-} as const satisfies Record<string, (directory: string) => ConfigFile>;
+const places = await journeyPlaces();
 
-describe.each(["memory", "sqlite"] as const)("seed 000 on %s", (provider) => {
+describe.for(places)("seed 000 $on", ({ missing, config, close }) => {
   let service: Service;
   let directory: string;
   let workers: JobsWorker[];

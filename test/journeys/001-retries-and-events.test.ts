@@ -17,19 +17,21 @@
  * | partial failure, "resume on retry"       | `iterate`, `step`, `save` and `saved` of the handler's context         |
  * | deduplication by a table of job ids      | the id of a job: same id and payload, same job and same result         |
  */
-import { describe, expect, onTestFinished, test } from "vitest";
+import { randomUUID } from "node:crypto";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import type { StoreConfig } from "../../adapters/open.ts";
 import { PermanentError } from "../../src/index.ts";
 import type { JobRecordJson, JobsEvent, JobsWorker, Json } from "../../src/jobs/index.ts";
 import { FakeClock, runUntilIdle } from "../../src/testing/index.ts";
 import { Door } from "../unit/support.ts";
 import { definitions, email, imageProcessing, reportGeneration, testEmail } from "./jobs.ts";
 import { eventsUntil, type ListJson, Service, typesOf } from "./service.ts";
+import { journeyStores } from "./stores.ts";
 
 /** `worker.PoolConfig` of the seed, in a configuration file. */
 const config = {
   provider: "memory",
   jobs: {
-    store: { memory: true },
     worker_pool: {
       worker_count: 3,
       max_retries: 5,
@@ -56,11 +58,18 @@ const printed = {
   started_at: "2024-01-15T10:00:02Z",
 };
 
-async function open(clock?: FakeClock): Promise<{ service: Service; worker: JobsWorker }> {
-  const service = await Service.open(config, {
-    definitions,
-    ...(clock === undefined ? {} : { queue: { clock } }),
-  });
+async function openOn(
+  store: StoreConfig,
+  clock?: FakeClock,
+): Promise<{ service: Service; worker: JobsWorker }> {
+  const jobs = { ...config.jobs, store, namespace: randomUUID() };
+  const service = await Service.open(
+    { ...config, jobs },
+    {
+      definitions,
+      ...(clock === undefined ? {} : { queue: { clock } }),
+    },
+  );
   onTestFinished(() => service[Symbol.asyncDispose]());
   return { service, worker: service.jobs.worker().on("failed", () => {}) };
 }
@@ -90,246 +99,259 @@ function logLine({ event, job }: JobsEvent): string | undefined {
   }
 }
 
-describe("seed 001", () => {
-  test("a job that fails is retried after 1, 2, 4, 8 and 16 seconds, and is then a dead letter", async () => {
-    const clock = new FakeClock();
-    const { service, worker } = await open(clock);
-    const waits = failing(worker, clock);
-    const job = await service.jobs.send(email.message(testEmail.payload));
-    await runUntilIdle(worker, "emails", { clock });
+const onStores = await journeyStores();
 
-    expect(waits()).toEqual([1_000, 2_000, 4_000, 8_000, 16_000]);
-    expect(await job.get()).toMatchObject({
-      status: "failed",
-      attempt: 6,
-      deadLetterReason: "max_attempts",
-      error: { message: "Error: 421 try again later" },
-    });
-    const { failed } = await service.jobs.queue.stats("emails");
-    expect(failed).toBe(1);
-  });
+for (const { on, missing, store, close } of onStores)
+  describe.skipIf(missing !== undefined)(`seed 001, records ${on}`, () => {
+    // A clock that is turned does not wait for the answers of a server.
+    const testByClock = (name: string, run: () => Promise<void>): void => {
+      if ("memory" in store) test(name, run);
+    };
+    const open = (clock?: FakeClock): ReturnType<typeof openOn> => openOn(store, clock);
+    afterAll(close);
 
-  test("the longest wait is `max_retry_delay`", async () => {
-    const clock = new FakeClock();
-    const { service, worker } = await open(clock);
-    const waits = failing(worker, clock);
-    await service.jobs.send(email.message(testEmail.payload, { maxAttempts: 9 }));
-    await runUntilIdle(worker, "emails", { clock });
-    expect(Math.max(...waits())).toBe(60_000);
-  });
+    testByClock(
+      "a job that fails is retried after 1, 2, 4, 8 and 16 seconds, and is then a dead letter",
+      async () => {
+        const clock = new FakeClock();
+        const { service, worker } = await open(clock);
+        const waits = failing(worker, clock);
+        const job = await service.jobs.send(email.message(testEmail.payload));
+        await runUntilIdle(worker, "emails", { clock });
 
-  test("POST and GET answer with the keys, the types and the words that are printed", async () => {
-    const { service, worker } = await open();
-    const door = new Door();
-    worker.register(email, async (_, { progress }) => {
-      progress(50, "Sending email...");
-      await door.opened;
-      return { accepted: true };
-    });
-    await worker.start("emails");
-    const reading = eventsUntil(service.jobs.events(), "job.progress");
-    const { status, body } = await service.request("POST", "/api/v1/jobs", testEmail);
-    expect(status).toBe(201);
-    await reading;
-    const { body: record } = await service.get(`/api/v1/jobs/${body.id}`);
-    expect(typesOf(record, Object.keys(printed))).toEqual(typesOf(printed, Object.keys(printed)));
-    expect(record).toMatchObject({
-      status: "processing",
-      progress: 50,
-      progress_message: "Sending email...",
-      retry_count: 0,
-      max_retries: 5,
-      worker_id: worker.id,
-    });
-    door.open();
-    const { id } = await service.over(body.id);
-    const list = await service.get<ListJson>("/api/v1/jobs?status=completed&type=email&limit=50&offset=0");
-    expect(list.body.jobs.map((job) => job.id)).toEqual([id]);
-  });
-
-  test("events without a filter are those of all jobs, in the order of each, and give the lines of the log", async () => {
-    const { service, worker } = await open();
-    const doors = [new Door(), new Door()] as const;
-    worker.register(email, async (_, { progress }) => {
-      progress(25, "Connecting to SMTP...");
-      await doors[0].opened;
-      progress(75, "Sending email...");
-      await doors[1].opened;
-      return { accepted: true };
-    });
-    await worker.start("emails");
-    const seen: JobsEvent[] = [];
-    const all = service.jobs.events();
-    const reading = (async () => {
-      for await (const event of all) {
-        seen.push(event);
-        if (event.job.progress === 25) doors[0].open();
-        if (event.job.progress === 75) doors[1].open();
-        if (event.event === "job.completed") break;
-      }
-    })();
-    const { id } = await service.post(testEmail);
-    await reading;
-    const lines = seen.flatMap((event) => logLine(event) ?? []);
-    expect(lines).toEqual([
-      `[event] Job started: ${id} (type=email, worker=${worker.id})`,
-      `[event] Job progress: ${id} (progress=25%, message=Connecting to SMTP...)`,
-      `[event] Job progress: ${id} (progress=75%, message=Sending email...)`,
-      expect.stringMatching(
-        new RegExp(`^\\[event\\] Job completed: ${id} \\(type=email, duration=\\d+ms\\)$`),
-      ),
-    ]);
-  });
-
-  test("a failure with retries left is JobFailed, and the last one is JobDeadLetter", async () => {
-    const { service, worker } = await open();
-    let attempts = 0;
-    worker.register(email, () => {
-      attempts += 1;
-      throw attempts === 1 ? new Error("421 try again later") : new PermanentError("550 no such mailbox");
-    });
-    await worker.start("emails");
-    const reading = eventsUntil(service.jobs.events(), "job.dead_lettered");
-    await service.post(testEmail);
-    const ends = (await reading).filter(({ event }) => /failed|dead/.test(event));
-    expect(ends.map(({ event, willRetry }) => [event, willRetry])).toEqual([
-      ["job.failed", true],
-      ["job.failed", false],
-      ["job.dead_lettered", undefined],
-    ]);
-  });
-
-  test("a permanent error and a payload that does not fit are dead letters at once", async () => {
-    const clock = new FakeClock();
-    const { service, worker } = await open(clock);
-    worker.register(email, () => {
-      throw new PermanentError("550 no such mailbox");
-    });
-    const job = await service.jobs.send(email.message(testEmail.payload));
-    // An older sender, in another language, that knows nothing of the schema.
-    const { id } = await service.jobs.queue.send("emails", { type: "email", payload: { to: "nobody" } });
-    await runUntilIdle(worker, "emails", { clock });
-    expect(await job.get()).toMatchObject({ attempt: 1, deadLetterReason: "permanent_error" });
-    expect(await service.jobs.get(id)).toMatchObject({
-      status: "failed",
-      deadLetterReason: "invalid_payload",
-    });
-  });
-
-  test("jobs in the dead-letter queue can be seen, and run again when their cause is gone", async () => {
-    const { service, worker } = await open();
-    let isBroken = true;
-    worker.register(email, () => {
-      if (isBroken) throw new PermanentError("550 no such mailbox");
-      return { accepted: true };
-    });
-    await worker.start("emails");
-    const { id } = await service.post(testEmail);
-    expect(await service.over(id)).toMatchObject({ status: "failed" });
-    const letters = await service.get<{ dead_letters: { id: string; reason: string }[] }>(
-      "/api/v1/queues/emails/dead-letters",
+        expect(waits()).toEqual([1_000, 2_000, 4_000, 8_000, 16_000]);
+        expect(await job.get()).toMatchObject({
+          status: "failed",
+          attempt: 6,
+          deadLetterReason: "max_attempts",
+          error: { message: "Error: 421 try again later" },
+        });
+        const { failed } = await service.jobs.queue.stats("emails");
+        expect(failed).toBe(1);
+      },
     );
-    expect(letters.body.dead_letters).toMatchObject([{ id, reason: "permanent_error" }]);
 
-    isBroken = false;
-    const { status } = await service.request("POST", `/api/v1/jobs/${id}/retry`);
-    expect(status).toBe(202);
-    expect(await service.over(id)).toMatchObject({ status: "completed", retry_count: 0 });
-  });
-
-  test("three jobs run at once, and a stop waits for them and leaves the others in the queue", async () => {
-    const { service, worker } = await open();
-    const door = new Door();
-    let started = 0;
-    worker.register(imageProcessing, async () => {
-      started += 1;
-      await door.opened;
+    testByClock("the longest wait is `max_retry_delay`", async () => {
+      const clock = new FakeClock();
+      const { service, worker } = await open(clock);
+      const waits = failing(worker, clock);
+      await service.jobs.send(email.message(testEmail.payload, { maxAttempts: 9 }));
+      await runUntilIdle(worker, "emails", { clock });
+      expect(Math.max(...waits())).toBe(60_000);
     });
-    await worker.start("images");
-    const payload = { image_url: "https://example.com/image.jpg", operations: [], output_path: "/o.jpg" };
-    const reading = eventsUntil(service.jobs.events(), "job.started");
-    const sent = await Promise.all(
-      Array.from({ length: 5 }, () => service.post({ type: "image_processing", payload })),
-    );
-    await reading;
-    const stopping = worker.stop();
-    door.open();
-    await stopping;
-    expect(started).toBe(3);
-    const records = await Promise.all(sent.map(({ id }) => service.get(`/api/v1/jobs/${id}`)));
-    const statuses = records.map(({ body }) => body.status).toSorted();
-    expect(statuses).toEqual(["completed", "completed", "completed", "queued", "queued"]);
-  });
 
-  test("a job that failed in part goes on where it was", async () => {
-    const clock = new FakeClock();
-    const { service, worker } = await open(clock);
-    const done: string[] = [];
-    worker.register(reportGeneration, async (_, { iterate, step, attempt }) => {
-      const rows = await step("collect", () => {
-        done.push("collect");
-        return ["north", "south", "west"];
+    test("POST and GET answer with the keys, the types and the words that are printed", async () => {
+      const { service, worker } = await open();
+      const door = new Door();
+      worker.register(email, async (_, { progress }) => {
+        progress(50, "Sending email...");
+        await door.opened;
+        return { accepted: true };
       });
-      await iterate(rows, {
-        key: "rows",
-        flushMs: 0,
-        each: (row: string) => {
-          if (row === "south" && attempt === 1) throw new Error("connection reset");
-          done.push(row);
-        },
+      await worker.start("emails");
+      const reading = eventsUntil(service.jobs.events(), "job.progress");
+      const { status, body } = await service.request("POST", "/api/v1/jobs", testEmail);
+      expect(status).toBe(201);
+      await reading;
+      const { body: record } = await service.get(`/api/v1/jobs/${body.id}`);
+      expect(typesOf(record, Object.keys(printed))).toEqual(typesOf(printed, Object.keys(printed)));
+      expect(record).toMatchObject({
+        status: "processing",
+        progress: 50,
+        progress_message: "Sending email...",
+        retry_count: 0,
+        max_retries: 5,
+        worker_id: worker.id,
+      });
+      door.open();
+      const { id } = await service.over(body.id);
+      const list = await service.get<ListJson>("/api/v1/jobs?status=completed&type=email&limit=50&offset=0");
+      expect(list.body.jobs.map((job) => job.id)).toEqual([id]);
+    });
+
+    test("events without a filter are those of all jobs, in the order of each, and give the lines of the log", async () => {
+      const { service, worker } = await open();
+      const doors = [new Door(), new Door()] as const;
+      worker.register(email, async (_, { progress }) => {
+        progress(25, "Connecting to SMTP...");
+        await doors[0].opened;
+        progress(75, "Sending email...");
+        await doors[1].opened;
+        return { accepted: true };
+      });
+      await worker.start("emails");
+      const seen: JobsEvent[] = [];
+      const all = service.jobs.events();
+      const reading = (async () => {
+        for await (const event of all) {
+          seen.push(event);
+          if (event.job.progress === 25) doors[0].open();
+          if (event.job.progress === 75) doors[1].open();
+          if (event.event === "job.completed") break;
+        }
+      })();
+      const { id } = await service.post(testEmail);
+      await reading;
+      const lines = seen.flatMap((event) => logLine(event) ?? []);
+      expect(lines).toEqual([
+        `[event] Job started: ${id} (type=email, worker=${worker.id})`,
+        `[event] Job progress: ${id} (progress=25%, message=Connecting to SMTP...)`,
+        `[event] Job progress: ${id} (progress=75%, message=Sending email...)`,
+        expect.stringMatching(
+          new RegExp(`^\\[event\\] Job completed: ${id} \\(type=email, duration=\\d+ms\\)$`),
+        ),
+      ]);
+    });
+
+    test("a failure with retries left is JobFailed, and the last one is JobDeadLetter", async () => {
+      const { service, worker } = await open();
+      let attempts = 0;
+      worker.register(email, () => {
+        attempts += 1;
+        throw attempts === 1 ? new Error("421 try again later") : new PermanentError("550 no such mailbox");
+      });
+      await worker.start("emails");
+      const reading = eventsUntil(service.jobs.events(), "job.dead_lettered");
+      await service.post(testEmail);
+      const ends = (await reading).filter(({ event }) => /failed|dead/.test(event));
+      expect(ends.map(({ event, willRetry }) => [event, willRetry])).toEqual([
+        ["job.failed", true],
+        ["job.failed", false],
+        ["job.dead_lettered", undefined],
+      ]);
+    });
+
+    testByClock("a permanent error and a payload that does not fit are dead letters at once", async () => {
+      const clock = new FakeClock();
+      const { service, worker } = await open(clock);
+      worker.register(email, () => {
+        throw new PermanentError("550 no such mailbox");
+      });
+      const job = await service.jobs.send(email.message(testEmail.payload));
+      // An older sender, in another language, that knows nothing of the schema.
+      const { id } = await service.jobs.queue.send("emails", { type: "email", payload: { to: "nobody" } });
+      await runUntilIdle(worker, "emails", { clock });
+      expect(await job.get()).toMatchObject({ attempt: 1, deadLetterReason: "permanent_error" });
+      expect(await service.jobs.get(id)).toMatchObject({
+        status: "failed",
+        deadLetterReason: "invalid_payload",
       });
     });
-    const payload = {
-      report_type: "monthly_sales",
-      format: "pdf",
-      date_range: { start: "2024-01-01", end: "2024-01-31" },
-    } as const;
-    const job = await service.jobs.send(reportGeneration.message(payload));
-    await runUntilIdle(worker, "reports", { clock });
-    expect(await job.get()).toMatchObject({ status: "completed", attempt: 2 });
-    expect(done).toEqual(["collect", "north", "south", "west"]);
-  });
 
-  test("the same id is the same job, whose stored result answers a repetition", async () => {
-    const { service, worker } = await open();
-    let sent = 0;
-    worker.register(email, () => {
-      sent += 1;
-      return { accepted: true };
+    test("jobs in the dead-letter queue can be seen, and run again when their cause is gone", async () => {
+      const { service, worker } = await open();
+      let isBroken = true;
+      worker.register(email, () => {
+        if (isBroken) throw new PermanentError("550 no such mailbox");
+        return { accepted: true };
+      });
+      await worker.start("emails");
+      const { id } = await service.post(testEmail);
+      expect(await service.over(id)).toMatchObject({ status: "failed" });
+      const letters = await service.get<{ dead_letters: { id: string; reason: string }[] }>(
+        "/api/v1/queues/emails/dead-letters",
+      );
+      expect(letters.body.dead_letters).toMatchObject([{ id, reason: "permanent_error" }]);
+
+      isBroken = false;
+      const { status } = await service.request("POST", `/api/v1/jobs/${id}/retry`);
+      expect(status).toBe(202);
+      expect(await service.over(id)).toMatchObject({ status: "completed", retry_count: 0 });
     });
-    await worker.start("emails");
-    const request = { ...testEmail, id: "welcome-user-123" };
-    await service.post(request);
-    await service.over("welcome-user-123");
-    const again = await service.request("POST", "/api/v1/jobs", request);
-    expect([again.status, again.body.status]).toEqual([200, "completed"]);
-    const { body } = await service.get<JobRecordJson & { result: Json }>(
-      "/api/v1/jobs/welcome-user-123?include=result",
-    );
-    expect(body.result).toEqual({ accepted: true });
-    expect(sent).toBe(1);
 
-    const other = { ...request, payload: { ...testEmail.payload, subject: "Another" } };
-    const conflict = await service.request<{ code: string }>("POST", "/api/v1/jobs", other);
-    expect([conflict.status, conflict.body.code]).toEqual([422, "conflict"]);
-  });
+    test("three jobs run at once, and a stop waits for them and leaves the others in the queue", async () => {
+      const { service, worker } = await open();
+      const door = new Door();
+      let started = 0;
+      worker.register(imageProcessing, async () => {
+        started += 1;
+        await door.opened;
+      });
+      await worker.start("images");
+      const payload = { image_url: "https://example.com/image.jpg", operations: [], output_path: "/o.jpg" };
+      const reading = eventsUntil(service.jobs.events(), "job.started");
+      const sent = await Promise.all(
+        Array.from({ length: 5 }, () => service.post({ type: "image_processing", payload })),
+      );
+      await reading;
+      const stopping = worker.stop();
+      door.open();
+      await stopping;
+      expect(started).toBe(3);
+      const records = await Promise.all(sent.map(({ id }) => service.get(`/api/v1/jobs/${id}`)));
+      const statuses = records.map(({ body }) => body.status).toSorted();
+      expect(statuses).toEqual(["completed", "completed", "completed", "queued", "queued"]);
+    });
 
-  test("a job that takes longer than `job_timeout` fails, and its signal aborts", async () => {
-    const clock = new FakeClock();
-    const { service, worker } = await open(clock);
-    worker.register(
-      email,
-      (_, { signal }) =>
-        new Promise((_resolve, reject) => {
-          signal.addEventListener("abort", () => reject(signal.reason as Error));
-        }),
-    );
-    const job = await service.jobs.send(email.message(testEmail.payload, { maxAttempts: 1 }));
-    await runUntilIdle(worker, "emails", { clock });
-    expect(await job.get()).toMatchObject({
-      status: "failed",
-      error: { code: "timeout" },
-      durationMs: 300_000,
+    testByClock("a job that failed in part goes on where it was", async () => {
+      const clock = new FakeClock();
+      const { service, worker } = await open(clock);
+      const done: string[] = [];
+      worker.register(reportGeneration, async (_, { iterate, step, attempt }) => {
+        const rows = await step("collect", () => {
+          done.push("collect");
+          return ["north", "south", "west"];
+        });
+        await iterate(rows, {
+          key: "rows",
+          flushMs: 0,
+          each: (row: string) => {
+            if (row === "south" && attempt === 1) throw new Error("connection reset");
+            done.push(row);
+          },
+        });
+      });
+      const payload = {
+        report_type: "monthly_sales",
+        format: "pdf",
+        date_range: { start: "2024-01-01", end: "2024-01-31" },
+      } as const;
+      const job = await service.jobs.send(reportGeneration.message(payload));
+      await runUntilIdle(worker, "reports", { clock });
+      expect(await job.get()).toMatchObject({ status: "completed", attempt: 2 });
+      expect(done).toEqual(["collect", "north", "south", "west"]);
+    });
+
+    test("the same id is the same job, whose stored result answers a repetition", async () => {
+      const { service, worker } = await open();
+      let sent = 0;
+      worker.register(email, () => {
+        sent += 1;
+        return { accepted: true };
+      });
+      await worker.start("emails");
+      const request = { ...testEmail, id: "welcome-user-123" };
+      await service.post(request);
+      await service.over("welcome-user-123");
+      const again = await service.request("POST", "/api/v1/jobs", request);
+      expect([again.status, again.body.status]).toEqual([200, "completed"]);
+      const { body } = await service.get<JobRecordJson & { result: Json }>(
+        "/api/v1/jobs/welcome-user-123?include=result",
+      );
+      expect(body.result).toEqual({ accepted: true });
+      expect(sent).toBe(1);
+
+      const other = { ...request, payload: { ...testEmail.payload, subject: "Another" } };
+      const conflict = await service.request<{ code: string }>("POST", "/api/v1/jobs", other);
+      expect([conflict.status, conflict.body.code]).toEqual([422, "conflict"]);
+    });
+
+    testByClock("a job that takes longer than `job_timeout` fails, and its signal aborts", async () => {
+      const clock = new FakeClock();
+      const { service, worker } = await open(clock);
+      worker.register(
+        email,
+        (_, { signal }) =>
+          new Promise((_resolve, reject) => {
+            signal.addEventListener("abort", () => reject(signal.reason as Error));
+          }),
+      );
+      const job = await service.jobs.send(email.message(testEmail.payload, { maxAttempts: 1 }));
+      await runUntilIdle(worker, "emails", { clock });
+      expect(await job.get()).toMatchObject({
+        status: "failed",
+        error: { code: "timeout" },
+        durationMs: 300_000,
+      });
     });
   });
-});

@@ -3,8 +3,7 @@
  *
  * | seed                                       | here                                                                     |
  * | ------------------------------------------ | ------------------------------------------------------------------------ |
- * | queues and records in Redis                | any provider for the queues; SQLite or memory for the records. A store in  |
- * |                                            | Redis comes with the databases; until then `jobs.redis` is refused by name |
+ * | queues and records in Redis                | `provider: redis`, or any other; `jobs.redis` as printed for the records  |
  * | priority queues                            | the priority is recorded. Levels are refused by name until they work      |
  * | `SubmitJob`, `ScheduleJob`, `CancelJob`     | `jobs.send`, its option `delay`, `jobs.cancel`; and the REST API          |
  * | `Delay`, `ScheduledAt`, `MaxRetries`        | `delay`, `delay: { at }`, `maxAttempts`; `delay_ms`, `scheduled_at`,       |
@@ -20,6 +19,7 @@
  * | multi-tenant isolation                      | `tenant` of a job and of a caller; limits for each are not there yet      |
  * | workflows, web UI, sandbox, notifications   | not there yet: a request for one is refused by the name of its member     |
  */
+import { randomUUID } from "node:crypto";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { type ConfigFile, openJobs } from "../../adapters/open.ts";
@@ -27,14 +27,16 @@ import { PermanentError } from "../../src/index.ts";
 import { createMetrics } from "../../src/metrics/index.ts";
 import { FakeClock, runUntilIdle } from "../../src/testing/index.ts";
 import { bearerTokens, jobsApi } from "../../web/api/index.ts";
-import { asSupported, jobsOnRedis } from "../support/jobs-on-redis.ts";
+import { asSupported, inMemory, jobsOnRedis } from "../support/jobs-on-redis.ts";
+import { removeRedisKeys } from "../support/redis-keys.ts";
+import { findServer, onServer } from "../support/servers/find-server.ts";
 import { Service } from "./service.ts";
 
 /** "Configuration" as printed: the job system, and its queues. */
 const printed = jobsOnRedis();
 
-/** The same file after what its refusal says was done. */
-const ours = `provider: memory\n${asSupported(printed)}`;
+/** The same file after what its refusal says was done, and with records in memory, whose tests need no server. */
+const ours = `provider: memory\n${inMemory(asSupported(printed))}`;
 
 const welcome = { email_type: "welcome", to: "user@example.com", username: "John Doe" };
 const MINUTE = 60_000;
@@ -46,21 +48,20 @@ async function open(clock?: FakeClock): Promise<Service> {
   return service;
 }
 
+const { server, missing } = await findServer("redis");
+
 describe("seed 002", () => {
   test("its configuration as printed is refused once, with each key that does not work yet and with what to use", async () => {
     const given = { provider: "memory", ...(parse(printed) as object) } as unknown as ConfigFile;
     const opening = openJobs(given);
-    await expect(opening).rejects.toMatchObject({ code: "store_not_available" });
+    await expect(opening).rejects.toMatchObject({ code: "not_supported" });
     const { message } = (await opening.catch((error: unknown) => error)) as Error;
-    expect(message).toContain(
-      'jobs.redis: this store is not available yet; use jobs.store: { "sqlite": "jobs.db" }',
-    );
     for (const queue of ["default", "email", "file_processing", "cleanup"]) {
       expect(message).toContain(`queues.${queue}.priority_levels: levels of priority are not supported yet`);
     }
   });
 
-  test("its configuration works when the store and the levels are changed as the refusal says", async () => {
+  test("its configuration works in memory when the levels are changed as the refusal says", async () => {
     const service = await open();
     const worker = service.jobs.worker().register("email", () => undefined);
     await worker.start("email");
@@ -68,6 +69,32 @@ describe("seed 002", () => {
     const job = await service.jobs.send({ type: "email", payload: welcome }, { queue: "email" });
     // max_retries: 3 is four attempts.
     expect(await job.get()).toMatchObject({ maxAttempts: 4 });
+  });
+
+  describe.skipIf(missing !== undefined)(onServer("redis"), () => {
+    test("its configuration keeps the records in Redis when the levels are changed as the refusal says", async () => {
+      const { host, password } = new URL(server?.url ?? "");
+      const namespace = `test-${randomUUID()}`;
+      const block = asSupported(jobsOnRedis({ addr: host, password: decodeURIComponent(password) }));
+      const { jobs, ...others } = parse(block) as { jobs: object };
+      const config = { provider: "memory", ...others, jobs: { ...jobs, namespace } } as ConfigFile;
+      onTestFinished(async () => {
+        await removeRedisKeys(server?.url ?? "", `qp:{jobs:${namespace}}`);
+        await server?.close();
+      });
+      const service = await Service.open(config);
+      onTestFinished(() => service[Symbol.asyncDispose]());
+      expect(service.jobs.store.name).toBe("redis");
+      const worker = service.jobs.worker().register("email", () => ({ sent: true }));
+      await worker.start("email");
+      const { id } = await service.post({ type: "email", payload: welcome, queue: "email" });
+      expect(await service.over(id)).toMatchObject({ status: "completed", max_retries: 3 });
+      // Another process of the same configuration has the same records.
+      const other = await Service.open(config);
+      onTestFinished(() => other[Symbol.asyncDispose]());
+      expect((await other.get(`/api/v1/jobs/${id}`)).body).toMatchObject({ id, status: "completed" });
+      expect(await other.jobs.workers()).toMatchObject([{ id: worker.id, slots: 5 }]);
+    });
   });
 
   test("a job is submitted, and a delayed job with high priority and three retries in a queue of its own", async () => {

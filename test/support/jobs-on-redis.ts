@@ -1,15 +1,17 @@
 /** The options of {@link jobsOnRedis}. */
 interface RedisBlockOptions {
+  /** @default "localhost:6379" */
+  readonly addr?: string;
   readonly password?: string;
 }
 
 /** The job system and its queues as seed 002 configures them, in YAML. */
-export function jobsOnRedis({ password = "" }: RedisBlockOptions = {}): string {
+export function jobsOnRedis({ addr = "localhost:6379", password = "" }: RedisBlockOptions = {}): string {
   return `
 jobs:
   enabled: true
   redis:
-    addr: "localhost:6379"
+    addr: "${addr}"
     password: "${password}"
     db: 0
   worker_pool:
@@ -38,9 +40,12 @@ queues:
 `;
 }
 
-/** The same configuration after what its refusal says was done: another store, and no levels but `normal`. */
+/** The same configuration after what its refusal says was done: no levels but `normal`. */
 export function asSupported(yaml: string): string {
-  return yaml
-    .replace(/ {2}redis:\n(?: {4}.*\n)+/, "  store: { memory: true }\n")
-    .replaceAll(/priority_levels: .*/g, 'priority_levels: ["normal"]');
+  return yaml.replaceAll(/priority_levels: .*/g, 'priority_levels: ["normal"]');
+}
+
+/** The same configuration with records in memory. */
+export function inMemory(yaml: string): string {
+  return yaml.replace(/ {2}redis:\n(?: {4}.*\n)+/, "  store: { memory: true }\n");
 }

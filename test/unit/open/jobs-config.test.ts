@@ -21,13 +21,13 @@ function refusal(yaml: string): QueueError | undefined {
 const ofRedis = jobsOnRedis({ password: "hunter2" });
 
 describe("the section jobs", () => {
-  test("the blocks of a system on Redis work as they are, but for the store and the levels", () => {
+  test("the blocks of a system on Redis work as they are, but for the levels", () => {
     const { worker, jobs } = split(asSupported(ofRedis));
 
     expect(worker).toEqual({ concurrency: 5, backoff: { baseMs: 5_000 } });
     expect(jobs).toMatchObject({
       enabled: true,
-      store: { memory: true },
+      store: { redis: "redis://:hunter2@localhost:6379/0" },
       worker_pool: { max_retries: 3 },
       scheduler: { enabled: true, cleanup_interval: 60_000 },
       metrics: { enabled: true, collection_interval: 30_000 },
@@ -43,8 +43,7 @@ describe("the section jobs", () => {
   test("the blocks of a system on Redis are refused with every key that does not work yet, and with what to use", () => {
     const error = refusal(ofRedis);
 
-    expect(error?.code).toBe("store_not_available");
-    expect(error?.message).toContain("file: jobs.redis: this store is not available yet; use jobs.store: ");
+    expect(error?.code).toBe("not_supported");
     for (const name of ["default", "email", "file_processing", "cleanup"])
       expect(error?.message).toContain(
         `queues.${name}.priority_levels: levels of priority are not supported`,
@@ -53,7 +52,6 @@ describe("the section jobs", () => {
   });
 
   test.each([
-    ["jobs: { store: { redis: redis://:hunter2@cache } }", "store_not_available", "jobs.store.redis"],
     [
       "jobs: { store: { memory: true }, queues: { a: { priority_levels: [low] } } }",
       "not_supported",
@@ -77,6 +75,23 @@ describe("the section jobs", () => {
     ["jobs: { store: { memory: true, sqlite: jobs.db } }", "jobs.store: expected one store"],
     ["jobs: { store: { memory: false } }", "jobs.store.memory: expected true"],
     ["jobs: { store: { sqlite: 'mysql://me:hunter2@db' } }", "expected the path of an SQLite file"],
+    [
+      "jobs: { store: { redis: 'http://:hunter2@cache' } }",
+      "jobs.store.redis: expected a URL that begins with redis://",
+    ],
+    ["jobs: { store: { redis: 5 } }", "jobs.store.redis: expected a URL that begins with redis://"],
+    [
+      "jobs: { store: { redis: { url: redis://c, prefx: a } } }",
+      'jobs.store.redis: unknown key "prefx", did you mean "prefix"?',
+    ],
+    [
+      "jobs: { redis: { addr: cache, password: hunter2 } }",
+      "jobs.redis.addr: expected a host and a port such as",
+    ],
+    [
+      "jobs: { redis: redis://c, store: { memory: true } }",
+      "jobs.redis and jobs.store both name a store; keep one of them",
+    ],
     ["jobs: { store: { sqlit: jobs.db } }", 'jobs.store: unknown key "sqlit", did you mean "sqlite"?'],
     [
       "jobs: { store: { memory: true }, retention: { completed: 5m } }",
@@ -114,6 +129,19 @@ describe("the section jobs", () => {
   ])("%s is refused with its path and what was expected", (yaml, sentence) => {
     expect(refusal(yaml)).toMatchObject({ code: "config", message: expect.stringContaining(sentence) });
     expect(refusal(yaml)?.message).not.toContain("hunter2");
+  });
+
+  test.each([
+    ["redis: redis://cache:6379", "redis://cache:6379"],
+    ["redis: { url: rediss://cache, prefix: app }", { url: "rediss://cache", prefix: "app" }],
+    ["redis: { cluster: [redis://a, redis://b] }", { cluster: ["redis://a", "redis://b"] }],
+    ["redis: { addr: 'cache:6379' }", "redis://cache:6379/0"],
+    [
+      "redis: { addr: 'cache:6379', username: me, password: 'p@ss/word', db: 2 }",
+      "redis://me:p%40ss%2Fword@cache:6379/2",
+    ],
+  ])("jobs.redis as %s is another name of jobs.store.redis", (yaml, redis) => {
+    expect(split(`jobs: { ${yaml} }`).jobs).toEqual({ store: { redis } });
   });
 
   test("an object in queues is a setting of jobs, and a text stays the name of the provider", () => {

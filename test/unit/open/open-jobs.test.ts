@@ -142,12 +142,6 @@ describe("openJobs", () => {
       quiet,
       folder,
     ],
-    [
-      "a store of a later version",
-      { provider: "memory", jobs: { store: { redis: "redis://me:hunter2@cache" } } },
-      {},
-      "jobs.store.redis: this store is not available yet",
-    ],
   ])("refuses %s with what to do", async (_what, config, options, sentence) => {
     const opening: Promise<Jobs> = openJobs(config as ConfigFile, options);
     await expect(opening).rejects.toThrow(sentence);
