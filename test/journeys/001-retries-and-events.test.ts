@@ -17,31 +17,14 @@
  * | partial failure, "resume on retry"       | `iterate`, `step`, `save` and `saved` of the handler's context         |
  * | deduplication by a table of job ids      | the id of a job: same id and payload, same job and same result         |
  */
-import { randomUUID } from "node:crypto";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
-import type { StoreConfig } from "../../adapters/open.ts";
+import { afterAll, describe, expect, test } from "vitest";
 import { PermanentError } from "../../src/index.ts";
-import type { JobRecordJson, JobsEvent, JobsWorker, Json } from "../../src/jobs/index.ts";
-import { FakeClock, runUntilIdle } from "../../src/testing/index.ts";
+import type { JobRecordJson, JobsEvent, Json } from "../../src/jobs/index.ts";
 import { Door } from "../unit/support.ts";
-import { definitions, email, imageProcessing, reportGeneration, testEmail } from "./jobs.ts";
-import { eventsUntil, type ListJson, Service, typesOf } from "./service.ts";
+import { email, imageProcessing, testEmail } from "./jobs.ts";
+import { eventsUntil, type ListJson, typesOf } from "./service.ts";
+import { openOn } from "./seed-001.ts";
 import { journeyStores } from "./stores.ts";
-
-/** `worker.PoolConfig` of the seed, in a configuration file. */
-const config = {
-  provider: "memory",
-  jobs: {
-    worker_pool: {
-      worker_count: 3,
-      max_retries: 5,
-      retry_delay: "1s",
-      max_retry_delay: "1m",
-      job_timeout: "5m",
-      jitter: false,
-    },
-  },
-} as const;
 
 /** The answer of "Get Job Status". */
 const printed = {
@@ -57,32 +40,6 @@ const printed = {
   updated_at: "2024-01-15T10:00:05Z",
   started_at: "2024-01-15T10:00:02Z",
 };
-
-async function openOn(
-  store: StoreConfig,
-  clock?: FakeClock,
-): Promise<{ service: Service; worker: JobsWorker }> {
-  const jobs = { ...config.jobs, store, namespace: randomUUID() };
-  const service = await Service.open(
-    { ...config, jobs },
-    {
-      definitions,
-      ...(clock === undefined ? {} : { queue: { clock } }),
-    },
-  );
-  onTestFinished(() => service[Symbol.asyncDispose]());
-  return { service, worker: service.jobs.worker().on("failed", () => {}) };
-}
-
-/** Lets each run of an email fail. Returns the waits between the runs so far, in milliseconds. */
-function failing(worker: JobsWorker, clock: FakeClock): () => readonly number[] {
-  const runs: number[] = [];
-  worker.register(email, () => {
-    runs.push(clock.now());
-    throw new Error("421 try again later");
-  });
-  return () => runs.slice(1).map((at, index) => at - (runs[index] ?? 0));
-}
 
 /** The log lines of the seed, from events: the recipe of docs/guide/jobs.md. */
 function logLine({ event, job }: JobsEvent): string | undefined {
@@ -103,42 +60,8 @@ const onStores = await journeyStores();
 
 for (const { on, missing, store, close } of onStores)
   describe.skipIf(missing !== undefined)(`seed 001, records ${on}`, () => {
-    // A clock that is turned does not wait for the answers of a server.
-    const testByClock = (name: string, run: () => Promise<void>): void => {
-      if ("memory" in store) test(name, run);
-    };
-    const open = (clock?: FakeClock): ReturnType<typeof openOn> => openOn(store, clock);
+    const open = (): ReturnType<typeof openOn> => openOn(store);
     afterAll(close);
-
-    testByClock(
-      "a job that fails is retried after 1, 2, 4, 8 and 16 seconds, and is then a dead letter",
-      async () => {
-        const clock = new FakeClock();
-        const { service, worker } = await open(clock);
-        const waits = failing(worker, clock);
-        const job = await service.jobs.send(email.message(testEmail.payload));
-        await runUntilIdle(worker, "emails", { clock });
-
-        expect(waits()).toEqual([1_000, 2_000, 4_000, 8_000, 16_000]);
-        expect(await job.get()).toMatchObject({
-          status: "failed",
-          attempt: 6,
-          deadLetterReason: "max_attempts",
-          error: { message: "Error: 421 try again later" },
-        });
-        const { failed } = await service.jobs.queue.stats("emails");
-        expect(failed).toBe(1);
-      },
-    );
-
-    testByClock("the longest wait is `max_retry_delay`", async () => {
-      const clock = new FakeClock();
-      const { service, worker } = await open(clock);
-      const waits = failing(worker, clock);
-      await service.jobs.send(email.message(testEmail.payload, { maxAttempts: 9 }));
-      await runUntilIdle(worker, "emails", { clock });
-      expect(Math.max(...waits())).toBe(60_000);
-    });
 
     test("POST and GET answer with the keys, the types and the words that are printed", async () => {
       const { service, worker } = await open();
@@ -221,23 +144,6 @@ for (const { on, missing, store, close } of onStores)
       ]);
     });
 
-    testByClock("a permanent error and a payload that does not fit are dead letters at once", async () => {
-      const clock = new FakeClock();
-      const { service, worker } = await open(clock);
-      worker.register(email, () => {
-        throw new PermanentError("550 no such mailbox");
-      });
-      const job = await service.jobs.send(email.message(testEmail.payload));
-      // An older sender, in another language, that knows nothing of the schema.
-      const { id } = await service.jobs.queue.send("emails", { type: "email", payload: { to: "nobody" } });
-      await runUntilIdle(worker, "emails", { clock });
-      expect(await job.get()).toMatchObject({ attempt: 1, deadLetterReason: "permanent_error" });
-      expect(await service.jobs.get(id)).toMatchObject({
-        status: "failed",
-        deadLetterReason: "invalid_payload",
-      });
-    });
-
     test("jobs in the dead-letter queue can be seen, and run again when their cause is gone", async () => {
       const { service, worker } = await open();
       let isBroken = true;
@@ -283,35 +189,6 @@ for (const { on, missing, store, close } of onStores)
       expect(statuses).toEqual(["completed", "completed", "completed", "queued", "queued"]);
     });
 
-    testByClock("a job that failed in part goes on where it was", async () => {
-      const clock = new FakeClock();
-      const { service, worker } = await open(clock);
-      const done: string[] = [];
-      worker.register(reportGeneration, async (_, { iterate, step, attempt }) => {
-        const rows = await step("collect", () => {
-          done.push("collect");
-          return ["north", "south", "west"];
-        });
-        await iterate(rows, {
-          key: "rows",
-          flushMs: 0,
-          each: (row: string) => {
-            if (row === "south" && attempt === 1) throw new Error("connection reset");
-            done.push(row);
-          },
-        });
-      });
-      const payload = {
-        report_type: "monthly_sales",
-        format: "pdf",
-        date_range: { start: "2024-01-01", end: "2024-01-31" },
-      } as const;
-      const job = await service.jobs.send(reportGeneration.message(payload));
-      await runUntilIdle(worker, "reports", { clock });
-      expect(await job.get()).toMatchObject({ status: "completed", attempt: 2 });
-      expect(done).toEqual(["collect", "north", "south", "west"]);
-    });
-
     test("the same id is the same job, whose stored result answers a repetition", async () => {
       const { service, worker } = await open();
       let sent = 0;
@@ -334,24 +211,5 @@ for (const { on, missing, store, close } of onStores)
       const other = { ...request, payload: { ...testEmail.payload, subject: "Another" } };
       const conflict = await service.request<{ code: string }>("POST", "/api/v1/jobs", other);
       expect([conflict.status, conflict.body.code]).toEqual([422, "conflict"]);
-    });
-
-    testByClock("a job that takes longer than `job_timeout` fails, and its signal aborts", async () => {
-      const clock = new FakeClock();
-      const { service, worker } = await open(clock);
-      worker.register(
-        email,
-        (_, { signal }) =>
-          new Promise((_resolve, reject) => {
-            signal.addEventListener("abort", () => reject(signal.reason as Error));
-          }),
-      );
-      const job = await service.jobs.send(email.message(testEmail.payload, { maxAttempts: 1 }));
-      await runUntilIdle(worker, "emails", { clock });
-      expect(await job.get()).toMatchObject({
-        status: "failed",
-        error: { code: "timeout" },
-        durationMs: 300_000,
-      });
     });
   });

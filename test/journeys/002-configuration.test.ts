@@ -48,7 +48,7 @@ async function open(clock?: FakeClock): Promise<Service> {
   return service;
 }
 
-const { server, missing } = await findServer("redis");
+const found = await findServer("redis");
 
 describe("seed 002", () => {
   test("its configuration as printed is refused once, with each key that does not work yet and with what to use", async () => {
@@ -71,16 +71,16 @@ describe("seed 002", () => {
     expect(await job.get()).toMatchObject({ maxAttempts: 4 });
   });
 
-  describe.skipIf(missing !== undefined)(onServer("redis"), () => {
+  describe.skipIf(found.missing !== undefined)(onServer("redis"), () => {
     test("its configuration keeps the records in Redis when the levels are changed as the refusal says", async () => {
-      const { host, password } = new URL(server?.url ?? "");
+      const { host, password } = new URL(found.server?.url ?? "");
       const namespace = `test-${randomUUID()}`;
       const block = asSupported(jobsOnRedis({ addr: host, password: decodeURIComponent(password) }));
       const { jobs, ...others } = parse(block) as { jobs: object };
       const config = { provider: "memory", ...others, jobs: { ...jobs, namespace } } as ConfigFile;
       onTestFinished(async () => {
-        await removeRedisKeys(server?.url ?? "", `qp:{jobs:${namespace}}`);
-        await server?.close();
+        await removeRedisKeys(found.server?.url ?? "", `qp:{jobs:${namespace}}`);
+        await found.server?.close();
       });
       const service = await Service.open(config);
       onTestFinished(() => service[Symbol.asyncDispose]());

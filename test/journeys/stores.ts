@@ -10,7 +10,7 @@ export interface JourneyStore {
   /** Set if this machine has no server for it. */
   readonly missing?: string | undefined;
   readonly store: StoreConfig;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** The stores on which the journeys run. */

@@ -11,7 +11,7 @@ import { addedTo, encodeData, existing } from "./data-codec.ts";
 import type { DataPart } from "./keys.ts";
 import type { RowAnswer, RowRequest, WriteRows } from "./row-writer.ts";
 import type { Space } from "./space.ts";
-import type { Stored } from "./stored-row.ts";
+import { encodeStored, type Stored } from "./stored-row.ts";
 
 /** Changes and bytes of one script, so that it takes about a millisecond. */
 const MAX_CHANGES = 100;
@@ -128,7 +128,10 @@ function tried(space: Space, attempt: Attempt): Try | JobAnswer {
     if (missing.length > 0) return read(addedTo(parts, data ?? {}));
     const encoded = encodeData(parts, data ?? {}, attempt.data);
     const next = { tag: space.newTag(), parts: encoded.parts, row };
-    return { attempt, request: { id, basis, next, data: encoded, wanted: saved, now }, answer, needsSaved };
+    // Here, where a value that cannot be encoded is the fault of this change.
+    const text = encodeStored(next);
+    const request = { id, basis, next, text, data: encoded, wanted: saved, now };
+    return { attempt, request, answer, needsSaved };
   } catch (error) {
     throw notRecorded(id, error);
   }

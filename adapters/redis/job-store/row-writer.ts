@@ -17,6 +17,8 @@ export interface RowRequest {
   readonly basis: Stored | null | undefined;
   /** The next row; `null` to delete it, undefined to find out whether the basis still holds. */
   readonly next?: Stored | null | undefined;
+  /** The value of `next`. @default encoded from it */
+  readonly text?: string | undefined;
   readonly data?: EncodedData | undefined;
   /** The parts of the data to return, as they are after the write. */
   readonly wanted?: readonly DataPart[] | undefined;
@@ -117,7 +119,7 @@ function addEntry(
   hints: readonly (readonly [StoreHint, string])[],
   placeOf: (key: string) => string,
 ): void {
-  const { id, basis, next, data, wanted = [], now } = request;
+  const { id, basis, next, text, data, wanted = [], now } = request;
   const steps: string[][] = [];
   if (next !== undefined) {
     const before = basis ?? undefined;
@@ -143,15 +145,15 @@ function addEntry(
       }
     }
   }
-  for (const [part, text] of data?.values ?? []) {
+  for (const [part, value] of data?.values ?? []) {
     const place = placeOf(keys.data[part]);
-    steps.push(text === null ? ["drop", place] : ["set", place, text]);
+    steps.push(value === null ? ["drop", place] : ["set", place, value]);
   }
   values.push(
     id,
     basis === undefined ? "?" : (basis?.tag ?? ""),
     wanted.map((part) => String(DATA_PARTS.indexOf(part) + 1)).join(""),
-    next === undefined ? "" : next === null ? "-" : encodeStored(next),
+    next === undefined ? "" : next === null ? "-" : (text ?? encodeStored(next)),
     isChange(request) ? "1" : "0",
     hints.map((hint) => JSON.stringify(hint)).join(","),
     String(steps.length),

@@ -96,10 +96,14 @@ end
 return { millis(), from, to, answers }`,
 );
 
-/** Begins a namespace, or finds it. Keys: info. Values: the version, the fingerprint. */
+/**
+ * Begins a namespace, or finds it. Keys: info. Values: the version, the fingerprint. It begins with a write without an
+ * effect, which a replica refuses.
+ */
 export const OPEN: Script = defineScript(
   "open a namespace",
-  `${TIME}local found = redis.call('HMGET', KEYS[1], 'version', 'fingerprint', 'seq')
+  `${TIME}redis.call('HDEL', KEYS[1], 'none')
+local found = redis.call('HMGET', KEYS[1], 'version', 'fingerprint', 'seq')
 if not found[1] then
   redis.call('HSET', KEYS[1], 'version', ARGV[1], 'fingerprint', ARGV[2])
   found = { ARGV[1], ARGV[2], false }

@@ -1,4 +1,5 @@
 import { postgresJobStore } from "../../../adapters/postgres/index.ts";
+import { redisJobStore } from "../../../adapters/redis/index.ts";
 import { sqliteJobStore } from "../../../adapters/sqlite/index.ts";
 import type { JobStore } from "../../../src/jobs/store/index.ts";
 import { claim, end, jobOf } from "../../unit/sqlite/fixture.ts";
@@ -11,7 +12,7 @@ const [path = "", name = "", user] = process.argv.slice(2);
 
 // A user who may not write everything, unlike root.
 if (user !== undefined) process.setuid?.(Number(user));
-const store = path.startsWith("postgres:") ? postgresJobStore({ url: path }) : sqliteJobStore({ path });
+const store = storeAt(path);
 try {
   await store.open("ns", "memory");
   console.log("open");
@@ -20,6 +21,12 @@ try {
   const { code, retryable, message } = error as { code: string; retryable: boolean; message: string };
   console.log(`error ${JSON.stringify({ code, retryable, message })}`);
   await store.close();
+}
+
+function storeAt(place: string): JobStore {
+  if (place.startsWith("postgres:")) return postgresJobStore({ url: place });
+  if (place.startsWith("redis:")) return redisJobStore({ url: place, prefix: process.env["PREFIX"] });
+  return sqliteJobStore({ path: place });
 }
 
 async function write(to: JobStore, prefix: string): Promise<void> {

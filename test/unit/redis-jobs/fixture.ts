@@ -21,9 +21,13 @@ export class StoreFixture {
   }
 
   /** Creates a store, and opens a namespace. */
-  async opened(namespace: string, options: RedisJobStoreOptions = {}): Promise<JobStore> {
+  async opened(
+    namespace: string,
+    options: RedisJobStoreOptions = {},
+    fingerprint = "test",
+  ): Promise<JobStore> {
     const store = this.store(options);
-    await store.open(namespace, "test");
+    await store.open(namespace, fingerprint);
     return store;
   }
 
