@@ -24,7 +24,7 @@ import { Door } from "../unit/support.ts";
 import { email, imageProcessing, testEmail } from "./jobs.ts";
 import { eventsUntil, type ListJson, typesOf } from "./service.ts";
 import { openOn } from "./seed-001.ts";
-import { journeyStores } from "./stores.ts";
+import { journeyPlaces } from "./places.ts";
 
 /** The answer of "Get Job Status". */
 const printed = {
@@ -56,11 +56,11 @@ function logLine({ event, job }: JobsEvent): string | undefined {
   }
 }
 
-const onStores = await journeyStores();
+const places = await journeyPlaces();
 
-for (const { on, missing, store, close } of onStores)
-  describe.skipIf(missing !== undefined)(`seed 001, records ${on}`, () => {
-    const open = (): ReturnType<typeof openOn> => openOn(store);
+for (const { on, missing, config, close } of places)
+  describe.skipIf(missing !== undefined)(`seed 001 ${on}`, () => {
+    const open = (): ReturnType<typeof openOn> => openOn(config());
     afterAll(close);
 
     test("POST and GET answer with the keys, the types and the words that are printed", async () => {

@@ -19,7 +19,8 @@ function failing(worker: JobsWorker, clock: FakeClock): () => readonly number[] 
   return () => runs.slice(1).map((at, index) => at - (runs[index] ?? 0));
 }
 
-const open = (clock: FakeClock): ReturnType<typeof openOn> => openOn({ memory: true }, clock);
+const open = (clock: FakeClock): ReturnType<typeof openOn> =>
+  openOn({ provider: "memory", jobs: { store: { memory: true } } }, clock);
 
 describe("seed 001, by the clock", () => {
   test("a job that fails is retried after 1, 2, 4, 8 and 16 seconds, and is then a dead letter", async () => {

@@ -1,38 +1,28 @@
-import { randomUUID } from "node:crypto";
 import { onTestFinished } from "vitest";
-import type { StoreConfig } from "../../adapters/open.ts";
+import type { ConfigFile } from "../../adapters/open.ts";
 import type { JobsWorker } from "../../src/jobs/index.ts";
 import type { FakeClock } from "../../src/testing/index.ts";
 import { definitions } from "./jobs.ts";
 import { Service } from "./service.ts";
 
 /** `worker.PoolConfig` of the seed, in a configuration file. */
-const config = {
-  provider: "memory",
-  jobs: {
-    worker_pool: {
-      worker_count: 3,
-      max_retries: 5,
-      retry_delay: "1s",
-      max_retry_delay: "1m",
-      job_timeout: "5m",
-      jitter: false,
-    },
-  },
+const worker_pool = {
+  worker_count: 3,
+  max_retries: 5,
+  retry_delay: "1s",
+  max_retry_delay: "1m",
+  job_timeout: "5m",
+  jitter: false,
 } as const;
 
-/** Opens the service of seed 001 with its records in a store. It is closed after the test. */
+/** Opens the service of seed 001 on a place. It is closed after the test. */
 export async function openOn(
-  store: StoreConfig,
+  config: ConfigFile,
   clock?: FakeClock,
 ): Promise<{ service: Service; worker: JobsWorker }> {
-  const jobs = { ...config.jobs, store, namespace: randomUUID() };
   const service = await Service.open(
-    { ...config, jobs },
-    {
-      definitions,
-      ...(clock === undefined ? {} : { queue: { clock } }),
-    },
+    { ...config, jobs: { ...config.jobs, worker_pool } },
+    { definitions, ...(clock === undefined ? {} : { queue: { clock } }) },
   );
   onTestFinished(() => service[Symbol.asyncDispose]());
   return { service, worker: service.jobs.worker().on("failed", () => {}) };
