@@ -3,6 +3,7 @@ import type { JobStore } from "../src/jobs/store/job-store.ts";
 import type { Clock } from "../src/driver/index.ts";
 import { sqlitePath } from "./config.ts";
 import { load } from "./load.ts";
+import type { Observation } from "./observation.ts";
 import { type PostgresPlace, postgresPlace } from "./postgres/config.ts";
 import { type RedisPlace, redisPlace } from "./redis/config.ts";
 
@@ -46,12 +47,15 @@ interface Row<Value, Adapter> {
   readonly open: (adapter: Adapter, value: Value, clock: Clock | undefined) => JobStore;
   /** The statements that create its tables, for those who run them by hand. @default none */
   readonly sql?: ((value: Value) => Promise<string>) | undefined;
+  /** Looks at the server of the store. Changes nothing. */
+  readonly inspect?: ((value: Value) => Promise<readonly Observation[]>) | undefined;
 }
 
 interface StoreRow<Value> {
   readonly schema: z.ZodType<Value>;
   readonly open: (value: Value, clock: Clock | undefined) => Promise<JobStore>;
   readonly sql: ((value: Value) => Promise<string>) | undefined;
+  readonly inspect: ((value: Value) => Promise<readonly Observation[]>) | undefined;
 }
 
 /**
@@ -86,13 +90,16 @@ const stores: { readonly [Name in StoreName]: StoreRow<ValueOf<Name>> } = {
     packages: ["@redis/client"],
     schema: redisPlace,
     adapter: () => import("./redis/index.ts"),
-    open: ({ redisJobStore }, place, clock) =>
-      redisJobStore({ ...(typeof place === "string" ? { url: place } : place), clock }),
+    open: ({ redisJobStore }, place, clock) => redisJobStore({ ...placeOf(place), clock }),
+    inspect: async (place) => {
+      const { inspect } = await load("redis", ["@redis/client"], () => import("./redis/inspect.ts"));
+      return inspect(placeOf(place));
+    },
   }),
 };
 
 /** The ways to write a store, for messages. */
-export const storeExamples =
+export const storeExamples: string =
   '{ "sqlite": "jobs.db" }, { "postgres": "postgres://app@localhost/app" }, { "redis": "redis://localhost:6379" } or { "memory": true }';
 
 const names = Object.keys(stores) as StoreName[];
@@ -120,7 +127,13 @@ export function storeSql(config: StoreConfig): Promise<string> | undefined {
   return stores[name].sql?.(value);
 }
 
-function placeOf(place: string | PostgresPlace): PostgresPlace {
+/** Looks at the server of the store of a configuration, for `queueport doctor`; undefined if there is nothing to see. */
+export function inspectStore(config: StoreConfig): Promise<readonly Observation[]> | undefined {
+  const [[name, value]] = Object.entries(config) as [[StoreName, never]];
+  return stores[name].inspect?.(value);
+}
+
+function placeOf<Place extends object>(place: string | Place): Place | { readonly url: string } {
   return typeof place === "string" ? { url: place } : place;
 }
 
@@ -134,10 +147,11 @@ function openRow<Name extends StoreName>(
 }
 
 function row<Value, Adapter>(name: StoreName, facts: Row<Value, Adapter>): StoreRow<Value> {
-  const { packages, schema, adapter, open, sql } = facts;
+  const { packages, schema, adapter, open, sql, inspect } = facts;
   return {
     schema,
     sql,
+    inspect,
     open: async (value, clock) => open(await load(name, packages, adapter), value, clock),
   };
 }

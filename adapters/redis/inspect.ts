@@ -5,7 +5,7 @@ import { RedisConnection } from "./connection/redis-connection.ts";
 /** Below this part of `maxmemory`, sends have room. */
 const NEARLY_FULL = 0.9;
 
-/** Looks at the server of the queues for `queueport doctor`. Changes nothing. */
+/** Looks at the server of queues or records for `queueport doctor`. Changes nothing. */
 export async function inspect(options: ConnectionOptions): Promise<readonly Observation[]> {
   const { url, cluster, prefix, requestTimeoutMs } = options;
   const connection = new RedisConnection({ url, cluster, prefix, requestTimeoutMs, subscribe: false });
@@ -59,7 +59,7 @@ function roleOf(info: Info): Observation {
 function persistenceOf(info: Info): Observation {
   if (info.get("aof_enabled") !== "1")
     return warning(
-      "server: appendonly is off, so a crash loses the messages since the last snapshot",
+      "server: appendonly is off, so a crash loses everything since the last snapshot",
       "CONFIG SET appendonly yes, and in its configuration file",
     );
   return info.get("aof_last_write_status") === "err"
@@ -73,9 +73,9 @@ function persistenceOf(info: Info): Observation {
 function evictionOf(info: Info): Observation {
   const policy = info.get("maxmemory_policy") ?? "noeviction";
   return policy === "noeviction" || policy.startsWith("volatile-")
-    ? ok(`server: maxmemory-policy ${policy} never removes queues`)
+    ? ok(`server: maxmemory-policy ${policy} removes no queues and no records`)
     : broken(
-        `server: maxmemory-policy ${policy} removes whole queues when memory is full`,
+        `server: maxmemory-policy ${policy} removes whole queues and records when memory is full`,
         "CONFIG SET maxmemory-policy noeviction",
       );
 }
@@ -89,8 +89,8 @@ function memoryOf(info: Info): Observation[] {
     used < NEARLY_FULL * most
       ? ok(what)
       : warning(
-          `${what}; sends are refused when it is full`,
-          "give it more memory, or let receivers catch up",
+          `${what}; sends and new records are refused when it is full`,
+          "give it more memory, let receivers catch up, or keep records for a shorter time",
         ),
   ];
 }

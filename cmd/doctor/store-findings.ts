@@ -1,3 +1,4 @@
+import { inspectStore, storeExamples } from "../../adapters/stores.ts";
 import type { ConfigParts } from "../../adapters/config-file.ts";
 import { enabledJobs, openConfiguredJobs } from "../lib/open.ts";
 import { errorLine } from "../lib/output.ts";
@@ -15,6 +16,7 @@ export async function storeFindings(config: ConfigParts): Promise<Finding[]> {
     );
     const { durable } = jobs.store.capabilities;
     const { problems, store } = await jobs.health();
+    const observed = (await inspectStore(section.store)) ?? [];
     return [
       ok(`job store ${name}: answered in ${store.latencyMs ?? 0} ms`),
       ...(durable
@@ -22,9 +24,10 @@ export async function storeFindings(config: ConfigParts): Promise<Finding[]> {
         : [
             warning(
               `job store ${name}: records end with their process, and no other process sees them`,
-              'jobs.store: { "sqlite": "jobs.db" }, or { "postgres": "postgres://app@localhost/app" }',
+              `jobs.store: ${storeExamples}`,
             ),
           ]),
+      ...observed.map((one) => ({ ...one, what: `job store ${name}: ${one.what}` })),
       ...problems.map((problem) =>
         warning(`job store ${name}: ${problem}`, "queueport job list shows the jobs"),
       ),

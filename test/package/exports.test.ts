@@ -75,6 +75,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "postgres",
     "postgresJobStore",
   ],
+  "./redis": ["redis", "redisJobStore"],
   "./sqlite": ["sqlite", "sqliteJobStore"],
   "./service-bus-server": ["startServiceBusServer"],
 };

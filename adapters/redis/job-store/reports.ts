@@ -94,6 +94,7 @@ export async function changedSince(
 /** The number of the last change. */
 export async function lastChange(space: Space): Promise<string> {
   const [last] = await space.run(LAST_CHANGE, [space.keys.info]);
+  space.lastSeq = Number(last);
   return String(last);
 }
 

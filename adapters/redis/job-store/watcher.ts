@@ -18,8 +18,8 @@ interface Watched {
   readonly space: Space;
   readonly listeners: Set<OnHint>;
   readonly subscription: Subscription | undefined;
-  /** The last change that was reported; undefined until it is known where to begin. */
-  seen: number | undefined;
+  /** The last change that was reported. At first, the last one of which this process knew. */
+  seen: number;
   look: Promise<void> | undefined;
 }
 
@@ -41,6 +41,7 @@ export class Watcher {
     const own: OnHint = (hint, id) => listener(hint, id);
     const watched = this.#watched.get(space) ?? this.#watch(space);
     watched.listeners.add(own);
+    this.#look(watched);
     this.#arm();
     return () => {
       watched.listeners.delete(own);
@@ -74,11 +75,10 @@ export class Watcher {
         // Messages were lost until now.
         onHears: () => this.#look(watched),
       }),
-      seen: undefined,
+      seen: space.lastSeq,
       look: undefined,
     };
     this.#watched.set(space, watched);
-    this.#look(watched);
     return watched;
   }
 
@@ -122,8 +122,8 @@ export class Watcher {
       const from = watched.seen;
       const last = Number(await lastChange(space));
       // Numbers go back if a replica took over that had not the last changes.
-      if (from === undefined || from > last) watched.seen = last;
-      if (from === undefined || from >= last || watched.seen !== from) return;
+      if (from > last) watched.seen = last;
+      if (from >= last || watched.seen !== from) return;
       const page = await changedSince(space, String(from), MAX_REPORTED);
       watched.seen = Math.max(watched.seen, Number(page.cursor));
       for (const row of page.rows) for (const hint of hintsOf(undefined, row)) report(watched, hint, row.id);

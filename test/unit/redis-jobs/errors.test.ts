@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { createClient } from "@redis/client";
 import { redisJobStore, type RedisJobStoreOptions } from "../../../adapters/redis/index.ts";
@@ -7,7 +9,7 @@ import {
   privateRedis,
   type PrivateRedisOptions,
 } from "../../support/servers/redis-server.ts";
-import { insert } from "../sqlite/fixture.ts";
+import { claim, end, insert, jobOf } from "../sqlite/fixture.ts";
 import { StoreFixture } from "./fixture.ts";
 
 const { server, missing } = await findServer("redis");
@@ -125,6 +127,76 @@ test("a wrong password, and none, are config errors that say so", async ({ skip 
   const none = await errorOf({ url: own.url.replace(":right@", "") });
   expect(none).toMatchObject({ code: "config", message: expect.stringContaining("asks for a password") });
   expect(await errorOf({ url: own.url })).toBe("opened");
+});
+
+test("a user with the permissions that the guide lists can do everything, and the store needs all of them", async ({
+  skip,
+}) => {
+  const own = await ownServer(skip);
+  const guide = readFileSync(new URL("../../../docs/guide/jobs-in-redis.md", import.meta.url), "utf8");
+  const [, command = ""] = /```text\n(ACL SETUSER [^`]*)```/.exec(guide) ?? [];
+  const client = createClient({ url: own.url, RESP: 2 });
+  await client.connect();
+  await client.sendCommand(command.trim().split(/\s+/));
+  const url = own.url.replace("://", "://app:password@");
+  const used = async (): Promise<void> => {
+    const fixture = new StoreFixture(own.url);
+    const options = { url, prefix: `qp:${randomUUID()}` };
+    const store = await fixture.opened("ns", options);
+    const jobs = { createdAt: Date.now(), tenant: "acme" };
+    const seen: string[] = [];
+    const unlisten = store.listen("ns", (hint) => seen.push(hint));
+    const other = await fixture.opened("ns", options);
+    await store.apply("ns", [insert("a", jobs), claim("b", "t", jobs)]);
+    await store.apply("ns", [end("b", "t", { logs: [{ at: 1, level: "info", message: "x" }] })]);
+    const born = { kind: "birth", id: "c", job: jobOf(jobs), token: "c", dueInMs: 0, takenMs: 0 } as const;
+    await other.apply("ns", [born]);
+    await expect.poll(() => seen.includes("due"), { timeout: 10_000 }).toBe(true);
+    unlisten();
+    expect(await store.nextDueAt("ns")).toBeGreaterThan(0);
+    expect(await store.takeDue("ns", { limit: 1, takenMs: 1_000 })).toHaveLength(1);
+    const page = { limit: 2, order: "newest" } as const;
+    const { total, rows } = await store.list("ns", { tenant: "acme" }, page);
+    expect([total, rows.length]).toEqual([3, 2]);
+    expect((await store.list("ns", { tenant: "acme" }, { ...page, after: rows[0] })).rows).toHaveLength(2);
+    expect((await store.list("ns", { tenant: "acme", status: ["queued"] }, page)).rows).toHaveLength(2);
+    expect(await store.counts("ns")).toHaveLength(1);
+    expect(await store.minutes("ns", 0)).toHaveLength(1);
+    expect((await store.changedSince("ns", "0", 10)).rows).toHaveLength(3);
+    await store.beat("ns", { id: "w", startedAt: 1 } as never);
+    expect(await store.workers("ns")).toHaveLength(1);
+    await store.leave("ns", "w");
+    expect(await store.now()).toBeGreaterThan(0);
+    const policy = { completedMs: 0, failedMs: 0, cancelledMs: 0, dataMs: 0, maxFinished: 0 };
+    await store.prunable("ns", policy, 10);
+    await store.prune("ns", policy, 10, ["b"]);
+    await fixture.close();
+  };
+  await used();
+  for (const permission of command.match(/\+(?!ping|subscribe|unsubscribe|eval\b)\w+/g) ?? []) {
+    await client.sendCommand(["ACL", "SETUSER", "app", permission.replace("+", "-")]);
+    await client.sendCommand(["SCRIPT", "FLUSH"]);
+    const outcome = await used().then(
+      () => "did without",
+      (error: unknown) => (error as { code?: string }).code,
+    );
+    expect(`${permission}: ${outcome}`).toMatch(/: (?:config|store_unavailable)$/);
+    await client.sendCommand(["ACL", "SETUSER", "app", permission]);
+  }
+  client.destroy();
+});
+
+test("a listener hears of changes at once, also if the server allows no subscription", async ({ skip }) => {
+  const own = await ownServer(skip);
+  const fixture = new StoreFixture(own.url);
+  const [store, other] = [await fixture.opened("ns", { subscribe: false }), await fixture.opened("ns")];
+  const seen: string[] = [];
+  store.listen("ns", (hint, id) => seen.push(`${hint} ${id}`));
+  await other.apply("ns", [insert("first", { createdAt: Date.now() })]);
+  await expect.poll(() => seen, { timeout: 10_000 }).toContain("change first");
+  await other.apply("ns", [{ kind: "cancel", id: "first" }]);
+  await expect.poll(() => seen, { timeout: 10_000 }).toContain("cancel first");
+  await fixture.close();
 });
 
 test("a replica is refused with what to do, also for a namespace that it has", async ({ skip }) => {
