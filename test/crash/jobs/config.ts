@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { AdapterConfig } from "../config.ts";
 import type { JobCrashPoint, JobRole } from "./points.ts";
+import type { CrashStorePlace } from "./store.ts";
 
 /** The script of the processes. Its argument is a {@link JobProcessConfig}. */
 export const JOB_PROCESS: URL = new URL("./process.ts", import.meta.url);
@@ -15,6 +16,8 @@ export interface JobProcessConfig {
   readonly otherQueue?: string | undefined;
   /** Folder with the database of the job store, the log and the archive. */
   readonly directory: string;
+  /** The server of the job store; undefined if it is in the folder. */
+  readonly redis?: CrashStorePlace["redis"];
   readonly namespace: string;
   readonly concurrency: number;
   readonly leaseMs: number;

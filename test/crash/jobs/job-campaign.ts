@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sqliteJobStore } from "../../../adapters/sqlite/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { createJobs, type Jobs, type JobStore } from "../../../src/jobs/index.ts";
 import type { Queue } from "../../../src/queue/queue.ts";
@@ -19,12 +18,12 @@ import {
   OTHER_KEYS,
   otherQueueOf,
   sendingOf,
-  storeFileIn,
 } from "./config.ts";
 import type { JobLog, JobLogEvent } from "./job-log.ts";
 import { type JobReport, jobReport } from "./job-report.ts";
 import { type JobCrashPoint, jobCrashPoints, type JobRole } from "./points.ts";
 import { allJobs, messagesIn, recordsOf } from "./records.ts";
+import { crashStore, type CrashStorePlace } from "./store.ts";
 
 /** The size of a campaign with recorded jobs. */
 export interface JobCampaign extends CampaignSize {
@@ -32,6 +31,8 @@ export interface JobCampaign extends CampaignSize {
   readonly lostAnswers?: number | undefined;
   /** The folder of the job store, which another campaign may share. @default one of its own */
   readonly directory?: string | undefined;
+  /** The server of the job store. @default none: it is in the folder */
+  readonly redis?: CrashStorePlace["redis"];
   /** @default crash */
   readonly namespace?: string | undefined;
   /** Workers that are not killed, and take up what the others leave. @default 0 */
@@ -93,7 +94,7 @@ class JobCampaignRun {
     this.#log = new EventLog(logFileIn(directory));
     this.#events = new EventLogReader(logFileIn(directory));
     this.#queue = queue;
-    this.#store = sqliteJobStore({ path: storeFileIn(directory) });
+    this.#store = crashStore({ directory, redis: campaign.redis });
     this.#name = `crash-jobs-${process.pid}-${Date.now()}`;
     this.#random = seeded(campaign.seed ?? 1);
   }
@@ -235,6 +236,7 @@ class JobCampaignRun {
       queue,
       otherQueue,
       directory: this.#directory,
+      redis: this.#campaign.redis,
       namespace: this.#campaign.namespace ?? NAMESPACE,
       concurrency,
       leaseMs: this.#leaseMs,

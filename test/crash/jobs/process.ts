@@ -1,12 +1,12 @@
 /** One process of a crash campaign with recorded jobs. Its argument is its configuration, as JSON. */
 import { flushCompileCache } from "node:module";
-import { sqliteJobStore } from "../../../adapters/sqlite/index.ts";
 import { createQueue } from "../../../src/client/create-queue.ts";
 import { createJobs } from "../../../src/jobs/index.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { openAdapter } from "../adapters.ts";
 import { EventLog } from "../event-log.ts";
-import { type JobProcessConfig, logFileIn, storeFileIn } from "./config.ts";
+import { type JobProcessConfig, logFileIn } from "./config.ts";
+import { crashStore } from "./store.ts";
 import { crashingJobDriver } from "./crashing-job-driver.ts";
 import { crashingJobStore } from "./crashing-job-store.ts";
 import { hold } from "./holder.ts";
@@ -30,8 +30,8 @@ const adapter = await openAdapter(config.adapter);
 const driver = crashingJobDriver(adapter, trigger, log, config);
 const queue = createQueue(driver);
 // Every job of the campaign is older than an hour for a process that archives.
-const clock = { ...systemClock, now: () => Date.now() + (config.archives === true ? TWO_HOURS_MS : 0) };
-const store = crashingJobStore(sqliteJobStore({ path: storeFileIn(config.directory), clock }), {
+const clock = config.archives === true ? { ...systemClock, now: () => Date.now() + TWO_HOURS_MS } : undefined;
+const store = crashingJobStore(crashStore(config, clock), {
   ...config,
   trigger,
   log,
