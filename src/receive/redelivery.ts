@@ -82,7 +82,7 @@ export class Redelivery {
     const delayMs = Math.min(Math.ceil(askedMs), LONGEST_MS);
     if (!(delayMs > 0)) return this.releaseNow(run);
     if (!inOrder(run.delivery, traits)) return this.defer(run, delayMs);
-    if (attempts.isWorn(run)) return this.releaseNow(run);
+    if (attempts.isWorn(run)) return this.#replace(run, delayMs);
     attempts.released(run);
     return this.releaseAfter(run, delayMs);
   }
@@ -93,9 +93,15 @@ export class Redelivery {
    * message. A message that must keep its place is released in place: see {@link Attempts}.
    */
   async releaseNow(run: Run): Promise<void> {
-    const { traits, attempts, reporter } = this.#context;
+    const { traits, attempts } = this.#context;
     const keepsPlace = inOrder(run.delivery, traits);
     if (!traits.countsDeliveries || (keepsPlace && !attempts.isWorn(run))) return this.releaseInPlace(run);
+    return this.#replace(run, 0);
+  }
+
+  /** Puts a fresh copy, due after `delayMs`, in the place of the message. Without a copy, the message is released in place. */
+  async #replace(run: Run, delayMs: number): Promise<void> {
+    const { traits, attempts, reporter } = this.#context;
     const changes = {
       [TARGET]: traits.target,
       [ATTEMPT]: attempts.failedBefore(run) || undefined,
@@ -103,9 +109,12 @@ export class Redelivery {
       // The copy has another id than the one by which this receiver remembers a decision.
       [DECIDED]: this.#deadLettering.recordOf(run),
     };
-    const accepted = await this.#replacer.requeue(run, "defer", 0, changes, RELEASE_DEADLINE_MS);
-    if (!accepted) return this.releaseInPlace(run);
-    if (keepsPlace) {
+    const accepted = await this.#replacer.requeue(run, "defer", delayMs, changes, RELEASE_DEADLINE_MS);
+    if (!accepted) {
+      attempts.released(run);
+      return delayMs > 0 ? this.releaseAfter(run, delayMs) : this.#letGo(run, 0);
+    }
+    if (inOrder(run.delivery, traits)) {
       reporter.warn(
         "order_lost",
         `Message ${run.id} was released ${run.delivery.deliveryCount} times without a failure. Its next delivery would have looked like a crash loop, so it was sent again, behind the other messages of its ordering key.`,

@@ -9,6 +9,7 @@ import type { AssumeChange } from "../store/change.ts";
 import type { JobRow } from "../store/job-row.ts";
 import { type ListPlace, placeAfterPage, type StoredJobFilter } from "../store/job-store.ts";
 import { stampsOf } from "../track/seed.ts";
+import { findDeadLetters } from "./find-dead-letters.ts";
 import { discardOutdated, queuesWithJobs } from "./outdated-dead-letters.ts";
 
 /** The options of `Jobs.reconcile`. */
@@ -26,9 +27,6 @@ const SILENT_MS = 300_000;
 /** Jobs of one pass. */
 const MAX_JOBS = 10_000;
 const PAGE = 500;
-
-/** Dead letters that are read beyond one a job: a job may have some of its earlier generations. */
-const MORE_DEAD_LETTERS = 1_000;
 
 /** The outcome of a job whose message is gone. */
 type Finding = Pick<AssumeChange, "outcome" | "reason" | "isBuried">;
@@ -60,7 +58,7 @@ export async function reconcile(
     if (signal?.aborted === true) break;
     let findings: readonly (readonly [JobRow, Finding])[];
     try {
-      findings = await findingsOf(context, queue, now, assume);
+      findings = await findingsOf(context, queue, now, assume, signal);
     } catch (error) {
       if (isQueueError(error, "store_unavailable")) throw error;
       warn("reconcile", `The messages of queue "${queue}" could not be looked for: ${reasonOf(error)}.`);
@@ -84,8 +82,9 @@ async function findingsOf(
   queue: string,
   now: number,
   assume: AssumeChange["outcome"] | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<(readonly [JobRow, Finding])[]> {
-  const { queue: managed } = context;
+  const { queue: managed, warn } = context;
   const lapsed = await silentJobs(context, { queue: [queue], isStalled: true }, now);
   const { limits } = await managed.describe(queue);
   const isEmpty = await isQueueEmpty(managed, queue);
@@ -99,18 +98,30 @@ async function findingsOf(
   );
   const rows = [...lapsed, ...waiting];
   if (rows.length === 0) return [];
-  const ids = rows.map(({ id }) => id);
-  const dead = await managed.deadLetters(queue).list({ ids, limit: ids.length + MORE_DEAD_LETTERS });
-  const byId = Map.groupBy(dead, ({ id }) => id);
+  const isFound = (row: JobRow, found: ReadonlyMap<string, DeadLetter[]>): DeadLetter | undefined =>
+    found.get(row.id)?.find((one) => isDeadLetterOf(row, one));
+  const withoutMessage = (row: JobRow): Finding | undefined => {
+    if (now - heardAt(row) > limits.retentionMs) return { outcome: "lost", reason: "expired_at_broker" };
+    if (assume !== undefined && row.status === "processing") return { outcome: assume, reason: "assumed" };
+    return isEmpty ? { outcome: "lost", reason: "lost_track" } : undefined;
+  };
+  const ids = new Set(rows.map(({ id }) => id));
+  const { byId, areAllSeen } = await findDeadLetters(context, queue, ids, {
+    isEnough: (found) =>
+      rows.every((row) => isFound(row, found) !== undefined || withoutMessage(row) === undefined),
+    signal,
+  });
+  if (!areAllSeen && signal?.aborted !== true)
+    warn(
+      "reconcile",
+      `Some dead letters of queue "${queue}" could not be read: another process may be reading them. Jobs whose message was not found stay as they are until the next look.`,
+    );
   return rows.flatMap((row): (readonly [JobRow, Finding])[] => {
-    const deadLetter = byId.get(row.id)?.find((one) => isDeadLetterOf(row, one));
+    const deadLetter = isFound(row, byId);
     if (deadLetter !== undefined)
       return [[row, { outcome: "failed", reason: deadLetter.info.reason, isBuried: true }]];
-    if (now - heardAt(row) > limits.retentionMs)
-      return [[row, { outcome: "lost", reason: "expired_at_broker" }]];
-    if (assume !== undefined && row.status === "processing")
-      return [[row, { outcome: assume, reason: "assumed" }]];
-    return isEmpty ? [[row, { outcome: "lost", reason: "lost_track" }]] : [];
+    const finding = areAllSeen ? withoutMessage(row) : undefined;
+    return finding === undefined ? [] : [[row, finding]];
   });
 }
 

@@ -256,6 +256,9 @@ function checkEnd(
       );
   }
   if (isUntracked && isChanged) ledger.reached("store: an end is recorded after the outage");
+  // The claim of the process before has lapsed, and its run was an attempt. The run after it could not claim the job.
+  if (isUntracked && isChanged && before?.status === "processing" && before.hold?.token !== token)
+    add(record.lapses, before.generation);
   if (isChanged && row.status === "completed" && grant?.run?.result !== "ok" && !isUntracked)
     ledger.violate("status", `${name} is recorded as completed, and no run of this claim has returned`);
   if (grant === undefined) return;
@@ -264,7 +267,8 @@ function checkEnd(
   grant.ended ??= outcome;
   if (!isFirst) return;
   if (outcome === "retrying" || (outcome === "failed" && change.deadLetterReason === "max_attempts")) {
-    add(record.failures, row.generation);
+    // A run without a claim is counted as such, also if its claim is applied late.
+    if (grant.run !== undefined) add(record.failures, row.generation);
     const failures = record.failures.get(row.generation) ?? 0;
     const max = row.maxAttempts;
     if (failures > max)

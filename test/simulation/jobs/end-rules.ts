@@ -58,8 +58,7 @@ function checkRecord(ledger: JobLedger, job: TrackedJob, row: JobRow, record: Tr
       if (record.cancels === 0) ledger.violate("status", `${name} is cancelled, and nobody has asked for it`);
       return;
     case "lost":
-      // Processes that look at once do not see a dead letter that another of them holds.
-      if (job.letters.size > 0) return;
+      if (job.letters.size > 0) ledger.violate("status", `${name} is lost, and has a dead letter`);
       if (!record.isUnrecorded)
         ledger.violate("status", `${name} is lost, and no process has died with its end`);
       return;

@@ -236,6 +236,43 @@ describe("reconcile", () => {
     expect(await jobs.retry("a", { force: true })).toMatchObject({ status: "queued" });
   });
 
+  describe.each([
+    ["exact", { stats: "exact" }],
+    ["estimates", { emulate: "sqs", queues: ["jobs"] }],
+    ["not known", { emulate: "pubsub", queues: ["jobs"] }],
+  ] as const)("if the counts of the provider are %s", (_, options) => {
+    test("makes no job lost whose dead letter another process is reading", async () => {
+      const fixture = new JobsFixture(options);
+      const jobs = await abandoned(fixture, "a");
+      await settleAll(fixture, "dead");
+      await fixture.clock.advance(6 * MINUTE);
+      const other = fixture.driver.open("jobs-dlq", { prefetch: 10, leaseMs: 25_000 });
+      const held = await other.next(10, new AbortController().signal);
+      expect(held).toHaveLength(1);
+
+      const reconciling = watch(jobs.reconcile({ assume: "lost" }));
+      await fixture.clock.advance(10_000);
+      expect(await jobs.get("a")).toMatchObject({ status: "processing" });
+      await other.settle(held.map((delivery) => ({ kind: "release", delivery, delayMs: 0 })));
+      await other.close();
+      await fixture.clock.advance(3 * MINUTE);
+      expect(reconciling.value).toMatchObject([{ id: "a", status: "failed" }]);
+    });
+  });
+
+  test("leaves a job alone while another process goes on reading its dead letter, and says so", async () => {
+    const fixture = new JobsFixture({ stats: "exact" });
+    const jobs = await abandoned(fixture, "a");
+    await settleAll(fixture, "dead");
+    await fixture.clock.advance(6 * MINUTE);
+    const other = fixture.driver.open("jobs-dlq", { prefetch: 10, leaseMs: 10 * MINUTE });
+    expect(await other.next(10, new AbortController().signal)).toHaveLength(1);
+    expect(await fixture.clock.until(jobs.reconcile({ assume: "lost" }))).toEqual([]);
+    expect(await jobs.get("a")).toMatchObject({ status: "processing" });
+    expect(fixture.warnings).toContainEqual(["reconcile", expect.stringContaining("another process")]);
+    await other.close();
+  });
+
   test("leaves a job alone whose message may be in its queue, unless its outcome is assumed", async () => {
     const fixture = new JobsFixture();
     const jobs = await abandoned(fixture, "a");

@@ -70,6 +70,23 @@ test("an ordered message is replaced before the broker's limit of deliveries wou
   expect(fixture.runs).toEqual(["a 1"]);
 });
 
+test("an ordered message that is replaced before a broker's limit of 3 deliveries comes back after its delay", async () => {
+  const name = "jobs.fifo";
+  const fixture = new TrackedFixture({ emulate: "sqs", queues: [], name });
+  await fixture.queue.ensure(name, { ordering: "by_key" });
+  await fixture.driver.admin?.ensure(name, { ordering: "by_key", brokerMaxDeliveries: 3, leaseMs: 30_000 });
+  let claims = 0;
+  fixture.tracker.onClaim = () => {
+    claims += 1;
+    return later(MINUTE);
+  };
+  await fixture.begin("a", undefined, { orderingKey: "key" });
+  await fixture.clock.advance(10 * MINUTE + SECOND);
+  expect(claims).toBeGreaterThanOrEqual(10);
+  expect(claims).toBeLessThanOrEqual(12);
+  expect(fixture.events.of("dead_lettered")).toEqual([]);
+});
+
 test("a message without order that is released again and again keeps its attempts", async () => {
   const fixture = new TrackedFixture({ emulate: "sqs" });
   let claims = 0;
