@@ -58,7 +58,9 @@ function checkRecord(ledger: JobLedger, job: TrackedJob, row: JobRow, record: Tr
       if (record.cancels === 0) ledger.violate("status", `${name} is cancelled, and nobody has asked for it`);
       return;
     case "lost":
-      if (job.letters.size > 0) ledger.violate("status", `${name} is lost, and has a dead letter`);
+      // That of an earlier generation says nothing about this one.
+      if (job.letterGeneration >= row.generation)
+        ledger.violate("status", `${name} is lost, and has a dead letter`);
       if (!record.isUnrecorded)
         ledger.violate("status", `${name} is lost, and no process has died with its end`);
       return;

@@ -66,6 +66,7 @@ export class JobLedger implements RuleLedger {
           oks: 0,
           overIn: new Set(),
           letters: new Set(),
+          letterGeneration: -1,
           buried: 0,
           isAbsorbed: false,
           dueAt: 0,

@@ -49,7 +49,12 @@ export class JobWorld extends World<JobPlan, JobLedger> {
         await this.clock.settle();
         enough.abort();
         const found = await polling;
-        for (const { body, brokerId } of found) this.ledger.ofBody(body)?.letters.add(brokerId);
+        for (const { body, brokerId, attributes } of found) {
+          const job = this.ledger.ofBody(body);
+          job?.letters.add(brokerId);
+          if (job !== undefined)
+            job.letterGeneration = Math.max(job.letterGeneration, Number(attributes["qp_redrive"] ?? 0));
+        }
         // Acknowledged, since a queue that keeps order delivers the next one of a key only then.
         if (found.length > 0) await source.settle(found.map((delivery) => ({ kind: "ack", delivery })));
         isLeft = found.length > 0;

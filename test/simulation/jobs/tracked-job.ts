@@ -62,6 +62,8 @@ export interface TrackedJob {
   readonly overIn: Set<string>;
   /** Copies in the dead-letter queue, and how many there have been. */
   readonly letters: Set<string>;
+  /** The newest generation of the dead letters that are there at the end; -1 if there are none. */
+  letterGeneration: number;
   buried: number;
   /** Whether the broker has dropped it, since another message has its id. */
   isAbsorbed: boolean;
