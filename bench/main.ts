@@ -9,6 +9,7 @@ import { latency } from "./suites/latency.ts";
 import { memory } from "./suites/memory.ts";
 import { postgres } from "./suites/postgres.ts";
 import { pubsub } from "./suites/pubsub.ts";
+import { redis } from "./suites/redis.ts";
 import { serviceBus } from "./suites/service-bus.ts";
 import { sqlite } from "./suites/sqlite.ts";
 import { sqs } from "./suites/sqs.ts";
@@ -19,6 +20,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   pubsub,
   "service-bus": serviceBus,
   sqlite,
+  redis,
   memory,
   import: importing,
   latency,

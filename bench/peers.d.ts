@@ -44,6 +44,13 @@ declare module "bullmq" {
   export class Queue {
     constructor(name: string, options: { readonly connection: ConnectionOptions });
     add(name: string, data: object, options: { readonly removeOnComplete: boolean }): Promise<unknown>;
+    addBulk(
+      jobs: readonly {
+        readonly name: string;
+        readonly data: object;
+        readonly opts: { readonly removeOnComplete: boolean };
+      }[],
+    ): Promise<unknown>;
     obliterate(options: { readonly force: boolean }): Promise<void>;
   }
 
@@ -54,6 +61,26 @@ declare module "bullmq" {
       options: { readonly connection: ConnectionOptions; readonly concurrency: number },
     );
     on(event: "error", listener: (error: Error) => void): this;
+  }
+}
+
+declare module "bee-queue" {
+  interface Job {
+    save(): Promise<Job>;
+  }
+
+  export default class Queue {
+    constructor(
+      name: string,
+      settings: {
+        readonly redis: { readonly host: string; readonly port: number };
+        readonly removeOnSuccess: boolean;
+        readonly storeJobs: boolean;
+      },
+    );
+    createJob(data: object): Job;
+    saveAll(jobs: readonly Job[]): Promise<unknown>;
+    process(concurrency: number, run: () => Promise<void>): void;
   }
 }
 

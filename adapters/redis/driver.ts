@@ -25,6 +25,7 @@ import { classify } from "./errors.ts";
 import { readHandle } from "./handles.ts";
 import { channelOf, keysOf } from "./keys.ts";
 import { redisLimits } from "./limits.ts";
+import { LocalSources } from "./local-sources.ts";
 import { readInfo } from "./queue-info.ts";
 import { cancelScript } from "./scripts/cancel.ts";
 import { sendScript } from "./scripts/send.ts";
@@ -96,6 +97,7 @@ class RedisDriver implements Driver {
   readonly admin: Admin;
   readonly #connection: RedisConnection;
   readonly #replicated: ReplicatedSends | undefined;
+  readonly #sources = new LocalSources();
   readonly #dedupMs: number;
   readonly #floorMs: typeof FLOOR_MS;
 
@@ -142,6 +144,7 @@ class RedisDriver implements Driver {
       ...options,
       queue,
       connection: this.#connection,
+      sources: this.#sources,
       waitMs: options.waitMs ?? this.limits.longPollMs,
       floorMs: this.#floorMs,
     });
@@ -166,12 +169,14 @@ class RedisDriver implements Driver {
     await Promise.all([this.#connection.close(), this.#replicated?.close()]);
   }
 
-  async #send(queue: string, { values, results }: Batch): Promise<SendResult[]> {
+  async #send(queue: string, { values, results, isDue }: Batch): Promise<SendResult[]> {
     if (values.length === 0) return [];
     const action = `send to queue "${queue}"`;
     const all = [this.#channel(queue), String(this.#dedupMs), ...values];
     const connection = this.#replicated ?? this.#connection;
-    return results((await connection.run(action, sendScript, this.#keys(queue), all)) as unknown[]);
+    const sent = connection.run(action, sendScript, this.#keys(queue), all);
+    if (isDue) this.#sources.wake(queue);
+    return results((await sent) as unknown[]);
   }
 
   #keys(queue: string): string[] {

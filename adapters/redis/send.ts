@@ -7,6 +7,8 @@ import { keyQueueOf, pack } from "./message.ts";
 export interface Batch {
   /** The arguments of the script: four for each message. */
   readonly values: readonly string[];
+  /** Whether a message can be delivered at once. */
+  readonly isDue: boolean;
   /** The results by the ids that the script has returned. */
   readonly results: (ids: readonly unknown[]) => SendResult[];
 }
@@ -22,6 +24,7 @@ export function packBatch(queue: string, messages: readonly Outgoing[]): Batch {
   }
   return {
     values,
+    isDue: messages.some(({ delayMs }) => delayMs === 0),
     results: (ids) =>
       cancellable.map((keyQueue, index): SendResult => {
         const id = ids[index];

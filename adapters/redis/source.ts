@@ -4,12 +4,14 @@ import type { Subscription } from "./connection/subscriber.ts";
 import { channelOf, keysOf } from "./keys.ts";
 import { unpack } from "./message.ts";
 import { claimScript } from "./scripts/claim.ts";
+import type { LocalSources } from "./local-sources.ts";
 import { settleAll } from "./settle.ts";
 
 export interface RedisSourceOptions extends OpenOptions {
   readonly queue: string;
   readonly connection: RedisConnection;
   readonly waitMs: number;
+  readonly sources: LocalSources;
   /** The pauses between two claims of an idle queue. */
   readonly floorMs: { readonly from: number; readonly to: number };
 }
@@ -19,7 +21,7 @@ const FIELDS = 4;
 
 /** Creates the source of one queue: claims, and the settlement of their messages. */
 export function redisSource(options: RedisSourceOptions): WakingSource {
-  const { queue, connection, leaseMs, waitMs, floorMs } = options;
+  const { queue, connection, sources, leaseMs, waitMs, floorMs } = options;
   const { prefix, clock } = connection;
   const keys = keysOf(prefix, queue);
   const channel = channelOf(prefix, queue);
@@ -47,8 +49,12 @@ export function redisSource(options: RedisSourceOptions): WakingSource {
     waitMs,
     floorMs,
     clock,
-    close: async () => subscription?.close(),
+    async close() {
+      sources.remove(queue, source);
+      subscription?.close();
+    },
   });
+  sources.add(queue, source);
   return source;
 }
 

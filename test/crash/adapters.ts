@@ -1,5 +1,6 @@
 import type { DirectoryOptions } from "../../examples/directory-adapter/index.ts";
 import type { PostgresOptions } from "../../adapters/postgres/index.ts";
+import type { RedisOptions } from "../../adapters/redis/index.ts";
 import type { ServiceBusOptions } from "../../adapters/service-bus/index.ts";
 import type { SqliteOptions } from "../../adapters/sqlite/index.ts";
 import type { SqsOptions } from "../../adapters/sqs/index.ts";
@@ -19,6 +20,10 @@ const adapters: Readonly<Record<string, (options: unknown) => Promise<Driver>>> 
   async postgres(options) {
     const { postgres } = await import("../../adapters/postgres/index.ts");
     return postgres(options as PostgresOptions);
+  },
+  async redis(options) {
+    const { redis } = await import("../../adapters/redis/index.ts");
+    return redis(options as RedisOptions);
   },
   async "service-bus"(options) {
     const { serviceBus } = await import("../../adapters/service-bus/index.ts");

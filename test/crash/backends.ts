@@ -6,6 +6,7 @@ import { createQueue } from "../../src/client/create-queue.ts";
 import { createDatabase } from "../support/postgres-database.ts";
 import { requireServer } from "../support/servers/find-server.ts";
 import { embeddedPostgres } from "../support/servers/postgres-server.ts";
+import { privateRedis } from "../support/servers/redis-server.ts";
 import { ServiceBusProcess } from "../support/service-bus.ts";
 import { clientOptions, startSqsServer } from "../support/sqs-server.ts";
 import type { AdapterConfig } from "./config.ts";
@@ -71,6 +72,18 @@ export const backends: Readonly<Record<string, () => Promise<Backend>>> = {
         await database.drop();
         await server.close();
       },
+    };
+  },
+  async redis() {
+    const server = await privateRedis();
+    if (server === undefined) throw new Error("There is no redis-server on this machine.");
+    return {
+      adapter: { name: "redis", options: { url: server.url } },
+      async restart() {
+        await server.kill();
+        await server.start();
+      },
+      close: () => server.close(),
     };
   },
   async sqlite() {
