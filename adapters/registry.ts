@@ -160,8 +160,12 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
     schema: postgresSchema,
     adapter: () => import("./postgres/index.ts"),
     open: ({ postgres }, config, clock) => postgres({ ...config, clock }),
-    inspector: () => import("./postgres/inspect.ts"),
-    migrator: () => import("./postgres/migrator.ts"),
+    // All by one module: bundlers accept a missing package of one that is imported lazily, and of nothing behind it.
+    inspector: async () => ({ inspect: (await import("./postgres/index.ts")).inspectPostgres }),
+    async migrator() {
+      const { migratePostgres, postgresTables } = await import("./postgres/index.ts");
+      return { migrate: migratePostgres, migrationText: postgresTables };
+    },
   }),
   redis: row({
     label: "Redis",

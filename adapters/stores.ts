@@ -82,8 +82,8 @@ const stores: { readonly [Name in StoreName]: StoreRow<ValueOf<Name>> } = {
     adapter: () => import("./postgres/index.ts"),
     open: ({ postgresJobStore }, place, clock) => postgresJobStore({ ...placeOf(place), clock }),
     sql: async (place) => {
-      const { jobsMigrationText } = await load("postgres", ["pg"], () => import("./postgres/migrator.ts"));
-      return jobsMigrationText(placeOf(place));
+      const { postgresJobTables } = await load("postgres", ["pg"], () => import("./postgres/index.ts"));
+      return postgresJobTables(placeOf(place));
     },
   }),
   redis: row("redis", {

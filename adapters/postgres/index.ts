@@ -4,6 +4,12 @@
  */
 export type { PostgresExecutor } from "./connection/executor.ts";
 export { postgres, type PostgresOptions } from "./driver.ts";
+export { inspect as inspectPostgres } from "./inspect.ts";
+export {
+  jobsMigrationText as postgresJobTables,
+  migrate as migratePostgres,
+  migrationText as postgresTables,
+} from "./migrator.ts";
 export { postgresJobStore, type PostgresJobStoreOptions } from "./job-store/postgres-job-store.ts";
 export {
   type DrizzleSql,

@@ -71,12 +71,18 @@ async function rows(query: Query, schema: string): Promise<Observation[]> {
      WHERE schemaname = $1 AND relname IN ('message', 'key_queue')`,
     [schema],
   );
-  return found.map(({ name, live, dead }) => {
+  const [setting] = await query("SHOW autovacuum");
+  const vacuum: Observation[] =
+    setting?.["autovacuum"] === "off"
+      ? [warning("autovacuum: off, so dead rows stay and claims become slower", "switch it on")]
+      : [];
+  const tables = found.map(({ name, live, dead }) => {
     const what = `table ${name as string}: ${live as string} rows, ${dead as string} dead ones`;
     return Number(dead) > Math.max(MANY_DEAD, Number(live))
       ? warning(what, "find the transaction that is open for long, and see that autovacuum runs")
       : ok(what);
   });
+  return [...vacuum, ...tables];
 }
 
 /** The transactions that keep dead rows in the database. */

@@ -50,7 +50,8 @@ describe.skipIf(missing !== undefined)(onServer("postgres"), () => {
       expect([...working.handled.values()].every((runs) => runs === 1)).toBe(true);
       expect(warnings).toEqual([expect.stringMatching(/Give listen: \{ url \}/)]);
       const observed = await inspect({ url });
-      expect(observed.filter(({ level }) => level !== "ok")).toEqual([
+      const problems = observed.filter(({ level, what }) => level !== "ok" && !what.startsWith("autovacuum"));
+      expect(problems).toEqual([
         expect.objectContaining({ level: "warning", what: expect.stringMatching(/LISTEN hears nothing/) }),
       ]);
     },
@@ -77,7 +78,8 @@ describe.skipIf(missing !== undefined)(onServer("postgres"), () => {
 
   test("doctor finds nothing in a healthy database, and a transaction that is open for long", async () => {
     const { url } = fixture.database;
-    const before = await inspect({ url });
+    // A server for tests may have no autovacuum, which is reported.
+    const before = (await inspect({ url })).filter(({ what }) => !what.startsWith("autovacuum"));
     expect(before.filter(({ level }) => level !== "ok")).toEqual([]);
     expect(before.map(({ what }) => what.split(":", 1)[0])).toEqual([
       "server",
@@ -93,7 +95,7 @@ describe.skipIf(missing !== undefined)(onServer("postgres"), () => {
     await client.query("BEGIN");
     await client.query("SELECT 1");
     const during = await inspect({ url }, { longSeconds: 0 });
-    expect(during.filter(({ level }) => level !== "ok")).toEqual([
+    expect(during.filter(({ level, what }) => level !== "ok" && !what.startsWith("autovacuum"))).toEqual([
       expect.objectContaining({
         what: expect.stringMatching(/of forgetful has one open for \d+ s \(idle in trans/),
       }),
