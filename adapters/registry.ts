@@ -174,7 +174,7 @@ export const providers: { readonly [P in ProviderName]: Provider<ConfigOf<P>> } 
     schema: redisSchema,
     adapter: () => import("./redis/index.ts"),
     open: ({ redis }, config, clock) => redis({ ...config, clock }),
-    inspector: () => import("./redis/inspect.ts"),
+    inspector: async () => ({ inspect: (await import("./redis/index.ts")).inspectRedis }),
   }),
 };
 

@@ -81,6 +81,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   ],
   "./redis": ["redis", "redisJobStore"],
   "./sqlite": ["sqlite", "sqliteJobStore"],
+  "./redis": ["inspectRedis", "redis", "redisJobStore"],
   "./service-bus-server": ["startServiceBusServer"],
 };
 
