@@ -79,7 +79,6 @@ const names: Readonly<Record<string, readonly string[]>> = {
     "postgresJobTables",
     "postgresTables",
   ],
-  "./redis": ["redis", "redisJobStore"],
   "./sqlite": ["sqlite", "sqliteJobStore"],
   "./redis": ["inspectRedis", "redis", "redisJobStore"],
   "./service-bus-server": ["startServiceBusServer"],
