@@ -92,8 +92,8 @@ const stores: { readonly [Name in StoreName]: StoreRow<ValueOf<Name>> } = {
     adapter: () => import("./redis/index.ts"),
     open: ({ redisJobStore }, place, clock) => redisJobStore({ ...placeOf(place), clock }),
     inspect: async (place) => {
-      const { inspect } = await load("redis", ["@redis/client"], () => import("./redis/inspect.ts"));
-      return inspect(placeOf(place));
+      const { inspectRedis } = await load("redis", ["@redis/client"], () => import("./redis/index.ts"));
+      return inspectRedis(placeOf(place));
     },
   }),
 };

@@ -73,6 +73,7 @@ const IN_MEMORY_PRINTS: readonly unknown[] = [
   expect.stringMatching(/^true .* npm install @google-cloud\/pubsub@[\d.]+$/),
   expect.stringMatching(/^true .* npm install @azure\/service-bus$/),
   expect.stringMatching(/^true .* npm install pg$/),
+  expect.stringMatching(/^true .* npm install @redis\/client$/),
 ];
 
 /** Opens SQS by its configuration, and a provider whose SDK is not installed. */
@@ -151,6 +152,7 @@ describe.each(Object.entries(bundlers))("a bundle of %s", (name, bundle) => {
       "@azure/service-bus",
       "@google-cloud/monitoring",
       "@google-cloud/pubsub",
+      "@redis/client",
       "pg",
     ];
     expect(notResolved(warnings).toSorted()).toEqual(isSilent ? [] : packages);
@@ -161,7 +163,7 @@ describe.each(Object.entries(bundlers))("a bundle of %s", (name, bundle) => {
     const { file, warnings } = await bundle(entry, out);
     expect(await lines(file)).toEqual(["Hello, Ada!", "true"]);
     expect(notResolved(warnings)).not.toContain("@aws-sdk/client-sqs");
-    expect(warnings).toHaveLength(isSilent ? 0 : 4);
+    expect(warnings).toHaveLength(isSilent ? 0 : 6);
   });
 
   test("contains no other adapter if the application imports the adapter of SQS", async () => {
