@@ -239,6 +239,7 @@ async function reads(): Promise<void> {
       store.list(NS, filter, { limit: 50, order: "oldest", after: { createdAt, id } }),
     );
   }
+  if (!store.capabilities.search) return;
   const lag = new LagMeter();
   await measure("list, a payload that is not there", 5, () =>
     store.list(NS, { search: "nothing has this" }, { limit: 50, order: "newest" }),
