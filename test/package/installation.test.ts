@@ -189,5 +189,5 @@ describe("an application with only queueport installed", () => {
 
 /** Whether the declarations of a sub-path refer to those of an optional peer. */
 function needsPeer(subPath: string): boolean {
-  return ["./sqs", "./pubsub", "./service-bus", "./redis", "./metrics"].includes(subPath);
+  return ["./sqs", "./pubsub", "./service-bus", "./postgres", "./redis", "./metrics"].includes(subPath);
 }
