@@ -20,9 +20,9 @@ export function migrateCommand(): Command {
     .description(
       "Creates the tables of the provider's queues, if it keeps them in a database, and the schema of the job store that the section jobs of the configuration names. Brings those that exist to the version of this program. Does nothing if they are current.",
     );
-  command.option("--sql", "print the statements that create the tables in PostgreSQL, and change nothing");
   addConfigOptions(command);
   addJsonOption(command, "the versions, one line for the queues and one for the job store");
+  command.option("--sql", "print the statements that create the tables in PostgreSQL, and change nothing");
   return addHelp(command, {
     examples: ["queueport migrate", "queueport migrate --sql --provider postgres > queueport.sql"],
     exitCodes: {

@@ -40,7 +40,7 @@ export const jobWorkerMutants: readonly UnitMutant[] = [
   {
     name: "a store that is down is asked for each job",
     file: "src/jobs/writes/breaker.ts",
-    search: "if (this.#isDown || this.#failures < FAILURES) return;",
+    search: "if (this.#isDown || this.#isClosed || this.#failures < FAILURES) return;",
     replace: "if (this.#failures >= 0) return;",
     tests: ["jobs/writes/outage.test.ts"],
   },

@@ -130,8 +130,8 @@ export const jobsMutants: readonly UnitMutant[] = [
   {
     name: "a job is lost although its message may be in the queue",
     file: "src/jobs/keep/reconcile.ts",
-    search: 'return isEmpty ? [[row, { outcome: "lost", reason: "lost_track" }]] : [];',
-    replace: 'return [[row, { outcome: "lost", reason: "lost_track" }]];',
+    search: 'return isEmpty ? { outcome: "lost", reason: "lost_track" } : undefined;',
+    replace: 'return { outcome: "lost", reason: "lost_track" };',
     tests: ["jobs/reconcile.test.ts"],
   },
   {
