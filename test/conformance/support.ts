@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  type Capabilities,
   capabilitiesOf,
   type ConformanceCase,
   conformanceCases,
@@ -37,9 +38,15 @@ export function testConformance(
       const { results = [] } = summary ?? {};
       context.skip(results.length < conformanceCases().length, "not all cases have run");
       const written = (await readCapabilities())[adapter];
-      expect(written, `Run: npm run test:conformance -- ${adapter} --write`).toEqual(
-        JSON.parse(JSON.stringify(capabilitiesOf(summary!))),
+      const found = JSON.parse(JSON.stringify(capabilitiesOf(summary!))) as Capabilities;
+      // A machine may have another version of a database server than the one in the file.
+      expect(withoutVersion(written), `Run: npm run test:conformance -- ${adapter} --write`).toEqual(
+        withoutVersion(found),
       );
     });
   });
+}
+
+function withoutVersion(capabilities: Capabilities | undefined): object {
+  return { ...capabilities, server: capabilities?.server.split(" ", 1)[0] };
 }

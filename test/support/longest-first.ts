@@ -4,6 +4,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONGEST = [
   "conformance/pubsub.test.ts",
   "conformance/more/service-bus-sessions.test.ts",
+  "conformance/more/postgres",
+  "conformance/more/redis",
   "conformance/sqs.test.ts",
   "conformance/service-bus.test.ts",
   "conformance/directory.test.ts",

@@ -17,6 +17,7 @@ export const harnesses: Readonly<Record<string, () => Promise<Harness>>> = {
   "memory-service-bus-store": async () => withStore(await inMemory("service-bus")),
   directory: async () => (await import("./directory.ts")).directoryHarness(),
   postgres: async () => (await import("./postgres.ts")).postgresHarness(),
+  "postgres-found": async () => (await import("./postgres.ts")).foundPostgresHarness(),
   "postgres-newest": async () => (await import("./postgres.ts")).newestPostgresHarness(),
   redis: async () => (await import("./redis.ts")).redisHarness(),
   // With the window of deduplication that is an option, on a server that can be restarted.

@@ -10,9 +10,17 @@ import { embeddedPostgres } from "../../support/servers/postgres-server.ts";
 import type { PrivateServer, TestServer } from "../../support/servers/test-server.ts";
 import { onBusyMachine } from "./timing.ts";
 
-/** Starts the harness of the Postgres adapter on the server of this machine, or on a private one. */
+/**
+ * Starts the harness of the Postgres adapter on a private server, or on that of this machine, which may have too few
+ * connections for all cases at once.
+ */
 export async function postgresHarness(): Promise<Harness> {
-  return onServer("postgres", await requireServer("postgres"), {});
+  return onServer("postgres", (await embeddedPostgres()) ?? (await requireServer("postgres")), {});
+}
+
+/** Starts the same harness on the server of this machine, whatever its version. */
+export async function foundPostgresHarness(): Promise<Harness> {
+  return onServer("postgres-found", await requireServer("postgres"), {});
 }
 
 /** Starts the same harness on the newest server, which npm installs: it can be killed, and its queues deduplicate. */

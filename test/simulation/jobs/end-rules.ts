@@ -21,7 +21,13 @@ export function checkEnd(ledger: JobLedger): void {
       ledger.violate("honest", `${key} was reported as not sent, and ran`);
     if (job.isShared) {
       if (job.isAbsorbed) continue;
-      if (job.sent === "accepted" && job.oks === 0 && job.buried === 0 && ledger.recordOf(job).cancels === 0)
+      if (
+        job.sent === "accepted" &&
+        job.oks === 0 &&
+        job.buried === 0 &&
+        job.letters.size === 0 &&
+        ledger.recordOf(job).cancels === 0
+      )
         ledger.violate("lost", `${key} was accepted, and is neither done nor dead-lettered`);
       continue;
     }

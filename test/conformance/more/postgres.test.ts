@@ -1,6 +1,6 @@
 import { describe } from "vitest";
-import { findServer, onServer } from "../support/servers/find-server.ts";
-import { testConformance } from "./support.ts";
+import { findServer, onServer } from "../../support/servers/find-server.ts";
+import { testConformance } from "../support.ts";
 
 // The harness finds it again: a private server would have to live until the last case.
 const { server, missing } = await findServer("postgres");
