@@ -63,7 +63,7 @@ describe.skipIf(!hasRedisProgram())(onServer("redis"), () => {
       );
       await until("both queues are empty", async () => {
         const counts = await Promise.all([name, ordered].map((one) => queue.stats(one)));
-        return counts.every((count) => count.messages === 0 && count.delayed === 0);
+        return counts.every((count) => count.messages === 0 && count.inFlight === 0 && count.delayed === 0);
       });
       await Promise.all(workings.map((one) => one.stop()));
       expect(workings.map(({ handled }) => handled.size)).toEqual([200, 100]);
