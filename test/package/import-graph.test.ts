@@ -27,7 +27,7 @@ function packagesOf(adapter: string | undefined): Set<string> {
 /** Whether a file is the configuration of an adapter, which loads zod and not the adapter. */
 const isConfig = (file: string): boolean => adapterOf(file) !== undefined && file.endsWith("/config.ts");
 
-/** What the adapters of databases share. Only they import it. */
+/** The code that the adapters of databases share. Only they import it. */
 const isShared = isIn("adapters/sql");
 const ON_SQL: ReadonlySet<string> = new Set(["sqlite", "postgres", "redis"]);
 

@@ -146,7 +146,7 @@ function repeatsOf(random: Prng, sends: readonly PlannedSend[]): PlannedRepeat[]
     }));
 }
 
-/** What is done to a job in a state. */
+/** The orders to a job in each state. */
 const OPERATIONS: readonly (readonly [Operation, PlannedOperation["when"]])[] = [
   ["cancel", "sent"],
   ["cancel", "scheduled"],

@@ -2,7 +2,7 @@ import type { JobStatus } from "../../../src/jobs/index.ts";
 import type { PlannedRun, WorldPlan } from "../plan.ts";
 import type { Order } from "../process-group.ts";
 
-/** What a job type says about an outage of the store. */
+/** The answer of a job type to an outage of the store. */
 export type PlannedType = "runs" | "waits";
 
 export interface PlannedJob {
@@ -41,7 +41,7 @@ export interface PlannedRepeat extends Order {
   readonly isOther: boolean;
 }
 
-/** What an operator does. `move` moves a dead letter back as it was, as the console of a cloud does. */
+/** The actions of an operator. `move` moves a dead letter back as it was, as the console of a cloud does. */
 export type Operation = "cancel" | "retry" | "force" | "promote" | "redrive" | "move" | "reconcile" | "prune";
 
 export interface PlannedOperation extends Order {
